@@ -1,0 +1,2 @@
+//! Reads the instruction tables and writes the assembler's forms and mnemonics.
+

@@ -1,0 +1,3 @@
+//! `planish-asm`: a typed, allocation-free amd64 assembler.
+#![no_std]
+#![forbid(unsafe_code)]

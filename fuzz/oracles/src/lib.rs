@@ -1,0 +1,2 @@
+//! What must hold for any input: the fuzz targets' oracles as plain functions.
+

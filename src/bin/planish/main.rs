@@ -1,0 +1,3 @@
+//! The `planish` command.
+#![allow(missing_docs)]
+fn main() {}

@@ -1,0 +1,1 @@
+//! Planish: a WebAssembly engine for amd64.
