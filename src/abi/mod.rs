@@ -1,0 +1,173 @@
+//! What compiled code and the runtime agree on: registers, calls, the layout of what r14 points to.
+//!
+//! The only file, with its two children, that both the compiler and the runtime read.
+//!
+//! # Calls
+//!
+//! Integers (and references) arrive in [`INT_ARGS`], floats and vectors in [`FLOAT_ARGS`]; what does not fit lies
+//! on the stack, first argument lowest, directly above the return address, 8 bytes each (16 for a vector), and is
+//! popped by the callee. Results leave in [`INT_RESULTS`] and [`FLOAT_RESULTS`]; what does not fit is written to
+//! an area of the caller directly above the stack arguments. [`CallLayout`] computes all of that.
+//!
+//! A callee keeps [`CALLEE_SAVED`], r14 and r15; everything else may change. An i32 in a 64-bit register is always
+//! zero-extended, also as argument and result, on the stack too (the upper half of its 8 bytes is zero).
+//!
+//! * direct call: `call rel32`.
+//! * through a [record](FuncRecord): `rax` = record; if `record.instance == r14`, `call [rax + CODE]`, else
+//!   `call [rax + FOREIGN]`. A foreign entry keeps r14 and r15 as well, switches the instance itself, and is what
+//!   imported functions are always called by.
+//! * builtin: integer arguments in [`INT_ARGS`], `mov rax, [r14 + BUILTINS]; call [rax + 8 * number]`, result in rax.
+
+pub(crate) mod layout;
+pub(crate) mod positions;
+
+use crate::types::{FuncType, ValType};
+use planish_asm::regs::{
+    r8, r9, r10, r11, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, xmm0, xmm1, xmm2, xmm3, xmm4, xmm5,
+    xmm6, xmm7,
+};
+use planish_asm::{Gp64, Xmm};
+
+/// The running instance's context.
+pub(crate) const CONTEXT: Gp64 = r14;
+/// The base address of memory 0.
+pub(crate) const HEAP: Gp64 = r15;
+/// Holds the [record](FuncRecord) when a function is entered through one.
+pub(crate) const CALLEE: Gp64 = rax;
+
+pub(crate) const INT_ARGS: [Gp64; 7] = [rdi, rsi, r8, r9, r10, rdx, rcx];
+pub(crate) const INT_RESULTS: [Gp64; 3] = [rax, rcx, rdx];
+pub(crate) const FLOAT_ARGS: [Xmm; 8] = [xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7];
+pub(crate) const FLOAT_RESULTS: [Xmm; 8] = FLOAT_ARGS;
+/// In the order in which a prologue pushes those it uses.
+pub(crate) const CALLEE_SAVED: [Gp64; 5] = [rbx, rbp, r11, r12, r13];
+
+/// The region below a wasm stack that faults, in bytes.
+pub(crate) const STACK_GUARD_BYTES: usize = 1 << 20;
+/// A function whose frame is larger compares with [`layout::STORE_STACK_LIMIT`] before it touches it.
+pub(crate) const UNCHECKED_FRAME_BYTES: u32 = 64 << 10;
+/// The address space of a guarded memory: 32-bit index + 32-bit offset + the widest access, rounded up.
+pub(crate) const GUARDED_MEMORY_BYTES: usize = (8 << 30) + (64 << 10);
+/// Bytes of one value in the array by which values cross the door.
+pub(crate) const VALUE_BYTES: u32 = 16;
+pub(crate) const WASM_PAGE_BYTES: usize = 64 << 10;
+
+/// Where one argument or result is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Gpr(Gp64),
+    Xmm(Xmm),
+    /// Bytes above the return address on entry to the callee.
+    Stack(u32),
+}
+
+/// The places of a function's arguments and results.
+#[derive(Clone, Debug)]
+pub(crate) struct CallLayout {
+    pub(crate) params: Box<[Place]>,
+    pub(crate) results: Box<[Place]>,
+    /// Bytes that the callee pops.
+    pub(crate) arg_bytes: u32,
+    /// Bytes of the result area above them.
+    pub(crate) result_bytes: u32,
+}
+
+impl CallLayout {
+    pub(crate) fn of(ty: &FuncType) -> CallLayout {
+        let (params, arg_bytes) = places(ty.params(), &INT_ARGS, &FLOAT_ARGS, 0);
+        let (results, end) = places(ty.results(), &INT_RESULTS, &FLOAT_RESULTS, arg_bytes);
+        CallLayout { params, results, arg_bytes, result_bytes: end - arg_bytes }
+    }
+}
+
+fn places(types: &[ValType], ints: &[Gp64], floats: &[Xmm], mut offset: u32) -> (Box<[Place]>, u32) {
+    let (mut ints, mut floats) = (ints.iter(), floats.iter());
+    let places = types
+        .iter()
+        .map(|ty| {
+            let register = match ty {
+                ValType::I32 | ValType::I64 | ValType::Ref(_) => ints.next().copied().map(Place::Gpr),
+                ValType::F32 | ValType::F64 | ValType::V128 => floats.next().copied().map(Place::Xmm),
+            };
+            register.unwrap_or_else(|| {
+                let place = Place::Stack(offset);
+                offset += if *ty == ValType::V128 { 16 } else { 8 };
+                place
+            })
+        })
+        .collect();
+    (places, offset)
+}
+
+/// Functions of the runtime that compiled code calls. Arguments and result as listed; all may trap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Builtin {
+    /// `(memory, pages: u64) -> old size in pages, or -1 as u64`
+    MemoryGrow,
+    /// `(destination memory << 32 | source memory, d: u64, s: u64, n: u64)`
+    MemoryCopy,
+    /// `(memory, d: u64, value: u32, n: u64)`
+    MemoryFill,
+    /// `(memory << 32 | segment, d: u64, s: u32, n: u32)`
+    MemoryInit,
+    /// `(segment)`
+    DataDrop,
+    /// `(table, value, n: u64) -> old size, or -1 as u64`
+    TableGrow,
+    /// `(table, i: u64, value, n: u64)`
+    TableFill,
+    /// `(destination table << 32 | source table, d: u64, s: u64, n: u64)`
+    TableCopy,
+    /// `(table << 32 | segment, d: u64, s: u32, n: u32)`
+    TableInit,
+    /// `(segment)`
+    ElemDrop,
+}
+
+impl Builtin {
+    pub(crate) const COUNT: usize = Builtin::ElemDrop as usize + 1;
+}
+
+/// The byte behind an explicit trap's `ud2`, and what [`positions::Site`] says of a faulting instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum TrapCode {
+    Unreachable,
+    MemoryOutOfBounds,
+    TableOutOfBounds,
+    IndirectCallToNull,
+    BadSignature,
+    IntegerOverflow,
+    IntegerDivisionByZero,
+    BadConversionToInteger,
+    StackExhausted,
+    NullReference,
+}
+
+impl TrapCode {
+    pub(crate) const ALL: [TrapCode; 10] = [
+        TrapCode::Unreachable,
+        TrapCode::MemoryOutOfBounds,
+        TrapCode::TableOutOfBounds,
+        TrapCode::IndirectCallToNull,
+        TrapCode::BadSignature,
+        TrapCode::IntegerOverflow,
+        TrapCode::IntegerDivisionByZero,
+        TrapCode::BadConversionToInteger,
+        TrapCode::StackExhausted,
+        TrapCode::NullReference,
+    ];
+}
+
+/// What of the CPU the compiler may use beyond x86-64 with SSE4.1, which every engine needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Cpu {
+    pub(crate) popcnt: bool,
+    pub(crate) lzcnt: bool,
+    pub(crate) bmi1: bool,
+    pub(crate) bmi2: bool,
+    pub(crate) avx: bool,
+    pub(crate) avx2: bool,
+    pub(crate) fma: bool,
+}

@@ -1,0 +1,194 @@
+//! The position table: what the compiler says of every instruction that can trap and every return address.
+//!
+//! Per function one [`FunctionCode`] and a run of delta-coded [`Site`]s, three bytes each in the usual case:
+//! `kind | code delta << 4`, `wasm delta` (zigzag), both as LEB128; kinds need four bits.
+
+/// What may happen at a site. The code offset of a trapping site is that of the instruction's first byte;
+/// of a call that of the return address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum SiteKind {
+    /// A call: nothing traps here, but a backtrace passes through.
+    Call,
+    /// `ud2`, then one byte: a [`TrapCode`](super::TrapCode).
+    Explicit,
+    /// Access to a guarded memory: SIGSEGV inside its reservation is out of bounds.
+    Memory,
+    /// Read of a function record's signature: SIGSEGV below 4096 is a call to null.
+    NullRecord,
+    /// `div` or `idiv` with a register as divisor: SIGFPE is a division by zero (divisor 0) or an overflow.
+    Divide,
+}
+
+impl SiteKind {
+    const ALL: [SiteKind; 5] =
+        [SiteKind::Call, SiteKind::Explicit, SiteKind::Memory, SiteKind::NullRecord, SiteKind::Divide];
+}
+
+/// One instruction that can trap, or one return address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Site {
+    /// Bytes from the start of the module's code.
+    pub(crate) code_offset: u32,
+    /// Bytes from the start of the module file.
+    pub(crate) wasm_offset: u32,
+    pub(crate) kind: SiteKind,
+}
+
+/// One compiled function. At a site, its return address lies at
+/// `rsp + frame_bytes` (for a call: rsp as the call leaves it when it returns, stack arguments not yet popped).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FunctionCode {
+    /// First byte, from the start of the module's code; the next function's start ends it.
+    pub(crate) code_offset: u32,
+    /// Its body's first byte in the module file.
+    pub(crate) wasm_offset: u32,
+    /// From rsp to the return address: slots, outgoing area and saved registers.
+    pub(crate) frame_bytes: u32,
+    /// Stack arguments that it pops on return.
+    pub(crate) arg_bytes: u32,
+    /// Where its sites begin in the byte stream; the next function's begin ends them.
+    pub(crate) sites_at: u32,
+    /// Length of the prologue in bytes: until then the frame is not complete.
+    pub(crate) prologue_bytes: u32,
+}
+
+/// Appends sites; code offsets must not fall.
+#[derive(Default)]
+pub(crate) struct SiteWriter {
+    bytes: Vec<u8>,
+    code_offset: u32,
+    wasm_offset: u32,
+}
+
+impl SiteWriter {
+    /// Starts the sites of a function; returns `sites_at`.
+    pub(crate) fn start(&mut self, code_offset: u32, wasm_offset: u32) -> u32 {
+        (self.code_offset, self.wasm_offset) = (code_offset, wasm_offset);
+        self.bytes.len() as u32
+    }
+
+    pub(crate) fn push(&mut self, site: Site) {
+        let code = site.code_offset - self.code_offset;
+        let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;
+        (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
+        leb(&mut self.bytes, u64::from(code) << 4 | site.kind as u64);
+        leb(&mut self.bytes, u64::from((wasm << 1 ^ wasm >> 31) as u32));
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+}
+
+fn leb(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// The sites of one function, in order of code offset. Allocates nothing and takes no lock: a signal handler
+/// reads it.
+pub(crate) struct Sites<'a> {
+    bytes: &'a [u8],
+    code_offset: u32,
+    wasm_offset: u32,
+}
+
+impl Iterator for Sites<'_> {
+    type Item = Site;
+
+    fn next(&mut self) -> Option<Site> {
+        let head = self.leb()?;
+        let wasm = self.leb()? as u32;
+        self.code_offset += (head >> 4) as u32;
+        self.wasm_offset = self.wasm_offset.wrapping_add(wasm >> 1 ^ (wasm & 1).wrapping_neg());
+        let kind = *SiteKind::ALL.get((head & 15) as usize)?;
+        Some(Site { code_offset: self.code_offset, wasm_offset: self.wasm_offset, kind })
+    }
+}
+
+impl Sites<'_> {
+    fn leb(&mut self) -> Option<u64> {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let (&byte, rest) = self.bytes.split_first()?;
+            self.bytes = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+            shift += 7;
+        }
+    }
+}
+
+/// The table of a whole module.
+#[derive(Default)]
+pub(crate) struct Positions {
+    /// By code offset; ends with no sentinel.
+    pub(crate) functions: Vec<FunctionCode>,
+    pub(crate) sites: Vec<u8>,
+    /// Bytes of code.
+    pub(crate) code_bytes: u32,
+}
+
+impl Positions {
+    /// The function (among the module's own) that holds a code offset.
+    pub(crate) fn function_at(&self, code_offset: u32) -> Option<usize> {
+        let next = self.functions.partition_point(|function| function.code_offset <= code_offset);
+        if code_offset < self.code_bytes { next.checked_sub(1) } else { None }
+    }
+
+    /// The sites of a function.
+    pub(crate) fn sites_of(&self, function: usize) -> Sites<'_> {
+        let this = self.functions[function];
+        let end = self.functions.get(function + 1).map_or(self.sites.len(), |next| next.sites_at as usize);
+        Sites {
+            bytes: &self.sites[this.sites_at as usize..end],
+            code_offset: this.code_offset,
+            wasm_offset: this.wasm_offset,
+        }
+    }
+
+    /// The site at exactly this code offset.
+    pub(crate) fn site_at(&self, code_offset: u32) -> Option<Site> {
+        let function = self.function_at(code_offset)?;
+        self.sites_of(function).find(|site| site.code_offset == code_offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sites_read_back_as_written() {
+        let mut writer = SiteWriter::default();
+        let mut positions = Positions { code_bytes: 1 << 20, ..Positions::default() };
+        let mut written = Vec::new();
+        for (start, wasm) in [(0u32, 50u32), (4096, 9000)] {
+            let sites_at = writer.start(start, wasm);
+            let function =
+                FunctionCode { code_offset: start, wasm_offset: wasm, frame_bytes: 8, arg_bytes: 0, sites_at, prologue_bytes: 0 };
+            positions.functions.push(function);
+            for (step, kind) in [(3, SiteKind::Call), (200, SiteKind::Memory), (1000, SiteKind::Divide)] {
+                let site = Site { code_offset: start + step, wasm_offset: wasm + 1100 - step, kind };
+                writer.push(site);
+                written.push(site);
+            }
+        }
+        positions.sites = writer.bytes().to_vec();
+        let read: Vec<Site> = (0..2).flat_map(|function| positions.sites_of(function)).collect();
+        assert_eq!(read, written);
+        assert_eq!(positions.site_at(4296), Some(written[4]));
+        assert_eq!(positions.site_at(4297), None);
+        assert_eq!(positions.function_at(1 << 20), None);
+    }
+}

@@ -1,0 +1,1 @@
+//! What can go wrong: [`Error`] for bad input, with its byte offset; [`Trap`] for what wasm code did.

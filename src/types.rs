@@ -1,0 +1,137 @@
+//! The types of WebAssembly values and module fields (specification, section 2.3).
+
+/// The type of a value on the operand stack, in a local, a parameter or a result.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ValType {
+    /// A 32-bit integer.
+    I32,
+    /// A 64-bit integer.
+    I64,
+    /// A 32-bit IEEE 754 number.
+    F32,
+    /// A 64-bit IEEE 754 number.
+    F64,
+    /// 128 bits of packed numbers.
+    V128,
+    /// A reference.
+    Ref(RefType),
+}
+
+impl ValType {
+    /// A nullable reference to any function.
+    pub const FUNCREF: ValType = ValType::Ref(RefType::FUNCREF);
+    /// A nullable reference to a host object.
+    pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
+}
+
+/// The type of a reference.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RefType {
+    /// May the reference be null?
+    pub nullable: bool,
+    /// What it refers to.
+    pub heap: HeapType,
+}
+
+impl RefType {
+    /// A nullable reference to any function.
+    pub const FUNCREF: RefType = RefType { nullable: true, heap: HeapType::Func };
+    /// A nullable reference to a host object.
+    pub const EXTERNREF: RefType = RefType { nullable: true, heap: HeapType::Extern };
+}
+
+/// What a reference refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HeapType {
+    /// A function of any type.
+    Func,
+    /// An object of the host.
+    Extern,
+}
+
+/// Parameters and results of a function.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct FuncType {
+    values: Box<[ValType]>,
+    params: usize,
+}
+
+impl FuncType {
+    /// A function type from its parameters and results.
+    pub fn new(
+        params: impl IntoIterator<Item = ValType>,
+        results: impl IntoIterator<Item = ValType>,
+    ) -> FuncType {
+        let mut values: Vec<ValType> = params.into_iter().collect();
+        let params = values.len();
+        values.extend(results);
+        FuncType { values: values.into(), params }
+    }
+
+    /// The types of the parameters, in order.
+    pub fn params(&self) -> &[ValType] {
+        &self.values[..self.params]
+    }
+
+    /// The types of the results, in order.
+    pub fn results(&self) -> &[ValType] {
+        &self.values[self.params..]
+    }
+}
+
+/// The type of a global variable.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GlobalType {
+    /// The type of its value.
+    pub content: ValType,
+    /// May it be written after instantiation?
+    pub mutable: bool,
+}
+
+/// The type of a table; sizes in elements.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TableType {
+    /// The type of its elements.
+    pub element: RefType,
+    /// The size it starts with.
+    pub minimum: u64,
+    /// The size it may not outgrow.
+    pub maximum: Option<u64>,
+}
+
+/// The type of a linear memory; sizes in pages of 64 KiB.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct MemoryType {
+    /// The size it starts with.
+    pub minimum: u64,
+    /// The size it may not outgrow.
+    pub maximum: Option<u64>,
+}
+
+macro_rules! index_space {
+    ($($(#[$doc:meta])* $name:ident;)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub(crate) struct $name(pub(crate) u32);
+
+        impl $name {
+            /// The position in the index space, for indexing.
+            pub(crate) fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )* };
+}
+
+index_space! {
+    /// Imported functions first, then the module's own.
+    FuncIndex;
+    /// Types, as declared.
+    TypeIndex;
+    /// Imported tables first, then the module's own.
+    TableIndex;
+    /// Imported memories first, then the module's own.
+    MemoryIndex;
+    /// Imported globals first, then the module's own.
+    GlobalIndex;
+}
