@@ -40,29 +40,22 @@ fn open_options(lookup: u32, flags: u32, fdflags: u32, wanted: Rights) -> Result
     let write = wanted.contains(Rights::FD_WRITE) || create || truncate;
     // A descriptor for neither is still good for its metadata, and Linux must open it for something.
     let read = wanted.contains(Rights::FD_READ) || !write;
-    let mut custom = fdflags;
+    let mut options = OpenOptions::new();
+    // The way to say `O_NOFOLLOW` to both of cap-primitives' implementations.
+    options._cap_fs_ext_follow(follow(lookup));
     if flags & oflags::DIRECTORY != 0 {
         if create || exclusive || truncate {
             return Err(Errno::Inval);
         }
         // A directory is opened to list it, whatever else was asked for.
-        return Ok(directory_options(lookup, custom | OFlags::DIRECTORY));
+        options.read(true).custom_flags((fdflags | OFlags::DIRECTORY).bits() as i32);
+        return Ok(options);
     }
-    if flags & oflags::DIRECTORY == 0 {
-        // A guest must not make the terminal its host's controlling one.
-        custom |= OFlags::NOCTTY;
-    }
-    let mut options = OpenOptions::new();
     options.read(read).write(write).truncate(truncate);
     options.create(create && !exclusive).create_new(create && exclusive);
-    options.custom_flags(custom.bits() as i32)._cap_fs_ext_follow(follow(lookup));
+    // A guest must not give its host a controlling terminal.
+    options.custom_flags((fdflags | OFlags::NOCTTY).bits() as i32);
     Ok(options)
-}
-
-fn directory_options(lookup: u32, custom: OFlags) -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(custom.bits() as i32)._cap_fs_ext_follow(follow(lookup));
-    options
 }
 
 impl WasiCtx {
@@ -117,7 +110,10 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let name = read_path(memory, name, name_len)?;
         let directory = self.descriptors.directory(fd, Rights::PATH_REMOVE_DIRECTORY)?;
-        Ok(cap_primitives::fs::remove_dir(directory, path(&name))?)
+        // rmdir(2) of `name/` works, but cap-primitives would make it `name/.`, which does not.
+        let slashes = name.iter().rev().take_while(|byte| **byte == b'/').count();
+        let name = if slashes < name.len() { &name[..name.len() - slashes] } else { &name };
+        Ok(cap_primitives::fs::remove_dir(directory, path(name))?)
     }
 
     pub(super) fn path_unlink_file(
