@@ -1,5 +1,6 @@
 //! Numbers of the specification (`wasi_snapshot_preview1.witx`), and where they come from on the host.
 
+use cap_primitives::fs::FollowSymlinks;
 use rustix::fs::FileType;
 use rustix::io::Errno as Host;
 
@@ -169,8 +170,10 @@ pub(super) mod fstflags {
     pub(crate) const MTIM_NOW: u32 = 8;
 }
 
-/// `lookupflags`: the one bit.
-pub(super) const SYMLINK_FOLLOW: u32 = 1;
+/// `lookupflags`, of one bit.
+pub(super) fn follow(flags: u32) -> FollowSymlinks {
+    if flags & 1 != 0 { FollowSymlinks::Yes } else { FollowSymlinks::No }
+}
 
 /// `clockid`.
 pub(super) mod clockid {

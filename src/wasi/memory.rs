@@ -1,6 +1,7 @@
 //! The guest's memory: bytes behind 32-bit addresses, and lists of buffers in it.
 
 use super::abi::Errno;
+use std::path::PathBuf;
 
 /// What the functions of WASI need of a guest's memory. A range that is not wholly inside is [`Errno::Fault`], and
 /// nothing is copied then.
@@ -61,18 +62,15 @@ pub(super) fn element(base: u32, index: u32, size: u32) -> Result<u32, Errno> {
     index.checked_mul(size).and_then(|offset| base.checked_add(offset)).ok_or(Errno::Fault)
 }
 
-/// A path of the guest, in bytes. Longer than Linux takes is an error before anything is allocated.
-pub(super) fn read_path(memory: &dyn GuestMemory, address: u32, len: u32) -> Result<Vec<u8>, Errno> {
+/// A path of the guest's. Longer than Linux takes is an error before anything is allocated.
+pub(super) fn read_path(memory: &dyn GuestMemory, address: u32, len: u32) -> Result<PathBuf, Errno> {
     const PATH_MAX: u32 = 4096;
     if len >= PATH_MAX {
         return Err(Errno::Nametoolong);
     }
     let mut path = vec![0; len as usize];
     memory.read(address, &mut path)?;
-    if std::str::from_utf8(&path).is_err() {
-        return Err(Errno::Ilseq);
-    }
-    Ok(path)
+    String::from_utf8(path).map(PathBuf::from).map_err(|_| Errno::Ilseq)
 }
 
 /// A guest's array of `iovec` or `ciovec`: buffers that are read or written as if they were one.

@@ -1,10 +1,9 @@
 //! What is known of files: sizes, times, kinds; reading and changing them.
 
-use super::abi::{Errno, Filetype, SYMLINK_FOLLOW, fstflags};
+use super::abi::{Errno, Filetype, follow, fstflags};
 use super::context::WasiCtx;
 use super::descriptor::Object;
 use super::memory::{Memory, read_path};
-use super::path::path;
 use super::rights::Rights;
 use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt, SystemTimeSpec};
 use cap_primitives::time::SystemTime;
@@ -76,11 +75,6 @@ impl NewTime {
     }
 }
 
-/// `lookupflags`: has one bit.
-pub(super) fn follow(flags: u32) -> FollowSymlinks {
-    if flags & SYMLINK_FOLLOW != 0 { FollowSymlinks::Yes } else { FollowSymlinks::No }
-}
-
 impl WasiCtx {
     pub(super) fn fd_filestat_get(&mut self, memory: Memory<'_>, fd: u32, to: u32) -> Result<(), Errno> {
         let stream = |filetype: Filetype| {
@@ -129,7 +123,7 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let name = read_path(memory, name, name_len)?;
         let directory = self.descriptors.directory(fd, Rights::PATH_FILESTAT_GET)?;
-        let metadata = cap_primitives::fs::stat(directory, path(&name), follow(flags))?;
+        let metadata = cap_primitives::fs::stat(directory, &name, follow(flags))?;
         memory.write(to, &filestat(&metadata))
     }
 
@@ -149,8 +143,8 @@ impl WasiCtx {
         let [atim, mtim] = NewTime::both(atim, mtim, times)?.map(|time| time.system_time());
         let directory = self.descriptors.directory(fd, Rights::PATH_FILESTAT_SET_TIMES)?;
         match follow(flags) {
-            FollowSymlinks::Yes => cap_primitives::fs::set_times(directory, path(&name), atim, mtim)?,
-            FollowSymlinks::No => cap_primitives::fs::set_times_nofollow(directory, path(&name), atim, mtim)?,
+            FollowSymlinks::Yes => cap_primitives::fs::set_times(directory, &name, atim, mtim)?,
+            FollowSymlinks::No => cap_primitives::fs::set_times_nofollow(directory, &name, atim, mtim)?,
         }
         Ok(())
     }

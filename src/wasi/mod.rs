@@ -25,6 +25,8 @@ mod directory;
 mod path;
 mod poll;
 mod link;
+#[cfg(test)]
+mod tests;
 
 pub use context::{WasiCtx, WasiCtxBuilder};
 pub use link::add_to_linker;

@@ -3,22 +3,17 @@
 //! Every path is resolved by cap-primitives (`openat2` with `RESOLVE_BENEATH` where the host has it), so neither `..`
 //! nor a symbolic link nor a race leads out of the directory.
 
-use super::abi::{Errno, SYMLINK_FOLLOW, oflags};
+use super::abi::{Errno, follow, oflags};
 use super::context::WasiCtx;
 use super::descriptor::{Descriptor, Object};
 use super::file::host_flags;
 use super::memory::{Memory, read_path};
-use super::metadata::follow;
 use super::rights::Rights;
-use cap_primitives::fs::{DirOptions, OpenOptions, OpenOptionsExt};
+use cap_primitives::fs::{DirOptions, FollowSymlinks, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-
-pub(super) fn path(bytes: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(bytes))
-}
 
 /// What must be granted by the directory for `path_open` to do what its flags say.
 fn rights_to_open(flags: u32) -> Rights {
@@ -74,15 +69,19 @@ impl WasiCtx {
         to: u32,
     ) -> Result<(), Errno> {
         let name = read_path(memory, name, name_len)?;
-        let directory = self.descriptors.directory(fd, rights_to_open(flags))?;
-        let options = open_options(lookup, flags, fdflags, Rights(base))?;
-        let file = cap_primitives::fs::open(directory, path(&name), &options)?;
         let inheriting = self.descriptors.get(fd)?.inheriting;
-        let wanted = Rights(base) | !(Rights::FD_READ | Rights::FD_WRITE);
+        let directory = self.descriptors.directory(fd, rights_to_open(flags))?;
+        // Of the rights asked for only these two count: programs ask for all they ever saw.
+        let wanted = Rights(base) & (Rights::FD_READ | Rights::FD_WRITE);
+        if flags & oflags::DIRECTORY == 0 && !inheriting.contains(wanted) {
+            return Err(Errno::Notcapable);
+        }
+        let options = open_options(lookup, flags, fdflags, wanted)?;
+        let file = cap_primitives::fs::open(directory, &name, &options)?;
         let (object, rights) = if file.metadata()?.is_dir() {
             (Object::Directory(file, None), Rights::of_directory())
         } else {
-            (Object::File(file), Rights::of_file() & wanted)
+            (Object::File(file), Rights::of_open_file() | wanted)
         };
         let base = rights & inheriting;
         let opened = self.descriptors.insert(Descriptor { object, base, inheriting })?;
@@ -98,7 +97,7 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let name = read_path(memory, name, name_len)?;
         let directory = self.descriptors.directory(fd, Rights::PATH_CREATE_DIRECTORY)?;
-        Ok(cap_primitives::fs::create_dir(directory, path(&name), &DirOptions::new())?)
+        Ok(cap_primitives::fs::create_dir(directory, &name, &DirOptions::new())?)
     }
 
     pub(super) fn path_remove_directory(
@@ -111,9 +110,10 @@ impl WasiCtx {
         let name = read_path(memory, name, name_len)?;
         let directory = self.descriptors.directory(fd, Rights::PATH_REMOVE_DIRECTORY)?;
         // rmdir(2) of `name/` works, but cap-primitives would make it `name/.`, which does not.
-        let slashes = name.iter().rev().take_while(|byte| **byte == b'/').count();
-        let name = if slashes < name.len() { &name[..name.len() - slashes] } else { &name };
-        Ok(cap_primitives::fs::remove_dir(directory, path(name))?)
+        let bytes = name.as_os_str().as_bytes();
+        let slashes = bytes.iter().rev().take_while(|byte| **byte == b'/').count();
+        let kept = if slashes < bytes.len() { &bytes[..bytes.len() - slashes] } else { bytes };
+        Ok(cap_primitives::fs::remove_dir(directory, Path::new(OsStr::from_bytes(kept)))?)
     }
 
     pub(super) fn path_unlink_file(
@@ -125,7 +125,7 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let name = read_path(memory, name, name_len)?;
         let directory = self.descriptors.directory(fd, Rights::PATH_UNLINK_FILE)?;
-        Ok(cap_primitives::fs::remove_file(directory, path(&name))?)
+        Ok(cap_primitives::fs::remove_file(directory, &name)?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the specification's")]
@@ -145,10 +145,10 @@ impl WasiCtx {
             .descriptors
             .directories((old_fd, Rights::PATH_LINK_SOURCE), (new_fd, Rights::PATH_LINK_TARGET))?;
         // Following would resolve the link twice, with a race between.
-        if lookup & SYMLINK_FOLLOW != 0 {
+        if follow(lookup) == FollowSymlinks::Yes {
             return Err(Errno::Inval);
         }
-        Ok(cap_primitives::fs::hard_link(old_directory, path(&old), new_directory, path(&new))?)
+        Ok(cap_primitives::fs::hard_link(old_directory, &old, new_directory, &new)?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the specification's")]
@@ -166,7 +166,7 @@ impl WasiCtx {
         let (old_directory, new_directory) = self
             .descriptors
             .directories((old_fd, Rights::PATH_RENAME_SOURCE), (new_fd, Rights::PATH_RENAME_TARGET))?;
-        Ok(cap_primitives::fs::rename(old_directory, path(&old), new_directory, path(&new))?)
+        Ok(cap_primitives::fs::rename(old_directory, &old, new_directory, &new)?)
     }
 
     pub(super) fn path_symlink(
@@ -181,7 +181,7 @@ impl WasiCtx {
         let (old, new) = (read_path(memory, old, old_len)?, read_path(memory, new, new_len)?);
         let directory = self.descriptors.directory(fd, Rights::PATH_SYMLINK)?;
         // Refuses an absolute target, which would lead a program of the host astray.
-        Ok(cap_primitives::fs::symlink(path(&old), directory, path(&new))?)
+        Ok(cap_primitives::fs::symlink(&old, directory, &new)?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the specification's")]
@@ -197,7 +197,7 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let name = read_path(memory, name, name_len)?;
         let directory = self.descriptors.directory(fd, Rights::PATH_READLINK)?;
-        let target = cap_primitives::fs::read_link(directory, path(&name))?.into_os_string();
+        let target = cap_primitives::fs::read_link(directory, &name)?.into_os_string();
         let count = target.len().min(len as usize);
         memory.write(to, &target.as_bytes()[..count])?;
         memory.write_u32(used, count as u32)

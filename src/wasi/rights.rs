@@ -71,9 +71,9 @@ impl Rights {
         other.0 & !self.0 == 0
     }
 
-    /// Everything that makes sense for a file.
-    pub(super) fn of_file() -> Rights {
-        Rights::FD_READ | Rights::FD_WRITE | Rights::file_reading() | Rights::file_writing()
+    /// Everything that makes sense for a file, apart from reading and writing it.
+    pub(super) fn of_open_file() -> Rights {
+        Rights::file_reading() | Rights::file_writing()
     }
 
     fn file_reading() -> Rights {
