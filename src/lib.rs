@@ -3,5 +3,7 @@
 mod types;
 mod error;
 mod abi;
+mod sys;
 mod decode;
 mod compile;
+mod vm;

@@ -1,0 +1,1 @@
+//! The control register of SSE arithmetic.

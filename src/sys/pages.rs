@@ -1,0 +1,1 @@
+//! Pages: reserved address space, code, guards.

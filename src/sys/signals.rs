@@ -1,0 +1,1 @@
+//! Signal handlers and alternate signal stacks.

@@ -1,0 +1,1 @@
+//! Bounds of the current thread's native stack.
