@@ -35,6 +35,15 @@ impl Row {
         self.attributes.iter().any(|attribute| attribute == name)
     }
 
+    /// The constant in ModRM.reg, if the row has one; 0 for `setcc`, where it is ignored.
+    pub fn digit(&self) -> Option<u8> {
+        match self.encoding.modrm {
+            ModRm::Digit(digit) => Some(digit),
+            ModRm::Reg if !self.operands.iter().any(|operand| operand.place == 'R') => Some(0),
+            _ => None,
+        }
+    }
+
     /// The value of a `name=value` attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes
