@@ -4,6 +4,7 @@
 
 pub mod buffer;
 mod encode;
+pub mod forms;
 pub mod label;
 pub mod mem;
 pub mod reg;

@@ -2,7 +2,8 @@
 //!
 //! What a compiler's lowering calls: `alu_rr(Alu::Add, Width::W32, ..)`, `jcc(Cond::Less, ..)`. Each method emits the
 //! shortest encoding of what it names. Suffixes say the operands, destination first: `r` register, `m` memory, `i` immediate.
-//! General registers are [`R64`] for every width; [`Width`] says which part is meant. `v_` marks the VEX encodings.
+//! `x` vector
+//! register. General registers are [`R64`] for every width; [`Width`] says which part is meant. `v_` marks the VEX encodings.
 
 use crate::buffer::Asm;
 use crate::encode::{Map, Op, VexOp};
@@ -466,14 +467,14 @@ impl Asm<'_> {
 
     /// `dst = ` the address `src`, cut to the width (8 bits: as 32).
     #[inline]
-    pub const fn lea(&mut self, width: Width, dst: R64, src: Addr) -> &mut Self {
+    pub const fn lea_rm(&mut self, width: Width, dst: R64, src: Addr) -> &mut Self {
         self.rm(sized(Op::new(0, M00, 0x8D), width), dst.num(), src)
     }
 
     /// `dst = ` the address of the label.
     #[inline]
     pub const fn lea_label(&mut self, dst: R64, label: Label) -> &mut Self {
-        self.lea(Width::W64, dst, Addr::rip(label))
+        self.lea_rm(Width::W64, dst, Addr::rip(label))
     }
 
     /// `not neg mul imul div idiv inc dec` on a register.
@@ -642,7 +643,7 @@ impl Asm<'_> {
 
     /// `high:low = rdx * src`, flags untouched (BMI2).
     #[inline]
-    pub const fn mulx(&mut self, width: Width, high: R64, low: R64, src: R64) -> &mut Self {
+    pub const fn mulx_rrr(&mut self, width: Width, high: R64, low: R64, src: R64) -> &mut Self {
         self.vex_rr(
             VexOp::new(0xF2, 2, 0xF6).w1_if(width.is(Width::W64)),
             high.num(),
@@ -653,7 +654,7 @@ impl Asm<'_> {
 
     /// `dst = !a & b` (BMI1).
     #[inline]
-    pub const fn andn(&mut self, width: Width, dst: R64, a: R64, b: R64) -> &mut Self {
+    pub const fn andn_rrr(&mut self, width: Width, dst: R64, a: R64, b: R64) -> &mut Self {
         self.vex_rr(
             VexOp::new(0, 2, 0xF2).w1_if(width.is(Width::W64)),
             dst.num(),
@@ -761,21 +762,9 @@ impl Asm<'_> {
         }
     }
 
-    /// `cdq`: edx = sign of eax.
-    #[inline]
-    pub const fn cdq(&mut self) -> &mut Self {
-        self.sign_into_rdx(Width::W32)
-    }
-
-    /// `cqo`: rdx = sign of rax.
-    #[inline]
-    pub const fn cqo(&mut self) -> &mut Self {
-        self.sign_into_rdx(Width::W64)
-    }
-
     /// Reverses the bytes, 32 or 64 bits.
     #[inline]
-    pub const fn bswap(&mut self, width: Width, r: R64) -> &mut Self {
+    pub const fn bswap_r(&mut self, width: Width, r: R64) -> &mut Self {
         self.op_reg(Op::new(0, M0F, 0xC8).w_if(width.is(Width::W64)), r.num())
     }
 
@@ -825,13 +814,13 @@ impl Asm<'_> {
 
     /// Jump: short to a label bound near before, else with 32 bits.
     #[inline]
-    pub const fn jmp(&mut self, to: Label) -> &mut Self {
+    pub const fn jmp_label(&mut self, to: Label) -> &mut Self {
         self.branch(Op::new(0, M00, 0xEB), Op::new(0, M00, 0xE9), to)
     }
 
     /// Call a label.
     #[inline]
-    pub const fn call(&mut self, to: Label) -> &mut Self {
+    pub const fn call_label(&mut self, to: Label) -> &mut Self {
         self.rel32(Op::new(0, M00, 0xE8), to)
     }
 
@@ -883,21 +872,21 @@ impl Asm<'_> {
 
     /// Call with this displacement, for the caller to relocate: returns the code offset of the 4 bytes.
     #[inline]
-    pub const fn call_rel32(&mut self, displacement: i32) -> usize {
+    pub const fn call_reloc(&mut self, displacement: i32) -> usize {
         self.op_imm(Op::new(0, M00, 0xE8), displacement as u32 as u64, 4);
         self.pos() - 4
     }
 
     /// Jump with this displacement, for the caller to relocate: returns the code offset of the 4 bytes.
     #[inline]
-    pub const fn jmp_rel32(&mut self, displacement: i32) -> usize {
+    pub const fn jmp_reloc(&mut self, displacement: i32) -> usize {
         self.op_imm(Op::new(0, M00, 0xE9), displacement as u32 as u64, 4);
         self.pos() - 4
     }
 
     /// Jump if `cond` with this displacement, for the caller to relocate: returns the code offset of the 4 bytes.
     #[inline]
-    pub const fn jcc_rel32(&mut self, cond: Cond, displacement: i32) -> usize {
+    pub const fn jcc_reloc(&mut self, cond: Cond, displacement: i32) -> usize {
         self.op_imm(
             Op::new(0, M0F, 0x80 | cond as u8),
             displacement as u32 as u64,
@@ -941,28 +930,10 @@ impl Asm<'_> {
         self.rm(Op::new(0, M00, 0x8F), 0, m)
     }
 
-    /// Return.
-    #[inline]
-    pub const fn ret(&mut self) -> &mut Self {
-        self.op(Op::new(0, M00, 0xC3))
-    }
-
     /// Return and pop `bytes` of arguments.
     #[inline]
     pub const fn ret_i(&mut self, bytes: u16) -> &mut Self {
         self.op_imm(Op::new(0, M00, 0xC2), bytes as u64, 2)
-    }
-
-    /// The instruction that is always undefined.
-    #[inline]
-    pub const fn ud2(&mut self) -> &mut Self {
-        self.op(Op::new(0, M0F, 0x0B))
-    }
-
-    /// Breakpoint.
-    #[inline]
-    pub const fn int3(&mut self) -> &mut Self {
-        self.op(Op::new(0, M00, 0xCC))
     }
 }
 
