@@ -1,6 +1,6 @@
 //! [`Asm`]: the cursor over the caller's buffer, its labels, data and errors.
 
-use crate::label::{Field, Label, LabelSlot, MAX_LEN, NONE, PENDING};
+use crate::label::{Field, Label, LabelSlot, Labels, MAX_LEN, NONE, PENDING};
 
 /// Why [`Asm::finish`] has no code to give: the first thing that went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +196,7 @@ impl<'a> Asm<'a> {
         let mut index = 0;
         while index < self.label_count {
             let slot = self.labels[index as usize];
-            if !slot.is_bound() && slot.at & slot.short != NONE {
+            if !slot.is_bound() && (slot.at != NONE || slot.short != NONE) {
                 return Some(Label { index });
             }
             index += 1;
@@ -216,11 +216,12 @@ impl<'a> Asm<'a> {
 
     // Storing.
 
-    /// The window at the cursor.
+    /// The window at `pos`, the cursor. Callers read the cursor once, before they store: the compiler cannot know that
+    /// the buffer does not overlap `self`, and a cursor read after a store would come from memory each time.
     #[inline(always)]
-    const fn window(&mut self) -> Option<&mut [u8; WINDOW]> {
+    const fn window(&mut self, pos: u32) -> Option<&mut [u8; WINDOW]> {
         // One comparison: `pos` is a `u32`, so the sum does not wrap.
-        match self.code.split_at_mut_checked(self.pos as usize + WINDOW) {
+        match self.code.split_at_mut_checked(pos as usize + WINDOW) {
             Some((head, _)) => head.last_chunk_mut(),
             None => None,
         }
@@ -229,11 +230,12 @@ impl<'a> Asm<'a> {
     /// Appends the low `len` bytes of `v`, at most 8.
     #[inline(always)]
     pub(crate) const fn put(&mut self, v: u64, len: u32) -> &mut Self {
-        let Some(w) = self.window() else {
+        let pos = self.pos;
+        let Some(w) = self.window(pos) else {
             return self.put_at_end(v, 0, 0, len);
         };
         store8(w, 0, v);
-        self.pos += len;
+        self.pos = pos + len;
         self
     }
 
@@ -246,12 +248,13 @@ impl<'a> Asm<'a> {
         tail: u64,
         tail_len: u32,
     ) -> &mut Self {
-        let Some(w) = self.window() else {
+        let pos = self.pos;
+        let Some(w) = self.window(pos) else {
             return self.put_at_end(v, tail, 0, len | tail_len << 8);
         };
         store8(w, 0, v);
         store8(w, len as usize, tail);
-        self.pos += len + tail_len;
+        self.pos = pos + len + tail_len;
         self
     }
 
@@ -266,7 +269,8 @@ impl<'a> Asm<'a> {
         imm: u32,
         imm_len: u32,
     ) -> &mut Self {
-        let Some(w) = self.window() else {
+        let pos = self.pos;
+        let Some(w) = self.window(pos) else {
             return self.put_at_end(head, disp as u64, imm, len | disp_len << 8 | imm_len << 16);
         };
         store8(w, 0, head);
@@ -274,7 +278,7 @@ impl<'a> Asm<'a> {
         if imm_len != 0 {
             store4(w, (len + disp_len) as usize, imm);
         }
-        self.pos += len + disp_len + imm_len;
+        self.pos = pos + len + disp_len + imm_len;
         self
     }
 
@@ -390,21 +394,16 @@ impl<'a> Asm<'a> {
         self
     }
 
-    const fn get_u32(&self, at: u32) -> Option<u32> {
-        match self.code.split_at_checked(at as usize) {
-            Some((_, rest)) => match rest.first_chunk() {
-                Some(bytes) => Some(u32::from_le_bytes(*bytes)),
-                None => None,
-            },
+    #[inline(always)]
+    const fn chunk_mut(&mut self, at: u32) -> Option<&mut [u8; 4]> {
+        match self.code.split_at_mut_checked(at as usize) {
+            Some((_, rest)) => rest.first_chunk_mut(),
             None => None,
         }
     }
 
-    #[inline(always)]
     const fn set_u32(&mut self, at: u32, v: u32) {
-        if let Some((_, rest)) = self.code.split_at_mut_checked(at as usize)
-            && let Some(bytes) = rest.first_chunk_mut()
-        {
+        if let Some(bytes) = self.chunk_mut(at) {
             *bytes = v.to_le_bytes();
         }
     }
@@ -422,6 +421,29 @@ impl<'a> Asm<'a> {
             self.labels[index as usize] = LabelSlot::EMPTY;
         }
         Label { index }
+    }
+
+    /// `count` new labels at once: for callers that number their labels.
+    ///
+    /// ```
+    /// # use planish_asm::{Asm, LabelSlot};
+    /// # let (mut code, mut labels) = ([0; 16], [LabelSlot::EMPTY; 3]);
+    /// # let mut a = Asm::new(&mut code, &mut labels);
+    /// let blocks = a.labels(3);
+    /// a.jmp_label(blocks.get(2).unwrap()).bind(blocks.get(2).unwrap());
+    /// assert_eq!(blocks.get(3), None);
+    /// assert_eq!(a.finish()?, [0xE9, 0, 0, 0, 0]);
+    /// # Ok::<(), planish_asm::AsmError>(())
+    /// ```
+    pub const fn labels(&mut self, count: u32) -> Labels {
+        let first = self.label_count;
+        self.label_count = first.saturating_add(count);
+        let mut index = first as usize;
+        while index < self.label_count as usize && index < self.labels.len() {
+            self.labels[index] = LabelSlot::EMPTY;
+            index += 1;
+        }
+        Labels { first, count }
     }
 
     /// Where the label is bound, if it is.
@@ -445,17 +467,47 @@ impl<'a> Asm<'a> {
             });
             return self;
         }
-        self.labels[label.index as usize] = LabelSlot {
-            at: self.pos,
-            short: NONE,
-        };
-        if slot.at != NONE {
-            self.resolve(slot.at);
+        self.set_slot(
+            label,
+            LabelSlot {
+                at: self.pos,
+                short: NONE,
+            },
+        );
+        let rest = self.resolve_latest(slot.at);
+        if rest != NONE {
+            self.resolve(rest);
         }
         if slot.short != NONE {
             self.resolve_short(slot.short);
         }
         self
+    }
+
+    /// Fills in the latest field of a chain and returns the rest of it.
+    ///
+    /// Most labels have no field that waits, or one, and which of the two cannot be predicted. So there is no branch on
+    /// it: without a field, the first bytes of the code are replaced by themselves.
+    #[inline(always)]
+    const fn resolve_latest(&mut self, head: u32) -> u32 {
+        let some = ((head != NONE) as u32).wrapping_neg();
+        let pos = self.pos;
+        let at = head & !PENDING & some;
+        let Some(bytes) = self.chunk_mut(at) else {
+            return NONE;
+        };
+        let old = u32::from_le_bytes(*bytes);
+        let field = Field(old);
+        if field.kind() & some == Field::EXTENDED {
+            return head;
+        }
+        let distance = pos.wrapping_sub(at + 4 + field.kind());
+        *bytes = (distance & some | old & !some).to_le_bytes();
+        if field.link() & some == 0 {
+            NONE
+        } else {
+            at.wrapping_sub(field.link())
+        }
     }
 
     #[inline(always)]
@@ -487,7 +539,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Fills in the chain of 32-bit fields that starts at `head`, for a label bound here.
-    #[inline]
+    #[inline(never)]
     const fn resolve(&mut self, head: u32) {
         let mut head = head;
         let mut end = self.pos;
@@ -499,10 +551,10 @@ impl<'a> Asm<'a> {
             }
             end = at;
             // A field behind the end of the buffer was never written, and the chain ends there.
-            let Some(field) = self.get_u32(at) else {
+            let Some(bytes) = self.chunk_mut(at) else {
                 return;
             };
-            let field = Field(field);
+            let field = Field(u32::from_le_bytes(*bytes));
             if field.kind() == Field::EXTENDED {
                 let extension = Label {
                     index: field.link(),
@@ -545,25 +597,20 @@ impl<'a> Asm<'a> {
     /// the link to the previous field, and the field becomes the latest.
     #[inline(always)]
     pub(crate) const fn field(&mut self, label: Label, slot: LabelSlot, at: u32, kind: u32) -> u32 {
-        let bound = slot.is_bound();
-        let link = if slot.at == NONE {
-            0
-        } else {
-            at.wrapping_sub(slot.at & !PENDING)
-        };
+        // Masks, so that no branch is made of it.
+        let pending = (slot.at as i32 >> 31) as u32;
+        let linked = ((slot.at != NONE) as u32).wrapping_neg();
+        let link = at.wrapping_sub(slot.at & !PENDING) & linked;
         let distance = slot.at.wrapping_sub(at + 4 + kind);
+        let latest = slot.at & !pending | (at | PENDING) & pending;
         self.set_slot(
             label,
             LabelSlot {
-                at: if bound { slot.at } else { at | PENDING },
+                at: latest,
                 short: slot.short,
             },
         );
-        if bound {
-            distance
-        } else {
-            Field::new(kind, link).0
-        }
+        distance & !pending | Field::new(kind, link).0 & pending
     }
 
     /// The value of a 32-bit field at `at` that is to hold the label's position plus `addend`: if the label is not

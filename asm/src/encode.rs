@@ -321,6 +321,36 @@ impl Asm<'_> {
         self.put(v, n)
     }
 
+    /// The same, with an opcode of its own for the accumulator that needs no ModRM: taken if `short`, `rm` is then 0.
+    #[inline(always)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a field of the instruction"
+    )]
+    pub(crate) const fn rr_imm_accumulator(
+        &mut self,
+        op: Op,
+        accumulator: u8,
+        short: bool,
+        digit: u8,
+        rm: u8,
+        imm: u32,
+        imm_len: u32,
+    ) -> &mut Self {
+        let imm = imm as u64;
+        let long_body = op.code as u64 | modrm_rr(digit, rm) << 8 | imm << 16;
+        let short_body = accumulator as u64 | imm << 8;
+        let body = if short { short_body } else { long_body };
+        let (v, n) = legacy(
+            op,
+            high(rm, 0),
+            op.byte_rm & (rm >= 4),
+            body,
+            2 + imm_len - short as u32,
+        );
+        self.put(v, n)
+    }
+
     /// ModRM with memory.
     #[inline(always)]
     pub(crate) const fn rm(&mut self, op: Op, reg: u8, rm: Addr) -> &mut Self {
@@ -470,7 +500,7 @@ impl Asm<'_> {
     }
 
     /// A branch with a 32-bit displacement: `call`, `jmp near`, `jcc near`, `xbegin`.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn rel32(&mut self, op: Op, to: Label) -> &mut Self {
         let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
         let Some(slot) = self.slot(to) else {
@@ -481,28 +511,28 @@ impl Asm<'_> {
     }
 
     /// A branch that has both: short if `to` is bound and near enough. `short`, `near`: without prefixes.
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn branch(&mut self, short: Op, near: Op, to: Label) -> &mut Self {
         let near_len = near.code_len + 4;
         let Some(slot) = self.slot(to) else {
             return self.unknown_label().put(near.code as u64, near_len);
         };
         let pos = self.pos() as u32;
+        // A label that is not bound is further away than any short branch.
         let distance = slot.at.wrapping_sub(pos + short.code_len + 1) as i32;
-        let is_short = slot.is_bound() & (distance as i8 as i32 == distance);
+        let is_short = distance as i8 as i32 == distance;
         let value = self.field(to, slot, pos + near.code_len, 0);
-        let (code, len) = if is_short {
-            (
-                short.code as u64 | (distance as u8 as u64) << (8 * short.code_len),
-                short.code_len + 1,
-            )
-        } else {
-            (
-                near.code as u64 | (value as u64) << (8 * near.code_len),
-                near_len,
-            )
-        };
-        self.put(code, len)
+        let short_code = short.code as u64 | (distance as u8 as u64) << (8 * short.code_len);
+        let near_code = near.code as u64 | (value as u64) << (8 * near.code_len);
+        let code = if is_short { short_code } else { near_code };
+        self.put(
+            code,
+            if is_short {
+                short.code_len + 1
+            } else {
+                near_len
+            },
+        )
     }
 }
 

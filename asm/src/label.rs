@@ -11,6 +11,27 @@ pub struct Label {
     pub(crate) index: u32,
 }
 
+/// Consecutive labels, made by [`Asm::labels`](crate::Asm::labels).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Labels {
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+impl Labels {
+    /// The label with this number, from 0.
+    #[inline]
+    pub const fn get(self, number: u32) -> Option<Label> {
+        if number < self.count {
+            Some(Label {
+                index: self.first + number,
+            })
+        } else {
+            None
+        }
+    }
+}
+
 /// Storage for one label, to be handed to [`Asm::new`](crate::Asm::new).
 #[derive(Clone, Copy, Debug)]
 pub struct LabelSlot {
@@ -22,8 +43,8 @@ pub struct LabelSlot {
 
 /// The bit of [`LabelSlot::at`] that says "not bound".
 pub(crate) const PENDING: u32 = 1 << 31;
-/// The end of a chain.
-pub(crate) const NONE: u32 = u32::MAX;
+/// The end of a chain: a position that no field has, so far away that no branch to it is short.
+pub(crate) const NONE: u32 = PENDING | 1 << 30;
 
 impl LabelSlot {
     /// What a slice of slots is made of: its content does not matter.

@@ -11,7 +11,7 @@ pub mod reg;
 pub mod select;
 
 pub use buffer::{Asm, AsmError};
-pub use label::{Label, LabelSlot};
+pub use label::{Label, LabelSlot, Labels};
 pub use mem::{Addr, Mem, Scale, VAddr};
 pub use mem::{M8, M16, M32, M48, M64, M80, M128, M256, M384, M512};
 pub use mem::{M112, M224, M752, M864, M4096};

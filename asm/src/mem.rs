@@ -35,6 +35,18 @@ impl Scale {
         }
     }
 
+    /// The scale `1 << log2`, for 0 to 3.
+    #[inline]
+    pub const fn from_log2(log2: u8) -> Option<Scale> {
+        match log2 {
+            0 => Some(Scale::X1),
+            1 => Some(Scale::X2),
+            2 => Some(Scale::X4),
+            3 => Some(Scale::X8),
+            _ => None,
+        }
+    }
+
     /// The factor: 1, 2, 4 or 8.
     pub const fn factor(self) -> u32 {
         1 << self as u32

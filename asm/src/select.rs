@@ -247,34 +247,26 @@ impl Asm<'_> {
     /// ```
     #[inline]
     pub const fn alu_ri(&mut self, op: Alu, width: Width, dst: R64, imm: i32) -> &mut Self {
-        self.group1(width, op as u8, (op as u8) << 3 | 4, dst, imm)
+        self.group1(width, op as u8, dst, imm)
     }
 
     /// 83 with a byte, the accumulator's own opcode, or 81: the first that fits.
     #[inline(always)]
-    const fn group1(
-        &mut self,
-        width: Width,
-        digit: u8,
-        accumulator: u8,
-        dst: R64,
-        imm: i32,
-    ) -> &mut Self {
-        let short = fits8(imm, width) & !width.is(Width::W8);
-        if short {
-            let op = sized(Op::new(0, M00, 0x83), width);
-            return self.rr_imm(op, digit, dst.num(), imm as u8 as u32, 1);
-        }
-        if dst.num() == 0 {
-            let op = any_width(accumulator, width);
-            return self.op_imm(op, imm as u32 as u64, width.imm_len());
-        }
-        self.rr_imm(
-            any_width_digit(0x80, width),
+    const fn group1(&mut self, width: Width, digit: u8, dst: R64, imm: i32) -> &mut Self {
+        let dst = dst.num();
+        let byte = width.is(Width::W8);
+        let short = fits8(imm, width) & !byte;
+        let op = any_width_digit(0x80 | (short as u8) << 1, width);
+        let imm_len = if short { 1 } else { width.imm_len() };
+        let accumulator = digit << 3 | 4 | !byte as u8;
+        self.rr_imm_accumulator(
+            op,
+            accumulator,
+            (dst == 0) & !short,
             digit,
-            dst.num(),
+            dst,
             imm as u32,
-            width.imm_len(),
+            imm_len,
         )
     }
 
