@@ -1,9 +1,14 @@
 //! What compiled code reads and writes, with the layout of [`crate::abi::layout`].
 
-#![allow(unsafe_code, reason = "the running half: see each block")]
+#![allow(unsafe_code, reason = "owns what compiled code reads and writes by address")]
 
+use super::host::Payload;
+use super::memory::Refused;
+use super::trap::TrapRecord;
 use crate::abi::{VALUE_BYTES, layout};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::mem::offset_of;
+use std::ops::{Deref, DerefMut, Range};
 use std::ptr::NonNull;
 
 /// One value as it crosses the door, in globals and in constant evaluation: 16 bytes, unused ones zero. A 32-bit
@@ -69,7 +74,7 @@ pub(crate) enum RecordKind {
 #[repr(C)]
 pub(crate) struct Context {
     pub(super) heap: *mut u8,
-    pub(super) store: *mut super::store::StoreHeader,
+    pub(super) store: *mut StoreHeader,
     pub(super) builtins: *const u64,
     pub(super) records: *mut FuncRecord,
     pub(super) owner: *mut super::instance::InstanceData,
@@ -89,6 +94,126 @@ pub(crate) struct TableDefinition {
     pub(super) len: u64,
 }
 
+/// The part of a store that compiled code reads and writes, and what leaves with it through the door.
+#[repr(C)]
+pub(super) struct StoreHeader {
+    /// Points to the innermost [`Activation`].
+    pub(super) native_sp: *const Activation,
+    /// Of the innermost activation, once it has called out.
+    pub(super) exit_sp: usize,
+    pub(super) wasm_sp: usize,
+    pub(super) stack_limit: usize,
+    pub(super) trap_exit: usize,
+    /// The store that entered, as the layer above knows it.
+    pub(super) owner: *mut (),
+    pub(super) pending: Pending,
+    pub(super) trap: TrapRecord,
+    pub(super) payload: Option<Payload>,
+    pub(super) guard: Range<usize>,
+    pub(super) stack_end: usize,
+}
+
+/// Why wasm is being left, if it did not return.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(super) enum Pending {
+    Nothing,
+    /// In [`StoreHeader::trap`].
+    Trap,
+    /// In [`StoreHeader::payload`], and where in [`StoreHeader::trap`].
+    Payload,
+}
+
+/// What the door saves on the native stack: the header of the activation around, and two registers.
+#[repr(C)]
+pub(super) struct Activation {
+    pub(super) native_sp: *const Activation,
+    pub(super) exit_sp: usize,
+    _wasm_sp: usize,
+    _trap_exit: usize,
+    _registers: [usize; 2],
+}
+
+/// A value at an address that stays while it is owned, and that others use by that address.
+pub(super) struct Pinned<T>(NonNull<T>);
+
+impl<T> Pinned<T> {
+    pub(super) fn new(value: T) -> Pinned<T> {
+        Pinned(NonNull::from(Box::leak(Box::new(value))))
+    }
+
+    pub(super) fn address(&self) -> NonNull<T> {
+        self.0
+    }
+}
+
+impl<T> Deref for Pinned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: from a box; whoever else has the address runs only while the store is lent out.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> DerefMut for Pinned<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as above, and `&mut self` excludes other references through the owner.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl<T> Drop for Pinned<T> {
+    fn drop(&mut self) {
+        // SAFETY: made from a box in `new`.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+// SAFETY: it owns its value, as a box does.
+unsafe impl<T: Send> Send for Pinned<T> {}
+
+/// An instance's context: zeroed, 16-aligned, at a fixed address.
+pub(super) struct ContextBox {
+    context: NonNull<Context>,
+    layout: Layout,
+}
+
+impl ContextBox {
+    pub(super) fn zeroed(bytes: usize) -> Result<ContextBox, Refused> {
+        let bytes = bytes.max(layout::CONTEXT_MODULE as usize);
+        let layout = Layout::from_size_align(bytes, 16).map_err(|_| Refused::Exhausted)?;
+        // SAFETY: the size is not 0.
+        let context = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Refused::Exhausted)?;
+        Ok(ContextBox { context: context.cast(), layout })
+    }
+
+    pub(super) fn address(&self) -> NonNull<Context> {
+        self.context
+    }
+
+    /// The place at an offset, which must be in the context with all of a `T`, and aligned.
+    pub(super) fn place<T>(&self, offset: i32) -> NonNull<T> {
+        let start = usize::try_from(offset).expect("offsets are not negative");
+        assert!(start + size_of::<T>() <= self.layout.size() && start.is_multiple_of(align_of::<T>()));
+        // SAFETY: within the allocation, as asserted.
+        unsafe { self.context.cast::<u8>().add(start) }.cast()
+    }
+
+    /// Writes to the place at an offset; the same conditions.
+    pub(super) fn write<T: Copy>(&mut self, offset: i32, value: T) {
+        // SAFETY: `place` has checked bounds and alignment; nobody holds a reference into a context.
+        unsafe { self.place::<T>(offset).write(value) };
+    }
+}
+
+impl Drop for ContextBox {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `zeroed` with this layout; contexts go with their store, when no code runs.
+        unsafe { dealloc(self.context.as_ptr().cast(), self.layout) };
+    }
+}
+
 const _: () = {
     assert!(size_of::<Value>() == VALUE_BYTES as usize && size_of::<Value>() == layout::GLOBAL_BYTES as usize);
     assert!(offset_of!(FuncRecord, code) == layout::RECORD_CODE as usize);
@@ -102,6 +227,11 @@ const _: () = {
     assert!(offset_of!(Context, records) == layout::CONTEXT_RECORDS as usize);
     assert!(offset_of!(Context, owner) == layout::CONTEXT_OWNER as usize);
     assert!(size_of::<Context>() <= layout::CONTEXT_MODULE as usize);
+    assert!(offset_of!(StoreHeader, native_sp) == layout::STORE_NATIVE_SP as usize);
+    assert!(offset_of!(StoreHeader, exit_sp) == layout::STORE_EXIT_SP as usize);
+    assert!(offset_of!(StoreHeader, wasm_sp) == layout::STORE_WASM_SP as usize);
+    assert!(offset_of!(StoreHeader, stack_limit) == layout::STORE_STACK_LIMIT as usize);
+    assert!(offset_of!(StoreHeader, trap_exit) == layout::STORE_TRAP_EXIT as usize);
     assert!(offset_of!(MemoryDefinition, base) == layout::MEMORY_BASE as usize);
     assert!(offset_of!(MemoryDefinition, len) == layout::MEMORY_LEN as usize);
     assert!(size_of::<MemoryDefinition>() == layout::MEMORY_DEFINITION_BYTES as usize);

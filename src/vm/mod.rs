@@ -5,12 +5,15 @@
 //! moved before the store is dropped, so compiled code holds plain addresses.
 
 pub(crate) mod code;
+mod registry;
 pub(crate) mod memory;
 pub(crate) mod table;
 pub(crate) mod context;
 pub(crate) mod stack;
 pub(crate) mod store;
 pub(crate) mod instance;
+mod thread;
+mod signals;
 pub(crate) mod trap;
 pub(crate) mod backtrace;
 pub(crate) mod host;
