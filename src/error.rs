@@ -95,13 +95,6 @@ impl Error {
         }
     }
 
-    /// The message, without the offset.
-    pub(crate) fn message(&self) -> String {
-        match &self.inner.kind {
-            Kind::Module { message, .. } => message.clone(),
-            _ => self.to_string(),
-        }
-    }
 
     /// The trap, if that is what happened.
     ///

@@ -5,10 +5,8 @@ mod features;
 mod sections;
 
 pub(crate) use features::SUPPORTED;
-pub(crate) use sections::val_type;
 pub(crate) use info::{
-    Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, Import, ImportItem,
-    ModuleInfo, SegmentMode,
+    Body, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode,
 };
 
 use crate::error::Error;
