@@ -1,0 +1,697 @@
+//! [`Asm`]: the cursor over the caller's buffer, its labels, data and errors.
+
+use crate::label::{Field, Label, LabelSlot, Labels, MAX_LEN, NONE, PENDING};
+
+/// Why [`Asm::finish`] has no code to give: the first thing that went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AsmError {
+    /// The buffer is too small; one of `needed` bytes is enough for the same calls.
+    Full {
+        /// The size of the code in bytes.
+        needed: usize,
+    },
+    /// Beyond 128 MiB, the reach of a label's fields.
+    TooLong,
+    /// The label slice is too small; one of `needed` slots is enough for the same calls.
+    TooManyLabels {
+        /// The number of slots.
+        needed: usize,
+    },
+    /// A label was used but never bound.
+    Unbound {
+        /// The label.
+        label: Label,
+    },
+    /// A label was bound a second time, here.
+    BoundTwice {
+        /// The code offset.
+        at: usize,
+    },
+    /// The label belongs to another assembler.
+    UnknownLabel {
+        /// The code offset of its use.
+        at: usize,
+    },
+    /// `dd_label_diff` with a base that is not bound.
+    UnboundBase {
+        /// The code offset.
+        at: usize,
+    },
+    /// The target of a short branch is more than 127 bytes away.
+    ShortRange {
+        /// The code offset of the branch's displacement.
+        at: usize,
+    },
+    /// `ah ch dh bh` together with an operand that needs a REX prefix.
+    HighByte {
+        /// The code offset of the instruction.
+        at: usize,
+    },
+    /// Operators were given parts that do not form an address: two indexes, a factor other than 1 2 4 8, a displacement
+    /// beyond 32 bits.
+    InvalidAddress {
+        /// The code offset of the instruction.
+        at: usize,
+    },
+    /// An alignment that is not a power of two.
+    InvalidAlignment {
+        /// The code offset.
+        at: usize,
+    },
+    /// A patch outside of the code emitted so far.
+    InvalidPatch {
+        /// The code offset of the patch.
+        at: usize,
+    },
+    /// The constant pool has no room for another constant.
+    PoolFull,
+}
+
+impl core::fmt::Display for AsmError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match *self {
+            AsmError::Full { needed } => write!(f, "the code needs a buffer of {needed} bytes"),
+            AsmError::TooLong => write!(f, "the code is longer than 128 MiB"),
+            AsmError::TooManyLabels { needed } => write!(f, "the code needs {needed} label slots"),
+            AsmError::Unbound { label } => write!(f, "label {} is used but not bound", label.index),
+            AsmError::BoundTwice { at } => write!(f, "a label is bound a second time at {at:#x}"),
+            AsmError::UnknownLabel { at } => {
+                write!(f, "a label of another assembler is used at {at:#x}")
+            }
+            AsmError::UnboundBase { at } => {
+                write!(f, "the base of the difference at {at:#x} is not bound")
+            }
+            AsmError::ShortRange { at } => write!(
+                f,
+                "the short branch with its displacement at {at:#x} does not reach"
+            ),
+            AsmError::HighByte { at } => write!(f, "ah, ch, dh or bh with a REX prefix at {at:#x}"),
+            AsmError::InvalidAddress { at } => {
+                write!(f, "the parts of the address at {at:#x} do not form one")
+            }
+            AsmError::InvalidAlignment { at } => {
+                write!(f, "the alignment at {at:#x} is not a power of two")
+            }
+            AsmError::InvalidPatch { at } => {
+                write!(f, "the patch at {at:#x} is outside of the code")
+            }
+            AsmError::PoolFull => write!(f, "the constant pool is full"),
+        }
+    }
+}
+
+impl core::error::Error for AsmError {}
+
+/// How many bytes one instruction may touch at the cursor.
+const WINDOW: usize = 16;
+
+/// Where positions stop counting: far beyond [`MAX_LEN`], far below an overflow.
+const MAX_POS: u32 = 1 << 30;
+
+/// An assembler over a buffer and label slots of the caller.
+///
+/// Emission never fails: the first error is remembered, the position goes on counting, and [`Asm::finish`] reports.
+///
+/// ```
+/// use planish_asm::{Alu, Asm, AsmError, Cond, LabelSlot, Width, regs::*};
+///
+/// fn count_down(code: &mut [u8]) -> Result<&[u8], AsmError> {
+///     let mut labels = [LabelSlot::EMPTY; 1];
+///     let mut a = Asm::new(code, &mut labels);
+///     let top = a.label();
+///     a.bind(top).alu_ri(Alu::Sub, Width::W64, rcx.any(), 1).jcc(Cond::NotEqual, top).ret();
+///     let len = a.finish()?.len();
+///     Ok(&code[..len])
+/// }
+///
+/// assert_eq!(count_down(&mut [0; 7])?, [0x48, 0x83, 0xE9, 1, 0x75, 0xFA, 0xC3]);
+/// assert_eq!(count_down(&mut [0; 6]), Err(AsmError::Full { needed: 7 }));
+/// # Ok::<(), AsmError>(())
+/// ```
+pub struct Asm<'a> {
+    code: &'a mut [u8],
+    labels: &'a mut [LabelSlot],
+    pos: u32,
+    label_count: u32,
+    error: Option<AsmError>,
+}
+
+impl<'a> Asm<'a> {
+    /// An assembler that writes to `code` and keeps its labels in `labels`; what both contain does not matter.
+    pub const fn new(code: &'a mut [u8], labels: &'a mut [LabelSlot]) -> Asm<'a> {
+        let code = match code.len() > MAX_LEN {
+            true => code.split_at_mut(MAX_LEN).0,
+            false => code,
+        };
+        Asm {
+            code,
+            labels,
+            pos: 0,
+            label_count: 0,
+            error: None,
+        }
+    }
+
+    /// Starts over with the same buffers.
+    pub const fn clear(&mut self) -> &mut Self {
+        self.pos = 0;
+        self.label_count = 0;
+        self.error = None;
+        self
+    }
+
+    /// The code offset of the next instruction. Goes on counting behind the end of the buffer.
+    #[inline]
+    pub const fn pos(&self) -> usize {
+        self.pos as usize
+    }
+
+    /// The code, if all went well. More can be emitted afterwards.
+    pub const fn finish(&mut self) -> Result<&[u8], AsmError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        if self.label_count as usize > self.labels.len() {
+            return Err(AsmError::TooManyLabels {
+                needed: self.label_count as usize,
+            });
+        }
+        if self.pos as usize > MAX_LEN {
+            return Err(AsmError::TooLong);
+        }
+        if self.pos as usize > self.code.len() {
+            return Err(AsmError::Full {
+                needed: self.pos as usize,
+            });
+        }
+        if let Some(label) = self.unbound() {
+            return Err(AsmError::Unbound { label });
+        }
+        Ok(self.code.split_at(self.pos as usize).0)
+    }
+
+    /// The first label that some field waits for.
+    const fn unbound(&self) -> Option<Label> {
+        let mut index = 0;
+        while index < self.label_count {
+            let slot = self.labels[index as usize];
+            if !slot.is_bound() && (slot.at != NONE || slot.short != NONE) {
+                return Some(Label { index });
+            }
+            index += 1;
+        }
+        None
+    }
+
+    /// Remembers the first error.
+    #[cold]
+    #[inline(never)]
+    pub(crate) const fn fail(&mut self, error: AsmError) {
+        // Behind a full buffer labels are not resolved: what goes wrong then says nothing.
+        if self.error.is_none() && self.pos as usize <= self.code.len() {
+            self.error = Some(error);
+        }
+    }
+
+    // Storing.
+
+    /// The window at `pos`, the cursor. Callers read the cursor once, before they store: the compiler cannot know that
+    /// the buffer does not overlap `self`, and a cursor read after a store would come from memory each time.
+    #[inline(always)]
+    const fn window(&mut self, pos: u32) -> Option<&mut [u8; WINDOW]> {
+        // One comparison: `pos` is a `u32`, so the sum does not wrap.
+        match self.code.split_at_mut_checked(pos as usize + WINDOW) {
+            Some((head, _)) => head.last_chunk_mut(),
+            None => None,
+        }
+    }
+
+    /// Appends the low `len` bytes of `v`, at most 8.
+    #[inline(always)]
+    pub(crate) const fn put(&mut self, v: u64, len: u32) -> &mut Self {
+        let pos = self.pos;
+        let Some(w) = self.window(pos) else {
+            return self.put_at_end(v, 0, 0, len);
+        };
+        store8(w, 0, v);
+        self.pos = pos + len;
+        self
+    }
+
+    /// Appends the low `len` bytes of `v`, at most 8, then the low `tail_len` of `tail`.
+    #[inline(always)]
+    pub(crate) const fn put_pair(
+        &mut self,
+        v: u64,
+        len: u32,
+        tail: u64,
+        tail_len: u32,
+    ) -> &mut Self {
+        let pos = self.pos;
+        let Some(w) = self.window(pos) else {
+            return self.put_at_end(v, tail, 0, len | tail_len << 8);
+        };
+        store8(w, 0, v);
+        store8(w, len as usize, tail);
+        self.pos = pos + len + tail_len;
+        self
+    }
+
+    /// Appends a head of at most 8 bytes, a displacement and an immediate of at most 4 each.
+    #[inline(always)]
+    pub(crate) const fn put_mem(
+        &mut self,
+        head: u64,
+        len: u32,
+        disp: u32,
+        disp_len: u32,
+        imm: u32,
+        imm_len: u32,
+    ) -> &mut Self {
+        let pos = self.pos;
+        let Some(w) = self.window(pos) else {
+            return self.put_at_end(head, disp as u64, imm, len | disp_len << 8 | imm_len << 16);
+        };
+        store8(w, 0, head);
+        store4(w, len as usize, disp);
+        if imm_len != 0 {
+            store4(w, (len + disp_len) as usize, imm);
+        }
+        self.pos = pos + len + disp_len + imm_len;
+        self
+    }
+
+    /// The same with less than a window of room: writes if the true length fits, counts in any case.
+    ///
+    /// `lens`: the lengths of the three parts, a byte each.
+    #[cold]
+    #[inline(never)]
+    const fn put_at_end(&mut self, head: u64, tail: u64, imm: u32, lens: u32) -> &mut Self {
+        let (head_len, tail_len, imm_len) = (lens & 0xFF, lens >> 8 & 0xFF, lens >> 16);
+        let mut bytes = [0; 32];
+        let (window, _) = bytes.split_at_mut(24);
+        if let Some(w) = window.first_chunk_mut::<24>() {
+            store8(w, 0, head);
+            store8(w, head_len as usize, tail);
+            store4(w, (head_len + tail_len) as usize, imm);
+        }
+        self.bytes(bytes.split_at((head_len + tail_len + imm_len) as usize).0)
+    }
+
+    // Data.
+
+    /// Appends raw bytes.
+    ///
+    /// ```
+    /// # use planish_asm::Asm;
+    /// let mut code = [0; 16];
+    /// let mut a = Asm::new(&mut code, &mut []);
+    /// a.bytes(b"ab").u8(0xCC).u32(0x01020304).u64(5);
+    /// assert_eq!(a.finish()?, [b'a', b'b', 0xCC, 4, 3, 2, 1, 5, 0, 0, 0, 0, 0, 0, 0]);
+    /// # Ok::<(), planish_asm::AsmError>(())
+    /// ```
+    pub const fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        if let Some((_, rest)) = self.code.split_at_mut_checked(self.pos as usize)
+            && let Some((to, _)) = rest.split_at_mut_checked(bytes.len())
+        {
+            to.copy_from_slice(bytes);
+        }
+        let end = self.pos as usize + bytes.len();
+        self.pos = if end < MAX_POS as usize {
+            end as u32
+        } else {
+            MAX_POS
+        };
+        self
+    }
+
+    /// Appends a byte.
+    #[inline]
+    pub const fn u8(&mut self, v: u8) -> &mut Self {
+        self.put(v as u64, 1)
+    }
+
+    /// Appends 2 bytes, little endian.
+    #[inline]
+    pub const fn u16(&mut self, v: u16) -> &mut Self {
+        self.put(v as u64, 2)
+    }
+
+    /// Appends 4 bytes, little endian.
+    #[inline]
+    pub const fn u32(&mut self, v: u32) -> &mut Self {
+        self.put(v as u64, 4)
+    }
+
+    /// Appends 8 bytes, little endian.
+    #[inline]
+    pub const fn u64(&mut self, v: u64) -> &mut Self {
+        self.put(v, 8)
+    }
+
+    /// Pads with the recommended multi-byte `nop`s to a multiple of `alignment` bytes (a power of two).
+    ///
+    /// ```
+    /// # use planish_asm::Asm;
+    /// let mut code = [0; 16];
+    /// let mut a = Asm::new(&mut code, &mut []);
+    /// a.ret().align(4).ret();
+    /// assert_eq!(a.finish()?, [0xC3, 0x0F, 0x1F, 0x00, 0xC3]);
+    /// # Ok::<(), planish_asm::AsmError>(())
+    /// ```
+    pub const fn align(&mut self, alignment: u32) -> &mut Self {
+        if !alignment.is_power_of_two() {
+            self.fail(AsmError::InvalidAlignment {
+                at: self.pos as usize,
+            });
+            return self;
+        }
+        self.nops(self.pos.wrapping_neg() & (alignment - 1))
+    }
+
+    /// Appends `len` bytes of `nop`s, each as long as the manual recommends (SDM Vol. 2, NOP): at most 9 bytes.
+    pub const fn nops(&mut self, len: u32) -> &mut Self {
+        let mut left = len;
+        while left > 9 && self.pos < MAX_POS {
+            self.put_pair(NOPS[9], 8, 0, 1);
+            left -= 9;
+        }
+        match left {
+            9.. => self.put_pair(NOPS[9], 8, 0, 1),
+            _ => self.put(NOPS[left as usize], left),
+        }
+    }
+
+    /// Replaces the 4 bytes at `at`, and none around them. They must have been emitted.
+    pub const fn patch_u32(&mut self, at: usize, v: u32) -> &mut Self {
+        let end = self.pos as usize;
+        if at > end || end - at < 4 {
+            self.fail(AsmError::InvalidPatch { at });
+        } else {
+            self.set_u32(at as u32, v);
+        }
+        self
+    }
+
+    #[inline(always)]
+    const fn chunk_mut(&mut self, at: u32) -> Option<&mut [u8; 4]> {
+        match self.code.split_at_mut_checked(at as usize) {
+            Some((_, rest)) => rest.first_chunk_mut(),
+            None => None,
+        }
+    }
+
+    const fn set_u32(&mut self, at: u32, v: u32) {
+        if let Some(bytes) = self.chunk_mut(at) {
+            *bytes = v.to_le_bytes();
+        }
+    }
+
+    // Labels.
+
+    /// A new label: the next slot.
+    ///
+    /// Running out of slots is reported by [`Asm::finish`].
+    #[inline]
+    pub const fn label(&mut self) -> Label {
+        let index = self.label_count;
+        self.label_count += 1;
+        if (index as usize) < self.labels.len() {
+            self.labels[index as usize] = LabelSlot::EMPTY;
+        }
+        Label { index }
+    }
+
+    /// `count` new labels at once: for callers that number their labels.
+    ///
+    /// ```
+    /// # use planish_asm::{Asm, LabelSlot};
+    /// # let (mut code, mut labels) = ([0; 16], [LabelSlot::EMPTY; 3]);
+    /// # let mut a = Asm::new(&mut code, &mut labels);
+    /// let blocks = a.labels(3);
+    /// a.jmp_label(blocks.get(2).unwrap()).bind(blocks.get(2).unwrap());
+    /// assert_eq!(blocks.get(3), None);
+    /// assert_eq!(a.finish()?, [0xE9, 0, 0, 0, 0]);
+    /// # Ok::<(), planish_asm::AsmError>(())
+    /// ```
+    pub const fn labels(&mut self, count: u32) -> Labels {
+        let first = self.label_count;
+        self.label_count = first.saturating_add(count);
+        let mut index = first as usize;
+        while index < self.label_count as usize && index < self.labels.len() {
+            self.labels[index] = LabelSlot::EMPTY;
+            index += 1;
+        }
+        Labels { first, count }
+    }
+
+    /// Where the label is bound, if it is.
+    #[inline]
+    pub const fn label_pos(&self, label: Label) -> Option<usize> {
+        match self.slot(label) {
+            Some(slot) if slot.is_bound() => Some(slot.at as usize),
+            _ => None,
+        }
+    }
+
+    /// Puts the label here. Everything that waited for it is filled in.
+    #[inline]
+    pub const fn bind(&mut self, label: Label) -> &mut Self {
+        let Some(slot) = self.slot(label) else {
+            return self.unknown_label();
+        };
+        if slot.is_bound() {
+            self.fail(AsmError::BoundTwice {
+                at: self.pos as usize,
+            });
+            return self;
+        }
+        self.set_slot(
+            label,
+            LabelSlot {
+                at: self.pos,
+                short: NONE,
+            },
+        );
+        let rest = self.resolve_latest(slot.at);
+        if rest != NONE {
+            self.resolve(rest);
+        }
+        if slot.short != NONE {
+            self.resolve_short(slot.short);
+        }
+        self
+    }
+
+    /// Fills in the latest field of a chain and returns the rest of it.
+    ///
+    /// Most labels have no field that waits, or one, and which of the two cannot be predicted. So there is no branch on
+    /// it: without a field, the first bytes of the code are replaced by themselves.
+    #[inline(always)]
+    const fn resolve_latest(&mut self, head: u32) -> u32 {
+        let some = ((head != NONE) as u32).wrapping_neg();
+        let pos = self.pos;
+        let at = head & !PENDING & some;
+        let Some(bytes) = self.chunk_mut(at) else {
+            return NONE;
+        };
+        let old = u32::from_le_bytes(*bytes);
+        let field = Field(old);
+        if field.kind() & some == Field::EXTENDED {
+            return head;
+        }
+        let distance = pos.wrapping_sub(at + 4 + field.kind());
+        *bytes = (distance & some | old & !some).to_le_bytes();
+        if field.link() & some == 0 {
+            NONE
+        } else {
+            at.wrapping_sub(field.link())
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn slot(&self, label: Label) -> Option<LabelSlot> {
+        if (label.index as usize) < self.labels.len() {
+            Some(self.labels[label.index as usize])
+        } else {
+            None
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn set_slot(&mut self, label: Label, slot: LabelSlot) {
+        if (label.index as usize) < self.labels.len() {
+            self.labels[label.index as usize] = slot;
+        }
+    }
+
+    /// A label without a slot: either there are too few of them, or it is not ours.
+    #[cold]
+    #[inline(never)]
+    pub(crate) const fn unknown_label(&mut self) -> &mut Self {
+        if self.label_count as usize <= self.labels.len() {
+            self.fail(AsmError::UnknownLabel {
+                at: self.pos as usize,
+            });
+        }
+        self
+    }
+
+    /// Fills in the chain of 32-bit fields that starts at `head`, for a label bound here.
+    #[inline(never)]
+    const fn resolve(&mut self, head: u32) {
+        let mut head = head;
+        let mut end = self.pos;
+        while head != NONE {
+            let at = head & !PENDING;
+            // Chains lead backward; this ends them all, even those that a patch of the caller broke.
+            if at >= end {
+                return;
+            }
+            end = at;
+            // A field behind the end of the buffer was never written, and the chain ends there.
+            let Some(bytes) = self.chunk_mut(at) else {
+                return;
+            };
+            let field = Field(u32::from_le_bytes(*bytes));
+            if field.kind() == Field::EXTENDED {
+                let extension = Label {
+                    index: field.link(),
+                };
+                let Some(slot) = self.slot(extension) else {
+                    return;
+                };
+                self.set_slot(extension, LabelSlot { at: 0, short: NONE });
+                self.set_u32(at, self.pos.wrapping_add(slot.short));
+                head = slot.at;
+            } else {
+                self.set_u32(at, self.pos.wrapping_sub(at + 4 + field.kind()));
+                head = if field.link() == 0 {
+                    NONE
+                } else {
+                    at.wrapping_sub(field.link())
+                };
+            }
+        }
+    }
+
+    /// The same for the 8-bit fields.
+    const fn resolve_short(&mut self, head: u32) {
+        let mut at = head as usize;
+        while at < self.code.len() {
+            let link = self.code[at] as usize;
+            let distance = self.pos as usize - at - 1;
+            if distance > i8::MAX as usize {
+                return self.fail(AsmError::ShortRange { at });
+            }
+            self.code[at] = distance as u8;
+            if link == 0 || link > at {
+                return;
+            }
+            at -= link;
+        }
+    }
+
+    /// The value of a 32-bit field at `at` for `label`: if bound, the distance from `kind` bytes behind the field; else
+    /// the link to the previous field, and the field becomes the latest.
+    #[inline(always)]
+    pub(crate) const fn field(&mut self, label: Label, slot: LabelSlot, at: u32, kind: u32) -> u32 {
+        // Masks, so that no branch is made of it.
+        let pending = (slot.at as i32 >> 31) as u32;
+        let linked = ((slot.at != NONE) as u32).wrapping_neg();
+        let link = at.wrapping_sub(slot.at & !PENDING) & linked;
+        let distance = slot.at.wrapping_sub(at + 4 + kind);
+        let latest = slot.at & !pending | (at | PENDING) & pending;
+        self.set_slot(
+            label,
+            LabelSlot {
+                at: latest,
+                short: slot.short,
+            },
+        );
+        distance & !pending | Field::new(kind, link).0 & pending
+    }
+
+    /// The value of a 32-bit field at `at` that is to hold the label's position plus `addend`: if the label is not
+    /// bound this takes a slot for the addend.
+    pub(crate) const fn field_plus(
+        &mut self,
+        label: Label,
+        slot: LabelSlot,
+        at: u32,
+        addend: u32,
+    ) -> u32 {
+        if slot.is_bound() {
+            return slot.at.wrapping_add(addend);
+        }
+        let extension = self.label();
+        self.set_slot(
+            extension,
+            LabelSlot {
+                at: slot.at,
+                short: addend,
+            },
+        );
+        self.set_slot(
+            label,
+            LabelSlot {
+                at: at | PENDING,
+                short: slot.short,
+            },
+        );
+        Field::new(Field::EXTENDED, extension.index).0
+    }
+
+    /// Appends the 32-bit difference `label - base`: an entry of a jump table. `base` must be bound.
+    ///
+    /// If `label` is not bound yet, this takes one label slot more.
+    ///
+    /// ```
+    /// # use planish_asm::{Asm, LabelSlot};
+    /// let (mut code, mut labels) = ([0; 16], [LabelSlot::EMPTY; 3]);
+    /// let mut a = Asm::new(&mut code, &mut labels);
+    /// let (table, case) = (a.label(), a.label());
+    /// a.u8(0x90).bind(table).dd_label_diff(case, table).dd_label_diff(table, table).bind(case);
+    /// assert_eq!(a.finish()?, [0x90, 8, 0, 0, 0, 0, 0, 0, 0]);
+    /// # Ok::<(), planish_asm::AsmError>(())
+    /// ```
+    pub const fn dd_label_diff(&mut self, label: Label, base: Label) -> &mut Self {
+        let (Some(slot), Some(base)) = (self.slot(label), self.slot(base)) else {
+            return self.unknown_label().u32(0);
+        };
+        if !base.is_bound() {
+            self.fail(AsmError::UnboundBase {
+                at: self.pos as usize,
+            });
+        }
+        let value = self.field_plus(label, slot, self.pos, base.at.wrapping_neg());
+        self.u32(value)
+    }
+}
+
+/// `nop`s by length, but for the last byte (0) of the one of 9.
+#[rustfmt::skip]
+const NOPS: [u64; 10] = [
+    0, 0x90, 0x9066, 0x1F0F | 0x00 << 16, 0x401F0F, 0x441F0F, 0x441F0F66, 0x801F0F, 0x841F0F, 0x841F0F66,
+];
+
+/// Stores 8 bytes at `at`; nothing if they do not fit, which never happens and lets the compiler prove that it does not.
+#[inline(always)]
+const fn store8<const N: usize>(w: &mut [u8; N], at: usize, v: u64) {
+    if let Some((_, rest)) = w.split_at_mut_checked(at)
+        && let Some(bytes) = rest.first_chunk_mut()
+    {
+        *bytes = v.to_le_bytes();
+    }
+}
+
+/// Stores 4 bytes at `at`.
+#[inline(always)]
+const fn store4<const N: usize>(w: &mut [u8; N], at: usize, v: u32) {
+    if let Some((_, rest)) = w.split_at_mut_checked(at)
+        && let Some(bytes) = rest.first_chunk_mut()
+    {
+        *bytes = v.to_le_bytes();
+    }
+}

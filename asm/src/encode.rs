@@ -1,0 +1,640 @@
+//! The core: bit layouts of legacy/REX and VEX instructions, one method per shape. No mnemonics.
+//!
+//! Every method builds the instruction in registers and stores it through one window of 16 bytes at the cursor:
+//! the head (prefixes, REX or VEX, opcode, ModRM, SIB) as one `u64`, then displacement and immediate as
+//! overlapping `u32`s. The cursor then advances by the true length, so bytes stored behind it are rewritten by the
+//! next instruction. Lengths and the choices of REX, SIB and displacement size are selected, not branched on. What
+//! a shape's caller knows ([`Op`], [`VexOp`], immediate sizes) are constants that fold after inlining.
+//!
+//! An EVEX shape is one more head builder in front of [`Asm::mem`] with its displacement shift.
+
+use crate::buffer::{Asm, AsmError};
+use crate::label::{Label, LabelSlot, NONE};
+use crate::mem::{Addr, Mode, NO_INDEX, NO_LABEL, VAddr};
+
+/// Opcode maps of the legacy encoding: how many escape bytes precede the opcode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Map {
+    /// One byte opcodes.
+    M00,
+    /// `0F`
+    M0F,
+    /// `0F 38`
+    M0F38,
+    /// `0F 3A`
+    M0F3A,
+}
+
+/// A legacy opcode: everything of the row that is not an operand.
+///
+/// `Op::new(pre, map, opcode)` with `pre` the row's prefix bytes in emission order, the first in the low byte
+/// (`0` none, `0x66`, `0xF3`, `0xF266` for `66 F2`, `0xF0` lock, ..: at most three, REX not among them).
+#[derive(Clone, Copy)]
+pub(crate) struct Op {
+    pre: u32,
+    code: u32,
+    code_len: u32,
+    operand_size: bool,
+    w: bool,
+    byte_reg: bool,
+    byte_rm: bool,
+    no_rex: bool,
+}
+
+impl Op {
+    #[inline(always)]
+    pub(crate) const fn new(pre: u32, map: Map, opcode: u8) -> Op {
+        let opcode = opcode as u32;
+        let (code, code_len) = match map {
+            Map::M00 => (opcode, 1),
+            Map::M0F => (0x0F | opcode << 8, 2),
+            Map::M0F38 => (0x380F | opcode << 16, 3),
+            Map::M0F3A => (0x3A0F | opcode << 16, 3),
+        };
+        Op {
+            pre,
+            code,
+            code_len,
+            operand_size: false,
+            w: false,
+            byte_reg: false,
+            byte_rm: false,
+            no_rex: false,
+        }
+    }
+
+    /// REX.W.
+    #[inline(always)]
+    pub(crate) const fn w(self) -> Op {
+        self.w_if(true)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn w_if(mut self, w: bool) -> Op {
+        self.w = w;
+        self
+    }
+
+    /// The operand-size prefix `66`, in front of the others, chosen at run time (a table row just lists it in `pre`).
+    #[inline(always)]
+    pub(crate) const fn operand_size_if(mut self, yes: bool) -> Op {
+        self.operand_size = yes;
+        self
+    }
+
+    /// The ModRM.reg operand is an `r8` (spl bpl sil dil need a REX prefix).
+    #[inline(always)]
+    pub(crate) const fn byte_reg(self) -> Op {
+        self.byte_reg_if(true)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn byte_reg_if(mut self, yes: bool) -> Op {
+        self.byte_reg = yes;
+        self
+    }
+
+    /// The ModRM.rm operand (or the register in the opcode) is an `r8`. Of no effect on memory shapes.
+    #[inline(always)]
+    pub(crate) const fn byte_rm(self) -> Op {
+        self.byte_rm_if(true)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn byte_rm_if(mut self, yes: bool) -> Op {
+        self.byte_rm = yes;
+        self
+    }
+
+    /// One operand is `ah ch dh bh`: another one that needs a REX prefix is an error at run time.
+    #[inline(always)]
+    pub(crate) const fn no_rex(mut self) -> Op {
+        self.no_rex = true;
+        self
+    }
+}
+
+/// A VEX opcode: `VexOp::new(pp, map, opcode)` with `pp` one of `0 0x66 0xF3 0xF2`, `map` 1 (`0F`), 2 (`0F38`), 3 (`0F3A`).
+/// L and W are 0 until set; leave W alone for WIG (the two-byte prefix is taken when map, W and registers allow it).
+#[derive(Clone, Copy)]
+pub(crate) struct VexOp {
+    pp: u32,
+    map: u32,
+    opcode: u32,
+    l: u32,
+    w: u32,
+}
+
+impl VexOp {
+    #[inline(always)]
+    pub(crate) const fn new(pp: u8, map: u8, opcode: u8) -> VexOp {
+        let pp = match pp {
+            0x66 => 1,
+            0xF3 => 2,
+            0xF2 => 3,
+            _ => 0,
+        };
+        VexOp {
+            pp,
+            map: map as u32,
+            opcode: opcode as u32,
+            l: 0,
+            w: 0,
+        }
+    }
+
+    /// L = 1: 256 bits (or L1 of the mask instructions).
+    #[inline(always)]
+    pub(crate) const fn l1(mut self) -> VexOp {
+        self.l = 1;
+        self
+    }
+
+    /// W = 1.
+    #[inline(always)]
+    pub(crate) const fn w1(self) -> VexOp {
+        self.w1_if(true)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn w1_if(mut self, w: bool) -> VexOp {
+        self.w = w as u32;
+        self
+    }
+}
+
+/// A memory operand's ModRM and SIB bytes (ModRM low) and what follows them, for a plain address.
+struct Modrm {
+    bytes: u64,
+    /// 1 or 2.
+    len: u32,
+    disp_len: u32,
+}
+
+/// `[base + index * scale + disp]`, `always_sib` for vector indexes (number 4 is one of them).
+#[inline(always)]
+const fn modrm(reg: u8, a: Addr, always_sib: bool) -> Modrm {
+    let base = a.base as u32 & 7;
+    let sib = always_sib | (a.index != NO_INDEX) | (base == 4);
+    // rbp and r13 have no form without displacement (SDM Vol. 2, table 2-2).
+    let none = (a.disp == 0) & (base != 5);
+    let short = a.disp as i8 as i32 == a.disp;
+    let (mode, disp_len) = if short { (0x40, 1) } else { (0x80, 4) };
+    let (mode, disp_len) = if none { (0, 0) } else { (mode, disp_len) };
+    let rm = if sib { 4 } else { base };
+    let modrm = mode | (reg as u32 & 7) << 3 | rm;
+    let sib_byte = (a.scale as u32 & 3) << 6 | (a.index as u32 & 7) << 3 | base;
+    Modrm {
+        bytes: (modrm | sib_byte << 8) as u64,
+        len: 1 + sib as u32,
+        disp_len,
+    }
+}
+
+/// ModRM of two registers.
+#[inline(always)]
+const fn modrm_rr(reg: u8, rm: u8) -> u64 {
+    0xC0 | (reg as u64 & 7) << 3 | rm as u64 & 7
+}
+
+/// Bit 3 of a register number, at bit `to`.
+#[inline(always)]
+const fn high(reg: u8, to: u32) -> u32 {
+    (reg as u32 >> 3 & 1) << to
+}
+
+/// Puts the row's prefixes and REX (the low 3 bits in `rxb`) in front of `body`. `force`: a REX prefix in any case.
+#[inline(always)]
+const fn legacy(op: Op, rxb: u32, force: bool, body: u64, len: u32) -> (u64, u32) {
+    let rex = 0x40 | (op.w as u32) << 3 | rxb;
+    let (body, len) = if (rex != 0x40) | force {
+        (body << 8 | rex as u64, len + 1)
+    } else {
+        (body, len)
+    };
+    let pre = op.pre as u64;
+    let (body, len) = match op.pre {
+        0 => (body, len),
+        1..0x100 => (body << 8 | pre, len + 1),
+        0x100..0x1_0000 => (body << 16 | pre, len + 2),
+        _ => (body << 24 | pre, len + 3),
+    };
+    if op.operand_size {
+        (body << 8 | 0x66, len + 1)
+    } else {
+        (body, len)
+    }
+}
+
+/// Puts the two-byte VEX prefix or, where it is not enough, the three-byte one in front of `body`.
+#[inline(always)]
+const fn vex(op: VexOp, r: u8, x: u8, b: u8, vvvv: u8, body: u64, len: u32) -> (u64, u32) {
+    // R X B and vvvv are stored inverted (SDM Vol. 2, 2.3.5).
+    let not_r = 0x80 ^ high(r, 7);
+    let last = (!vvvv as u32 & 15) << 3 | op.l << 2 | op.pp;
+    let xb = high(x, 6) | high(b, 5);
+    if (xb != 0) | (op.map != 1) | (op.w != 0) {
+        let prefix = 0xC4 | (not_r | 0x60 ^ xb | op.map) << 8 | (op.w << 7 | last) << 16;
+        (body << 24 | prefix as u64, len + 3)
+    } else {
+        (body << 16 | (0xC5 | (not_r | last) << 8) as u64, len + 2)
+    }
+}
+
+/// Legacy shapes. `reg`, `rm`: register numbers 0-15 (or the `/digit` as `reg`). Immediates: the low `imm_len` bytes
+/// of `imm`, little endian.
+impl Asm<'_> {
+    /// No operand: `cdq`, `ret`.
+    #[inline(always)]
+    pub(crate) const fn op(&mut self, op: Op) -> &mut Self {
+        let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
+        self.put(v, n)
+    }
+
+    /// No operand, one fixed byte behind the opcode: `0F 01 D0`, `F3 0F 1E FA`.
+    #[inline(always)]
+    pub(crate) const fn op_fixed(&mut self, op: Op, modrm: u8) -> &mut Self {
+        let (v, n) = legacy(
+            op,
+            0,
+            false,
+            op.code as u64 | (modrm as u64) << (8 * op.code_len),
+            op.code_len + 1,
+        );
+        self.put(v, n)
+    }
+
+    /// Immediate behind the opcode, no ModRM: `add eax, imm32`, `ret imm16`, `enter` (imm_len 3), `mov al, moffs` (8).
+    #[inline(always)]
+    pub(crate) const fn op_imm(&mut self, op: Op, imm: u64, imm_len: u32) -> &mut Self {
+        let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
+        self.put_pair(v, n, imm, imm_len)
+    }
+
+    /// Register in the opcode (+r): `push r64`, `bswap r32`. `byte_rm()` for an `r8`.
+    #[inline(always)]
+    pub(crate) const fn op_reg(&mut self, op: Op, reg: u8) -> &mut Self {
+        let (v, n) = self.opcode_reg(op, reg);
+        self.put(v, n)
+    }
+
+    /// Register in the opcode and an immediate of 1 to 8 bytes: `mov r64, imm64`.
+    #[inline(always)]
+    pub(crate) const fn op_reg_imm(
+        &mut self,
+        op: Op,
+        reg: u8,
+        imm: u64,
+        imm_len: u32,
+    ) -> &mut Self {
+        let (v, n) = self.opcode_reg(op, reg);
+        self.put_pair(v, n, imm, imm_len)
+    }
+
+    #[inline(always)]
+    const fn opcode_reg(&mut self, op: Op, reg: u8) -> (u64, u32) {
+        let code = op.code as u64 | (reg as u64 & 7) << (8 * (op.code_len - 1));
+        legacy(op, high(reg, 0), op.byte_rm & (reg >= 4), code, op.code_len)
+    }
+
+    /// ModRM with two registers (or a digit as `reg`).
+    #[inline(always)]
+    pub(crate) const fn rr(&mut self, op: Op, reg: u8, rm: u8) -> &mut Self {
+        self.rr_imm(op, reg, rm, 0, 0)
+    }
+
+    /// The same with an immediate of 1, 2 or 4 bytes; the bytes of `imm` above are zero or ignored.
+    #[inline(always)]
+    pub(crate) const fn rr_imm(
+        &mut self,
+        op: Op,
+        reg: u8,
+        rm: u8,
+        imm: u32,
+        imm_len: u32,
+    ) -> &mut Self {
+        let force = op.byte_reg & (reg >= 4) | op.byte_rm & (rm >= 4);
+        let rxb = high(reg, 2) | high(rm, 0);
+        self.check_high_byte(op, rxb, force);
+        let body = op.code as u64 | (modrm_rr(reg, rm) | (imm as u64) << 8) << (8 * op.code_len);
+        let (v, n) = legacy(op, rxb, force, body, op.code_len + 1 + imm_len);
+        self.put(v, n)
+    }
+
+    /// The same, with an opcode of its own for the accumulator that needs no ModRM: taken if `short`, `rm` is then 0.
+    #[inline(always)]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a field of the instruction"
+    )]
+    pub(crate) const fn rr_imm_accumulator(
+        &mut self,
+        op: Op,
+        accumulator: u8,
+        short: bool,
+        digit: u8,
+        rm: u8,
+        imm: u32,
+        imm_len: u32,
+    ) -> &mut Self {
+        let imm = imm as u64;
+        let long_body = op.code as u64 | modrm_rr(digit, rm) << 8 | imm << 16;
+        let short_body = accumulator as u64 | imm << 8;
+        let body = if short { short_body } else { long_body };
+        let (v, n) = legacy(
+            op,
+            high(rm, 0),
+            op.byte_rm & (rm >= 4),
+            body,
+            2 + imm_len - short as u32,
+        );
+        self.put(v, n)
+    }
+
+    /// ModRM with memory.
+    #[inline(always)]
+    pub(crate) const fn rm(&mut self, op: Op, reg: u8, rm: Addr) -> &mut Self {
+        self.rm_imm(op, reg, rm, 0, 0)
+    }
+
+    /// The same with an immediate of 1, 2 or 4 bytes.
+    #[inline(always)]
+    pub(crate) const fn rm_imm(
+        &mut self,
+        op: Op,
+        reg: u8,
+        rm: Addr,
+        imm: u32,
+        imm_len: u32,
+    ) -> &mut Self {
+        let force = op.byte_reg & (reg >= 4);
+        let rxb = high(reg, 2) | high(rm.index, 1) | high(rm.base, 0);
+        self.check_high_byte(op, rxb, force);
+        if rm.mode.0 != 0 {
+            let (head, n) = legacy(op, rxb, force, op.code as u64, op.code_len);
+            return self.special(head, n, reg, rm, imm, imm_len);
+        }
+        let m = modrm(reg, rm, false);
+        let (head, n) = legacy(
+            op,
+            rxb,
+            force,
+            op.code as u64 | m.bytes << (8 * op.code_len),
+            op.code_len + m.len,
+        );
+        self.put_mem(head, n, rm.disp as u32, m.disp_len, imm, imm_len)
+    }
+
+    #[inline(always)]
+    const fn check_high_byte(&mut self, op: Op, rxb: u32, force: bool) {
+        if op.no_rex && (op.w | (rxb != 0) | force) {
+            self.fail(AsmError::HighByte { at: self.pos() });
+        }
+    }
+
+    /// Memory that is not a plain `[base + index * scale + disp]`: `head` ends before ModRM.
+    ///
+    /// Segment and address-size prefixes go in front of the head: the order among prefixes is free, and REX or VEX stays last.
+    #[inline(never)]
+    const fn special(
+        &mut self,
+        head: u64,
+        len: u32,
+        reg: u8,
+        a: Addr,
+        imm: u32,
+        imm_len: u32,
+    ) -> &mut Self {
+        if a.mode.has(Mode::INVALID) {
+            self.fail(AsmError::InvalidAddress { at: self.pos() });
+        }
+        if a.mode.has(Mode::FS | Mode::GS) {
+            self.put(if a.mode.has(Mode::FS) { 0x64 } else { 0x65 }, 1);
+        }
+        if a.mode.has(Mode::ADDR32) {
+            self.put(0x67, 1);
+        }
+        let reg_field = (reg as u64 & 7) << 3;
+        if a.mode.has(Mode::RIP) {
+            let head = head | (reg_field | 5) << (8 * len);
+            let disp = self.rip_disp(a, self.pos() as u32 + len + 1, imm_len);
+            return self.put_mem(head, len + 1, disp, 4, imm, imm_len);
+        }
+        let m = modrm(reg, a, a.mode.has(Mode::VSIB));
+        if a.mode.has(Mode::NO_BASE) {
+            // SIB with base 5 and mod 0: no base, a 32-bit displacement (SDM Vol. 2, table 2-3).
+            let sib = (a.scale as u64 & 3) << 6 | (a.index as u64 & 7) << 3 | 5;
+            let head = head | (reg_field | 4 | sib << 8) << (8 * len);
+            return self.put_mem(head, len + 2, a.disp as u32, 4, imm, imm_len);
+        }
+        self.put_mem(
+            head | m.bytes << (8 * len),
+            len + m.len,
+            a.disp as u32,
+            m.disp_len,
+            imm,
+            imm_len,
+        )
+    }
+
+    /// The displacement field at `at` of a rip-relative address with `imm_len` bytes behind it.
+    const fn rip_disp(&mut self, a: Addr, at: u32, imm_len: u32) -> u32 {
+        if a.label_index() == NO_LABEL {
+            return a.disp as u32;
+        }
+        let label = Label {
+            index: a.label_index(),
+        };
+        let Some(slot) = self.slot(label) else {
+            self.unknown_label();
+            return 0;
+        };
+        match a.disp {
+            0 => self.field(label, slot, at, imm_len),
+            disp => self.field_plus(
+                label,
+                slot,
+                at,
+                (disp as u32).wrapping_sub(at + 4 + imm_len),
+            ),
+        }
+    }
+
+    /// A branch with an 8-bit displacement only: `jrcxz`, `loop`, `jcc short`.
+    #[inline]
+    pub(crate) const fn rel8(&mut self, op: Op, to: Label) -> &mut Self {
+        let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
+        self.put(v, n);
+        let at = self.pos() as u32;
+        let Some(slot) = self.slot(to) else {
+            return self.unknown_label().u8(0);
+        };
+        let value = if slot.is_bound() {
+            let distance = slot.at.wrapping_sub(at + 1);
+            if distance as i8 as i32 != distance as i32 {
+                self.fail(AsmError::ShortRange { at: at as usize });
+            }
+            distance as u8
+        } else {
+            self.set_slot(
+                to,
+                LabelSlot {
+                    at: slot.at,
+                    short: at,
+                },
+            );
+            let link = if slot.short == NONE {
+                0
+            } else {
+                at - slot.short
+            };
+            // The field before this one is then out of reach of any label behind this one.
+            if link > u8::MAX as u32 {
+                self.fail(AsmError::ShortRange {
+                    at: slot.short as usize,
+                });
+            }
+            link as u8
+        };
+        self.u8(value)
+    }
+
+    /// A branch with a 32-bit displacement: `call`, `jmp near`, `jcc near`, `xbegin`.
+    #[inline(always)]
+    pub(crate) const fn rel32(&mut self, op: Op, to: Label) -> &mut Self {
+        let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
+        let Some(slot) = self.slot(to) else {
+            return self.unknown_label().put_pair(v, n, 0, 4);
+        };
+        let value = self.field(to, slot, self.pos() as u32 + n, 0);
+        self.put_pair(v, n, value as u64, 4)
+    }
+
+    /// A branch that has both: short if `to` is bound and near enough. `short`, `near`: without prefixes.
+    #[inline(always)]
+    pub(crate) const fn branch(&mut self, short: Op, near: Op, to: Label) -> &mut Self {
+        let near_len = near.code_len + 4;
+        let Some(slot) = self.slot(to) else {
+            return self.unknown_label().put(near.code as u64, near_len);
+        };
+        let pos = self.pos() as u32;
+        // A label that is not bound is further away than any short branch.
+        let distance = slot.at.wrapping_sub(pos + short.code_len + 1) as i32;
+        let is_short = distance as i8 as i32 == distance;
+        let value = self.field(to, slot, pos + near.code_len, 0);
+        let short_code = short.code as u64 | (distance as u8 as u64) << (8 * short.code_len);
+        let near_code = near.code as u64 | (value as u64) << (8 * near.code_len);
+        let code = if is_short { short_code } else { near_code };
+        self.put(
+            code,
+            if is_short {
+                short.code_len + 1
+            } else {
+                near_len
+            },
+        )
+    }
+}
+
+/// VEX shapes. `vvvv`: register number, or 0 where the row has no V operand. `/is4`: pass the register `<< 4` as immediate.
+impl Asm<'_> {
+    /// No operand: `vzeroupper`.
+    #[inline(always)]
+    pub(crate) const fn vex(&mut self, op: VexOp) -> &mut Self {
+        let (v, n) = vex(op, 0, 0, 0, 0, op.opcode as u64, 1);
+        self.put(v, n)
+    }
+
+    /// ModRM with two registers (or a digit as `reg`).
+    #[inline(always)]
+    pub(crate) const fn vex_rr(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: u8) -> &mut Self {
+        let (v, n) = vex(
+            op,
+            reg,
+            0,
+            rm,
+            vvvv,
+            op.opcode as u64 | modrm_rr(reg, rm) << 8,
+            2,
+        );
+        self.put(v, n)
+    }
+
+    /// The same with an immediate byte.
+    #[inline(always)]
+    pub(crate) const fn vex_rr_imm(
+        &mut self,
+        op: VexOp,
+        reg: u8,
+        vvvv: u8,
+        rm: u8,
+        imm8: u8,
+    ) -> &mut Self {
+        let body = op.opcode as u64 | modrm_rr(reg, rm) << 8 | (imm8 as u64) << 16;
+        let (v, n) = vex(op, reg, 0, rm, vvvv, body, 3);
+        self.put(v, n)
+    }
+
+    /// ModRM with memory.
+    #[inline(always)]
+    pub(crate) const fn vex_rm(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: Addr) -> &mut Self {
+        self.vex_mem(op, reg, vvvv, rm, 0, 0, false)
+    }
+
+    /// The same with an immediate byte.
+    #[inline(always)]
+    pub(crate) const fn vex_rm_imm(
+        &mut self,
+        op: VexOp,
+        reg: u8,
+        vvvv: u8,
+        rm: Addr,
+        imm8: u8,
+    ) -> &mut Self {
+        self.vex_mem(op, reg, vvvv, rm, imm8, 1, false)
+    }
+
+    /// With a vector-indexed (VSIB) address: gathers.
+    #[inline(always)]
+    pub(crate) const fn vex_vm<Index>(
+        &mut self,
+        op: VexOp,
+        reg: u8,
+        vvvv: u8,
+        rm: VAddr<Index>,
+    ) -> &mut Self
+    where
+        Index: Copy,
+    {
+        self.vex_mem(op, reg, vvvv, rm.addr, 0, 0, true)
+    }
+
+    #[inline(always)]
+    const fn vex_mem(
+        &mut self,
+        op: VexOp,
+        reg: u8,
+        vvvv: u8,
+        a: Addr,
+        imm8: u8,
+        imm_len: u32,
+        vsib: bool,
+    ) -> &mut Self {
+        let opcode = op.opcode as u64;
+        if a.mode.0 & !Mode::VSIB != 0 {
+            let (head, n) = vex(op, reg, a.index, a.base, vvvv, opcode, 1);
+            return self.special(head, n, reg, a, imm8 as u32, imm_len);
+        }
+        let m = modrm(reg, a, vsib);
+        let (head, n) = vex(
+            op,
+            reg,
+            a.index,
+            a.base,
+            vvvv,
+            opcode | m.bytes << 8,
+            1 + m.len,
+        );
+        self.put_mem(head, n, a.disp as u32, m.disp_len, imm8 as u32, imm_len)
+    }
+}
