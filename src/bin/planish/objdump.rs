@@ -3,7 +3,7 @@
 //! Known exactly is where each instruction that can trap and each call came from; what lies between two of those
 //! is shown together.
 
-use iced_x86::{Code, Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
+use iced_x86::{Code, Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic};
 use planish::{CompiledFunction, Engine, Error, Module};
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
@@ -31,7 +31,7 @@ pub fn objdump(file: &Path) -> Result<ExitCode, Error> {
 }
 
 /// The functions' bodies by their first byte.
-fn bodies(bytes: &[u8]) -> HashMap<usize, FunctionBody<'_>> {
+fn bodies(bytes: &[u8]) -> HashMap<u64, FunctionBody<'_>> {
     let payloads = wasmparser::Parser::new(0).parse_all(bytes);
     let body = |payload| match payload {
         Ok(wasmparser::Payload::CodeSectionEntry(body)) => Some((body.range().start, body)),
@@ -41,9 +41,9 @@ fn bodies(bytes: &[u8]) -> HashMap<usize, FunctionBody<'_>> {
 }
 
 /// An operator's place in the module file, and its text.
-type Operators = std::iter::Peekable<std::vec::IntoIter<(usize, String)>>;
+type Operators = std::iter::Peekable<std::vec::IntoIter<(u64, String)>>;
 
-fn operators(body: &FunctionBody<'_>) -> wasmparser::Result<Vec<(usize, String)>> {
+fn operators(body: &FunctionBody<'_>) -> wasmparser::Result<Vec<(u64, String)>> {
     let mut reader = body.get_operators_reader()?;
     let mut operators = Vec::new();
     while !reader.eof() {
@@ -56,15 +56,15 @@ fn operators(body: &FunctionBody<'_>) -> wasmparser::Result<Vec<(usize, String)>
 fn print_function(
     out: &mut impl Write,
     function: &CompiledFunction<'_>,
-    bodies: &HashMap<usize, FunctionBody<'_>>,
+    bodies: &HashMap<u64, FunctionBody<'_>>,
 ) -> io::Result<()> {
-    let (index, wasm_offset) = (function.index(), function.wasm_offset() as usize);
+    let (index, wasm_offset) = (function.index(), u64::from(function.wasm_offset()));
     write!(out, "function {index}")?;
     if let Some(name) = function.name() {
         write!(out, " ${name}")?;
     }
     let body = bodies.get(&wasm_offset);
-    let wasm_bytes = body.map_or(0, |body| body.range().len());
+    let wasm_bytes = body.map_or(0, |body| body.range().end - body.range().start);
     writeln!(out, ": {} bytes from {wasm_bytes} of wasm", function.code().len())?;
     let operators = body.map(operators).transpose().map_err(io::Error::other)?.unwrap_or_default();
     let mut operators = operators.into_iter().peekable();
@@ -73,15 +73,14 @@ fn print_function(
     for instruction in instructions(function.code(), function.code_offset()) {
         let start = instruction.ip32() - function.code_offset();
         // A call's place is where it returns to.
-        let called = instruction.is_call_near() || instruction.is_call_near_indirect();
-        let at = if called { start + instruction.len() as u32 } else { start };
+        let at = if instruction.mnemonic() == Mnemonic::Call { start + instruction.len() as u32 } else { start };
         since.push(instruction);
         if let Some(wasm_offset) = sites.get(&at) {
-            print_operators(out, &mut operators, *wasm_offset as usize)?;
+            print_operators(out, &mut operators, u64::from(*wasm_offset))?;
             print_instructions(out, &mut since, function.code(), function.code_offset(), Some(*wasm_offset))?;
         }
     }
-    print_operators(out, &mut operators, usize::MAX)?;
+    print_operators(out, &mut operators, u64::MAX)?;
     print_instructions(out, &mut since, function.code(), function.code_offset(), None)?;
     writeln!(out)
 }
@@ -103,7 +102,7 @@ fn instructions(code: &[u8], base: u32) -> Vec<Instruction> {
 }
 
 /// Prints operators up to and with the one at `last`.
-fn print_operators(out: &mut impl Write, operators: &mut Operators, last: usize) -> io::Result<()> {
+fn print_operators(out: &mut impl Write, operators: &mut Operators, last: u64) -> io::Result<()> {
     while let Some((offset, text)) = operators.next_if(|(offset, _)| *offset <= last) {
         writeln!(out, "  {offset:#8x}  {text}")?;
     }
