@@ -14,7 +14,7 @@ use std::ptr::NonNull;
 /// One value as it crosses the door, in globals and in constant evaluation: 16 bytes, unused ones zero. A 32-bit
 /// value is zero-extended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[repr(C, align(16))]
+#[repr(C)]
 pub(crate) struct Value(pub(super) [u64; 2]);
 
 #[rustfmt::skip]

@@ -12,7 +12,7 @@ use super::store::Hosted;
 use super::thread;
 use super::trap::{Place, TrapRecord};
 use crate::abi::{TrapCode, layout};
-use crate::sys::float::{WasmControl, is_wasm_control};
+use crate::sys::float::{WasmControl, is_wasm_arithmetic};
 use std::arch::asm;
 use std::mem::transmute;
 use std::panic::resume_unwind;
@@ -49,12 +49,12 @@ pub(crate) fn enter<S: Hosted>(
     let outer = unsafe { (*header).owner };
     // SAFETY: as above. Host functions take the store from here as long as this call lasts.
     unsafe { (*header).owner = store.cast() };
-    if !thread::has_room() && !prepare_thread(header) {
+    if !has_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
         // SAFETY: as above.
         unsafe { (*header).owner = outer };
         return Err(Exit::Trap { code: TrapCode::StackExhausted, frames: Vec::new() });
     }
-    if record.kind == RecordKind::Wasm && is_wasm_control() {
+    if record.kind == RecordKind::Wasm && is_wasm_arithmetic() {
         // SAFETY: code, context and stub are those of the record's signature; values are as many as it asserts.
         unsafe { door(header, record, signature.entry.0, values.as_mut_ptr()) };
     } else {
@@ -67,6 +67,14 @@ pub(crate) fn enter<S: Hosted>(
         return Err(left(header));
     }
     Ok(())
+}
+
+/// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's.
+#[inline]
+fn has_wasm_stack(header: *const StoreHeader) -> bool {
+    // SAFETY: the header of a live store.
+    let header = unsafe { &*header };
+    header.wasm_sp.wrapping_sub(header.stack_limit) >= 64
 }
 
 #[cold]

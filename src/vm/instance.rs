@@ -8,7 +8,7 @@ use super::memory::{Bounds, LinearMemory, Refused};
 use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId};
 use super::table::Table;
 use crate::abi::layout::{self, ContextLayout, Slot};
-use crate::decode::ModuleInfo;
+use crate::decode::{ExportItem, ModuleInfo};
 use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -20,6 +20,8 @@ pub(crate) trait InstanceModule: Send + Sync {
     fn code(&self) -> &Code;
     /// By type index.
     fn signatures(&self) -> &[Signature];
+    /// An export by its name, for the layers above.
+    fn export(&self, name: &str) -> Option<ExportItem>;
 }
 
 /// The imported items, in the order of each index space. They must have the declared types.

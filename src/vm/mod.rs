@@ -19,3 +19,6 @@ pub(crate) mod backtrace;
 pub(crate) mod host;
 pub(crate) mod enter;
 pub(crate) mod builtins;
+
+#[cfg(test)]
+mod tests;
