@@ -149,10 +149,8 @@ impl WasiCtxBuilder {
         dirs: DirPerms,
         files: FilePerms,
     ) -> io::Result<&mut Self> {
-        let directory = OpenOptions::new()
-            .read(true)
-            .custom_flags(rustix::fs::OFlags::DIRECTORY.bits() as i32)
-            .open(host_path)?;
+        let directory =
+            OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::DIRECTORY.bits() as i32).open(host_path)?;
         let (base, inheriting) = preopened(dirs, files);
         let object = Object::Directory(directory, Some(guest_path.as_ref().as_bytes().into()));
         self.directories.push(Descriptor { object, base, inheriting });

@@ -21,13 +21,7 @@ impl WasiCtx {
         memory.write_u32(to.checked_add(4).ok_or(Errno::Fault)?, name.len() as u32)
     }
 
-    pub(super) fn fd_prestat_dir_name(
-        &mut self,
-        memory: Memory<'_>,
-        fd: u32,
-        to: u32,
-        len: u32,
-    ) -> Result<(), Errno> {
+    pub(super) fn fd_prestat_dir_name(&mut self, memory: Memory<'_>, fd: u32, to: u32, len: u32) -> Result<(), Errno> {
         let Object::Directory(_, Some(name)) = self.descriptors.object(fd, Rights::NONE)? else {
             return Err(Errno::Notdir);
         };

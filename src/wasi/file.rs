@@ -23,9 +23,8 @@ impl WasiCtx {
         let done = match object {
             Object::Directory(..) => return Err(Errno::Isdir),
             Object::Output(_) => return Err(Errno::Badf),
-            Object::File(file) => buffers.fill(memory, through, u32::MAX, |to, _| {
-                Ok(retry_on_intr(|| rustix::io::read(&*file, &mut *to))?)
-            })?,
+            Object::File(file) => buffers
+                .fill(memory, through, u32::MAX, |to, _| Ok(retry_on_intr(|| rustix::io::read(&*file, &mut *to))?))?,
             Object::Input(input) => {
                 let limit = through.len() as u32;
                 buffers.fill(memory, through, limit, |to, _| input.read(to))?
@@ -46,8 +45,9 @@ impl WasiCtx {
         let (buffers, through) = (Buffers::new(array, count), &mut *self.transfer);
         let done = match object {
             Object::Directory(..) | Object::Input(_) => return Err(Errno::Badf),
-            Object::File(file) => buffers
-                .drain(memory, through, |from, _| Ok(retry_on_intr(|| rustix::io::write(&*file, from))?))?,
+            Object::File(file) => {
+                buffers.drain(memory, through, |from, _| Ok(retry_on_intr(|| rustix::io::write(&*file, from))?))?
+            }
             Object::Output(output) => buffers.drain(memory, through, |from, _| output.write(from))?,
         };
         memory.write_u32(to, done)
@@ -138,13 +138,7 @@ impl WasiCtx {
         Ok(rustix::fs::fadvise(file, offset, NonZeroU64::new(len), advice)?)
     }
 
-    pub(super) fn fd_allocate(
-        &mut self,
-        _memory: Memory<'_>,
-        fd: u32,
-        offset: u64,
-        len: u64,
-    ) -> Result<(), Errno> {
+    pub(super) fn fd_allocate(&mut self, _memory: Memory<'_>, fd: u32, offset: u64, len: u64) -> Result<(), Errno> {
         let file = self.descriptors.seekable(fd, Rights::FD_ALLOCATE)?;
         Ok(rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len)?)
     }

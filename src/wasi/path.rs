@@ -141,9 +141,8 @@ impl WasiCtx {
         new_len: u32,
     ) -> Result<(), Errno> {
         let (old, new) = (read_path(memory, old, old_len)?, read_path(memory, new, new_len)?);
-        let (old_directory, new_directory) = self
-            .descriptors
-            .directories((old_fd, Rights::PATH_LINK_SOURCE), (new_fd, Rights::PATH_LINK_TARGET))?;
+        let (old_directory, new_directory) =
+            self.descriptors.directories((old_fd, Rights::PATH_LINK_SOURCE), (new_fd, Rights::PATH_LINK_TARGET))?;
         // Following would resolve the link twice, with a race between.
         if follow(lookup) == FollowSymlinks::Yes {
             return Err(Errno::Inval);
@@ -163,9 +162,8 @@ impl WasiCtx {
         new_len: u32,
     ) -> Result<(), Errno> {
         let (old, new) = (read_path(memory, old, old_len)?, read_path(memory, new, new_len)?);
-        let (old_directory, new_directory) = self
-            .descriptors
-            .directories((old_fd, Rights::PATH_RENAME_SOURCE), (new_fd, Rights::PATH_RENAME_TARGET))?;
+        let (old_directory, new_directory) =
+            self.descriptors.directories((old_fd, Rights::PATH_RENAME_SOURCE), (new_fd, Rights::PATH_RENAME_TARGET))?;
         Ok(cap_primitives::fs::rename(old_directory, &old, new_directory, &new)?)
     }
 

@@ -147,9 +147,8 @@ impl WasiCtx {
 
 /// Waits for any of `fds`, at most `timeout` nanoseconds; goes on after a signal.
 fn poll(fds: &mut [PollFd<'_>], timeout: Option<u64>) -> Result<usize, Errno> {
-    let deadline = timeout.and_then(|timeout| {
-        std::time::Instant::now().checked_add(std::time::Duration::from_nanos(timeout))
-    });
+    let deadline =
+        timeout.and_then(|timeout| std::time::Instant::now().checked_add(std::time::Duration::from_nanos(timeout)));
     loop {
         let left = deadline.map(|deadline| {
             let left = deadline.saturating_duration_since(std::time::Instant::now());

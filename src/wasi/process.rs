@@ -115,13 +115,7 @@ impl WasiCtx {
         Err(Errno::Notsup)
     }
 
-    pub(super) fn sock_accept(
-        &mut self,
-        _memory: Memory<'_>,
-        fd: u32,
-        _flags: u32,
-        _to: u32,
-    ) -> Result<(), Errno> {
+    pub(super) fn sock_accept(&mut self, _memory: Memory<'_>, fd: u32, _flags: u32, _to: u32) -> Result<(), Errno> {
         self.not_a_socket(fd)
     }
 

@@ -321,10 +321,7 @@ fn a_directory_can_be_read_only() {
     assert_eq!(guest.open("file", oflags::TRUNC, Rights::FD_READ), Err(Errno::Notcapable));
     assert_eq!(guest.open("new", oflags::CREAT, Rights::FD_READ), Err(Errno::Notcapable));
     let (at, len) = guest.path("file");
-    assert_eq!(
-        guest.call(|context, memory| context.path_unlink_file(memory, DIR, at, len)),
-        Err(Errno::Notcapable)
-    );
+    assert_eq!(guest.call(|context, memory| context.path_unlink_file(memory, DIR, at, len)), Err(Errno::Notcapable));
     assert_eq!(fs::read(guest.directory.join("inside/file")).expect("there"), b"text");
 }
 

@@ -89,11 +89,17 @@ fn parse(ty: ValType, text: &str) -> Result<Val, Error> {
     match ty {
         ValType::I32 => {
             let value = integer()?;
-            i32::try_from(value).or_else(|_| u32::try_from(value).map(|value| value as i32)).map(Val::I32).map_err(|_| bad())
+            i32::try_from(value)
+                .or_else(|_| u32::try_from(value).map(|value| value as i32))
+                .map(Val::I32)
+                .map_err(|_| bad())
         }
         ValType::I64 => {
             let value = integer()?;
-            i64::try_from(value).or_else(|_| u64::try_from(value).map(|value| value as i64)).map(Val::I64).map_err(|_| bad())
+            i64::try_from(value)
+                .or_else(|_| u64::try_from(value).map(|value| value as i64))
+                .map(Val::I64)
+                .map_err(|_| bad())
         }
         ValType::F32 => text.parse::<f32>().map(|value| Val::F32(value.to_bits())).map_err(|_| bad()),
         ValType::F64 => text.parse::<f64>().map(|value| Val::F64(value.to_bits())).map_err(|_| bad()),
