@@ -15,15 +15,22 @@ pub fn run(args: &RunArgs) -> Result<ExitCode, Error> {
     let mut linker = Linker::new(&engine);
     add_to_linker(&mut linker, |context: &mut WasiCtx| context)?;
     let mut store = Store::new(&engine, context(args)?);
-    let outcome = linker.instantiate(&mut store, &module).and_then(|instance| {
-        let name = args.invoke.as_deref().unwrap_or("_start");
-        match (instance.get_func(&mut store, name), &args.invoke) {
-            (Some(func), Some(_)) => invoke(&mut store, func, &args.args),
-            (Some(func), None) => func.call(&mut store, &[], &mut []),
-            // A module without a program does its work when it is instantiated.
-            (None, None) => Ok(()),
-            (None, Some(name)) => Err(Error::msg(format!("no exported function named `{name}`"))),
+    let outcome = linker.instantiate(&mut store, &module).and_then(|instance| match &args.invoke {
+        Some(name) => {
+            // A library's constructors (WASI's application ABI: a reactor).
+            if let Some(initialize) = instance.get_func(&mut store, "_initialize") {
+                initialize.call(&mut store, &[], &mut [])?;
+            }
+            match instance.get_func(&mut store, name) {
+                Some(func) => invoke(&mut store, func, &args.args),
+                None => Err(Error::msg(format!("no exported function named `{name}`"))),
+            }
         }
+        None => match instance.get_func(&mut store, "_start") {
+            Some(start) => start.call(&mut store, &[], &mut []),
+            // A module without a program does its work when it is instantiated.
+            None => Ok(()),
+        },
     });
     match outcome {
         Ok(()) => Ok(ExitCode::SUCCESS),
