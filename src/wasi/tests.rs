@@ -220,6 +220,8 @@ fn flags_can_be_seen_and_changed() {
     assert_eq!(u16::from(flags(&mut guest)), fdflags::NONBLOCK | fdflags::DSYNC | fdflags::SYNC);
 }
 
+type PathCall = fn(&mut WasiCtx, Memory<'_>, u32, u32, u32) -> Result<(), Errno>;
+
 #[test]
 fn nothing_leads_out_of_the_directory() {
     let mut guest = Guest::new();
@@ -239,7 +241,7 @@ fn nothing_leads_out_of_the_directory() {
     }
     for path in ["../new", "/tmp/new", "parent/new"] {
         let (at, len) = guest.path(path);
-        let calls: [fn(&mut WasiCtx, Memory<'_>, u32, u32, u32) -> Result<(), Errno>; 3] =
+        let calls: [PathCall; 3] =
             [WasiCtx::path_create_directory, WasiCtx::path_unlink_file, WasiCtx::path_remove_directory];
         for call in calls {
             assert_eq!(guest.call(|context, memory| call(context, memory, DIR, at, len)), Err(Errno::Perm), "{path}");
