@@ -91,8 +91,8 @@ impl SiteWriter {
         (self.code_offset, self.wasm_offset) = (code_offset, wasm_offset);
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 

@@ -5,20 +5,18 @@
 
 use super::tape::{Tape, Variable};
 use crate::abi::{CALLEE_SAVED, CallLayout, FLOAT_ARGS, Place};
-use planish_asm::regs::{
-    r8, r9, r10, rax, rcx, rdi, rdx, rsi, xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6, xmm7, xmm8, xmm9, xmm10, xmm11,
-    xmm12, xmm13, xmm14,
-};
-use planish_asm::{Gp64, GpSet, Xmm, XmmSet};
+use planish_asm::regs::{r8, r9, r10, rax, rcx, rdi, rdx, rsi};
+use planish_asm::{Gp64, GpSet, Xmm};
 
 /// Never pinned: lowerings and temps need them.
 const SCRATCH: GpSet = GpSet::of(&[rax, rcx, rdx]);
 /// Pinned, or scratch when no variable wants them.
 const CALLER_SAVED: GpSet = GpSet::of(&[rdi, rsi, r8, r9, r10]);
 const CALLEE_SAVED_SET: GpSet = GpSet::of(&CALLEE_SAVED);
-const FLOAT_SCRATCH: XmmSet = XmmSet::of(&[xmm0, xmm1, xmm2, xmm3]);
-const FLOAT_PINS: XmmSet =
-    XmmSet::of(&[xmm4, xmm5, xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14]);
+/// xmm0 to xmm3, by number; xmm15 belongs to the lowerings.
+const FLOAT_SCRATCH: u16 = 0x000F;
+/// xmm4 to xmm14.
+const FLOAT_PINS: u16 = 0x7FF0;
 /// What saving and restoring a register costs: a variable must be used more to be worth it.
 const SAVE_COST: u32 = 2;
 
@@ -52,7 +50,8 @@ pub(super) struct Plan {
     /// Callee-saved registers in use.
     pub(super) saved: Vec<Gp64>,
     pub(super) scratch: GpSet,
-    pub(super) float_scratch: XmmSet,
+    /// By number.
+    pub(super) float_scratch: u16,
     /// Where temps go when registers run out: bytes from rsp, 8 each.
     pub(super) temps_at: i32,
     /// Slots and the outgoing area: what the prologue subtracts.
@@ -60,12 +59,20 @@ pub(super) struct Plan {
     order: Vec<(u32, u32)>,
 }
 
+/// Which registers variables may be pinned to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pins {
+    All,
+    /// The others are all scratch: for a function with an entry that runs out of them.
+    CalleeSaved,
+}
+
 /// A frame beyond this does not fit the addressing of the code that uses it.
 const MAX_FRAME_BYTES: u64 = 1 << 30;
 
 impl Plan {
     /// Assigns homes to the tape's variables. `None`: the frame would exceed 1 GiB.
-    pub(super) fn assign(&mut self, tape: &Tape, layout: &CallLayout) -> Option<()> {
+    pub(super) fn assign(&mut self, tape: &Tape, layout: &CallLayout, pins: Pins) -> Option<()> {
         let variables = &tape.variables;
         self.homes.clear();
         self.homes.resize(variables.len(), Home::Nowhere);
@@ -84,7 +91,11 @@ impl Plan {
             next_slot += 8;
             next_slot - 8
         };
-        let mut free = Free { caller: CALLER_SAVED, callee: CALLEE_SAVED_SET, float: FLOAT_PINS, wanted: GpSet::EMPTY };
+        let (caller, float) = match pins {
+            Pins::All => (CALLER_SAVED, FLOAT_PINS),
+            Pins::CalleeSaved => (GpSet::EMPTY, 0),
+        };
+        let mut free = Free { caller, callee: CALLEE_SAVED_SET, float, wanted: GpSet::EMPTY };
         for place in &layout.params {
             if let Place::Gpr(register) = place {
                 free.wanted.insert(*register);
@@ -113,8 +124,10 @@ impl Plan {
         }
         self.saved.clear();
         self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| !free.callee.contains(register)));
-        self.scratch = SCRATCH.union(free.caller);
-        self.float_scratch = FLOAT_SCRATCH.union(free.float);
+        (self.scratch, self.float_scratch) = match pins {
+            Pins::All => (SCRATCH.union(free.caller), FLOAT_SCRATCH | free.float),
+            Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),
+        };
         self.temps_at = next_slot;
         self.frame_bytes = next_slot + 8 * tape.temps as i32;
         Some(())
@@ -130,7 +143,7 @@ impl Plan {
 struct Free {
     caller: GpSet,
     callee: GpSet,
-    float: XmmSet,
+    float: u16,
     /// Arrival registers of parameters: left to them while there are others.
     wanted: GpSet,
 }
@@ -167,14 +180,14 @@ impl Free {
         if variable.weight <= variable.calls.saturating_mul(2) {
             return None;
         }
-        let register = match arrival {
-            Some(Place::Xmm(register)) if self.float.contains(register) => register,
-            _ => {
-                let others = self.float.minus(XmmSet::of(&FLOAT_ARGS));
-                others.lowest().or_else(|| self.float.lowest())?
-            }
+        let arrived = match arrival {
+            Some(Place::Xmm(register)) => self.float & 1 << register.num(),
+            _ => 0,
         };
-        self.float.remove(register);
+        let arguments = (1 << FLOAT_ARGS.len()) - 1;
+        let choice = [arrived, self.float & !arguments, self.float].into_iter().find(|&set| set != 0)?;
+        let register = Xmm::from_num(choice.trailing_zeros() as u8)?;
+        self.float &= !(1 << register.num());
         Some(register)
     }
 }

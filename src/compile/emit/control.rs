@@ -149,7 +149,7 @@ impl Emit<'_> {
         let target = self.label_of[label as usize];
         match self.is_near(label) {
             true => self.asm.jmp_short(target),
-            false => self.asm.jmp(target),
+            false => self.asm.jmp_label(target),
         };
     }
 
@@ -399,13 +399,13 @@ impl Emit<'_> {
                 Cold::Foreign { label, back, wasm_offset } => {
                     self.asm.bind(label);
                     self.call_foreign(wasm_offset);
-                    self.asm.jmp(back);
+                    self.asm.jmp_label(back);
                 }
                 Cold::RemainderOfMinusOne { label, back } => {
                     self.asm.bind(label);
                     let rdx = planish_asm::regs::rdx;
                     self.asm.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
-                    self.asm.jmp(back);
+                    self.asm.jmp_label(back);
                 }
                 Cold::MinMax { label, back, prec, min, target, other } => {
                     self.asm.bind(label);
@@ -415,7 +415,7 @@ impl Emit<'_> {
                 Cold::ConvertUnsigned { label, back, prec, target, source, half } => {
                     self.asm.bind(label);
                     self.convert_halved(prec, target, source, half);
-                    self.asm.jmp(back);
+                    self.asm.jmp_label(back);
                 }
             }
         }

@@ -15,7 +15,7 @@ mod memory;
 mod registers;
 
 use super::assign::{Home, Plan};
-use super::tape::{Access, Class, Entry, Op, Operand, Ref, Tape, Test};
+use super::tape::{Class, Entry, Op, Operand, Ref, Tape};
 use super::{Failure, ModuleContext};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Site, SiteKind, SiteWriter};
@@ -24,7 +24,7 @@ use crate::types::{FuncType, GlobalIndex};
 use control::Cold;
 use memory::Fused;
 use planish_asm::regs::rsp;
-use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Prec, R64, Width, Xmm};
+use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Prec, Width, Xmm};
 use registers::{Bank, Choice, Owner};
 
 /// A call whose displacement is filled in when all functions have their place.
@@ -207,7 +207,7 @@ fn attempt(
     constants.clear();
     label_of.clear();
     ints.start(job.plan.scratch.bits());
-    floats.start(job.plan.float_scratch.bits() as u16);
+    floats.start(job.plan.float_scratch);
     let mut asm = Asm::new(code, labels);
     label_of.extend(job.tape.labels.iter().map(|_| asm.label()));
     let mut emit = Emit {

@@ -592,7 +592,8 @@ impl Condition {
     }
 }
 
-fn class_of_parsed(ty: wasmparser::ValType) -> Class {
+/// The class of a value type as the parser says it.
+pub(in crate::compile) fn class_of_parsed(ty: wasmparser::ValType) -> Class {
     match ty {
         wasmparser::ValType::I32 => Class::I32,
         wasmparser::ValType::I64 | wasmparser::ValType::Ref(_) => Class::I64,

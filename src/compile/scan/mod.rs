@@ -15,6 +15,7 @@ use crate::abi::{CallLayout, Place};
 use crate::decode::ModuleInfo;
 use crate::types::ValType;
 use control::Frame;
+pub(super) use control::class_of_parsed;
 pub(super) use operators::Fused;
 
 /// More entries than this in one function are refused.

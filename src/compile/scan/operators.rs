@@ -336,9 +336,13 @@ impl Scan<'_> {
         let item = self.pop();
         match item.node {
             Node::Value(value) | Node::Wrap(value) => self.drop_temp(item.class, value),
-            Node::Test { class, a, b, .. } => [a, b].map(|value| self.drop_temp(class, value)).into_iter().collect(),
+            Node::Test { class, a, b, .. } => {
+                self.drop_temp(class, a);
+                self.drop_temp(class, b);
+            }
             Node::Lea { base, index, .. } => {
-                [base, index].map(|value| self.drop_temp(item.class, value)).into_iter().collect()
+                self.drop_temp(item.class, base);
+                self.drop_temp(item.class, index);
             }
         }
     }
