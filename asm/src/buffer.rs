@@ -654,6 +654,8 @@ impl<'a> Asm<'a> {
     /// ```
     pub const fn dd_label_diff(&mut self, label: Label, base: Label) -> &mut Self {
         let (Some(slot), Some(base)) = (self.slot(label), self.slot(base)) else {
+            // It might have taken a slot for the base: counted, so that the number of slots reported is enough.
+            self.label();
             return self.unknown_label().u32(0);
         };
         if !base.is_bound() {

@@ -447,6 +447,9 @@ impl Asm<'_> {
             index: a.label_index(),
         };
         let Some(slot) = self.slot(label) else {
+            if a.disp != 0 {
+                self.label();
+            }
             self.unknown_label();
             return 0;
         };
