@@ -429,7 +429,7 @@ impl Asm<'_> {
     /// `dst = src` sign-extended from `from` to `to`; a plain move where `from` is not narrower.
     #[inline]
     pub const fn movsx_rr(&mut self, from: Width, to: Width, dst: R64, src: R64) -> &mut Self {
-        match Asm::movsx(from, to) {
+        match Asm::movsx_op(from, to) {
             Some(op) => self.rr(op.byte_rm_if(from.is(Width::W8)), dst.num(), src.num()),
             None => self.mov_rr(to, dst, src),
         }
@@ -438,14 +438,14 @@ impl Asm<'_> {
     /// `dst = [src]` sign-extended from `from` to `to`; a plain load where `from` is not narrower.
     #[inline]
     pub const fn movsx_rm(&mut self, from: Width, to: Width, dst: R64, src: Addr) -> &mut Self {
-        match Asm::movsx(from, to) {
+        match Asm::movsx_op(from, to) {
             Some(op) => self.rm(op, dst.num(), src),
             None => self.mov_rm(to, dst, src),
         }
     }
 
     #[inline(always)]
-    const fn movsx(from: Width, to: Width) -> Option<Op> {
+    const fn movsx_op(from: Width, to: Width) -> Option<Op> {
         if from as u8 >= to as u8 {
             return None;
         }
@@ -504,19 +504,19 @@ impl Asm<'_> {
     /// `dst = src * imm`, 16 bits or more (8 bits: as 32).
     #[inline]
     pub const fn imul_rri(&mut self, width: Width, dst: R64, src: R64, imm: i32) -> &mut Self {
-        let (op, len) = Asm::imul(width, imm);
+        let (op, len) = Asm::imul_op(width, imm);
         self.rr_imm(op, dst.num(), src.num(), imm as u32, len)
     }
 
     /// `dst = [src] * imm`, 16 bits or more.
     #[inline]
     pub const fn imul_rmi(&mut self, width: Width, dst: R64, src: Addr, imm: i32) -> &mut Self {
-        let (op, len) = Asm::imul(width, imm);
+        let (op, len) = Asm::imul_op(width, imm);
         self.rm_imm(op, dst.num(), src, imm as u32, len)
     }
 
     #[inline(always)]
-    const fn imul(width: Width, imm: i32) -> (Op, u32) {
+    const fn imul_op(width: Width, imm: i32) -> (Op, u32) {
         let short = fits8(imm, width);
         let long_len = if width.is(Width::W16) { 2 } else { 4 };
         (
