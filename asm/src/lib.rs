@@ -4,6 +4,7 @@
 
 pub mod buffer;
 mod encode;
+pub mod error;
 pub mod forms;
 pub mod label;
 pub mod mem;
@@ -13,7 +14,8 @@ pub mod pool;
 pub mod reg;
 pub mod select;
 
-pub use buffer::{Asm, AsmError};
+pub use buffer::Asm;
+pub use error::AsmError;
 pub use label::{Label, LabelSlot, Labels};
 pub use mem::{Addr, Mem, Scale, VAddr};
 pub use mem::{M8, M16, M32, M48, M64, M80, M128, M256, M384, M512};
