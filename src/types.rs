@@ -24,6 +24,23 @@ impl ValType {
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
 }
 
+impl std::fmt::Display for ValType {
+    /// As in the text format.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ValType::I32 => "i32",
+            ValType::I64 => "i64",
+            ValType::F32 => "f32",
+            ValType::F64 => "f64",
+            ValType::V128 => "v128",
+            ValType::Ref(RefType { nullable: true, heap: HeapType::Func }) => "funcref",
+            ValType::Ref(RefType { nullable: true, heap: HeapType::Extern }) => "externref",
+            ValType::Ref(RefType { nullable: false, heap: HeapType::Func }) => "(ref func)",
+            ValType::Ref(RefType { nullable: false, heap: HeapType::Extern }) => "(ref extern)",
+        })
+    }
+}
+
 /// The type of a reference.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RefType {
@@ -79,6 +96,23 @@ impl FuncType {
     }
 }
 
+impl std::fmt::Display for FuncType {
+    /// As the text format writes an abbreviated type: `[i32 i64] -> [f32]`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |types: &[ValType]| types.iter().map(ValType::to_string).collect::<Vec<_>>().join(" ");
+        write!(f, "[{}] -> [{}]", list(self.params()), list(self.results()))
+    }
+}
+
+/// Can a global be written after instantiation?
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Mutability {
+    /// It cannot.
+    Const,
+    /// It can.
+    Var,
+}
+
 /// The type of a global variable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct GlobalType {
@@ -86,6 +120,19 @@ pub struct GlobalType {
     pub content: ValType,
     /// May it be written after instantiation?
     pub mutable: bool,
+}
+
+impl GlobalType {
+    /// A global of this type.
+    ///
+    /// ```
+    /// use planish::{GlobalType, Mutability, ValType};
+    ///
+    /// assert!(GlobalType::new(ValType::I32, Mutability::Var).mutable);
+    /// ```
+    pub fn new(content: ValType, mutability: Mutability) -> GlobalType {
+        GlobalType { content, mutable: mutability == Mutability::Var }
+    }
 }
 
 /// The type of a table; sizes in elements.
@@ -99,6 +146,19 @@ pub struct TableType {
     pub maximum: Option<u64>,
 }
 
+impl TableType {
+    /// A table of `minimum` to `maximum` elements.
+    ///
+    /// ```
+    /// use planish::{RefType, TableType};
+    ///
+    /// assert_eq!(TableType::new(RefType::FUNCREF, 10, None).minimum, 10);
+    /// ```
+    pub fn new(element: RefType, minimum: u32, maximum: Option<u32>) -> TableType {
+        TableType { element, minimum: minimum.into(), maximum: maximum.map(Into::into) }
+    }
+}
+
 /// The type of a linear memory; sizes in pages of 64 KiB.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryType {
@@ -106,6 +166,17 @@ pub struct MemoryType {
     pub minimum: u64,
     /// The size it may not outgrow.
     pub maximum: Option<u64>,
+}
+
+impl MemoryType {
+    /// A memory of `minimum` to `maximum` pages.
+    ///
+    /// ```
+    /// assert_eq!(planish::MemoryType::new(1, Some(4)).maximum, Some(4));
+    /// ```
+    pub fn new(minimum: u32, maximum: Option<u32>) -> MemoryType {
+        MemoryType { minimum: minimum.into(), maximum: maximum.map(Into::into) }
+    }
 }
 
 macro_rules! index_space {

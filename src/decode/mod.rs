@@ -1,126 +1,37 @@
 //! From module bytes to checked sections and located function bodies.
 
-use crate::types::{FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex, TableType, TypeIndex, ValType};
-use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources};
+mod info;
+mod features;
+mod sections;
 
-/// Everything about a module that outlives its bytes. Index spaces hold imports first.
-#[derive(Default)]
-pub(crate) struct ModuleInfo {
-    pub(crate) types: Vec<FuncType>,
-    pub(crate) imports: Vec<Import>,
-    pub(crate) functions: Vec<TypeIndex>,
-    pub(crate) tables: Vec<TableType>,
-    pub(crate) memories: Vec<MemoryType>,
-    pub(crate) globals: Vec<GlobalType>,
-    pub(crate) imported_functions: u32,
-    pub(crate) imported_tables: u32,
-    pub(crate) imported_memories: u32,
-    pub(crate) imported_globals: u32,
-    /// Initial values of the module's own tables (usually null) and globals.
-    pub(crate) table_inits: Vec<Option<ConstExpr>>,
-    pub(crate) global_inits: Vec<ConstExpr>,
-    pub(crate) exports: Vec<Export>,
-    pub(crate) start: Option<FuncIndex>,
-    pub(crate) elements: Vec<ElementSegment>,
-    pub(crate) data: Vec<DataSegment>,
-    /// The module's own functions that can be referred to by a value (exported, in an element segment, in a
-    /// constant expression, or the start function): sorted; a function's place here is the place of its record
-    /// in an instance.
-    pub(crate) referable: Vec<FuncIndex>,
-    /// Function names of the custom section `name`, by function index.
-    pub(crate) function_names: Vec<(FuncIndex, Box<str>)>,
-    pub(crate) module_name: Option<Box<str>>,
-    /// Bytes of the code section.
-    pub(crate) code_bytes: usize,
-}
+pub(crate) use features::SUPPORTED;
+pub(crate) use info::{
+    Body, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode,
+};
 
-pub(crate) struct Import {
-    pub(crate) module: Box<str>,
-    pub(crate) name: Box<str>,
-    pub(crate) item: ImportItem,
-}
+use crate::error::Error;
+use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
 
-/// What is imported; the payload indexes the type's own index space.
-#[derive(Clone, Copy)]
-pub(crate) enum ImportItem {
-    Func(TypeIndex),
-    Table(TableType),
-    Memory(MemoryType),
-    Global(GlobalType),
-}
-
-pub(crate) struct Export {
-    pub(crate) name: Box<str>,
-    pub(crate) item: ExportItem,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum ExportItem {
-    Func(FuncIndex),
-    Table(TableIndex),
-    Memory(MemoryIndex),
-    Global(GlobalIndex),
-}
-
-/// A constant expression (specification 3.3.10) in postfix order.
-pub(crate) type ConstExpr = Box<[ConstOp]>;
-
-#[derive(Clone, Copy)]
-pub(crate) enum ConstOp {
-    I32(i32),
-    I64(i64),
-    F32(u32),
-    F64(u64),
-    V128(u128),
-    GlobalGet(GlobalIndex),
-    RefFunc(FuncIndex),
-    RefNull,
-    I32Add,
-    I32Sub,
-    I32Mul,
-    I64Add,
-    I64Sub,
-    I64Mul,
-}
-
-pub(crate) struct ElementSegment {
-    pub(crate) mode: SegmentMode<TableIndex>,
-    pub(crate) items: ElementItems,
-    pub(crate) element: ValType,
-}
-
-pub(crate) enum ElementItems {
-    Functions(Box<[FuncIndex]>),
-    Expressions(Box<[ConstExpr]>),
-}
-
-pub(crate) enum SegmentMode<I> {
-    Passive,
-    /// Copied to the table or memory when the module is instantiated.
-    Active { target: I, offset: ConstExpr },
-    /// An element segment that only makes functions referable.
-    Declared,
-}
-
-pub(crate) struct DataSegment {
-    pub(crate) mode: SegmentMode<MemoryIndex>,
-    pub(crate) bytes: Box<[u8]>,
-}
-
-/// One function body, located but not yet read.
-pub(crate) struct Body<'a> {
-    pub(crate) validator: FuncToValidate<ValidatorResources>,
-    pub(crate) body: FunctionBody<'a>,
-}
-
-impl ModuleInfo {
-    /// The type of a function, imported or not.
-    pub(crate) fn func_type(&self, func: FuncIndex) -> &FuncType {
-        &self.types[self.functions[func.index()].index()]
+/// Checks everything but the function bodies, in one walk, and finds those.
+///
+/// Memory use is linear in the length of `bytes`: counts in the module are checked against fixed limits before
+/// anything is reserved for them.
+pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo, Vec<Body<'_>>), Error> {
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    let mut info = ModuleInfo::default();
+    let mut bodies = Vec::new();
+    for payload in parser.parse_all(bytes) {
+        let payload = payload?;
+        match validator.payload(&payload)? {
+            ValidPayload::Func(validator, body) => bodies.push(Body { validator, body }),
+            _ => sections::read(&mut info, payload)?,
+        }
     }
-
-    /// The place of a function's record among an instance's own, if it can be referred to.
-    pub(crate) fn record_of(&self, func: FuncIndex) -> Option<u32> {
-        self.referable.binary_search(&func).ok().map(|place| place as u32)
-    }
+    sections::finish(&mut info);
+    Ok((info, bodies))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! [`Config`]: how an engine compiles and what it grants to the modules it runs.
+
+use crate::abi::Cpu;
+
+/// Options of an [`Engine`](crate::Engine). The defaults suit untrusted code on the machine at hand.
+///
+/// ```
+/// use planish::{Config, Engine};
+///
+/// let mut config = Config::new();
+/// config.max_wasm_stack(256 << 10).max_memory_size(64 << 20);
+/// let engine = Engine::new(&config)?;
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) guard_memory: bool,
+    pub(crate) cpu_level: CpuLevel,
+    pub(crate) max_wasm_stack: usize,
+    pub(crate) max_memory_size: u64,
+    pub(crate) max_table_elements: u64,
+}
+
+/// The newest instructions that compiled code may use: the levels of the x86-64 psABI, section 3.1.1.
+///
+/// ```
+/// use planish::{Config, CpuLevel, Engine};
+///
+/// let portable = Engine::new(Config::new().cpu_level(CpuLevel::Baseline))?;
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+#[non_exhaustive]
+pub enum CpuLevel {
+    /// x86-64 with SSE4.1, which every engine needs.
+    Baseline,
+    /// And POPCNT.
+    V2,
+    /// And AVX2, BMI1, BMI2, FMA, LZCNT.
+    V3,
+    /// Whatever this machine has.
+    #[default]
+    Native,
+}
+
+impl Config {
+    /// The defaults.
+    ///
+    /// ```
+    /// let engine = planish::Engine::new(&planish::Config::new())?;
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn new() -> Config {
+        Config {
+            guard_memory: true,
+            cpu_level: CpuLevel::Native,
+            max_wasm_stack: 1 << 20,
+            max_memory_size: 4 << 30,
+            max_table_elements: 10_000_000,
+        }
+    }
+
+    /// Whether each memory reserves 8 GiB of addresses, so that accesses need no check (the default), or each access
+    /// compares with the memory's size. The second is for processes with little address space, and slower.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::new(Config::new().guard_memory(false))?;
+    /// let module = Module::new(&engine, "(module (memory (export \"memory\") 1))")?;
+    /// let mut store = Store::new(&engine, ());
+    /// let memory = Instance::new(&mut store, &module, &[])?.get_memory(&mut store, "memory").unwrap();
+    /// assert_eq!(memory.size(&store), 1);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn guard_memory(&mut self, enable: bool) -> &mut Config {
+        self.guard_memory = enable;
+        self
+    }
+
+    /// The newest instructions to use, for runs that should be alike on different machines. What the machine lacks
+    /// is never used.
+    ///
+    /// ```
+    /// use planish::{Config, CpuLevel, Engine};
+    ///
+    /// let engine = Engine::new(Config::new().cpu_level(CpuLevel::V2))?;
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn cpu_level(&mut self, level: CpuLevel) -> &mut Config {
+        self.cpu_level = level;
+        self
+    }
+
+    /// Bytes of stack for the wasm functions of one store, rounded up to whole pages (1 MiB). Deeper recursion is
+    /// [`Trap::StackOverflow`](crate::Trap::StackOverflow). Host functions run on the native stack instead.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store, Trap};
+    ///
+    /// let engine = Engine::new(Config::new().max_wasm_stack(64 << 10))?;
+    /// let module = Module::new(&engine, "(module (func $f (export \"f\") call $f))")?;
+    /// let mut store = Store::new(&engine, ());
+    /// let f = Instance::new(&mut store, &module, &[])?.get_typed_func::<(), ()>(&mut store, "f")?;
+    /// assert_eq!(f.call(&mut store, ()).unwrap_err().trap(), Some(Trap::StackOverflow));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn max_wasm_stack(&mut self, bytes: usize) -> &mut Config {
+        self.max_wasm_stack = bytes;
+        self
+    }
+
+    /// Bytes that one memory may have (4 GiB). A module that starts with more is not instantiated; growing beyond
+    /// fails as if the system had no more.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::new(Config::new().max_memory_size(1 << 20))?;
+    /// let module = Module::new(&engine, "(module (memory 17))")?;
+    /// assert!(Instance::new(&mut Store::new(&engine, ()), &module, &[]).is_err());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn max_memory_size(&mut self, bytes: u64) -> &mut Config {
+        self.max_memory_size = bytes;
+        self
+    }
+
+    /// Elements that one table may have (10 million).
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::new(Config::new().max_table_elements(1000))?;
+    /// let module = Module::new(&engine, "(module (table 1001 funcref))")?;
+    /// assert!(Instance::new(&mut Store::new(&engine, ()), &module, &[]).is_err());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn max_table_elements(&mut self, elements: u64) -> &mut Config {
+        self.max_table_elements = elements;
+        self
+    }
+
+    /// What compiled code may use: what the machine has, up to the configured level.
+    pub(crate) fn cap(&self, machine: Cpu) -> Cpu {
+        let v2 = self.cpu_level >= CpuLevel::V2;
+        let v3 = self.cpu_level >= CpuLevel::V3;
+        Cpu {
+            popcnt: v2 && machine.popcnt,
+            lzcnt: v3 && machine.lzcnt,
+            bmi1: v3 && machine.bmi1,
+            bmi2: v3 && machine.bmi2,
+            avx: v3 && machine.avx,
+            avx2: v3 && machine.avx2,
+            fma: v3 && machine.fma,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config::new()
+    }
+}

@@ -1,0 +1,257 @@
+//! One section of a validated module into [`ModuleInfo`].
+
+use super::info::{
+    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, Import, ImportItem, ModuleInfo,
+    SegmentMode,
+};
+use crate::error::Error;
+use crate::types::{
+    FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, TableIndex, TableType,
+    TypeIndex, ValType,
+};
+use wasmparser::{AbstractHeapType, CustomSectionReader, KnownCustom, Name, Operator, Payload};
+
+/// Adds a section that the validator has accepted.
+pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error> {
+    match payload {
+        Payload::TypeSection(section) => each(section, |group: wasmparser::RecGroup| {
+            info.types.extend(group.into_types().map(|ty| func_type(ty.unwrap_func())));
+            Ok(())
+        }),
+        Payload::ImportSection(section) => {
+            section.into_imports().try_for_each(|item| add_import(info, item?))
+        }
+        Payload::FunctionSection(section) => each(section, |ty| {
+            info.functions.push(TypeIndex(ty));
+            Ok(())
+        }),
+        Payload::TableSection(section) => each(section, |table| add_table(info, table)),
+        Payload::MemorySection(section) => each(section, |ty| {
+            info.memories.push(memory_type(ty));
+            Ok(())
+        }),
+        Payload::GlobalSection(section) => each(section, |global: wasmparser::Global<'_>| {
+            info.globals.push(global_type(global.ty));
+            info.global_inits.push(const_expr(&mut info.referable, &global.init_expr)?);
+            Ok(())
+        }),
+        Payload::ExportSection(section) => each(section, |export| {
+            add_export(info, export);
+            Ok(())
+        }),
+        Payload::StartSection { func, .. } => {
+            info.start = Some(FuncIndex(func));
+            info.referable.push(FuncIndex(func));
+            Ok(())
+        }
+        Payload::ElementSection(section) => each(section, |element| add_element(info, element)),
+        Payload::DataSection(section) => each(section, |data| add_data(info, data)),
+        Payload::CodeSectionStart { size, .. } => {
+            info.code_bytes = size as usize;
+            Ok(())
+        }
+        Payload::CustomSection(section) => {
+            add_names(info, &section);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Puts what the sections added one by one into its final form.
+pub(super) fn finish(info: &mut ModuleInfo) {
+    let imported = info.imported_functions;
+    info.referable.retain(|func| func.0 >= imported);
+    info.referable.sort_unstable();
+    info.referable.dedup();
+    let functions = info.functions.len();
+    info.function_names.retain(|(func, _)| func.index() < functions);
+}
+
+fn each<'a, T: wasmparser::FromReader<'a>>(
+    section: wasmparser::SectionLimited<'a, T>,
+    mut add: impl FnMut(T) -> Result<(), Error>,
+) -> Result<(), Error> {
+    section.into_iter().try_for_each(|item| add(item?))
+}
+
+fn add_import(info: &mut ModuleInfo, import: wasmparser::Import<'_>) -> Result<(), Error> {
+    let item = match import.ty {
+        wasmparser::TypeRef::Func(ty) => {
+            info.functions.push(TypeIndex(ty));
+            info.imported_functions += 1;
+            ImportItem::Func(TypeIndex(ty))
+        }
+        wasmparser::TypeRef::Table(ty) => {
+            let ty = table_type(ty);
+            info.tables.push(ty);
+            info.imported_tables += 1;
+            ImportItem::Table(ty)
+        }
+        wasmparser::TypeRef::Memory(ty) => {
+            let ty = memory_type(ty);
+            info.memories.push(ty);
+            info.imported_memories += 1;
+            ImportItem::Memory(ty)
+        }
+        wasmparser::TypeRef::Global(ty) => {
+            let ty = global_type(ty);
+            info.globals.push(ty);
+            info.imported_globals += 1;
+            ImportItem::Global(ty)
+        }
+        wasmparser::TypeRef::Tag(_) | wasmparser::TypeRef::FuncExact(_) => {
+            unreachable!("validated: neither exceptions nor custom descriptors")
+        }
+    };
+    info.imports.push(Import { module: import.module.into(), name: import.name.into(), item });
+    Ok(())
+}
+
+fn add_table(info: &mut ModuleInfo, table: wasmparser::Table<'_>) -> Result<(), Error> {
+    info.tables.push(table_type(table.ty));
+    info.table_inits.push(match table.init {
+        wasmparser::TableInit::RefNull => None,
+        wasmparser::TableInit::Expr(expr) => Some(const_expr(&mut info.referable, &expr)?),
+    });
+    Ok(())
+}
+
+fn add_export(info: &mut ModuleInfo, export: wasmparser::Export<'_>) {
+    let item = match export.kind {
+        wasmparser::ExternalKind::Func => {
+            info.referable.push(FuncIndex(export.index));
+            ExportItem::Func(FuncIndex(export.index))
+        }
+        wasmparser::ExternalKind::Table => ExportItem::Table(TableIndex(export.index)),
+        wasmparser::ExternalKind::Memory => ExportItem::Memory(MemoryIndex(export.index)),
+        wasmparser::ExternalKind::Global => ExportItem::Global(GlobalIndex(export.index)),
+        wasmparser::ExternalKind::Tag | wasmparser::ExternalKind::FuncExact => {
+            unreachable!("validated: neither exceptions nor custom descriptors")
+        }
+    };
+    info.exports.push(Export { name: export.name.into(), item });
+}
+
+fn add_element(info: &mut ModuleInfo, segment: wasmparser::Element<'_>) -> Result<(), Error> {
+    let mode = match segment.kind {
+        wasmparser::ElementKind::Passive => SegmentMode::Passive,
+        wasmparser::ElementKind::Declared => SegmentMode::Declared,
+        wasmparser::ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
+            target: TableIndex(table_index.unwrap_or(0)),
+            offset: const_expr(&mut info.referable, &offset_expr)?,
+        },
+    };
+    let (items, element) = match segment.items {
+        wasmparser::ElementItems::Functions(section) => {
+            let functions = section.into_iter().map(|func| func.map(FuncIndex)).collect::<Result<Box<[_]>, _>>()?;
+            info.referable.extend_from_slice(&functions);
+            (ElementItems::Functions(functions), ValType::FUNCREF)
+        }
+        wasmparser::ElementItems::Expressions(ty, section) => {
+            let items = section
+                .into_iter()
+                .map(|expr| const_expr(&mut info.referable, &expr?))
+                .collect::<Result<Box<[_]>, Error>>()?;
+            (ElementItems::Expressions(items), ValType::Ref(ref_type(ty)))
+        }
+    };
+    info.elements.push(ElementSegment { mode, items, element });
+    Ok(())
+}
+
+fn add_data(info: &mut ModuleInfo, segment: wasmparser::Data<'_>) -> Result<(), Error> {
+    let mode = match segment.kind {
+        wasmparser::DataKind::Passive => SegmentMode::Passive,
+        wasmparser::DataKind::Active { memory_index, offset_expr } => SegmentMode::Active {
+            target: MemoryIndex(memory_index),
+            offset: const_expr(&mut info.referable, &offset_expr)?,
+        },
+    };
+    info.data.push(DataSegment { mode, bytes: segment.data.into() });
+    Ok(())
+}
+
+/// Takes what is well-formed of a name section; the specification forbids to refuse a module for the rest
+/// (appendix A.4).
+fn add_names(info: &mut ModuleInfo, section: &CustomSectionReader<'_>) {
+    let KnownCustom::Name(names) = section.as_known() else { return };
+    for name in names {
+        match name {
+            Ok(Name::Module { name, .. }) => info.module_name = Some(name.into()),
+            Ok(Name::Function(functions)) => {
+                let functions = functions.map_while(Result::ok);
+                info.function_names = functions.map(|naming| (FuncIndex(naming.index), naming.name.into())).collect();
+            }
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Reads a constant expression, and adds the functions that it refers to to `referable`.
+fn const_expr(referable: &mut Vec<FuncIndex>, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Error> {
+    let mut reader = expr.get_operators_reader();
+    let mut ops = Vec::new();
+    loop {
+        ops.push(match reader.read()? {
+            Operator::I32Const { value } => ConstOp::I32(value),
+            Operator::I64Const { value } => ConstOp::I64(value),
+            Operator::F32Const { value } => ConstOp::F32(value.bits()),
+            Operator::F64Const { value } => ConstOp::F64(value.bits()),
+            Operator::V128Const { value } => ConstOp::V128(u128::from_le_bytes(*value.bytes())),
+            Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex(global_index)),
+            Operator::RefNull { .. } => ConstOp::RefNull,
+            Operator::RefFunc { function_index } => {
+                referable.push(FuncIndex(function_index));
+                ConstOp::RefFunc(FuncIndex(function_index))
+            }
+            Operator::I32Add => ConstOp::I32Add,
+            Operator::I32Sub => ConstOp::I32Sub,
+            Operator::I32Mul => ConstOp::I32Mul,
+            Operator::I64Add => ConstOp::I64Add,
+            Operator::I64Sub => ConstOp::I64Sub,
+            Operator::I64Mul => ConstOp::I64Mul,
+            Operator::End => return Ok(ops.into()),
+            other => unreachable!("validated: {other:?} in a constant expression"),
+        });
+    }
+}
+
+fn func_type(ty: &wasmparser::FuncType) -> FuncType {
+    let values = |types: &[wasmparser::ValType]| types.iter().map(|ty| val_type(*ty)).collect::<Vec<_>>();
+    FuncType::new(values(ty.params()), values(ty.results()))
+}
+
+fn table_type(ty: wasmparser::TableType) -> TableType {
+    TableType { element: ref_type(ty.element_type), minimum: ty.initial, maximum: ty.maximum }
+}
+
+fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
+    MemoryType { minimum: ty.initial, maximum: ty.maximum }
+}
+
+fn global_type(ty: wasmparser::GlobalType) -> GlobalType {
+    GlobalType { content: val_type(ty.content_type), mutable: ty.mutable }
+}
+
+/// Our name for a type; the two kinds of references that are supported are the only ones that validate.
+pub(crate) fn val_type(ty: wasmparser::ValType) -> ValType {
+    match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)),
+    }
+}
+
+fn ref_type(ty: wasmparser::RefType) -> RefType {
+    let heap = match ty.heap_type() {
+        wasmparser::HeapType::Abstract { ty: AbstractHeapType::Func, .. } => HeapType::Func,
+        wasmparser::HeapType::Abstract { ty: AbstractHeapType::Extern, .. } => HeapType::Extern,
+        other => unreachable!("validated: a reference to {other:?}"),
+    };
+    RefType { nullable: ty.is_nullable(), heap }
+}

@@ -1,0 +1,99 @@
+//! Modules that must be refused, with the reason and the place, and what is kept of those that are not.
+
+use super::*;
+use crate::types::FuncIndex;
+
+fn refused(bytes: &[u8]) -> String {
+    match decode(bytes, SUPPORTED) {
+        Ok(_) => panic!("accepted"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A module of these sections.
+fn module(sections: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+    for (id, content) in sections {
+        bytes.extend([*id, content.len() as u8]);
+        bytes.extend(*content);
+    }
+    bytes
+}
+
+#[test]
+fn a_missing_feature_is_named() {
+    let cases: &[(&[(u8, &[u8])], &str)] = &[
+        (&[(1, &[1, 0x60, 1, 0x7b, 0])], "SIMD is not supported (at offset 0xb)"),
+        (&[(5, &[1, 4, 1])], "64-bit memories and tables are not supported (at offset 0xb)"),
+        (&[(5, &[1, 3, 1, 1])], "threads are not supported (at offset 0xb)"),
+        (&[(5, &[2, 0, 1, 0, 1])], "multiple memories are not supported (at offset 0xa)"),
+        (&[(13, &[1, 0, 0])], "exceptions are not supported (at offset 0xa)"),
+        (&[(1, &[1, 0x5e, 0x7f, 0])], "garbage collection is not supported (at offset 0xb)"),
+    ];
+    for (sections, expected) in cases {
+        let bytes = module(sections);
+        assert_eq!(refused(&bytes), *expected);
+    }
+    assert_eq!(refused(b"\0asm\x0d\0\x01\0"), "the component model is not supported (at offset 0x0)");
+}
+
+#[test]
+fn truncation_and_garbage_are_errors_with_an_offset() {
+    let whole = module(&[
+        (1, &[1, 0x60, 0, 0]),
+        (3, &[1, 0]),
+        (4, &[1, 0x70, 0, 1]),
+        (5, &[1, 0, 1]),
+        (6, &[1, 0x7f, 0, 0x41, 7, 0x0b]),
+        (7, &[1, 1, b'f', 0, 0]),
+        (9, &[1, 0, 0x41, 0, 0x0b, 1, 0]),
+        (10, &[1, 2, 0, 0x0b]),
+        (11, &[1, 0, 0x41, 0, 0x0b, 1, b'x']),
+    ]);
+    assert!(decode(&whole, SUPPORTED).is_ok());
+    for len in 0..whole.len() {
+        match decode(&whole[..len], SUPPORTED) {
+            Ok((_, bodies)) => assert!(bodies.len() <= 1),
+            Err(error) => assert!(error.offset().is_some(), "{error}"),
+        }
+    }
+    for at in 8..whole.len() {
+        for byte in 0..=255 {
+            let mut changed = whole.clone();
+            changed[at] = byte;
+            if let Err(error) = decode(&changed, SUPPORTED) {
+                assert!(error.offset().is_some(), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_huge_count_reserves_nothing() {
+    let count = [0xff, 0xff, 0xff, 0xff, 0x0f];
+    for id in [1, 2, 3, 4, 5, 6, 7, 9, 11, 12] {
+        let error = refused(&module(&[(id, &count)]));
+        assert!(error.contains("at offset"), "{error}");
+    }
+}
+
+#[test]
+fn referable_functions_are_sorted_own_ones() {
+    // Four functions, the first imported; exports of 3, 0 and 3 again, an element segment with 2.
+    let bytes = module(&[
+        (1, &[1, 0x60, 0, 0]),
+        (2, &[1, 1, b'm', 1, b'f', 0, 0]),
+        (3, &[3, 0, 0, 0]),
+        (4, &[1, 0x70, 0, 1]),
+        (7, &[3, 1, b'a', 0, 3, 1, b'b', 0, 0, 1, b'c', 0, 3]),
+        (9, &[1, 0, 0x41, 0, 0x0b, 1, 2]),
+        (10, &[3, 2, 0, 0x0b, 2, 0, 0x0b, 2, 0, 0x0b]),
+        // A name section: function 3 is "x"; function 9, which does not exist, "y".
+        (0, &[4, b'n', b'a', b'm', b'e', 1, 7, 2, 3, 1, b'x', 9, 1, b'y']),
+    ]);
+    let (info, bodies) = decode(&bytes, SUPPORTED).unwrap();
+    assert_eq!(info.referable, [FuncIndex(2), FuncIndex(3)]);
+    assert_eq!((bodies.len(), info.imported_functions, info.exports.len()), (3, 1, 3));
+    assert_eq!(info.function_names.len(), 1);
+    assert_eq!(info.record_of(FuncIndex(3)), Some(1));
+}

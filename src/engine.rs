@@ -1,0 +1,142 @@
+//! [`Engine`]: what modules and stores share.
+
+use crate::abi::TrapCode;
+use crate::compile::{self, Options};
+use crate::config::Config;
+use crate::error::Error;
+use crate::signatures::{Signatures, Stubs};
+use crate::sys::cpu;
+use crate::types::FuncType;
+use crate::vm::builtins;
+use crate::vm::code::{Code, CodeAddress, Contents, Signature};
+use crate::vm::instance::Limits;
+use crate::vm::memory::Bounds;
+use crate::vm::stack::StackPool;
+use crate::vm::trap;
+use std::sync::Arc;
+
+/// An engine compiles modules and holds what is common to all of them. Cheap to clone; clones are the same engine.
+///
+/// ```
+/// use planish::{Engine, Module};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, "(module)")?;
+/// assert!(Engine::same(&engine, module.engine()));
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: Config,
+    options: Options,
+    stacks: Arc<StackPool>,
+    signatures: Signatures,
+    /// Addresses into `builtin_code`.
+    builtins: Arc<[u64]>,
+    /// An instruction that ends the process: what types that need no stubs have for them.
+    never: CodeAddress,
+    /// Kept alive: compiled code calls it.
+    _builtin_code: Code,
+}
+
+impl Engine {
+    /// An engine with these options.
+    ///
+    /// # Errors
+    ///
+    /// If the CPU lacks SSE4.1, or the system refuses memory or signal handlers.
+    ///
+    /// ```
+    /// use planish::{Config, Engine};
+    ///
+    /// let engine = Engine::new(&Config::new())?;
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn new(config: &Config) -> Result<Engine, Error> {
+        let cpu = cpu::detect().map_err(|missing| Error::msg(format!("this CPU lacks {missing}")))?;
+        trap::install_handlers()?;
+        let stubs = compile::builtin_stubs(&builtins::addresses());
+        let mut bytes = stubs.code;
+        let never = bytes.len() as u32;
+        bytes.extend([0x0f, 0x0b, TrapCode::Unreachable as u8]);
+        let code = Code::publish(&bytes, Contents::Builtins)?;
+        let builtins = stubs.offsets.iter().map(|&offset| code.address(offset).bits()).collect();
+        Ok(Engine {
+            shared: Arc::new(Shared {
+                config: config.clone(),
+                options: Options { cpu: config.cap(cpu), guarded: config.guard_memory },
+                stacks: StackPool::new(config.max_wasm_stack),
+                signatures: Signatures::default(),
+                builtins,
+                never: code.address(never),
+                _builtin_code: code,
+            }),
+        })
+    }
+
+    /// Are both the same engine, one a clone of the other?
+    ///
+    /// ```
+    /// use planish::Engine;
+    ///
+    /// let engine = Engine::default();
+    /// assert!(Engine::same(&engine, &engine.clone()));
+    /// assert!(!Engine::same(&engine, &Engine::default()));
+    /// ```
+    pub fn same(a: &Engine, b: &Engine) -> bool {
+        Arc::ptr_eq(&a.shared, &b.shared)
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    pub(crate) fn stacks(&self) -> &Arc<StackPool> {
+        &self.shared.stacks
+    }
+
+    pub(crate) fn builtins(&self) -> &Arc<[u64]> {
+        &self.shared.builtins
+    }
+
+    /// What every memory and table of a store is granted.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            bounds: if self.shared.options.guarded { Bounds::Guarded } else { Bounds::Checked },
+            memory_bytes: self.shared.config.max_memory_size,
+            table_elements: self.shared.config.max_table_elements,
+        }
+    }
+
+    /// The signatures of a module's types, with stubs where `wanted`.
+    pub(crate) fn module_signatures(&self, types: &[FuncType], wanted: &[bool]) -> Result<Vec<Signature>, Error> {
+        self.shared.signatures.of(types, Stubs::Only(wanted), self.shared.never)
+    }
+
+    /// The signature of a host function's type.
+    pub(crate) fn signature(&self, ty: &FuncType) -> Result<Signature, Error> {
+        Ok(self.shared.signatures.of(std::slice::from_ref(ty), Stubs::All, self.shared.never)?[0])
+    }
+
+    /// The type and signature of a function that exists.
+    pub(crate) fn signature_numbered(&self, number: u32) -> (FuncType, Signature) {
+        self.shared.signatures.get(number)
+    }
+}
+
+impl Default for Engine {
+    /// An engine with the default options. Panics where [`Engine::new`] gives an error.
+    fn default() -> Engine {
+        Engine::new(&Config::new()).expect("an engine with the default configuration")
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}

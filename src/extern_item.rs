@@ -1,0 +1,139 @@
+//! [`Extern`]: what instances export and import.
+
+use crate::global::Global;
+use crate::memory::Memory;
+use crate::reference::Func;
+use crate::store::{AsContext, StoreId, StoreOpaque};
+use crate::table::Table;
+use crate::extern_type::ExternType;
+
+/// Something that an instance exports, or that a module can import.
+///
+/// ```
+/// use planish::{Engine, Extern, Func, Store};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let item = Extern::from(Func::wrap(&mut store, || {}));
+/// assert!(item.into_func().is_some());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Extern {
+    /// A function.
+    Func(Func),
+    /// A global variable.
+    Global(Global),
+    /// A table.
+    Table(Table),
+    /// A linear memory.
+    Memory(Memory),
+}
+
+macro_rules! kinds {
+    ($($variant:ident $into:ident $what:literal;)*) => {
+        impl Extern {
+            $(
+                #[doc = concat!("The ", $what, ", if that is what it is.")]
+                pub fn $into(self) -> Option<$variant> {
+                    if let Extern::$variant(item) = self { Some(item) } else { None }
+                }
+            )*
+
+            pub(crate) fn store(&self) -> StoreId {
+                match self {
+                    $(Extern::$variant(item) => item.store,)*
+                }
+            }
+        }
+
+        $(
+            impl From<$variant> for Extern {
+                fn from(item: $variant) -> Extern {
+                    Extern::$variant(item)
+                }
+            }
+        )*
+    };
+}
+
+kinds! {
+    Func into_func "function";
+    Global into_global "global";
+    Table into_table "table";
+    Memory into_memory "memory";
+}
+
+impl Extern {
+    /// Its type; of a table or memory, the minimum is the present size.
+    ///
+    /// # Panics
+    ///
+    /// If it belongs to another store.
+    ///
+    /// ```
+    /// use planish::{Engine, Extern, Func, Store};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let item = Extern::from(Func::wrap(&mut store, || {}));
+    /// assert!(item.ty(&store).func().is_some());
+    /// ```
+    pub fn ty(&self, store: impl AsContext) -> ExternType {
+        let store = store.as_context();
+        store.0.opaque.expect(self.store(), "an item");
+        self.type_in(&store.0.opaque)
+    }
+
+    pub(crate) fn type_in(&self, store: &StoreOpaque) -> ExternType {
+        match self {
+            Extern::Func(func) => {
+                ExternType::Func(store.engine.signature_numbered(store.state.signature_of(func.func)).0)
+            }
+            Extern::Global(global) => ExternType::Global(global.ty),
+            Extern::Table(table) => ExternType::Table(table.type_in(store)),
+            Extern::Memory(memory) => ExternType::Memory(memory.type_in(store)),
+        }
+    }
+}
+
+/// A named item of an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Export<'instance> {
+    name: &'instance str,
+    item: Extern,
+}
+
+impl<'instance> Export<'instance> {
+    pub(crate) fn new(name: &'instance str, item: Extern) -> Export<'instance> {
+        Export { name, item }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'instance str {
+        self.name
+    }
+
+    /// The item.
+    pub fn into_extern(self) -> Extern {
+        self.item
+    }
+
+    /// The function, if that is what it is.
+    pub fn into_func(self) -> Option<Func> {
+        self.item.into_func()
+    }
+
+    /// The global, if that is what it is.
+    pub fn into_global(self) -> Option<Global> {
+        self.item.into_global()
+    }
+
+    /// The table, if that is what it is.
+    pub fn into_table(self) -> Option<Table> {
+        self.item.into_table()
+    }
+
+    /// The memory, if that is what it is.
+    pub fn into_memory(self) -> Option<Memory> {
+        self.item.into_memory()
+    }
+}

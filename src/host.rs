@@ -1,0 +1,203 @@
+//! Closures as host functions: [`IntoFunc`] and [`WasmRet`].
+
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::reference::Func;
+use crate::store::{StoreId, StoreInner, StoreOpaque};
+use crate::typed::{StoreTo, for_each_tuple};
+use crate::types::FuncType;
+use crate::value::{Val, WasmTy};
+use crate::vm::context::{FuncRef, Value};
+use crate::vm::host::{HostCall, HostError};
+use crate::vm::code::Signature;
+use crate::vm::store::StoreState;
+use std::sync::Arc;
+
+/// A function of the host that can be put into stores.
+pub struct HostFunc {
+    ty: FuncType,
+    add: Box<dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync>,
+}
+
+impl HostFunc {
+    fn new(
+        ty: FuncType,
+        call: impl Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+    ) -> HostFunc {
+        let call = Arc::new(call);
+        let add = move |state: &mut StoreState, signature: &Signature| {
+            let call = call.clone();
+            state.add_host_function(signature, move |host_call| call(host_call))
+        };
+        HostFunc { ty, add: Box::new(add) }
+    }
+
+    /// One that gets its arguments and leaves its results as [`Val`]s.
+    pub(crate) fn dynamic<T: 'static>(
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> HostFunc {
+        let inner = ty.clone();
+        HostFunc::new(ty, move |call| {
+            let caller = call.caller();
+            let (store, values) = call.parts::<StoreInner<T>>();
+            call_dynamic(&inner, &func, Caller::new(store, caller), values).map_err(boxed)
+        })
+    }
+
+    /// The function in a store of `engine`.
+    pub(crate) fn add_to(&self, store: &mut StoreOpaque) -> Result<Func, Error> {
+        let signature = store.engine.signature(&self.ty)?;
+        Ok(Func { store: store.id, func: (self.add)(&mut store.state, &signature) })
+    }
+
+    pub(crate) fn ty(&self) -> &FuncType {
+        &self.ty
+    }
+}
+
+fn call_dynamic<T: 'static>(
+    ty: &FuncType,
+    func: &impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error>,
+    caller: Caller<'_, T>,
+    values: &mut [Value],
+) -> Result<(), Error> {
+    let store = crate::store::AsContext::as_context(&caller).0.opaque.id;
+    let params = ty.params().iter().zip(&*values);
+    let params: Vec<Val> = params.map(|(ty, value)| Val::from_value(*value, *ty, store)).collect();
+    let zeros = ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0)));
+    let mut results: Vec<Val> = zeros.collect();
+    func(caller, &params, &mut results)?;
+    for ((ty, result), value) in ty.results().iter().zip(results).zip(values) {
+        if !result.matches(*ty) {
+            return Err(Error::msg(format!("a host function returned {} instead of {ty}", result.ty())));
+        }
+        *value = result.into_value(store)?;
+    }
+    Ok(())
+}
+
+/// An error on its way through wasm code; [`Error`] comes out of the box again at the end.
+fn boxed(error: Error) -> HostError {
+    Box::new(error)
+}
+
+/// What a host function may return: nothing, a [`WasmTy`], a tuple of up to 16, or a `Result` of those whose
+/// error becomes an [`Error`].
+///
+/// ```
+/// use planish::{Engine, Func, Store};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let checked = Func::wrap(&mut store, |x: u32| x.checked_sub(1).ok_or("below zero"));
+/// let checked = checked.typed::<u32, u32>(&store)?;
+/// assert_eq!(checked.call(&mut store, 1)?, 0);
+/// assert_eq!(checked.call(&mut store, 0).unwrap_err().to_string(), "below zero");
+/// # Ok::<(), planish::Error>(())
+/// ```
+pub trait WasmRet: Return {}
+
+/// How a closure's result goes back. Not to be implemented outside the crate.
+#[doc(hidden)]
+#[expect(private_interfaces, reason = "sealed")]
+pub trait Return {
+    type Values: StoreTo;
+    fn return_to(self, values: &mut [Value], store: StoreId) -> Result<(), Error>;
+}
+
+impl<R: WasmTy> WasmRet for R {}
+
+#[expect(private_interfaces, reason = "sealed")]
+impl<R: WasmTy> Return for R {
+    type Values = R;
+
+    #[inline]
+    fn return_to(self, values: &mut [Value], store: StoreId) -> Result<(), Error> {
+        self.store_to(values, store)
+    }
+}
+
+impl<R: WasmRet, E: Into<Error>> WasmRet for Result<R, E> {}
+
+#[expect(private_interfaces, reason = "sealed")]
+impl<R: WasmRet, E: Into<Error>> Return for Result<R, E> {
+    type Values = R::Values;
+
+    #[inline]
+    fn return_to(self, values: &mut [Value], store: StoreId) -> Result<(), Error> {
+        self.map_err(Into::into)?.return_to(values, store)
+    }
+}
+
+macro_rules! tuple_return {
+    ($($ty:ident $at:literal)*) => {
+        impl<$($ty: WasmTy),*> WasmRet for ($($ty,)*) {}
+
+        #[allow(private_interfaces, reason = "sealed")]
+        impl<$($ty: WasmTy),*> Return for ($($ty,)*) {
+            type Values = ($($ty,)*);
+
+            #[inline]
+            fn return_to(self, values: &mut [Value], store: StoreId) -> Result<(), Error> {
+                self.store_to(values, store)
+            }
+        }
+    };
+}
+
+for_each_tuple!(tuple_return);
+
+/// A closure that can be a host function: up to 16 [`WasmTy`] parameters, before them, if it likes, a
+/// [`Caller`]; it returns a [`WasmRet`].
+///
+/// ```
+/// use planish::{Caller, Engine, Func, Store};
+///
+/// let mut store = Store::new(&Engine::default(), 0i64);
+/// Func::wrap(&mut store, |a: i32, b: f32| (b, a));
+/// Func::wrap(&mut store, |mut caller: Caller<'_, i64>, a: i64| *caller.data_mut() += a);
+/// ```
+pub trait IntoFunc<T, Params, Results>: Send + Sync + 'static {
+    /// The closure as a host function.
+    #[doc(hidden)]
+    fn into_host_func(self) -> HostFunc;
+}
+
+macro_rules! into_func {
+    ($($ty:ident $at:literal)*) => {
+        impl<T: 'static, F, R, $($ty: WasmTy),*> IntoFunc<T, ($($ty,)*), R> for F
+        where
+            F: Fn($($ty),*) -> R + Send + Sync + 'static,
+            R: WasmRet,
+        {
+            fn into_host_func(self) -> HostFunc {
+                let ty = FuncType::new([$($ty::valtype()),*], R::Values::valtypes());
+                HostFunc::new(ty, move |call| {
+                    let (store, values) = call.parts::<StoreInner<T>>();
+                    let id = store.opaque.id;
+                    let result = self($($ty::from_value(values[$at], id)),*);
+                    result.return_to(values, id).map_err(boxed)
+                })
+            }
+        }
+
+        impl<T: 'static, F, R, $($ty: WasmTy),*> IntoFunc<T, (Caller<'_, T>, $($ty,)*), R> for F
+        where
+            F: Fn(Caller<'_, T>, $($ty),*) -> R + Send + Sync + 'static,
+            R: WasmRet,
+        {
+            fn into_host_func(self) -> HostFunc {
+                let ty = FuncType::new([$($ty::valtype()),*], R::Values::valtypes());
+                HostFunc::new(ty, move |call| {
+                    let caller = call.caller();
+                    let (store, values) = call.parts::<StoreInner<T>>();
+                    let id = store.opaque.id;
+                    let result = self(Caller::new(store, caller), $($ty::from_value(values[$at], id)),*);
+                    result.return_to(values, id).map_err(boxed)
+                })
+            }
+        }
+    };
+}
+
+for_each_tuple!(into_func);

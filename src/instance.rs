@@ -1,0 +1,217 @@
+//! [`Instance`]: an instantiated module, and its exports.
+
+use crate::decode::ExportItem;
+use crate::error::Error;
+use crate::extern_item::{Export, Extern};
+use crate::global::Global;
+use crate::instantiate;
+use crate::memory::Memory;
+use crate::module::Module;
+use crate::reference::Func;
+use crate::store::{AsContext, AsContextMut, StoreContext, StoreId, StoreOpaque};
+use crate::table::Table;
+use crate::typed::{TypedFunc, WasmParams, WasmResults};
+use crate::vm::store::InstanceId;
+
+/// An instantiated module in a store.
+///
+/// ```
+/// use planish::{Engine, Func, Instance, Module, Store};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"(module
+///     (import "host" "next" (func $next (result i32)))
+///     (func (export "sum") (result i32) (i32.add (call $next) (call $next))))"#)?;
+/// let mut store = Store::new(&engine, 20);
+/// let next = Func::wrap(&mut store, |mut caller: planish::Caller<'_, i32>| {
+///     *caller.data_mut() += 1;
+///     *caller.data()
+/// });
+/// let instance = Instance::new(&mut store, &module, &[next.into()])?;
+/// let sum = instance.get_typed_func::<(), i32>(&mut store, "sum")?;
+/// assert_eq!(sum.call(&mut store, ())?, 43);
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Instance {
+    pub(crate) store: StoreId,
+    pub(crate) id: InstanceId,
+}
+
+impl Instance {
+    /// Instantiates a module with these imports, in the order of [`Module::imports`], and runs its start function.
+    ///
+    /// # Errors
+    ///
+    /// If imports are missing, too many, or do not fit; if the module or an import belongs elsewhere; if a memory or
+    /// table is refused; if an active segment does not fit (a [`Trap`](crate::Trap)) or the start function fails. What was
+    /// written to imported memories and tables until then stays written, as the specification says.
+    ///
+    /// ```
+    /// use planish::{Engine, Instance, Module, Store, Trap};
+    ///
+    /// let engine = Engine::default();
+    /// let mut store = Store::new(&engine, ());
+    /// let module = Module::new(&engine, "(module (memory 1) (data (i32.const 65536) \"x\"))")?;
+    /// let error = Instance::new(&mut store, &module, &[]).unwrap_err();
+    /// assert_eq!(error.trap(), Some(Trap::MemoryOutOfBounds));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn new(mut store: impl AsContextMut, module: &Module, imports: &[Extern]) -> Result<Instance, Error> {
+        let store = store.as_context_mut().0;
+        let id = instantiate::instantiate(store, module.inner(), imports)?;
+        Ok(Instance { store: store.opaque.id, id })
+    }
+
+    /// All exports, in order.
+    ///
+    /// ```
+    /// # use planish::{Engine, Instance, Module, Store};
+    /// # let engine = Engine::default();
+    /// # let mut store = Store::new(&engine, ());
+    /// let module = Module::new(&engine, "(module (func (export \"a\")) (memory (export \"b\") 1))")?;
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// let names: Vec<&str> = instance.exports(&mut store).map(|export| export.name()).collect();
+    /// assert_eq!(names, ["a", "b"]);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn exports<'a, T: 'static>(
+        &self,
+        store: impl Into<StoreContext<'a, T>>,
+    ) -> impl ExactSizeIterator<Item = Export<'a>> + 'a {
+        let store = &store.into().0.opaque;
+        store.expect(self.store, "an instance");
+        let id = self.id;
+        let exports = &store.state.instance(id).module().info().exports;
+        exports.iter().map(move |export| Export::new(&export.name, item(store, id, export.item)))
+    }
+
+    /// An export.
+    ///
+    /// # Panics
+    ///
+    /// If the instance belongs to another store; so do all methods below.
+    ///
+    /// ```
+    /// # use planish::{Engine, Instance, Module, Store};
+    /// # let engine = Engine::default();
+    /// # let mut store = Store::new(&engine, ());
+    /// let module = Module::new(&engine, "(module (func (export \"a\")))")?;
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// assert!(instance.get_export(&mut store, "a").is_some());
+    /// assert!(instance.get_export(&mut store, "b").is_none());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get_export(&self, store: impl AsContext, name: &str) -> Option<Extern> {
+        self.export_in(&store.as_context().0.opaque, name)
+    }
+
+    pub(crate) fn export_in(&self, store: &StoreOpaque, name: &str) -> Option<Extern> {
+        store.expect(self.store, "an instance");
+        let exported = store.state.instance(self.id).module().export(name)?;
+        Some(item(store, self.id, exported))
+    }
+
+    /// An exported function.
+    ///
+    /// ```
+    /// # use planish::{Engine, Instance, Module, Store};
+    /// # let engine = Engine::default();
+    /// # let mut store = Store::new(&engine, ());
+    /// let module = Module::new(&engine, "(module (func (export \"a\")))")?;
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// instance.get_func(&mut store, "a").unwrap().call(&mut store, &[], &mut [])?;
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get_func(&self, store: impl AsContext, name: &str) -> Option<Func> {
+        self.get_export(store, name)?.into_func()
+    }
+
+    /// An exported function with static types.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it has other types.
+    ///
+    /// ```
+    /// # use planish::{Engine, Instance, Module, Store};
+    /// # let engine = Engine::default();
+    /// # let mut store = Store::new(&engine, ());
+    /// let module = Module::new(&engine, "(module (func (export \"a\") (result i32) i32.const 7))")?;
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// assert_eq!(instance.get_typed_func::<(), i32>(&mut store, "a")?.call(&mut store, ())?, 7);
+    /// assert!(instance.get_typed_func::<(), i64>(&mut store, "a").is_err());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get_typed_func<Params: WasmParams, Results: WasmResults>(
+        &self,
+        store: impl AsContext,
+        name: &str,
+    ) -> Result<TypedFunc<Params, Results>, Error> {
+        let store = store.as_context();
+        store.0.opaque.check(self.store, "an instance")?;
+        let func = self.get_func(&store, name).ok_or_else(|| Error::msg(format!("no exported function `{name}`")))?;
+        TypedFunc::of(func, store)
+    }
+
+    /// An exported memory.
+    ///
+    /// ```
+    /// # use planish::{Engine, Instance, Module, Store};
+    /// # let engine = Engine::default();
+    /// # let mut store = Store::new(&engine, ());
+    /// let module = Module::new(&engine, "(module (memory (export \"m\") 3))")?;
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// assert_eq!(instance.get_memory(&mut store, "m").unwrap().size(&store), 3);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get_memory(&self, store: impl AsContext, name: &str) -> Option<Memory> {
+        self.get_export(store, name)?.into_memory()
+    }
+
+    /// An exported table.
+    ///
+    /// ```
+    /// # use planish::{Engine, Instance, Module, Store};
+    /// # let engine = Engine::default();
+    /// # let mut store = Store::new(&engine, ());
+    /// let module = Module::new(&engine, "(module (table (export \"t\") 3 funcref))")?;
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// assert_eq!(instance.get_table(&mut store, "t").unwrap().size(&store), 3);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get_table(&self, store: impl AsContext, name: &str) -> Option<Table> {
+        self.get_export(store, name)?.into_table()
+    }
+
+    /// An exported global.
+    ///
+    /// ```
+    /// # use planish::{Engine, Instance, Module, Store};
+    /// # let engine = Engine::default();
+    /// # let mut store = Store::new(&engine, ());
+    /// let module = Module::new(&engine, "(module (global (export \"g\") i64 (i64.const 9)))")?;
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// assert_eq!(instance.get_global(&mut store, "g").unwrap().get(&store).i64(), Some(9));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get_global(&self, store: impl AsContext, name: &str) -> Option<Global> {
+        self.get_export(store, name)?.into_global()
+    }
+}
+
+fn item(store: &StoreOpaque, instance: InstanceId, item: ExportItem) -> Extern {
+    let data = store.state.instance(instance);
+    let info = data.module().info();
+    match item {
+        ExportItem::Func(func) => Extern::Func(Func { store: store.id, func: data.func(func) }),
+        ExportItem::Memory(memory) => Extern::Memory(Memory { store: store.id, id: data.memory(memory) }),
+        ExportItem::Table(table) => {
+            let element = info.tables[table.index()].element;
+            Extern::Table(Table { store: store.id, id: data.table(table), element })
+        }
+        ExportItem::Global(global) => {
+            Extern::Global(Global { store: store.id, id: data.global(global), ty: info.globals[global.index()] })
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Instantiation (specification 4.5.4): imports are matched, items made and initialised, segments copied, the start
+//! function called.
+
+use crate::decode::{ConstOp, ElementItems, ElementSegment, ImportItem, ModuleInfo, SegmentMode};
+use crate::engine::Engine;
+use crate::error::{Error, Trap};
+use crate::extern_item::Extern;
+use crate::extern_type::ExternType;
+use crate::memory::refused;
+use crate::module::ModuleInner;
+use crate::store::{StoreInner, StoreOpaque};
+use crate::types::{FuncIndex, GlobalIndex, MemoryType, TableIndex, TableType};
+use crate::vm::context::Value;
+use crate::vm::enter::enter;
+use crate::vm::instance::{Imports, InstanceModule};
+use crate::vm::store::InstanceId;
+use std::sync::Arc;
+
+/// An instance of `module` in the store.
+pub(crate) fn instantiate<T: 'static>(
+    store: &mut StoreInner<T>,
+    module: &Arc<ModuleInner>,
+    imports: &[Extern],
+) -> Result<InstanceId, Error> {
+    let opaque = &mut store.opaque;
+    let imports = match_imports(opaque, module, imports)?;
+    let limits = opaque.engine.limits();
+    let instance = opaque.state.add_instance(module.clone(), &imports, &limits).map_err(refused)?;
+    opaque.add_module(module);
+    let mut new = New { store: opaque, module, instance };
+    new.globals();
+    new.tables()?;
+    new.elements()?;
+    new.data_segments()?;
+    match module.info().start {
+        Some(start) => call_start(store, instance, start).map(|()| instance),
+        None => Ok(instance),
+    }
+}
+
+/// Checks that the imports are what the module asks for, and sorts them by kind.
+fn match_imports(store: &StoreOpaque, module: &ModuleInner, items: &[Extern]) -> Result<Imports, Error> {
+    if !Engine::same(module.engine(), &store.engine) {
+        return Err(Error::msg("the module belongs to another engine than the store"));
+    }
+    let info = module.info();
+    if items.len() != info.imports.len() {
+        let (expected, found) = (info.imports.len(), items.len());
+        return Err(Error::msg(format!("expected {expected} imports, found {found}")));
+    }
+    let mut imports = Imports::default();
+    for (import, item) in info.imports.iter().zip(items) {
+        store.check(item.store(), "an import")?;
+        let name = || format!("`{}::{}`", import.module, import.name);
+        let found = item.type_in(store);
+        if !fits(&found, import.item, info) {
+            let expected = expected(import.item, info);
+            return Err(Error::msg(format!(
+                "incompatible import type for {}: expected {}, found {}",
+                name(),
+                describe(&expected),
+                describe(&found)
+            )));
+        }
+        match item {
+            Extern::Func(func) => imports.functions.push(func.func),
+            Extern::Memory(memory) => imports.memories.push(memory.id),
+            Extern::Table(table) => imports.tables.push(table.id),
+            Extern::Global(global) => imports.globals.push(global.id),
+        }
+    }
+    Ok(imports)
+}
+
+/// Import matching (specification 3.4.3).
+fn fits(found: &ExternType, import: ImportItem, info: &ModuleInfo) -> bool {
+    match (found, import) {
+        (ExternType::Func(found), ImportItem::Func(ty)) => *found == info.types[ty.index()],
+        (ExternType::Global(found), ImportItem::Global(ty)) => *found == ty,
+        (ExternType::Table(found), ImportItem::Table(ty)) => {
+            found.element == ty.element && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
+        }
+        (ExternType::Memory(found), ImportItem::Memory(ty)) => {
+            limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
+        }
+        _ => false,
+    }
+}
+
+fn limits_fit(found: (u64, Option<u64>), asked: (u64, Option<u64>)) -> bool {
+    let below = match (found.1, asked.1) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(found), Some(asked)) => found <= asked,
+    };
+    found.0 >= asked.0 && below
+}
+
+fn expected(import: ImportItem, info: &ModuleInfo) -> ExternType {
+    match import {
+        ImportItem::Func(ty) => ExternType::Func(info.types[ty.index()].clone()),
+        ImportItem::Table(ty) => ExternType::Table(ty),
+        ImportItem::Memory(ty) => ExternType::Memory(ty),
+        ImportItem::Global(ty) => ExternType::Global(ty),
+    }
+}
+
+fn describe(ty: &ExternType) -> String {
+    let limits = |minimum: u64, maximum: Option<u64>| match maximum {
+        Some(maximum) => format!("{minimum} to {maximum}"),
+        None => format!("{minimum} or more"),
+    };
+    let what = match ty {
+        ExternType::Func(ty) => ty.to_string(),
+        ExternType::Global(ty) => format!("{}{}", if ty.mutable { "mutable " } else { "" }, ty.content),
+        ExternType::Table(TableType { minimum, maximum, .. }) => format!("of {} elements", limits(*minimum, *maximum)),
+        ExternType::Memory(MemoryType { minimum, maximum }) => format!("of {} pages", limits(*minimum, *maximum)),
+    };
+    format!("{} {what}", ty.kind())
+}
+
+/// An instance on its way.
+struct New<'a> {
+    store: &'a mut StoreOpaque,
+    module: &'a ModuleInner,
+    instance: InstanceId,
+}
+
+impl New<'_> {
+    fn globals(&mut self) {
+        let info = self.module.info();
+        for (own, init) in info.global_inits.iter().enumerate() {
+            let value = self.evaluate(init);
+            let global = self.data().global(GlobalIndex(info.imported_globals + own as u32));
+            self.store.state.set_global(global, value);
+        }
+    }
+
+    fn tables(&mut self) -> Result<(), Error> {
+        let info = self.module.info();
+        for (own, init) in info.table_inits.iter().enumerate() {
+            let Some(init) = init else { continue };
+            let value = self.evaluate(init).u64();
+            let table = self.data().table(TableIndex(info.imported_tables + own as u32));
+            let table = self.store.state.table_mut(table);
+            let len = table.len();
+            table.fill(0, value, len).map_err(|_| Error::from(Trap::TableOutOfBounds))?;
+        }
+        Ok(())
+    }
+
+    fn elements(&mut self) -> Result<(), Error> {
+        for (index, segment) in self.module.info().elements.iter().enumerate() {
+            match &segment.mode {
+                SegmentMode::Passive => {
+                    let elements = self.elements_of(segment);
+                    self.store.state.instance_mut(self.instance).set_elements(index as u32, elements.into());
+                }
+                SegmentMode::Declared => {}
+                SegmentMode::Active { target, offset } => {
+                    let start = u64::from(self.evaluate(offset).u32());
+                    let elements = self.elements_of(segment);
+                    let table = self.data().table(*target);
+                    let table = self.store.state.table_mut(table);
+                    table.init(start, &elements).map_err(|_| Error::from(Trap::TableOutOfBounds))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn data_segments(&mut self) -> Result<(), Error> {
+        for (index, segment) in self.module.info().data.iter().enumerate() {
+            let SegmentMode::Active { target, offset } = &segment.mode else { continue };
+            let start = self.evaluate(offset).u32() as usize;
+            let memory = self.store.state.instance(self.instance).memory(*target);
+            let bytes = self.store.state.memory_mut(memory).bytes_mut();
+            let end = start + segment.bytes.len();
+            bytes.get_mut(start..end).ok_or(Trap::MemoryOutOfBounds)?.copy_from_slice(&segment.bytes);
+            self.store.state.instance_mut(self.instance).drop_data(index as u32);
+        }
+        Ok(())
+    }
+
+    /// As long as the segment in the module's bytes, so it may be allocated.
+    fn elements_of(&self, segment: &ElementSegment) -> Vec<u64> {
+        match &segment.items {
+            ElementItems::Functions(functions) => functions.iter().map(|func| self.func(*func)).collect(),
+            ElementItems::Expressions(items) => items.iter().map(|item| self.evaluate(item).u64()).collect(),
+        }
+    }
+
+    fn func(&self, func: FuncIndex) -> u64 {
+        self.data().func(func).bits()
+    }
+
+    fn data(&self) -> &crate::vm::instance::InstanceData {
+        self.store.state.instance(self.instance)
+    }
+
+    /// A constant expression's value; validation has checked its types and that globals come before their use.
+    fn evaluate(&self, expr: &[ConstOp]) -> Value {
+        let mut stack = Vec::new();
+        for op in expr {
+            let value = match *op {
+                ConstOp::I32(value) => Value::from_u32(value as u32),
+                ConstOp::I64(value) => Value::from_u64(value as u64),
+                ConstOp::F32(bits) => Value::from_u32(bits),
+                ConstOp::F64(bits) => Value::from_u64(bits),
+                ConstOp::V128(value) => Value::from_u128(value),
+                ConstOp::GlobalGet(global) => self.store.state.global(self.data().global(global)),
+                ConstOp::RefFunc(func) => Value::from_u64(self.func(func)),
+                ConstOp::RefNull => Value::from_u64(0),
+                ConstOp::I32Add => binary_u32(&mut stack, u32::wrapping_add),
+                ConstOp::I32Sub => binary_u32(&mut stack, u32::wrapping_sub),
+                ConstOp::I32Mul => binary_u32(&mut stack, u32::wrapping_mul),
+                ConstOp::I64Add => binary_u64(&mut stack, u64::wrapping_add),
+                ConstOp::I64Sub => binary_u64(&mut stack, u64::wrapping_sub),
+                ConstOp::I64Mul => binary_u64(&mut stack, u64::wrapping_mul),
+            };
+            stack.push(value);
+        }
+        stack.pop().expect(ONE_VALUE)
+    }
+}
+
+fn binary_u32(stack: &mut Vec<Value>, op: fn(u32, u32) -> u32) -> Value {
+    let right = stack.pop().expect(ONE_VALUE);
+    let left = stack.pop().expect(ONE_VALUE);
+    Value::from_u32(op(left.u32(), right.u32()))
+}
+
+fn binary_u64(stack: &mut Vec<Value>, op: fn(u64, u64) -> u64) -> Value {
+    let right = stack.pop().expect(ONE_VALUE);
+    let left = stack.pop().expect(ONE_VALUE);
+    Value::from_u64(op(left.u64(), right.u64()))
+}
+
+const ONE_VALUE: &str = "validated: a constant expression leaves one value";
+
+fn call_start<T: 'static>(store: &mut StoreInner<T>, instance: InstanceId, start: FuncIndex) -> Result<(), Error> {
+    let func = store.opaque.state.instance(instance).func(start);
+    let (_, signature) = store.opaque.engine.signature_numbered(store.opaque.state.signature_of(func));
+    enter(store, func, &signature, &mut []).map_err(|exit| store.opaque.error_of(exit))
+}

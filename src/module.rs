@@ -1,0 +1,352 @@
+//! [`Module`]: compiled WebAssembly, ready to be instantiated.
+
+use crate::compile;
+use crate::decode::{self, Body, ExportItem, ImportItem, ModuleInfo};
+use crate::engine::Engine;
+use crate::error::{Error, FrameInfo};
+use crate::extern_type::{ExportType, ExternType, ImportType};
+use crate::types::FuncIndex;
+use crate::vm::code::{Code, CodeAddress, Contents, Signature};
+use crate::vm::instance::InstanceModule;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A compiled module. Cheap to clone; may be instantiated any number of times, in any store of its engine.
+///
+/// ```
+/// use planish::{Engine, Module};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, "(module (func (export \"f\") (param i32)))")?;
+/// assert_eq!(module.exports().next().unwrap().name(), "f");
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Module {
+    inner: Arc<ModuleInner>,
+}
+
+pub(crate) struct ModuleInner {
+    engine: Engine,
+    info: ModuleInfo,
+    code: Code,
+    signatures: Box<[Signature]>,
+    exports: HashMap<Box<str>, ExportItem>,
+}
+
+impl Module {
+    /// Validates and compiles a module: `.wasm` bytes or, with the feature `wat`, text.
+    ///
+    /// # Errors
+    ///
+    /// If the module is invalid or uses a feature that is not supported, with the byte offset.
+    ///
+    /// ```
+    /// use planish::{Engine, Module};
+    ///
+    /// let engine = Engine::default();
+    /// Module::new(&engine, b"\0asm\x01\0\0\0")?;
+    /// let error = Module::new(&engine, b"\0asm\x01\0\0\0\x05\x03\x01\x04\x01").unwrap_err();
+    /// assert_eq!(error.to_string(), "64-bit memories and tables are not supported (at offset 0xb)");
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module, Error> {
+        Module::from_binary(engine, &binary(bytes.as_ref())?)
+    }
+
+    /// Validates and compiles the bytes of a `.wasm` file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::new`].
+    ///
+    /// ```
+    /// use planish::{Engine, Module};
+    ///
+    /// assert!(Module::from_binary(&Engine::default(), b"(module)").is_err());
+    /// ```
+    pub fn from_binary(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
+        let (info, bodies) = decode::decode(bytes, decode::SUPPORTED)?;
+        let signatures = engine.module_signatures(&info.types, &types_called_from_elsewhere(&info))?;
+        let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
+        let compiled = compile::compile_module(&info, bodies, &numbers, engine.options())?;
+        let code = Code::publish(&compiled.code, Contents::Module(compiled.positions))?;
+        let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
+        Ok(Module { inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures: signatures.into(), exports }) })
+    }
+
+    /// Reads, validates and compiles a file, `.wasm` or text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Module::new`], and if the file cannot be read.
+    ///
+    /// ```
+    /// use planish::{Engine, Module};
+    ///
+    /// assert!(Module::from_file(&Engine::default(), "no such file.wasm").is_err());
+    /// ```
+    pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module, Error> {
+        Module::new(engine, std::fs::read(path)?)
+    }
+
+    /// Validates without compiling. Takes `.wasm` bytes only.
+    ///
+    /// # Errors
+    ///
+    /// If [`Module::new`] would refuse these bytes.
+    ///
+    /// ```
+    /// use planish::{Engine, Module};
+    ///
+    /// let engine = Engine::default();
+    /// assert!(Module::validate(&engine, b"\0asm\x01\0\0\0").is_ok());
+    /// assert!(Module::validate(&engine, b"not wasm").is_err());
+    /// ```
+    pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<(), Error> {
+        let _ = engine;
+        let (_, bodies) = decode::decode(bytes, decode::SUPPORTED)?;
+        let mut allocations = wasmparser::FuncValidatorAllocations::default();
+        for Body { validator, body } in bodies {
+            let mut validator = validator.into_validator(allocations);
+            validator.validate(&body)?;
+            allocations = validator.into_allocations();
+        }
+        Ok(())
+    }
+
+    /// The engine that compiled it.
+    ///
+    /// ```
+    /// # let engine = planish::Engine::default();
+    /// let module = planish::Module::new(&engine, "(module)")?;
+    /// assert!(planish::Engine::same(module.engine(), &engine));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// The module's name in its custom section `name`.
+    ///
+    /// ```
+    /// # let engine = planish::Engine::default();
+    /// assert_eq!(planish::Module::new(&engine, "(module $calc)")?.name(), Some("calc"));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn name(&self) -> Option<&str> {
+        self.inner.info.module_name.as_deref()
+    }
+
+    /// What the module imports, in order.
+    ///
+    /// ```
+    /// use planish::{Engine, ExternType, Module};
+    ///
+    /// let module = Module::new(&Engine::default(), "(module (import \"env\" \"log\" (func (param i32))))")?;
+    /// let import = module.imports().next().unwrap();
+    /// assert_eq!((import.module(), import.name()), ("env", "log"));
+    /// assert!(matches!(import.ty(), ExternType::Func(_)));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> + '_ {
+        let info = &self.inner.info;
+        info.imports.iter().map(|import| {
+            let ty = match import.item {
+                ImportItem::Func(ty) => ExternType::Func(info.types[ty.index()].clone()),
+                ImportItem::Table(ty) => ExternType::Table(ty),
+                ImportItem::Memory(ty) => ExternType::Memory(ty),
+                ImportItem::Global(ty) => ExternType::Global(ty),
+            };
+            ImportType::new(&import.module, &import.name, ty)
+        })
+    }
+
+    /// What the module exports, in order.
+    ///
+    /// ```
+    /// use planish::{Engine, Module};
+    ///
+    /// let module = Module::new(&Engine::default(), "(module (memory (export \"m\") 2 9))")?;
+    /// let ty = module.exports().next().unwrap().ty();
+    /// assert_eq!(ty.memory().unwrap().maximum, Some(9));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> + '_ {
+        let info = &self.inner.info;
+        info.exports.iter().map(|export| ExportType::new(&export.name, self.inner.export_type(export.item)))
+    }
+
+    /// The type of an export.
+    ///
+    /// ```
+    /// use planish::{Engine, Module};
+    ///
+    /// let module = Module::new(&Engine::default(), "(module (func (export \"f\")))")?;
+    /// assert!(module.get_export("f").unwrap().func().is_some());
+    /// assert!(module.get_export("g").is_none());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get_export(&self, name: &str) -> Option<ExternType> {
+        self.inner.export(name).map(|item| self.inner.export_type(item))
+    }
+
+    /// The machine code: functions, then their constants and jump tables.
+    ///
+    /// ```
+    /// # let engine = planish::Engine::default();
+    /// let module = planish::Module::new(&engine, "(module (func))")?;
+    /// assert!(!module.text().is_empty());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn text(&self) -> &[u8] {
+        self.inner.code.bytes()
+    }
+
+    /// The module's own functions as they were compiled, for disassemblers.
+    #[doc(hidden)]
+    pub fn compiled_functions(&self) -> impl ExactSizeIterator<Item = CompiledFunction<'_>> + '_ {
+        let functions = self.inner.code.positions().map_or(0, |positions| positions.functions.len());
+        (0..functions).map(|function| CompiledFunction { module: &self.inner, function })
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<ModuleInner> {
+        &self.inner
+    }
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl ModuleInner {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    fn export_type(&self, item: ExportItem) -> ExternType {
+        let info = &self.info;
+        match item {
+            ExportItem::Func(func) => ExternType::Func(info.func_type(func).clone()),
+            ExportItem::Table(table) => ExternType::Table(info.tables[table.index()]),
+            ExportItem::Memory(memory) => ExternType::Memory(info.memories[memory.index()]),
+            ExportItem::Global(global) => ExternType::Global(info.globals[global.index()]),
+        }
+    }
+
+    /// The address by which backtraces know the module; none if it has no functions of its own.
+    pub(crate) fn start(&self) -> Option<CodeAddress> {
+        (!self.code.bytes().is_empty()).then(|| self.code.address(0))
+    }
+
+    /// A frame in one of the module's own functions.
+    pub(crate) fn frame(&self, function: u32, wasm_offset: u32) -> FrameInfo {
+        let func = FuncIndex(self.info.imported_functions + function);
+        FrameInfo {
+            func_index: func.0,
+            func_name: self.function_name(func).map(Into::into),
+            module_name: self.info.module_name.clone(),
+            module_offset: Some(wasm_offset as usize),
+        }
+    }
+
+    /// The name section's names come in order of their indexes.
+    fn function_name(&self, func: FuncIndex) -> Option<&str> {
+        let names = &self.info.function_names;
+        names.binary_search_by_key(&func, |(named, _)| *named).ok().map(|at| &*names[at].1)
+    }
+}
+
+impl InstanceModule for ModuleInner {
+    fn info(&self) -> &ModuleInfo {
+        &self.info
+    }
+
+    fn code(&self) -> &Code {
+        &self.code
+    }
+
+    fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    fn export(&self, name: &str) -> Option<ExportItem> {
+        self.exports.get(name).copied()
+    }
+}
+
+/// One function of a module as it was compiled.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct CompiledFunction<'a> {
+    module: &'a ModuleInner,
+    /// Among the module's own.
+    function: usize,
+}
+
+impl<'a> CompiledFunction<'a> {
+    /// The function's index in its module, imports included.
+    pub fn index(&self) -> u32 {
+        self.module.info.imported_functions + self.function as u32
+    }
+
+    /// The function's name in the custom section `name`.
+    pub fn name(&self) -> Option<&'a str> {
+        self.module.function_name(FuncIndex(self.index()))
+    }
+
+    /// Where its code begins in [`Module::text`].
+    pub fn code_offset(&self) -> u32 {
+        self.positions().functions[self.function].code_offset
+    }
+
+    /// Its machine code (the last function's includes the module's constants and jump tables).
+    pub fn code(&self) -> &'a [u8] {
+        let functions = &self.positions().functions;
+        let end = functions.get(self.function + 1).map_or(self.positions().code_bytes, |next| next.code_offset);
+        &self.module.code.bytes()[self.code_offset() as usize..end as usize]
+    }
+
+    /// Its body's first byte in the module file.
+    pub fn wasm_offset(&self) -> u32 {
+        self.positions().functions[self.function].wasm_offset
+    }
+
+    /// Instructions that can trap, and return addresses: offset in [`CompiledFunction::code`], offset in the module file.
+    pub fn sites(&self) -> impl Iterator<Item = (u32, u32)> + 'a {
+        let start = self.code_offset();
+        self.positions().sites_of(self.function).map(move |site| (site.code_offset - start, site.wasm_offset))
+    }
+
+    fn positions(&self) -> &'a crate::abi::positions::Positions {
+        self.module.code.positions().expect("a module's code has positions")
+    }
+}
+
+/// By type index: is there a function of that type that may be called through a record, or by the host?
+fn types_called_from_elsewhere(info: &ModuleInfo) -> Vec<bool> {
+    let mut wanted = vec![false; info.types.len()];
+    let imported = (0..info.imported_functions).map(FuncIndex);
+    for func in imported.chain(info.referable.iter().copied()) {
+        wanted[info.functions[func.index()].index()] = true;
+    }
+    wanted
+}
+
+/// Text begins, after blanks, with a list or a comment; everything else is left to the decoder to refuse.
+#[cfg(feature = "wat")]
+fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'(' | b';') => wat::parse_bytes(bytes).map_err(|error| Error::msg(error.to_string())),
+        _ => Ok(Cow::Borrowed(bytes)),
+    }
+}
+
+#[cfg(not(feature = "wat"))]
+fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    Ok(Cow::Borrowed(bytes))
+}

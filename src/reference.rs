@@ -1,0 +1,216 @@
+//! [`Func`], [`ExternRef`] and [`Ref`]: what a reference can be.
+
+use crate::error::Error;
+use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
+use crate::types::{FuncType, HeapType, RefType};
+use crate::vm::context::FuncRef;
+use std::any::Any;
+
+/// A function in a store: one of wasm code, or of the host.
+///
+/// ```
+/// use planish::{Engine, Func, Store};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let double = Func::wrap(&mut store, |x: i32| x * 2);
+/// let double = double.typed::<i32, i32>(&store)?;
+/// assert_eq!(double.call(&mut store, 21)?, 42);
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Func {
+    pub(crate) store: StoreId,
+    pub(crate) func: FuncRef,
+}
+
+impl Func {
+    /// The function's type.
+    ///
+    /// # Panics
+    ///
+    /// If the function belongs to another store.
+    ///
+    /// ```
+    /// use planish::{Engine, Func, Store, ValType};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let f = Func::wrap(&mut store, |x: i64| x as f32);
+    /// assert_eq!(f.ty(&store).params(), [ValType::I64]);
+    /// assert_eq!(f.ty(&store).results(), [ValType::F32]);
+    /// ```
+    pub fn ty(&self, store: impl AsContext) -> FuncType {
+        let store = &store.as_context().0.opaque;
+        store.expect(self.store, "a function");
+        store.engine.signature_numbered(store.state.signature_of(self.func)).0
+    }
+}
+
+/// A reference to an object of the host, for wasm code to pass around. The object lives as long as its store.
+///
+/// ```
+/// use planish::{Engine, ExternRef, Store};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let object = ExternRef::new(&mut store, String::from("hello"));
+/// assert_eq!(object.data(&store)?.downcast_ref::<String>().unwrap(), "hello");
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ExternRef {
+    store: StoreId,
+    /// The object's index + 1, which is also what wasm code holds.
+    handle: u64,
+}
+
+impl ExternRef {
+    /// Moves an object into the store.
+    ///
+    /// ```
+    /// # let mut store = planish::Store::new(&planish::Engine::default(), ());
+    /// let object = planish::ExternRef::new(&mut store, 5u8);
+    /// assert!(object.data(&store)?.is::<u8>());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn new(mut store: impl AsContextMut, object: impl Any + Send + Sync) -> ExternRef {
+        let store = &mut store.as_context_mut().0.opaque;
+        store.objects.push(Box::new(object));
+        ExternRef { store: store.id, handle: store.objects.len() as u64 }
+    }
+
+    /// The object.
+    ///
+    /// # Errors
+    ///
+    /// If it belongs to another store.
+    ///
+    /// ```
+    /// # let mut store = planish::Store::new(&planish::Engine::default(), ());
+    /// let object = planish::ExternRef::new(&mut store, 5u8);
+    /// let other = planish::Store::new(&planish::Engine::default(), ());
+    /// assert!(object.data(&other).is_err());
+    /// ```
+    pub fn data<'a, T: 'static>(
+        &self,
+        store: impl Into<crate::store::StoreContext<'a, T>>,
+    ) -> Result<&'a (dyn Any + Send + Sync), Error> {
+        let store = &store.into().0.opaque;
+        store.check(self.store, "an external reference")?;
+        Ok(&*store.objects[self.handle as usize - 1])
+    }
+}
+
+/// A reference of either kind, null included.
+///
+/// ```
+/// use planish::{Ref, RefType};
+///
+/// assert!(Ref::null(RefType::FUNCREF).is_null());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Ref {
+    /// A function, or null.
+    Func(Option<Func>),
+    /// An object of the host, or null.
+    Extern(Option<ExternRef>),
+}
+
+impl Ref {
+    /// The null of a type.
+    pub fn null(ty: RefType) -> Ref {
+        match ty.heap {
+            HeapType::Func => Ref::Func(None),
+            HeapType::Extern => Ref::Extern(None),
+        }
+    }
+
+    /// Is it a null?
+    pub fn is_null(&self) -> bool {
+        matches!(self, Ref::Func(None) | Ref::Extern(None))
+    }
+
+    /// The function, unless it is null or no function.
+    pub fn as_func(&self) -> Option<Func> {
+        if let Ref::Func(func) = self { *func } else { None }
+    }
+
+    /// The object, unless it is null or a function.
+    pub fn as_extern(&self) -> Option<ExternRef> {
+        if let Ref::Extern(object) = self { *object } else { None }
+    }
+
+    /// Its nullable type.
+    pub fn ty(&self) -> RefType {
+        match self {
+            Ref::Func(_) => RefType::FUNCREF,
+            Ref::Extern(_) => RefType::EXTERNREF,
+        }
+    }
+
+    /// As a table element of this type.
+    pub(crate) fn into_element(self, ty: RefType, store: &StoreOpaque) -> Result<u64, Error> {
+        match (self, ty.heap) {
+            (Ref::Func(func), HeapType::Func) => func_bits(func, store.id),
+            (Ref::Extern(object), HeapType::Extern) => extern_bits(object, store.id),
+            _ => Err(Error::msg("a reference of another type than the table's")),
+        }
+    }
+
+    /// A table element of this type.
+    pub(crate) fn from_element(bits: u64, ty: RefType, store: StoreId) -> Ref {
+        match ty.heap {
+            HeapType::Func => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
+            HeapType::Extern => Ref::Extern(extern_of(bits, store)),
+        }
+    }
+}
+
+impl From<Func> for Ref {
+    fn from(func: Func) -> Ref {
+        Ref::Func(Some(func))
+    }
+}
+
+impl From<Option<Func>> for Ref {
+    fn from(func: Option<Func>) -> Ref {
+        Ref::Func(func)
+    }
+}
+
+impl From<ExternRef> for Ref {
+    fn from(object: ExternRef) -> Ref {
+        Ref::Extern(Some(object))
+    }
+}
+
+impl From<Option<ExternRef>> for Ref {
+    fn from(object: Option<ExternRef>) -> Ref {
+        Ref::Extern(object)
+    }
+}
+
+/// What wasm code in `store` holds for a function.
+pub(crate) fn func_bits(func: Option<Func>, store: StoreId) -> Result<u64, Error> {
+    match func {
+        None => Ok(0),
+        Some(func) if func.store == store => Ok(func.func.bits()),
+        Some(_) => Err(wrong_store("a function")),
+    }
+}
+
+pub(crate) fn func_of(func: Option<FuncRef>, store: StoreId) -> Option<Func> {
+    func.map(|func| Func { store, func })
+}
+
+/// What wasm code in `store` holds for an object.
+pub(crate) fn extern_bits(object: Option<ExternRef>, store: StoreId) -> Result<u64, Error> {
+    match object {
+        None => Ok(0),
+        Some(object) if object.store == store => Ok(object.handle),
+        Some(_) => Err(wrong_store("an external reference")),
+    }
+}
+
+pub(crate) fn extern_of(handle: u64, store: StoreId) -> Option<ExternRef> {
+    (handle != 0).then_some(ExternRef { store, handle })
+}

@@ -1,0 +1,7 @@
+//! What the operating system and the CPU give: pages, signals, threads, CPU features. Linux on amd64.
+
+pub(crate) mod cpu;
+pub(crate) mod float;
+pub(crate) mod pages;
+pub(crate) mod signals;
+pub(crate) mod thread;

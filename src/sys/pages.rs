@@ -1,0 +1,181 @@
+//! Pages: reserved address space, code, guards.
+
+#![allow(unsafe_code, reason = "maps, protects and unmaps memory")]
+
+use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
+use std::io;
+use std::ptr::{NonNull, null_mut};
+
+/// What may be done with pages. No page is ever writable and executable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Access {
+    None,
+    ReadWrite,
+    ReadExecute,
+}
+
+/// A private anonymous mapping, unmapped when dropped.
+pub(crate) struct Pages {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: a mapping belongs to the process, not to a thread.
+unsafe impl Send for Pages {}
+// SAFETY: a shared reference gives out the address only.
+unsafe impl Sync for Pages {}
+
+/// The size of a huge page.
+pub(crate) const HUGE_BYTES: usize = 2 << 20;
+
+/// The size of a page.
+pub(crate) fn page_bytes() -> usize {
+    region::page::size()
+}
+
+/// Rounds up to whole pages; nothing if that overflows.
+pub(crate) fn round_to_pages(bytes: usize) -> Option<usize> {
+    bytes.checked_next_multiple_of(page_bytes())
+}
+
+impl Pages {
+    /// Inaccessible address space that costs no memory.
+    pub(crate) fn reserve(len: usize) -> io::Result<Pages> {
+        Pages::map(len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)
+    }
+
+    /// Zeroed readable and writable pages, given memory when first touched.
+    pub(crate) fn zeroed(len: usize) -> io::Result<Pages> {
+        Pages::map(len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+    }
+
+    /// Pages about to be written from end to end: they get their memory at once, and huge pages where these fit.
+    pub(crate) fn populated(len: usize) -> io::Result<Pages> {
+        if len < HUGE_BYTES {
+            return Pages::map(len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::POPULATE);
+        }
+        let wide = Pages::zeroed(len.checked_add(HUGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
+        let pages = wide.trim_to_alignment(len, HUGE_BYTES)?;
+        // SAFETY: the range is this mapping; the advice changes nothing but how it is backed.
+        let advised = unsafe { rustix::mm::madvise(pages.start.as_ptr().cast(), len, Advice::LinuxHugepage) };
+        // Huge pages are a wish: a kernel built without them refuses.
+        let _ = advised;
+        Ok(pages)
+    }
+
+    fn map(len: usize, access: ProtFlags, flags: MapFlags) -> io::Result<Pages> {
+        let len = round_to_pages(len).ok_or(io::ErrorKind::OutOfMemory)?;
+        // SAFETY: a new private mapping at an address of the kernel's choice touches nothing that exists.
+        let start = unsafe { rustix::mm::mmap_anonymous(null_mut(), len, access, flags) }?;
+        let start = NonNull::new(start.cast()).expect("the kernel maps nothing at 0 unasked");
+        Ok(Pages { start, len })
+    }
+
+    /// Keeps `len` bytes from the first aligned address on.
+    fn trim_to_alignment(self, len: usize, alignment: usize) -> io::Result<Pages> {
+        let (len, whole) = (round_to_pages(len).expect("smaller than the mapping"), std::mem::ManuallyDrop::new(self));
+        let head = whole.start.as_ptr().align_offset(alignment);
+        let tail = whole.len - head - len;
+        // SAFETY: `head + len` is within the mapping: `align_offset` is less than the alignment that was added.
+        let start = unsafe { whole.start.add(head) };
+        // SAFETY: likewise; one past its end at most.
+        let end = unsafe { start.add(len) };
+        for (from, bytes) in [(whole.start, head), (end, tail)] {
+            if bytes > 0 {
+                // SAFETY: a part of our mapping that nobody has seen.
+                unsafe { rustix::mm::munmap(from.as_ptr().cast(), bytes) }?;
+            }
+        }
+        Ok(Pages { start, len })
+    }
+
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// In bytes, whole pages.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Changes what may be done with a range of whole pages. Nobody may hold a reference to what it makes inaccessible.
+    pub(crate) fn protect(&mut self, offset: usize, len: usize, access: Access) -> io::Result<()> {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len) && offset % page_bytes() == 0);
+        if len == 0 {
+            return Ok(());
+        }
+        let protection = match access {
+            Access::None => region::Protection::NONE,
+            Access::ReadWrite => region::Protection::READ_WRITE,
+            Access::ReadExecute => region::Protection::READ_EXECUTE,
+        };
+        // SAFETY: within the mapping, as asserted.
+        let start = unsafe { self.start.add(offset) };
+        // SAFETY: the pages are ours; `&mut self` and the rule above exclude users of the old protection.
+        let changed = unsafe { region::protect(start.as_ptr(), len, protection) };
+        changed.map_err(|error| match error {
+            region::Error::SystemCall(error) => io::Error::from_raw_os_error(error),
+            other => io::Error::other(other),
+        })
+    }
+
+    /// Changes the length; the contents stay, new pages are zero, the address may change.
+    pub(crate) fn resize(&mut self, len: usize) -> io::Result<()> {
+        let len = round_to_pages(len).ok_or(io::ErrorKind::OutOfMemory)?;
+        let old = self.start.as_ptr().cast();
+        // SAFETY: the range is exactly our mapping, and `&mut self` excludes references into it.
+        let start = unsafe { rustix::mm::mremap(old, self.len, len, MremapFlags::MAYMOVE) }?;
+        self.start = NonNull::new(start.cast()).expect("the kernel maps nothing at 0 unasked");
+        self.len = len;
+        Ok(())
+    }
+
+    /// Gives the memory of a range back to the system; it reads as zero afterwards.
+    pub(crate) fn discard(&mut self, offset: usize, len: usize) -> io::Result<()> {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len) && offset % page_bytes() == 0);
+        // SAFETY: within the mapping, as asserted.
+        let start = unsafe { self.start.add(offset) };
+        // SAFETY: the pages are ours, private and anonymous; `&mut self` excludes readers.
+        unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxDontNeed) }?;
+        Ok(())
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: exactly our mapping; whoever used it is gone with its owner.
+        let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huge_mappings_are_aligned_and_writable() {
+        let pages = Pages::populated(3 * HUGE_BYTES + 5).expect("memory");
+        assert_eq!(pages.start().as_ptr() as usize % HUGE_BYTES, 0);
+        assert_eq!(pages.len(), 3 * HUGE_BYTES + page_bytes());
+        // SAFETY: the last byte of a writable mapping.
+        unsafe { pages.start().add(pages.len() - 1).write(1) };
+    }
+
+    #[test]
+    fn resizing_keeps_contents() {
+        let mut pages = Pages::zeroed(1).expect("memory");
+        // SAFETY: the first byte of a writable mapping.
+        unsafe { pages.start().write(7) };
+        pages.resize(64 << 20).expect("memory");
+        // SAFETY: the first byte of a readable mapping.
+        assert_eq!(unsafe { pages.start().read() }, 7);
+    }
+
+    #[test]
+    fn impossible_sizes_are_errors() {
+        assert!(Pages::reserve(usize::MAX).is_err());
+        assert!(Pages::zeroed(1 << 60).is_err());
+        assert!(Pages::populated(usize::MAX - 4096).is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! [`Table`]: a table as the embedder sees it.
+
+use crate::error::{Error, Trap};
+use crate::memory::refused;
+use crate::reference::Ref;
+use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
+use crate::types::{RefType, TableType};
+use crate::vm::store::TableId;
+use crate::vm::table::Table as Elements;
+
+/// A table in a store.
+///
+/// Methods that return no `Result` panic when the table belongs to another store.
+///
+/// ```
+/// use planish::{Engine, Func, Ref, RefType, Store, Table, TableType};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 2, None), Ref::Func(None))?;
+/// let f = Func::wrap(&mut store, || {});
+/// table.set(&mut store, 1, f.into())?;
+/// assert_eq!(table.get(&store, 1), Some(f.into()));
+/// assert_eq!(table.get(&store, 2), None);
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Table {
+    pub(crate) store: StoreId,
+    pub(crate) id: TableId,
+    pub(crate) element: RefType,
+}
+
+impl Table {
+    /// A new table whose elements are all `init`.
+    ///
+    /// # Errors
+    ///
+    /// If `init` has another type than the elements or belongs to another store, if the minimum is above the
+    /// engine's limit, or the system has no memory.
+    ///
+    /// ```
+    /// use planish::{Engine, Ref, RefType, Store, Table, TableType};
+    ///
+    /// let mut store = Store::new(&Engine::default(), ());
+    /// let ty = TableType::new(RefType::EXTERNREF, 2, None);
+    /// assert!(Table::new(&mut store, ty, Ref::Extern(None)).is_ok());
+    /// assert!(Table::new(&mut store, ty, Ref::Func(None)).is_err());
+    /// ```
+    pub fn new(mut store: impl AsContextMut, ty: TableType, init: Ref) -> Result<Table, Error> {
+        let store = &mut store.as_context_mut().0.opaque;
+        if ty.minimum > MAX_ELEMENTS || ty.maximum.is_some_and(|maximum| maximum < ty.minimum) {
+            return Err(Error::msg("a table type with impossible limits"));
+        }
+        let init = init.into_element(ty.element, store)?;
+        let limit = store.engine.limits().table_elements;
+        let elements = Elements::new(ty.minimum, ty.maximum, limit, init).map_err(refused)?;
+        Ok(Table { store: store.id, id: store.state.add_table(elements), element: ty.element })
+    }
+
+    /// Its type; the minimum is the present size.
+    ///
+    /// ```
+    /// # use planish::{Engine, Ref, RefType, Store, Table, TableType};
+    /// # let mut store = Store::new(&Engine::default(), ());
+    /// let ty = TableType::new(RefType::FUNCREF, 2, Some(3));
+    /// assert_eq!(Table::new(&mut store, ty, Ref::Func(None))?.ty(&store), ty);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn ty(&self, store: impl AsContext) -> TableType {
+        self.type_in(&store.as_context().0.opaque)
+    }
+
+    pub(crate) fn type_in(&self, store: &StoreOpaque) -> TableType {
+        let elements = self.of(store);
+        TableType { element: self.element, minimum: elements.len(), maximum: elements.maximum() }
+    }
+
+    /// The element at `index`, if there is one.
+    ///
+    /// ```
+    /// # use planish::{Engine, Ref, RefType, Store, Table, TableType};
+    /// # let mut store = Store::new(&Engine::default(), ());
+    /// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 1, None), Ref::Func(None))?;
+    /// assert_eq!(table.get(&store, 0), Some(Ref::Func(None)));
+    /// assert_eq!(table.get(&store, 1), None);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get(&self, store: impl AsContext, index: u64) -> Option<Ref> {
+        let store = store.as_context();
+        let elements = self.of(&store.0.opaque).elements();
+        let element = elements.get(usize::try_from(index).ok()?)?;
+        Some(Ref::from_element(*element, self.element, self.store))
+    }
+
+    /// Sets the element at `index`.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or `value` has another type than the elements, or something belongs to another store.
+    ///
+    /// ```
+    /// # use planish::{Engine, Ref, RefType, Store, Table, TableType};
+    /// # let mut store = Store::new(&Engine::default(), ());
+    /// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 1, None), Ref::Func(None))?;
+    /// assert!(table.set(&mut store, 0, Ref::Func(None)).is_ok());
+    /// assert!(table.set(&mut store, 1, Ref::Func(None)).is_err());
+    /// assert!(table.set(&mut store, 0, Ref::Extern(None)).is_err());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn set(&self, store: impl AsContextMut, index: u64, value: Ref) -> Result<(), Error> {
+        self.fill(store, index, value, 1)
+    }
+
+    /// The number of elements.
+    ///
+    /// ```
+    /// # use planish::{Engine, Ref, RefType, Store, Table, TableType};
+    /// # let mut store = Store::new(&Engine::default(), ());
+    /// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 4, None), Ref::Func(None))?;
+    /// assert_eq!(table.size(&store), 4);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn size(&self, store: impl AsContext) -> u64 {
+        self.of(&store.as_context().0.opaque).len()
+    }
+
+    /// Grows by `delta` elements `init`; returns the size before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::set`], and if the type's maximum or the engine's limit forbid it, or the system has no memory.
+    ///
+    /// ```
+    /// # use planish::{Engine, Ref, RefType, Store, Table, TableType};
+    /// # let mut store = Store::new(&Engine::default(), ());
+    /// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 4, Some(5)), Ref::Func(None))?;
+    /// assert_eq!(table.grow(&mut store, 1, Ref::Func(None))?, 4);
+    /// assert!(table.grow(&mut store, 1, Ref::Func(None)).is_err());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Ref) -> Result<u64, Error> {
+        let store = &mut store.as_context_mut().0.opaque;
+        store.check(self.store, "a table")?;
+        let init = init.into_element(self.element, store)?;
+        let elements = store.state.table_mut(self.id);
+        elements.grow(delta, init).ok_or_else(|| Error::msg("the table cannot grow that far"))
+    }
+
+    /// Sets `count` elements from `start` on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::set`]; nothing changes then.
+    ///
+    /// ```
+    /// # use planish::{Engine, Func, Ref, RefType, Store, Table, TableType};
+    /// # let mut store = Store::new(&Engine::default(), ());
+    /// let table = Table::new(&mut store, TableType::new(RefType::FUNCREF, 4, None), Ref::Func(None))?;
+    /// let f = Func::wrap(&mut store, || {});
+    /// table.fill(&mut store, 1, f.into(), 3)?;
+    /// assert_eq!(table.get(&store, 3), Some(f.into()));
+    /// assert!(table.fill(&mut store, 2, f.into(), 3).is_err());
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn fill(&self, mut store: impl AsContextMut, start: u64, value: Ref, count: u64) -> Result<(), Error> {
+        let store = &mut store.as_context_mut().0.opaque;
+        store.check(self.store, "a table")?;
+        let value = value.into_element(self.element, store)?;
+        let elements = store.state.table_mut(self.id);
+        elements.fill(start, value, count).map_err(|_| Error::from(Trap::TableOutOfBounds))
+    }
+
+    fn of<'a>(&self, store: &'a StoreOpaque) -> &'a Elements {
+        store.expect(self.store, "a table");
+        store.state.table(self.id)
+    }
+}
+
+/// 32-bit indexes (specification 3.2.4).
+const MAX_ELEMENTS: u64 = u32::MAX as u64;

@@ -1,0 +1,149 @@
+//! The functions of [`Builtin`]: memory, table and segment operators that are calls.
+
+#![allow(unsafe_code, reason = "is called by stubs with addresses")]
+
+use super::context::{Context, Pending};
+use super::instance::InstanceData;
+use super::memory::LinearMemory;
+use super::table::{OutOfTable, Table, range};
+use super::trap::TrapRecord;
+use crate::abi::{Builtin, TrapCode};
+use std::ops::Range;
+
+/// What a builtin returns, in rax and rdx.
+#[repr(C)]
+pub(super) struct BuiltinResult {
+    value: u64,
+    trapped: u64,
+}
+
+type Entry = unsafe extern "sysv64" fn(*mut Context, u64, u64, u64, u64, u64) -> BuiltinResult;
+type Answer = Result<u64, TrapCode>;
+
+macro_rules! builtins {
+    ($($builtin:ident => $function:expr,)*) => {
+        const ENTRIES: [(Builtin, Entry); Builtin::COUNT] = [$((Builtin::$builtin, {
+            /// # Safety
+            /// Called by the builtin's stub: `context` is the running one.
+            unsafe extern "sysv64" fn entry(context: *mut Context, a: u64, b: u64, c: u64, d: u64, _: u64) -> BuiltinResult {
+                // SAFETY: the running context; its owner lives as long as the store.
+                let instance = unsafe { &mut *(*context).owner };
+                let function: fn(&mut InstanceData, u64, u64, u64, u64) -> Answer = $function;
+                // SAFETY: the running context, as promised.
+                function(instance, a, b, c, d).map_or_else(|code| unsafe { trapped(context, code) }, returned)
+            }
+            entry
+        })),*];
+    };
+}
+
+builtins! {
+    MemoryGrow => |instance, memory, pages, _, _| Ok(memory_of(instance, memory).grow(pages).unwrap_or(u64::MAX)),
+    MemoryCopy => memory_copy,
+    MemoryFill => memory_fill,
+    MemoryInit => memory_init,
+    DataDrop => |instance, segment, _, _, _| { instance.drop_data(segment as u32); Ok(0) },
+    TableGrow => |instance, table, value, count, _| Ok(table_of(instance, table).grow(count, value).unwrap_or(u64::MAX)),
+    TableFill => |instance, table, start, value, count| { table_of(instance, table).fill(start, value, count)?; Ok(0) },
+    TableCopy => table_copy,
+    TableInit => table_init,
+    ElemDrop => |instance, segment, _, _, _| { instance.set_elements(segment as u32, Box::default()); Ok(0) },
+}
+
+const _: () = {
+    let mut place = 0;
+    while place < Builtin::COUNT {
+        assert!(ENTRIES[place].0 as usize == place, "builtins stand in the order of their numbers");
+        place += 1;
+    }
+};
+
+/// Addresses of all builtins, for the stubs.
+pub(crate) fn addresses() -> [u64; Builtin::COUNT] {
+    ENTRIES.map(|(_, entry)| entry as *const () as u64)
+}
+
+fn memory_copy(instance: &mut InstanceData, memories: u64, to: u64, from: u64, count: u64) -> Answer {
+    let source = memory_of(instance, memories & 0xffff_ffff);
+    let from = memory_range(source, from, count)?;
+    let source = source.base();
+    let target = memory_of(instance, memories >> 32);
+    let to = memory_range(target, to, count)?;
+    // SAFETY: both ranges are within their memories, and `copy` allows that they overlap.
+    unsafe { target.base().add(to.start).copy_from(source.add(from.start), from.len()) };
+    Ok(0)
+}
+
+fn memory_fill(instance: &mut InstanceData, memory: u64, start: u64, value: u64, count: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    let range = memory_range(memory, start, count)?;
+    memory.bytes_mut()[range].fill(value as u8);
+    Ok(0)
+}
+
+fn memory_init(instance: &mut InstanceData, which: u64, to: u64, from: u64, count: u64) -> Answer {
+    let mut memory = instance.memory_address((which >> 32) as u32);
+    let data = instance.data(which as u32);
+    let from = range(from, count, data.len() as u64).map_err(|_| TrapCode::MemoryOutOfBounds)?;
+    // SAFETY: the store's own memory; no other reference to it is alive while a builtin runs.
+    let memory = unsafe { memory.as_mut() };
+    let to = memory_range(memory, to, count)?;
+    memory.bytes_mut()[to].copy_from_slice(&data[from]);
+    Ok(0)
+}
+
+fn table_copy(instance: &mut InstanceData, tables: u64, to: u64, from: u64, count: u64) -> Answer {
+    let source = table_of(instance, tables & 0xffff_ffff);
+    let from = range(from, count, source.len())?;
+    let source = source.elements_mut().as_mut_ptr();
+    let target = table_of(instance, tables >> 32);
+    let to = range(to, count, target.len())?;
+    let target = target.elements_mut().as_mut_ptr();
+    // SAFETY: both ranges are within their tables, and `copy` allows that they overlap.
+    unsafe { target.add(to.start).copy_from(source.add(from.start), from.len()) };
+    Ok(0)
+}
+
+fn table_init(instance: &mut InstanceData, which: u64, to: u64, from: u64, count: u64) -> Answer {
+    let mut table = instance.table_address((which >> 32) as u32);
+    let elements = instance.elements(which as u32);
+    let from = range(from, count, elements.len() as u64)?;
+    // SAFETY: the store's own table; no other reference to it is alive while a builtin runs.
+    unsafe { table.as_mut() }.init(to, &elements[from])?;
+    Ok(0)
+}
+
+fn memory_range(memory: &LinearMemory, start: u64, count: u64) -> Result<Range<usize>, TrapCode> {
+    range(start, count, memory.len()).map_err(|_| TrapCode::MemoryOutOfBounds)
+}
+
+fn memory_of(instance: &mut InstanceData, memory: u64) -> &mut LinearMemory {
+    // SAFETY: the store's own memory; no other reference to it is alive while a builtin runs.
+    unsafe { instance.memory_address(memory as u32).as_mut() }
+}
+
+fn table_of(instance: &mut InstanceData, table: u64) -> &mut Table {
+    // SAFETY: the store's own table; no other reference to it is alive while a builtin runs.
+    unsafe { instance.table_address(table as u32).as_mut() }
+}
+
+impl From<OutOfTable> for TrapCode {
+    fn from(OutOfTable: OutOfTable) -> TrapCode {
+        TrapCode::TableOutOfBounds
+    }
+}
+
+fn returned(value: u64) -> BuiltinResult {
+    BuiltinResult { value, trapped: 0 }
+}
+
+/// # Safety
+/// `context` is the running one.
+#[cold]
+unsafe fn trapped(context: *mut Context, code: TrapCode) -> BuiltinResult {
+    // SAFETY: every context points to its store's header.
+    let header = unsafe { &mut *(*context).store };
+    header.trap = TrapRecord::at_exit(code, header.exit_sp);
+    header.pending = Pending::Trap;
+    BuiltinResult { value: 0, trapped: 1 }
+}

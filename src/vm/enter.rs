@@ -1,0 +1,178 @@
+//! The door: how the host enters wasm code, and how wasm code is left.
+//!
+//! What the door saves on the native stack is an [`Activation`](super::context::Activation): backtraces follow them.
+
+#![allow(unsafe_code, reason = "calls compiled code")]
+
+use super::backtrace::{self, Frame};
+use super::code::Signature;
+use super::context::{Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
+use super::host::{HostEntry, HostError, Payload};
+use super::store::Hosted;
+use super::thread;
+use super::trap::{Place, TrapRecord};
+use crate::abi::{TrapCode, layout};
+use crate::sys::float::{WasmControl, is_wasm_arithmetic};
+use std::arch::asm;
+use std::mem::transmute;
+use std::panic::resume_unwind;
+use std::ptr::null_mut;
+
+/// Why a call did not return.
+#[derive(Debug)]
+pub(crate) enum Exit {
+    /// A trap; `frames` innermost first.
+    Trap { code: TrapCode, frames: Vec<Frame> },
+    /// A host function's error, unchanged.
+    Error { error: HostError, frames: Vec<Frame> },
+}
+
+/// Calls a function of the store, wasm's or the host's: `values` holds the arguments and gets the results.
+///
+/// A panic of a host function goes on in the caller, after the wasm frames are gone.
+///
+/// Panics unless the function has that signature and `values` is as long as it says.
+#[inline]
+pub(crate) fn enter<S: Hosted>(
+    store: &mut S,
+    func: FuncRef,
+    signature: &Signature,
+    values: &mut [Value],
+) -> Result<(), Exit> {
+    debug_assert!(store.state().belongs_to::<S>());
+    let header = store.state().header.address().as_ptr();
+    // SAFETY: a `FuncRef` of this store, which keeps its records.
+    let record = unsafe { func.0.as_ref() };
+    assert!(record.signature == signature.number && values.len() >= signature.values as usize, "a function is called as what it is");
+    let store: *mut S = store;
+    // SAFETY: the header of a live store.
+    let outer = unsafe { (*header).owner };
+    // SAFETY: as above. Host functions take the store from here as long as this call lasts.
+    unsafe { (*header).owner = store.cast() };
+    if !has_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
+        // SAFETY: as above.
+        unsafe { (*header).owner = outer };
+        return Err(Exit::Trap { code: TrapCode::StackExhausted, frames: Vec::new() });
+    }
+    if record.kind == RecordKind::Wasm && is_wasm_arithmetic() {
+        // SAFETY: code, context and stub are those of the record's signature; values are as many as it asserts.
+        unsafe { door(header, record, signature.entry.0, values.as_mut_ptr()) };
+    } else {
+        enter_slowly(header, record, signature, values);
+    }
+    // SAFETY: as above.
+    unsafe { (*header).owner = outer };
+    // SAFETY: as above; only this thread uses the store.
+    if unsafe { (*header).pending } != Pending::Nothing {
+        return Err(left(header));
+    }
+    Ok(())
+}
+
+/// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's.
+#[inline]
+fn has_wasm_stack(header: *const StoreHeader) -> bool {
+    // SAFETY: the header of a live store.
+    let header = unsafe { &*header };
+    header.wasm_sp.wrapping_sub(header.stack_limit) >= 64
+}
+
+#[cold]
+fn prepare_thread(header: *mut StoreHeader) -> bool {
+    // SAFETY: the header of a live store.
+    let mut activation = unsafe { (*header).native_sp };
+    let mut outermost_sp = 0;
+    while !activation.is_null() {
+        outermost_sp = activation as usize;
+        // SAFETY: the door's saved words, alive while its call lasts.
+        activation = unsafe { (*activation).native_sp };
+    }
+    thread::prepare(outermost_sp)
+}
+
+/// A host function, or wasm code while the embedder's floating-point control is not what wasm needs.
+#[cold]
+fn enter_slowly(header: *mut StoreHeader, record: &FuncRecord, signature: &Signature, values: &mut [Value]) {
+    match record.kind {
+        RecordKind::Host => {
+            // SAFETY: a host function's record holds an entry of this type.
+            let call: HostEntry = unsafe { transmute(record.code) };
+            // SAFETY: its own record, no calling context, and values as its signature asks.
+            unsafe { call(&raw const *record as *mut FuncRecord, null_mut(), values.as_mut_ptr()) };
+        }
+        RecordKind::Wasm => {
+            let _control = WasmControl::set();
+            // SAFETY: as in `enter`.
+            unsafe { door(header, record, signature.entry.0, values.as_mut_ptr()) };
+        }
+    }
+}
+
+/// Runs compiled code on the wasm stack until it returns or leaves by the trap exit.
+///
+/// # Safety
+/// The record is wasm's and of a store with that header; `entry` is the entry stub of its signature; `values` is the array that
+/// this stub expects. The thread must have room.
+#[inline]
+unsafe fn door(header: *mut StoreHeader, record: &FuncRecord, entry: usize, values: *mut Value) {
+    // SAFETY: the stub keeps r14 or leaves another context of this store there, and it returns, or a trap jumps, to
+    // label 2; the header leads back to what was pushed. rbx and rbp are restored, all else is declared lost.
+    unsafe {
+        asm!(
+            "push rbp",
+            "push rbx",
+            "push qword ptr [rdi + {trap_exit}]",
+            "push qword ptr [rdi + {wasm_sp}]",
+            "push qword ptr [rdi + {exit_sp}]",
+            "push qword ptr [rdi + {native_sp}]",
+            "mov [rdi + {native_sp}], rsp",
+            "lea rcx, [rip + 2f]",
+            "mov [rdi + {trap_exit}], rcx",
+            "mov rbx, rdx",
+            "mov rsp, [rdi + {wasm_sp}]",
+            "and rsp, -16",
+            "call rsi",
+            "2:",
+            "mov rdi, [r14 + {context_store}]",
+            "mov rsp, [rdi + {native_sp}]",
+            "pop qword ptr [rdi + {native_sp}]",
+            "pop qword ptr [rdi + {exit_sp}]",
+            "pop qword ptr [rdi + {wasm_sp}]",
+            "pop qword ptr [rdi + {trap_exit}]",
+            "pop rbx",
+            "pop rbp",
+            trap_exit = const layout::STORE_TRAP_EXIT,
+            wasm_sp = const layout::STORE_WASM_SP,
+            exit_sp = const layout::STORE_EXIT_SP,
+            native_sp = const layout::STORE_NATIVE_SP,
+            context_store = const layout::CONTEXT_STORE,
+            inout("rdi") header => _,
+            inout("rsi") entry => _,
+            inout("rdx") values => _,
+            inout("rax") record.code => _,
+            inout("r14") record.instance as *mut Context => _,
+            out("r12") _,
+            out("r13") _,
+            out("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+}
+
+/// Takes what is pending and turns it into an exit, or goes on with a host function's panic.
+#[cold]
+fn left(header: *mut StoreHeader) -> Exit {
+    // SAFETY: the header of a live store, used by this thread only.
+    let header = unsafe { &mut *header };
+    header.pending = Pending::Nothing;
+    let trap = std::mem::replace(&mut header.trap, TrapRecord::NONE);
+    match header.payload.take() {
+        Some(Payload::Panic(panic)) => resume_unwind(panic),
+        Some(Payload::Error(error)) => Exit::Error { error, frames: frames(header, trap) },
+        None => Exit::Trap { code: trap.code, frames: frames(header, trap) },
+    }
+}
+
+fn frames(header: &StoreHeader, trap: TrapRecord) -> Vec<Frame> {
+    backtrace::collect(header, (trap.place != Place::Nowhere).then_some(trap))
+}

@@ -1,0 +1,136 @@
+//! Host functions: how wasm calls them, and how their errors and panics travel.
+
+#![allow(unsafe_code, reason = "is called by stubs with addresses")]
+
+use super::backtrace::{self, Frame};
+use super::code::Signature;
+use super::context::{Context, FuncRecord, Pending, RecordKind, StoreHeader, Value};
+use super::store::{Hosted, InstanceId};
+use super::trap::TrapRecord;
+use crate::abi::TrapCode;
+use std::any::{Any, TypeId};
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+/// Why a host function stopped; goes unchanged to whoever entered wasm ([`Exit::Error`](super::enter::Exit)).
+pub(crate) type HostError = Box<dyn Error + Send + Sync>;
+
+/// What leaves wasm with a host function that did not return results.
+pub(super) enum Payload {
+    Error(HostError),
+    Panic(Box<dyn Any + Send>),
+}
+
+/// One call of a host function.
+pub(crate) struct HostCall<'a> {
+    values: &'a mut [Value],
+    caller: Option<NonNull<Context>>,
+    header: NonNull<StoreHeader>,
+    owner: TypeId,
+}
+
+impl HostCall<'_> {
+    /// The arguments; the results go to the same places.
+    pub(crate) fn values(&mut self) -> &mut [Value] {
+        self.values
+    }
+
+    /// The store in which the call happens. Panics unless `S` is the type that entered.
+    pub(crate) fn store<S: Hosted>(&mut self) -> &mut S {
+        self.parts().0
+    }
+
+    /// Both at once.
+    pub(crate) fn parts<S: Hosted>(&mut self) -> (&mut S, &mut [Value]) {
+        assert!(self.owner == TypeId::of::<S>(), "a host function runs in the kind of store it was made for");
+        // SAFETY: the store of this function, which outlives its calls.
+        let owner = unsafe { (*self.header.as_ptr()).owner }.cast::<S>();
+        // SAFETY: `enter` put the address of the `&mut S` there that it was lent, the type is the one asserted above,
+        // and the entering side does not touch it until this call is over.
+        (unsafe { &mut *owner }, self.values)
+    }
+
+    /// The instance whose code called, if it was wasm code.
+    pub(crate) fn caller(&self) -> Option<InstanceId> {
+        // SAFETY: a stub passed its own context.
+        let owner = unsafe { (*self.caller?.as_ptr()).owner };
+        // SAFETY: every context of a store points to its instance, which lives as long.
+        Some(unsafe { &*owner }.id())
+    }
+
+    /// The wasm frames below this call, innermost first.
+    pub(crate) fn backtrace(&self) -> Vec<Frame> {
+        // SAFETY: the store of this function, which outlives its calls.
+        backtrace::collect(unsafe { self.header.as_ref() }, None)
+    }
+}
+
+/// A host function of some store; its record points to it.
+pub(super) struct HostFunction<F> {
+    call: F,
+    values: u32,
+    header: NonNull<StoreHeader>,
+    owner: TypeId,
+}
+
+// SAFETY: the header belongs to the store that owns this function and moves with it.
+unsafe impl<F: Send> Send for HostFunction<F> {}
+
+impl<F> HostFunction<F>
+where
+    F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+{
+    pub(super) fn new(call: F, values: u32, header: NonNull<StoreHeader>, owner: TypeId) -> HostFunction<F> {
+        HostFunction { call, values, header, owner }
+    }
+
+    /// A record of this function, which must stay where it is.
+    pub(super) fn record(&self, signature: &Signature) -> FuncRecord {
+        FuncRecord {
+            code: host_entry::<F> as *const () as usize,
+            foreign: signature.host.0,
+            instance: &raw const *self as usize,
+            signature: signature.number,
+            kind: RecordKind::Host,
+        }
+    }
+}
+
+/// The type of `RecordKind::Host` records' code, and what host stubs call.
+pub(super) type HostEntry = unsafe extern "sysv64" fn(*mut FuncRecord, *mut Context, *mut Value) -> u32;
+
+/// Runs a host function on the native stack; 0 if it returned results, else it left something pending.
+///
+/// # Safety
+/// The record is one of `HostFunction<F>`; `caller` is null or a context of the same store; `values` holds as many
+/// values as the function's signature says.
+unsafe extern "sysv64" fn host_entry<F>(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32
+where
+    F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+{
+    // SAFETY: a live record, as promised.
+    let function = unsafe { (*record).instance } as *const HostFunction<F>;
+    // SAFETY: made by `HostFunction::record`; the store keeps the function where it is.
+    let function = unsafe { &*function };
+    // SAFETY: as promised; nobody else knows the array while the call lasts.
+    let values = unsafe { std::slice::from_raw_parts_mut(values, function.values as usize) };
+    let mut call = HostCall { values, caller: NonNull::new(caller), header: function.header, owner: function.owner };
+    // What the closure leaves broken by a panic is its own: it is seen again only if the caller goes on after the panic.
+    let payload = match catch_unwind(AssertUnwindSafe(|| (function.call)(&mut call))) {
+        Ok(Ok(())) => return 0,
+        Ok(Err(error)) => Payload::Error(error),
+        Err(panic) => Payload::Panic(panic),
+    };
+    leave_pending(function.header, payload);
+    1
+}
+
+#[cold]
+fn leave_pending(header: NonNull<StoreHeader>, payload: Payload) {
+    // SAFETY: the store of the running function.
+    let header = unsafe { &mut *header.as_ptr() };
+    header.trap = TrapRecord::at_exit(TrapCode::Unreachable, header.exit_sp);
+    header.payload = Some(payload);
+    header.pending = Pending::Payload;
+}

@@ -1,0 +1,214 @@
+//! A store's machine state: the header that compiled code reads, and everything it owns.
+
+#![allow(unsafe_code, reason = "reads records and globals by their address")]
+
+use super::code::Signature;
+use super::context::{FuncRecord, FuncRef, Pending, Pinned, RecordKind, StoreHeader, Value};
+use super::host::{HostCall, HostError, HostFunction};
+use super::instance::{Imports, InstanceData, InstanceModule, Limits};
+use super::memory::{LinearMemory, Refused};
+use super::stack::Stack;
+use super::table::Table;
+use super::trap::TrapRecord;
+use std::any::{Any, TypeId};
+use std::ptr::{NonNull, null, null_mut};
+use std::sync::Arc;
+
+/// The store of the layer above: host functions get it back from [`HostCall::store`].
+pub(crate) trait Hosted: 'static {
+    /// The state in this store; it was made for `Self`.
+    fn state(&mut self) -> &mut StoreState;
+}
+
+macro_rules! handles {
+    ($($(#[$doc:meta])* $name:ident;)*) => { $(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub(crate) struct $name(pub(super) u32);
+
+        impl $name {
+            fn next<T>(items: &[T]) -> $name {
+                $name(u32::try_from(items.len()).expect("each item takes memory"))
+            }
+        }
+    )* };
+}
+
+handles! {
+    /// An instance of a store.
+    InstanceId;
+    /// A memory of a store.
+    MemoryId;
+    /// A table of a store.
+    TableId;
+    /// A global of a store.
+    GlobalId;
+}
+
+/// Everything of a store that wasm code can reach. Handles must come from the same store (the layer above checks
+/// that); one that is out of range panics.
+///
+/// Fields are dropped in order: what others point to comes last.
+pub(crate) struct StoreState {
+    pub(super) instances: Vec<Pinned<InstanceData>>,
+    host_functions: Vec<HostItem>,
+    pub(super) memories: Vec<Pinned<LinearMemory>>,
+    pub(super) tables: Vec<Pinned<Table>>,
+    /// In contexts, or in `host_globals`.
+    pub(super) globals: Vec<NonNull<Value>>,
+    host_globals: Vec<Pinned<Value>>,
+    pub(super) header: Pinned<StoreHeader>,
+    pub(super) builtins: Arc<[u64]>,
+    _stack: Stack,
+    owner: TypeId,
+}
+
+/// A host function's record, and the function it points to.
+struct HostItem {
+    record: Pinned<FuncRecord>,
+    _function: Box<dyn Any + Send>,
+}
+
+// SAFETY: all pointers in it lead to things that it owns or keeps alive, and those are `Send`: host functions are by
+// their bound, modules are `Send + Sync`, a pending payload is `Send`. Wasm code does not run while it moves.
+unsafe impl Send for StoreState {}
+
+impl StoreState {
+    /// An empty store, to be the state of an `S`. `builtins` holds the code addresses of all builtins' entries; the code lives
+    /// as long as the store.
+    pub(crate) fn new<S: Hosted>(stack: Stack, builtins: Arc<[u64]>) -> StoreState {
+        let usable = stack.usable();
+        let header = StoreHeader {
+            native_sp: null(),
+            exit_sp: 0,
+            wasm_sp: usable.end,
+            stack_limit: usable.start,
+            trap_exit: 0,
+            owner: null_mut(),
+            pending: Pending::Nothing,
+            trap: TrapRecord::NONE,
+            payload: None,
+            guard: stack.guard(),
+            stack_end: usable.end,
+        };
+        StoreState {
+            instances: Vec::new(),
+            host_functions: Vec::new(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+            host_globals: Vec::new(),
+            header: Pinned::new(header),
+            builtins,
+            _stack: stack,
+            owner: TypeId::of::<S>(),
+        }
+    }
+
+    /// Is `S` the type that this was made for?
+    pub(super) fn belongs_to<S: Hosted>(&self) -> bool {
+        self.owner == TypeId::of::<S>()
+    }
+
+    pub(crate) fn add_memory(&mut self, memory: LinearMemory) -> MemoryId {
+        let id = MemoryId::next(&self.memories);
+        self.memories.push(Pinned::new(memory));
+        id
+    }
+
+    pub(crate) fn add_table(&mut self, table: Table) -> TableId {
+        let id = TableId::next(&self.tables);
+        self.tables.push(Pinned::new(table));
+        id
+    }
+
+    /// A global that belongs to no instance.
+    pub(crate) fn add_global(&mut self, value: Value) -> GlobalId {
+        let global = Pinned::new(value);
+        let id = self.add_global_at(global.address());
+        self.host_globals.push(global);
+        id
+    }
+
+    pub(super) fn add_global_at(&mut self, place: NonNull<Value>) -> GlobalId {
+        let id = GlobalId::next(&self.globals);
+        self.globals.push(place);
+        id
+    }
+
+    /// A function of the host. `call` finds its arguments in `HostCall::values` and leaves its results there;
+    /// it may return an error and may panic: both go to whoever entered wasm.
+    pub(crate) fn add_host_function<F>(&mut self, signature: &Signature, call: F) -> FuncRef
+    where
+        F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+    {
+        let function = Box::new(HostFunction::new(call, signature.values, self.header.address(), self.owner));
+        let record = Pinned::new(function.record(signature));
+        let func = FuncRef(record.address());
+        self.host_functions.push(HostItem { record, _function: function });
+        func
+    }
+
+    /// Allocates an instance: its context, records, own memories (zeroed), tables (null) and globals (zero). Initial
+    /// values, segments and the start function are the caller's business. Imports must fit the module.
+    pub(crate) fn add_instance(
+        &mut self,
+        module: Arc<dyn InstanceModule>,
+        imports: &Imports,
+        limits: &Limits,
+    ) -> Result<InstanceId, Refused> {
+        let id = InstanceId::next(&self.instances);
+        let instance = InstanceData::allocate(self, id, module, imports, limits)?;
+        self.instances.push(instance);
+        Ok(id)
+    }
+
+    pub(crate) fn instance(&self, instance: InstanceId) -> &InstanceData {
+        &self.instances[instance.0 as usize]
+    }
+
+    pub(crate) fn instance_mut(&mut self, instance: InstanceId) -> &mut InstanceData {
+        &mut self.instances[instance.0 as usize]
+    }
+
+    pub(crate) fn memory(&self, memory: MemoryId) -> &LinearMemory {
+        &self.memories[memory.0 as usize]
+    }
+
+    pub(crate) fn memory_mut(&mut self, memory: MemoryId) -> &mut LinearMemory {
+        &mut self.memories[memory.0 as usize]
+    }
+
+    pub(crate) fn table(&self, table: TableId) -> &Table {
+        &self.tables[table.0 as usize]
+    }
+
+    pub(crate) fn table_mut(&mut self, table: TableId) -> &mut Table {
+        &mut self.tables[table.0 as usize]
+    }
+
+    pub(crate) fn global(&self, global: GlobalId) -> Value {
+        // SAFETY: in a context or a pinned value, both of which live as long as `self`; compiled code does not run now.
+        unsafe { self.globals[global.0 as usize].read() }
+    }
+
+    pub(crate) fn set_global(&mut self, global: GlobalId, value: Value) {
+        // SAFETY: as in `global`.
+        unsafe { self.globals[global.0 as usize].write(value) }
+    }
+
+    /// The engine-wide number of a function's type.
+    pub(crate) fn signature_of(&self, func: FuncRef) -> u32 {
+        self.record(func).signature
+    }
+
+    /// Who implements a function.
+    pub(crate) fn kind_of(&self, func: FuncRef) -> RecordKind {
+        self.record(func).kind
+    }
+
+    fn record(&self, func: FuncRef) -> &FuncRecord {
+        // SAFETY: a `FuncRef` is the address of a record of this store, which frees none before itself.
+        unsafe { func.0.as_ref() }
+    }
+}
