@@ -76,7 +76,9 @@ impl Error {
 
     /// The same error, with the wasm frames it went through unless it knows them already.
     pub(crate) fn with_backtrace(mut self, backtrace: WasmBacktrace) -> Error {
-        self.inner.backtrace.get_or_insert(backtrace);
+        if !backtrace.frames.is_empty() {
+            self.inner.backtrace.get_or_insert(backtrace);
+        }
         self
     }
 
@@ -86,7 +88,7 @@ impl Error {
     /// use planish::{Engine, Module};
     ///
     /// let error = Module::validate(&Engine::default(), b"\0asm\x01\0\0\0\xff").unwrap_err();
-    /// assert_eq!(error.offset(), Some(9));
+    /// assert_eq!(error.offset(), Some(8));
     /// ```
     pub fn offset(&self) -> Option<usize> {
         match self.inner.kind {

@@ -16,8 +16,10 @@ use std::sync::Arc;
 /// A function of the host that can be put into stores.
 pub struct HostFunc {
     ty: FuncType,
-    add: Box<dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync>,
+    add: Box<AddToStore>,
 }
+
+type AddToStore = dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync;
 
 impl HostFunc {
     fn new(
