@@ -369,7 +369,11 @@ fn huge_frames_are_checked_before_they_are_touched() {
     }
     body.push_str("(call $f)");
     for local in 0..locals {
-        write!(body, "(drop (i64.eqz (local.get {local})))(global.set $g (i64.xor (global.get $g) (local.get {local})))").unwrap();
+        write!(
+            body,
+            "(drop (i64.eqz (local.get {local})))(global.set $g (i64.xor (global.get $g) (local.get {local})))"
+        )
+        .unwrap();
     }
     let text = format!(
         "(module (global $g (mut i64) (i64.const 0)) (func $x (result i64) (global.get $g))

@@ -12,7 +12,7 @@ use super::store::Hosted;
 use super::thread;
 use super::trap::{Place, TrapRecord};
 use crate::abi::{TrapCode, layout};
-use crate::sys::float::{WasmControl, is_wasm_arithmetic};
+use crate::sys::float::{WasmControl, is_wasm_arithmetic, restore_control};
 use std::arch::asm;
 use std::mem::transmute;
 use std::panic::resume_unwind;
@@ -63,10 +63,8 @@ pub(crate) fn enter<S: Hosted>(
     // SAFETY: as above.
     unsafe { (*header).owner = outer };
     // SAFETY: as above; only this thread uses the store.
-    if unsafe { (*header).pending } != Pending::Nothing {
-        return Err(left(header));
-    }
-    Ok(())
+    let left_over = unsafe { ((*header).pending, (*header).embedder_control) };
+    if left_over == (Pending::Nothing, 0) { Ok(()) } else { left(header) }
 }
 
 /// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's.
@@ -159,17 +157,24 @@ unsafe fn door(header: *mut StoreHeader, record: &FuncRecord, entry: usize, valu
     }
 }
 
-/// Takes what is pending and turns it into an exit, or goes on with a host function's panic.
+/// Takes what is pending and turns it into an exit, or goes on with a host function's panic; gives the embedder its
+/// floating-point control back.
 #[cold]
-fn left(header: *mut StoreHeader) -> Exit {
+fn left(header: *mut StoreHeader) -> Result<(), Exit> {
     // SAFETY: the header of a live store, used by this thread only.
     let header = unsafe { &mut *header };
-    header.pending = Pending::Nothing;
+    match std::mem::take(&mut header.embedder_control) {
+        0 => {}
+        control => restore_control(control),
+    }
+    if std::mem::replace(&mut header.pending, Pending::Nothing) == Pending::Nothing {
+        return Ok(());
+    }
     let trap = std::mem::replace(&mut header.trap, TrapRecord::NONE);
     match header.payload.take() {
         Some(Payload::Panic(panic)) => resume_unwind(panic),
-        Some(Payload::Error(error)) => Exit::Error { error, frames: frames(header, trap) },
-        None => Exit::Trap { code: trap.code, frames: frames(header, trap) },
+        Some(Payload::Error(error)) => Err(Exit::Error { error, frames: frames(header, trap) }),
+        None => Err(Exit::Trap { code: trap.code, frames: frames(header, trap) }),
     }
 }
 
