@@ -38,7 +38,10 @@ struct Inner {
 
 enum Kind {
     /// Bad module bytes.
-    Module { message: String, offset: usize },
+    Module {
+        message: String,
+        offset: usize,
+    },
     /// Anything else that only needs words.
     Message(Cow<'static, str>),
     Trap(Trap),
@@ -96,7 +99,6 @@ impl Error {
             _ => None,
         }
     }
-
 
     /// The trap, if that is what happened.
     ///
@@ -407,7 +409,10 @@ mod tests {
     fn debug_shows_the_frames() {
         let frame = FrameInfo { func_index: 3, func_name: None, module_name: None, module_offset: Some(16) };
         let error = Error::from(Trap::NullReference).with_backtrace(WasmBacktrace::new(vec![frame]));
-        assert_eq!(format!("{error:?}"), "null reference\nwasm backtrace:\n    0:     0x10 - <unknown>!<wasm function 3>");
+        assert_eq!(
+            format!("{error:?}"),
+            "null reference\nwasm backtrace:\n    0:     0x10 - <unknown>!<wasm function 3>"
+        );
         assert!(error.is::<WasmBacktrace>());
     }
 }

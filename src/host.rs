@@ -7,9 +7,9 @@ use crate::store::{StoreId, StoreInner, StoreOpaque};
 use crate::typed::{StoreTo, for_each_tuple};
 use crate::types::FuncType;
 use crate::value::{Val, WasmTy};
+use crate::vm::code::Signature;
 use crate::vm::context::{FuncRef, Value};
 use crate::vm::host::{HostCall, HostError};
-use crate::vm::code::Signature;
 use crate::vm::store::StoreState;
 use std::sync::Arc;
 

@@ -80,10 +80,9 @@ fn references_of_another_store() {
     let f = Func::wrap(&mut own, || {});
     let object = ExternRef::new(&mut own, 1u8);
     refused(object.data(&other).map(drop), ANOTHER_STORE);
-    for (ty, value, reference) in [
-        (RefType::FUNCREF, Val::from(f), Ref::from(f)),
-        (RefType::EXTERNREF, Val::from(object), Ref::from(object)),
-    ] {
+    for (ty, value, reference) in
+        [(RefType::FUNCREF, Val::from(f), Ref::from(f)), (RefType::EXTERNREF, Val::from(object), Ref::from(object))]
+    {
         refused(Global::new(&mut other, GlobalType::new(ValType::Ref(ty), Mutability::Var), value), ANOTHER_STORE);
         refused(Table::new(&mut other, TableType::new(ty, 1, None), reference), ANOTHER_STORE);
         let table = Table::new(&mut other, TableType::new(ty, 1, None), Ref::null(ty)).unwrap();
