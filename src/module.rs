@@ -69,11 +69,12 @@ impl Module {
     /// ```
     pub fn from_binary(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
         let (info, bodies) = decode::decode(bytes, decode::SUPPORTED)?;
-        let compiled = compile::compile_module(&info, bodies, engine.options())?;
-        let signatures = engine.module_signatures(&info.types, &types_called_from_elsewhere(&info))?.into();
+        let signatures = engine.module_signatures(&info.types, &types_called_from_elsewhere(&info))?;
+        let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
+        let compiled = compile::compile_module(&info, bodies, &numbers, engine.options())?;
         let code = Code::publish(&compiled.code, Contents::Module(compiled.positions))?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
-        Ok(Module { inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures, exports }) })
+        Ok(Module { inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures: signatures.into(), exports }) })
     }
 
     /// Reads, validates and compiles a file, `.wasm` or text.

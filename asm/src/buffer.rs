@@ -467,47 +467,40 @@ impl<'a> Asm<'a> {
             });
             return self;
         }
+        let pos = self.pos;
         self.set_slot(
             label,
             LabelSlot {
-                at: self.pos,
+                at: pos,
                 short: NONE,
             },
         );
-        let rest = self.resolve_latest(slot.at);
-        if rest != NONE {
-            self.resolve(rest);
-        }
-        if slot.short != NONE {
-            self.resolve_short(slot.short);
-        }
-        self
-    }
-
-    /// Fills in the latest field of a chain and returns the rest of it.
-    ///
-    /// Most labels have no field that waits, or one, and which of the two cannot be predicted. So there is no branch on
-    /// it: without a field, the first bytes of the code are replaced by themselves.
-    #[inline(always)]
-    const fn resolve_latest(&mut self, head: u32) -> u32 {
-        let some = ((head != NONE) as u32).wrapping_neg();
-        let pos = self.pos;
-        let at = head & !PENDING & some;
+        // Most labels have no field that waits, or one, and which of the two cannot be predicted. So there is no branch
+        // on it: without a field, the first bytes of the code are replaced by themselves.
+        let none = slot.none_mask();
+        let at = slot.at & !PENDING & !none;
         let Some(bytes) = self.chunk_mut(at) else {
-            return NONE;
+            return self.resolve(NONE, slot.short);
         };
         let old = u32::from_le_bytes(*bytes);
         let field = Field(old);
-        if field.kind() & some == Field::EXTENDED {
-            return head;
+        if field.kind() & !none == Field::EXTENDED {
+            return self.resolve(slot.at, slot.short);
         }
         let distance = pos.wrapping_sub(at + 4 + field.kind());
-        *bytes = (distance & some | old & !some).to_le_bytes();
-        if field.link() & some == 0 {
-            NONE
-        } else {
-            at.wrapping_sub(field.link())
+        *bytes = (distance & !none | old & none).to_le_bytes();
+        let link = field.link() & !none;
+        if (link != 0) | (slot.short != NONE) {
+            return self.resolve(
+                if link == 0 {
+                    NONE
+                } else {
+                    at.wrapping_sub(link)
+                },
+                slot.short,
+            );
         }
+        self
     }
 
     #[inline(always)]
@@ -538,21 +531,24 @@ impl<'a> Asm<'a> {
         self
     }
 
-    /// Fills in the chain of 32-bit fields that starts at `head`, for a label bound here.
+    /// Fills in the chains of 32-bit and of 8-bit fields that start at `head` and `short`, for a label bound here.
     #[inline(never)]
-    const fn resolve(&mut self, head: u32) {
+    const fn resolve(&mut self, head: u32, short: u32) -> &mut Self {
+        if short != NONE {
+            self.resolve_short(short);
+        }
         let mut head = head;
         let mut end = self.pos;
         while head != NONE {
             let at = head & !PENDING;
             // Chains lead backward; this ends them all, even those that a patch of the caller broke.
             if at >= end {
-                return;
+                break;
             }
             end = at;
             // A field behind the end of the buffer was never written, and the chain ends there.
             let Some(bytes) = self.chunk_mut(at) else {
-                return;
+                break;
             };
             let field = Field(u32::from_le_bytes(*bytes));
             if field.kind() == Field::EXTENDED {
@@ -560,7 +556,7 @@ impl<'a> Asm<'a> {
                     index: field.link(),
                 };
                 let Some(slot) = self.slot(extension) else {
-                    return;
+                    break;
                 };
                 self.set_slot(extension, LabelSlot { at: 0, short: NONE });
                 self.set_u32(at, self.pos.wrapping_add(slot.short));
@@ -574,6 +570,7 @@ impl<'a> Asm<'a> {
                 };
             }
         }
+        self
     }
 
     /// The same for the 8-bit fields.
@@ -599,8 +596,7 @@ impl<'a> Asm<'a> {
     pub(crate) const fn field(&mut self, label: Label, slot: LabelSlot, at: u32, kind: u32) -> u32 {
         // Masks, so that no branch is made of it.
         let pending = (slot.at as i32 >> 31) as u32;
-        let linked = ((slot.at != NONE) as u32).wrapping_neg();
-        let link = at.wrapping_sub(slot.at & !PENDING) & linked;
+        let link = at.wrapping_sub(slot.at & !PENDING) & !slot.none_mask();
         let distance = slot.at.wrapping_sub(at + 4 + kind);
         let latest = slot.at & !pending | (at | PENDING) & pending;
         self.set_slot(

@@ -4,7 +4,8 @@
 //! the head (prefixes, REX or VEX, opcode, ModRM, SIB) as one `u64`, then displacement and immediate as
 //! overlapping `u32`s. The cursor then advances by the true length, so bytes stored behind it are rewritten by the
 //! next instruction. Lengths and the choices of REX, SIB and displacement size are selected, not branched on. What
-//! a shape's caller knows ([`Op`], [`VexOp`], immediate sizes) are constants that fold after inlining.
+//! a shape's caller knows ([`Op`], [`VexOp`], immediate sizes) are constants that fold after inlining. Debug builds do not
+//! force that inlining: it would make every caller slow to compile.
 //!
 //! An EVEX shape is one more head builder in front of [`Asm::mem`] with its displacement shift.
 
@@ -245,14 +246,14 @@ const fn vex(op: VexOp, r: u8, x: u8, b: u8, vvvv: u8, body: u64, len: u32) -> (
 /// of `imm`, little endian.
 impl Asm<'_> {
     /// No operand: `cdq`, `ret`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn op(&mut self, op: Op) -> &mut Self {
         let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
         self.put(v, n)
     }
 
     /// No operand, one fixed byte behind the opcode: `0F 01 D0`, `F3 0F 1E FA`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn op_fixed(&mut self, op: Op, modrm: u8) -> &mut Self {
         let (v, n) = legacy(
             op,
@@ -265,21 +266,21 @@ impl Asm<'_> {
     }
 
     /// Immediate behind the opcode, no ModRM: `add eax, imm32`, `ret imm16`, `enter` (imm_len 3), `mov al, moffs` (8).
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn op_imm(&mut self, op: Op, imm: u64, imm_len: u32) -> &mut Self {
         let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
         self.put_pair(v, n, imm, imm_len)
     }
 
     /// Register in the opcode (+r): `push r64`, `bswap r32`. `byte_rm()` for an `r8`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn op_reg(&mut self, op: Op, reg: u8) -> &mut Self {
         let (v, n) = self.opcode_reg(op, reg);
         self.put(v, n)
     }
 
     /// Register in the opcode and an immediate of 1 to 8 bytes: `mov r64, imm64`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn op_reg_imm(
         &mut self,
         op: Op,
@@ -298,13 +299,13 @@ impl Asm<'_> {
     }
 
     /// ModRM with two registers (or a digit as `reg`).
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn rr(&mut self, op: Op, reg: u8, rm: u8) -> &mut Self {
         self.rr_imm(op, reg, rm, 0, 0)
     }
 
     /// The same with an immediate of 1, 2 or 4 bytes; the bytes of `imm` above are zero or ignored.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn rr_imm(
         &mut self,
         op: Op,
@@ -322,7 +323,7 @@ impl Asm<'_> {
     }
 
     /// The same, with an opcode of its own for the accumulator that needs no ModRM: taken if `short`, `rm` is then 0.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     #[allow(
         clippy::too_many_arguments,
         reason = "each is a field of the instruction"
@@ -352,13 +353,13 @@ impl Asm<'_> {
     }
 
     /// ModRM with memory.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn rm(&mut self, op: Op, reg: u8, rm: Addr) -> &mut Self {
         self.rm_imm(op, reg, rm, 0, 0)
     }
 
     /// The same with an immediate of 1, 2 or 4 bytes.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn rm_imm(
         &mut self,
         op: Op,
@@ -500,7 +501,7 @@ impl Asm<'_> {
     }
 
     /// A branch with a 32-bit displacement: `call`, `jmp near`, `jcc near`, `xbegin`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn rel32(&mut self, op: Op, to: Label) -> &mut Self {
         let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
         let Some(slot) = self.slot(to) else {
@@ -511,27 +512,24 @@ impl Asm<'_> {
     }
 
     /// A branch that has both: short if `to` is bound and near enough. `short`, `near`: without prefixes.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn branch(&mut self, short: Op, near: Op, to: Label) -> &mut Self {
         let near_len = near.code_len + 4;
         let Some(slot) = self.slot(to) else {
             return self.unknown_label().put(near.code as u64, near_len);
         };
         let pos = self.pos() as u32;
-        // A label that is not bound is further away than any short branch.
-        let distance = slot.at.wrapping_sub(pos + short.code_len + 1) as i32;
-        let is_short = distance as i8 as i32 == distance;
+        let distance = slot.at.wrapping_sub(pos + short.code_len + 1);
+        // All ones unless the distance fits a byte. A label that is not bound is further away than that.
+        let near_mask = ((distance.wrapping_add(0x80) >> 8).wrapping_neg() as i32 >> 31) as u32;
         let value = self.field(to, slot, pos + near.code_len, 0);
-        let short_code = short.code as u64 | (distance as u8 as u64) << (8 * short.code_len);
+        let short_code = short.code | (distance & 0xFF) << (8 * short.code_len);
         let near_code = near.code as u64 | (value as u64) << (8 * near.code_len);
-        let code = if is_short { short_code } else { near_code };
+        let mask = near_mask as i32 as u64;
+        let len = short.code_len + 1;
         self.put(
-            code,
-            if is_short {
-                short.code_len + 1
-            } else {
-                near_len
-            },
+            short_code as u64 & !mask | near_code & mask,
+            len + (near_len - len & near_mask),
         )
     }
 }
@@ -539,14 +537,14 @@ impl Asm<'_> {
 /// VEX shapes. `vvvv`: register number, or 0 where the row has no V operand. `/is4`: pass the register `<< 4` as immediate.
 impl Asm<'_> {
     /// No operand: `vzeroupper`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn vex(&mut self, op: VexOp) -> &mut Self {
         let (v, n) = vex(op, 0, 0, 0, 0, op.opcode as u64, 1);
         self.put(v, n)
     }
 
     /// ModRM with two registers (or a digit as `reg`).
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn vex_rr(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: u8) -> &mut Self {
         let (v, n) = vex(
             op,
@@ -561,7 +559,7 @@ impl Asm<'_> {
     }
 
     /// The same with an immediate byte.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn vex_rr_imm(
         &mut self,
         op: VexOp,
@@ -576,13 +574,13 @@ impl Asm<'_> {
     }
 
     /// ModRM with memory.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn vex_rm(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: Addr) -> &mut Self {
         self.vex_mem(op, reg, vvvv, rm, 0, 0, false)
     }
 
     /// The same with an immediate byte.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn vex_rm_imm(
         &mut self,
         op: VexOp,

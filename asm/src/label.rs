@@ -56,6 +56,12 @@ impl LabelSlot {
     pub(crate) const fn is_bound(self) -> bool {
         self.at & PENDING == 0
     }
+
+    /// All ones if the label has no pending 32-bit field: bit 30, which no position has.
+    #[inline(always)]
+    pub(crate) const fn none_mask(self) -> u32 {
+        ((self.at << 1) as i32 >> 31) as u32
+    }
 }
 
 /// The largest position: what 27 bits of distance can reach.

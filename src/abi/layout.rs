@@ -15,6 +15,8 @@ pub(crate) const CONTEXT_BUILTINS: i32 = 16;
 pub(crate) const CONTEXT_RECORDS: i32 = 24;
 /// Context: eight bytes for the runtime (its instance).
 pub(crate) const CONTEXT_OWNER: i32 = 32;
+/// Context: eight bytes that stay zero.
+pub(crate) const CONTEXT_ZERO: i32 = 40;
 /// Context: where the module's own part begins, see [`ContextLayout`].
 pub(crate) const CONTEXT_MODULE: i32 = 48;
 

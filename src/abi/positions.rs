@@ -80,8 +80,19 @@ impl SiteWriter {
         &self.bytes
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+    /// What [`SiteWriter::rewind`] needs beside a length.
+    pub(crate) fn mark(&self) -> (u32, u32) {
+        (self.code_offset, self.wasm_offset)
+    }
+
+    /// Forgets the sites behind a length.
+    pub(crate) fn rewind(&mut self, length: usize, (code_offset, wasm_offset): (u32, u32)) {
+        self.bytes.truncate(length);
+        (self.code_offset, self.wasm_offset) = (code_offset, wasm_offset);
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 

@@ -1,10 +1,24 @@
 //! From validated function bodies to machine code: scan, assign, emit, link. Safe and pure.
 
-use crate::abi::Cpu;
-use crate::abi::positions::Positions;
+mod scan;
+mod tape;
+mod assign;
+mod emit;
+mod stubs;
+
+pub(crate) use stubs::{builtin_stubs, signature_stubs};
+
+use crate::abi::layout::ContextLayout;
+use crate::abi::positions::{FunctionCode, Positions, SiteWriter};
+use crate::abi::{CallLayout, Cpu};
 use crate::decode::{Body, ModuleInfo};
 use crate::error::Error;
-use crate::types::FuncType;
+use crate::types::FuncIndex;
+use assign::{Pins, Plan};
+use emit::{Buffers, Job, Relocation};
+use planish_asm::AsmError;
+use scan::{Fused, MAX_ENTRIES, Scan};
+use wasmparser::{FuncValidatorAllocations, ValType};
 
 /// How to compile, apart from the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,27 +63,169 @@ pub(crate) struct BuiltinStubs {
     pub(crate) offsets: Vec<u32>,
 }
 
-/// Compiles all bodies of a module, in order.
+/// A function's code may not be longer.
+const MAX_FUNCTION_BYTES: usize = 64 << 20;
+/// Nor a module's.
+const MAX_MODULE_BYTES: usize = 1 << 30;
+
+/// What all functions of a module share.
+struct ModuleContext<'a> {
+    info: &'a ModuleInfo,
+    context: ContextLayout,
+    /// By type.
+    layouts: &'a [CallLayout],
+    /// The engine's number of each type.
+    signatures: &'a [u32],
+    cpu: Cpu,
+    guarded: bool,
+}
+
+/// Why a function could not be emitted.
+enum Failure {
+    Code(AsmError),
+    /// An entry needed more scratch registers than there were.
+    Registers,
+}
+
+/// Compiles all bodies of a module, in order. `signatures` are the engine's numbers of its types.
 pub(crate) fn compile_module(
     info: &ModuleInfo,
     bodies: Vec<Body<'_>>,
+    signatures: &[u32],
     options: &Options,
 ) -> Result<CompiledModule, Error> {
-    let _ = (info, bodies, options);
-    unimplemented!("the compiler's first version lands here")
+    let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+    let module = ModuleContext {
+        info,
+        context: ContextLayout::new(info),
+        layouts: &layouts,
+        signatures,
+        cpu: options.cpu,
+        guarded: options.guarded,
+    };
+    let mut compiler = Compiler::new(&module);
+    for (index, body) in bodies.into_iter().enumerate() {
+        compiler.function(FuncIndex(info.imported_functions + index as u32), body)?;
+    }
+    Ok(compiler.link())
 }
 
-/// The stubs of a function type.
-pub(crate) fn signature_stubs(ty: &FuncType) -> SignatureStubs {
-    let _ = ty;
-    unimplemented!("the compiler's first version lands here")
+/// One thread's state, reused from function to function.
+struct Compiler<'a> {
+    module: &'a ModuleContext<'a>,
+    scan: Scan<'a>,
+    plan: Plan,
+    buffers: Buffers,
+    validator: FuncValidatorAllocations,
+    code: Vec<u8>,
+    functions: Vec<FunctionCode>,
+    sites: SiteWriter,
+    relocations: Vec<Relocation>,
 }
 
-/// The builtins' entries, given the address of each
-/// `extern "sysv64" fn(context: *mut Context, a: u64, b: u64, c: u64, d: u64, e: u64) -> BuiltinResult`, where
-/// `#[repr(C)] struct BuiltinResult { value: u64, trapped: u64 }` comes back in rax and rdx: unless `trapped` is 0 the stub
-/// jumps to the store's trap exit.
-pub(crate) fn builtin_stubs(addresses: &[u64; crate::abi::Builtin::COUNT]) -> BuiltinStubs {
-    let _ = addresses;
-    unimplemented!("the compiler's first version lands here")
+impl<'a> Compiler<'a> {
+    fn new(module: &'a ModuleContext<'a>) -> Compiler<'a> {
+        Compiler {
+            module,
+            scan: Scan::new(module.info, module.layouts),
+            plan: Plan::default(),
+            buffers: Buffers::new(),
+            validator: FuncValidatorAllocations::default(),
+            code: Vec::with_capacity(module.info.code_bytes * 3 / 2),
+            functions: Vec::new(),
+            sites: SiteWriter::default(),
+            relocations: Vec::new(),
+        }
+    }
+
+    fn function(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
+        let body_offset = body.body.range().start as u32;
+        self.scan_body(function, body)?;
+        self.emit(function, body_offset)
+    }
+
+    /// Validates the body and fills the tape.
+    fn scan_body(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
+        let ty = self.module.info.functions[function.index()];
+        let allocations = std::mem::take(&mut self.validator);
+        let mut validator = body.validator.into_validator(allocations);
+        let scan = &mut self.scan;
+        scan.start(self.module.info.types[ty.index()].params());
+        scan.set_function_type(ty);
+        let mut reader = body.body.get_binary_reader();
+        for _ in 0..reader.read_var_u32()? {
+            let offset = reader.original_position();
+            let count = reader.read_var_u32()?;
+            let ty: ValType = reader.read()?;
+            validator.define_locals(offset, count, ty)?;
+            scan.declare(count, scan::class_of_parsed(ty));
+        }
+        reader.set_features(*validator.features());
+        while !reader.eof() {
+            let offset = reader.original_position();
+            scan.set_offset(offset as u32);
+            reader.visit_operator(&mut Fused { validator: validator.visitor(offset), scan })??;
+            if scan.tape.entries.len() > MAX_ENTRIES {
+                return Err(Error::invalid("the function is too large to compile", offset as usize));
+            }
+        }
+        reader.finish_expression(&validator.visitor(reader.original_position()))?;
+        scan.finish();
+        self.validator = validator.into_allocations();
+        Ok(())
+    }
+
+    fn emit(&mut self, function: FuncIndex, body_offset: u32) -> Result<(), Error> {
+        let ty = self.module.info.functions[function.index()];
+        let layout = &self.module.layouts[ty.index()];
+        let too_large = || Error::invalid("the function is too large to compile", body_offset as usize);
+        let code_offset = self.code.len() as u32;
+        let sites_at = self.sites.start(code_offset, body_offset);
+        let mut pins = Pins::All;
+        let emitted = loop {
+            self.plan.assign(&self.scan.tape, layout, pins).ok_or_else(too_large)?;
+            let mut job = Job {
+                module: self.module,
+                tape: &self.scan.tape,
+                plan: &self.plan,
+                layout,
+                ty: &self.module.info.types[ty.index()],
+                body_offset,
+                sites: &mut self.sites,
+                relocations: &mut self.relocations,
+                code: &mut self.code,
+            };
+            match emit::emit(&mut job, &mut self.buffers) {
+                Ok(emitted) => break emitted,
+                Err(Failure::Registers) if pins == Pins::All => pins = Pins::CalleeSaved,
+                Err(Failure::Code(AsmError::TooLong)) => return Err(too_large()),
+                Err(Failure::Registers) => panic!("eight scratch registers are enough for any entry"),
+                Err(Failure::Code(error)) => panic!("the emitter used the assembler wrongly: {error}"),
+            }
+        };
+        if self.code.len() - code_offset as usize > MAX_FUNCTION_BYTES || self.code.len() > MAX_MODULE_BYTES {
+            return Err(too_large());
+        }
+        self.functions.push(FunctionCode {
+            code_offset,
+            wasm_offset: body_offset,
+            frame_bytes: self.plan.return_address_at() as u32,
+            arg_bytes: layout.arg_bytes,
+            sites_at,
+            prologue_bytes: emitted.prologue_bytes,
+        });
+        Ok(())
+    }
+
+    /// Fills in the displacements of direct calls.
+    fn link(mut self) -> CompiledModule {
+        for Relocation { at, function } in self.relocations {
+            let target = self.functions[function as usize].code_offset;
+            let displacement = target.wrapping_sub(at + 4);
+            self.code[at as usize..][..4].copy_from_slice(&displacement.to_le_bytes());
+        }
+        let code_bytes = self.code.len() as u32;
+        let positions = Positions { functions: self.functions, sites: self.sites.into_bytes(), code_bytes };
+        CompiledModule { code: self.code, positions }
+    }
 }

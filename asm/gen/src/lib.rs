@@ -6,10 +6,15 @@
 //! - [`overload`]: forms grouped into overloaded mnemonics, and which form is the shortest when;
 //! - [`write`]: the Rust text of all of it.
 //!
-//! The crate has no dependency on the assembler, so it can run while the generated files are broken or missing.
+//! - [`oracle`] (a cargo feature): what the assembler's tests share.
+//!
+//! Without that feature the crate has no dependency on the assembler, so it can run while the generated files are broken or missing.
 
 pub mod form;
 pub mod overload;
 pub mod row;
 pub mod table;
 pub mod write;
+
+#[cfg(feature = "oracle")]
+pub mod oracle;

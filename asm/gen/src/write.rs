@@ -1,6 +1,7 @@
 //! The Rust text of the generated files.
 
 pub mod code;
+pub mod emit;
 pub mod forms;
 
 /// The head of every generated file.
@@ -18,5 +19,7 @@ pub struct File {
 pub fn files() -> Vec<File> {
     let rows = crate::row::rows();
     let forms = crate::form::forms(&rows);
-    forms::files(&rows, &forms)
+    let mut files = forms::files(&rows, &forms);
+    files.push(emit::file(&forms));
+    files
 }

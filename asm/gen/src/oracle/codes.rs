@@ -1,16 +1,17 @@
-//! Every row of the tables against iced-x86's own description of the same instruction (`OpCodeInfo`): encoding,
-//! operand classes and where each is encoded, memory widths, decorators, disp8 scale, `lock` and `rep`, CPUID; and every
-//! instruction iced knows in 64-bit mode has its row.
+//! Rows matched with iced-x86's own description of the same instruction (`OpCodeInfo`): encoding, operand classes and
+//! where each is encoded, memory widths, decorators, disp8 scale, `lock` and `rep`, CPUID. All must agree.
 
 use std::collections::BTreeMap;
 
 use iced_x86::{Code, EncodingKind, OpCodeInfo, OpCodeOperandKind};
-use planish_asm_gen::row::{Kind, Operand, Row, rows};
+
+use crate::row::{Kind, Operand, Row};
 
 /// What the two sides must agree on, as text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Facts {
-    mnemonic: String,
+pub struct Facts {
+    /// In lower case.
+    pub mnemonic: String,
     encoding: String,
     kinds: Vec<String>,
     texts: Vec<String>,
@@ -19,37 +20,37 @@ struct Facts {
     disp8_scale: String,
 }
 
-#[test]
-fn every_row_is_an_instruction_iced_describes_alike() {
+/// The outcome of matching.
+pub struct Match {
+    /// For every row, iced's name for it; `None` if iced describes no such instruction.
+    pub codes: Vec<Option<Code>>,
+    /// The facts of the rows without a match, by row.
+    pub wrong: Vec<(usize, Facts)>,
+    /// What iced knows and no row describes.
+    pub left: Vec<(Code, Facts)>,
+    /// How many instructions iced has in 64-bit mode.
+    pub total: usize,
+}
+
+/// Matches all rows, each with an instruction of its own.
+pub fn codes(rows: &[Row]) -> Match {
     let mut theirs: BTreeMap<Facts, Vec<Code>> = BTreeMap::new();
     for code in Code::values().filter(|&code| in_scope(code)) {
         theirs.entry(their_facts(code)).or_default().push(code);
     }
-    let iced_total: usize = theirs.values().map(Vec::len).sum();
-    let (mut proven, mut wrong) = (0, Vec::new());
-    for row in rows() {
-        let facts = our_facts(&row);
-        match theirs.get_mut(&facts).and_then(Vec::pop) {
-            Some(_) => proven += 1,
-            None => wrong.push((row, facts)),
+    let total = theirs.values().map(Vec::len).sum();
+    let mut wrong = Vec::new();
+    let mut match_row = |(number, row)| {
+        let facts = our_facts(row);
+        let code = theirs.get_mut(&facts).and_then(Vec::pop);
+        if code.is_none() {
+            wrong.push((number, facts));
         }
-    }
-    let left: Vec<(&Facts, &Vec<Code>)> = theirs
-        .iter()
-        .filter(|(_, codes)| !codes.is_empty())
-        .collect();
-    for (row, facts) in wrong.iter().take(30) {
-        println!("row {}\n  {facts:?}", row.text);
-    }
-    for (facts, codes) in left.iter().take(30) {
-        println!("without a row: {codes:?}\n  {facts:?}");
-    }
-    println!(
-        "rows proven: {proven}; wrong: {}; iced's without a row: {} of {iced_total}",
-        wrong.len(),
-        left.len()
-    );
-    assert!(wrong.is_empty() && left.is_empty());
+        code
+    };
+    let codes = rows.iter().enumerate().map(&mut match_row).collect();
+    let left = theirs.iter().flat_map(|(facts, codes)| codes.iter().map(|&code| (code, facts.clone()))).collect();
+    Match { codes, wrong, left, total }
 }
 
 /// iced lists embedded rounding for conversions that are exact, where the bit has no effect; our rows leave it out.
@@ -61,7 +62,7 @@ const NO_ROUNDING: &[&str] = &[
 ];
 
 /// Everything valid in 64-bit code but the first Xeon Phi's (never in a general CPU).
-fn in_scope(code: Code) -> bool {
+pub fn in_scope(code: Code) -> bool {
     let info = code.op_code();
     let knights_corner =
         info.encoding() == EncodingKind::MVEX || format!("{code:?}").contains("_KNC_");
@@ -268,7 +269,7 @@ fn their_operand(kind: String, text: String) -> (String, String) {
 }
 
 /// `None` for operands that the instruction implies.
-fn their_kind(kind: OpCodeOperandKind) -> Option<String> {
+pub(crate) fn their_kind(kind: OpCodeOperandKind) -> Option<String> {
     use OpCodeOperandKind as K;
     Some(match kind {
         K::es_rDI | K::seg_rDI | K::seg_rSI | K::seg_rBX_al => return None,

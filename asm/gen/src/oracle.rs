@@ -1,0 +1,7 @@
+//! What the assembler's tests, its example and the fuzz oracles share.
+
+pub mod codes;
+pub mod operands;
+pub mod emit;
+pub mod check;
+pub mod cases;

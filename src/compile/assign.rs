@@ -1,0 +1,193 @@
+//! From use counts to homes: every variable gets a place that is fixed for the whole function.
+//!
+//! A plain sort by weight decides who is pinned into a register. Linear-scan packing over the intervals was measured and
+//! brought nothing; the intervals serve to find variables that no call crosses.
+
+use super::tape::{Tape, Variable};
+use crate::abi::{CALLEE_SAVED, CallLayout, FLOAT_ARGS, Place};
+use planish_asm::regs::{r8, r9, r10, rax, rcx, rdi, rdx, rsi};
+use planish_asm::{Gp64, GpSet, Xmm};
+
+/// Never pinned: lowerings and temps need them.
+const SCRATCH: GpSet = GpSet::of(&[rax, rcx, rdx]);
+/// Pinned, or scratch when no variable wants them.
+const CALLER_SAVED: GpSet = GpSet::of(&[rdi, rsi, r8, r9, r10]);
+const CALLEE_SAVED_SET: GpSet = GpSet::of(&CALLEE_SAVED);
+/// xmm0 to xmm3, by number; xmm15 belongs to the lowerings.
+const FLOAT_SCRATCH: u16 = 0x000F;
+/// xmm4 to xmm14.
+const FLOAT_PINS: u16 = 0x7FF0;
+/// What saving and restoring a register costs: a variable must be used more to be worth it.
+const SAVE_COST: u32 = 2;
+
+/// Where a variable lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Home {
+    Gpr(Gp64),
+    Xmm(Xmm),
+    /// Bytes from rsp, inside the frame.
+    Slot(i32),
+    /// A stack argument, where the caller put it: bytes from the return address.
+    Argument(i32),
+    /// Never read or written.
+    Nowhere,
+}
+
+/// A pinned variable in a register that calls destroy, and the slot that holds it meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallerPin {
+    pub(super) var: u32,
+    pub(super) slot: i32,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// The homes of a function, complete before the first byte is emitted. Reused from function to function.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) homes: Vec<Home>,
+    pub(super) caller_pins: Vec<CallerPin>,
+    /// Callee-saved registers in use.
+    pub(super) saved: Vec<Gp64>,
+    pub(super) scratch: GpSet,
+    /// By number.
+    pub(super) float_scratch: u16,
+    /// Where temps go when registers run out: bytes from rsp, 8 each.
+    pub(super) temps_at: i32,
+    /// Slots and the outgoing area: what the prologue subtracts.
+    pub(super) frame_bytes: i32,
+    order: Vec<(u32, u32)>,
+}
+
+/// Which registers variables may be pinned to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pins {
+    All,
+    /// The others are all scratch: for a function with an entry that runs out of them.
+    CalleeSaved,
+}
+
+/// A frame beyond this does not fit the addressing of the code that uses it.
+const MAX_FRAME_BYTES: u64 = 1 << 30;
+
+impl Plan {
+    /// Assigns homes to the tape's variables. `None`: the frame would exceed 1 GiB.
+    pub(super) fn assign(&mut self, tape: &Tape, layout: &CallLayout, pins: Pins) -> Option<()> {
+        let variables = &tape.variables;
+        self.homes.clear();
+        self.homes.resize(variables.len(), Home::Nowhere);
+        self.caller_pins.clear();
+        self.order.clear();
+        let used = variables.iter().enumerate().filter(|(_, variable)| variable.weight > 0);
+        self.order.extend(used.map(|(var, variable)| (variable.weight, var as u32)));
+        self.order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+
+        let slots = variables.len() as u64 + u64::from(tape.temps);
+        if u64::from(tape.outgoing_bytes) + 8 * slots > MAX_FRAME_BYTES {
+            return None;
+        }
+        let mut next_slot = tape.outgoing_bytes as i32;
+        let mut slot = || {
+            next_slot += 8;
+            next_slot - 8
+        };
+        let (caller, float) = match pins {
+            Pins::All => (CALLER_SAVED, FLOAT_PINS),
+            Pins::CalleeSaved => (GpSet::EMPTY, 0),
+        };
+        let mut free = Free { caller, callee: CALLEE_SAVED_SET, float, wanted: GpSet::EMPTY };
+        for place in &layout.params {
+            if let Place::Gpr(register) = place {
+                free.wanted.insert(*register);
+            }
+        }
+        for &(_, var) in &self.order {
+            let variable = &variables[var as usize];
+            let arrival = layout.params.get(var as usize).copied();
+            let home = match variable.class.is_float() {
+                false => free.gpr(variable, arrival).map(Home::Gpr),
+                true => free.xmm(variable, arrival).map(Home::Xmm),
+            };
+            self.homes[var as usize] = home.unwrap_or_else(|| match arrival {
+                Some(Place::Stack(offset)) => Home::Argument(offset as i32),
+                _ => Home::Slot(slot()),
+            });
+            let destroyed = match home {
+                Some(Home::Gpr(register)) => CALLER_SAVED.contains(register),
+                Some(Home::Xmm(_)) => true,
+                _ => false,
+            };
+            if tape.calls && destroyed {
+                let Variable { start, end, .. } = *variable;
+                self.caller_pins.push(CallerPin { var, slot: slot(), start, end });
+            }
+        }
+        self.saved.clear();
+        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| !free.callee.contains(register)));
+        (self.scratch, self.float_scratch) = match pins {
+            Pins::All => (SCRATCH.union(free.caller), FLOAT_SCRATCH | free.float),
+            Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),
+        };
+        self.temps_at = next_slot;
+        self.frame_bytes = next_slot + 8 * tape.temps as i32;
+        Some(())
+    }
+
+    /// From rsp to the return address.
+    pub(super) fn return_address_at(&self) -> i32 {
+        self.frame_bytes + 8 * self.saved.len() as i32
+    }
+}
+
+/// Registers that nobody is pinned to yet.
+struct Free {
+    caller: GpSet,
+    callee: GpSet,
+    float: u16,
+    /// Arrival registers of parameters: left to them while there are others.
+    wanted: GpSet,
+}
+
+impl Free {
+    fn gpr(&mut self, variable: &Variable, arrival: Option<Place>) -> Option<Gp64> {
+        let register = if variable.calls == 0 {
+            self.caller_saved(arrival).or_else(|| self.callee_saved(variable))
+        } else {
+            self.callee_saved(variable).or_else(|| match variable.weight > variable.calls.saturating_mul(2) {
+                true => self.caller_saved(arrival),
+                false => None,
+            })
+        }?;
+        self.caller.remove(register);
+        self.callee.remove(register);
+        Some(register)
+    }
+
+    fn caller_saved(&self, arrival: Option<Place>) -> Option<Gp64> {
+        if let Some(Place::Gpr(register)) = arrival
+            && self.caller.contains(register)
+        {
+            return Some(register);
+        }
+        self.caller.minus(self.wanted).lowest().or_else(|| self.caller.lowest())
+    }
+
+    fn callee_saved(&self, variable: &Variable) -> Option<Gp64> {
+        if variable.weight > SAVE_COST { self.callee.lowest() } else { None }
+    }
+
+    fn xmm(&mut self, variable: &Variable, arrival: Option<Place>) -> Option<Xmm> {
+        if variable.weight <= variable.calls.saturating_mul(2) {
+            return None;
+        }
+        let arrived = match arrival {
+            Some(Place::Xmm(register)) => self.float & 1 << register.num(),
+            _ => 0,
+        };
+        let arguments = (1 << FLOAT_ARGS.len()) - 1;
+        let choice = [arrived, self.float & !arguments, self.float].into_iter().find(|&set| set != 0)?;
+        let register = Xmm::from_num(choice.trailing_zeros() as u8)?;
+        self.float &= !(1 << register.num());
+        Some(register)
+    }
+}

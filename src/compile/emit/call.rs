@@ -1,0 +1,413 @@
+//! Calls: arguments to their places, what must survive to its slots, results to their homes.
+
+use super::{Emit, Relocation, Rm, Source, TempHome, bit, frame, gpr};
+use crate::abi::layout::{
+    CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE, TABLE_LEN,
+};
+use crate::abi::positions::SiteKind;
+use crate::abi::{CALLEE, CONTEXT, CallLayout, INT_ARGS, Place, TrapCode};
+use crate::compile::assign::Home;
+use crate::compile::scan::class_of;
+use crate::compile::tape::{Class, Entry, ListItem, Op, Operand, Ref};
+use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
+use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Shift, Width, Xmm};
+
+/// Register moves that happen at once.
+#[derive(Default)]
+pub(super) struct Moves {
+    /// `(to, from)`
+    gprs: Vec<(Gp64, Gp64)>,
+    xmms: Vec<(Xmm, Xmm)>,
+}
+
+impl Moves {
+    pub(super) fn gpr(&mut self, to: Gp64, from: Gp64) {
+        if to != from {
+            self.gprs.push((to, from));
+        }
+    }
+
+    pub(super) fn xmm(&mut self, to: Xmm, from: Xmm) {
+        if to != from {
+            self.xmms.push((to, from));
+        }
+    }
+}
+
+impl Emit<'_> {
+    /// Performs moves at once: first those whose target nobody reads any more, then cycles.
+    pub(super) fn perform(&mut self, moves: &mut Moves) {
+        while !moves.gprs.is_empty() {
+            let ready = moves.gprs.iter().position(|&(to, _)| moves.gprs.iter().all(|&(_, from)| from != to));
+            if let Some(ready) = ready {
+                let (to, from) = moves.gprs.swap_remove(ready);
+                self.asm.mov_rr(Width::W64, to.any(), from.any());
+                continue;
+            }
+            // Only cycles are left. After the exchange `to` is right, and who wanted `to` finds it in `from`.
+            let (to, from) = moves.gprs.swap_remove(0);
+            self.asm.xchg_rr(Width::W64, to.any(), from.any());
+            for other in &mut moves.gprs {
+                if other.1 == to {
+                    other.1 = from;
+                } else if other.1 == from {
+                    other.1 = to;
+                }
+            }
+            moves.gprs.retain(|&(to, from)| to != from);
+        }
+        while !moves.xmms.is_empty() {
+            let ready = moves.xmms.iter().position(|&(to, _)| moves.xmms.iter().all(|&(_, from)| from != to));
+            if let Some(ready) = ready {
+                let (to, from) = moves.xmms.swap_remove(ready);
+                self.move_float(to, from);
+                continue;
+            }
+            let (to, _) = moves.xmms[0];
+            self.move_float(Self::FLOAT_TEMP, to);
+            for other in &mut moves.xmms {
+                if other.1 == to {
+                    other.1 = Self::FLOAT_TEMP;
+                }
+            }
+        }
+    }
+
+    // Lists of values to places.
+
+    /// Stores what goes to the stack, `above` bytes over rsp.
+    pub(super) fn store_list(&mut self, values: &[ListItem], types: &[ValType], places: &[Place], above: i32) {
+        for (index, &item) in values.iter().enumerate() {
+            if let Place::Stack(at) = places[index] {
+                let value = Ref::from_item(item);
+                self.store_value(value, class_of(types[index]), frame(above + at as i32));
+                self.release(value);
+            }
+        }
+    }
+
+    /// Stores a value with zeros above an i32; scratch registers stay as they are.
+    fn store_value(&mut self, value: Ref, class: Class, to: Addr) {
+        if let Some(constant) = self.tape.constant(value) {
+            let constant = if class == Class::I32 { i64::from(constant as u32) } else { constant };
+            match i32::try_from(constant) {
+                Ok(imm) => _ = self.asm.mov_mi(Width::W64, to, imm),
+                Err(_) => {
+                    let address = self.constant(constant as u64 as u128);
+                    self.load_float(Prec::D, Self::FLOAT_TEMP, address);
+                    self.store_float(Prec::D, to, Self::FLOAT_TEMP);
+                }
+            }
+            return;
+        }
+        if class.is_float() {
+            if let Some(register) = self.float_register_of(value) {
+                return self.store_float(Prec::D, to, register);
+            }
+        } else if let Some(register) = self.register_of(value) {
+            self.asm.mov_mr(Width::W64, to, register.any());
+            return;
+        }
+        let from = self.memory_of(value);
+        self.load_float(Prec::D, Self::FLOAT_TEMP, from);
+        self.store_float(Prec::D, to, Self::FLOAT_TEMP);
+    }
+
+    /// Where a value lies that is in no register.
+    fn memory_of(&self, value: Ref) -> Addr {
+        match value.get() {
+            Operand::Var(var) => self.address(self.home(var)),
+            Operand::Temp(temp) => self.temp_slot(temp),
+            _ => unreachable!("a constant is no place"),
+        }
+    }
+
+    /// Brings what goes to registers there, all at once, together with `extra` moves.
+    pub(super) fn load_list(
+        &mut self,
+        values: &[ListItem],
+        types: &[ValType],
+        places: &[Place],
+        extra: &[(Gp64, Gp64)],
+    ) {
+        let mut moves = Moves::default();
+        for &(to, from) in extra {
+            moves.gpr(to, from);
+        }
+        for (index, &item) in values.iter().enumerate() {
+            let value = Ref::from_item(item);
+            match places[index] {
+                Place::Gpr(to) => {
+                    if let Some(from) = self.register_of(value) {
+                        moves.gpr(to, from);
+                    }
+                }
+                Place::Xmm(to) => {
+                    if let Some(from) = self.float_register_of(value) {
+                        moves.xmm(to, from);
+                    }
+                }
+                Place::Stack(_) => {}
+            }
+        }
+        self.perform(&mut moves);
+        // What comes from memory or is constant overwrites no source any more.
+        for (index, &item) in values.iter().enumerate() {
+            let value = Ref::from_item(item);
+            let class = class_of(types[index]);
+            match places[index] {
+                Place::Gpr(to) if self.register_of(value).is_none() => match self.tape.constant(value) {
+                    Some(0) => _ = self.asm.alu_rr(Alu::Xor, Width::W32, to.any(), to.any()),
+                    _ => self.load_into(to, value, class),
+                },
+                Place::Xmm(to) if self.float_register_of(value).is_none() => self.load_float_into(to, value, class),
+                _ => {}
+            }
+            self.release(value);
+        }
+    }
+
+    // Calls.
+
+    pub(super) fn call_direct(&mut self, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        let function = FuncIndex(e.imm);
+        let ty = self.module.info.functions[function.index()];
+        let layout = &self.module.layouts[ty.index()];
+        self.before_call(e, self.tape.list(e.a.to_item()));
+        self.pass_arguments(self.tape.list(e.a.to_item()), ty, layout, &[]);
+        match function.0.checked_sub(self.module.info.imported_functions) {
+            Some(own) => {
+                let at = self.asm.call_reloc(0) as u32 + self.base;
+                self.relocations.push(Relocation { at, function: own });
+                self.site(SiteKind::Call, wasm_offset);
+            }
+            None => {
+                let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
+                self.asm.mov_rm(Width::W64, CALLEE.any(), record);
+                self.call_foreign(wasm_offset);
+            }
+        }
+        self.after_call(e, ty, layout);
+    }
+
+    /// Calls the record in rax from outside its instance.
+    pub(super) fn call_foreign(&mut self, wasm_offset: u32) {
+        self.asm.call_m(Addr::base_disp(CALLEE.any(), RECORD_FOREIGN));
+        self.site(SiteKind::Call, wasm_offset);
+    }
+
+    /// Only rax is certain to be free once the arguments are in place, so bound, element and record follow each other
+    /// in it.
+    pub(super) fn call_indirect(&mut self, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        let ty = TypeIndex(e.imm);
+        let layout = &self.module.layouts[ty.index()];
+        let list = self.tape.list(e.a.to_item());
+        let (head, arguments) = list.split_at(2);
+        let (table, index) = (TableIndex(head[0]), Ref::from_item(head[1]));
+        self.before_call(e, &list[1..]);
+        let extra = self.register_of(index).map(|from| (CALLEE, from));
+        self.pass_arguments(arguments, ty, layout, extra.as_slice());
+        if extra.is_none() {
+            self.load_into(CALLEE, index, Class::I32);
+        }
+        self.release(index);
+        let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
+        let rax = CALLEE.any();
+        let at = self.module.context.table(table);
+        let (base, len) = match at {
+            crate::abi::layout::Slot::Own(at) => (
+                Addr::base_disp(CONTEXT.any(), at + TABLE_BASE),
+                Addr::base_disp(CONTEXT.any(), at + TABLE_LEN),
+            ),
+            crate::abi::layout::Slot::Imported(at) => {
+                // r15 is loaded again below.
+                let heap = crate::abi::HEAP.any();
+                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
+                (Addr::base_disp(heap, TABLE_BASE), Addr::base_disp(heap, TABLE_LEN))
+            }
+        };
+        self.asm.alu_rm(Alu::Cmp, Width::W64, rax, len);
+        self.asm.jcc(Cond::AboveEqual, out_of_bounds);
+        // A mispredicted bound reads element 0.
+        self.asm.cmov_rm(Cond::AboveEqual, Width::W64, rax, Addr::base_disp(CONTEXT.any(), CONTEXT_ZERO));
+        self.asm.shift_ri(Shift::Shl, Width::W64, rax, 3);
+        self.asm.alu_rm(Alu::Add, Width::W64, rax, base);
+        self.asm.mov_rm(Width::W64, rax, Addr::base(rax));
+        if let crate::abi::layout::Slot::Imported(_) = at {
+            self.load_heap_base();
+        }
+        let bad_signature = self.trap(TrapCode::BadSignature, wasm_offset);
+        self.site(SiteKind::NullRecord, wasm_offset);
+        let signature = self.module.signatures[ty.index()] as i32;
+        self.asm.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(rax, RECORD_SIGNATURE), signature);
+        self.asm.jcc(Cond::NotEqual, bad_signature);
+        let (foreign, back) = (self.asm.label(), self.asm.label());
+        self.asm.alu_mr(Alu::Cmp, Width::W64, Addr::base_disp(rax, RECORD_INSTANCE), CONTEXT.any());
+        self.asm.jcc(Cond::NotEqual, foreign);
+        self.asm.call_m(Addr::base_disp(rax, RECORD_CODE));
+        self.site(SiteKind::Call, wasm_offset);
+        self.asm.bind(back);
+        self.cold.push(super::control::Cold::Foreign { label: foreign, back, wasm_offset });
+        self.after_call(e, ty, layout);
+    }
+
+    pub(super) fn call_builtin(&mut self, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        let list = self.tape.list(e.a.to_item());
+        self.before_call(e, list);
+        let places = INT_ARGS.map(Place::Gpr);
+        self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places, &[]);
+        self.asm.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
+        self.asm.call_m(Addr::base_disp(CALLEE.any(), 8 * e.imm as i32));
+        self.site(SiteKind::Call, wasm_offset);
+        self.forget_scratch();
+        if e.dst != Ref::NOTHING {
+            let rax = self.take(CALLEE);
+            self.define(e.dst, rax, e.class);
+        }
+        self.reload_pins(e);
+        if !self.module.guarded {
+            self.load_heap_base();
+        }
+    }
+
+    fn pass_arguments(&mut self, values: &[ListItem], ty: TypeIndex, layout: &CallLayout, extra: &[(Gp64, Gp64)]) {
+        let params = self.module.info.types[ty.index()].params();
+        // [`Place::Stack`] counts from above the return address, which the call pushes right below rsp.
+        self.store_list(values, params, &layout.params, 0);
+        self.load_list(values, params, &layout.params, extra);
+    }
+
+    /// Does the call never return? Then nothing has to survive it.
+    fn is_last(&self) -> bool {
+        matches!(self.tape.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable)
+    }
+
+    /// Saves what the call destroys and later entries read.
+    fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) {
+        if !self.is_last() {
+            self.each_live_pin(e, |emit, home, slot| match home {
+                Home::Gpr(register) => _ = emit.asm.mov_mr(Width::W64, slot, register.any()),
+                Home::Xmm(register) => emit.store_float(Prec::D, slot, register),
+                _ => {}
+            });
+        }
+        let (mut kept_gprs, mut kept_xmms) = (0u16, 0u16);
+        for &item in arguments {
+            match Ref::from_item(item).as_temp().map(|temp| self.temps[temp as usize]) {
+                Some(TempHome::Gpr(register)) => kept_gprs |= bit(register),
+                Some(TempHome::Xmm(register)) => kept_xmms |= 1 << register.num(),
+                _ => {}
+            }
+        }
+        for (register, temp) in self.ints.temps() {
+            if kept_gprs >> register & 1 == 0 {
+                let slot = self.temp_slot(temp);
+                self.asm.mov_mr(Width::W64, slot, gpr(register).any());
+                self.temps[temp as usize] = TempHome::Spilled;
+            }
+        }
+        for (register, temp) in self.floats.temps() {
+            if kept_xmms >> register & 1 == 0 {
+                let slot = self.temp_slot(temp);
+                self.store_float(Prec::D, slot, super::float::xmm(register));
+                self.temps[temp as usize] = TempHome::Spilled;
+            }
+        }
+    }
+
+    /// Visits the pinned variables that live across the call in registers that it destroys.
+    fn each_live_pin(&mut self, e: &Entry, mut visit: impl FnMut(&mut Self, Home, Addr)) {
+        let plan = self.plan;
+        let at = self.at as u32;
+        for pin in &plan.caller_pins {
+            if pin.start <= at && pin.end > at + 1 && e.dst != Ref::var(pin.var) {
+                visit(self, plan.homes[pin.var as usize], frame(pin.slot));
+            }
+        }
+    }
+
+    fn reload_pins(&mut self, e: &Entry) {
+        if self.is_last() {
+            return;
+        }
+        self.each_live_pin(e, |emit, home, slot| match home {
+            Home::Gpr(register) => _ = emit.asm.mov_rm(Width::W64, register.any(), slot),
+            Home::Xmm(register) => emit.load_float(Prec::D, register, slot),
+            _ => {}
+        });
+    }
+
+    fn forget_scratch(&mut self) {
+        self.ints.forget_all();
+        self.floats.forget_all();
+        self.ints.unlock_all();
+        self.floats.unlock_all();
+    }
+
+    fn after_call(&mut self, e: &Entry, ty: TypeIndex, layout: &CallLayout) {
+        // The callee popped its arguments; the frame's size is fixed.
+        if layout.arg_bytes > 0 {
+            self.asm.alu_ri(Alu::Sub, Width::W64, planish_asm::regs::rsp.any(), layout.arg_bytes as i32);
+        }
+        self.forget_scratch();
+        let results = self.module.info.types[ty.index()].results();
+        if e.dst != Ref::NOTHING {
+            self.receive(e.dst, class_of(results[0]), layout.results[0]);
+        } else if e.b != Ref::NOTHING {
+            let tape = self.tape;
+            let list = tape.list(e.b.to_item());
+            // Those in registers first: what comes from the stack needs some.
+            for stack in [false, true] {
+                for (index, &item) in list.iter().enumerate() {
+                    let place = layout.results[index];
+                    if matches!(place, Place::Stack(_)) == stack {
+                        self.receive(Ref::from_item(item), class_of(results[index]), place);
+                    }
+                }
+            }
+        }
+        self.reload_pins(e);
+        if !self.module.guarded {
+            self.load_heap_base();
+        }
+    }
+
+    /// A result goes from where the callee left it to its home.
+    fn receive(&mut self, dst: Ref, class: Class, place: Place) {
+        match place {
+            Place::Gpr(register) => {
+                self.take(register);
+                self.define(dst, register, class);
+            }
+            Place::Xmm(register) => self.receive_float(dst, class, register),
+            Place::Stack(at) => {
+                let from = frame(at as i32);
+                match dst.get() {
+                    Operand::Temp(temp) => {
+                        let slot = self.temp_slot(temp);
+                        self.load_float(Prec::D, Self::FLOAT_TEMP, from);
+                        self.store_float(Prec::D, slot, Self::FLOAT_TEMP);
+                        self.temps[temp as usize] = TempHome::Spilled;
+                    }
+                    _ => unreachable!("a list holds temps, a single result is in a register"),
+                }
+            }
+        }
+    }
+
+    /// `dst = a op src`, the first operand in place.
+    pub(super) fn alu(&mut self, op: Alu, width: Width, target: Gp64, source: &Source) {
+        match source.rm {
+            Rm::Reg(register) => _ = self.asm.alu_rr(op, width, target.any(), register.any()),
+            Rm::Imm(imm) => _ = self.asm.alu_ri(op, width, target.any(), imm),
+            Rm::Mem(address) => _ = self.asm.alu_rm(op, width, target.any(), address),
+            Rm::Heap(address, wasm_offset) => {
+                self.site(SiteKind::Memory, wasm_offset);
+                self.asm.alu_rm(op, width, target.any(), address);
+            }
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! Prologue and epilogue, labels and branches, and what lies behind the function: cold code, jump tables, constants.
+
+use super::{Emit, Rm, Source, frame, width};
+use crate::abi::layout::{CONTEXT_STORE, STORE_STACK_LIMIT};
+use crate::abi::positions::SiteKind;
+use crate::abi::{CONTEXT, Place, TrapCode, UNCHECKED_FRAME_BYTES};
+use crate::compile::assign::Home;
+use crate::compile::tape::{Class, Entry, FloatCond, Op, Ref, Test};
+use planish_asm::regs::{rax, rsp, xmm15};
+use planish_asm::{Addr, Alu, Cond, Gp64, Label, Prec, Scale, Width, Xmm};
+
+/// A branch over at most so many small entries is emitted short.
+const SHORT_ENTRIES: u32 = 8;
+/// An innermost loop of at most so many entries is aligned.
+const ALIGNED_LOOP_ENTRIES: u32 = 32;
+/// Up to so many targets, a branch table is a chain of comparisons.
+const CHAIN_TARGETS: usize = 3;
+
+/// Code that runs rarely, behind the function.
+#[derive(Clone, Copy)]
+pub(super) enum Cold {
+    Trap { label: Label, code: TrapCode, wasm_offset: u32 },
+    /// A call through a record of another instance.
+    Foreign { label: Label, back: Label, wasm_offset: u32 },
+    /// `x rem -1` is 0, but `idiv` may fault.
+    RemainderOfMinusOne { label: Label, back: Label },
+    /// min or max of equal or unordered operands.
+    MinMax { label: Label, back: Label, prec: Prec, min: bool, target: Xmm, other: Xmm },
+    Trunc(super::convert::TruncFix),
+    /// u64 to float, the top bit set.
+    ConvertUnsigned { label: Label, back: Label, prec: Prec, target: Xmm, source: Gp64, half: Gp64 },
+}
+
+impl Emit<'_> {
+    // Prologue and epilogue.
+
+    pub(super) fn prologue(&mut self) {
+        for &register in &self.plan.saved {
+            self.asm.push_r(register.any());
+        }
+        let frame_bytes = self.plan.frame_bytes;
+        if frame_bytes > 0 {
+            self.asm.alu_ri(Alu::Sub, Width::W64, rsp.any(), frame_bytes);
+        }
+        if self.plan.return_address_at() as u32 > UNCHECKED_FRAME_BYTES {
+            self.check_stack();
+        }
+        self.place_params();
+        for (var, variable) in self.tape.variables.iter().enumerate() {
+            if variable.zero {
+                self.zero(self.plan.homes[var]);
+            }
+        }
+    }
+
+    /// **Escape:** a large frame could reach over the guard, so it is compared with the limit before it is touched.
+    fn check_stack(&mut self) {
+        let label = self.trap(TrapCode::StackExhausted, self.body_offset);
+        self.asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
+        self.asm.alu_rm(Alu::Cmp, Width::W64, rsp.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
+        self.asm.jcc(Cond::Below, label);
+    }
+
+    fn place_params(&mut self) {
+        let mut moves = super::call::Moves::default();
+        for (index, place) in self.layout.params.iter().enumerate() {
+            match (*place, self.plan.homes[index]) {
+                (_, Home::Nowhere | Home::Argument(_)) => {}
+                (Place::Gpr(from), Home::Gpr(to)) => moves.gpr(to, from),
+                (Place::Xmm(from), Home::Xmm(to)) => moves.xmm(to, from),
+                (Place::Gpr(from), home) => {
+                    let slot = self.address(home);
+                    self.asm.mov_mr(Width::W64, slot, from.any());
+                }
+                (Place::Xmm(from), home) => {
+                    let slot = self.address(home);
+                    self.store_float(Prec::D, slot, from);
+                }
+                (Place::Stack(_), _) => {}
+            }
+        }
+        self.perform(&mut moves);
+        for (index, place) in self.layout.params.iter().enumerate() {
+            if let Place::Stack(at) = *place {
+                let source = frame(self.plan.return_address_at() + 8 + at as i32);
+                match self.plan.homes[index] {
+                    Home::Gpr(to) => _ = self.asm.mov_rm(Width::W64, to.any(), source),
+                    Home::Xmm(to) => self.load_float(Prec::D, to, source),
+                    Home::Slot(_) | Home::Argument(_) | Home::Nowhere => {}
+                }
+            }
+        }
+    }
+
+    fn zero(&mut self, home: Home) {
+        match home {
+            Home::Gpr(register) => _ = self.asm.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
+            Home::Xmm(register) => self.zero_float(register),
+            Home::Slot(_) => {
+                let slot = self.address(home);
+                self.asm.mov_mi(Width::W64, slot, 0);
+            }
+            Home::Argument(_) | Home::Nowhere => {}
+        }
+    }
+
+    fn epilogue(&mut self) {
+        if self.plan.frame_bytes > 0 {
+            self.asm.alu_ri(Alu::Add, Width::W64, rsp.any(), self.plan.frame_bytes);
+        }
+        for &register in self.plan.saved.iter().rev() {
+            self.asm.pop_r(register.any());
+        }
+        match self.layout.arg_bytes {
+            0 => _ = self.asm.ret(),
+            bytes => match u16::try_from(bytes) {
+                Ok(bytes) => _ = self.asm.ret_i(bytes),
+                Err(_) => unreachable!("at most 1,000 parameters of 16 bytes"),
+            },
+        }
+    }
+
+    pub(super) fn return_list(&mut self, list: u32) {
+        let tape = self.tape;
+        let (layout, results) = (self.layout, self.ty.results());
+        let above = self.plan.return_address_at() + 8;
+        self.store_list(tape.list(list), results, &layout.results, above);
+        self.load_list(tape.list(list), results, &layout.results, &[]);
+        self.epilogue();
+    }
+
+    // Labels and branches.
+
+    pub(super) fn label(&mut self, e: &Entry) {
+        self.ints.forget_all();
+        self.floats.forget_all();
+        let info = self.tape.labels[e.imm as usize];
+        if info.innermost_leaf && info.loop_end - info.entry <= ALIGNED_LOOP_ENTRIES {
+            self.asm.align(32);
+        }
+        self.asm.bind(self.label_of[e.imm as usize]);
+    }
+
+    pub(super) fn jump(&mut self, label: u32) {
+        // To the entry that follows: nothing to do.
+        if self.tape.labels[label as usize].entry == self.at as u32 + 1 {
+            return;
+        }
+        let target = self.label_of[label as usize];
+        match self.is_near(label) {
+            true => self.asm.jmp_short(target),
+            false => self.asm.jmp_label(target),
+        };
+    }
+
+    /// Does a forward label lie so close that a short branch will reach it? A guess: when it fails, the function is
+    /// emitted again without.
+    fn is_near(&self, label: u32) -> bool {
+        let entry = self.tape.labels[label as usize].entry;
+        let at = self.at as u32;
+        self.allow_short
+            && entry > at
+            && entry - at <= SHORT_ENTRIES
+            && self.tape.entries[self.at + 1..entry as usize].iter().all(|e| {
+                !matches!(
+                    e.op,
+                    Op::Call | Op::CallIndirect | Op::Builtin | Op::BranchTable | Op::Return | Op::Convert(_)
+                )
+            })
+    }
+
+    fn jump_if(&mut self, cond: Cond, label: u32) {
+        let target = self.label_of[label as usize];
+        match self.is_near(label) {
+            true => self.asm.jcc_short(cond, target),
+            false => self.asm.jcc(cond, target),
+        };
+    }
+
+    pub(super) fn branch(&mut self, test: Test, e: &Entry) {
+        match self.compare(test, e) {
+            Flags::One(cond) => self.jump_if(cond, e.imm),
+            Flags::Equal => {
+                let skip = self.asm.label();
+                self.asm.jcc_short(Cond::Parity, skip);
+                self.jump_if(Cond::Equal, e.imm);
+                self.asm.bind(skip);
+            }
+            Flags::NotEqual => {
+                self.jump_if(Cond::Parity, e.imm);
+                self.jump_if(Cond::NotEqual, e.imm);
+            }
+        }
+    }
+
+    /// Compares the entry's operands, which die.
+    pub(super) fn compare(&mut self, test: Test, e: &Entry) -> Flags {
+        match test {
+            Test::Int(cond) => {
+                self.compare_ints(e.class, e.a, e.b);
+                Flags::One(cond)
+            }
+            Test::Float(cond) => self.compare_floats(cond, e),
+        }
+    }
+
+    fn compare_ints(&mut self, class: Class, a: Ref, b: Ref) {
+        let width = width(class);
+        let b_source = self.source(b, class);
+        let b_source = match b_source.rm {
+            Rm::Mem(_) if a.as_temp().is_some_and(|temp| self.is_fused(temp)) => {
+                Source { rm: Rm::Reg(self.read(b, class)), registers: 0 }
+            }
+            _ => b_source,
+        };
+        // A fused load may be the first operand, too.
+        let a_source = match a.as_temp() {
+            Some(temp) if self.is_fused(temp) => self.source(a, class),
+            _ => match (self.register_of(a), b_source.rm) {
+                (None, Rm::Reg(_) | Rm::Imm(_)) if !self.tape.is_constant(a) => self.source(a, class),
+                _ => {
+                    let register = self.read(a, class);
+                    Source { rm: Rm::Reg(register), registers: 0 }
+                }
+            },
+        };
+        match (a_source.rm, b_source.rm) {
+            (Rm::Reg(a), Rm::Imm(0)) => _ = self.asm.test_rr(width, a.any(), a.any()),
+            (Rm::Reg(a), _) => self.alu(Alu::Cmp, width, a, &b_source),
+            (Rm::Mem(address), Rm::Reg(b)) => _ = self.asm.alu_mr(Alu::Cmp, width, address, b.any()),
+            (Rm::Mem(address), Rm::Imm(imm)) => _ = self.asm.alu_mi(Alu::Cmp, width, address, imm),
+            (Rm::Heap(address, offset), Rm::Reg(b)) => {
+                self.site(SiteKind::Memory, offset);
+                self.asm.alu_mr(Alu::Cmp, width, address, b.any());
+            }
+            (Rm::Heap(address, offset), Rm::Imm(imm)) => {
+                self.site(SiteKind::Memory, offset);
+                self.asm.alu_mi(Alu::Cmp, width, address, imm);
+            }
+            _ => unreachable!("the first operand is a register unless the second is none in memory"),
+        }
+        self.release(a);
+        self.release(b);
+    }
+
+    /// `dst = (a test b)`
+    pub(super) fn set(&mut self, test: Test, e: &Entry) {
+        if let Test::Float(cond @ (FloatCond::Eq | FloatCond::Ne)) = test {
+            return self.set_float_equal(cond, e);
+        }
+        let Flags::One(cond) = self.compare(test, e) else { unreachable!("handled above") };
+        let target = self.target(e, None, 0);
+        self.asm.setcc(cond, target.any());
+        self.asm.movzx_rr(Width::W8, target.any(), target.any());
+        self.define(e.dst, target, Class::I32);
+    }
+
+    /// The comparison and, with the entry that follows, `dst = if a test b { a } else { b }`.
+    pub(super) fn select(&mut self, test: Test, e: &Entry) {
+        let flags = self.compare(test, e);
+        self.ints.unlock_all();
+        self.floats.unlock_all();
+        self.at += 1;
+        let select = &self.tape.entries[self.at];
+        match select.class.is_float() {
+            true => self.select_float(flags, select),
+            false => self.select_int(flags, select),
+        }
+    }
+
+    fn select_int(&mut self, flags: Flags, e: &Entry) {
+        let width = width(e.class);
+        // The condition that keeps `a`, and its inverse.
+        let (chosen, other, cond) = match flags {
+            Flags::One(cond) => {
+                // `dst` starts as the value that is in place already.
+                let b_in_place = self.pinned(e.dst).is_some_and(|home| self.register_of(e.b) == Some(home))
+                    || self.dying(e.b).is_some() && self.pinned(e.dst).is_none();
+                match b_in_place {
+                    true => (e.b, e.a, cond),
+                    false => (e.a, e.b, cond.invert()),
+                }
+            }
+            Flags::Equal => (e.a, e.b, Cond::NotEqual),
+            Flags::NotEqual => (e.b, e.a, Cond::NotEqual),
+        };
+        let other_register = match self.tape.is_constant(other) {
+            false => self.source_in_place(other, e.class),
+            true => Source { rm: Rm::Reg(self.read(other, e.class)), registers: 0 },
+        };
+        let avoid = match other_register.rm {
+            Rm::Reg(register) => super::bit(register),
+            _ => 0,
+        };
+        let reuse = self.dying(chosen);
+        let source = self.register_of(chosen);
+        let target = match (reuse, self.pinned(e.dst)) {
+            (Some(register), None) => {
+                self.release(chosen);
+                self.take(register)
+            }
+            _ => {
+                if let Some(register) = source {
+                    self.ints.lock(register.num());
+                }
+                let target = self.target(e, None, avoid);
+                self.load_into(target, chosen, e.class);
+                self.release(chosen);
+                target
+            }
+        };
+        self.conditional_move(cond, width, target, &other_register);
+        if !matches!(flags, Flags::One(_)) {
+            self.conditional_move(Cond::Parity, width, target, &other_register);
+        }
+        self.release(other);
+        self.define(e.dst, target, e.class);
+    }
+
+    fn conditional_move(&mut self, cond: Cond, width: Width, target: Gp64, source: &Source) {
+        match source.rm {
+            Rm::Reg(register) => self.asm.cmov_rr(cond, width, target.any(), register.any()),
+            Rm::Mem(address) => self.asm.cmov_rm(cond, width, target.any(), address),
+            Rm::Imm(_) | Rm::Heap(..) => unreachable!("read into a register"),
+        };
+    }
+
+    /// A value where it is, register or memory, without loading it.
+    fn source_in_place(&mut self, value: Ref, class: Class) -> Source {
+        if self.register_of(value).is_some() {
+            return Source { rm: Rm::Reg(self.read(value, class)), registers: 0 };
+        }
+        let rm = match value.get() {
+            crate::compile::tape::Operand::Var(var) => Rm::Mem(self.address(self.home(var))),
+            crate::compile::tape::Operand::Temp(temp) => Rm::Mem(self.temp_slot(temp)),
+            _ => unreachable!("not a constant"),
+        };
+        Source { rm, registers: 0 }
+    }
+
+    /// Goes to one of many labels. The index is masked against misspeculation: a mispredicted bound reads entry 0.
+    pub(super) fn branch_table(&mut self, e: &Entry) {
+        let tape = self.tape;
+        let targets = tape.list(e.imm);
+        let (&default, targets) = targets.split_last().expect("there is a default target");
+        let index = self.read(e.a, Class::I32);
+        self.release(e.a);
+        if targets.len() <= CHAIN_TARGETS {
+            for (value, &target) in targets.iter().enumerate() {
+                match value {
+                    0 => _ = self.asm.test_rr(Width::W32, index.any(), index.any()),
+                    _ => _ = self.asm.alu_ri(Alu::Cmp, Width::W32, index.any(), value as i32),
+                }
+                self.asm.jcc(Cond::Equal, self.label_of[target as usize]);
+            }
+            self.jump(default);
+            return;
+        }
+        // No temp is alive behind this entry, so any scratch register will do.
+        self.ints.forget_all();
+        self.ints.lock(index.num());
+        let masked = self.scratch(0, 0);
+        let table = self.scratch(0, 0);
+        let label = self.asm.label();
+        self.asm.alu_rr(Alu::Xor, Width::W32, masked.any(), masked.any());
+        self.asm.alu_ri(Alu::Cmp, Width::W32, index.any(), targets.len() as i32);
+        self.asm.jcc(Cond::AboveEqual, self.label_of[default as usize]);
+        self.asm.cmov_rr(Cond::Below, Width::W32, masked.any(), index.any());
+        self.asm.lea_label(table.any(), label);
+        let entry = Addr::base_index(table.any(), masked, Scale::X4, 0);
+        self.asm.movsx_rm(Width::W32, Width::W64, masked.any(), entry);
+        self.asm.alu_rr(Alu::Add, Width::W64, table.any(), masked.any());
+        self.asm.jmp_r(table.any());
+        self.tables.push((label, e.imm));
+    }
+
+    pub(super) fn unreachable(&mut self) {
+        let wasm_offset = self.take_offset();
+        self.explicit_trap(TrapCode::Unreachable, wasm_offset);
+    }
+
+    fn explicit_trap(&mut self, code: TrapCode, wasm_offset: u32) {
+        self.site(SiteKind::Explicit, wasm_offset);
+        self.asm.ud2();
+        self.asm.u8(code as u8);
+    }
+
+    // Behind the function.
+
+    pub(super) fn cold_code(&mut self) {
+        let mut next = 0;
+        while let Some(&cold) = self.cold.get(next) {
+            next += 1;
+            match cold {
+                Cold::Trap { label, code, wasm_offset } => {
+                    self.asm.bind(label);
+                    self.explicit_trap(code, wasm_offset);
+                }
+                Cold::Foreign { label, back, wasm_offset } => {
+                    self.asm.bind(label);
+                    self.call_foreign(wasm_offset);
+                    self.asm.jmp_label(back);
+                }
+                Cold::RemainderOfMinusOne { label, back } => {
+                    self.asm.bind(label);
+                    let rdx = planish_asm::regs::rdx;
+                    self.asm.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
+                    self.asm.jmp_label(back);
+                }
+                Cold::MinMax { label, back, prec, min, target, other } => {
+                    self.asm.bind(label);
+                    self.min_max_of_equals(prec, min, target, other, back);
+                }
+                Cold::Trunc(fix) => self.fix_trunc(&fix),
+                Cold::ConvertUnsigned { label, back, prec, target, source, half } => {
+                    self.asm.bind(label);
+                    self.convert_halved(prec, target, source, half);
+                    self.asm.jmp_label(back);
+                }
+            }
+        }
+    }
+
+    pub(super) fn data(&mut self) {
+        if !self.tables.is_empty() {
+            self.asm.align(4);
+        }
+        let tape = self.tape;
+        for index in 0..self.tables.len() {
+            let (label, list) = self.tables[index];
+            self.asm.bind(label);
+            let targets = tape.list(list);
+            for &target in &targets[..targets.len() - 1] {
+                self.asm.dd_label_diff(self.label_of[target as usize], label);
+            }
+        }
+        if !self.constants.is_empty() {
+            self.asm.align(16);
+        }
+        for index in 0..self.constants.len() {
+            let (value, label) = self.constants[index];
+            self.asm.bind(label);
+            self.asm.u64(value as u64);
+            self.asm.u64((value >> 64) as u64);
+        }
+    }
+
+    /// The address of a 16-byte constant behind the function.
+    pub(super) fn constant(&mut self, value: u128) -> Addr {
+        let known = self.constants.iter().rev().take(16).find(|constant| constant.0 == value);
+        let label = match known {
+            Some(&(_, label)) => label,
+            None => {
+                let label = self.asm.label();
+                self.constants.push((value, label));
+                label
+            }
+        };
+        Addr::rip(label)
+    }
+
+    /// Is the scratch register of float lowerings; never holds a value between entries.
+    pub(super) const FLOAT_TEMP: Xmm = xmm15;
+}
+
+/// How a comparison's outcome stands in the flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flags {
+    One(Cond),
+    /// Floats: equal and not parity.
+    Equal,
+    /// Floats: not equal or parity.
+    NotEqual,
+}

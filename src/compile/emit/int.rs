@@ -1,0 +1,358 @@
+//! Integer arithmetic except division.
+
+use super::{Emit, Rm, Source, bit, width};
+use crate::abi::positions::SiteKind;
+use crate::compile::tape::{Class, Entry, Int, IntUnary, Ref};
+use planish_asm::regs::rcx;
+use planish_asm::{Addr, Alu, Bits, Cond, Gp64, Scale, Shift, ShiftX, Unary, Width};
+
+impl Emit<'_> {
+    pub(super) fn int(&mut self, op: Int, e: &Entry) {
+        match op {
+            Int::Add => self.alu_entry(Alu::Add, e),
+            Int::Sub => self.alu_entry(Alu::Sub, e),
+            Int::And if self.masks(e).is_some() => self.mask(e),
+            Int::And => self.alu_entry(Alu::And, e),
+            Int::Or => self.alu_entry(Alu::Or, e),
+            Int::Xor => self.alu_entry(Alu::Xor, e),
+            Int::Mul => self.multiply(e),
+            Int::Shl => self.shift(Shift::Shl, e),
+            Int::ShrS => self.shift(Shift::Sar, e),
+            Int::ShrU => self.shift(Shift::Shr, e),
+            Int::Rotl => self.shift(Shift::Rol, e),
+            Int::Rotr => self.shift(Shift::Ror, e),
+            Int::DivS | Int::DivU | Int::RemS | Int::RemU => self.divide(op, e),
+        }
+    }
+
+    /// The operands of a commutative operation, the one first that saves a move.
+    fn ordered(&self, e: &Entry) -> (Ref, Ref) {
+        let fused = |value: Ref| value.as_temp().is_some_and(|temp| self.is_fused(temp));
+        if fused(e.b) {
+            return (e.a, e.b);
+        }
+        let b = self.register_of(e.b);
+        let b_in_place = match self.pinned(e.dst) {
+            Some(home) => b == Some(home),
+            None => self.dying(e.b).is_some() && self.dying(e.a).is_none(),
+        };
+        if fused(e.a) || b_in_place { (e.b, e.a) } else { (e.a, e.b) }
+    }
+
+    fn alu_entry(&mut self, op: Alu, e: &Entry) {
+        let (a, b) = if op == Alu::Sub { (e.a, e.b) } else { self.ordered(e) };
+        let width = width(e.class);
+        let b_source = self.source(b, e.class);
+        let a_register = self.register_of(a);
+        if let Some(register) = a_register {
+            self.ints.lock(register.num());
+        }
+        let dying = self.dying(a);
+        let target = match dying.filter(|_| self.pinned(e.dst).is_none()) {
+            Some(register) => {
+                self.release(a);
+                self.take(register)
+            }
+            None => self.target(e, None, b_source.registers),
+        };
+        match (op, a_register, b_source.rm) {
+            (Alu::Add, Some(from), Rm::Reg(other)) if from != target => {
+                self.asm.lea_rm(width, target.any(), Addr::base_index(from.any(), other, Scale::X1, 0));
+            }
+            (Alu::Add, Some(from), Rm::Imm(imm)) if from != target => {
+                self.asm.lea_rm(width, target.any(), Addr::base_disp(from.any(), imm));
+            }
+            (Alu::Sub, Some(from), Rm::Imm(imm)) if from != target && imm != i32::MIN => {
+                self.asm.lea_rm(width, target.any(), Addr::base_disp(from.any(), -imm));
+            }
+            _ => {
+                self.load_into_unless(target, a, a_register, e.class);
+                self.alu(op, width, target, &b_source);
+            }
+        }
+        self.release(a);
+        self.release(b);
+        self.define(e.dst, target, e.class);
+    }
+
+    /// Loads a value that was in `from` before its register was taken over.
+    fn load_into_unless(&mut self, target: Gp64, value: Ref, from: Option<Gp64>, class: Class) {
+        if from != Some(target) {
+            self.load_into(target, value, class);
+        }
+    }
+
+    /// The width whose zero-extension an `and` with this constant is.
+    fn masks(&self, e: &Entry) -> Option<Width> {
+        match (self.tape.constant(e.b)?, e.class) {
+            (0xFF, _) => Some(Width::W8),
+            (0xFFFF, _) => Some(Width::W16),
+            (0xFFFF_FFFF, Class::I64) => Some(Width::W32),
+            _ => None,
+        }
+    }
+
+    fn mask(&mut self, e: &Entry) {
+        let from = self.masks(e).expect("asked before");
+        self.extend(e, |emit, target, source| _ = emit.asm.movzx_rr(from, target.any(), source.any()));
+    }
+
+    /// An operation from one register to another.
+    fn extend(&mut self, e: &Entry, operation: impl FnOnce(&mut Self, Gp64, Gp64)) {
+        let source = self.read(e.a, e.class);
+        let dying = self.dying(e.a);
+        self.release(e.a);
+        let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
+        operation(self, target, source);
+        self.define(e.dst, target, e.class);
+    }
+
+    pub(super) fn int_unary(&mut self, op: IntUnary, e: &Entry) {
+        let width = width(e.class);
+        let cpu = self.module.cpu;
+        match op {
+            IntUnary::Extend8S => {
+                self.extend(e, |emit, to, from| _ = emit.asm.movsx_rr(Width::W8, width, to.any(), from.any()));
+            }
+            IntUnary::Extend16S => {
+                self.extend(e, |emit, to, from| _ = emit.asm.movsx_rr(Width::W16, width, to.any(), from.any()));
+            }
+            IntUnary::Extend32S => {
+                self.extend(e, |emit, to, from| _ = emit.asm.movsx_rr(Width::W32, Width::W64, to.any(), from.any()));
+            }
+            IntUnary::Wrap => {
+                self.extend(e, |emit, to, from| _ = emit.asm.mov_rr(Width::W32, to.any(), from.any()));
+            }
+            IntUnary::Clz if cpu.lzcnt => self.count(Bits::Lzcnt, e),
+            IntUnary::Ctz if cpu.bmi1 => self.count(Bits::Tzcnt, e),
+            IntUnary::Popcnt if cpu.popcnt => self.count(Bits::Popcnt, e),
+            IntUnary::Clz => self.leading_zeros(e),
+            IntUnary::Ctz => self.trailing_zeros(e),
+            IntUnary::Popcnt => self.population(e),
+        }
+    }
+
+    fn count(&mut self, op: Bits, e: &Entry) {
+        let width = width(e.class);
+        self.extend(e, |emit, to, from| {
+            // The older CPUs that have these wait for the destination, too.
+            if to != from {
+                emit.asm.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
+            }
+            emit.asm.bits_rr(op, width, to.any(), from.any());
+        });
+    }
+
+    /// `bsr` of 0 leaves its destination undefined, so 2 * bits - 1 is selected, whose exclusive or is the width.
+    fn leading_zeros(&mut self, e: &Entry) {
+        let width = width(e.class);
+        let top = width.bytes() as i32 * 8 - 1;
+        let source = self.read(e.a, e.class);
+        let target = self.scratch(0, bit(source));
+        let none = self.scratch(0, 0);
+        self.asm.mov_ri(Width::W32, none.any(), i64::from(2 * top + 1));
+        self.asm.bits_rr(Bits::Bsr, width, target.any(), source.any());
+        self.asm.cmov_rr(Cond::Equal, width, target.any(), none.any());
+        self.asm.alu_ri(Alu::Xor, Width::W32, target.any(), top);
+        self.release(e.a);
+        self.define(e.dst, target, e.class);
+    }
+
+    fn trailing_zeros(&mut self, e: &Entry) {
+        let width = width(e.class);
+        let source = self.read(e.a, e.class);
+        let target = self.scratch(0, bit(source));
+        let none = self.scratch(0, 0);
+        self.asm.mov_ri(Width::W32, none.any(), i64::from(width.bytes() * 8));
+        self.asm.bits_rr(Bits::Bsf, width, target.any(), source.any());
+        self.asm.cmov_rr(Cond::Equal, width, target.any(), none.any());
+        self.release(e.a);
+        self.define(e.dst, target, e.class);
+    }
+
+    /// The sum of ever larger groups of bits.
+    fn population(&mut self, e: &Entry) {
+        let width = width(e.class);
+        let pattern = |byte: u8| i64::from_ne_bytes([byte; 8]);
+        let target = self.scratch(0, 0);
+        self.load_into(target, e.a, e.class);
+        self.release(e.a);
+        let (part, mask) = (self.scratch(0, 0), self.scratch(0, 0));
+        let (target_any, part_any, mask_any) = (target.any(), part.any(), mask.any());
+        // Pairs: x - (x >> 1 & 0x55..)
+        self.asm.mov_rr(width, part_any, target_any).shift_ri(Shift::Shr, width, part_any, 1);
+        self.asm.mov_ri(width, mask_any, pattern(0x55)).alu_rr(Alu::And, width, part_any, mask_any);
+        self.asm.alu_rr(Alu::Sub, width, target_any, part_any);
+        // Nibbles.
+        self.asm.mov_ri(width, mask_any, pattern(0x33));
+        self.asm.mov_rr(width, part_any, target_any).shift_ri(Shift::Shr, width, part_any, 2);
+        self.asm.alu_rr(Alu::And, width, part_any, mask_any).alu_rr(Alu::And, width, target_any, mask_any);
+        self.asm.alu_rr(Alu::Add, width, target_any, part_any);
+        // Bytes, then all of them in the top byte.
+        self.asm.mov_rr(width, part_any, target_any).shift_ri(Shift::Shr, width, part_any, 4);
+        self.asm.alu_rr(Alu::Add, width, target_any, part_any);
+        self.asm.mov_ri(width, mask_any, pattern(0x0F)).alu_rr(Alu::And, width, target_any, mask_any);
+        self.asm.mov_ri(width, mask_any, pattern(0x01)).imul_rr(width, target_any, mask_any);
+        self.asm.shift_ri(Shift::Shr, width, target_any, (width.bytes() * 8 - 8) as u8);
+        self.define(e.dst, target, e.class);
+    }
+
+    /// `dst = a + (b << scale) + imm`
+    pub(super) fn lea(&mut self, scale: u8, e: &Entry) {
+        let scale = Scale::ALL[scale as usize];
+        let base = (e.a != Ref::NOTHING).then(|| self.read(e.a, e.class));
+        let index = (e.b != Ref::NOTHING).then(|| self.read(e.b, e.class));
+        let disp = e.imm as i32;
+        let address = match (base, index) {
+            (Some(base), Some(index)) => Addr::base_index(base.any(), index, scale, disp),
+            (Some(base), None) => Addr::base_disp(base.any(), disp),
+            (None, Some(index)) => Addr::index_disp(index, scale, disp),
+            (None, None) => unreachable!("a sum has an operand"),
+        };
+        let dying = self.dying(e.a).or_else(|| self.dying(e.b));
+        self.release(e.a);
+        self.release(e.b);
+        let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
+        self.asm.lea_rm(width(e.class), target.any(), address);
+        self.define(e.dst, target, e.class);
+    }
+
+    fn multiply(&mut self, e: &Entry) {
+        let width = width(e.class);
+        if let Some(factor) = self.tape.constant(e.b)
+            && let Ok(factor) = i32::try_from(factor)
+        {
+            return self.multiply_by(factor, width, e);
+        }
+        let (a, b) = self.ordered(e);
+        let b_source = match self.source(b, e.class) {
+            Source { rm: Rm::Imm(_), .. } => unreachable!("handled above"),
+            source => source,
+        };
+        let dying = self.dying(a).filter(|_| self.pinned(e.dst).is_none());
+        let from = self.register_of(a);
+        if let Some(register) = from {
+            self.ints.lock(register.num());
+        }
+        let target = match dying {
+            Some(register) => {
+                self.release(a);
+                self.take(register)
+            }
+            None => self.target(e, None, b_source.registers),
+        };
+        self.load_into_unless(target, a, from, e.class);
+        match b_source.rm {
+            Rm::Reg(register) => _ = self.asm.imul_rr(width, target.any(), register.any()),
+            Rm::Mem(address) => _ = self.asm.imul_rm(width, target.any(), address),
+            Rm::Heap(address, wasm_offset) => {
+                self.site(SiteKind::Memory, wasm_offset);
+                self.asm.imul_rm(width, target.any(), address);
+            }
+            Rm::Imm(_) => unreachable!("handled above"),
+        }
+        self.release(a);
+        self.release(b);
+        self.define(e.dst, target, e.class);
+    }
+
+    fn multiply_by(&mut self, factor: i32, width: Width, e: &Entry) {
+        let lea = |source: Gp64, scale: Scale| Addr::base_index(source.any(), source, scale, 0);
+        self.extend(e, |emit, target, source| match factor {
+            3 => _ = emit.asm.lea_rm(width, target.any(), lea(source, Scale::X2)),
+            5 => _ = emit.asm.lea_rm(width, target.any(), lea(source, Scale::X4)),
+            9 => _ = emit.asm.lea_rm(width, target.any(), lea(source, Scale::X8)),
+            _ if factor > 0 && factor & (factor - 1) == 0 => {
+                if target != source {
+                    emit.asm.mov_rr(width, target.any(), source.any());
+                }
+                emit.shift_in_place(Shift::Shl, width, target, factor.trailing_zeros() as u8);
+            }
+            _ => _ = emit.asm.imul_rri(width, target.any(), source.any(), factor),
+        });
+    }
+
+    /// Shifts by a constant; by 0 the upper half of a 32-bit register must still become zero.
+    fn shift_in_place(&mut self, op: Shift, width: Width, target: Gp64, count: u8) {
+        match (count, width) {
+            (0, Width::W32) => _ = self.asm.mov_rr(Width::W32, target.any(), target.any()),
+            (0, _) => {}
+            _ => _ = self.asm.shift_ri(op, width, target.any(), count),
+        }
+    }
+
+    fn shift(&mut self, op: Shift, e: &Entry) {
+        let width = width(e.class);
+        let bits = width.bytes() as i64 * 8;
+        if let Some(count) = self.tape.constant(e.b) {
+            let count = (count & (bits - 1)) as u8;
+            return self.shift_by(op, width, count, e);
+        }
+        let extended = match op {
+            Shift::Shl => Some(ShiftX::Shl),
+            Shift::Shr => Some(ShiftX::Shr),
+            Shift::Sar => Some(ShiftX::Sar),
+            _ => None,
+        };
+        if let Some(op) = extended.filter(|_| self.module.cpu.bmi2) {
+            let (a, b) = (self.read(e.a, e.class), self.read(e.b, e.class));
+            let dying = self.dying(e.a).or_else(|| self.dying(e.b));
+            self.release(e.a);
+            self.release(e.b);
+            let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
+            self.asm.shiftx_rrr(op, width, target.any(), a.any(), b.any());
+            return self.define(e.dst, target, e.class);
+        }
+        // The count goes to cl; the shifted value must not be there.
+        if self.dying(e.b) == Some(rcx) {
+            self.release(e.b);
+            self.take(rcx);
+        } else {
+            self.take(rcx);
+            self.load_into(rcx, e.b, e.class);
+            self.release(e.b);
+        }
+        let dying = self.dying(e.a);
+        let from = self.register_of(e.a);
+        let target = match dying.filter(|_| self.pinned(e.dst).is_none()) {
+            Some(register) => {
+                self.release(e.a);
+                self.take(register)
+            }
+            None => self.target(e, None, 0),
+        };
+        self.load_into_unless(target, e.a, from, e.class);
+        self.release(e.a);
+        self.asm.shift_rcl(op, width, target.any());
+        self.define(e.dst, target, e.class);
+    }
+
+    fn shift_by(&mut self, op: Shift, width: Width, count: u8, e: &Entry) {
+        let bits = width.bytes() as u8 * 8;
+        let bmi2 = self.module.cpu.bmi2;
+        self.extend(e, |emit, target, source| {
+            let rotation = match op {
+                Shift::Ror => Some(count),
+                Shift::Rol => Some((bits - count) % bits),
+                _ => None,
+            };
+            if let Some(count) = rotation
+                && bmi2
+                && target != source
+                && count != 0
+            {
+                emit.asm.rorx_rri(width, target.any(), source.any(), count);
+                return;
+            }
+            if target != source {
+                emit.asm.mov_rr(width, target.any(), source.any());
+            }
+            emit.shift_in_place(op, width, target, count);
+        });
+    }
+
+    /// `target = -target`
+    pub(super) fn negate(&mut self, width: Width, target: Gp64) {
+        self.asm.unary_r(Unary::Neg, width, target.any());
+    }
+}

@@ -1,0 +1,348 @@
+//! Linear memory, globals and tables.
+
+use super::{Emit, Rm, Source, bit, prec, width};
+use crate::abi::layout::{
+    CONTEXT_HEAP, CONTEXT_RECORDS, MEMORY_BASE, MEMORY_LEN, RECORD_BYTES, Slot, TABLE_BASE, TABLE_LEN,
+};
+use crate::abi::positions::SiteKind;
+use crate::abi::{CONTEXT, HEAP, TrapCode};
+use crate::compile::tape::{Access, Class, Entry, Float, FloatUnary, Int, Op, Ref, Test};
+use crate::types::{FuncIndex, MemoryIndex, TableIndex};
+use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Shift, Width};
+
+/// A load that the next entry takes as its memory operand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fused {
+    temp: u32,
+    index: Ref,
+    offset: u32,
+    pub(super) wasm_offset: u32,
+}
+
+/// The zero-extended index of a heap access, in a register or constant. **Escape:** made from an i32 entry operand only,
+/// whose register has zeros in the upper half in every home it may have.
+#[derive(Clone, Copy)]
+enum HeapIndex {
+    Register(Gp64),
+    Constant(u32),
+}
+
+/// Largest offset that the signed 32-bit displacement holds.
+const MAX_DISPLACEMENT: u64 = i32::MAX as u64;
+
+impl Emit<'_> {
+    // Addresses.
+
+    fn heap_index(&mut self, index: Ref) -> HeapIndex {
+        match self.tape.constant(index) {
+            Some(constant) => HeapIndex::Constant(constant as u32),
+            None => HeapIndex::Register(self.read(index, Class::I32)),
+        }
+    }
+
+    /// The only place that addresses memory 0. **Escape:** index and offset are unsigned 32-bit numbers whose sum does not
+    /// wrap; a displacement is signed, so larger offsets are added in a register. Also returns the register in the
+    /// address. In a checked memory the access is compared with the length first.
+    fn heap_address(&mut self, index: HeapIndex, offset: u32, bytes: u32, wasm_offset: u32) -> (Addr, u16) {
+        if !self.module.guarded {
+            return self.checked_address(index, offset, bytes, wasm_offset);
+        }
+        match index {
+            HeapIndex::Constant(index) => {
+                let address = u64::from(index) + u64::from(offset);
+                if address <= MAX_DISPLACEMENT {
+                    return (Addr::base_disp(HEAP.any(), address as i32), 0);
+                }
+                let register = self.scratch(0, 0);
+                self.asm.mov_ri(Width::W64, register.any(), address as i64);
+                (Addr::base_index(HEAP.any(), register, Scale::X1, 0), bit(register))
+            }
+            HeapIndex::Register(index) if u64::from(offset) <= MAX_DISPLACEMENT => {
+                (Addr::base_index(HEAP.any(), index, Scale::X1, offset as i32), bit(index))
+            }
+            HeapIndex::Register(index) => {
+                let register = self.scratch(0, 0);
+                self.asm.mov_ri(Width::W32, register.any(), i64::from(offset));
+                self.asm.alu_rr(Alu::Add, Width::W64, register.any(), index.any());
+                (Addr::base_index(HEAP.any(), register, Scale::X1, 0), bit(register))
+            }
+        }
+    }
+
+    /// **Escape:** the end of the access, a 34-bit number, is compared with the length in 64 bits.
+    fn checked_address(&mut self, index: HeapIndex, offset: u32, bytes: u32, wasm_offset: u32) -> (Addr, u16) {
+        let end = self.scratch(0, 0);
+        let reach = u64::from(offset) + u64::from(bytes);
+        match index {
+            HeapIndex::Constant(index) => {
+                _ = self.asm.mov_ri(Width::W64, end.any(), (u64::from(index) + reach) as i64);
+            }
+            HeapIndex::Register(index) if reach <= MAX_DISPLACEMENT => {
+                _ = self.asm.lea_rm(Width::W64, end.any(), Addr::base_disp(index.any(), reach as i32));
+            }
+            HeapIndex::Register(index) => {
+                self.asm.mov_ri(Width::W64, end.any(), reach as i64);
+                self.asm.alu_rr(Alu::Add, Width::W64, end.any(), index.any());
+            }
+        }
+        let out_of_bounds = self.trap(TrapCode::MemoryOutOfBounds, wasm_offset);
+        let heap = HEAP.any();
+        match self.module.context.memory(MemoryIndex(0)) {
+            Slot::Own(at) => {
+                self.asm.alu_rm(Alu::Cmp, Width::W64, end.any(), Addr::base_disp(CONTEXT.any(), at + MEMORY_LEN));
+                self.asm.jcc(Cond::Above, out_of_bounds);
+            }
+            Slot::Imported(at) => {
+                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
+                self.asm.alu_rm(Alu::Cmp, Width::W64, end.any(), Addr::base_disp(heap, MEMORY_LEN));
+                self.asm.jcc(Cond::Above, out_of_bounds);
+                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
+            }
+        }
+        (Addr::base_index(HEAP.any(), end, Scale::X1, -(bytes as i32)), bit(end))
+    }
+
+    /// r15 again, after what may have changed it.
+    pub(super) fn load_heap_base(&mut self) {
+        if self.module.info.memories.is_empty() {
+            return;
+        }
+        let heap = HEAP.any();
+        if self.module.guarded {
+            self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+            return;
+        }
+        match self.module.context.memory(MemoryIndex(0)) {
+            Slot::Own(at) => _ = self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at + MEMORY_BASE)),
+            Slot::Imported(at) => {
+                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
+                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
+            }
+        }
+    }
+
+    // Fusion.
+
+    pub(super) fn is_fused(&self, temp: u32) -> bool {
+        self.fused.is_some_and(|fused| fused.temp == temp)
+    }
+
+    pub(super) fn take_fused(&mut self, temp: u32) -> Option<Fused> {
+        if self.is_fused(temp) { self.fused.take() } else { None }
+    }
+
+    /// The address of a fused load; only made for guarded memories.
+    pub(super) fn fused_address(&mut self, fused: Fused) -> (Addr, u16) {
+        let index = self.heap_index(fused.index);
+        self.release(fused.index);
+        self.heap_address(index, fused.offset, 8, fused.wasm_offset)
+    }
+
+    /// Can the next entry take this load as its memory operand?
+    fn fuses(&self, e: &Entry, temp: u32) -> bool {
+        let Some(next) = self.tape.entries.get(self.at + 1) else { return false };
+        let value = Ref::temp(temp);
+        if !self.module.guarded || next.class != e.class {
+            return false;
+        }
+        let (first, second) = (next.a == value, next.b == value);
+        match next.op {
+            Op::Int(Int::Sub) => second && !first,
+            Op::Int(Int::Add | Int::And | Int::Or | Int::Xor | Int::Mul) => {
+                (first || second) && !(self.tape.is_constant(next.a) || self.tape.is_constant(next.b))
+            }
+            Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => first || second,
+            Op::Float(Float::Add | Float::Mul) => first || second,
+            Op::Float(Float::Sub | Float::Div) => second && !first,
+            Op::FloatUnary(FloatUnary::Sqrt) => first,
+            _ => false,
+        }
+    }
+
+    // Loads and stores.
+
+    pub(super) fn load(&mut self, access: Access, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        if access == Access::Whole
+            && let Some(temp) = e.dst.as_temp()
+            && self.fuses(e, temp)
+        {
+            self.fused = Some(Fused { temp, index: e.a, offset: e.imm, wasm_offset });
+            return;
+        }
+        let index = self.heap_index(e.a);
+        let (address, _) = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
+        let dying = self.dying(e.a);
+        self.release(e.a);
+        if e.class.is_float() {
+            let target = self.float_target(e, None, 0);
+            self.heap_site(wasm_offset);
+            self.load_float(prec(e.class), target, address);
+            return self.define_float(e.dst, target, e.class);
+        }
+        let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
+        self.heap_site(wasm_offset);
+        let (register, to) = (target.any(), width(e.class));
+        match access {
+            Access::Whole => self.asm.mov_rm(to, register, address),
+            Access::U32 => self.asm.mov_rm(Width::W32, register, address),
+            Access::U8 => self.asm.movzx_rm(Width::W8, register, address),
+            Access::U16 => self.asm.movzx_rm(Width::W16, register, address),
+            Access::S8 => self.asm.movsx_rm(Width::W8, to, register, address),
+            Access::S16 => self.asm.movsx_rm(Width::W16, to, register, address),
+            Access::S32 => self.asm.movsx_rm(Width::W32, to, register, address),
+        };
+        self.define(e.dst, target, e.class);
+    }
+
+    /// In a guarded memory the access itself may fault.
+    fn heap_site(&mut self, wasm_offset: u32) {
+        if self.module.guarded {
+            self.site(SiteKind::Memory, wasm_offset);
+        }
+    }
+
+    pub(super) fn store(&mut self, access: Access, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        if e.class.is_float() {
+            let value = self.read_float(e.b, e.class);
+            let index = self.heap_index(e.a);
+            let (address, _) = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
+            self.heap_site(wasm_offset);
+            self.store_float(prec(e.class), address, value);
+        } else {
+            let value = match self.source(e.b, e.class) {
+                source @ Source { rm: Rm::Reg(_) | Rm::Imm(_), .. } => source.rm,
+                _ => Rm::Reg(self.read(e.b, e.class)),
+            };
+            let index = self.heap_index(e.a);
+            let (address, _) = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
+            let width = match access {
+                Access::Whole => width(e.class),
+                Access::S8 | Access::U8 => Width::W8,
+                Access::S16 | Access::U16 => Width::W16,
+                Access::S32 | Access::U32 => Width::W32,
+            };
+            self.heap_site(wasm_offset);
+            match value {
+                Rm::Imm(imm) => self.asm.mov_mi(width, address, imm),
+                Rm::Reg(register) => self.asm.mov_mr(width, address, register.any()),
+                Rm::Mem(_) | Rm::Heap(..) => unreachable!("read into a register"),
+            };
+        }
+        self.release(e.a);
+        self.release(e.b);
+    }
+
+    // Globals.
+
+    pub(super) fn global_get(&mut self, e: &Entry) {
+        let address = self.global(e.imm);
+        if e.class.is_float() {
+            let target = self.float_target(e, None, 0);
+            self.load_float(prec(e.class), target, address);
+            return self.define_float(e.dst, target, e.class);
+        }
+        let target = self.target(e, None, 0);
+        self.asm.mov_rm(width(e.class), target.any(), address);
+        self.define(e.dst, target, e.class);
+    }
+
+    pub(super) fn global_set(&mut self, e: &Entry) {
+        if e.class.is_float() {
+            let value = self.read_float(e.a, e.class);
+            let address = self.global(e.imm);
+            self.store_float(prec(e.class), address, value);
+            return self.release(e.a);
+        }
+        let source = self.source(e.a, e.class);
+        let value = match source.rm {
+            Rm::Reg(_) | Rm::Imm(_) => source.rm,
+            _ => Rm::Reg(self.read(e.a, e.class)),
+        };
+        let address = self.global(e.imm);
+        match value {
+            Rm::Imm(imm) => self.asm.mov_mi(width(e.class), address, imm),
+            Rm::Reg(register) => self.asm.mov_mr(width(e.class), address, register.any()),
+            Rm::Mem(_) | Rm::Heap(..) => unreachable!("read into a register"),
+        };
+        self.release(e.a);
+    }
+
+    // Sizes, tables, references.
+
+    pub(super) fn memory_size(&mut self, e: &Entry) {
+        let definition = self.definition(self.module.context.memory(MemoryIndex(e.imm)));
+        let target = self.target(e, None, 0);
+        self.asm.mov_rm(Width::W64, target.any(), definition.at(MEMORY_LEN));
+        self.asm.shift_ri(Shift::Shr, Width::W64, target.any(), 16);
+        self.define(e.dst, target, Class::I32);
+    }
+
+    pub(super) fn table_size(&mut self, e: &Entry) {
+        let definition = self.definition(self.module.context.table(TableIndex(e.imm)));
+        let target = self.target(e, None, 0);
+        self.asm.mov_rm(Width::W32, target.any(), definition.at(TABLE_LEN));
+        self.define(e.dst, target, Class::I32);
+    }
+
+    /// The address of an element, compared with the bound.
+    fn element(&mut self, table: u32, index: Ref, wasm_offset: u32) -> Addr {
+        let index = self.read(index, Class::I32);
+        let definition = self.definition(self.module.context.table(TableIndex(table)));
+        let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
+        self.asm.alu_rm(Alu::Cmp, Width::W64, index.any(), definition.at(TABLE_LEN));
+        self.asm.jcc(Cond::AboveEqual, out_of_bounds);
+        let base = match self.module.context.table(TableIndex(table)) {
+            Slot::Own(_) => self.scratch(0, 0),
+            // The pointer's register.
+            Slot::Imported(_) => definition.pointer.expect("behind a pointer"),
+        };
+        self.asm.mov_rm(Width::W64, base.any(), definition.at(TABLE_BASE));
+        Addr::base_index(base.any(), index, Scale::X8, 0)
+    }
+
+    pub(super) fn table_get(&mut self, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        let address = self.element(e.imm, e.a, wasm_offset);
+        self.release(e.a);
+        let target = self.target(e, None, 0);
+        self.asm.mov_rm(Width::W64, target.any(), address);
+        self.define(e.dst, target, Class::I64);
+    }
+
+    pub(super) fn table_set(&mut self, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        let value = self.read(e.b, Class::I64);
+        let address = self.element(e.imm, e.a, wasm_offset);
+        self.asm.mov_mr(Width::W64, address, value.any());
+        self.release(e.a);
+        self.release(e.b);
+    }
+
+    pub(super) fn ref_func(&mut self, e: &Entry) {
+        let function = FuncIndex(e.imm);
+        let target = self.target(e, None, 0);
+        if function.0 < self.module.info.imported_functions {
+            let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
+            self.asm.mov_rm(Width::W64, target.any(), record);
+        } else {
+            let place = self.module.info.record_of(function).expect("validated: a function that is referred to is declared");
+            self.asm.mov_rm(Width::W64, target.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_RECORDS));
+            self.asm.alu_ri(Alu::Add, Width::W64, target.any(), place as i32 * RECORD_BYTES);
+        }
+        self.define(e.dst, target, Class::I64);
+    }
+}
+
+fn access_bytes(access: Access, class: Class) -> u32 {
+    match access {
+        Access::S8 | Access::U8 => 1,
+        Access::S16 | Access::U16 => 2,
+        Access::S32 | Access::U32 => 4,
+        Access::Whole => match class {
+            Class::I32 | Class::F32 => 4,
+            Class::I64 | Class::F64 => 8,
+        },
+    }
+}

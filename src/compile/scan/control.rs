@@ -1,0 +1,604 @@
+//! Blocks, branches, calls and returns.
+
+use super::{Class, HeapIndex, Item, Loop, NEVER, Node, Scan, class_of};
+use crate::abi::{Builtin, Place};
+use crate::compile::tape::{Op, Ref, Test};
+use crate::types::{FuncIndex, FuncType, TypeIndex, ValType};
+use planish_asm::Cond;
+use std::collections::HashMap;
+use wasmparser::BlockType;
+
+/// Weights grow by eight per loop, up to this depth.
+const MAX_WEIGHT_DEPTH: u32 = 6;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Function,
+    Block,
+    Loop,
+    If,
+    Else,
+}
+
+/// An open block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    kind: Kind,
+    ty: BlockType,
+    /// Where a branch to the block goes.
+    label: u32,
+    /// For an `if`: its else part.
+    else_label: u32,
+    /// Items below its parameters.
+    height: usize,
+    /// Its number among the function's frames.
+    pub(super) number: u32,
+    /// Does any branch go to `label`?
+    used: bool,
+    outer_weight: u32,
+    /// For a loop: the calls before it.
+    calls_before: u32,
+}
+
+/// Parameter and result types of a block.
+#[derive(Clone, Copy)]
+enum Types<'m> {
+    None,
+    Result(Class),
+    Function(&'m FuncType),
+}
+
+impl Types<'_> {
+    fn params(&self) -> &[ValType] {
+        match self {
+            Types::Function(ty) => ty.params(),
+            _ => &[],
+        }
+    }
+
+    fn result_count(&self) -> usize {
+        match self {
+            Types::None => 0,
+            Types::Result(_) => 1,
+            Types::Function(ty) => ty.results().len(),
+        }
+    }
+
+    fn result(&self, index: usize) -> Class {
+        match self {
+            Types::None => unreachable!("no results"),
+            Types::Result(class) => *class,
+            Types::Function(ty) => class_of(ty.results()[index]),
+        }
+    }
+}
+
+impl<'m> Scan<'m> {
+    fn types(&self, ty: BlockType) -> Types<'m> {
+        match ty {
+            BlockType::Empty => Types::None,
+            BlockType::Type(ty) => Types::Result(class_of_parsed(ty)),
+            BlockType::FuncType(index) => Types::Function(&self.info.types[index as usize]),
+        }
+    }
+
+    /// The type of the running function, as the block type of its outermost frame.
+    pub(in crate::compile) fn set_function_type(&mut self, ty: TypeIndex) {
+        self.frames[0].ty = BlockType::FuncType(ty.0);
+    }
+
+    pub(super) fn push_function_frame(&mut self) {
+        let label = self.add_label();
+        self.closed.push(false);
+        self.frames.push(Frame {
+            kind: Kind::Function,
+            ty: BlockType::Empty,
+            label,
+            else_label: NEVER,
+            height: 0,
+            number: 0,
+            used: false,
+            outer_weight: 1,
+            calls_before: 0,
+        });
+    }
+
+    /// Opens a block whose parameters are on the stack, in their merge variables if `merged`.
+    fn open(&mut self, kind: Kind, ty: BlockType, merged: bool) {
+        let types = self.types(ty);
+        let height = self.stack.len() - types.params().len();
+        self.flush();
+        if merged {
+            for index in height..self.stack.len() {
+                self.merge_item(index);
+            }
+        }
+        // The results' merge variables are written on every path to the block's end: their life begins here.
+        if kind != Kind::Loop {
+            for index in 0..types.result_count() {
+                let var = self.merge(height + index, types.result(index));
+                self.touch(var, true, 0);
+            }
+        }
+        let label = self.add_label();
+        let number = self.closed.len() as u32;
+        self.closed.push(false);
+        let outer_weight = self.loop_weight;
+        self.frames.push(Frame { kind, ty, label, else_label: NEVER, height, number, used: false, outer_weight, calls_before: 0 });
+    }
+
+    pub(super) fn block(&mut self, ty: BlockType) {
+        match self.dead {
+            true => self.dead_blocks += 1,
+            false => self.open(Kind::Block, ty, false),
+        }
+    }
+
+    pub(super) fn begin_loop(&mut self, ty: BlockType) {
+        if self.dead {
+            self.dead_blocks += 1;
+            return;
+        }
+        self.open(Kind::Loop, ty, true);
+        let frame = *self.frames.last().expect("just opened");
+        let number = self.loops.len() as u32;
+        self.loops.push(Loop { end: NEVER, calls_at_end: 0 });
+        self.open_loops.push((self.tape.entries.len() as u32, number));
+        if self.open_loops.len() <= MAX_WEIGHT_DEPTH as usize {
+            self.loop_weight *= 8;
+        }
+        self.frames.last_mut().expect("just opened").calls_before = self.call_count;
+        self.bind_label(frame.label);
+    }
+
+    pub(super) fn begin_if(&mut self, ty: BlockType) {
+        if self.dead {
+            self.dead_blocks += 1;
+            return;
+        }
+        let condition = self.pop_test();
+        self.open(Kind::If, ty, true);
+        let else_label = self.add_label();
+        self.frames.last_mut().expect("just opened").else_label = else_label;
+        self.branch(condition.inverted(), else_label);
+    }
+
+    pub(super) fn begin_else(&mut self) {
+        if self.dead_blocks > 0 {
+            return;
+        }
+        let frame = *self.frames.last().expect("validated: an if is open");
+        if !self.dead {
+            self.merge_results(&frame);
+            self.use_label(self.frames.len() - 1);
+            self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+        }
+        self.truncate(frame.height);
+        self.close_number(frame.number);
+        self.bind_label(frame.else_label);
+        self.dead = false;
+        let number = self.closed.len() as u32;
+        self.closed.push(false);
+        let top = self.frames.last_mut().expect("validated: an if is open");
+        (top.kind, top.number) = (Kind::Else, number);
+        self.push_params(&frame);
+    }
+
+    pub(super) fn end(&mut self) {
+        if self.dead_blocks > 0 {
+            self.dead_blocks -= 1;
+            return;
+        }
+        let frame = *self.frames.last().expect("validated: a block is open");
+        match frame.kind {
+            Kind::Function => return self.end_function(frame),
+            Kind::Loop => self.end_loop(&frame),
+            Kind::Block | Kind::Else => self.end_block(&frame),
+            Kind::If => {
+                // Without an else the parameters are the results, in the same merge variables.
+                if !self.dead {
+                    self.merge_results(&frame);
+                }
+                self.truncate(frame.height);
+                self.bind_label(frame.else_label);
+                self.dead = false;
+                if self.frames.last().expect("still open").used {
+                    self.bind_label(frame.label);
+                }
+                self.push_results(&frame);
+            }
+        }
+        self.close_number(frame.number);
+        self.frames.pop();
+        self.loop_weight = frame.outer_weight;
+    }
+
+    fn close_number(&mut self, number: u32) {
+        self.closed[number as usize] = true;
+    }
+
+    fn end_block(&mut self, frame: &Frame) {
+        if !frame.used {
+            if self.dead {
+                self.truncate(frame.height);
+            }
+            return;
+        }
+        if !self.dead {
+            self.merge_results(frame);
+        }
+        self.truncate(frame.height);
+        self.bind_label(frame.label);
+        self.dead = false;
+        self.push_results(frame);
+    }
+
+    fn end_loop(&mut self, frame: &Frame) {
+        let end = self.tape.entries.len() as u32;
+        let (_, number) = self.open_loops.pop().expect("a loop is open");
+        self.loops[number as usize] = Loop { end, calls_at_end: self.call_weight };
+        let label = &mut self.tape.labels[frame.label as usize];
+        label.loop_end = end;
+        label.innermost_leaf = frame.calls_before == self.call_count && number as usize + 1 == self.loops.len();
+        if self.dead {
+            self.truncate(frame.height);
+        }
+    }
+
+    fn end_function(&mut self, frame: Frame) {
+        if !self.dead {
+            self.return_values();
+        }
+        self.truncate(0);
+        if frame.used {
+            self.bind_label(frame.label);
+            self.push_results(&frame);
+            self.return_values();
+        }
+        self.dead = true;
+    }
+
+    /// Writes a block's results, which are on top of the stack, to its merge variables.
+    fn merge_results(&mut self, frame: &Frame) {
+        let types = self.types(frame.ty);
+        self.merge_top(frame.height, types.result_count());
+    }
+
+    /// Writes the top items to the merge variables from a height on.
+    fn merge_top(&mut self, height: usize, count: usize) {
+        let from = self.stack.len() - count;
+        for index in 0..count {
+            let item = self.stack[from + index];
+            let var = self.merge(height + index, item.class);
+            self.count_reads(item.node, u32::MAX);
+            self.value_into(var, item);
+            self.stack[from + index].node = Node::Value(Ref::NOTHING);
+        }
+        self.stack.truncate(from);
+        self.flushed = self.flushed.min(from);
+    }
+
+    fn push_results(&mut self, frame: &Frame) {
+        let types = self.types(frame.ty);
+        for index in 0..types.result_count() {
+            self.push_merge(types.result(index));
+        }
+        self.flushed = self.stack.len();
+    }
+
+    fn push_params(&mut self, frame: &Frame) {
+        let types = self.types(frame.ty);
+        for &ty in types.params() {
+            self.push_merge(class_of(ty));
+        }
+        self.flushed = self.stack.len();
+    }
+
+    fn push_merge(&mut self, class: Class) {
+        let var = self.merge(self.stack.len(), class);
+        self.push_value(class, Ref::var(var));
+    }
+
+    // Branches.
+
+    fn use_label(&mut self, frame: usize) {
+        self.frames[frame].used = true;
+    }
+
+    /// How many values a branch to a frame carries.
+    fn branch_arity(&self, frame: &Frame) -> usize {
+        let types = self.types(frame.ty);
+        match frame.kind {
+            Kind::Loop => types.params().len(),
+            _ => types.result_count(),
+        }
+    }
+
+    fn target(&self, depth: u32) -> usize {
+        self.frames.len() - 1 - depth as usize
+    }
+
+    fn die(&mut self) {
+        self.dead = true;
+        let height = self.frames.last().map_or(0, |frame| frame.height);
+        self.truncate(height);
+    }
+
+    pub(super) fn branch_always(&mut self, depth: u32) {
+        let target = self.target(depth);
+        let frame = self.frames[target];
+        if frame.kind == Kind::Function {
+            return self.return_now();
+        }
+        self.merge_top(frame.height, self.branch_arity(&frame));
+        self.use_label(target);
+        self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+        self.die();
+    }
+
+    pub(super) fn branch_if(&mut self, depth: u32) {
+        let condition = self.pop_test();
+        let target = self.target(depth);
+        let frame = self.frames[target];
+        let arity = self.branch_arity(&frame);
+        if arity > 0 {
+            self.merge_and_keep(frame.height, arity);
+        }
+        self.use_label(target);
+        self.branch(condition, frame.label);
+    }
+
+    /// Writes the top items to the merge variables from a height on, as a branch that may be taken needs them, and
+    /// keeps them for the case that it is not. The merge variables are dead on that path unless an item reads them.
+    fn merge_and_keep(&mut self, height: usize, count: usize) {
+        let from = self.stack.len() - count;
+        for index in height..from {
+            if self.reads_merge(self.stack[index].node) {
+                self.materialise(index);
+            }
+        }
+        for index in 0..count {
+            let place = from + index;
+            let item = self.stack[place];
+            let var = self.merge(height + index, item.class);
+            let Node::Value(value) = item.node else {
+                self.count_reads(item.node, u32::MAX);
+                self.value_into(var, item);
+                self.keep(place, item.class, var, from == height);
+                continue;
+            };
+            match value.as_temp() {
+                Some(_) => {
+                    self.value_into(var, item);
+                    self.keep(place, item.class, var, from == height);
+                }
+                None => self.value_into(var, item),
+            }
+        }
+    }
+
+    fn reads_merge(&self, node: Node) -> bool {
+        let is_merge = |value: Ref| value.as_var().is_some_and(|var| self.lives[var as usize].is_merge);
+        match node {
+            Node::Value(value) | Node::Wrap(value) => is_merge(value),
+            Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => is_merge(a) || is_merge(b),
+        }
+    }
+
+    /// Leaves at a place what a merge variable holds: the variable itself if it is the place's own, else a copy.
+    fn keep(&mut self, place: usize, class: Class, var: u32, own: bool) {
+        let value = match own {
+            true => Ref::var(var),
+            false => self.temp_entry(Op::Copy, class, Ref::var(var), Ref::NOTHING, 0),
+        };
+        self.stack[place].node = Node::Value(value);
+        self.count_reads(Node::Value(value), 1);
+        self.flushed = self.flushed.min(place);
+    }
+
+    pub(super) fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> wasmparser::Result<()> {
+        let index = self.pop_value();
+        let default = self.target(targets.default());
+        let arity = self.branch_arity(&self.frames[default]);
+        // The values go to the merge variables of their heights, from there each target's stub takes them on.
+        let from = self.stack.len() - arity;
+        for place in from..self.stack.len() {
+            self.merge_item(place);
+        }
+        let list = self.start_list(targets.len() as usize + 1);
+        let mut stubs = Vec::new();
+        let mut stub_of = HashMap::new();
+        for depth in targets.targets().chain(std::iter::once(Ok(targets.default()))) {
+            let target = self.target(depth?);
+            let frame = self.frames[target];
+            self.use_label(target);
+            let mut label = frame.label;
+            if arity > 0 && frame.height != from {
+                label = *stub_of.entry(target).or_insert_with(|| {
+                    let stub = self.add_label();
+                    stubs.push((target, stub));
+                    stub
+                });
+            }
+            self.tape.lists.push(label);
+        }
+        self.entry(Op::BranchTable, Class::I32, Ref::NOTHING, index, Ref::NOTHING, list);
+        for (target, stub) in stubs {
+            self.bind_label(stub);
+            let frame = self.frames[target];
+            for index in 0..arity {
+                let class = self.stack[from + index].class;
+                let source = Ref::var(self.merge(from + index, class));
+                let target = Ref::var(self.merge(frame.height + index, class));
+                self.entry(Op::Copy, class, target, source, Ref::NOTHING, 0);
+            }
+            self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+        }
+        self.die();
+        Ok(())
+    }
+
+    /// Pops a condition without computing it.
+    pub(super) fn pop_test(&mut self) -> Condition {
+        let item = self.pop();
+        match item.node {
+            Node::Test { test, class, a, b } => Condition { test, class, a, b },
+            _ => {
+                let zero = self.constant(Class::I32, 0);
+                let a = self.low(item);
+                Condition { test: Test::Int(Cond::NotEqual), class: Class::I32, a, b: zero }
+            }
+        }
+    }
+
+    fn branch(&mut self, condition: Condition, label: u32) {
+        let Condition { test, class, a, b } = condition;
+        self.entry(Op::Branch(test), class, Ref::NOTHING, a, b, label);
+    }
+
+    pub(super) fn return_now(&mut self) {
+        self.return_values();
+        self.die();
+    }
+
+    fn return_values(&mut self) {
+        let ty = self.types(self.frames[0].ty);
+        let count = ty.result_count();
+        let places: &[Place] = match self.frames[0].ty {
+            BlockType::FuncType(ty) => &self.layouts[ty as usize].results,
+            _ => &[],
+        };
+        let list = self.pop_list(&[], count, places);
+        self.entry(Op::Return, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, list);
+    }
+
+    pub(super) fn trap_now(&mut self) {
+        // A call that never returns (a panic) is cold: nothing has to survive it.
+        let (entry, weight) = self.last_call;
+        if entry.wrapping_add(1) == self.tape.entries.len() as u32 {
+            self.call_weight -= weight;
+        }
+        self.can_trap();
+        self.entry(Op::Unreachable, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, 0);
+        self.die();
+    }
+
+    // Calls.
+
+    pub(super) fn call_direct(&mut self, function: u32) {
+        let ty = self.info.functions[FuncIndex(function).index()];
+        self.call(Op::Call, ty, None, function);
+    }
+
+    pub(super) fn call_table(&mut self, ty: u32, table: u32) {
+        let index = self.pop_value();
+        self.call(Op::CallIndirect, TypeIndex(ty), Some((table, index)), ty);
+    }
+
+    fn call(&mut self, op: Op, ty: TypeIndex, indirect: Option<(u32, Ref)>, imm: u32) {
+        let layout = &self.layouts[ty.index()];
+        let signature = &self.info.types[ty.index()];
+        self.tape.outgoing_bytes = self.tape.outgoing_bytes.max(layout.arg_bytes + layout.result_bytes);
+        let count = signature.params().len();
+        let args = match indirect {
+            None => self.pop_list(&[], count, &layout.params),
+            Some((table, index)) => {
+                let args = self.pop_list(&[table, index.to_item()], count, &layout.params);
+                self.touch_ref(index, false);
+                self.free_temp(index);
+                args
+            }
+        };
+        self.can_trap();
+        self.note_call();
+        let results = signature.results();
+        if let [result] = results {
+            let class = class_of(*result);
+            let dst = self.new_temp();
+            self.push_call(op, class, dst, args, Ref::NOTHING.to_item(), imm);
+            self.push_value(class, dst);
+            return;
+        }
+        let list = self.start_list(results.len());
+        for &result in results {
+            let temp = self.new_temp();
+            self.tape.lists.push(temp.to_item());
+            self.push_value(class_of(result), temp);
+        }
+        self.push_call(op, Class::I32, Ref::NOTHING, args, list, imm);
+    }
+
+    fn push_call(&mut self, op: Op, class: Class, dst: Ref, args: u32, results: u32, imm: u32) {
+        let (a, b) = (Ref::from_item(args), Ref::from_item(results));
+        self.tape.entries.push(crate::compile::tape::Entry { op, class, hint: 0, dst, a, b, imm });
+    }
+
+    /// Calls a builtin with the top `count` items behind leading constants; its result, if any, is of `class`.
+    pub(super) fn builtin(&mut self, builtin: Builtin, first: &[u64], count: usize, result: Option<Class>) {
+        let mut leading = [0; 1];
+        for (place, &value) in leading.iter_mut().zip(first) {
+            *place = self.constant(Class::I64, value as i64).to_item();
+        }
+        let from = self.stack.len() - count;
+        for index in from..self.stack.len() {
+            self.zero_extend_const(index);
+        }
+        let args = self.pop_list(&leading[..first.len()], count, &[]);
+        self.can_trap();
+        self.note_call();
+        let dst = if result.is_some() { self.new_temp() } else { Ref::NOTHING };
+        let none = Ref::NOTHING.to_item();
+        self.push_call(Op::Builtin, result.unwrap_or(Class::I32), dst, args, none, builtin as u32);
+        if let Some(class) = result {
+            self.push_value(class, dst);
+        }
+    }
+
+    /// Builtins take 64-bit values: an i32 constant among them is spelled out.
+    fn zero_extend_const(&mut self, index: usize) {
+        let Item { node: Node::Value(value), class: Class::I32 } = self.stack[index] else { return };
+        if let Some(value) = self.tape.constant(value) {
+            let wide = self.constant(Class::I64, i64::from(value as u32));
+            self.stack[index].node = Node::Value(wide);
+        }
+    }
+
+    fn note_call(&mut self) {
+        self.call_count += 1;
+        self.call_weight = self.call_weight.saturating_add(self.loop_weight);
+        self.last_call = (self.tape.entries.len() as u32, self.loop_weight);
+    }
+
+    pub(super) fn pop_store(&mut self, low: bool) -> (Ref, HeapIndex) {
+        let value = if low { self.pop_low() } else { self.pop_value() };
+        // The value is off the stack but not yet used: nothing that computes the index may touch it.
+        let index = self.pop_heap_index();
+        (value, index)
+    }
+}
+
+/// A condition that has not been computed.
+#[derive(Clone, Copy)]
+pub(super) struct Condition {
+    pub(super) test: Test,
+    pub(super) class: Class,
+    pub(super) a: Ref,
+    pub(super) b: Ref,
+}
+
+impl Condition {
+    fn inverted(self) -> Condition {
+        Condition { test: self.test.invert(), ..self }
+    }
+}
+
+/// The class of a value type as the parser says it.
+pub(in crate::compile) fn class_of_parsed(ty: wasmparser::ValType) -> Class {
+    match ty {
+        wasmparser::ValType::I32 => Class::I32,
+        wasmparser::ValType::I64 | wasmparser::ValType::Ref(_) => Class::I64,
+        wasmparser::ValType::F32 => Class::F32,
+        wasmparser::ValType::F64 => Class::F64,
+        wasmparser::ValType::V128 => unreachable!("validated: SIMD is off"),
+    }
+}

@@ -1,0 +1,624 @@
+//! From operators to tape: wasm's operand stack is kept as unevaluated nodes, which fold into their users.
+//!
+//! Invariants:
+//! * An item at height `h` reads no merge variable of a height below `h`: so merge variables can be written from the
+//!   bottom up, one after the other, without a parallel move.
+//! * At a label every item below the label's height is a constant or its own merge variable: temps do not
+//!   cross labels.
+//! * A local is not written while an item reads it: those items are copied first ([`Scan::release`]).
+
+mod control;
+mod operators;
+
+use super::tape::{Access, Class, Entry, Int, IntUnary, LabelInfo, Op, Operand, Ref, Tape, Test, Variable};
+use crate::abi::{CallLayout, Place};
+use crate::decode::ModuleInfo;
+use crate::types::ValType;
+use control::Frame;
+pub(super) use control::class_of_parsed;
+pub(super) use operators::Fused;
+
+/// More entries than this in one function are refused.
+pub(super) const MAX_ENTRIES: usize = 16 << 20;
+/// How many items are searched for reads of a local that is about to be written, before all are copied.
+const RELEASE_SEARCH: usize = 64;
+
+/// A value on the operand stack, maybe not computed yet.
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    node: Node,
+    class: Class,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Node {
+    Value(Ref),
+    /// `a test b` of a class, as i32.
+    Test { test: Test, class: Class, a: Ref, b: Ref },
+    /// `base + (index << scale) + disp` at the item's width.
+    Lea { base: Ref, index: Ref, scale: u8, disp: i32 },
+    /// The low 32 bits of an i64.
+    Wrap(Ref),
+}
+
+/// An i32 as it is used to address memory. **Escape:** only [`Scan::pop_heap_index`] makes one, from a value whose
+/// upper 32 bits are zero in every home it may have.
+#[derive(Clone, Copy, Debug)]
+struct HeapIndex(Ref);
+
+/// What is known of a variable while scanning.
+#[derive(Clone, Copy)]
+struct Life {
+    class: Class,
+    weight: u32,
+    on_stack: u32,
+    first: u32,
+    last: u32,
+    calls_at_first: u32,
+    calls_at_last: u32,
+    /// The frame of the first access.
+    frame: u32,
+    /// A loop that began after the first access and holds a later one.
+    outlived_loop: u32,
+    first_is_write: bool,
+    /// The first access dominates all later ones.
+    dominated: bool,
+    is_merge: bool,
+}
+
+const NEVER: u32 = u32::MAX;
+
+#[derive(Clone, Copy)]
+struct Loop {
+    end: u32,
+    calls_at_end: u32,
+}
+
+/// Locals by index, made variables when first used: 50,000 declared locals cost nothing.
+#[derive(Default)]
+struct Locals {
+    /// `(generation, variable)` by local index.
+    known: Vec<(u32, u32)>,
+    generation: u32,
+    /// `(end index, class)` of each run of declarations.
+    runs: Vec<(u32, Class)>,
+}
+
+/// The scanner's state; reused from function to function.
+pub(super) struct Scan<'m> {
+    info: &'m ModuleInfo,
+    layouts: &'m [CallLayout],
+    pub(super) tape: Tape,
+    stack: Vec<Item>,
+    /// Items below are constants or their own merge variables.
+    flushed: usize,
+    frames: Vec<Frame>,
+    /// By frame number: is it closed?
+    closed: Vec<bool>,
+    open_loops: Vec<(u32, u32)>,
+    loops: Vec<Loop>,
+    lives: Vec<Life>,
+    locals: Locals,
+    /// Merge variables by height and class.
+    merges: Vec<[u32; 4]>,
+    free_temps: Vec<u32>,
+    /// By temp: the entry that writes it.
+    temp_entry: Vec<u32>,
+    /// Blocks opened in unreachable code; `dead` while nothing is recorded.
+    dead_blocks: u32,
+    dead: bool,
+    loop_weight: u32,
+    call_weight: u32,
+    last_call: (u32, u32),
+    offset: u32,
+    call_count: u32,
+}
+
+/// The class of a value type that this compiler knows.
+pub(super) fn class_of(ty: ValType) -> Class {
+    match ty {
+        ValType::I32 => Class::I32,
+        ValType::I64 | ValType::Ref(_) => Class::I64,
+        ValType::F32 => Class::F32,
+        ValType::F64 => Class::F64,
+        ValType::V128 => unreachable!("validated: SIMD is off"),
+    }
+}
+
+impl<'m> Scan<'m> {
+    pub(super) fn new(info: &'m ModuleInfo, layouts: &'m [CallLayout]) -> Scan<'m> {
+        Scan {
+            info,
+            layouts,
+            tape: Tape::default(),
+            stack: Vec::new(),
+            flushed: 0,
+            frames: Vec::new(),
+            closed: Vec::new(),
+            open_loops: Vec::new(),
+            loops: Vec::new(),
+            lives: Vec::new(),
+            locals: Locals::default(),
+            merges: Vec::new(),
+            free_temps: Vec::new(),
+            temp_entry: Vec::new(),
+            dead_blocks: 0,
+            dead: false,
+            loop_weight: 1,
+            call_weight: 0,
+            last_call: (NEVER, 0),
+            offset: 0,
+            call_count: 0,
+        }
+    }
+
+    /// Starts a function: `params` by type, then [`Scan::declare`] its locals.
+    pub(super) fn start(&mut self, params: &[ValType]) {
+        self.tape.clear();
+        self.stack.clear();
+        self.frames.clear();
+        self.closed.clear();
+        self.open_loops.clear();
+        self.loops.clear();
+        self.lives.clear();
+        self.merges.clear();
+        self.free_temps.clear();
+        self.temp_entry.clear();
+        self.locals.runs.clear();
+        self.locals.generation += 1;
+        (self.flushed, self.dead_blocks, self.dead) = (0, 0, false);
+        (self.loop_weight, self.call_weight, self.last_call) = (1, 0, (NEVER, 0));
+        self.call_count = 0;
+        self.tape.params = params.len() as u32;
+        self.push_function_frame();
+        for (index, &ty) in params.iter().enumerate() {
+            let class = class_of(ty);
+            self.declare(1, class);
+            let var = self.local(index as u32);
+            let life = &mut self.lives[var as usize];
+            (life.first, life.last, life.first_is_write) = (0, 0, true);
+        }
+    }
+
+    /// Declares locals.
+    pub(super) fn declare(&mut self, count: u32, class: Class) {
+        let start = self.locals.runs.last().map_or(0, |run| run.0);
+        self.locals.runs.push((start + count, class));
+    }
+
+    /// Ends the function: its variables with their intervals go to the tape.
+    pub(super) fn finish(&mut self) {
+        let length = self.tape.entries.len() as u32;
+        for (index, life) in self.lives.iter().enumerate() {
+            let is_param = (index as u32) < self.tape.params;
+            let interval = life.first_is_write && life.dominated;
+            let (mut end, mut calls_at_end) = (life.last + 1, life.calls_at_last);
+            if !interval {
+                (end, calls_at_end) = (length, self.call_weight);
+            } else if life.outlived_loop != NEVER {
+                let outlived = self.loops[life.outlived_loop as usize];
+                if outlived.end > end {
+                    (end, calls_at_end) = (outlived.end, outlived.calls_at_end);
+                }
+            }
+            let (start, calls_at_start) =
+                if interval && !is_param { (life.first + 1, life.calls_at_first) } else { (0, 0) };
+            self.tape.variables.push(Variable {
+                class: life.class,
+                weight: life.weight,
+                start,
+                end,
+                calls: calls_at_end.saturating_sub(calls_at_start),
+                zero: !interval && !is_param && !life.is_merge,
+            });
+        }
+        self.tape.temps = self.temp_entry.len() as u32;
+        self.tape.calls = self.call_count > 0;
+    }
+
+    /// The wasm offset of the operator that is visited next.
+    pub(super) fn set_offset(&mut self, offset: u32) {
+        self.offset = offset;
+    }
+
+    // Variables.
+
+    fn new_variable(&mut self, class: Class, is_merge: bool) -> u32 {
+        self.lives.push(Life {
+            class,
+            weight: 0,
+            on_stack: 0,
+            first: NEVER,
+            last: 0,
+            calls_at_first: 0,
+            calls_at_last: 0,
+            frame: 0,
+            outlived_loop: NEVER,
+            first_is_write: false,
+            dominated: true,
+            is_merge,
+        });
+        self.lives.len() as u32 - 1
+    }
+
+    /// The variable of a local.
+    fn local(&mut self, index: u32) -> u32 {
+        if let Some(&(generation, var)) = self.locals.known.get(index as usize)
+            && generation == self.locals.generation
+        {
+            return var;
+        }
+        let run = self.locals.runs.partition_point(|run| run.0 <= index);
+        let class = self.locals.runs[run].1;
+        let var = self.new_variable(class, false);
+        if self.locals.known.len() <= index as usize {
+            self.locals.known.resize(index as usize + 1, (0, 0));
+        }
+        self.locals.known[index as usize] = (self.locals.generation, var);
+        var
+    }
+
+    /// The merge variable of a height and class.
+    fn merge(&mut self, height: usize, class: Class) -> u32 {
+        if self.merges.len() <= height {
+            self.merges.resize(height + 1, [NEVER; 4]);
+        }
+        if self.merges[height][class as usize] == NEVER {
+            self.merges[height][class as usize] = self.new_variable(class, true);
+        }
+        self.merges[height][class as usize]
+    }
+
+    /// Notes that the next entry reads or writes a variable.
+    fn touch(&mut self, var: u32, write: bool, weight: u32) {
+        let at = self.tape.entries.len() as u32;
+        let life = &mut self.lives[var as usize];
+        life.weight = life.weight.saturating_add(weight);
+        if life.first == NEVER {
+            let frame = self.frames.last().expect("the function's frame is open").number;
+            (life.first, life.first_is_write, life.frame) = (at, write, frame);
+            life.calls_at_first = self.call_weight;
+        } else if self.closed[life.frame as usize] {
+            life.dominated = false;
+        }
+        (life.last, life.calls_at_last) = (at, self.call_weight);
+        if let Some(&(start, _)) = self.open_loops.last()
+            && start > life.first
+        {
+            let outer = self.open_loops.partition_point(|open| open.0 <= life.first);
+            life.outlived_loop = self.open_loops[outer].1;
+        }
+    }
+
+    fn touch_ref(&mut self, value: Ref, write: bool) {
+        if let Some(var) = value.as_var() {
+            self.touch(var, write, self.loop_weight);
+        }
+    }
+
+    // Temps.
+
+    /// A temp that the next entry writes.
+    fn new_temp(&mut self) -> Ref {
+        let at = self.tape.entries.len() as u32;
+        let temp = self.free_temps.pop().unwrap_or_else(|| {
+            self.temp_entry.push(0);
+            self.temp_entry.len() as u32 - 1
+        });
+        self.temp_entry[temp as usize] = at;
+        Ref::temp(temp)
+    }
+
+    fn free_temp(&mut self, value: Ref) {
+        if let Some(temp) = value.as_temp() {
+            self.free_temps.push(temp);
+        }
+    }
+
+    // Entries.
+
+    /// Appends an entry that reads `a` and `b` and writes `dst`, a variable.
+    fn entry(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
+        self.touch_ref(a, false);
+        self.touch_ref(b, false);
+        self.free_temp(a);
+        self.free_temp(b);
+        self.touch_ref(dst, true);
+        self.tape.entries.push(Entry { op, class, hint: 0, dst, a, b, imm });
+    }
+
+    /// Appends an entry with a fresh temp as destination.
+    fn temp_entry(&mut self, op: Op, class: Class, a: Ref, b: Ref, imm: u32) -> Ref {
+        self.touch_ref(a, false);
+        self.touch_ref(b, false);
+        self.free_temp(a);
+        self.free_temp(b);
+        let dst = self.new_temp();
+        self.tape.entries.push(Entry { op, class, hint: 0, dst, a, b, imm });
+        dst
+    }
+
+    /// The entry that comes next can trap at the current operator.
+    fn can_trap(&mut self) {
+        self.tape.offsets.push(self.offset);
+    }
+
+    fn add_label(&mut self) -> u32 {
+        self.tape.labels.push(LabelInfo { entry: NEVER, loop_end: 0, innermost_leaf: false });
+        self.tape.labels.len() as u32 - 1
+    }
+
+    fn bind_label(&mut self, label: u32) {
+        self.tape.labels[label as usize].entry = self.tape.entries.len() as u32;
+        self.entry(Op::Label, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, label);
+    }
+
+    // The operand stack.
+
+    fn push(&mut self, class: Class, node: Node) {
+        self.count_reads(node, 1);
+        self.stack.push(Item { node, class });
+    }
+
+    fn push_value(&mut self, class: Class, value: Ref) {
+        if let Some(var) = value.as_var() {
+            self.lives[var as usize].on_stack += 1;
+        }
+        self.stack.push(Item { node: Node::Value(value), class });
+    }
+
+    fn push_const(&mut self, class: Class, value: i64) {
+        let constant = self.constant(class, value);
+        self.stack.push(Item { node: Node::Value(constant), class });
+    }
+
+    fn constant(&mut self, class: Class, value: i64) -> Ref {
+        if !class.is_float()
+            && let Some(small) = Ref::small(value)
+        {
+            return small;
+        }
+        self.tape.pool.push(value as u64);
+        Ref::pool(self.tape.pool.len() - 1)
+    }
+
+    fn pop(&mut self) -> Item {
+        let item = self.stack.pop().expect("validated: an operand is there");
+        self.flushed = self.flushed.min(self.stack.len());
+        self.count_reads(item.node, u32::MAX);
+        item
+    }
+
+    /// Adds `change` (wrapping) to the read counts of the variables in a node.
+    fn count_reads(&mut self, node: Node, change: u32) {
+        let mut count = |value: Ref| {
+            if let Some(var) = value.as_var() {
+                let life = &mut self.lives[var as usize];
+                life.on_stack = life.on_stack.wrapping_add(change);
+            }
+        };
+        match node {
+            Node::Value(value) | Node::Wrap(value) => count(value),
+            Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => {
+                count(a);
+                count(b);
+            }
+        }
+    }
+
+    /// Pops a value for an operation that reads all of its class's bits.
+    fn pop_value(&mut self) -> Ref {
+        let item = self.pop();
+        self.value(item)
+    }
+
+    /// Pops a value for an operation that reads the low 32 bits of an i32 only.
+    fn pop_low(&mut self) -> Ref {
+        let item = self.pop();
+        self.low(item)
+    }
+
+    /// Pops an address. The value is computed in full: an i32 sum wraps before the offset is added.
+    fn pop_heap_index(&mut self) -> HeapIndex {
+        let item = self.pop();
+        debug_assert_eq!(item.class, Class::I32);
+        HeapIndex(self.value(item))
+    }
+
+    fn low(&mut self, item: Item) -> Ref {
+        match item.node {
+            Node::Wrap(value) => value,
+            _ => self.value(item),
+        }
+    }
+
+    fn value(&mut self, item: Item) -> Ref {
+        match item.node {
+            Node::Value(value) => value,
+            node => {
+                let (op, class, a, b, imm) = computation(node, item.class);
+                self.temp_entry(op, class, a, b, imm)
+            }
+        }
+    }
+
+    /// Computes an item into a variable.
+    fn value_into(&mut self, var: u32, item: Item) {
+        let dst = Ref::var(var);
+        match item.node {
+            Node::Value(value) if value == dst => {}
+            Node::Value(value) => {
+                // The temp that the last entry wrote: write the variable instead.
+                if value.as_temp().is_some()
+                    && let Some(last) = self.tape.entries.last_mut()
+                    && last.dst == value
+                {
+                    last.dst = dst;
+                    self.free_temp(value);
+                    let entry = self.tape.entries.pop().expect("it is the last");
+                    self.touch_ref(dst, true);
+                    self.tape.entries.push(entry);
+                } else {
+                    self.entry(Op::Copy, item.class, dst, value, Ref::NOTHING, 0);
+                }
+            }
+            node => {
+                let (op, class, a, b, imm) = computation(node, item.class);
+                self.entry(op, class, dst, a, b, imm);
+            }
+        }
+    }
+
+    /// Copies what the stack reads of a variable that is about to be written.
+    fn release(&mut self, var: u32) {
+        let mut searched = 0;
+        for index in (0..self.stack.len()).rev() {
+            if self.lives[var as usize].on_stack == 0 {
+                return;
+            }
+            if searched == RELEASE_SEARCH {
+                self.flush();
+                return;
+            }
+            searched += 1;
+            if reads(self.stack[index].node, var) {
+                self.materialise(index);
+            }
+        }
+    }
+
+    /// Computes the item at an index into a temp.
+    fn materialise(&mut self, index: usize) {
+        let item = self.stack[index];
+        self.count_reads(item.node, u32::MAX);
+        let value = match item.node {
+            Node::Value(value) => self.temp_entry(Op::Copy, item.class, value, Ref::NOTHING, 0),
+            _ => self.value(item),
+        };
+        self.stack[index].node = Node::Value(value);
+        self.flushed = self.flushed.min(index);
+    }
+
+    /// Gives every item that is not a constant its merge variable.
+    fn flush(&mut self) {
+        for index in self.flushed..self.stack.len() {
+            if !matches!(self.stack[index].node, Node::Value(value) if value.is_const()) {
+                self.merge_item(index);
+            }
+        }
+        self.flushed = self.stack.len();
+    }
+
+    /// Computes the item at an index into the merge variable of its height.
+    fn merge_item(&mut self, index: usize) {
+        let item = self.stack[index];
+        let var = self.merge(index, item.class);
+        self.count_reads(item.node, u32::MAX);
+        self.value_into(var, item);
+        self.stack[index].node = Node::Value(Ref::var(var));
+        self.lives[var as usize].on_stack += 1;
+    }
+
+    /// Drops items down to a height, in code that cannot be reached.
+    fn truncate(&mut self, height: usize) {
+        while self.stack.len() > height {
+            let item = self.pop();
+            match item.node {
+                Node::Value(value) | Node::Wrap(value) => self.free_temp(value),
+                Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => {
+                    self.free_temp(a);
+                    self.free_temp(b);
+                }
+            }
+        }
+    }
+
+    // Lists.
+
+    /// Starts a list of so many items; returns where it lies.
+    fn start_list(&mut self, count: usize) -> u32 {
+        let at = self.tape.lists.len() as u32;
+        self.tape.lists.push(count as u32);
+        at
+    }
+
+    /// Pops `count` values, evaluated in order, into a list behind `first`.
+    fn pop_list(&mut self, first: &[u32], count: usize, places: &[Place]) -> u32 {
+        let from = self.stack.len() - count;
+        for index in from..self.stack.len() {
+            if !matches!(self.stack[index].node, Node::Value(_)) {
+                self.materialise(index);
+            }
+        }
+        let at = self.start_list(first.len() + count);
+        self.tape.lists.extend_from_slice(first);
+        for index in from..self.stack.len() {
+            let Node::Value(value) = self.stack[index].node else { unreachable!("materialised above") };
+            self.tape.lists.push(value.to_item());
+        }
+        for place in (0..count).rev() {
+            let value = self.pop_value();
+            self.touch_ref(value, false);
+            self.free_temp(value);
+            if let Some(temp) = value.as_temp()
+                && let Some(register) = places.get(place)
+            {
+                let hint = match register {
+                    Place::Gpr(register) => register.num() + 1,
+                    Place::Xmm(register) => register.num() + 1,
+                    Place::Stack(_) => 0,
+                };
+                self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint;
+            }
+        }
+        at
+    }
+
+    /// Pushes a load or store; see [`HeapIndex`].
+    fn heap_load(&mut self, access: Access, class: Class, index: HeapIndex, offset: u32) {
+        self.can_trap();
+        let value = self.temp_entry(Op::Load(access), class, index.0, Ref::NOTHING, offset);
+        self.push_value(class, value);
+    }
+
+    fn heap_store(&mut self, access: Access, class: Class, index: HeapIndex, value: Ref, offset: u32) {
+        self.can_trap();
+        self.entry(Op::Store(access), class, Ref::NOTHING, index.0, value, offset);
+    }
+}
+
+/// The entry that computes a node.
+fn computation(node: Node, class: Class) -> (Op, Class, Ref, Ref, u32) {
+    match node {
+        Node::Value(_) => unreachable!("a value is computed already"),
+        Node::Test { test, class, a, b } => (Op::Set(test), class, a, b, 0),
+        Node::Wrap(value) => (Op::IntUnary(IntUnary::Wrap), Class::I32, value, Ref::NOTHING, 0),
+        Node::Lea { base, index, scale: 0, disp: 0 } if base != Ref::NOTHING && index != Ref::NOTHING => {
+            (Op::Int(Int::Add), class, base, index, 0)
+        }
+        Node::Lea { base, index: Ref::NOTHING, disp, .. } => match Ref::small(i64::from(disp)) {
+            Some(disp) => (Op::Int(Int::Add), class, base, disp, 0),
+            None => (Op::Lea { scale: 0 }, class, base, Ref::NOTHING, disp as u32),
+        },
+        Node::Lea { base: Ref::NOTHING, index, scale, disp: 0 } => {
+            let count = Ref::small(i64::from(scale)).expect("a scale is small");
+            (Op::Int(Int::Shl), class, index, count, 0)
+        }
+        Node::Lea { base, index, scale, disp } => (Op::Lea { scale }, class, base, index, disp as u32),
+    }
+}
+
+fn reads(node: Node, var: u32) -> bool {
+    let var = Ref::var(var);
+    match node {
+        Node::Value(value) | Node::Wrap(value) => value == var,
+        Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => a == var || b == var,
+    }
+}
+
+impl Operand {
+    /// Is this an operand at all?
+    pub(super) fn is_some(self) -> bool {
+        self != Operand::Nothing
+    }
+}

@@ -1,0 +1,247 @@
+//! Code between compiled functions and everybody else: one set of stubs per signature, one stub per builtin.
+
+use super::{BuiltinStubs, SignatureStubs};
+use crate::abi::layout::{
+    CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_TRAP_EXIT, STORE_WASM_SP,
+};
+use crate::abi::{Builtin, CALLEE, CONTEXT, CallLayout, HEAP, Place, VALUE_BYTES};
+use crate::types::{FuncType, ValType};
+use planish_asm::regs::{r8, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp};
+use planish_asm::{Addr, Alu, Asm, AsmError, Cond, Gp64, LabelSlot, Prec, R64, Width};
+
+/// The stubs of a function type.
+pub(crate) fn signature_stubs(ty: &FuncType) -> SignatureStubs {
+    let layout = CallLayout::of(ty);
+    let mut code = vec![0; 1024];
+    loop {
+        let mut labels = [LabelSlot::EMPTY; 4];
+        let mut stubs = Stubs { asm: Asm::new(&mut code, &mut labels), ty, layout: &layout };
+        let entry_offset = stubs.here();
+        stubs.entry();
+        let foreign_offset = stubs.here();
+        let (foreign_return_offset, foreign_frame_bytes) = stubs.foreign();
+        let host_offset = stubs.here();
+        stubs.host();
+        let length = match stubs.asm.finish() {
+            Ok(bytes) => bytes.len(),
+            Err(AsmError::Full { needed }) => {
+                code.resize(needed, 0);
+                continue;
+            }
+            Err(error) => panic!("a stub used the assembler wrongly: {error}"),
+        };
+        code.truncate(length);
+        return SignatureStubs {
+            code,
+            entry_offset,
+            foreign_offset,
+            foreign_return_offset,
+            foreign_frame_bytes,
+            host_offset,
+        };
+    }
+}
+
+struct Stubs<'a> {
+    asm: Asm<'a>,
+    ty: &'a FuncType,
+    layout: &'a CallLayout,
+}
+
+/// A value in the array at a register.
+fn value(array: Gp64, index: usize) -> Addr {
+    Addr::base_disp(array.any(), (index as u32 * VALUE_BYTES) as i32)
+}
+
+fn stack(at: i32) -> Addr {
+    Addr::base_disp(rsp.any(), at)
+}
+
+fn width(ty: ValType) -> Width {
+    if ty == ValType::I32 { Width::W32 } else { Width::W64 }
+}
+
+impl Stubs<'_> {
+    fn here(&mut self) -> u32 {
+        self.asm.align(16);
+        self.asm.pos() as u32
+    }
+
+    /// Arguments from the array at `array` to their places; a 32-bit load clears the upper half.
+    fn load(&mut self, array: Gp64, types: &[ValType], places: &[Place], above: i32, temp: Gp64) {
+        for (index, place) in places.iter().enumerate() {
+            if let Place::Stack(at) = *place {
+                self.asm.mov_rm(width(types[index]), temp.any(), value(array, index));
+                self.asm.mov_mr(Width::W64, stack(above + at as i32), temp.any());
+            }
+        }
+        for (index, place) in places.iter().enumerate() {
+            match *place {
+                Place::Gpr(to) => _ = self.asm.mov_rm(width(types[index]), to.any(), value(array, index)),
+                Place::Xmm(to) => _ = self.asm.fload(Prec::D, to, value(array, index)),
+                Place::Stack(_) => {}
+            }
+        }
+    }
+
+    /// Values from their places to the array at `array`.
+    fn store(&mut self, array: Gp64, places: &[Place], above: i32, temp: Gp64) {
+        for (index, place) in places.iter().enumerate() {
+            match *place {
+                Place::Gpr(from) => _ = self.asm.mov_mr(Width::W64, value(array, index), from.any()),
+                Place::Xmm(from) => _ = self.asm.fstore(Prec::D, value(array, index), from),
+                Place::Stack(_) => {}
+            }
+        }
+        for (index, place) in places.iter().enumerate() {
+            if let Place::Stack(at) = *place {
+                self.asm.mov_rm(Width::W64, temp.any(), stack(above + at as i32));
+                self.asm.mov_mr(Width::W64, value(array, index), temp.any());
+            }
+        }
+    }
+
+    fn add_to_sp(&mut self, bytes: i32) {
+        match bytes {
+            0 => {}
+            ..0 => _ = self.asm.alu_ri(Alu::Sub, Width::W64, rsp.any(), -bytes),
+            _ => _ = self.asm.alu_ri(Alu::Add, Width::W64, rsp.any(), bytes),
+        }
+    }
+
+    fn return_from(&mut self) {
+        match u16::try_from(self.layout.arg_bytes).expect("at most 1,000 parameters of 16 bytes") {
+            0 => _ = self.asm.ret(),
+            bytes => _ = self.asm.ret_i(bytes),
+        }
+    }
+
+    /// See [`SignatureStubs::entry_offset`].
+    fn entry(&mut self) {
+        let (ty, layout) = (self.ty, self.layout);
+        let (args, results) = (layout.arg_bytes as i32, layout.result_bytes as i32);
+        self.add_to_sp(-(args + results));
+        self.load(rbx, ty.params(), &layout.params, 0, r11);
+        self.asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+        self.asm.call_r(rax.any());
+        self.store(rbx, &layout.results, -args, r11);
+        self.add_to_sp(results);
+        self.asm.ret();
+    }
+
+    /// See [`SignatureStubs::foreign_offset`]. Stack arguments and results are copied: a second return address lies
+    /// between them and the callee. r15 is free until the callee's heap is known, and behind the call.
+    fn foreign(&mut self) -> (u32, u32) {
+        let (args, results) = (self.layout.arg_bytes as i32, self.layout.result_bytes as i32);
+        let temp: R64 = HEAP.any();
+        self.asm.push_r(CONTEXT.any());
+        self.add_to_sp(-(args + results));
+        let outer = args + results + 16;
+        for at in (0..args).step_by(8) {
+            self.asm.mov_rm(Width::W64, temp, stack(outer + at));
+            self.asm.mov_mr(Width::W64, stack(at), temp);
+        }
+        self.asm.mov_rm(Width::W64, CONTEXT.any(), Addr::base_disp(CALLEE.any(), RECORD_INSTANCE));
+        self.asm.mov_rm(Width::W64, temp, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+        self.asm.call_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
+        let return_offset = self.asm.pos() as u32;
+        for at in (0..results).step_by(8) {
+            self.asm.mov_rm(Width::W64, temp, stack(at));
+            self.asm.mov_mr(Width::W64, stack(results + 16 + args + at), temp);
+        }
+        self.add_to_sp(results);
+        self.asm.pop_r(CONTEXT.any());
+        self.asm.mov_rm(Width::W64, temp, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+        self.return_from();
+        (return_offset, (args + results + 8) as u32)
+    }
+
+    /// See [`SignatureStubs::host_offset`].
+    fn host(&mut self) {
+        let (ty, layout) = (self.ty, self.layout);
+        let values = ty.params().len().max(ty.results().len()) as i32 * VALUE_BYTES as i32;
+        // To the caller's return address: the array, r11 and rbx.
+        let frame = values + 16;
+        self.asm.push_r(rbx.any());
+        self.asm.push_r(r11.any());
+        self.add_to_sp(-values);
+        self.asm.mov_rr(Width::W64, rbx.any(), rsp.any());
+        self.store(rbx, &layout.params, frame + 8, r11);
+        self.asm.mov_rr(Width::W64, rdi.any(), CALLEE.any());
+        self.asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());
+        self.asm.mov_rr(Width::W64, rdx.any(), rbx.any());
+        leave_wasm_stack(&mut self.asm, frame);
+        self.asm.call_m(Addr::base_disp(rdi.any(), RECORD_CODE));
+        self.asm.mov_rr(Width::W64, rsp.any(), rbx.any());
+        let trapped = self.asm.label();
+        self.asm.test_rr(Width::W32, rax.any(), rax.any());
+        self.asm.jcc(Cond::NotEqual, trapped);
+        // rcx and rdx may be results, so the array is addressed by rbx still.
+        self.load(rbx, ty.results(), &layout.results, frame + 8, r11);
+        self.add_to_sp(values);
+        self.asm.pop_r(r11.any());
+        self.asm.pop_r(rbx.any());
+        self.return_from();
+        self.asm.bind(trapped);
+        leave_by_trap(&mut self.asm);
+    }
+}
+
+/// Notes where wasm was left and goes on on the native stack. The return address lies `frame` bytes over rsp. Uses
+/// r10 and r11.
+fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32) {
+    let store = r11;
+    asm.mov_rm(Width::W64, store.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
+    asm.lea_rm(Width::W64, r10.any(), stack(frame));
+    asm.mov_mr(Width::W64, Addr::base_disp(store.any(), STORE_EXIT_SP), r10.any());
+    asm.mov_mr(Width::W64, Addr::base_disp(store.any(), STORE_WASM_SP), rsp.any());
+    asm.mov_rm(Width::W64, rsp.any(), Addr::base_disp(store.any(), STORE_NATIVE_SP));
+    // The System V ABI wants 16-aligned calls.
+    asm.alu_ri(Alu::And, Width::W64, rsp.any(), -16);
+}
+
+fn leave_by_trap(asm: &mut Asm<'_>) {
+    asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
+    asm.jmp_m(Addr::base_disp(rax.any(), STORE_TRAP_EXIT));
+}
+
+/// The builtins' entries, given the address of each
+/// `extern "sysv64" fn(context: *mut Context, a: u64, b: u64, c: u64, d: u64, e: u64) -> BuiltinResult`, where
+/// `#[repr(C)] struct BuiltinResult { value: u64, trapped: u64 }` comes back in rax and rdx: unless `trapped` is 0 the stub
+/// jumps to the store's trap exit.
+pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT]) -> BuiltinStubs {
+    let mut code = vec![0; 128 * Builtin::COUNT];
+    let mut labels = [LabelSlot::EMPTY; Builtin::COUNT];
+    let mut asm = Asm::new(&mut code, &mut labels);
+    let mut offsets = Vec::with_capacity(Builtin::COUNT);
+    for &address in addresses {
+        asm.align(16);
+        offsets.push(asm.pos() as u32);
+        builtin(&mut asm, address);
+    }
+    let length = asm.finish().expect("128 bytes are enough for a builtin's stub").len();
+    code.truncate(length);
+    BuiltinStubs { code, offsets }
+}
+
+fn builtin(asm: &mut Asm<'_>, address: u64) {
+    asm.push_r(rbx.any());
+    asm.push_r(r11.any());
+    asm.mov_rr(Width::W64, rbx.any(), rsp.any());
+    // From our argument registers to those of the System V ABI, one further for the context.
+    for (to, from) in [(rdx, rsi), (rsi, rdi), (rcx, r8), (r8, r9), (r9, r10), (rdi, CONTEXT)] {
+        asm.mov_rr(Width::W64, to.any(), from.any());
+    }
+    leave_wasm_stack(asm, 16);
+    asm.mov_ri(Width::W64, rax.any(), address as i64);
+    asm.call_r(rax.any());
+    asm.mov_rr(Width::W64, rsp.any(), rbx.any());
+    let trapped = asm.label();
+    asm.test_rr(Width::W64, rdx.any(), rdx.any());
+    asm.jcc(Cond::NotEqual, trapped);
+    asm.pop_r(r11.any());
+    asm.pop_r(rbx.any());
+    asm.ret();
+    asm.bind(trapped);
+    leave_by_trap(asm);
+}

@@ -1,0 +1,400 @@
+//! The tape: one function as three-address entries over constants, variables and single-use temps.
+//!
+//! `scan` writes it, `assign` gives its variables homes, `emit` turns entry by entry into machine code.
+//! At a [label](Op::Label) no temp is alive: what crosses a label is a variable.
+
+use planish_asm::Cond;
+
+/// Where a value lives while it is on the operand stack or in a local.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    I32,
+    I64,
+    F32,
+    F64,
+}
+
+impl Class {
+    pub(super) fn is_float(self) -> bool {
+        matches!(self, Class::F32 | Class::F64)
+    }
+}
+
+/// An operand: two tag bits and thirty of payload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ref(u32);
+
+/// What a [`Ref`] says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Operand {
+    /// A local or merge variable: any number of reads and writes.
+    Var(u32),
+    /// Written once, read once, with no label in between.
+    Temp(u32),
+    /// A small integer, sign-extended to 64 bits.
+    Imm(i32),
+    /// A place in [`Tape::pool`].
+    Pool(u32),
+    Nothing,
+}
+
+const TAG_TEMP: u32 = 1 << 30;
+const TAG_IMM: u32 = 2 << 30;
+const TAG_POOL: u32 = 3 << 30;
+const PAYLOAD: u32 = (1 << 30) - 1;
+
+impl Ref {
+    pub(super) const NOTHING: Ref = Ref(u32::MAX);
+
+    pub(super) fn var(var: u32) -> Ref {
+        Ref(var)
+    }
+
+    pub(super) fn temp(temp: u32) -> Ref {
+        Ref(TAG_TEMP | temp)
+    }
+
+    /// A constant that fits thirty bits.
+    pub(super) fn small(value: i64) -> Option<Ref> {
+        let payload = (value as i32) << 2 >> 2;
+        (i64::from(payload) == value).then_some(Ref(TAG_IMM | value as u32 & PAYLOAD))
+    }
+
+    pub(super) fn pool(place: usize) -> Ref {
+        Ref(TAG_POOL | place as u32)
+    }
+
+    pub(super) fn get(self) -> Operand {
+        let payload = self.0 & PAYLOAD;
+        match self.0 & !PAYLOAD {
+            0 => Operand::Var(payload),
+            TAG_TEMP => Operand::Temp(payload),
+            TAG_IMM => Operand::Imm((self.0 << 2) as i32 >> 2),
+            _ if self == Ref::NOTHING => Operand::Nothing,
+            _ => Operand::Pool(payload),
+        }
+    }
+
+    pub(super) fn as_var(self) -> Option<u32> {
+        (self.0 < TAG_TEMP).then_some(self.0)
+    }
+
+    pub(super) fn as_temp(self) -> Option<u32> {
+        (self.0 & !PAYLOAD == TAG_TEMP).then_some(self.0 & PAYLOAD)
+    }
+
+    pub(super) fn is_const(self) -> bool {
+        self.0 >= TAG_IMM && self != Ref::NOTHING
+    }
+}
+
+impl std::fmt::Debug for Ref {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.get() {
+            Operand::Var(var) => write!(f, "v{var}"),
+            Operand::Temp(temp) => write!(f, "t{temp}"),
+            Operand::Imm(value) => write!(f, "#{value}"),
+            Operand::Pool(place) => write!(f, "pool{place}"),
+            Operand::Nothing => f.write_str("-"),
+        }
+    }
+}
+
+/// An integer operation of two operands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Int {
+    Add,
+    Sub,
+    Mul,
+    And,
+    Or,
+    Xor,
+    Shl,
+    ShrS,
+    ShrU,
+    Rotl,
+    Rotr,
+    DivS,
+    DivU,
+    RemS,
+    RemU,
+}
+
+/// An integer operation of one operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum IntUnary {
+    Clz,
+    Ctz,
+    Popcnt,
+    Extend8S,
+    Extend16S,
+    /// From 32 to 64 bits, sign-extended.
+    Extend32S,
+    /// The low 32 bits, zero-extended.
+    Wrap,
+}
+
+/// A float operation of two operands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Float {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Min,
+    Max,
+    Copysign,
+}
+
+/// A float operation of one operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum FloatUnary {
+    Abs,
+    Neg,
+    Sqrt,
+    Ceil,
+    Floor,
+    Trunc,
+    Nearest,
+}
+
+/// A comparison of floats; the negated ones hold when an operand is not a number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum FloatCond {
+    Eq,
+    Ne,
+    Lt,
+    Gt,
+    Le,
+    Ge,
+    NotLt,
+    NotGt,
+    NotLe,
+    NotGe,
+}
+
+impl FloatCond {
+    pub(super) fn invert(self) -> FloatCond {
+        use FloatCond::*;
+        match self {
+            Eq => Ne,
+            Ne => Eq,
+            Lt => NotLt,
+            Gt => NotGt,
+            Le => NotLe,
+            Ge => NotGe,
+            NotLt => Lt,
+            NotGt => Gt,
+            NotLe => Le,
+            NotGe => Ge,
+        }
+    }
+}
+
+/// What a comparison asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Test {
+    Int(Cond),
+    Float(FloatCond),
+}
+
+impl Test {
+    pub(super) fn invert(self) -> Test {
+        match self {
+            Test::Int(cond) => Test::Int(cond.invert()),
+            Test::Float(cond) => Test::Float(cond.invert()),
+        }
+    }
+}
+
+/// How a load widens, or a store narrows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Access {
+    /// As wide as the class.
+    Whole,
+    S8,
+    U8,
+    S16,
+    U16,
+    S32,
+    U32,
+}
+
+/// A conversion; the entry's class is the result's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Convert {
+    /// Float to integer; traps unless `saturating`.
+    Trunc { from: Class, signed: bool, saturating: bool },
+    /// Integer to float.
+    FromInt { from: Class, signed: bool },
+    /// f32 to f64 or back.
+    Float,
+    /// Same bits.
+    Reinterpret,
+}
+
+/// What an entry does. `dst`, `a`, `b` and `imm` are the [`Entry`]'s.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Op {
+    /// `dst = a op b`
+    Int(Int),
+    /// `dst = a op`
+    IntUnary(IntUnary),
+    /// `dst = a + (b << scale) + imm`, wrapping at the class's width; either of `a`, `b` may be missing.
+    Lea { scale: u8 },
+    /// `dst = a op b`
+    Float(Float),
+    FloatUnary(FloatUnary),
+    Convert(Convert),
+    /// `dst = a`
+    Copy,
+    /// `a` was computed for its effects.
+    Drop,
+    /// `dst = (a test b)`; the class is that of the operands, the result an i32.
+    Set(Test),
+    /// Flags for the [`Op::Select`] that follows.
+    Compare(Test),
+    /// `dst = if flags { a } else { b }`
+    Select,
+    /// `dst = memory[a + imm]`
+    Load(Access),
+    /// `memory[a + imm] = b`
+    Store(Access),
+    /// `dst = global imm`
+    GlobalGet,
+    /// `global imm = a`
+    GlobalSet,
+    /// `dst = pages of memory imm`
+    MemorySize,
+    /// `dst = elements of table imm`
+    TableSize,
+    /// `dst = table imm [a]`
+    TableGet,
+    /// `table imm [a] = b`
+    TableSet,
+    /// `dst = reference to function imm`
+    RefFunc,
+    /// Calls function `imm` with the [list](Tape::lists) at `a`, its results the list at `b` (or `dst` if it is one).
+    Call,
+    /// As [`Op::Call`], of type `imm`; the list of arguments begins with the table's number and the index.
+    CallIndirect,
+    /// As [`Op::Call`], builtin number `imm`; at most one result, `dst`.
+    Builtin,
+    /// Binds label `imm`.
+    Label,
+    /// Goes to label `imm`.
+    Jump,
+    /// Goes to label `imm` if `a test b`.
+    Branch(Test),
+    /// Goes to the label of the list at `b` that `a` chooses, to the last if there is none.
+    BranchTable,
+    /// Returns the list at `a`.
+    Return,
+    Unreachable,
+}
+
+/// One step of a function.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) op: Op,
+    pub(super) class: Class,
+    /// A register that the result will be wanted in: its number + 1, or 0.
+    pub(super) hint: u8,
+    pub(super) dst: Ref,
+    pub(super) a: Ref,
+    pub(super) b: Ref,
+    pub(super) imm: u32,
+}
+
+/// A place in code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LabelInfo {
+    /// The tape entry that binds it.
+    pub(super) entry: u32,
+    /// For a loop: the entry behind its last; 0 otherwise.
+    pub(super) loop_end: u32,
+    /// For a loop: contains no call and no other loop.
+    pub(super) innermost_leaf: bool,
+}
+
+/// A local or merge variable.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Variable {
+    pub(super) class: Class,
+    /// Loop-weighted accesses.
+    pub(super) weight: u32,
+    /// The half-open range of entries in which its value matters.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// Loop-weighted calls in that range.
+    pub(super) calls: u32,
+    /// Must it be zero at the function's start?
+    pub(super) zero: bool,
+}
+
+/// A scanned function. Kept and refilled from function to function.
+#[derive(Default)]
+pub(super) struct Tape {
+    pub(super) entries: Vec<Entry>,
+    /// Constants of more than thirty bits, and all floats.
+    pub(super) pool: Vec<u64>,
+    /// Lists: a count, then so many [`Ref`]s or label numbers.
+    pub(super) lists: Vec<ListItem>,
+    pub(super) labels: Vec<LabelInfo>,
+    pub(super) variables: Vec<Variable>,
+    /// Parameters are the first variables.
+    pub(super) params: u32,
+    /// Temps alive at the same time, at most.
+    pub(super) temps: u32,
+    /// Wasm offsets of the entries that can trap or call, in order.
+    pub(super) offsets: Vec<u32>,
+    /// The largest result area and stack-argument area of any call.
+    pub(super) outgoing_bytes: u32,
+    /// Is there any call (of a builtin, too)?
+    pub(super) calls: bool,
+}
+
+/// A list's count, reference or label number, all thirty-two bits.
+pub(super) type ListItem = u32;
+
+impl Ref {
+    pub(super) fn to_item(self) -> ListItem {
+        self.0
+    }
+
+    pub(super) fn from_item(item: ListItem) -> Ref {
+        Ref(item)
+    }
+}
+
+impl Tape {
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.pool.clear();
+        self.lists.clear();
+        self.labels.clear();
+        self.variables.clear();
+        self.offsets.clear();
+        (self.params, self.temps, self.outgoing_bytes, self.calls) = (0, 0, 0, false);
+    }
+
+    /// The items of the list at `at`.
+    pub(super) fn list(&self, at: u32) -> &[ListItem] {
+        let at = at as usize;
+        let count = self.lists[at] as usize;
+        &self.lists[at + 1..at + 1 + count]
+    }
+
+    pub(super) fn is_constant(&self, value: Ref) -> bool {
+        value.is_const()
+    }
+
+    /// The value of a constant, sign-extended if small; floats as bits.
+    pub(super) fn constant(&self, value: Ref) -> Option<i64> {
+        match value.get() {
+            Operand::Imm(small) => Some(i64::from(small)),
+            Operand::Pool(place) => Some(self.pool[place as usize] as i64),
+            _ => None,
+        }
+    }
+}
