@@ -56,6 +56,8 @@ mod caller;
 mod host;
 mod func;
 mod linker;
+#[cfg(feature = "wasi")]
+pub mod wasi;
 
 pub use caller::Caller;
 pub use config::{Config, CpuLevel};
@@ -93,3 +95,8 @@ const _: () = {
     shared::<Val>();
     moved::<Store<std::cell::Cell<u8>>>();
 };
+
+/// The examples of the front page.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

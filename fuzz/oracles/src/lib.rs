@@ -1,2 +1,5 @@
 //! What must hold for any input: the fuzz targets' oracles as plain functions.
+//!
+//! Each runs for a second in `cargo test`, on inputs of its own; `cargo fuzz run TARGET` in `fuzz` looks for better ones.
 
+pub mod module;

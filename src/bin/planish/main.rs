@@ -1,3 +1,121 @@
 //! The `planish` command.
-#![allow(missing_docs)]
-fn main() {}
+
+mod run;
+mod wast;
+mod objdump;
+
+use clap::{Args, Parser, Subcommand};
+use planish::{Engine, Error, Module};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Runs and examines WebAssembly programs, in the binary format or as text.
+#[derive(Parser)]
+#[command(name = "planish", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a program; the exit status is its own, or 134 after a trap
+    Run(RunArgs),
+    /// Runs specification scripts
+    Wast {
+        /// The scripts
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Says whether a module is valid
+    Validate {
+        /// The module
+        file: PathBuf,
+    },
+    /// Shows the machine code of each function beside the wasm operators it came from
+    Objdump {
+        /// The module
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// Opens a directory for the guest, under its own name or another
+    #[arg(long, value_name = "HOST[::GUEST]", value_parser = parse_dir)]
+    dir: Vec<(String, String)>,
+    /// Sets a variable of the guest's environment
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_env)]
+    env: Vec<(String, String)>,
+    /// Calls this exported function with the arguments, and prints its results
+    #[arg(long, value_name = "NAME")]
+    invoke: Option<String>,
+    /// The program
+    file: PathBuf,
+    /// The program's arguments, passed on as they are
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+fn parse_dir(text: &str) -> Result<(String, String), std::convert::Infallible> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    Ok((host.into(), guest.into()))
+}
+
+fn parse_env(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("it has the form NAME=VALUE")?;
+    Ok((name.into(), value.into()))
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Wast { files } => run_scripts(&files),
+        Command::Validate { file } => validate(&file),
+        Command::Objdump { file } => objdump::objdump(&file),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("planish: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn validate(file: &Path) -> Result<ExitCode, Error> {
+    Module::validate(&Engine::default(), &read_binary(file)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A module in the binary format, whatever the file has.
+fn read_binary(file: &Path) -> Result<Vec<u8>, Error> {
+    let error = |error: &dyn std::fmt::Display| Error::msg(format!("{}: {error}", file.display()));
+    let bytes = std::fs::read(file).map_err(|failed| error(&failed))?;
+    Ok(wat::parse_bytes(&bytes).map_err(|failed| error(&failed))?.into_owned())
+}
+
+fn run_scripts(files: &[PathBuf]) -> Result<ExitCode, Error> {
+    let engine = Engine::default();
+    let (mut passed, mut failed) = (0, 0);
+    for file in files {
+        let name = file.display();
+        let text = std::fs::read_to_string(file).map_err(|error| Error::msg(format!("{name}: {error}")))?;
+        match wast::run(&engine, &text) {
+            Ok(report) => {
+                passed += report.passed;
+                failed += report.failures.len();
+                for failure in &report.failures {
+                    println!("{name}:{}: {}", failure.line, failure.message);
+                }
+                for (kind, count) in &report.skipped {
+                    println!("{name}: skipped {count} {kind}");
+                }
+            }
+            Err(mut error) => {
+                failed += 1;
+                error.set_path(file);
+                println!("{error}");
+            }
+        }
+    }
+    println!("{passed} passed, {failed} failed");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,345 @@
+//! Runs specification scripts (`.wast`): modules, actions on them, and assertions about what happens.
+//!
+//! The command and the test `spec` share this file.
+
+use planish::{
+    Engine, ExternRef, Func, Global, GlobalType, Instance, Linker, Memory, MemoryType, Module, Mutability, Ref,
+    RefType, Store, Table, TableType, Trap, Val, ValType,
+};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use wast::core::{AbstractHeapType, HeapType, NanPattern, WastArgCore, WastRetCore};
+use wast::lexer::Lexer;
+use wast::parser::{self, ParseBuffer};
+use wast::token::Id;
+use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+
+/// What came of a script.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Assertions that held.
+    pub passed: usize,
+    /// Assertions that did not, and modules and actions that failed without being expected to.
+    pub failures: Vec<Failure>,
+    /// Directives that were not run, by kind.
+    pub skipped: BTreeMap<&'static str, usize>,
+}
+
+/// One directive that went wrong.
+#[derive(Debug)]
+pub struct Failure {
+    /// Counted from 1.
+    pub line: usize,
+    pub message: String,
+}
+
+/// Runs all directives of a script, whatever fails.
+///
+/// # Errors
+///
+/// If the text is no script.
+pub fn run(engine: &Engine, text: &str) -> Result<Report, wast::Error> {
+    let mut lexer = Lexer::new(text);
+    // Parts of the suite are about such names.
+    lexer.allow_confusing_unicode(true);
+    let buffer = ParseBuffer::new_with_lexer(lexer)?;
+    let mut script = Script::new(engine).map_err(|error| wast::Error::new(wast::token::Span::from_offset(0), error))?;
+    let mut report = Report::default();
+    for directive in parser::parse::<Wast<'_>>(&buffer)?.directives {
+        let line = directive.span().linecol_in(text).0 + 1;
+        match script.directive(directive) {
+            Ok(Outcome::Held) => report.passed += 1,
+            Ok(Outcome::Done) => {}
+            Ok(Outcome::Skipped(kind)) => *report.skipped.entry(kind).or_default() += 1,
+            Err(message) => report.failures.push(Failure { line, message }),
+        }
+    }
+    Ok(report)
+}
+
+enum Outcome {
+    /// An assertion, and it is true.
+    Held,
+    /// Not an assertion.
+    Done,
+    Skipped(&'static str),
+}
+
+/// Why a directive failed: in words.
+type Result<T, E = String> = std::result::Result<T, E>;
+
+struct Script<'a> {
+    engine: &'a Engine,
+    store: Store<()>,
+    linker: Linker<()>,
+    /// What actions without a name act on.
+    current: Option<Instance>,
+    instances: HashMap<String, Instance>,
+    definitions: HashMap<String, Module>,
+    definition: Option<Module>,
+}
+
+fn words(error: impl Display) -> String {
+    error.to_string()
+}
+
+impl<'a> Script<'a> {
+    fn new(engine: &'a Engine) -> Result<Script<'a>> {
+        let mut store = Store::new(engine, ());
+        let mut linker = Linker::new(engine);
+        linker.allow_shadowing(true);
+        define_spectest(&mut linker, &mut store).map_err(words)?;
+        Ok(Script {
+            engine,
+            store,
+            linker,
+            current: None,
+            instances: HashMap::new(),
+            definitions: HashMap::new(),
+            definition: None,
+        })
+    }
+
+    fn directive(&mut self, directive: WastDirective<'_>) -> Result<Outcome> {
+        use WastDirective as D;
+        match directive {
+            D::Module(module) => self.define(module, Use::Instantiate),
+            D::ModuleDefinition(module) => self.define(module, Use::Keep),
+            D::ModuleInstance { instance, module, .. } => self.instantiate_definition(instance, module),
+            D::Register { name, module, .. } => self.register(name, module),
+            D::Invoke(invoke) => self.invoke(&invoke)?.map_err(words).map(|_| Outcome::Done),
+            D::AssertReturn { exec, results, .. } => self.assert_return(exec, &results),
+            D::AssertTrap { exec, message, .. } => {
+                let outcome = self.execute(exec)?;
+                expect_trap(outcome, message)
+            }
+            D::AssertExhaustion { call, .. } => match self.invoke(&call)? {
+                Err(error) if error.trap() == Some(Trap::StackOverflow) => Ok(Outcome::Held),
+                other => Err(format!("expected exhaustion, got {}", shown(&other))),
+            },
+            D::AssertInvalid { mut module, message, .. } => {
+                let bytes = module.encode().map_err(words)?;
+                self.expect_refusal(&bytes, message)
+            }
+            D::AssertMalformed { mut module, message, .. } => match module.encode() {
+                Err(_) => Ok(Outcome::Held),
+                Ok(bytes) => self.expect_refusal(&bytes, message),
+            },
+            D::AssertUnlinkable { module, message, .. } => self.assert_unlinkable(module, message),
+            D::AssertInvalidCustom { .. } => Ok(Outcome::Skipped("assert_invalid_custom")),
+            D::AssertMalformedCustom { .. } => Ok(Outcome::Skipped("assert_malformed_custom")),
+            D::AssertException { .. } => Ok(Outcome::Skipped("assert_exception")),
+            D::AssertSuspension { .. } => Ok(Outcome::Skipped("assert_suspension")),
+            D::Thread(_) => Ok(Outcome::Skipped("thread")),
+            D::Wait { .. } => Ok(Outcome::Skipped("wait")),
+        }
+    }
+
+    fn define(&mut self, mut module: QuoteWat<'_>, then: Use) -> Result<Outcome> {
+        if matches!(module, QuoteWat::QuoteComponent(..) | QuoteWat::Wat(Wat::Component(_))) {
+            return Ok(Outcome::Skipped("component"));
+        }
+        self.current = None;
+        let name = module.name().map(|id| id.name().to_owned());
+        let bytes = module.encode().map_err(words)?;
+        let module = Module::from_binary(self.engine, &bytes).map_err(words)?;
+        match then {
+            Use::Instantiate => {
+                let instance = self.linker.instantiate(&mut self.store, &module).map_err(words)?;
+                self.current = Some(instance);
+                self.instances.extend(name.map(|name| (name, instance)));
+            }
+            Use::Keep => {
+                self.definition = Some(module.clone());
+                self.definitions.extend(name.map(|name| (name, module)));
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn instantiate_definition(&mut self, instance: Option<Id<'_>>, module: Option<Id<'_>>) -> Result<Outcome> {
+        let module = match module {
+            Some(id) => self.definitions.get(id.name()),
+            None => self.definition.as_ref(),
+        };
+        let module = module.ok_or("no such module definition")?;
+        let made = self.linker.instantiate(&mut self.store, module).map_err(words)?;
+        self.current = Some(made);
+        self.instances.extend(instance.map(|id| (id.name().to_owned(), made)));
+        Ok(Outcome::Done)
+    }
+
+    fn instance(&self, name: Option<Id<'_>>) -> Result<Instance> {
+        match name {
+            Some(id) => self.instances.get(id.name()).copied().ok_or_else(|| format!("no instance ${}", id.name())),
+            None => self.current.ok_or_else(|| "the module before this failed".to_owned()),
+        }
+    }
+
+    fn register(&mut self, name: &str, module: Option<Id<'_>>) -> Result<Outcome> {
+        let instance = self.instance(module)?;
+        self.linker.instance(&mut self.store, name, instance).map_err(words)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Runs an action. The outer error is the script's: nothing could be run.
+    fn execute(&mut self, what: WastExecute<'_>) -> Result<planish::Result<Vec<Val>>> {
+        match what {
+            WastExecute::Invoke(invoke) => self.invoke(&invoke),
+            WastExecute::Get { module, global, .. } => {
+                let instance = self.instance(module)?;
+                let global = instance.get_global(&mut self.store, global).ok_or("no such global")?;
+                Ok(Ok(vec![global.get(&mut self.store)]))
+            }
+            WastExecute::Wat(mut wat) => {
+                let bytes = wat.encode().map_err(words)?;
+                let module = Module::from_binary(self.engine, &bytes).map_err(words)?;
+                Ok(self.linker.instantiate(&mut self.store, &module).map(|_| Vec::new()))
+            }
+        }
+    }
+
+    fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Result<planish::Result<Vec<Val>>> {
+        let instance = self.instance(invoke.module)?;
+        let func = instance
+            .get_func(&mut self.store, invoke.name)
+            .ok_or_else(|| format!("no exported function {:?}", invoke.name))?;
+        let args = invoke.args.iter().map(|arg| self.argument(arg)).collect::<Result<Vec<Val>>>()?;
+        let mut results = vec![Val::I32(0); func.ty(&self.store).results().len()];
+        Ok(func.call(&mut self.store, &args, &mut results).map(|()| results))
+    }
+
+    fn argument(&mut self, arg: &WastArg<'_>) -> Result<Val> {
+        let WastArg::Core(arg) = arg else { return Err("a component's value".into()) };
+        Ok(match arg {
+            WastArgCore::I32(value) => Val::I32(*value),
+            WastArgCore::I64(value) => Val::I64(*value),
+            WastArgCore::F32(value) => Val::F32(value.bits),
+            WastArgCore::F64(value) => Val::F64(value.bits),
+            WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => Val::FuncRef(None),
+            WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Val::ExternRef(None),
+            WastArgCore::RefExtern(value) => Val::ExternRef(Some(ExternRef::new(&mut self.store, *value))),
+            other => return Err(format!("no such argument yet: {other:?}")),
+        })
+    }
+
+    fn assert_return(&mut self, what: WastExecute<'_>, expected: &[WastRet<'_>]) -> Result<Outcome> {
+        let results = self.execute(what)?.map_err(|error| format!("failed: {error}"))?;
+        let fits = results.len() == expected.len()
+            && results.iter().zip(expected).all(|(result, expected)| match expected {
+                WastRet::Core(expected) => self.matches(result, expected),
+                _ => false,
+            });
+        if fits { Ok(Outcome::Held) } else { Err(format!("got {results:x?}, expected {expected:x?}")) }
+    }
+
+    fn matches(&self, result: &Val, expected: &WastRetCore<'_>) -> bool {
+        match (expected, result) {
+            (WastRetCore::I32(expected), Val::I32(result)) => expected == result,
+            (WastRetCore::I64(expected), Val::I64(result)) => expected == result,
+            (WastRetCore::F32(expected), Val::F32(result)) => f32_matches(*result, expected),
+            (WastRetCore::F64(expected), Val::F64(result)) => f64_matches(*result, expected),
+            (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None)) => true,
+            (WastRetCore::RefNull(Some(HeapType::Abstract { ty, .. })), result) => match result {
+                Val::FuncRef(None) => matches!(ty, AbstractHeapType::Func | AbstractHeapType::NoFunc),
+                Val::ExternRef(None) => matches!(ty, AbstractHeapType::Extern | AbstractHeapType::NoExtern),
+                _ => false,
+            },
+            (WastRetCore::RefFunc(None), Val::FuncRef(Some(_))) => true,
+            (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
+            (WastRetCore::RefExtern(Some(expected)), Val::ExternRef(Some(result))) => {
+                result.data(&self.store).is_ok_and(|value| value.downcast_ref::<u32>() == Some(expected))
+            }
+            (WastRetCore::Either(choices), result) => choices.iter().any(|choice| self.matches(result, choice)),
+            _ => false,
+        }
+    }
+
+    fn expect_refusal(&self, bytes: &[u8], message: &str) -> Result<Outcome> {
+        match Module::from_binary(self.engine, bytes) {
+            Err(_) => Ok(Outcome::Held),
+            Ok(_) => Err(format!("accepted a module, expected {message:?}")),
+        }
+    }
+
+    fn assert_unlinkable(&mut self, mut module: Wat<'_>, message: &str) -> Result<Outcome> {
+        let bytes = module.encode().map_err(words)?;
+        let module = Module::from_binary(self.engine, &bytes).map_err(words)?;
+        match self.linker.instantiate(&mut self.store, &module) {
+            Err(error) if error.trap().is_none() => Ok(Outcome::Held),
+            Err(error) => Err(format!("trapped with {error}, expected {message:?}")),
+            Ok(_) => Err(format!("linked, expected {message:?}")),
+        }
+    }
+}
+
+/// What becomes of a module.
+enum Use {
+    Instantiate,
+    Keep,
+}
+
+/// The suite's message may say more than ours (the index of an element) or less.
+fn expect_trap(outcome: planish::Result<Vec<Val>>, message: &str) -> Result<Outcome> {
+    match &outcome {
+        Err(error) if error.trap().is_some() => {
+            let said = error.to_string();
+            if said.contains(message) || message.contains(&said) {
+                Ok(Outcome::Held)
+            } else {
+                Err(format!("trapped with {said:?}, expected {message:?}"))
+            }
+        }
+        other => Err(format!("expected trap {message:?}, got {}", shown(other))),
+    }
+}
+
+fn shown(outcome: &planish::Result<Vec<Val>>) -> String {
+    match outcome {
+        Ok(values) => format!("{values:x?}"),
+        Err(error) => format!("error {error}"),
+    }
+}
+
+/// Any sign; of the payload only the highest bit is set (canonical), or at least it (arithmetic): specification 4.3.3.
+fn f32_matches(bits: u32, expected: &NanPattern<wast::token::F32>) -> bool {
+    match expected {
+        NanPattern::CanonicalNan => bits & 0x7fff_ffff == 0x7fc0_0000,
+        NanPattern::ArithmeticNan => bits & 0x7fc0_0000 == 0x7fc0_0000,
+        NanPattern::Value(value) => bits == value.bits,
+    }
+}
+
+fn f64_matches(bits: u64, expected: &NanPattern<wast::token::F64>) -> bool {
+    match expected {
+        NanPattern::CanonicalNan => bits & 0x7fff_ffff_ffff_ffff == 0x7ff8_0000_0000_0000,
+        NanPattern::ArithmeticNan => bits & 0x7ff8_0000_0000_0000 == 0x7ff8_0000_0000_0000,
+        NanPattern::Value(value) => bits == value.bits,
+    }
+}
+
+/// The module that scripts import from without defining it (specification, `interpreter/README.md`).
+fn define_spectest(linker: &mut Linker<()>, store: &mut Store<()>) -> planish::Result<()> {
+    linker.func_wrap("spectest", "print", || {})?;
+    linker.func_wrap("spectest", "print_i32", |_: i32| {})?;
+    linker.func_wrap("spectest", "print_i64", |_: i64| {})?;
+    linker.func_wrap("spectest", "print_f32", |_: f32| {})?;
+    linker.func_wrap("spectest", "print_f64", |_: f64| {})?;
+    linker.func_wrap("spectest", "print_i32_f32", |_: i32, _: f32| {})?;
+    linker.func_wrap("spectest", "print_f64_f64", |_: f64, _: f64| {})?;
+    let globals = [
+        ("global_i32", ValType::I32, Val::I32(666)),
+        ("global_i64", ValType::I64, Val::I64(666)),
+        ("global_f32", ValType::F32, Val::F32(666.6_f32.to_bits())),
+        ("global_f64", ValType::F64, Val::F64(666.6_f64.to_bits())),
+    ];
+    for (name, ty, value) in globals {
+        let global = Global::new(&mut *store, GlobalType::new(ty, Mutability::Const), value)?;
+        linker.define(&mut *store, "spectest", name, global)?;
+    }
+    let table = Table::new(&mut *store, TableType::new(RefType::FUNCREF, 10, Some(20)), Ref::Func(None::<Func>))?;
+    linker.define(&mut *store, "spectest", "table", table)?;
+    let memory = Memory::new(&mut *store, MemoryType::new(1, Some(2)))?;
+    linker.define(&mut *store, "spectest", "memory", memory)?;
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! Files and streams: reading, writing, positions, flags, and the table of descriptors itself.
+
+use super::abi::{Errno, fdflags};
+use super::context::WasiCtx;
+use super::descriptor::Object;
+use super::memory::{Buffers, Memory};
+use super::rights::Rights;
+use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
+use rustix::io::retry_on_intr;
+use std::num::NonZeroU64;
+
+impl WasiCtx {
+    pub(super) fn fd_read(
+        &mut self,
+        memory: Memory<'_>,
+        fd: u32,
+        array: u32,
+        count: u32,
+        to: u32,
+    ) -> Result<(), Errno> {
+        let object = self.descriptors.object(fd, Rights::FD_READ)?;
+        let (buffers, through) = (Buffers::new(array, count), &mut *self.transfer);
+        let done = match object {
+            Object::Directory(..) => return Err(Errno::Isdir),
+            Object::Output(_) => return Err(Errno::Badf),
+            Object::File(file) => buffers
+                .fill(memory, through, u32::MAX, |to, _| Ok(retry_on_intr(|| rustix::io::read(&*file, &mut *to))?))?,
+            Object::Input(input) => {
+                let limit = through.len() as u32;
+                buffers.fill(memory, through, limit, |to, _| input.read(to))?
+            }
+        };
+        memory.write_u32(to, done)
+    }
+
+    pub(super) fn fd_write(
+        &mut self,
+        memory: Memory<'_>,
+        fd: u32,
+        array: u32,
+        count: u32,
+        to: u32,
+    ) -> Result<(), Errno> {
+        let object = self.descriptors.object(fd, Rights::FD_WRITE)?;
+        let (buffers, through) = (Buffers::new(array, count), &mut *self.transfer);
+        let done = match object {
+            Object::Directory(..) | Object::Input(_) => return Err(Errno::Badf),
+            Object::File(file) => {
+                buffers.drain(memory, through, |from, _| Ok(retry_on_intr(|| rustix::io::write(&*file, from))?))?
+            }
+            Object::Output(output) => buffers.drain(memory, through, |from, _| output.write(from))?,
+        };
+        memory.write_u32(to, done)
+    }
+
+    pub(super) fn fd_pread(
+        &mut self,
+        memory: Memory<'_>,
+        fd: u32,
+        array: u32,
+        count: u32,
+        offset: u64,
+        to: u32,
+    ) -> Result<(), Errno> {
+        let file = self.descriptors.seekable(fd, Rights::FD_READ | Rights::FD_SEEK)?;
+        let buffers = Buffers::new(array, count);
+        let done = buffers.fill(memory, &mut self.transfer, u32::MAX, |to, done| {
+            let offset = offset.checked_add(done.into()).ok_or(Errno::Inval)?;
+            Ok(retry_on_intr(|| rustix::io::pread(&*file, &mut *to, offset))?)
+        })?;
+        memory.write_u32(to, done)
+    }
+
+    pub(super) fn fd_pwrite(
+        &mut self,
+        memory: Memory<'_>,
+        fd: u32,
+        array: u32,
+        count: u32,
+        offset: u64,
+        to: u32,
+    ) -> Result<(), Errno> {
+        let file = self.descriptors.seekable(fd, Rights::FD_WRITE | Rights::FD_SEEK)?;
+        let buffers = Buffers::new(array, count);
+        let done = buffers.drain(memory, &mut self.transfer, |from, done| {
+            let offset = offset.checked_add(done.into()).ok_or(Errno::Inval)?;
+            Ok(retry_on_intr(|| rustix::io::pwrite(&*file, from, offset))?)
+        })?;
+        memory.write_u32(to, done)
+    }
+
+    pub(super) fn fd_seek(
+        &mut self,
+        memory: Memory<'_>,
+        fd: u32,
+        offset: i64,
+        whence: u32,
+        to: u32,
+    ) -> Result<(), Errno> {
+        let target = match whence {
+            0 => SeekFrom::Start(u64::try_from(offset).map_err(|_| Errno::Inval)?),
+            1 => SeekFrom::Current(offset),
+            2 => SeekFrom::End(offset),
+            _ => return Err(Errno::Inval),
+        };
+        // Asking for the position is `fd_tell`, so its right is enough.
+        let right = if target == SeekFrom::Current(0) { Rights::FD_TELL } else { Rights::FD_SEEK };
+        let position = rustix::fs::seek(self.descriptors.seekable(fd, right)?, target)?;
+        memory.write_u64(to, position)
+    }
+
+    pub(super) fn fd_tell(&mut self, memory: Memory<'_>, fd: u32, to: u32) -> Result<(), Errno> {
+        let position = rustix::fs::tell(self.descriptors.seekable(fd, Rights::FD_TELL)?)?;
+        memory.write_u64(to, position)
+    }
+
+    pub(super) fn fd_advise(
+        &mut self,
+        _memory: Memory<'_>,
+        fd: u32,
+        offset: u64,
+        len: u64,
+        advice: u32,
+    ) -> Result<(), Errno> {
+        let advice = match advice {
+            0 => Advice::Normal,
+            1 => Advice::Sequential,
+            2 => Advice::Random,
+            3 => Advice::WillNeed,
+            4 => Advice::DontNeed,
+            5 => Advice::NoReuse,
+            _ => return Err(Errno::Inval),
+        };
+        if offset.checked_add(len).is_none_or(|end| end > i64::MAX as u64) {
+            return Err(Errno::Inval);
+        }
+        let file = self.descriptors.seekable(fd, Rights::FD_ADVISE)?;
+        Ok(rustix::fs::fadvise(file, offset, NonZeroU64::new(len), advice)?)
+    }
+
+    pub(super) fn fd_allocate(&mut self, _memory: Memory<'_>, fd: u32, offset: u64, len: u64) -> Result<(), Errno> {
+        let file = self.descriptors.seekable(fd, Rights::FD_ALLOCATE)?;
+        Ok(rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len)?)
+    }
+
+    pub(super) fn fd_datasync(&mut self, _memory: Memory<'_>, fd: u32) -> Result<(), Errno> {
+        match self.descriptors.object(fd, Rights::NONE)? {
+            Object::Input(_) | Object::Output(_) => Err(Errno::Inval),
+            Object::File(file) | Object::Directory(file, _) => Ok(rustix::fs::fdatasync(file)?),
+        }
+    }
+
+    pub(super) fn fd_sync(&mut self, _memory: Memory<'_>, fd: u32) -> Result<(), Errno> {
+        match self.descriptors.object(fd, Rights::NONE)? {
+            Object::Input(_) | Object::Output(_) => Err(Errno::Inval),
+            Object::File(file) | Object::Directory(file, _) => Ok(rustix::fs::fsync(file)?),
+        }
+    }
+
+    pub(super) fn fd_close(&mut self, _memory: Memory<'_>, fd: u32) -> Result<(), Errno> {
+        self.descriptors.close(fd)
+    }
+
+    pub(super) fn fd_renumber(&mut self, _memory: Memory<'_>, from: u32, to: u32) -> Result<(), Errno> {
+        self.descriptors.renumber(from, to)
+    }
+
+    pub(super) fn fd_fdstat_get(&mut self, memory: Memory<'_>, fd: u32, to: u32) -> Result<(), Errno> {
+        let descriptor = self.descriptors.get(fd)?;
+        let (filetype, flags) = match &descriptor.object {
+            Object::Input(input) => (input.filetype(), 0),
+            Object::Output(output) => (output.filetype(), 0),
+            Object::Directory(..) => (super::abi::Filetype::Directory, 0),
+            Object::File(file) => {
+                let mode = rustix::fs::fstat(file)?.st_mode;
+                (rustix::fs::FileType::from_raw_mode(mode).into(), guest_flags(rustix::fs::fcntl_getfl(file)?))
+            }
+        };
+        let mut stat = [0; 24];
+        stat[0] = filetype as u8;
+        stat[2..4].copy_from_slice(&flags.to_le_bytes());
+        stat[8..16].copy_from_slice(&descriptor.base.0.to_le_bytes());
+        stat[16..24].copy_from_slice(&descriptor.inheriting.0.to_le_bytes());
+        memory.write(to, &stat)
+    }
+
+    pub(super) fn fd_fdstat_set_flags(&mut self, _memory: Memory<'_>, fd: u32, flags: u32) -> Result<(), Errno> {
+        let file = self.descriptors.file(fd, Rights::FD_FDSTAT_SET_FLAGS)?;
+        let flags = u16::try_from(flags).map_err(|_| Errno::Inval)?;
+        // Linux cannot change the others of an open file (fcntl(2), F_SETFL).
+        if flags & !(fdflags::APPEND | fdflags::NONBLOCK) != 0 {
+            return Err(Errno::Inval);
+        }
+        let kept = rustix::fs::fcntl_getfl(&*file)? - OFlags::APPEND - OFlags::NONBLOCK;
+        Ok(rustix::fs::fcntl_setfl(file, kept | host_flags(flags)?)?)
+    }
+
+    pub(super) fn fd_fdstat_set_rights(
+        &mut self,
+        _memory: Memory<'_>,
+        fd: u32,
+        base: u64,
+        inheriting: u64,
+    ) -> Result<(), Errno> {
+        let descriptor = self.descriptors.get(fd)?;
+        let (base, inheriting) = (Rights(base), Rights(inheriting));
+        // Rights can be given up, never gained.
+        if !descriptor.base.contains(base) || !descriptor.inheriting.contains(inheriting) {
+            return Err(Errno::Notcapable);
+        }
+        (descriptor.base, descriptor.inheriting) = (base, inheriting);
+        Ok(())
+    }
+}
+
+const FLAGS: [(u16, OFlags); 4] = [
+    (fdflags::APPEND, OFlags::APPEND),
+    (fdflags::DSYNC, OFlags::DSYNC),
+    (fdflags::NONBLOCK, OFlags::NONBLOCK),
+    // On Linux a superset of the bits of DSYNC, and the same as RSYNC.
+    (fdflags::SYNC, OFlags::SYNC),
+];
+
+fn guest_flags(host: OFlags) -> u16 {
+    FLAGS.iter().filter(|(_, flag)| host.contains(*flag)).fold(0, |flags, (bit, _)| flags | bit)
+}
+
+/// The host's flags for a guest's `fdflags`.
+pub(super) fn host_flags(flags: u16) -> Result<OFlags, Errno> {
+    let rsync = if flags & fdflags::RSYNC != 0 { OFlags::SYNC } else { OFlags::empty() };
+    if flags & !(fdflags::RSYNC | FLAGS.iter().fold(0, |all, (bit, _)| all | bit)) != 0 {
+        return Err(Errno::Inval);
+    }
+    Ok(FLAGS.iter().filter(|(bit, _)| flags & bit != 0).fold(rsync, |all, (_, flag)| all | *flag))
+}

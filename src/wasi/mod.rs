@@ -1,0 +1,35 @@
+//! WASI preview 1: the system interface of command-line programs compiled to WebAssembly.
+//!
+//! A [`WasiCtx`] is what one program may see of the host: its arguments, environment, standard streams and the
+//! directories opened for it. [`add_to_linker`] gives a module its functions.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `abi` | numbers and layouts of the specification (`wasi_snapshot_preview1.witx`) |
+//! | `memory` | the guest's memory behind a small trait, and its lists of buffers |
+//! | `stream`, `rights`, `descriptor` | what a file descriptor can be, what it allows, the table of them |
+//! | `context` | [`WasiCtx`] and its builder |
+//! | `process`, `file`, `metadata`, `directory`, `path`, `poll` | the functions, by subject |
+//! | `link` | their registration, one line each |
+
+mod abi;
+mod memory;
+mod rights;
+mod stream;
+mod descriptor;
+mod context;
+mod process;
+mod file;
+mod metadata;
+mod directory;
+mod path;
+mod poll;
+mod link;
+#[cfg(test)]
+mod tests;
+
+pub use context::{WasiCtx, WasiCtxBuilder};
+pub use link::add_to_linker;
+pub use process::I32Exit;
+pub use rights::{DirPerms, FilePerms};
+pub use stream::MemoryOutputPipe;

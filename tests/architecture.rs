@@ -1,0 +1,263 @@
+//! The shape of the source: layers, no import cycles, a first line in every file that says what it is, sizes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Top-level modules of `src` by layer: a file imports from its own layer and lower ones.
+const LAYERS: &[(u32, &[&str])] = &[
+    (0, &["types", "error"]),
+    (1, &["decode"]),
+    (2, &["abi", "sys"]),
+    (3, &["compile", "vm"]),
+    (5, &["wasi", "lib"]),
+    (6, &["bin"]),
+];
+/// The public face: whatever is not listed.
+const FACE: u32 = 4;
+
+/// Pairs that know nothing of each other, though their layers would let them.
+const STRANGERS: &[(&str, &str)] = &[("compile", "vm"), ("vm", "compile")];
+
+/// Files of one subject that is longer than [`MAX_LINES`]: tables, not code.
+const LONG: &[&str] = &[];
+const MAX_LINES: usize = 600;
+/// Written by the generator, checked by its own test.
+const GENERATED: &[&str] = &["asm/src/forms/", "asm/src/mnemonics/"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Rust files below a folder of the repository, with their text, by path from the root.
+fn sources(folder: &str) -> BTreeMap<String, String> {
+    fn collect(folder: &Path, found: &mut BTreeMap<String, String>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                collect(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();
+                found.insert(name, fs::read_to_string(&path).expect("a readable file"));
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    collect(&root().join(folder), &mut found);
+    found
+}
+
+fn is_generated(name: &str) -> bool {
+    GENERATED.iter().any(|folder| name.starts_with(folder))
+}
+
+fn all_sources() -> BTreeMap<String, String> {
+    let folders = ["src", "tests", "examples", "benches", "asm/src", "asm/gen/src", "asm/tests", "fuzz/oracles"];
+    folders.into_iter().flat_map(sources).collect()
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let silent: Vec<String> =
+        all_sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(name, _)| name).collect();
+    assert!(silent.is_empty(), "no `//!` in the first line: {silent:#?}");
+}
+
+#[test]
+fn files_are_of_readable_size() {
+    let long: Vec<String> = all_sources()
+        .into_iter()
+        .filter(|(name, text)| {
+            text.lines().count() > MAX_LINES && !is_generated(name) && !LONG.contains(&name.as_str())
+        })
+        .map(|(name, text)| format!("{name}: {} lines", text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "longer than {MAX_LINES} lines: {long:#?}");
+    let short: Vec<_> = LONG.iter().filter(|name| lines(name) <= MAX_LINES).collect();
+    assert!(short.is_empty(), "no longer exceptions: {short:?}");
+}
+
+fn lines(name: &str) -> usize {
+    fs::read_to_string(root().join(name)).map_or(0, |text| text.lines().count())
+}
+
+#[test]
+fn unsafe_code_is_where_it_belongs() {
+    let allowed = |name: &str| ["src/vm/", "src/sys/", "src/sys.rs"].iter().any(|place| name.starts_with(place));
+    let elsewhere: Vec<String> = sources("src")
+        .into_iter()
+        .chain(sources("asm/src"))
+        .filter(|(name, text)| !allowed(name) && text.lines().any(|line| code(line).contains("unsafe ")))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(elsewhere.is_empty(), "unsafe code outside of vm and sys: {elsewhere:#?}");
+}
+
+#[test]
+fn files_import_lower_layers_only() {
+    let graph = Imports::of(&sources("src"));
+    let mut wrong = Vec::new();
+    for (from, targets) in &graph.0 {
+        for to in targets {
+            let (above, below) = (module(from), module(to));
+            if layer(below) > layer(above) || STRANGERS.contains(&(above, below)) {
+                wrong.push(format!("{from} imports {to}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports of a higher layer: {wrong:#?}");
+}
+
+#[test]
+fn no_files_import_each_other() {
+    let graph = Imports::of(&sources("src"));
+    let cycles = graph.cycles();
+    assert!(cycles.is_empty(), "files that import each other: {cycles:#?}");
+}
+
+/// The top-level module that a file of `src` belongs to.
+fn module(file: &str) -> &str {
+    let name = file.strip_prefix("src/").expect("a file of src");
+    name.split('/').next().expect("not empty").trim_end_matches(".rs")
+}
+
+fn layer(module: &str) -> u32 {
+    LAYERS.iter().find(|(_, modules)| modules.contains(&module)).map_or(FACE, |(layer, _)| *layer)
+}
+
+/// A line without its comment.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or(line)
+}
+
+/// Which file imports which.
+struct Imports(BTreeMap<String, BTreeSet<String>>);
+
+impl Imports {
+    fn of(sources: &BTreeMap<String, String>) -> Imports {
+        let import = |(name, text): (&String, &String)| {
+            let code: String = text.lines().map(|line| format!("{}\n", code(line))).collect();
+            // Tests may look at anything.
+            let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or(&code);
+            let mut targets: BTreeSet<String> =
+                paths(name, code).iter().filter_map(|path| resolve(path, sources)).collect();
+            targets.remove(name);
+            (name.clone(), targets)
+        };
+        Imports(sources.iter().map(import).collect())
+    }
+
+    /// Groups of files that can reach each other.
+    fn cycles(&self) -> Vec<Vec<&str>> {
+        let reach: BTreeMap<&str, BTreeSet<&str>> =
+            self.0.keys().map(|from| (from.as_str(), self.reachable(from))).collect();
+        let mut groups: Vec<Vec<&str>> = Vec::new();
+        for (from, targets) in &reach {
+            let group: Vec<&str> = targets.iter().filter(|to| reach[*to].contains(from)).copied().collect();
+            if targets.contains(from) && !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        groups
+    }
+
+    fn reachable(&self, from: &str) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![from];
+        while let Some(file) = open.pop() {
+            for next in self.0.get(file).into_iter().flatten() {
+                if found.insert(next.as_str()) {
+                    open.push(next);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// All paths of a file that begin with `crate` or `super`, from the crate's root, without these.
+fn paths(file: &str, code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut scope: Vec<String> = file.trim_end_matches(".rs").split('/').skip(1).map(str::to_owned).collect();
+    if scope.last().is_some_and(|last| last == "mod" || last == "lib") {
+        scope.pop();
+    }
+    if file.starts_with("src/bin/") {
+        return found;
+    }
+    for (start, _) in code.match_indices("crate::") {
+        expand(&code[start + 7..], Vec::new(), &mut found);
+    }
+    for (start, _) in code.match_indices("super::") {
+        if !code[..start].ends_with("super::") {
+            let levels = code[start..].split("::").take_while(|segment| *segment == "super").count();
+            let parent = scope[..scope.len().saturating_sub(levels)].to_vec();
+            expand(&code[start + 7 * levels..], parent, &mut found);
+        }
+    }
+    found
+}
+
+/// Adds the paths of a use tree to `found`; returns what follows it.
+fn expand<'a>(tree: &'a str, mut path: Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
+    let tree = tree.trim_start();
+    if let Some(mut rest) = tree.strip_prefix('{') {
+        loop {
+            rest = expand(rest, path.clone(), found).trim_start();
+            match rest.strip_prefix(',') {
+                Some(more) if !more.trim_start().starts_with('}') => rest = more,
+                Some(more) => return more.trim_start().strip_prefix('}').unwrap_or(more),
+                None => return rest.strip_prefix('}').unwrap_or(rest),
+            }
+        }
+    }
+    let end = tree.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(tree.len());
+    path.push(tree[..end].to_owned());
+    match tree[end..].strip_prefix("::") {
+        Some(rest) => expand(rest, path, found),
+        None => {
+            found.push(path);
+            let rest = &tree[end..];
+            match rest.trim_start().strip_prefix("as ") {
+                Some(renamed) => renamed.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'),
+                None => rest,
+            }
+        }
+    }
+}
+
+/// The file that a path leads to: that of its longest beginning that is a module.
+fn resolve(path: &[String], sources: &BTreeMap<String, String>) -> Option<String> {
+    for len in (1..=path.len()).rev() {
+        let module = path[..len].join("/");
+        for file in [format!("src/{module}.rs"), format!("src/{module}/mod.rs")] {
+            if sources.contains_key(&file) {
+                return Some(file);
+            }
+        }
+    }
+    // An item of the crate's root.
+    path.first().filter(|first| !first.is_empty()).map(|_| "src/lib.rs".to_owned())
+}
+
+#[test]
+fn use_trees_are_understood() {
+    let read = |file, code| paths(file, code).iter().map(|path| path.join("/")).collect::<Vec<_>>();
+    let code = "use crate::vm::{code::{Code, Contents as C}, memory};\nfn f(x: crate::abi::Place) {}";
+    assert_eq!(read("src/a.rs", code), ["vm/code/Code", "vm/code/Contents", "vm/memory", "abi/Place"]);
+    assert_eq!(read("src/vm/code.rs", "use super::stack::Stack;"), ["vm/stack/Stack"]);
+    assert_eq!(read("src/vm/mod.rs", "use super::abi::X;"), ["abi/X"]);
+    assert_eq!(read("src/vm/deep/leaf.rs", "use super::super::{x, y::Z,};"), ["vm/x", "vm/y/Z"]);
+}
+
+#[test]
+fn cycles_are_found() {
+    let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+    let sources = BTreeMap::from([
+        file("src/a.rs", "use crate::b::B;"),
+        file("src/b.rs", "use crate::c::C;"),
+        file("src/c.rs", "use crate::a::A;"),
+        file("src/d.rs", "use crate::a::A;"),
+    ]);
+    assert_eq!(Imports::of(&sources).cycles(), [["src/a.rs", "src/b.rs", "src/c.rs"]]);
+}

@@ -1,0 +1,170 @@
+//! The command: exit statuses, what goes to which stream, the subcommands.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn planish(args: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_planish"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    // Who does not read its input has ended already.
+    let _ = child.stdin.take().expect("piped").write_all(stdin.as_bytes());
+    child.wait_with_output().expect("the command ends")
+}
+
+/// Exit status, standard output, standard error.
+fn run(args: &[&str], stdin: &str) -> (i32, String, String) {
+    let output = planish(args, stdin);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().expect("no signal"), text(output.stdout), text(output.stderr))
+}
+
+/// Writes a module where the command can read it.
+fn module(name: &str, text: &str) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("written");
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_real_program_counts_words() {
+    let program = "examples/programs/words.wasm";
+    let (status, out, err) = run(&["run", program], "to be or not to be");
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert_eq!(out, "      2 be\n      2 to\n      1 not\n      1 or\n");
+    let (status, out, _) = run(&["run", "--dir", ".", program, "-n", "3", "LICENSE-APACHE"], "");
+    assert_eq!((status, out.as_str()), (0, "    100 the\n     69 or\n     67 of\n"));
+    let (status, out, _) = run(&["run", "--dir", "examples::texts", program, "texts/programs/words.c"], "");
+    assert_eq!((status, out.lines().count()), (0, 10));
+    let (status, _, err) = run(&["run", program, "LICENSE-APACHE"], "");
+    assert_eq!((status, err.contains("LICENSE-APACHE")), (1, true), "no directory was given: {err}");
+}
+
+#[test]
+fn the_exit_status_is_the_guests() {
+    let exit = |status: i32| {
+        module(
+            &format!("exit{status}.wat"),
+            &format!(
+                r#"(module
+                    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+                    (memory (export "memory") 1)
+                    (func (export "_start") (call $exit (i32.const {status})) unreachable))"#
+            ),
+        )
+    };
+    for status in [0, 1, 33, 255] {
+        assert_eq!(run(&["run", &exit(status)], "").0, status);
+    }
+    // A process' status has 8 bits.
+    assert_eq!(run(&["run", &exit(256 + 7)], "").0, 7);
+}
+
+#[test]
+fn a_trap_says_what_and_where() {
+    let path = module(
+        "trap.wat",
+        "(module $m
+            (func $inner (param i32) (drop (i32.div_u (i32.const 1) (local.get 0))))
+            (func (export \"_start\") (call $inner (i32.const 0))))",
+    );
+    let (status, out, err) = run(&["run", &path], "");
+    assert_eq!((status, out.as_str()), (134, ""));
+    assert!(err.starts_with("trap: integer divide by zero\n"), "{err}");
+    assert!(err.contains("m!inner") && err.contains("m!<wasm function 1>") && err.contains("0x"), "{err}");
+}
+
+#[test]
+fn functions_can_be_invoked() {
+    let path = module(
+        "invoke.wat",
+        "(module
+            (func (export \"add\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+            (func (export \"swap\") (param i64 f64) (result f64 i64) (local.get 1) (local.get 0))
+            (func (export \"half\") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5))))",
+    );
+    let invoke = |args: &[&str]| run(&[&["run", "--invoke"], &args[..1], &[path.as_str()], &args[1..]].concat(), "");
+    assert_eq!(invoke(&["add", "40", "2"]).1, "42\n");
+    assert_eq!(invoke(&["add", "-1", "0xffffffff"]).1, "-2\n");
+    assert_eq!(invoke(&["swap", "-7", "1.5"]).1, "1.5\n-7\n");
+    assert_eq!(invoke(&["half", "-3"]).1, "-1.5\n");
+    assert_eq!(invoke(&["add", "1"]).0, 1);
+    assert_eq!(invoke(&["add", "1", "4294967296"]).0, 1);
+    assert_eq!(invoke(&["none"]).0, 1);
+}
+
+#[test]
+fn arguments_behind_the_file_are_the_guests() {
+    let path = module(
+        "args.wat",
+        r#"(module
+            (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 1)
+            (func (export "_start")
+                (drop (call $sizes (i32.const 0) (i32.const 4)))
+                (call $exit (i32.load (i32.const 0)))))"#,
+    );
+    assert_eq!(run(&["run", &path, "--dir", "--help", "-x", "--", "y"], "").0, 6);
+    assert_eq!(run(&["run", "--env", "A=B", &path], "").0, 1);
+    assert_eq!(run(&["run", "--env", "nonsense", &path], "").0, 2);
+}
+
+#[test]
+fn modules_are_validated() {
+    let good = module("good.wat", "(module (func (result i32) i32.const 1))");
+    let bad = module("bad.wat", "(module (func (result i32) i64.const 1))");
+    assert_eq!(run(&["validate", &good], ""), (0, String::new(), String::new()));
+    let (status, _, err) = run(&["validate", &bad], "");
+    assert_eq!(status, 1);
+    assert!(err.contains("type mismatch") && err.contains("offset 0x"), "{err}");
+    assert_eq!(run(&["validate", "no such file"], "").0, 1);
+    assert_eq!(run(&["run", &bad], "").0, 1);
+}
+
+#[test]
+fn scripts_are_run() {
+    let good = module(
+        "good.wast",
+        "(module (func (export \"f\") (result f32) (f32.div (f32.const 0) (f32.const 0))))
+         (assert_return (invoke \"f\") (f32.const nan:canonical))",
+    );
+    assert_eq!(run(&["wast", &good], "").1, "1 passed, 0 failed\n");
+    let bad = module(
+        "bad.wast",
+        "(module (func (export \"f\") (result i32) (i32.const 1)))
+         (assert_return (invoke \"f\") (i32.const 1))
+         (assert_return (invoke \"f\") (i32.const 2))
+         (assert_trap (invoke \"f\") \"unreachable\")
+         (assert_invalid (module (func)) \"type mismatch\")
+         (assert_exhaustion (invoke \"f\") \"call stack exhausted\")
+         (assert_unlinkable (module) \"unknown import\")",
+    );
+    let (status, out, _) = run(&["wast", &bad], "");
+    assert_eq!(status, 1);
+    for line in [3, 4, 5, 6, 7] {
+        assert!(out.contains(&format!("bad.wast:{line}: ")), "line {line} in {out}");
+    }
+    assert!(out.ends_with("1 passed, 5 failed\n"), "{out}");
+}
+
+#[test]
+fn machine_code_is_shown_beside_its_source() {
+    let path = module(
+        "dump.wat",
+        "(module (memory 1)
+            (func $load (param i32) (result i32) (i32.load offset=4 (local.get 0)))
+            (func (if (i32.eqz (call $load (i32.const 0))) (then unreachable))))",
+    );
+    let (status, out, _) = run(&["objdump", &path], "");
+    assert_eq!(status, 0);
+    for part in ["function 0 $load", "i32.load offset=4 align=4", "[r15", "function 1", "call", "ud2", "ret"] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+}
