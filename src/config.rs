@@ -1,6 +1,7 @@
 //! [`Config`]: how an engine compiles and what it grants to the modules it runs.
 
 use crate::abi::Cpu;
+use crate::vm::stack::StackPool;
 
 /// Options of an [`Engine`](crate::Engine). The defaults suit untrusted code on the machine at hand.
 ///
@@ -54,7 +55,7 @@ impl Config {
         Config {
             guard_memory: true,
             cpu_level: CpuLevel::Native,
-            max_wasm_stack: 1 << 20,
+            max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
             max_table_elements: 10_000_000,
         }

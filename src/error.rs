@@ -38,7 +38,10 @@ struct Inner {
 
 enum Kind {
     /// Bad module bytes.
-    Module { message: String, offset: usize },
+    Module {
+        message: String,
+        offset: usize,
+    },
     /// Anything else that only needs words.
     Message(Cow<'static, str>),
     Trap(Trap),
@@ -76,7 +79,9 @@ impl Error {
 
     /// The same error, with the wasm frames it went through unless it knows them already.
     pub(crate) fn with_backtrace(mut self, backtrace: WasmBacktrace) -> Error {
-        self.inner.backtrace.get_or_insert(backtrace);
+        if !backtrace.frames.is_empty() {
+            self.inner.backtrace.get_or_insert(backtrace);
+        }
         self
     }
 
@@ -86,7 +91,7 @@ impl Error {
     /// use planish::{Engine, Module};
     ///
     /// let error = Module::validate(&Engine::default(), b"\0asm\x01\0\0\0\xff").unwrap_err();
-    /// assert_eq!(error.offset(), Some(9));
+    /// assert_eq!(error.offset(), Some(8));
     /// ```
     pub fn offset(&self) -> Option<usize> {
         match self.inner.kind {
@@ -94,7 +99,6 @@ impl Error {
             _ => None,
         }
     }
-
 
     /// The trap, if that is what happened.
     ///
@@ -405,7 +409,10 @@ mod tests {
     fn debug_shows_the_frames() {
         let frame = FrameInfo { func_index: 3, func_name: None, module_name: None, module_offset: Some(16) };
         let error = Error::from(Trap::NullReference).with_backtrace(WasmBacktrace::new(vec![frame]));
-        assert_eq!(format!("{error:?}"), "null reference\nwasm backtrace:\n    0:     0x10 - <unknown>!<wasm function 3>");
+        assert_eq!(
+            format!("{error:?}"),
+            "null reference\nwasm backtrace:\n    0:     0x10 - <unknown>!<wasm function 3>"
+        );
         assert!(error.is::<WasmBacktrace>());
     }
 }

@@ -1,11 +1,11 @@
 //! [`Extern`]: what instances export and import.
 
+use crate::extern_type::ExternType;
 use crate::global::Global;
 use crate::memory::Memory;
 use crate::reference::Func;
 use crate::store::{AsContext, StoreId, StoreOpaque};
 use crate::table::Table;
-use crate::extern_type::ExternType;
 
 /// Something that an instance exports, or that a module can import.
 ///

@@ -7,17 +7,19 @@ use crate::store::{StoreId, StoreInner, StoreOpaque};
 use crate::typed::{StoreTo, for_each_tuple};
 use crate::types::FuncType;
 use crate::value::{Val, WasmTy};
+use crate::vm::code::Signature;
 use crate::vm::context::{FuncRef, Value};
 use crate::vm::host::{HostCall, HostError};
-use crate::vm::code::Signature;
 use crate::vm::store::StoreState;
 use std::sync::Arc;
 
 /// A function of the host that can be put into stores.
 pub struct HostFunc {
     ty: FuncType,
-    add: Box<dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync>,
+    add: Box<AddToStore>,
 }
+
+type AddToStore = dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync;
 
 impl HostFunc {
     fn new(

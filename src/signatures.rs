@@ -88,7 +88,8 @@ impl Known {
             return Ok(number);
         }
         self.types.push(Entry { ty: ty.clone(), stubs: None });
-        let number = u32::try_from(self.types.len()).map_err(|_| Error::msg("too many function types in one engine"))?;
+        let number =
+            u32::try_from(self.types.len()).map_err(|_| Error::msg("too many function types in one engine"))?;
         self.numbers.insert(ty.clone(), number);
         Ok(number)
     }

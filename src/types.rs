@@ -75,10 +75,7 @@ pub struct FuncType {
 
 impl FuncType {
     /// A function type from its parameters and results.
-    pub fn new(
-        params: impl IntoIterator<Item = ValType>,
-        results: impl IntoIterator<Item = ValType>,
-    ) -> FuncType {
+    pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> FuncType {
         let mut values: Vec<ValType> = params.into_iter().collect();
         let params = values.len();
         values.extend(results);

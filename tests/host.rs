@@ -1,7 +1,9 @@
 //! Host functions: what they see, what they return, and how their errors and panics travel.
 #![allow(missing_docs)]
 
-use planish::{Caller, Engine, Error, ExternRef, Func, FuncType, Instance, Linker, Module, Result, Store, Trap, Val, ValType};
+use planish::{
+    Caller, Engine, Error, ExternRef, Func, FuncType, Instance, Linker, Module, Result, Store, Trap, Val, ValType,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -309,9 +311,8 @@ fn references_go_through_wasm_and_back() -> Result<()> {
             (func (export "same") (param externref funcref) (result funcref externref)
                 (call $same (local.get 0) (local.get 1))))"#,
     );
-    let same = instance.get_typed_func::<(Option<ExternRef>, Option<Func>), (Option<Func>, Option<ExternRef>)>(
-        &mut store, "same",
-    )?;
+    let same = instance
+        .get_typed_func::<(Option<ExternRef>, Option<Func>), (Option<Func>, Option<ExternRef>)>(&mut store, "same")?;
     assert_eq!(same.call(&mut store, (None, None))?, (None, None));
     let object = ExternRef::new(&mut store, "object");
     let own = instance.get_func(&mut store, "own").unwrap();

@@ -22,8 +22,8 @@ fn refused<T>(result: planish::Result<T>, message: &str) {
 }
 
 #[track_caller]
-fn panics(call: impl FnOnce()) {
-    let panic = catch_unwind(AssertUnwindSafe(call)).expect_err("panics");
+fn panics<T>(call: impl FnOnce() -> T) {
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(call()))).expect_err("panics");
     let message = panic.downcast_ref::<String>().expect("a message");
     assert!(message.contains(ANOTHER_STORE), "{message}");
 }
@@ -36,7 +36,7 @@ fn functions_of_another_store() {
     refused(typed.call(&mut other, 1), ANOTHER_STORE);
     refused(f.typed::<i32, i32>(&other), ANOTHER_STORE);
     refused(f.call(&mut other, &[Val::I32(1)], &mut [Val::I32(0)]), ANOTHER_STORE);
-    panics(|| drop(f.ty(&other)));
+    panics(|| f.ty(&other));
     let module = Module::new(&engine, r#"(module (import "" "" (func (param i32) (result i32))))"#).unwrap();
     refused(Instance::new(&mut other, &module, &[f.into()]), ANOTHER_STORE);
     refused(Linker::new(&engine).define(&other, "", "", f), ANOTHER_STORE);
@@ -51,26 +51,26 @@ fn memories_tables_and_globals_of_another_store() {
     let (engine, mut own, mut other) = stores();
     let memory = Memory::new(&mut own, MemoryType::new(1, None)).unwrap();
     refused(memory.grow(&mut other, 1), ANOTHER_STORE);
-    panics(|| drop(memory.data(&other).len()));
-    panics(|| drop(memory.data_mut(&mut other).len()));
-    panics(|| drop(memory.read(&other, 0, &mut [0])));
-    panics(|| drop(memory.write(&mut other, 0, &[0])));
-    panics(|| drop(memory.size(&other)));
-    panics(|| drop(memory.ty(&other)));
+    panics(|| memory.data(&other).len());
+    panics(|| memory.data_mut(&mut other).len());
+    panics(|| memory.read(&other, 0, &mut [0]));
+    panics(|| memory.write(&mut other, 0, &[0]));
+    panics(|| memory.size(&other));
+    panics(|| memory.ty(&other));
     let table = Table::new(&mut own, TableType::new(RefType::FUNCREF, 1, None), Ref::Func(None)).unwrap();
     refused(table.set(&mut other, 0, Ref::Func(None)), ANOTHER_STORE);
     refused(table.grow(&mut other, 1, Ref::Func(None)), ANOTHER_STORE);
     refused(table.fill(&mut other, 0, Ref::Func(None), 1), ANOTHER_STORE);
-    panics(|| drop(table.get(&other, 0)));
-    panics(|| drop(table.size(&other)));
+    panics(|| table.get(&other, 0));
+    panics(|| table.size(&other));
     let ty = GlobalType::new(ValType::FUNCREF, Mutability::Var);
     let global = Global::new(&mut own, ty, Val::FuncRef(None)).unwrap();
     refused(global.set(&mut other, Val::FuncRef(None)), ANOTHER_STORE);
-    panics(|| drop(global.get(&other)));
+    panics(|| global.get(&other));
     for item in [Extern::from(memory), table.into(), global.into()] {
         let module = Module::new(&engine, r#"(module (import "" "" (memory 1)))"#).unwrap();
         refused(Instance::new(&mut other, &module, &[item]), ANOTHER_STORE);
-        panics(|| drop(item.ty(&other)));
+        panics(|| item.ty(&other));
     }
 }
 
@@ -80,10 +80,9 @@ fn references_of_another_store() {
     let f = Func::wrap(&mut own, || {});
     let object = ExternRef::new(&mut own, 1u8);
     refused(object.data(&other).map(drop), ANOTHER_STORE);
-    for (ty, value, reference) in [
-        (RefType::FUNCREF, Val::from(f), Ref::from(f)),
-        (RefType::EXTERNREF, Val::from(object), Ref::from(object)),
-    ] {
+    for (ty, value, reference) in
+        [(RefType::FUNCREF, Val::from(f), Ref::from(f)), (RefType::EXTERNREF, Val::from(object), Ref::from(object))]
+    {
         refused(Global::new(&mut other, GlobalType::new(ValType::Ref(ty), Mutability::Var), value), ANOTHER_STORE);
         refused(Table::new(&mut other, TableType::new(ty, 1, None), reference), ANOTHER_STORE);
         let table = Table::new(&mut other, TableType::new(ty, 1, None), Ref::null(ty)).unwrap();
@@ -109,8 +108,8 @@ fn instances_of_another_store() {
     let module = Module::new(&engine, r#"(module (func (export "f")))"#).unwrap();
     let instance = Instance::new(&mut own, &module, &[]).unwrap();
     refused(instance.get_typed_func::<(), ()>(&mut other, "f"), ANOTHER_STORE);
-    panics(|| drop(instance.get_export(&mut other, "f")));
-    panics(|| drop(instance.exports(&other).count()));
+    panics(|| instance.get_export(&mut other, "f"));
+    panics(|| instance.exports(&other).count());
     refused(Linker::new(&engine).instance(&mut other, "m", instance), ANOTHER_STORE);
 }
 

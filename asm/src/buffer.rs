@@ -1,107 +1,7 @@
 //! [`Asm`]: the cursor over the caller's buffer, its labels, data and errors.
 
+use crate::error::AsmError;
 use crate::label::{Field, Label, LabelSlot, Labels, MAX_LEN, NONE, PENDING};
-
-/// Why [`Asm::finish`] has no code to give: the first thing that went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AsmError {
-    /// The buffer is too small; one of `needed` bytes is enough for the same calls.
-    Full {
-        /// The size of the code in bytes.
-        needed: usize,
-    },
-    /// Beyond 128 MiB, the reach of a label's fields.
-    TooLong,
-    /// The label slice is too small; one of `needed` slots is enough for the same calls.
-    TooManyLabels {
-        /// The number of slots.
-        needed: usize,
-    },
-    /// A label was used but never bound.
-    Unbound {
-        /// The label.
-        label: Label,
-    },
-    /// A label was bound a second time, here.
-    BoundTwice {
-        /// The code offset.
-        at: usize,
-    },
-    /// The label belongs to another assembler.
-    UnknownLabel {
-        /// The code offset of its use.
-        at: usize,
-    },
-    /// `dd_label_diff` with a base that is not bound.
-    UnboundBase {
-        /// The code offset.
-        at: usize,
-    },
-    /// The target of a short branch is more than 127 bytes away.
-    ShortRange {
-        /// The code offset of the branch's displacement.
-        at: usize,
-    },
-    /// `ah ch dh bh` together with an operand that needs a REX prefix.
-    HighByte {
-        /// The code offset of the instruction.
-        at: usize,
-    },
-    /// Operators were given parts that do not form an address: two indexes, a factor other than 1 2 4 8, a displacement
-    /// beyond 32 bits.
-    InvalidAddress {
-        /// The code offset of the instruction.
-        at: usize,
-    },
-    /// An alignment that is not a power of two.
-    InvalidAlignment {
-        /// The code offset.
-        at: usize,
-    },
-    /// A patch outside of the code emitted so far.
-    InvalidPatch {
-        /// The code offset of the patch.
-        at: usize,
-    },
-    /// The constant pool has no room for another constant.
-    PoolFull,
-}
-
-impl core::fmt::Display for AsmError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match *self {
-            AsmError::Full { needed } => write!(f, "the code needs a buffer of {needed} bytes"),
-            AsmError::TooLong => write!(f, "the code is longer than 128 MiB"),
-            AsmError::TooManyLabels { needed } => write!(f, "the code needs {needed} label slots"),
-            AsmError::Unbound { label } => write!(f, "label {} is used but not bound", label.index),
-            AsmError::BoundTwice { at } => write!(f, "a label is bound a second time at {at:#x}"),
-            AsmError::UnknownLabel { at } => {
-                write!(f, "a label of another assembler is used at {at:#x}")
-            }
-            AsmError::UnboundBase { at } => {
-                write!(f, "the base of the difference at {at:#x} is not bound")
-            }
-            AsmError::ShortRange { at } => write!(
-                f,
-                "the short branch with its displacement at {at:#x} does not reach"
-            ),
-            AsmError::HighByte { at } => write!(f, "ah, ch, dh or bh with a REX prefix at {at:#x}"),
-            AsmError::InvalidAddress { at } => {
-                write!(f, "the parts of the address at {at:#x} do not form one")
-            }
-            AsmError::InvalidAlignment { at } => {
-                write!(f, "the alignment at {at:#x} is not a power of two")
-            }
-            AsmError::InvalidPatch { at } => {
-                write!(f, "the patch at {at:#x} is outside of the code")
-            }
-            AsmError::PoolFull => write!(f, "the constant pool is full"),
-        }
-    }
-}
-
-impl core::error::Error for AsmError {}
 
 /// How many bytes one instruction may touch at the cursor.
 const WINDOW: usize = 16;
@@ -654,6 +554,8 @@ impl<'a> Asm<'a> {
     /// ```
     pub const fn dd_label_diff(&mut self, label: Label, base: Label) -> &mut Self {
         let (Some(slot), Some(base)) = (self.slot(label), self.slot(base)) else {
+            // It might have taken a slot for the base: counted, so that the number of slots reported is enough.
+            self.label();
             return self.unknown_label().u32(0);
         };
         if !base.is_bound() {

@@ -9,7 +9,8 @@
 //!
 //! An EVEX shape is one more head builder in front of [`Asm::mem`] with its displacement shift.
 
-use crate::buffer::{Asm, AsmError};
+use crate::buffer::Asm;
+use crate::error::AsmError;
 use crate::label::{Label, LabelSlot, NONE};
 use crate::mem::{Addr, Mode, NO_INDEX, NO_LABEL, VAddr};
 
@@ -447,6 +448,9 @@ impl Asm<'_> {
             index: a.label_index(),
         };
         let Some(slot) = self.slot(label) else {
+            if a.disp != 0 {
+                self.label();
+            }
             self.unknown_label();
             return 0;
         };

@@ -253,6 +253,14 @@ macro_rules! into_any {
 
 into_any!(Gp64 R64, Gp32 R32, Gp16 R16, Gp8 R8, Xmm XmmX, Ymm YmmX);
 
+impl XmmX {
+    /// As a register of the legacy and VEX encodings; `None` from `xmm16` up.
+    #[inline]
+    pub const fn low(self) -> Option<Xmm> {
+        Xmm::from_num(self.num())
+    }
+}
+
 impl R64 {
     /// As an allocatable register; `None` for `rsp`.
     #[inline]

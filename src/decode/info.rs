@@ -99,7 +99,10 @@ pub(crate) enum ElementItems {
 pub(crate) enum SegmentMode<I> {
     Passive,
     /// Copied to the table or memory when the module is instantiated.
-    Active { target: I, offset: ConstExpr },
+    Active {
+        target: I,
+        offset: ConstExpr,
+    },
     /// An element segment that only makes functions referable.
     Declared,
 }

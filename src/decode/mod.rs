@@ -5,9 +5,7 @@ mod features;
 mod sections;
 
 pub(crate) use features::SUPPORTED;
-pub(crate) use info::{
-    Body, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode,
-};
+pub(crate) use info::{Body, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode};
 
 use crate::error::Error;
 use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};

@@ -18,9 +18,7 @@ pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Er
             info.types.extend(group.into_types().map(|ty| func_type(ty.unwrap_func())));
             Ok(())
         }),
-        Payload::ImportSection(section) => {
-            section.into_imports().try_for_each(|item| add_import(info, item?))
-        }
+        Payload::ImportSection(section) => section.into_imports().try_for_each(|item| add_import(info, item?)),
         Payload::FunctionSection(section) => each(section, |ty| {
             info.functions.push(TypeIndex(ty));
             Ok(())

@@ -107,6 +107,8 @@ pub(super) struct StoreHeader {
     /// The store that entered, as the layer above knows it.
     pub(super) owner: *mut (),
     pub(super) pending: Pending,
+    /// If not 0: the signal handler has masked floating-point exceptions, and the embedder's control was this.
+    pub(super) embedder_control: u32,
     pub(super) trap: TrapRecord,
     pub(super) payload: Option<Payload>,
     pub(super) guard: Range<usize>,

@@ -6,17 +6,17 @@
 
 use super::backtrace::{self, Frame};
 use super::code::Signature;
-use super::context::{Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
+use super::context::{Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
 use super::host::{HostEntry, HostError, Payload};
 use super::store::Hosted;
 use super::thread;
 use super::trap::{Place, TrapRecord};
 use crate::abi::{TrapCode, layout};
-use crate::sys::float::{WasmControl, is_wasm_arithmetic};
+use crate::sys::float::{WasmControl, is_wasm_arithmetic, restore_control};
 use std::arch::asm;
 use std::mem::transmute;
 use std::panic::resume_unwind;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 /// Why a call did not return.
 #[derive(Debug)]
@@ -45,36 +45,61 @@ pub(crate) fn enter<S: Hosted>(
     let record = unsafe { func.0.as_ref() };
     assert!(record.signature == signature.number && values.len() >= signature.values as usize, "a function is called as what it is");
     let store: *mut S = store;
-    // SAFETY: the header of a live store.
-    let outer = unsafe { (*header).owner };
-    // SAFETY: as above. Host functions take the store from here as long as this call lasts.
-    unsafe { (*header).owner = store.cast() };
-    if !has_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
-        // SAFETY: as above.
-        unsafe { (*header).owner = outer };
+    let outer = Outer::of(header);
+    if !outer.leaves_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
         return Err(Exit::Trap { code: TrapCode::StackExhausted, frames: Vec::new() });
     }
+    // SAFETY: the header of a live store. Host functions take the store from here as long as this call lasts.
+    unsafe { (*header).owner = store.cast() };
     if record.kind == RecordKind::Wasm && is_wasm_arithmetic() {
         // SAFETY: code, context and stub are those of the record's signature; values are as many as it asserts.
-        unsafe { door(header, record, signature.entry.0, values.as_mut_ptr()) };
+        unsafe { door(header, &outer, record, signature.entry.0, values.as_mut_ptr()) };
     } else {
-        enter_slowly(header, record, signature, values);
+        enter_slowly(header, &outer, record, signature, values);
     }
     // SAFETY: as above.
-    unsafe { (*header).owner = outer };
+    unsafe { (*header).owner = outer.owner };
     // SAFETY: as above; only this thread uses the store.
-    if unsafe { (*header).pending } != Pending::Nothing {
-        return Err(left(header));
-    }
-    Ok(())
+    let left_over = unsafe { ((*header).pending, (*header).embedder_control) };
+    if left_over == (Pending::Nothing, 0) { Ok(()) } else { left(header) }
 }
 
-/// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's.
-#[inline]
-fn has_wasm_stack(header: *const StoreHeader) -> bool {
-    // SAFETY: the header of a live store.
-    let header = unsafe { &*header };
-    header.wasm_sp.wrapping_sub(header.stack_limit) >= 64
+/// What the header says of the call around this one, to be restored.
+///
+/// For an outermost call these are constants. That is more than a shortcut: a value that each call loads, saves and stores back
+/// makes consecutive calls wait for each other's stores.
+struct Outer {
+    owner: *mut (),
+    native_sp: *const Activation,
+    exit_sp: usize,
+    wasm_sp: usize,
+    trap_exit: usize,
+}
+
+impl Outer {
+    #[inline]
+    fn of(header: *const StoreHeader) -> Outer {
+        // SAFETY: the header of a live store.
+        let header = unsafe { &*header };
+        if !header.owner.is_null() {
+            return Outer::around(header);
+        }
+        Outer { owner: null_mut(), native_sp: null(), exit_sp: 0, wasm_sp: header.stack_end, trap_exit: 0 }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn around(header: &StoreHeader) -> Outer {
+        let StoreHeader { owner, native_sp, exit_sp, wasm_sp, trap_exit, .. } = *header;
+        Outer { owner, native_sp, exit_sp, wasm_sp, trap_exit }
+    }
+
+    /// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's.
+    #[inline]
+    fn leaves_wasm_stack(&self, header: *const StoreHeader) -> bool {
+        // SAFETY: the header of a live store.
+        self.owner.is_null() || self.wasm_sp - unsafe { (*header).stack_limit } >= 64
+    }
 }
 
 #[cold]
@@ -92,7 +117,7 @@ fn prepare_thread(header: *mut StoreHeader) -> bool {
 
 /// A host function, or wasm code while the embedder's floating-point control is not what wasm needs.
 #[cold]
-fn enter_slowly(header: *mut StoreHeader, record: &FuncRecord, signature: &Signature, values: &mut [Value]) {
+fn enter_slowly(header: *mut StoreHeader, outer: &Outer, record: &FuncRecord, signature: &Signature, values: &mut [Value]) {
     match record.kind {
         RecordKind::Host => {
             // SAFETY: a host function's record holds an entry of this type.
@@ -103,7 +128,7 @@ fn enter_slowly(header: *mut StoreHeader, record: &FuncRecord, signature: &Signa
         RecordKind::Wasm => {
             let _control = WasmControl::set();
             // SAFETY: as in `enter`.
-            unsafe { door(header, record, signature.entry.0, values.as_mut_ptr()) };
+            unsafe { door(header, outer, record, signature.entry.0, values.as_mut_ptr()) };
         }
     }
 }
@@ -114,22 +139,22 @@ fn enter_slowly(header: *mut StoreHeader, record: &FuncRecord, signature: &Signa
 /// The record is wasm's and of a store with that header; `entry` is the entry stub of its signature; `values` is the array that
 /// this stub expects. The thread must have room.
 #[inline]
-unsafe fn door(header: *mut StoreHeader, record: &FuncRecord, entry: usize, values: *mut Value) {
+unsafe fn door(header: *mut StoreHeader, outer: &Outer, record: &FuncRecord, entry: usize, values: *mut Value) {
     // SAFETY: the stub keeps r14 or leaves another context of this store there, and it returns, or a trap jumps, to
     // label 2; the header leads back to what was pushed. rbx and rbp are restored, all else is declared lost.
     unsafe {
         asm!(
             "push rbp",
             "push rbx",
-            "push qword ptr [rdi + {trap_exit}]",
-            "push qword ptr [rdi + {wasm_sp}]",
-            "push qword ptr [rdi + {exit_sp}]",
-            "push qword ptr [rdi + {native_sp}]",
+            "push r10",
+            "push r9",
+            "push r8",
+            "push rcx",
             "mov [rdi + {native_sp}], rsp",
             "lea rcx, [rip + 2f]",
             "mov [rdi + {trap_exit}], rcx",
             "mov rbx, rdx",
-            "mov rsp, [rdi + {wasm_sp}]",
+            "mov rsp, r9",
             "and rsp, -16",
             "call rsi",
             "2:",
@@ -149,6 +174,10 @@ unsafe fn door(header: *mut StoreHeader, record: &FuncRecord, entry: usize, valu
             inout("rdi") header => _,
             inout("rsi") entry => _,
             inout("rdx") values => _,
+            inout("rcx") outer.native_sp => _,
+            inout("r8") outer.exit_sp => _,
+            inout("r9") outer.wasm_sp => _,
+            inout("r10") outer.trap_exit => _,
             inout("rax") record.code => _,
             inout("r14") record.instance as *mut Context => _,
             out("r12") _,
@@ -159,17 +188,24 @@ unsafe fn door(header: *mut StoreHeader, record: &FuncRecord, entry: usize, valu
     }
 }
 
-/// Takes what is pending and turns it into an exit, or goes on with a host function's panic.
+/// Takes what is pending and turns it into an exit, or goes on with a host function's panic; gives the embedder its
+/// floating-point control back.
 #[cold]
-fn left(header: *mut StoreHeader) -> Exit {
+fn left(header: *mut StoreHeader) -> Result<(), Exit> {
     // SAFETY: the header of a live store, used by this thread only.
     let header = unsafe { &mut *header };
-    header.pending = Pending::Nothing;
+    match std::mem::take(&mut header.embedder_control) {
+        0 => {}
+        control => restore_control(control),
+    }
+    if std::mem::replace(&mut header.pending, Pending::Nothing) == Pending::Nothing {
+        return Ok(());
+    }
     let trap = std::mem::replace(&mut header.trap, TrapRecord::NONE);
     match header.payload.take() {
         Some(Payload::Panic(panic)) => resume_unwind(panic),
-        Some(Payload::Error(error)) => Exit::Error { error, frames: frames(header, trap) },
-        None => Exit::Trap { code: trap.code, frames: frames(header, trap) },
+        Some(Payload::Error(error)) => Err(Exit::Error { error, frames: frames(header, trap) }),
+        None => Err(Exit::Trap { code: trap.code, frames: frames(header, trap) }),
     }
 }
 

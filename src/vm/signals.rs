@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "reads and changes what the kernel saved of the interrupted code")]
 
+use crate::sys::float::EXCEPTION_MASKS;
 use crate::sys::signals::{action, handle, raise, set_default};
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -20,6 +21,8 @@ const SEGV_ACCERR: c_int = 2;
 const ILL_ILLOPC: c_int = 1;
 const ILL_ILLOPN: c_int = 2;
 const FPE_INTDIV: c_int = 1;
+const FPE_FLTDIV: c_int = 3;
+const FPE_FLTSUB: c_int = 8;
 const BUS_ADRERR: c_int = 2;
 
 /// A fault of the interrupted code.
@@ -38,6 +41,8 @@ pub(super) enum Cause {
     NoAddress,
     IllegalInstruction,
     IntegerDivision,
+    /// One that the embedder has unmasked.
+    FloatException,
     Other,
 }
 
@@ -53,6 +58,7 @@ impl Fault<'_> {
             (libc::SIGSEGV, SI_KERNEL) => Cause::NoAddress,
             (libc::SIGILL, ILL_ILLOPC | ILL_ILLOPN) => Cause::IllegalInstruction,
             (libc::SIGFPE, FPE_INTDIV) => Cause::IntegerDivision,
+            (libc::SIGFPE, FPE_FLTDIV..=FPE_FLTSUB) => Cause::FloatException,
             _ => Cause::Other,
         }
     }
@@ -78,6 +84,15 @@ impl Fault<'_> {
             libc::REG_R8, libc::REG_R9, libc::REG_R10, libc::REG_R11, libc::REG_R12, libc::REG_R13, libc::REG_R14, libc::REG_R15,
         ];
         self.context.uc_mcontext.gregs[REGISTERS[usize::from(number & 15)] as usize] as u64
+    }
+
+    /// Lets the interrupted code go on with all floating-point exceptions masked; returns its control register as it was.
+    pub(super) fn mask_float_exceptions(&mut self) -> u32 {
+        // SAFETY: on amd64 the kernel always saves the floating-point state, and points to it.
+        let saved = unsafe { &mut *self.context.uc_mcontext.fpregs };
+        let control = saved.mxcsr;
+        saved.mxcsr |= EXCEPTION_MASKS;
+        control
     }
 
     /// Lets the interrupted code go on elsewhere.

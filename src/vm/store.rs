@@ -86,6 +86,7 @@ impl StoreState {
             trap_exit: 0,
             owner: null_mut(),
             pending: Pending::Nothing,
+            embedder_control: 0,
             trap: TrapRecord::NONE,
             payload: None,
             guard: stack.guard(),

@@ -414,6 +414,29 @@ fn the_embedders_float_control_does_not_matter() {
 }
 
 #[test]
+fn exceptions_unmasked_by_the_embedder_do_not_reach_wasm() {
+    let mut store = TestStore::new();
+    let add = store.function(ADD_FLOATS);
+    let signature = store.signature;
+    let (invalid_unmasked, default) = (0x1f00u32, 0x1f80u32);
+    for argument in [f64::MAX, f64::from_bits(0x7ff4_0000_0000_0000)] {
+        let mut values = [Value::from_u64(argument.to_bits())];
+        let control = if argument.is_nan() { invalid_unmasked } else { 0x1b80 };
+        // SAFETY: no reserved bits; reset below.
+        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control) };
+        let result = enter(&mut store, add, &signature, &mut values);
+        let mut after = 0u32;
+        // SAFETY: writes four bytes to `after`.
+        unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut after) };
+        // SAFETY: what every thread starts with.
+        unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const default) };
+        result.expect("no trap");
+        assert!(!f64::from_bits(values[0].u64()).is_finite());
+        assert_eq!(after & 0xffc0, control);
+    }
+}
+
+#[test]
 fn two_threads_trap_at_once() {
     let total = AtomicU32::new(0);
     std::thread::scope(|scope| {

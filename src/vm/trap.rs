@@ -63,6 +63,8 @@ pub(crate) fn install_handlers() -> io::Result<()> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Verdict {
     Trap(TrapCode),
+    /// An embedder wants signals for floating-point exceptions; wasm does not.
+    FloatException,
     Escaped,
     Foreign,
 }
@@ -78,6 +80,12 @@ fn trap(fault: &mut Fault<'_>) -> bool {
     match verdict.unwrap_or(Verdict::Foreign) {
         Verdict::Foreign => false,
         Verdict::Escaped => crate::sys::signals::abort("planish: compiled code has left its sandbox, aborting\n"),
+        Verdict::FloatException => {
+            let control = fault.mask_float_exceptions();
+            // SAFETY: the running store's header; the thread that owns it is the interrupted one.
+            unsafe { (*header_of(fault)).embedder_control = control };
+            true
+        }
         Verdict::Trap(code) => {
             let header = header_of(fault);
             let record = TrapRecord { code, pc: fault.pc(), sp: fault.sp(), place: Place::Fault };
@@ -97,6 +105,7 @@ fn judge(fault: &Fault<'_>, code: &PublishedCode, offset: u32) -> Verdict {
         return Verdict::Foreign;
     }
     let site = match &code.contents {
+        Contents::Module(_) if fault.cause() == Cause::FloatException => return Verdict::FloatException,
         Contents::Module(positions) => trapping_site(positions, offset),
         Contents::Signatures(_) | Contents::Builtins => None,
     };

@@ -1,1 +1,340 @@
-//! todo
+//! Forms grouped into overloaded mnemonics, and which form is the shortest when.
+
+use std::collections::BTreeMap;
+
+use crate::form::{Arg, Form, Prefix};
+use crate::row::{Row, Space};
+
+/// Text at the head of the generated module.
+pub const RULE: &str = "\
+The mnemonics, overloaded by operand types: `a.add(rax, rbx)`, `a.add(eax, dword(rbx + rcx * 4 + 8))`, `a.add(rax, 5)`.
+
+A mnemonic emits the shortest of its forms: sign-extended byte immediates, the accumulator's own opcodes, shifts by one,
+the two-byte VEX prefix (exchanging sources where the result is the same), and 32-bit moves of small 64-bit constants.
+
+- Registers: the classes of [`regs`](crate::regs) and the general ones (`Gp64`, `Rsp` and `R64`, ..).
+- Memory: `dword(..)` and its kin; a plain [`Addr`](crate::Addr) where the other operands fix the width.
+- Immediates have one type per operand width, so literals need no suffix and a value that does not fit does not compile:
+  `i8 i16 i32` for 8, 16 and 32 bits, `i32` (sign-extended) for 64, `i64` for `mov` to a 64-bit register; counts and
+  selectors are `u8`.
+- A shift by `cl` is `shl_cl(rax)`. Far transfers are `call_far`, `jmp_far`.
+- A mnemonic without operands is the form itself: `ret()`. Where operand counts differ, the plain name is the one without
+  operands if there is one, else the one with two; the others say their number: `imul_1(rcx)`, `imul(rax, rcx)`,
+  `imul_3(rax, rcx, 10)`, `ret_1(8)`, `vmovsd_3(xmm0, xmm1, xmm2)`.
+- With a prefix: `lock_add(dword(rdi), eax)`.
+- `loop` is a Rust word: `loop_`.";
+
+/// A condition on the operands of an overload; the number is the operand's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The immediate is a value of that type.
+    Fits(usize, &'static str),
+    /// The immediate is 1.
+    IsOne(usize),
+    /// The register is the accumulator.
+    IsZero(usize),
+    /// The register is not the accumulator.
+    IsNotZero(usize),
+    /// The register is one of the upper eight.
+    IsHigh(usize),
+    /// The register is one of the lower eight.
+    IsLow(usize),
+}
+
+/// One way to emit an overload.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The form.
+    pub form: usize,
+    /// For each operand of the form, which operand of the overload it is.
+    pub order: Vec<usize>,
+    /// When it may be used.
+    pub guards: Vec<Guard>,
+}
+
+/// One list of operand types of a mnemonic.
+#[derive(Clone, Debug)]
+pub struct Overload {
+    /// What the method takes.
+    pub args: Vec<Arg>,
+    /// The ways to emit it, the shortest first; the last has no guards.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A method of the mnemonic layer.
+#[derive(Clone, Debug)]
+pub struct Mnemonic {
+    /// The method's name.
+    pub name: String,
+    /// The table of its first form.
+    pub table: &'static str,
+    /// By operand types.
+    pub overloads: Vec<Overload>,
+}
+
+/// All mnemonics, in the order of the tables.
+pub fn mnemonics(rows: &[Row], forms: &[Form]) -> Vec<Mnemonic> {
+    let mut groups: Vec<((String, usize), Vec<usize>)> = Vec::new();
+    for (number, form) in forms.iter().enumerate() {
+        let Some(key) = method(rows, form) else { continue };
+        match groups.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, members)) => members.push(number),
+            None => groups.push((key, vec![number])),
+        }
+    }
+    let keys: Vec<(String, usize)> = groups.iter().map(|(key, _)| key.clone()).collect();
+    let mnemonic = |((base, arity), members): &((String, usize), Vec<usize>)| Mnemonic {
+        name: name(base, *arity, &keys, forms),
+        table: rows[forms[members[0]].row].table,
+        overloads: overloads(rows, forms, members),
+    };
+    groups.iter().map(mnemonic).collect()
+}
+
+/// The base of the method's name and its number of operands; `None` for forms that only have their own function.
+fn method(rows: &[Row], form: &Form) -> Option<(String, usize)> {
+    let row = &rows[form.row];
+    let far = form.args.iter().any(|arg| matches!(arg, Arg::Mem(_, text) if text.contains(':')));
+    let branch = ["call", "jmp"].contains(&row.mnemonic.as_str());
+    // A push of 16 bits is asked for by its form; moffs by its form; `nop` with 67 or 66 likewise.
+    let narrow_push = row.mnemonic == "push" && row.encoding.prefixes == [0x66] && matches!(form.args[0], Arg::Imm(..));
+    let excluded = narrow_push
+        || form.args.iter().any(|arg| matches!(arg, Arg::Moffs(_)))
+        || (row.has("alt") && row.encoding.space == Space::Legacy)
+        || !matches!(form.prefix, Prefix::None | Prefix::Lock);
+    let count = form.args.len() - usize::from(form.args.contains(&Arg::Fixed("cl".to_string())));
+    if excluded || form.args.is_empty() {
+        return None;
+    }
+    let keyword = if row.mnemonic == "loop" { "_" } else { "" };
+    let far = if far && branch { "_far" } else { "" };
+    let by_cl = if count < form.args.len() { "_cl" } else { "" };
+    Some((format!("{}{}{keyword}{far}{by_cl}", form.prefix.name(), row.mnemonic), count))
+}
+
+fn name(base: &str, arity: usize, keys: &[(String, usize)], forms: &[Form]) -> String {
+    let arities: Vec<usize> = keys.iter().filter(|(other, _)| other == base).map(|(_, arity)| *arity).collect();
+    let plain = if forms.iter().any(|form| form.name == base) {
+        0
+    } else if arities.contains(&2) {
+        2
+    } else {
+        *arities.iter().min().expect("the key itself")
+    };
+    if arity == plain { base.to_string() } else { format!("{base}_{arity}") }
+}
+
+/// Sources that can be exchanged without any change of the result. Floating-point sums are not among them: of two NaNs
+/// the first source's wins.
+const COMMUTATIVE: &[&str] = &[
+    "vandpd", "vandps", "vorpd", "vorps", "vpaddb", "vpaddd", "vpaddq", "vpaddsb", "vpaddsw", "vpaddusb", "vpaddusw",
+    "vpaddw", "vpand", "vpavgb", "vpavgw", "vpcmpeqb", "vpcmpeqd", "vpcmpeqw", "vpmaddwd", "vpmaxsw", "vpmaxub", "vpminsw",
+    "vpminub", "vpmulhuw", "vpmulhw", "vpmullw", "vpmuludq", "vpor", "vpsadbw", "vpxor", "vxorpd", "vxorps",
+];
+
+fn overloads(rows: &[Row], forms: &[Form], members: &[usize]) -> Vec<Overload> {
+    // By operand types, immediates of any size being one type.
+    let mut lists: Vec<(Vec<Arg>, Vec<Candidate>)> = Vec::new();
+    let mut add = |args: Vec<Arg>, candidate: Candidate| {
+        let same = |other: &[Arg]| other.iter().zip(&args).all(|(one, two)| one == two || both_immediate(one, two) || both_targets(one, two));
+        match lists.iter_mut().find(|(other, _)| same(other)) {
+            Some((other, candidates)) => {
+                widen(other, &args);
+                candidates.push(candidate);
+            }
+            None => lists.push((args, vec![candidate])),
+        }
+    };
+    for &number in members {
+        for (args, candidate) in uses(rows, forms, number) {
+            add(args, candidate);
+        }
+    }
+    let mut overloads: Vec<Overload> = Vec::new();
+    for (args, mut candidates) in lists {
+        let fits = |candidate: &mut Candidate| immediate_guards(&args, forms, candidate);
+        candidates.iter_mut().for_each(fits);
+        overloads.push(Overload { args, candidates: shortest_first(rows, forms, candidates) });
+    }
+    let plain: Vec<Overload> = overloads.iter().filter_map(|overload| with_plain_address(overload, &overloads)).collect();
+    overloads.extend(plain);
+    overloads
+}
+
+fn both_immediate(one: &Arg, two: &Arg) -> bool {
+    matches!((one, two), (Arg::Imm(..), Arg::Imm(..)))
+}
+
+fn both_targets(one: &Arg, two: &Arg) -> bool {
+    matches!((one, two), (Arg::Rel(_), Arg::Rel(_)))
+}
+
+/// Immediates take the widest type of their forms.
+fn widen(args: &mut [Arg], other: &[Arg]) {
+    for (arg, other) in args.iter_mut().zip(other) {
+        if let (Arg::Imm(_, _, mine), Arg::Imm(_, _, theirs)) = (&*arg, other)
+            && mine[1..].parse::<u32>().expect("bits") < theirs[1..].parse::<u32>().expect("bits")
+        {
+            *arg = other.clone();
+        }
+    }
+}
+
+/// The operand lists that a form serves.
+fn uses(rows: &[Row], forms: &[Form], number: usize) -> Vec<(Vec<Arg>, Candidate)> {
+    let (form, row) = (&forms[number], &rows[forms[number].row]);
+    let mut args = Vec::new();
+    let mut guards = Vec::new();
+    for (n, arg) in form.args.iter().enumerate() {
+        match arg {
+            Arg::Fixed(name) => match name.as_str() {
+                "cl" => {}
+                "1" => {
+                    guards.push(Guard::IsOne(n));
+                    args.push(Arg::Imm(8, false, "u8"));
+                }
+                name => {
+                    guards.push(Guard::IsZero(n));
+                    args.push(Arg::Reg(["R8", "R16", "R32", "R64"][["al", "ax", "eax", "rax"].iter().position(|&other| other == name).expect("an accumulator")]));
+                }
+            },
+            arg => args.push(arg.clone()),
+        }
+    }
+    let order: Vec<usize> = (0..form.args.len()).collect();
+    let swapped = || order.iter().map(|&n| if n < 2 { 1 - n } else { n }).collect::<Vec<_>>();
+    let plain = Candidate { form: number, order: order.clone(), guards };
+    let all_registers = args.iter().all(|arg| matches!(arg, Arg::Reg(_)));
+    let mut list = Vec::new();
+    match row.mnemonic.as_str() {
+        // `90` would not clear the upper half.
+        "xchg" if plain.guards == [Guard::IsZero(1)] => {
+            let not_both = if args[0] == Arg::Reg("R32") { vec![Guard::IsNotZero(0)] } else { vec![] };
+            let guards = |accumulator, other: &[Guard]| [&[Guard::IsZero(accumulator)], other].concat();
+            let other_way: Vec<Guard> = not_both.iter().map(|_| Guard::IsNotZero(1)).collect();
+            list.push((args.clone(), Candidate { guards: guards(1, &not_both), ..plain.clone() }));
+            list.push((args.clone(), Candidate { order: swapped(), guards: guards(0, &other_way), ..plain }));
+        }
+        "xchg" | "test" if form.args[0].is_memory() && matches!(form.args[1], Arg::Reg(_)) && form.prefix == Prefix::None => {
+            list.push((args.clone(), plain.clone()));
+            args.swap(0, 1);
+            list.push((args, Candidate { order: swapped(), ..plain }));
+        }
+        "mov" if args == [Arg::Reg("R32"), Arg::Imm(32, false, "i32")] && row.encoding.plus => {
+            list.push((args.clone(), plain.clone()));
+            let wide = vec![Arg::Reg("R64"), Arg::Imm(64, false, "i64")];
+            list.push((wide, Candidate { guards: vec![Guard::Fits(1, "u32")], ..plain }));
+        }
+        mnemonic if COMMUTATIVE.contains(&mnemonic) && all_registers => {
+            list.push((args.clone(), plain.clone()));
+            list.push((args, Candidate { order: vec![0, 2, 1], guards: vec![Guard::IsHigh(2), Guard::IsLow(1)], ..plain }));
+        }
+        // The same instruction with reg and rm exchanged: the one with a high register in reg needs no third VEX byte.
+        _ if is_twin(form) && row.encoding.space == Space::Vex && row.encoding.map == "0F" && all_registers => {
+            let place = |place| row.operands.iter().position(|operand| operand.place == place).expect("reg and rm");
+            let guards = vec![Guard::IsHigh(place('R')), Guard::IsLow(place('M'))];
+            list.push((args, Candidate { guards, ..plain }));
+        }
+        _ => list.push((args, plain)),
+    }
+    list
+}
+
+/// Whether the form only exchanges the roles of reg and rm of another one.
+fn is_twin(form: &Form) -> bool {
+    form.name.contains("_alt")
+}
+
+/// A form with a smaller immediate needs the value to fit.
+fn immediate_guards(args: &[Arg], forms: &[Form], candidate: &mut Candidate) {
+    for (n, arg) in forms[candidate.form].args.iter().enumerate() {
+        let at = candidate.order[n];
+        if let (Arg::Imm(_, _, small), Some(Arg::Imm(_, _, wide))) = (arg, args.get(at))
+            && small != wide
+            && !candidate.guards.iter().any(|guard| matches!(guard, Guard::Fits(..)))
+        {
+            candidate.guards.push(Guard::Fits(at, small));
+        }
+    }
+}
+
+/// By length; what can always be used ends the list.
+fn shortest_first(rows: &[Row], forms: &[Form], mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.sort_by_key(|candidate| (len(rows, forms, candidate), candidate.guards.is_empty()));
+    // Both kinds of branch stay: the core chooses.
+    if matches!(forms[candidates[0].form].args[0], Arg::Rel(_)) {
+        return candidates;
+    }
+    let always = candidates.iter().position(|candidate| candidate.guards.is_empty()).expect("a form without conditions");
+    candidates.truncate(always + 1);
+    candidates
+}
+
+/// Bytes without what depends on the operands. A guard on a register's number means that it saves a byte.
+fn len(rows: &[Row], forms: &[Form], candidate: &Candidate) -> usize {
+    let encoding = &rows[forms[candidate.form].row].encoding;
+    let immediate = |tail: &String| match tail.as_str() {
+        "ib" | "cb" | "/is4" => 1,
+        "iw" => 2,
+        "id" | "cd" => 4,
+        "io" | "mo" => 8,
+        tail => panic!("tail {tail}"),
+    };
+    let vex = if encoding.map == "0F" && !encoding.w { 2 } else { 3 };
+    let head = match encoding.space {
+        Space::Legacy => encoding.prefixes.len() + usize::from(encoding.w),
+        _ => vex,
+    };
+    let modrm = usize::from(encoding.modrm != crate::row::ModRm::None);
+    head + encoding.opcode.len() + modrm + encoding.tail.iter().map(immediate).sum::<usize>()
+}
+
+/// The same overload with a plain address, if the other operands fix the width.
+fn with_plain_address(overload: &Overload, all: &[Overload]) -> Option<Overload> {
+    let at = overload.args.iter().position(|arg| matches!(arg, Arg::Mem(..)))?;
+    let plain = |args: &[Arg]| {
+        let simple = |(n, arg): (usize, &Arg)| match arg {
+            Arg::Imm(..) => "imm".to_string(),
+            Arg::Mem(..) if n == at => "addr".to_string(),
+            arg => arg.name(),
+        };
+        args.iter().enumerate().map(simple).collect::<Vec<_>>()
+    };
+    let mine = plain(&overload.args);
+    let rivals = all.iter().filter(|other| other.args.get(at).is_some_and(|arg| matches!(arg, Arg::Mem(..))) && plain(&other.args) == mine);
+    if rivals.count() > 1 {
+        return None;
+    }
+    let mut args = overload.args.clone();
+    args[at] = Arg::Addr;
+    Some(Overload { args, candidates: overload.candidates.clone() })
+}
+
+/// How many there are of what: for the generator's log.
+pub fn counts(mnemonics: &[Mnemonic]) -> BTreeMap<&'static str, usize> {
+    let overloads = mnemonics.iter().map(|mnemonic| mnemonic.overloads.len()).sum();
+    BTreeMap::from([("mnemonics", mnemonics.len()), ("overloads", overloads)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accumulator_and_byte_immediates_come_first() {
+        let rows = crate::row::rows();
+        let forms = crate::form::forms(&rows);
+        let mnemonics = mnemonics(&rows, &forms);
+        let add = mnemonics.iter().find(|mnemonic| mnemonic.name == "add").expect("add");
+        let rax_imm = add.overloads.iter().find(|overload| {
+            overload.args == [Arg::Reg("R64"), Arg::Imm(32, true, "i32")]
+        });
+        let names: Vec<&str> = rax_imm.expect("add rax, 5").candidates.iter().map(|c| forms[c.form].name.as_str()).collect();
+        assert_eq!(names, ["add_r64_imm8s", "add_rax_imm32s", "add_r64_imm32s"]);
+        println!("{:?}", counts(&mnemonics));
+        let mut names: Vec<&str> = mnemonics.iter().map(|m| m.name.as_str()).chain(forms.iter().map(|f| f.name.as_str())).collect();
+        names.sort_unstable();
+        for pair in names.windows(2) { assert_ne!(pair[0], pair[1]); }
+        for m in &mnemonics { for o in &m.overloads { assert!(o.candidates.len() > 0); } }
+    }
+}

@@ -1,0 +1,61 @@
+//! What is not supported is refused when a module is validated, by the proposal's name and with a byte offset.
+#![allow(missing_docs)]
+
+use planish::{Engine, Module};
+
+#[rustfmt::skip]
+const REFUSED: &[(&str, &str)] = &[
+    ("(func (drop (v128.const i64x2 0 0)))",                                        "SIMD is"),
+    ("(func (param v128))",                                                         "SIMD is"),
+    ("(global v128 (v128.const i64x2 0 0))",                                        "SIMD is"),
+    ("(func (return_call 0))",                                                      "tail calls are"),
+    ("(tag)",                                                                       "exceptions are"),
+    ("(import \"\" \"\" (tag))",                                                    "exceptions are"),
+    ("(func (try_table))",                                                          "exceptions are"),
+    ("(memory 1) (memory 1)",                                                       "multiple memories are"),
+    ("(memory i64 1)",                                                              "64-bit memories and tables are"),
+    ("(table i64 1 funcref)",                                                       "64-bit memories and tables are"),
+    ("(memory 1 1 shared)",                                                         "threads are"),
+    ("(memory 1) (func (drop (i32.atomic.load (i32.const 0))))",                    "threads are"),
+    ("(type (struct))",                                                             "garbage collection is"),
+    ("(rec (type (func)) (type (func)))",                                           "garbage collection is"),
+    ("(func (drop (ref.i31 (i32.const 0))))",                                       "garbage collection is"),
+    ("(func (param anyref))",                                                       "garbage collection is"),
+    ("(type $f (func)) (func (param (ref $f)))",                                    "typed function references are"),
+    ("(table 1 funcref (ref.null func))",                                           "typed function references are"),
+    ("(memory 1 (pagesize 1))",                                                     "custom page sizes are"),
+    ("(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))",           "wide arithmetic is"),
+];
+
+#[test]
+fn an_unsupported_proposal_is_named() {
+    let engine = Engine::default();
+    for (fields, subject) in REFUSED {
+        let bytes = wat::parse_str(format!("(module {fields})")).unwrap();
+        let error = Module::validate(&engine, &bytes).expect_err(fields);
+        assert!(error.to_string().starts_with(&format!("{subject} not supported (at offset 0x")), "{fields}: {error}");
+        assert_eq!(Module::new(&engine, &bytes).expect_err(fields).to_string(), error.to_string());
+    }
+    let error = Module::new(&engine, "(component)").unwrap_err();
+    assert_eq!(error.to_string(), "the component model is not supported (at offset 0x0)");
+}
+
+#[rustfmt::skip]
+const ACCEPTED: &[&str] = &[
+    "(global (export \"g\") (mut i32) (i32.const 0))",
+    "(func (result i32) (i32.extend8_s (i32.const 200)))",
+    "(func (result i32) (i32.trunc_sat_f32_s (f32.const 1e20)))",
+    "(func (result i32 i64) (i32.const 1) (i64.const 2)) (func (drop (drop (call 0))))",
+    "(memory 1) (data \"x\") (func (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 1)) (data.drop 0))",
+    "(table 1 externref) (table 1 funcref) (func (param externref) (table.set 0 (i32.const 0) (local.get 0)))",
+    "(import \"\" \"\" (global i32)) (global i32 (i32.add (global.get 0) (i32.const 1)))",
+];
+
+#[test]
+fn what_is_supported_validates() {
+    let engine = Engine::default();
+    for fields in ACCEPTED {
+        let bytes = wat::parse_str(format!("(module {fields})")).unwrap();
+        Module::validate(&engine, &bytes).expect(fields);
+    }
+}
