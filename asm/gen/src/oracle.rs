@@ -5,3 +5,4 @@ pub mod operands;
 pub mod emit;
 pub mod check;
 pub mod cases;
+pub mod shortest;

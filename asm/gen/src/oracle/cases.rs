@@ -142,7 +142,7 @@ pub fn singles(arg: &Arg) -> Vec<Value> {
         Arg::Imm(_, _, rust) => immediates(rust).into_iter().map(Value::Imm).collect(),
         Arg::Moffs(_) => [0, 1, -1, 0x7FFF_FFFF, 0x8000_0000, i64::MIN, i64::MAX].map(Value::Imm).to_vec(),
         Arg::Rel(8) => [0, 1, 127, -3, -4, -127, -128].map(Value::Target).to_vec(),
-        Arg::Rel(_) => [0, 1, 127, 128, 129, 40_000, -6, -127, -128, -129, -40_000].map(Value::Target).to_vec(),
+        Arg::Rel(_) => [0, 1, 127, 128, 129, 40_000, -7, -127, -128, -133, -40_000].map(Value::Target).to_vec(),
         _ => Vec::new(),
     }
 }
@@ -226,4 +226,27 @@ fn boundary_addresses(arg: &Arg) -> Vec<Address> {
         list.extend(relatives());
     }
     list
+}
+
+/// Every combination of the classes of all operands but memory; pairs of registers where that is too many.
+pub fn products(row: &Row, form: &Form, visit: &mut dyn FnMut(&[Value])) {
+    let mut lists = vec![defaults(form)];
+    for (n, arg) in form.args.iter().enumerate() {
+        let values = singles(arg);
+        if values.is_empty() || lists.len() * values.len() > 5_000 {
+            continue;
+        }
+        let with = |list: &Vec<Value>, value: Value| {
+            let mut list = list.clone();
+            list[n] = value;
+            list
+        };
+        lists = lists.iter().flat_map(|list| values.iter().map(move |&value| with(list, value))).collect();
+    }
+    lists.iter().filter(|list| !repeats_a_register(row, form, list)).for_each(|list| visit(list));
+    pairs(form, &defaults(form), &mut |values| {
+        if !repeats_a_register(row, form, values) {
+            visit(values);
+        }
+    });
 }

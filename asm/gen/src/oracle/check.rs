@@ -97,17 +97,14 @@ pub fn emit<'b>(emit: Emit, values: &[Value], buffer: &'b mut [u8]) -> Result<&'
         _ => None,
     });
     let mut slots = [LabelSlot::EMPTY; 1];
-    let (start, end) = {
-        let mut a = Asm::new(buffer, &mut slots);
+    let mut a = Asm::new(buffer, &mut slots);
+    // A branch back is as long as its distance asks for: found by a second try.
+    let (mut start, mut len) = (0, 0);
+    for _ in 0..3 {
+        a.clear();
         let label = a.label();
-        let mut start = 0;
         if let Some(distance) = target.filter(|&distance| distance < 0) {
-            let operands = Operands { values, label };
-            emit(&mut a, &operands);
-            let len = a.pos();
-            a.clear();
-            let _again = a.label();
-            start = (-distance) as usize - len;
+            start = (distance.unsigned_abs() as usize).saturating_sub(len);
             a.bind(label);
             pad(&mut a, start);
         }
@@ -117,9 +114,13 @@ pub fn emit<'b>(emit: Emit, values: &[Value], buffer: &'b mut [u8]) -> Result<&'
             pad(&mut a, distance as usize);
             a.bind(label);
         }
-        a.finish()?;
-        (start, end)
-    };
+        if target.is_none() || end - start == len {
+            break;
+        }
+        len = end - start;
+    }
+    let end = start + if target.is_none() { a.pos() } else { len };
+    a.finish()?;
     Ok(&buffer[start..end])
 }
 
