@@ -401,6 +401,8 @@ impl Emit<'_> {
             return register;
         }
         let register = self.scratch(0, 0);
+        // The low half of a variable is no copy of it.
+        let class = value.as_var().map_or(class, |var| self.tape.variables[var as usize].class);
         self.load_into(register, value, class);
         match value.get() {
             Operand::Var(var) => self.ints.set(register.num(), Owner::Copy(var)),

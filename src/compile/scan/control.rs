@@ -341,22 +341,45 @@ impl<'m> Scan<'m> {
         let target = self.target(depth);
         let frame = self.frames[target];
         let arity = self.branch_arity(&frame);
-        if arity > 0 {
-            self.merge_and_keep(frame.height, arity);
-        }
         self.use_label(target);
+        let from = self.stack.len() - arity;
+        if arity > 0 && (frame.height..from).any(|index| self.reads_merge(self.stack[index].node)) {
+            return self.branch_around(condition, &frame, arity);
+        }
+        self.merge_and_keep(frame.height, arity);
         self.branch(condition, frame.label);
     }
 
+    /// A conditional branch whose target's merge variables hold items that are needed if it is not taken: they are
+    /// written on the way to the target only.
+    fn branch_around(&mut self, condition: Condition, frame: &Frame, arity: usize) {
+        self.flush();
+        let from = self.stack.len() - arity;
+        for place in from..self.stack.len() {
+            self.merge_item(place);
+        }
+        let skip = self.add_label();
+        self.branch(condition.inverted(), skip);
+        self.jump_with(frame, arity);
+        self.bind_label(skip);
+    }
+
+    /// Takes the top items from the merge variables of their heights to those of a frame, and goes there.
+    fn jump_with(&mut self, frame: &Frame, arity: usize) {
+        let from = self.stack.len() - arity;
+        for index in 0..arity {
+            let class = self.stack[from + index].class;
+            let source = Ref::var(self.merge(from + index, class));
+            let target = Ref::var(self.merge(frame.height + index, class));
+            self.entry(Op::Copy, class, target, source, Ref::NOTHING, 0);
+        }
+        self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+    }
+
     /// Writes the top items to the merge variables from a height on, as a branch that may be taken needs them, and
-    /// keeps them for the case that it is not. The merge variables are dead on that path unless an item reads them.
+    /// keeps them for the case that it is not. The merge variables are dead on that path: no item reads them.
     fn merge_and_keep(&mut self, height: usize, count: usize) {
         let from = self.stack.len() - count;
-        for index in height..from {
-            if self.reads_merge(self.stack[index].node) {
-                self.materialise(index);
-            }
-        }
         for index in 0..count {
             let place = from + index;
             let item = self.stack[place];
@@ -426,13 +449,7 @@ impl<'m> Scan<'m> {
         for (target, stub) in stubs {
             self.bind_label(stub);
             let frame = self.frames[target];
-            for index in 0..arity {
-                let class = self.stack[from + index].class;
-                let source = Ref::var(self.merge(from + index, class));
-                let target = Ref::var(self.merge(frame.height + index, class));
-                self.entry(Op::Copy, class, target, source, Ref::NOTHING, 0);
-            }
-            self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+            self.jump_with(&frame, arity);
         }
         self.die();
         Ok(())
