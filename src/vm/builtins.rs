@@ -20,6 +20,9 @@ pub(super) struct BuiltinResult {
 type Entry = unsafe extern "sysv64" fn(*mut Context, u64, u64, u64, u64, u64) -> BuiltinResult;
 type Answer = Result<u64, TrapCode>;
 
+/// What growing answers when it cannot. An i32, so zero-extended like every other: compiled code may use it as an index.
+const REFUSED: u64 = u32::MAX as u64;
+
 macro_rules! builtins {
     ($($builtin:ident => $function:expr,)*) => {
         const ENTRIES: [(Builtin, Entry); Builtin::COUNT] = [$((Builtin::$builtin, {
@@ -38,12 +41,12 @@ macro_rules! builtins {
 }
 
 builtins! {
-    MemoryGrow => |instance, memory, pages, _, _| Ok(memory_of(instance, memory).grow(pages).unwrap_or(u64::MAX)),
+    MemoryGrow => |instance, memory, pages, _, _| Ok(memory_of(instance, memory).grow(pages).unwrap_or(REFUSED)),
     MemoryCopy => memory_copy,
     MemoryFill => memory_fill,
     MemoryInit => memory_init,
     DataDrop => |instance, segment, _, _, _| { instance.drop_data(segment as u32); Ok(0) },
-    TableGrow => |instance, table, value, count, _| Ok(table_of(instance, table).grow(count, value).unwrap_or(u64::MAX)),
+    TableGrow => |instance, table, value, count, _| Ok(table_of(instance, table).grow(count, value).unwrap_or(REFUSED)),
     TableFill => |instance, table, start, value, count| { table_of(instance, table).fill(start, value, count)?; Ok(0) },
     TableCopy => table_copy,
     TableInit => table_init,
