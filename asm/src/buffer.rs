@@ -44,13 +44,7 @@ impl<'a> Asm<'a> {
             true => code.split_at_mut(MAX_LEN).0,
             false => code,
         };
-        Asm {
-            code,
-            labels,
-            pos: 0,
-            label_count: 0,
-            error: None,
-        }
+        Asm { code, labels, pos: 0, label_count: 0, error: None }
     }
 
     /// Starts over with the same buffers.
@@ -73,17 +67,13 @@ impl<'a> Asm<'a> {
             return Err(error);
         }
         if self.label_count as usize > self.labels.len() {
-            return Err(AsmError::TooManyLabels {
-                needed: self.label_count as usize,
-            });
+            return Err(AsmError::TooManyLabels { needed: self.label_count as usize });
         }
         if self.pos as usize > MAX_LEN {
             return Err(AsmError::TooLong);
         }
         if self.pos as usize > self.code.len() {
-            return Err(AsmError::Full {
-                needed: self.pos as usize,
-            });
+            return Err(AsmError::Full { needed: self.pos as usize });
         }
         if let Some(label) = self.unbound() {
             return Err(AsmError::Unbound { label });
@@ -141,13 +131,7 @@ impl<'a> Asm<'a> {
 
     /// Appends the low `len` bytes of `v`, at most 8, then the low `tail_len` of `tail`.
     #[inline(always)]
-    pub(crate) const fn put_pair(
-        &mut self,
-        v: u64,
-        len: u32,
-        tail: u64,
-        tail_len: u32,
-    ) -> &mut Self {
+    pub(crate) const fn put_pair(&mut self, v: u64, len: u32, tail: u64, tail_len: u32) -> &mut Self {
         let pos = self.pos;
         let Some(w) = self.window(pos) else {
             return self.put_at_end(v, tail, 0, len | tail_len << 8);
@@ -218,11 +202,7 @@ impl<'a> Asm<'a> {
             to.copy_from_slice(bytes);
         }
         let end = self.pos as usize + bytes.len();
-        self.pos = if end < MAX_POS as usize {
-            end as u32
-        } else {
-            MAX_POS
-        };
+        self.pos = if end < MAX_POS as usize { end as u32 } else { MAX_POS };
         self
     }
 
@@ -262,9 +242,7 @@ impl<'a> Asm<'a> {
     /// ```
     pub const fn align(&mut self, alignment: u32) -> &mut Self {
         if !alignment.is_power_of_two() {
-            self.fail(AsmError::InvalidAlignment {
-                at: self.pos as usize,
-            });
+            self.fail(AsmError::InvalidAlignment { at: self.pos as usize });
             return self;
         }
         self.nops(self.pos.wrapping_neg() & (alignment - 1))
@@ -362,54 +340,33 @@ impl<'a> Asm<'a> {
             return self.unknown_label();
         };
         if slot.is_bound() {
-            self.fail(AsmError::BoundTwice {
-                at: self.pos as usize,
-            });
+            self.fail(AsmError::BoundTwice { at: self.pos as usize });
             return self;
         }
         let pos = self.pos;
-        self.set_slot(
-            label,
-            LabelSlot {
-                at: pos,
-                short: NONE,
-            },
-        );
+        self.set_slot(label, LabelSlot { at: pos, short: NONE });
         // Most labels have no field that waits, or one, and which of the two cannot be predicted. So there is no branch
         // on it: without a field, the first bytes of the code are replaced by themselves.
         let none = slot.none_mask();
         let at = slot.at & !PENDING & !none;
         let Some(bytes) = self.chunk_mut(at) else {
-            return self.resolve(NONE, slot.short);
+            return self.resolve(slot.at, slot.short);
         };
         let old = u32::from_le_bytes(*bytes);
-        let field = Field(old);
-        if field.kind() & !none == Field::EXTENDED {
+        let field = Field(old & !none);
+        // One number, so that one branch is made of it: a field before this one, an extended one, an 8-bit one.
+        let more = field.link() | (field.kind() + 1) >> 5 | slot.short ^ NONE;
+        if more != 0 {
             return self.resolve(slot.at, slot.short);
         }
         let distance = pos.wrapping_sub(at + 4 + field.kind());
         *bytes = (distance & !none | old & none).to_le_bytes();
-        let link = field.link() & !none;
-        if (link != 0) | (slot.short != NONE) {
-            return self.resolve(
-                if link == 0 {
-                    NONE
-                } else {
-                    at.wrapping_sub(link)
-                },
-                slot.short,
-            );
-        }
         self
     }
 
     #[inline(always)]
     pub(crate) const fn slot(&self, label: Label) -> Option<LabelSlot> {
-        if (label.index as usize) < self.labels.len() {
-            Some(self.labels[label.index as usize])
-        } else {
-            None
-        }
+        if (label.index as usize) < self.labels.len() { Some(self.labels[label.index as usize]) } else { None }
     }
 
     #[inline(always)]
@@ -424,9 +381,7 @@ impl<'a> Asm<'a> {
     #[inline(never)]
     pub(crate) const fn unknown_label(&mut self) -> &mut Self {
         if self.label_count as usize <= self.labels.len() {
-            self.fail(AsmError::UnknownLabel {
-                at: self.pos as usize,
-            });
+            self.fail(AsmError::UnknownLabel { at: self.pos as usize });
         }
         self
     }
@@ -452,9 +407,7 @@ impl<'a> Asm<'a> {
             };
             let field = Field(u32::from_le_bytes(*bytes));
             if field.kind() == Field::EXTENDED {
-                let extension = Label {
-                    index: field.link(),
-                };
+                let extension = Label { index: field.link() };
                 let Some(slot) = self.slot(extension) else {
                     break;
                 };
@@ -463,11 +416,7 @@ impl<'a> Asm<'a> {
                 head = slot.at;
             } else {
                 self.set_u32(at, self.pos.wrapping_sub(at + 4 + field.kind()));
-                head = if field.link() == 0 {
-                    NONE
-                } else {
-                    at.wrapping_sub(field.link())
-                };
+                head = if field.link() == 0 { NONE } else { at.wrapping_sub(field.link()) };
             }
         }
         self
@@ -499,43 +448,19 @@ impl<'a> Asm<'a> {
         let link = at.wrapping_sub(slot.at & !PENDING) & !slot.none_mask();
         let distance = slot.at.wrapping_sub(at + 4 + kind);
         let latest = slot.at & !pending | (at | PENDING) & pending;
-        self.set_slot(
-            label,
-            LabelSlot {
-                at: latest,
-                short: slot.short,
-            },
-        );
+        self.set_slot(label, LabelSlot { at: latest, short: slot.short });
         distance & !pending | Field::new(kind, link).0 & pending
     }
 
     /// The value of a 32-bit field at `at` that is to hold the label's position plus `addend`: if the label is not
     /// bound this takes a slot for the addend.
-    pub(crate) const fn field_plus(
-        &mut self,
-        label: Label,
-        slot: LabelSlot,
-        at: u32,
-        addend: u32,
-    ) -> u32 {
+    pub(crate) const fn field_plus(&mut self, label: Label, slot: LabelSlot, at: u32, addend: u32) -> u32 {
         if slot.is_bound() {
             return slot.at.wrapping_add(addend);
         }
         let extension = self.label();
-        self.set_slot(
-            extension,
-            LabelSlot {
-                at: slot.at,
-                short: addend,
-            },
-        );
-        self.set_slot(
-            label,
-            LabelSlot {
-                at: at | PENDING,
-                short: slot.short,
-            },
-        );
+        self.set_slot(extension, LabelSlot { at: slot.at, short: addend });
+        self.set_slot(label, LabelSlot { at: at | PENDING, short: slot.short });
         Field::new(Field::EXTENDED, extension.index).0
     }
 
@@ -559,9 +484,7 @@ impl<'a> Asm<'a> {
             return self.unknown_label().u32(0);
         };
         if !base.is_bound() {
-            self.fail(AsmError::UnboundBase {
-                at: self.pos as usize,
-            });
+            self.fail(AsmError::UnboundBase { at: self.pos as usize });
         }
         let value = self.field_plus(label, slot, self.pos, base.at.wrapping_neg());
         self.u32(value)
@@ -571,7 +494,7 @@ impl<'a> Asm<'a> {
 /// `nop`s by length, but for the last byte (0) of the one of 9.
 #[rustfmt::skip]
 const NOPS: [u64; 10] = [
-    0, 0x90, 0x9066, 0x1F0F | 0x00 << 16, 0x401F0F, 0x441F0F, 0x441F0F66, 0x801F0F, 0x841F0F, 0x841F0F66,
+    0, 0x90, 0x9066, 0x1F0F, 0x401F0F, 0x441F0F, 0x441F0F66, 0x801F0F, 0x841F0F, 0x841F0F66,
 ];
 
 /// Stores 8 bytes at `at`; nothing if they do not fit, which never happens and lets the compiler prove that it does not.

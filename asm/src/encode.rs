@@ -53,16 +53,7 @@ impl Op {
             Map::M0F38 => (0x380F | opcode << 16, 3),
             Map::M0F3A => (0x3A0F | opcode << 16, 3),
         };
-        Op {
-            pre,
-            code,
-            code_len,
-            operand_size: false,
-            w: false,
-            byte_reg: false,
-            byte_rm: false,
-            no_rex: false,
-        }
+        Op { pre, code, code_len, operand_size: false, w: false, byte_reg: false, byte_rm: false, no_rex: false }
     }
 
     /// REX.W.
@@ -136,13 +127,7 @@ impl VexOp {
             0xF2 => 3,
             _ => 0,
         };
-        VexOp {
-            pp,
-            map: map as u32,
-            opcode: opcode as u32,
-            l: 0,
-            w: 0,
-        }
+        VexOp { pp, map: map as u32, opcode: opcode as u32, l: 0, w: 0 }
     }
 
     /// L = 1: 256 bits (or L1 of the mask instructions).
@@ -176,21 +161,19 @@ struct Modrm {
 /// `[base + index * scale + disp]`, `always_sib` for vector indexes (number 4 is one of them).
 #[inline(always)]
 const fn modrm(reg: u8, a: Addr, always_sib: bool) -> Modrm {
-    let base = a.base as u32 & 7;
-    let sib = always_sib | (a.index != NO_INDEX) | (base == 4);
-    // rbp and r13 have no form without displacement (SDM Vol. 2, table 2-2).
-    let none = (a.disp == 0) & (base != 5);
-    let short = a.disp as i8 as i32 == a.disp;
-    let (mode, disp_len) = if short { (0x40, 1) } else { (0x80, 4) };
-    let (mode, disp_len) = if none { (0, 0) } else { (mode, disp_len) };
+    let base = a.base_num() as u32 & 7;
+    let sib = always_sib | (a.index_num() != NO_INDEX) | (base == 4);
+    // rbp and r13 have no form without displacement (SDM Vol. 2, table 2-2). Sums instead of choices: a displacement
+    // that does not fit a byte is not zero, so `any` holds when `long` does.
+    let any = ((a.disp != 0) | (base == 5)) as u32;
+    let long = (a.disp as i8 as i32 != a.disp) as u32;
+    let disp_len = any + 3 * long;
     let rm = if sib { 4 } else { base };
-    let modrm = mode | (reg as u32 & 7) << 3 | rm;
-    let sib_byte = (a.scale as u32 & 3) << 6 | (a.index as u32 & 7) << 3 | base;
-    Modrm {
-        bytes: (modrm | sib_byte << 8) as u64,
-        len: 1 + sib as u32,
-        disp_len,
-    }
+    let modrm = (any + long) << 6 | (reg as u32 & 7) << 3 | rm;
+    // Without an index the byte is there for rsp and r12 only, whose low bits are 4: mostly a constant.
+    let sib_base = if always_sib | (a.index_num() != NO_INDEX) { base } else { 4 };
+    let sib_byte = (a.scale_log2() as u32 & 3) << 6 | (a.index_num() as u32 & 7) << 3 | sib_base;
+    Modrm { bytes: (modrm | sib_byte << 8) as u64, len: 1 + sib as u32, disp_len }
 }
 
 /// ModRM of two registers.
@@ -209,11 +192,7 @@ const fn high(reg: u8, to: u32) -> u32 {
 #[inline(always)]
 const fn legacy(op: Op, rxb: u32, force: bool, body: u64, len: u32) -> (u64, u32) {
     let rex = 0x40 | (op.w as u32) << 3 | rxb;
-    let (body, len) = if (rex != 0x40) | force {
-        (body << 8 | rex as u64, len + 1)
-    } else {
-        (body, len)
-    };
+    let (body, len) = if (rex != 0x40) | force { (body << 8 | rex as u64, len + 1) } else { (body, len) };
     let pre = op.pre as u64;
     let (body, len) = match op.pre {
         0 => (body, len),
@@ -221,11 +200,7 @@ const fn legacy(op: Op, rxb: u32, force: bool, body: u64, len: u32) -> (u64, u32
         0x100..0x1_0000 => (body << 16 | pre, len + 2),
         _ => (body << 24 | pre, len + 3),
     };
-    if op.operand_size {
-        (body << 8 | 0x66, len + 1)
-    } else {
-        (body, len)
-    }
+    if op.operand_size { (body << 8 | 0x66, len + 1) } else { (body, len) }
 }
 
 /// Puts the two-byte VEX prefix or, where it is not enough, the three-byte one in front of `body`.
@@ -256,13 +231,7 @@ impl Asm<'_> {
     /// No operand, one fixed byte behind the opcode: `0F 01 D0`, `F3 0F 1E FA`.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn op_fixed(&mut self, op: Op, modrm: u8) -> &mut Self {
-        let (v, n) = legacy(
-            op,
-            0,
-            false,
-            op.code as u64 | (modrm as u64) << (8 * op.code_len),
-            op.code_len + 1,
-        );
+        let (v, n) = legacy(op, 0, false, op.code as u64 | (modrm as u64) << (8 * op.code_len), op.code_len + 1);
         self.put(v, n)
     }
 
@@ -282,13 +251,7 @@ impl Asm<'_> {
 
     /// Register in the opcode and an immediate of 1 to 8 bytes: `mov r64, imm64`.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) const fn op_reg_imm(
-        &mut self,
-        op: Op,
-        reg: u8,
-        imm: u64,
-        imm_len: u32,
-    ) -> &mut Self {
+    pub(crate) const fn op_reg_imm(&mut self, op: Op, reg: u8, imm: u64, imm_len: u32) -> &mut Self {
         let (v, n) = self.opcode_reg(op, reg);
         self.put_pair(v, n, imm, imm_len)
     }
@@ -307,14 +270,7 @@ impl Asm<'_> {
 
     /// The same with an immediate of 1, 2 or 4 bytes; the bytes of `imm` above are zero or ignored.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) const fn rr_imm(
-        &mut self,
-        op: Op,
-        reg: u8,
-        rm: u8,
-        imm: u32,
-        imm_len: u32,
-    ) -> &mut Self {
+    pub(crate) const fn rr_imm(&mut self, op: Op, reg: u8, rm: u8, imm: u32, imm_len: u32) -> &mut Self {
         let force = op.byte_reg & (reg >= 4) | op.byte_rm & (rm >= 4);
         let rxb = high(reg, 2) | high(rm, 0);
         self.check_high_byte(op, rxb, force);
@@ -325,10 +281,7 @@ impl Asm<'_> {
 
     /// The same, with an opcode of its own for the accumulator that needs no ModRM: taken if `short`, `rm` is then 0.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "each is a field of the instruction"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "each is a field of the instruction")]
     pub(crate) const fn rr_imm_accumulator(
         &mut self,
         op: Op,
@@ -343,13 +296,7 @@ impl Asm<'_> {
         let long_body = op.code as u64 | modrm_rr(digit, rm) << 8 | imm << 16;
         let short_body = accumulator as u64 | imm << 8;
         let body = if short { short_body } else { long_body };
-        let (v, n) = legacy(
-            op,
-            high(rm, 0),
-            op.byte_rm & (rm >= 4),
-            body,
-            2 + imm_len - short as u32,
-        );
+        let (v, n) = legacy(op, high(rm, 0), op.byte_rm & (rm >= 4), body, 2 + imm_len - short as u32);
         self.put(v, n)
     }
 
@@ -361,29 +308,16 @@ impl Asm<'_> {
 
     /// The same with an immediate of 1, 2 or 4 bytes.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) const fn rm_imm(
-        &mut self,
-        op: Op,
-        reg: u8,
-        rm: Addr,
-        imm: u32,
-        imm_len: u32,
-    ) -> &mut Self {
+    pub(crate) const fn rm_imm(&mut self, op: Op, reg: u8, rm: Addr, imm: u32, imm_len: u32) -> &mut Self {
         let force = op.byte_reg & (reg >= 4);
-        let rxb = high(reg, 2) | high(rm.index, 1) | high(rm.base, 0);
+        let rxb = high(reg, 2) | high(rm.index_num(), 1) | high(rm.base_num(), 0);
         self.check_high_byte(op, rxb, force);
-        if rm.mode.0 != 0 {
+        if rm.mode().0 != 0 {
             let (head, n) = legacy(op, rxb, force, op.code as u64, op.code_len);
             return self.special(head, n, reg, rm, imm, imm_len);
         }
         let m = modrm(reg, rm, false);
-        let (head, n) = legacy(
-            op,
-            rxb,
-            force,
-            op.code as u64 | m.bytes << (8 * op.code_len),
-            op.code_len + m.len,
-        );
+        let (head, n) = legacy(op, rxb, force, op.code as u64 | m.bytes << (8 * op.code_len), op.code_len + m.len);
         self.put_mem(head, n, rm.disp as u32, m.disp_len, imm, imm_len)
     }
 
@@ -398,45 +332,30 @@ impl Asm<'_> {
     ///
     /// Segment and address-size prefixes go in front of the head: the order among prefixes is free, and REX or VEX stays last.
     #[inline(never)]
-    const fn special(
-        &mut self,
-        head: u64,
-        len: u32,
-        reg: u8,
-        a: Addr,
-        imm: u32,
-        imm_len: u32,
-    ) -> &mut Self {
-        if a.mode.has(Mode::INVALID) {
+    const fn special(&mut self, head: u64, len: u32, reg: u8, a: Addr, imm: u32, imm_len: u32) -> &mut Self {
+        if a.mode().has(Mode::INVALID) {
             self.fail(AsmError::InvalidAddress { at: self.pos() });
         }
-        if a.mode.has(Mode::FS | Mode::GS) {
-            self.put(if a.mode.has(Mode::FS) { 0x64 } else { 0x65 }, 1);
+        if a.mode().has(Mode::FS | Mode::GS) {
+            self.put(if a.mode().has(Mode::FS) { 0x64 } else { 0x65 }, 1);
         }
-        if a.mode.has(Mode::ADDR32) {
+        if a.mode().has(Mode::ADDR32) {
             self.put(0x67, 1);
         }
         let reg_field = (reg as u64 & 7) << 3;
-        if a.mode.has(Mode::RIP) {
+        if a.mode().has(Mode::RIP) {
             let head = head | (reg_field | 5) << (8 * len);
             let disp = self.rip_disp(a, self.pos() as u32 + len + 1, imm_len);
             return self.put_mem(head, len + 1, disp, 4, imm, imm_len);
         }
-        let m = modrm(reg, a, a.mode.has(Mode::VSIB));
-        if a.mode.has(Mode::NO_BASE) {
+        let m = modrm(reg, a, a.mode().has(Mode::VSIB));
+        if a.mode().has(Mode::NO_BASE) {
             // SIB with base 5 and mod 0: no base, a 32-bit displacement (SDM Vol. 2, table 2-3).
-            let sib = (a.scale as u64 & 3) << 6 | (a.index as u64 & 7) << 3 | 5;
+            let sib = (a.scale_log2() as u64 & 3) << 6 | (a.index_num() as u64 & 7) << 3 | 5;
             let head = head | (reg_field | 4 | sib << 8) << (8 * len);
             return self.put_mem(head, len + 2, a.disp as u32, 4, imm, imm_len);
         }
-        self.put_mem(
-            head | m.bytes << (8 * len),
-            len + m.len,
-            a.disp as u32,
-            m.disp_len,
-            imm,
-            imm_len,
-        )
+        self.put_mem(head | m.bytes << (8 * len), len + m.len, a.disp as u32, m.disp_len, imm, imm_len)
     }
 
     /// The displacement field at `at` of a rip-relative address with `imm_len` bytes behind it.
@@ -444,9 +363,7 @@ impl Asm<'_> {
         if a.label_index() == NO_LABEL {
             return a.disp as u32;
         }
-        let label = Label {
-            index: a.label_index(),
-        };
+        let label = Label { index: a.label_index() };
         let Some(slot) = self.slot(label) else {
             if a.disp != 0 {
                 self.label();
@@ -456,12 +373,7 @@ impl Asm<'_> {
         };
         match a.disp {
             0 => self.field(label, slot, at, imm_len),
-            disp => self.field_plus(
-                label,
-                slot,
-                at,
-                (disp as u32).wrapping_sub(at + 4 + imm_len),
-            ),
+            disp => self.field_plus(label, slot, at, (disp as u32).wrapping_sub(at + 4 + imm_len)),
         }
     }
 
@@ -481,23 +393,11 @@ impl Asm<'_> {
             }
             distance as u8
         } else {
-            self.set_slot(
-                to,
-                LabelSlot {
-                    at: slot.at,
-                    short: at,
-                },
-            );
-            let link = if slot.short == NONE {
-                0
-            } else {
-                at - slot.short
-            };
+            self.set_slot(to, LabelSlot { at: slot.at, short: at });
+            let link = if slot.short == NONE { 0 } else { at - slot.short };
             // The field before this one is then out of reach of any label behind this one.
             if link > u8::MAX as u32 {
-                self.fail(AsmError::ShortRange {
-                    at: slot.short as usize,
-                });
+                self.fail(AsmError::ShortRange { at: slot.short as usize });
             }
             link as u8
         };
@@ -523,18 +423,16 @@ impl Asm<'_> {
             return self.unknown_label().put(near.code as u64, near_len);
         };
         let pos = self.pos() as u32;
-        let distance = slot.at.wrapping_sub(pos + short.code_len + 1);
-        // All ones unless the distance fits a byte. A label that is not bound is further away than that.
-        let near_mask = ((distance.wrapping_add(0x80) >> 8).wrapping_neg() as i32 >> 31) as u32;
-        let value = self.field(to, slot, pos + near.code_len, 0);
-        let short_code = short.code | (distance & 0xFF) << (8 * short.code_len);
-        let near_code = near.code as u64 | (value as u64) << (8 * near.code_len);
-        let mask = near_mask as i32 as u64;
-        let len = short.code_len + 1;
-        self.put(
-            short_code as u64 & !mask | near_code & mask,
-            len + (near_len - len & near_mask),
-        )
+        let (code, len) = if slot.is_bound() {
+            let distance = slot.at.wrapping_sub(pos + short.code_len + 1);
+            let near = near.code as u64 | (slot.at.wrapping_sub(pos + near_len) as u64) << (8 * near.code_len);
+            let short_code = short.code | (distance & 0xFF) << (8 * short.code_len);
+            if distance as i8 as u32 == distance { (short_code as u64, short.code_len + 1) } else { (near, near_len) }
+        } else {
+            let value = self.field(to, slot, pos + near.code_len, 0);
+            (near.code as u64 | (value as u64) << (8 * near.code_len), near_len)
+        };
+        self.put(code, len)
     }
 }
 
@@ -550,28 +448,13 @@ impl Asm<'_> {
     /// ModRM with two registers (or a digit as `reg`).
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn vex_rr(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: u8) -> &mut Self {
-        let (v, n) = vex(
-            op,
-            reg,
-            0,
-            rm,
-            vvvv,
-            op.opcode as u64 | modrm_rr(reg, rm) << 8,
-            2,
-        );
+        let (v, n) = vex(op, reg, 0, rm, vvvv, op.opcode as u64 | modrm_rr(reg, rm) << 8, 2);
         self.put(v, n)
     }
 
     /// The same with an immediate byte.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) const fn vex_rr_imm(
-        &mut self,
-        op: VexOp,
-        reg: u8,
-        vvvv: u8,
-        rm: u8,
-        imm8: u8,
-    ) -> &mut Self {
+    pub(crate) const fn vex_rr_imm(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: u8, imm8: u8) -> &mut Self {
         let body = op.opcode as u64 | modrm_rr(reg, rm) << 8 | (imm8 as u64) << 16;
         let (v, n) = vex(op, reg, 0, rm, vvvv, body, 3);
         self.put(v, n)
@@ -580,63 +463,37 @@ impl Asm<'_> {
     /// ModRM with memory.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn vex_rm(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: Addr) -> &mut Self {
-        self.vex_mem(op, reg, vvvv, rm, 0, 0, false)
+        self.vex_mem(op, reg, vvvv, rm, None, false)
     }
 
     /// The same with an immediate byte.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(crate) const fn vex_rm_imm(
-        &mut self,
-        op: VexOp,
-        reg: u8,
-        vvvv: u8,
-        rm: Addr,
-        imm8: u8,
-    ) -> &mut Self {
-        self.vex_mem(op, reg, vvvv, rm, imm8, 1, false)
+    pub(crate) const fn vex_rm_imm(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: Addr, imm8: u8) -> &mut Self {
+        self.vex_mem(op, reg, vvvv, rm, Some(imm8), false)
     }
 
     /// With a vector-indexed (VSIB) address: gathers.
     #[inline(always)]
-    pub(crate) const fn vex_vm<Index>(
-        &mut self,
-        op: VexOp,
-        reg: u8,
-        vvvv: u8,
-        rm: VAddr<Index>,
-    ) -> &mut Self
+    pub(crate) const fn vex_vm<Index>(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: VAddr<Index>) -> &mut Self
     where
         Index: Copy,
     {
-        self.vex_mem(op, reg, vvvv, rm.addr, 0, 0, true)
+        self.vex_mem(op, reg, vvvv, rm.addr, None, true)
     }
 
     #[inline(always)]
-    const fn vex_mem(
-        &mut self,
-        op: VexOp,
-        reg: u8,
-        vvvv: u8,
-        a: Addr,
-        imm8: u8,
-        imm_len: u32,
-        vsib: bool,
-    ) -> &mut Self {
+    const fn vex_mem(&mut self, op: VexOp, reg: u8, vvvv: u8, a: Addr, imm8: Option<u8>, vsib: bool) -> &mut Self {
+        let (imm, imm_len) = match imm8 {
+            Some(imm8) => (imm8 as u32, 1),
+            None => (0, 0),
+        };
         let opcode = op.opcode as u64;
-        if a.mode.0 & !Mode::VSIB != 0 {
-            let (head, n) = vex(op, reg, a.index, a.base, vvvv, opcode, 1);
-            return self.special(head, n, reg, a, imm8 as u32, imm_len);
+        if a.mode().0 & !Mode::VSIB != 0 {
+            let (head, n) = vex(op, reg, a.index_num(), a.base_num(), vvvv, opcode, 1);
+            return self.special(head, n, reg, a, imm, imm_len);
         }
         let m = modrm(reg, a, vsib);
-        let (head, n) = vex(
-            op,
-            reg,
-            a.index,
-            a.base,
-            vvvv,
-            opcode | m.bytes << 8,
-            1 + m.len,
-        );
-        self.put_mem(head, n, a.disp as u32, m.disp_len, imm8 as u32, imm_len)
+        let (head, n) = vex(op, reg, a.index_num(), a.base_num(), vvvv, opcode | m.bytes << 8, 1 + m.len);
+        self.put_mem(head, n, a.disp as u32, m.disp_len, imm, imm_len)
     }
 }

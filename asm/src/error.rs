@@ -82,10 +82,9 @@ impl core::fmt::Display for AsmError {
             AsmError::UnboundBase { at } => {
                 write!(f, "the base of the difference at {at:#x} is not bound")
             }
-            AsmError::ShortRange { at } => write!(
-                f,
-                "the short branch with its displacement at {at:#x} does not reach"
-            ),
+            AsmError::ShortRange { at } => {
+                write!(f, "the short branch with its displacement at {at:#x} does not reach")
+            }
             AsmError::HighByte { at } => write!(f, "ah, ch, dh or bh with a REX prefix at {at:#x}"),
             AsmError::InvalidAddress { at } => {
                 write!(f, "the parts of the address at {at:#x} do not form one")

@@ -2,7 +2,7 @@
 //!
 //! A label is an index into a slice of [`LabelSlot`]s that the caller provides, 8 bytes each. Fields that wait for a
 //! label need no storage: they are linked through the code itself. A pending 32-bit field holds the distance back
-//! to the label's previous pending field (27 bits, 0 ends the chain) and what to do with it ([`Field`], 5 bits); a
+//! to the label's previous pending field (27 bits, 0 ends the chain) and what to do with it (5 bits); a
 //! pending 8-bit field holds the distance to the previous 8-bit one. So one assembly is at most 2^27 bytes.
 
 /// A label of the [`Asm`](crate::Asm) that made it.
@@ -22,13 +22,7 @@ impl Labels {
     /// The label with this number, from 0.
     #[inline]
     pub const fn get(self, number: u32) -> Option<Label> {
-        if number < self.count {
-            Some(Label {
-                index: self.first + number,
-            })
-        } else {
-            None
-        }
+        if number < self.count { Some(Label { index: self.first + number }) } else { None }
     }
 }
 
@@ -48,10 +42,7 @@ pub(crate) const NONE: u32 = PENDING | 1 << 30;
 
 impl LabelSlot {
     /// What a slice of slots is made of: its content does not matter.
-    pub const EMPTY: LabelSlot = LabelSlot {
-        at: NONE,
-        short: NONE,
-    };
+    pub const EMPTY: LabelSlot = LabelSlot { at: NONE, short: NONE };
 
     pub(crate) const fn is_bound(self) -> bool {
         self.at & PENDING == 0

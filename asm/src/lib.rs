@@ -1,18 +1,117 @@
-//! `planish-asm`: a typed, allocation-free amd64 assembler.
+//! A typed, allocation-free assembler for amd64.
+//!
+//! `no_std`, no `alloc`, no dependency, no `unsafe`; it runs on any host. Machine code goes into a buffer of the caller,
+//! labels into a slice of the caller. About two nanoseconds per instruction, always the shortest encoding.
+//!
+//! ```
+//! use planish_asm::{Asm, AsmError, Cond, LabelSlot, mem::dword, regs::*};
+//!
+//! /// `int sum(const int *values /* rdi */, size_t count /* rsi */)`
+//! fn sum(code: &mut [u8]) -> Result<usize, AsmError> {
+//!     let mut labels = [LabelSlot::EMPTY; 2];
+//!     let mut a = Asm::new(code, &mut labels);
+//!     let (next, done) = (a.label(), a.label());
+//!     a.xor(eax, eax);
+//!     a.test(rsi, rsi).jcc(Cond::Equal, done);
+//!     a.bind(next);
+//!     a.add(eax, dword(rdi + rsi * 4 - 4));
+//!     a.dec(rsi).jcc(Cond::NotEqual, next);
+//!     a.bind(done).ret();
+//!     Ok(a.finish()?.len())
+//! }
+//!
+//! let mut code = [0; 64];
+//! let len = sum(&mut code)?;
+//! assert_eq!(
+//!     code[..len],
+//!     [
+//!         0x31, 0xC0, // xor eax, eax
+//!         0x48, 0x85, 0xF6, // test rsi, rsi
+//!         0x0F, 0x84, 0x09, 0, 0, 0, // je done
+//!         0x03, 0x44, 0xB7, 0xFC, // next: add eax, [rdi + rsi * 4 - 4]
+//!         0x48, 0xFF, 0xCE, // dec rsi
+//!         0x75, 0xF7, // jne next
+//!         0xC3, // done: ret
+//!     ]
+//! );
+//! # Ok::<(), AsmError>(())
+//! ```
+//!
+//! # Three ways to say an instruction
+//!
+//! - **Mnemonics** (feature `mnemonics`, on by default): `a.add(rax, rbx)`, overloaded by operand types, picks the shortest
+//!   encoding. For code that reads like assembly.
+//! - **Forms** ([`forms`]): `a.add_r64_r64(..)`, one `const fn` per row of the manual, emits exactly that row.
+//! - **Selection** ([`select`]): `a.alu_rr(Alu::Add, Width::W64, ..)`, the operation and the width are values. For
+//!   compilers; also `const`, also the shortest encoding.
+//!
+//! All three are methods of [`Asm`], in any mixture.
+//!
+//! # What the types rule out
+//!
+//! Register *numbers* are chosen at run time, register *classes* at compile time. None of these compiles:
+//!
+//! ```compile_fail
+//! # use planish_asm::{Asm, regs::*}; let mut a = Asm::new(&mut [], &mut []);
+//! a.add(rax, ebx); // two widths
+//! ```
+//! ```compile_fail
+//! # use planish_asm::{Asm, mem::qword, regs::*}; let mut a = Asm::new(&mut [], &mut []);
+//! a.mov(rax, qword(rbx + rsp * 2)); // rsp as an index
+//! ```
+//! ```compile_fail
+//! # use planish_asm::{Asm, mem::xmmword, regs::*}; let mut a = Asm::new(&mut [], &mut []);
+//! a.addsd(xmm0, xmmword(rax)); // a 128-bit operand where 64 bits are read
+//! ```
+//!
+//! An allocator hands out [`Gp64`]s, of which there are 15: never `rsp`. [`GpSet`] is a set of them in 16 bits.
+//!
+//! # Errors
+//!
+//! Emission never fails. The first error is remembered, the position goes on counting, and [`Asm::finish`] reports; a full
+//! buffer with the exact number of bytes that is enough:
+//!
+//! ```
+//! use planish_asm::{Asm, AsmError};
+//! let mut code = [0; 4];
+//! assert_eq!(Asm::new(&mut code, &mut []).nops(4).ret().finish(), Err(AsmError::Full { needed: 5 }));
+//! ```
+//!
+//! # Assembly in constants
+//!
+//! Forms and selection are `const`, so a stub can be a `static`:
+//!
+//! ```
+//! use planish_asm::{Asm, Width, regs::*};
+//! static ADD_ONE: [u8; 5] = {
+//!     let mut code = [0; 5];
+//!     let mut a = Asm::new(&mut code, &mut []);
+//!     a.lea_rm(Width::W64, rax.any(), planish_asm::Addr::base_disp(rdi.any(), 1)).ret();
+//!     assert!(a.finish().is_ok());
+//!     code
+//! };
+//! assert_eq!(ADD_ONE, [0x48, 0x8D, 0x47, 0x01, 0xC3]);
+//! ```
+//!
+//! # Labels
+//!
+//! A label can be used before or after it is bound, in branches, `lea`, rip-relative operands and tables of differences,
+//! any number of times. Fields that wait for it are linked through the code and need no storage. Backward branches are
+//! short where they can be; forward ones have 32 bits, or 8 by request ([`Asm::jcc_short`]).
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod reg;
+pub mod mem;
+pub mod label;
+pub mod error;
 pub mod buffer;
 mod encode;
-pub mod error;
+pub mod select;
+pub mod pool;
 pub mod forms;
-pub mod label;
-pub mod mem;
 #[cfg(feature = "mnemonics")]
 pub mod mnemonics;
-pub mod pool;
-pub mod reg;
-pub mod select;
 
 pub use buffer::Asm;
 pub use error::AsmError;
@@ -23,10 +122,12 @@ pub use mem::{M112, M224, M752, M864, M4096};
 pub use pool::{Pool, PoolSlot};
 pub use reg::regs;
 pub use reg::{
-    Cr, Dr, Gp8, Gp16, Gp32, Gp64, K, Mm, R8, R8Hi, R16, R32, R64, Rsp, Seg, St, Tmm, Xmm, XmmX,
-    Ymm, YmmX, ZmmX,
+    Cr, Dr, Gp8, Gp16, Gp32, Gp64, K, Mm, R8, R8Hi, R16, R32, R64, Rsp, Seg, St, Tmm, Xmm, XmmX, Ymm, YmmX, ZmmX,
 };
 pub use reg::{GpSet, XmmSet};
-pub use select::{
-    Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width,
-};
+pub use select::{Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width};
+
+/// The README's example is a test.
+#[cfg(all(doctest, feature = "mnemonics"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -99,22 +99,45 @@ pub(crate) const NO_LABEL: u32 = (1 << 22) - 1;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Addr {
     pub(crate) disp: i32,
-    pub(crate) base: u8,
-    pub(crate) index: u8,
-    pub(crate) scale: u8,
-    pub(crate) mode: Mode,
+    /// From the low byte: base, index, scale, [`Mode`]. One word, because a pair of words is passed in two registers as it
+    /// is, and five fields are shifted together and apart at every call.
+    parts: u32,
 }
 
 impl Addr {
     #[inline]
     const fn new(base: u8, index: u8, scale: u8, disp: i32, mode: u8) -> Addr {
-        Addr {
-            disp,
-            base,
-            index,
-            scale,
-            mode: Mode(mode),
-        }
+        Addr { disp, parts: u32::from_le_bytes([base, index, scale, mode]) }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn base_num(self) -> u8 {
+        self.parts as u8
+    }
+
+    #[inline(always)]
+    pub(crate) const fn index_num(self) -> u8 {
+        (self.parts >> 8) as u8
+    }
+
+    #[inline(always)]
+    pub(crate) const fn scale_log2(self) -> u8 {
+        (self.parts >> 16) as u8
+    }
+
+    #[inline(always)]
+    pub(crate) const fn mode(self) -> Mode {
+        Mode((self.parts >> 24) as u8)
+    }
+
+    #[inline]
+    const fn with_mode(self, bits: u8) -> Addr {
+        Addr { disp: self.disp, parts: self.parts | (bits as u32) << 24 }
+    }
+
+    #[inline]
+    const fn without_mode(self, bits: u8) -> Addr {
+        Addr { disp: self.disp, parts: self.parts & !((bits as u32) << 24) }
     }
 
     /// `[base]`
@@ -175,13 +198,7 @@ impl Addr {
     /// The label's index goes where the registers are, around the bits that would ask for a REX prefix.
     #[inline]
     const fn rip_parts(label: u32, disp: i32) -> Addr {
-        Addr::new(
-            Addr::around_bit3(label),
-            Addr::around_bit3(label >> 7),
-            (label >> 14) as u8,
-            disp,
-            Mode::RIP,
-        )
+        Addr::new(Addr::around_bit3(label), Addr::around_bit3(label >> 7), (label >> 14) as u8, disp, Mode::RIP)
     }
 
     const fn around_bit3(bits: u32) -> u8 {
@@ -190,9 +207,9 @@ impl Addr {
 
     /// The label index of a rip-relative address.
     pub(crate) const fn label_index(self) -> u32 {
-        Addr::without_bit3(self.base)
-            | Addr::without_bit3(self.index) << 7
-            | (self.scale as u32) << 14
+        Addr::without_bit3(self.base_num())
+            | Addr::without_bit3(self.index_num()) << 7
+            | (self.scale_log2() as u32) << 14
     }
 
     const fn without_bit3(byte: u8) -> u32 {
@@ -214,13 +231,7 @@ impl Addr {
     /// `[index * scale + disp]` with 32-bit addressing.
     #[inline]
     pub const fn index32_disp(index: Gp32, scale: Scale, disp: i32) -> Addr {
-        Addr::new(
-            0,
-            index.num(),
-            scale as u8,
-            disp,
-            Mode::ADDR32 | Mode::NO_BASE,
-        )
+        Addr::new(0, index.num(), scale as u8, disp, Mode::ADDR32 | Mode::NO_BASE)
     }
 
     /// This address with `disp` added to its displacement. A sum beyond 32 bits is reported when it is emitted.
@@ -229,70 +240,64 @@ impl Addr {
         let (sum, overflow) = self.disp.overflowing_add(disp);
         self.disp = sum;
         if overflow {
-            self.mode = Mode(self.mode.0 | Mode::INVALID);
+            self = self.with_mode(Mode::INVALID);
         }
         self
     }
 
     /// This address in the `fs` segment.
     #[inline]
-    pub const fn fs(mut self) -> Addr {
-        self.mode = Mode(self.mode.0 & !Mode::GS | Mode::FS);
-        self
+    pub const fn fs(self) -> Addr {
+        self.without_mode(Mode::GS).with_mode(Mode::FS)
     }
 
     /// This address in the `gs` segment.
     #[inline]
-    pub const fn gs(mut self) -> Addr {
-        self.mode = Mode(self.mode.0 & !Mode::FS | Mode::GS);
-        self
+    pub const fn gs(self) -> Addr {
+        self.without_mode(Mode::FS).with_mode(Mode::GS)
     }
 
     #[inline]
-    const fn indexed(mut self, index: u8, scale: Option<Scale>, mode: u8) -> Addr {
-        let fits = self.index == NO_INDEX && self.mode.0 & (Mode::RIP | Mode::ADDR32) == mode;
+    const fn indexed(self, index: u8, scale: Option<Scale>, mode: u8) -> Addr {
+        let fits = self.index_num() == NO_INDEX && self.mode().0 & (Mode::RIP | Mode::ADDR32) == mode;
         match scale {
-            Some(scale) if fits => {
-                self.index = index;
-                self.scale = scale as u8;
-            }
-            _ => self.mode = Mode(self.mode.0 | Mode::INVALID),
+            Some(scale) if fits => Addr::new(self.base_num(), index, scale as u8, self.disp, self.mode().0),
+            _ => self.with_mode(Mode::INVALID),
         }
-        self
     }
 }
 
 impl core::fmt::Debug for Addr {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let segment = if self.mode.has(Mode::FS) {
+        let segment = if self.mode().has(Mode::FS) {
             "fs:"
-        } else if self.mode.has(Mode::GS) {
+        } else if self.mode().has(Mode::GS) {
             "gs:"
         } else {
             ""
         };
         write!(f, "{segment}[")?;
-        if self.mode.has(Mode::INVALID) {
+        if self.mode().has(Mode::INVALID) {
             return f.write_str("invalid]");
         }
-        if self.mode.has(Mode::RIP) {
+        if self.mode().has(Mode::RIP) {
             return match self.label_index() {
                 NO_LABEL => write!(f, "rip {:+}]", self.disp),
                 label => write!(f, "rip + label {label} {:+}]", self.disp),
             };
         }
-        let wide = !self.mode.has(Mode::ADDR32);
+        let wide = !self.mode().has(Mode::ADDR32);
         let register = |f: &mut core::fmt::Formatter<'_>, num| match wide {
             true => write!(f, "{} ", R64::known(num)),
             false => write!(f, "{} ", R32::known(num)),
         };
-        if !self.mode.has(Mode::NO_BASE) {
-            register(f, self.base)?;
+        if !self.mode().has(Mode::NO_BASE) {
+            register(f, self.base_num())?;
         }
-        if self.index != NO_INDEX {
+        if self.index_num() != NO_INDEX {
             f.write_str("+ ")?;
-            register(f, self.index)?;
-            write!(f, "* {} ", 1 << self.scale)?;
+            register(f, self.index_num())?;
+            write!(f, "* {} ", 1 << self.scale_log2())?;
         }
         write!(f, "{:+}]", self.disp)
     }
@@ -428,7 +433,7 @@ impl Sub<i32> for Addr {
         let (difference, overflow) = self.disp.overflowing_sub(disp);
         self.disp = difference;
         if overflow {
-            self.mode = Mode(self.mode.0 | Mode::INVALID);
+            self = self.with_mode(Mode::INVALID);
         }
         self
     }
@@ -524,28 +529,18 @@ impl<Index> VAddr<Index> {
     /// This address in the `fs` segment.
     #[inline]
     pub const fn fs(self) -> VAddr<Index> {
-        VAddr {
-            addr: self.addr.fs(),
-            index: PhantomData,
-        }
+        VAddr { addr: self.addr.fs(), index: PhantomData }
     }
 
     /// This address in the `gs` segment.
     #[inline]
     pub const fn gs(self) -> VAddr<Index> {
-        VAddr {
-            addr: self.addr.gs(),
-            index: PhantomData,
-        }
+        VAddr { addr: self.addr.gs(), index: PhantomData }
     }
 }
 
 impl<Index> core::fmt::Debug for VAddr<Index> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "vector-indexed by register {}: {:?}",
-            self.addr.index, self.addr
-        )
+        write!(f, "vector-indexed by register {}: {:?}", self.addr.index_num(), self.addr)
     }
 }

@@ -19,13 +19,7 @@ pub struct PoolSlot {
 
 impl PoolSlot {
     /// What a slice of slots is made of: its content does not matter.
-    pub const EMPTY: PoolSlot = PoolSlot {
-        words: [0; 4],
-        len: 0,
-        label: Label { index: 0 },
-        next: 0,
-        head: 0,
-    };
+    pub const EMPTY: PoolSlot = PoolSlot { words: [0; 4], len: 0, label: Label { index: 0 }, next: 0, head: 0 };
 }
 
 /// Equal constants that are looked at before one is stored a second time, so that constants chosen to collide cost
@@ -111,11 +105,7 @@ impl<'a> Pool<'a> {
                 return Addr::rip(slot.label);
             }
             // The oldest constant of a bucket points to itself.
-            candidate = if slot.next == index {
-                None
-            } else {
-                Some(slot.next)
-            };
+            candidate = if slot.next == index { None } else { Some(slot.next) };
             probes += 1;
         }
         let index = self.count;
@@ -128,13 +118,7 @@ impl<'a> Pool<'a> {
         };
         let label = asm.label();
         let head = self.slots[index as usize].head;
-        self.slots[index as usize] = PoolSlot {
-            words,
-            len,
-            label,
-            next,
-            head,
-        };
+        self.slots[index as usize] = PoolSlot { words, len, label, next, head };
         self.slots[bucket].head = index;
         self.count += 1;
         Addr::rip(label)
@@ -165,11 +149,7 @@ impl<'a> Pool<'a> {
             return None;
         }
         let slot = self.slots[head as usize];
-        if self.bucket(slot.words, slot.len) == bucket {
-            Some(head)
-        } else {
-            None
-        }
+        if self.bucket(slot.words, slot.len) == bucket { Some(head) } else { None }
     }
 
     /// Emits the constants, each aligned to its size, the widest first, and empties the pool.

@@ -5,12 +5,10 @@
 //! `x` vector register. General registers are [`R64`](crate::R64) for every width; [`Width`] says which part is meant.
 //! `v_` marks the VEX encodings.
 
-mod flow;
-mod integer;
 mod operation;
+mod integer;
+mod flow;
 mod sse;
 mod vex;
 
-pub use operation::{
-    Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width,
-};
+pub use operation::{Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width};

@@ -14,11 +14,7 @@ fn every_form_in_every_structural_case() {
         sweep(oracle.row(number), form, &mut |values| {
             let emitted = oracle.emit(number, values, &mut buffer);
             if high_byte_conflict(form, values) {
-                assert!(
-                    matches!(emitted, Err(AsmError::HighByte { at: 0 })),
-                    "{} {values:?} {emitted:?}",
-                    form.name
-                );
+                assert!(matches!(emitted, Err(AsmError::HighByte { at: 0 })), "{} {values:?} {emitted:?}", form.name);
                 rejected += 1;
                 return;
             }
@@ -42,10 +38,7 @@ fn every_buffer_size() {
     let mut reference = [0; 64];
     for (number, form) in oracle.forms.iter().enumerate() {
         let values = defaults(form);
-        let bytes = oracle
-            .emit(number, &values, &mut reference)
-            .expect("room")
-            .to_vec();
+        let bytes = oracle.emit(number, &values, &mut reference).expect("room").to_vec();
         // A branch is followed by as many bytes as its default target is away.
         let needed = bytes.len() + if form.name.contains("_rel") { 3 } else { 0 };
         for size in 0..=needed {
@@ -53,18 +46,9 @@ fn every_buffer_size() {
             let (code, canary) = buffer.split_at_mut(size);
             match oracle.emit(number, &values, code) {
                 Ok(emitted) => assert_eq!((size, emitted), (needed, &bytes[..]), "{}", form.name),
-                Err(error) => assert_eq!(
-                    (error, size < needed),
-                    (AsmError::Full { needed }, true),
-                    "{}",
-                    form.name
-                ),
+                Err(error) => assert_eq!((error, size < needed), (AsmError::Full { needed }, true), "{}", form.name),
             }
-            assert!(
-                canary.iter().all(|&byte| byte == 0xAA),
-                "{} wrote behind a buffer of {size}",
-                form.name
-            );
+            assert!(canary.iter().all(|&byte| byte == 0xAA), "{} wrote behind a buffer of {size}", form.name);
         }
     }
 }

@@ -58,11 +58,7 @@ fn assemble(asm: &mut Asm, program: &[Item]) -> (Vec<Site>, Vec<usize>) {
             Item::Align(n) => _ = asm.align(n),
             Item::Nops(n) => _ = asm.nops(n),
         }
-        sites.push(Site {
-            item,
-            start,
-            end: asm.pos(),
-        });
+        sites.push(Site { item, start, end: asm.pos() });
     }
     for l in 0..LABELS {
         if bound[l].is_none() {
@@ -74,12 +70,7 @@ fn assemble(asm: &mut Asm, program: &[Item]) -> (Vec<Site>, Vec<usize>) {
 }
 
 fn decode(code: &[u8], site: Site) -> Instruction {
-    let mut decoder = Decoder::with_ip(
-        64,
-        &code[site.start..site.end],
-        site.start as u64,
-        DecoderOptions::NONE,
-    );
+    let mut decoder = Decoder::with_ip(64, &code[site.start..site.end], site.start as u64, DecoderOptions::NONE);
     let instr = decoder.decode();
     assert_eq!(instr.len(), site.end - site.start, "{site:?}: {instr}");
     instr
@@ -88,9 +79,7 @@ fn decode(code: &[u8], site: Site) -> Instruction {
 /// Whether the site's short branch reaches.
 fn reaches(site: &Site, targets: &[usize]) -> bool {
     match site.item {
-        Item::JccShort(l) | Item::JmpShort(l) => {
-            i8::try_from(targets[l] as i64 - site.end as i64).is_ok()
-        }
+        Item::JccShort(l) | Item::JmpShort(l) => i8::try_from(targets[l] as i64 - site.end as i64).is_ok(),
         _ => true,
     }
 }
@@ -110,35 +99,22 @@ fn verify(code: &[u8], site: Site, targets: &[usize]) {
                 assert_eq!(len, 2, "{site:?}");
             }
         }
-        Item::Lea(l) => assert_eq!(
-            decode(code, site).memory_displacement64() as usize,
-            targets[l],
-            "{site:?}"
-        ),
+        Item::Lea(l) => assert_eq!(decode(code, site).memory_displacement64() as usize, targets[l], "{site:?}"),
         Item::Store(l, w, disp) => {
             let instr = decode(code, site);
-            assert_eq!(
-                instr.memory_displacement64(),
-                (targets[l] as i64 + disp as i64) as u64,
-                "{site:?}"
-            );
+            assert_eq!(instr.memory_displacement64(), (targets[l] as i64 + disp as i64) as u64, "{site:?}");
             assert_eq!(instr.immediate(1), 0x11);
             assert_eq!(instr.memory_size().size(), w.bytes() as usize);
         }
         Item::Difference(_, _) if len == 0 => {}
         Item::Difference(l, base) => {
             let value = i32::from_le_bytes(code[site.start..site.end].try_into().unwrap());
-            assert_eq!(
-                value as i64,
-                targets[l] as i64 - targets[base] as i64,
-                "{site:?}"
-            );
+            assert_eq!(value as i64, targets[l] as i64 - targets[base] as i64, "{site:?}");
         }
         Item::Align(n) => assert_eq!(site.end % n as usize, 0),
         Item::Nops(n) => {
             assert_eq!(len, n as usize);
-            let decoder =
-                Decoder::with_ip(64, &code[site.start..site.end], 0, DecoderOptions::NONE);
+            let decoder = Decoder::with_ip(64, &code[site.start..site.end], 0, DecoderOptions::NONE);
             let nops: Vec<_> = decoder.into_iter().collect();
             assert!(nops.iter().all(|i| i.mnemonic() == iced_x86::Mnemonic::Nop));
             assert_eq!(nops.len(), len.div_ceil(9));
@@ -268,23 +244,14 @@ fn wrong_uses_are_reported() {
         a.bind(l).dd_label_diff(l, base).bind(base);
     });
     assert_eq!(base, AsmError::UnboundBase { at: 0 });
-    assert_eq!(
-        error(|a| _ = a.nops(2).align(3)),
-        AsmError::InvalidAlignment { at: 2 }
-    );
-    assert_eq!(
-        error(|a| _ = a.u32(0).patch_u32(1, 0)),
-        AsmError::InvalidPatch { at: 1 }
-    );
+    assert_eq!(error(|a| _ = a.nops(2).align(3)), AsmError::InvalidAlignment { at: 2 });
+    assert_eq!(error(|a| _ = a.u32(0).patch_u32(1, 0)), AsmError::InvalidPatch { at: 1 });
     let high = error(|a| _ = a.nops(2).mov_r8hi_r8(ah, sil.any()));
     assert_eq!(high, AsmError::HighByte { at: 2 });
 
     let (mut code, mut slots) = ([0; 64], [LabelSlot::EMPTY; 9]);
     let foreign = Asm::new(&mut code, &mut slots).labels(9).get(8).unwrap();
-    assert_eq!(
-        error(|a| _ = a.jmp_label(foreign)),
-        AsmError::UnknownLabel { at: 0 }
-    );
+    assert_eq!(error(|a| _ = a.jmp_label(foreign)), AsmError::UnknownLabel { at: 0 });
 }
 
 /// The first error stays, and a cleared assembler is like a new one.
@@ -296,10 +263,7 @@ fn errors_stay_until_cleared() {
     assert_eq!(asm.finish(), Err(AsmError::InvalidAlignment { at: 0 }));
     assert_eq!(asm.finish(), Err(AsmError::InvalidAlignment { at: 0 }));
     let l = asm.clear().label();
-    assert_eq!(
-        asm.jmp_label(l).bind(l).finish(),
-        Ok(&[0xE9, 0, 0, 0, 0][..])
-    );
+    assert_eq!(asm.jmp_label(l).bind(l).finish(), Ok(&[0xE9, 0, 0, 0, 0][..]));
     assert_eq!(asm.label_pos(l), Some(5));
 }
 
@@ -326,16 +290,10 @@ fn many_fields() {
     let code = asm.finish().unwrap();
     for i in 0..10_000 {
         let at = i * 6 + 2;
-        assert_eq!(
-            u32::from_le_bytes(code[at..at + 4].try_into().unwrap()) as usize,
-            60_000 - (at + 4)
-        );
+        assert_eq!(u32::from_le_bytes(code[at..at + 4].try_into().unwrap()) as usize, 60_000 - (at + 4));
     }
     for i in 0..9_000 {
         let at = 60_000 + i * 4;
-        assert_eq!(
-            u32::from_le_bytes(code[at..at + 4].try_into().unwrap()) as usize,
-            36_000 + i
-        );
+        assert_eq!(u32::from_le_bytes(code[at..at + 4].try_into().unwrap()) as usize, 36_000 + i);
     }
 }

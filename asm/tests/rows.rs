@@ -15,11 +15,7 @@ fn every_row_is_an_instruction_iced_describes_alike() {
     for (code, facts) in matched.left.iter().take(30) {
         println!("without a row: {code:?}\n  {facts:?}");
     }
-    println!(
-        "rows proven: {} of {}",
-        rows.len() - matched.wrong.len(),
-        rows.len()
-    );
+    println!("rows proven: {} of {}", rows.len() - matched.wrong.len(), rows.len());
     assert!(matched.wrong.is_empty() && matched.left.is_empty());
 }
 
@@ -28,15 +24,9 @@ fn every_row_is_an_instruction_iced_describes_alike() {
 fn coverage() {
     let rows = rows();
     let total = codes(&rows).total;
-    let living = rows
-        .iter()
-        .filter(|row| !["T3x", "T4"].contains(&row.tier))
-        .count();
+    let living = rows.iter().filter(|row| !["T3x", "T4"].contains(&row.tier)).count();
     let emitted = rows.iter().filter(|row| has_forms(row)).count();
-    let wanted = rows
-        .iter()
-        .filter(|row| ["T0", "T1"].contains(&row.tier))
-        .count();
+    let wanted = rows.iter().filter(|row| ["T0", "T1"].contains(&row.tier)).count();
     println!("functions: {}", forms(&rows).len());
     println!("rows of tiers T0 and T1 with functions: {emitted} of {wanted}");
     println!(

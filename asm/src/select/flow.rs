@@ -24,11 +24,7 @@ impl Asm<'_> {
     /// ```
     #[inline]
     pub const fn jcc(&mut self, cond: Cond, to: Label) -> &mut Self {
-        self.branch(
-            Op::new(0, M00, 0x70 | cond as u8),
-            Op::new(0, M0F, 0x80 | cond as u8),
-            to,
-        )
+        self.branch(Op::new(0, M00, 0x70 | cond as u8), Op::new(0, M0F, 0x80 | cond as u8), to)
     }
 
     /// Jump: short to a label bound near before, else with 32 bits.
@@ -106,11 +102,7 @@ impl Asm<'_> {
     /// Jump if `cond` with this displacement, for the caller to relocate: returns the code offset of the 4 bytes.
     #[inline]
     pub const fn jcc_reloc(&mut self, cond: Cond, displacement: i32) -> usize {
-        self.op_imm(
-            Op::new(0, M0F, 0x80 | cond as u8),
-            displacement as u32 as u64,
-            4,
-        );
+        self.op_imm(Op::new(0, M0F, 0x80 | cond as u8), displacement as u32 as u64, 4);
         self.pos() - 4
     }
 
@@ -130,11 +122,7 @@ impl Asm<'_> {
     #[inline]
     pub const fn push_i(&mut self, imm: i32) -> &mut Self {
         let short = fits8(imm, Width::W32);
-        self.op_imm(
-            Op::new(0, M00, if short { 0x6A } else { 0x68 }),
-            imm as u32 as u64,
-            if short { 1 } else { 4 },
-        )
+        self.op_imm(Op::new(0, M00, if short { 0x6A } else { 0x68 }), imm as u32 as u64, if short { 1 } else { 4 })
     }
 
     /// Pop 8 bytes.

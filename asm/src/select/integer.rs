@@ -53,15 +53,7 @@ impl Asm<'_> {
         let op = any_width_digit(0x80 | (short as u8) << 1, width);
         let imm_len = if short { 1 } else { width.imm_len() };
         let accumulator = digit << 3 | 4 | !byte as u8;
-        self.rr_imm_accumulator(
-            op,
-            accumulator,
-            (dst == 0) & !short,
-            digit,
-            dst,
-            imm as u32,
-            imm_len,
-        )
+        self.rr_imm_accumulator(op, accumulator, (dst == 0) & !short, digit, dst, imm as u32, imm_len)
     }
 
     /// `dst = dst op [src]`
@@ -80,19 +72,9 @@ impl Asm<'_> {
     #[inline]
     pub const fn alu_mi(&mut self, op: Alu, width: Width, dst: Addr, imm: i32) -> &mut Self {
         let short = fits8(imm, width) & !width.is(Width::W8);
-        let opcode = if short {
-            0x83
-        } else {
-            0x80 | !width.is(Width::W8) as u8
-        };
+        let opcode = if short { 0x83 } else { 0x80 | !width.is(Width::W8) as u8 };
         let len = if short { 1 } else { width.imm_len() };
-        self.rm_imm(
-            sized(Op::new(0, M00, opcode), width),
-            op as u8,
-            dst,
-            imm as u32,
-            len,
-        )
+        self.rm_imm(sized(Op::new(0, M00, opcode), width), op as u8, dst, imm as u32, len)
     }
 
     /// Flags of `a & b`.
@@ -116,13 +98,7 @@ impl Asm<'_> {
         if a.num() == 0 {
             return self.op_imm(any_width(0xA8, width), imm as u32 as u64, width.imm_len());
         }
-        self.rr_imm(
-            any_width_digit(0xF6, width),
-            0,
-            a.num(),
-            imm as u32,
-            width.imm_len(),
-        )
+        self.rr_imm(any_width_digit(0xF6, width), 0, a.num(), imm as u32, width.imm_len())
     }
 
     /// Flags of `[a] & b`.
@@ -134,13 +110,7 @@ impl Asm<'_> {
     /// Flags of `[a] & imm`.
     #[inline]
     pub const fn test_mi(&mut self, width: Width, a: Addr, imm: i32) -> &mut Self {
-        self.rm_imm(
-            any_width_digit(0xF6, width),
-            0,
-            a,
-            imm as u32,
-            width.imm_len(),
-        )
+        self.rm_imm(any_width_digit(0xF6, width), 0, a, imm as u32, width.imm_len())
     }
 
     /// `dst = src`
@@ -166,12 +136,8 @@ impl Asm<'_> {
             Width::W8 => self.op_reg_imm(Op::new(0, M00, 0xB0).byte_rm(), dst, imm as u64, 1),
             Width::W16 => self.op_reg_imm(Op::new(0x66, M00, 0xB8), dst, imm as u64, 2),
             Width::W32 => self.op_reg_imm(Op::new(0, M00, 0xB8), dst, imm as u64, 4),
-            Width::W64 if imm as u32 as i64 == imm => {
-                self.op_reg_imm(Op::new(0, M00, 0xB8), dst, imm as u64, 4)
-            }
-            Width::W64 if imm as i32 as i64 == imm => {
-                self.rr_imm(Op::new(0, M00, 0xC7).w(), 0, dst, imm as u32, 4)
-            }
+            Width::W64 if imm as u32 as i64 == imm => self.op_reg_imm(Op::new(0, M00, 0xB8), dst, imm as u64, 4),
+            Width::W64 if imm as i32 as i64 == imm => self.rr_imm(Op::new(0, M00, 0xC7).w(), 0, dst, imm as u32, 4),
             Width::W64 => self.op_reg_imm(Op::new(0, M00, 0xB8).w(), dst, imm as u64, 8),
         }
     }
@@ -191,13 +157,7 @@ impl Asm<'_> {
     /// `[dst] = imm`, sign-extended from 32 bits (or cut to the width).
     #[inline]
     pub const fn mov_mi(&mut self, width: Width, dst: Addr, imm: i32) -> &mut Self {
-        self.rm_imm(
-            any_width_digit(0xC6, width),
-            0,
-            dst,
-            imm as u32,
-            width.imm_len(),
-        )
+        self.rm_imm(any_width_digit(0xC6, width), 0, dst, imm as u32, width.imm_len())
     }
 
     /// `dst = src` zero-extended from `from` to 64 bits.
@@ -313,10 +273,7 @@ impl Asm<'_> {
     const fn imul_op(width: Width, imm: i32) -> (Op, u32) {
         let short = fits8(imm, width);
         let long_len = if width.is(Width::W16) { 2 } else { 4 };
-        (
-            sized(Op::new(0, M00, if short { 0x6B } else { 0x69 }), width),
-            if short { 1 } else { long_len },
-        )
+        (sized(Op::new(0, M00, if short { 0x6B } else { 0x69 }), width), if short { 1 } else { long_len })
     }
 
     /// Shift or rotate by a constant.
@@ -333,13 +290,7 @@ impl Asm<'_> {
     pub const fn shift_ri(&mut self, op: Shift, width: Width, r: R64, count: u8) -> &mut Self {
         // D0 and D1 are C0 and C1 with a count of 1.
         let one = count == 1;
-        self.rr_imm(
-            any_width_digit(0xC0 | (one as u8) << 4, width),
-            op as u8,
-            r.num(),
-            count as u32,
-            !one as u32,
-        )
+        self.rr_imm(any_width_digit(0xC0 | (one as u8) << 4, width), op as u8, r.num(), count as u32, !one as u32)
     }
 
     /// Shift or rotate by `cl`.
@@ -352,13 +303,7 @@ impl Asm<'_> {
     #[inline]
     pub const fn shift_mi(&mut self, op: Shift, width: Width, m: Addr, count: u8) -> &mut Self {
         let one = count == 1;
-        self.rm_imm(
-            any_width_digit(0xC0 | (one as u8) << 4, width),
-            op as u8,
-            m,
-            count as u32,
-            !one as u32,
-        )
+        self.rm_imm(any_width_digit(0xC0 | (one as u8) << 4, width), op as u8, m, count as u32, !one as u32)
     }
 
     /// Shift or rotate memory by `cl`.
@@ -369,84 +314,38 @@ impl Asm<'_> {
 
     /// `dst = src shifted by count`, flags untouched (BMI2; 32 or 64 bits).
     #[inline]
-    pub const fn shiftx_rrr(
-        &mut self,
-        op: ShiftX,
-        width: Width,
-        dst: R64,
-        src: R64,
-        count: R64,
-    ) -> &mut Self {
-        self.vex_rr(
-            VexOp::new(op as u8, 2, 0xF7).w1_if(width.is(Width::W64)),
-            dst.num(),
-            count.num(),
-            src.num(),
-        )
+    pub const fn shiftx_rrr(&mut self, op: ShiftX, width: Width, dst: R64, src: R64, count: R64) -> &mut Self {
+        self.vex_rr(VexOp::new(op as u8, 2, 0xF7).w1_if(width.is(Width::W64)), dst.num(), count.num(), src.num())
     }
 
     /// `dst = [src] shifted by count` (BMI2).
     #[inline]
-    pub const fn shiftx_rmr(
-        &mut self,
-        op: ShiftX,
-        width: Width,
-        dst: R64,
-        src: Addr,
-        count: R64,
-    ) -> &mut Self {
-        self.vex_rm(
-            VexOp::new(op as u8, 2, 0xF7).w1_if(width.is(Width::W64)),
-            dst.num(),
-            count.num(),
-            src,
-        )
+    pub const fn shiftx_rmr(&mut self, op: ShiftX, width: Width, dst: R64, src: Addr, count: R64) -> &mut Self {
+        self.vex_rm(VexOp::new(op as u8, 2, 0xF7).w1_if(width.is(Width::W64)), dst.num(), count.num(), src)
     }
 
     /// `dst = src` rotated right, flags untouched (BMI2).
     #[inline]
     pub const fn rorx_rri(&mut self, width: Width, dst: R64, src: R64, count: u8) -> &mut Self {
-        self.vex_rr_imm(
-            VexOp::new(0xF2, 3, 0xF0).w1_if(width.is(Width::W64)),
-            dst.num(),
-            0,
-            src.num(),
-            count,
-        )
+        self.vex_rr_imm(VexOp::new(0xF2, 3, 0xF0).w1_if(width.is(Width::W64)), dst.num(), 0, src.num(), count)
     }
 
     /// `dst = [src]` rotated right (BMI2).
     #[inline]
     pub const fn rorx_rmi(&mut self, width: Width, dst: R64, src: Addr, count: u8) -> &mut Self {
-        self.vex_rm_imm(
-            VexOp::new(0xF2, 3, 0xF0).w1_if(width.is(Width::W64)),
-            dst.num(),
-            0,
-            src,
-            count,
-        )
+        self.vex_rm_imm(VexOp::new(0xF2, 3, 0xF0).w1_if(width.is(Width::W64)), dst.num(), 0, src, count)
     }
 
     /// `high:low = rdx * src`, flags untouched (BMI2).
     #[inline]
     pub const fn mulx_rrr(&mut self, width: Width, high: R64, low: R64, src: R64) -> &mut Self {
-        self.vex_rr(
-            VexOp::new(0xF2, 2, 0xF6).w1_if(width.is(Width::W64)),
-            high.num(),
-            low.num(),
-            src.num(),
-        )
+        self.vex_rr(VexOp::new(0xF2, 2, 0xF6).w1_if(width.is(Width::W64)), high.num(), low.num(), src.num())
     }
 
     /// `dst = !a & b` (BMI1).
     #[inline]
     pub const fn andn_rrr(&mut self, width: Width, dst: R64, a: R64, b: R64) -> &mut Self {
-        self.vex_rr(
-            VexOp::new(0, 2, 0xF2).w1_if(width.is(Width::W64)),
-            dst.num(),
-            a.num(),
-            b.num(),
-        )
+        self.vex_rr(VexOp::new(0, 2, 0xF2).w1_if(width.is(Width::W64)), dst.num(), a.num(), b.num())
     }
 
     /// Bit scan or count, 16 bits or more.
@@ -476,55 +375,31 @@ impl Asm<'_> {
     /// CF = bit `bit` of `r`, 16 bits or more; then the bit is kept, set, cleared or flipped.
     #[inline]
     pub const fn bt_ri(&mut self, op: BitTest, width: Width, r: R64, bit: u8) -> &mut Self {
-        self.rr_imm(
-            sized(Op::new(0, M0F, 0xBA), width),
-            op as u8,
-            r.num(),
-            bit as u32,
-            1,
-        )
+        self.rr_imm(sized(Op::new(0, M0F, 0xBA), width), op as u8, r.num(), bit as u32, 1)
     }
 
     /// The same in memory.
     #[inline]
     pub const fn bt_mi(&mut self, op: BitTest, width: Width, m: Addr, bit: u8) -> &mut Self {
-        self.rm_imm(
-            sized(Op::new(0, M0F, 0xBA), width),
-            op as u8,
-            m,
-            bit as u32,
-            1,
-        )
+        self.rm_imm(sized(Op::new(0, M0F, 0xBA), width), op as u8, m, bit as u32, 1)
     }
 
     /// The same with the bit's number, modulo the width, in a register.
     #[inline]
     pub const fn bt_rr(&mut self, op: BitTest, width: Width, r: R64, bit: R64) -> &mut Self {
-        self.rr(
-            sized(Op::new(0, M0F, 0x83 | (op as u8) << 3), width),
-            bit.num(),
-            r.num(),
-        )
+        self.rr(sized(Op::new(0, M0F, 0x83 | (op as u8) << 3), width), bit.num(), r.num())
     }
 
     /// `if cond { dst = src }`, 16 bits or more. A 32-bit destination is zero-extended either way.
     #[inline]
     pub const fn cmov_rr(&mut self, cond: Cond, width: Width, dst: R64, src: R64) -> &mut Self {
-        self.rr(
-            sized(Op::new(0, M0F, 0x40 | cond as u8), width),
-            dst.num(),
-            src.num(),
-        )
+        self.rr(sized(Op::new(0, M0F, 0x40 | cond as u8), width), dst.num(), src.num())
     }
 
     /// `if cond { dst = [src] }`; the load happens either way.
     #[inline]
     pub const fn cmov_rm(&mut self, cond: Cond, width: Width, dst: R64, src: Addr) -> &mut Self {
-        self.rm(
-            sized(Op::new(0, M0F, 0x40 | cond as u8), width),
-            dst.num(),
-            src,
-        )
+        self.rm(sized(Op::new(0, M0F, 0x40 | cond as u8), width), dst.num(), src)
     }
 
     /// The low byte of `dst = cond`.
@@ -557,11 +432,7 @@ impl Asm<'_> {
     /// Exchanges two registers; the short form where one is rax.
     #[inline]
     pub const fn xchg_rr(&mut self, width: Width, a: R64, b: R64) -> &mut Self {
-        let (low, other) = if a.num() == 0 {
-            (0, b.num())
-        } else {
-            (b.num(), a.num())
-        };
+        let (low, other) = if a.num() == 0 { (0, b.num()) } else { (b.num(), a.num()) };
         // `xchg eax, eax` is `nop` as 90 and would not clear the upper half.
         if low == 0 && !width.is(Width::W8) && !(width.is(Width::W32) && other == 0) {
             return self.op_reg(sized(Op::new(0, M00, 0x90), width), other);

@@ -82,7 +82,7 @@ operations! {
 }
 
 operations! {
-    /// Rounding mode of [`Asm::round_rr`]; the value is the immediate (without the inexact exception).
+    /// Rounding mode of [`Asm::round_rr`](crate::Asm::round_rr); the value is the immediate (without the inexact exception).
     Rounding { Nearest = 8 "to nearest, ties to even", Floor = 9 "down", Ceil = 10 "up", Trunc = 11 "toward zero" }
 }
 
@@ -105,11 +105,7 @@ impl Cond {
     /// The condition with this hardware number.
     #[inline]
     pub const fn from_num(num: u8) -> Option<Cond> {
-        if num < 16 {
-            Some(Cond::known(num))
-        } else {
-            None
-        }
+        if num < 16 { Some(Cond::known(num)) } else { None }
     }
 
     #[rustfmt::skip]
@@ -176,17 +172,14 @@ impl Width {
 /// `66` and REX.W as the width asks for.
 #[inline(always)]
 pub(super) const fn sized(op: Op, width: Width) -> Op {
-    op.operand_size_if(width.is(Width::W16))
-        .w_if(width.is(Width::W64))
+    op.operand_size_if(width.is(Width::W16)).w_if(width.is(Width::W64))
 }
 
 /// For opcodes whose low bit is clear for 8 bits and set for the other widths. Both operands have this width.
 #[inline(always)]
 pub(super) const fn any_width(opcode: u8, width: Width) -> Op {
     let byte = width.is(Width::W8);
-    sized(Op::new(0, M00, opcode | !byte as u8), width)
-        .byte_reg_if(byte)
-        .byte_rm_if(byte)
+    sized(Op::new(0, M00, opcode | !byte as u8), width).byte_reg_if(byte).byte_rm_if(byte)
 }
 
 /// The same where ModRM.reg is a digit.
@@ -198,11 +191,7 @@ pub(super) const fn any_width_digit(opcode: u8, width: Width) -> Op {
 /// Whether `imm`, taken modulo the width, is a sign-extended byte.
 #[inline(always)]
 pub(super) const fn fits8(imm: i32, width: Width) -> bool {
-    let imm = if width.is(Width::W16) {
-        imm as i16 as i32
-    } else {
-        imm
-    };
+    let imm = if width.is(Width::W16) { imm as i16 as i32 } else { imm };
     imm as i8 as i32 == imm
 }
 

@@ -88,31 +88,19 @@ impl Asm<'_> {
     /// `dst = src` as a float; `width` is the integer's, 32 or 64. Keeps the rest of `dst`.
     #[inline]
     pub const fn cvtsi2f(&mut self, width: Width, prec: Prec, dst: Xmm, src: R64) -> &mut Self {
-        self.rr(
-            scalar(prec, 0x2A).w_if(width.is(Width::W64)),
-            dst.num(),
-            src.num(),
-        )
+        self.rr(scalar(prec, 0x2A).w_if(width.is(Width::W64)), dst.num(), src.num())
     }
 
     /// The same from memory.
     #[inline]
     pub const fn cvtsi2f_m(&mut self, width: Width, prec: Prec, dst: Xmm, src: Addr) -> &mut Self {
-        self.rm(
-            scalar(prec, 0x2A).w_if(width.is(Width::W64)),
-            dst.num(),
-            src,
-        )
+        self.rm(scalar(prec, 0x2A).w_if(width.is(Width::W64)), dst.num(), src)
     }
 
     /// `dst = src` as an integer, rounded toward zero; out of range is the most negative one.
     #[inline]
     pub const fn cvttf2si(&mut self, width: Width, prec: Prec, dst: R64, src: Xmm) -> &mut Self {
-        self.rr(
-            scalar(prec, 0x2C).w_if(width.is(Width::W64)),
-            dst.num(),
-            src.num(),
-        )
+        self.rr(scalar(prec, 0x2C).w_if(width.is(Width::W64)), dst.num(), src.num())
     }
 
     /// `dst = src` in the other precision; `from` is the source's.
@@ -130,45 +118,25 @@ impl Asm<'_> {
     /// `dst = src` rounded to an integral value (SSE4.1).
     #[inline]
     pub const fn round_rr(&mut self, prec: Prec, dst: Xmm, src: Xmm, mode: Rounding) -> &mut Self {
-        self.rr_imm(
-            Op::new(0x66, M0F3A, round_opcode(prec)),
-            dst.num(),
-            src.num(),
-            mode as u32,
-            1,
-        )
+        self.rr_imm(Op::new(0x66, M0F3A, round_opcode(prec)), dst.num(), src.num(), mode as u32, 1)
     }
 
     /// `dst = [src]` rounded to an integral value (SSE4.1).
     #[inline]
     pub const fn round_rm(&mut self, prec: Prec, dst: Xmm, src: Addr, mode: Rounding) -> &mut Self {
-        self.rm_imm(
-            Op::new(0x66, M0F3A, round_opcode(prec)),
-            dst.num(),
-            src,
-            mode as u32,
-            1,
-        )
+        self.rm_imm(Op::new(0x66, M0F3A, round_opcode(prec)), dst.num(), src, mode as u32, 1)
     }
 
     /// `movd`/`movq` to a vector register, the rest becomes zero; 32 or 64 bits.
     #[inline]
     pub const fn mov_x_r(&mut self, width: Width, dst: Xmm, src: R64) -> &mut Self {
-        self.rr(
-            Op::new(0x66, M0F, 0x6E).w_if(width.is(Width::W64)),
-            dst.num(),
-            src.num(),
-        )
+        self.rr(Op::new(0x66, M0F, 0x6E).w_if(width.is(Width::W64)), dst.num(), src.num())
     }
 
     /// `movd`/`movq` from a vector register; 32 or 64 bits.
     #[inline]
     pub const fn mov_r_x(&mut self, width: Width, dst: R64, src: Xmm) -> &mut Self {
-        self.rr(
-            Op::new(0x66, M0F, 0x7E).w_if(width.is(Width::W64)),
-            src.num(),
-            dst.num(),
-        )
+        self.rr(Op::new(0x66, M0F, 0x7E).w_if(width.is(Width::W64)), src.num(), dst.num())
     }
 
     /// 128-bit load, any alignment (`movups`).
@@ -198,12 +166,6 @@ impl Asm<'_> {
     /// Scalar compare to a mask: `dst = if dst PREDICATE src { all ones } else { 0 }`; predicates as in the manual's CMPSS.
     #[inline]
     pub const fn cmps_rr(&mut self, prec: Prec, dst: Xmm, src: Xmm, predicate: u8) -> &mut Self {
-        self.rr_imm(
-            scalar(prec, 0xC2),
-            dst.num(),
-            src.num(),
-            predicate as u32,
-            1,
-        )
+        self.rr_imm(scalar(prec, 0xC2), dst.num(), src.num(), predicate as u32, 1)
     }
 }

@@ -16,14 +16,7 @@ impl Asm<'_> {
 
     /// `dst = a op [b]`
     #[inline]
-    pub const fn v_sse_rrm(
-        &mut self,
-        op: FpOp,
-        prec: Prec,
-        dst: Xmm,
-        a: Xmm,
-        b: Addr,
-    ) -> &mut Self {
+    pub const fn v_sse_rrm(&mut self, op: FpOp, prec: Prec, dst: Xmm, a: Xmm, b: Addr) -> &mut Self {
         self.vex_rm(v_scalar(prec, op as u8), dst.num(), a.num(), b)
     }
 
@@ -76,70 +69,31 @@ impl Asm<'_> {
     /// 128-bit logic in the integer domain: `vpand vpandn vpor vpxor`.
     #[inline]
     pub const fn v_plogic_rrr(&mut self, op: Logic, dst: Xmm, a: Xmm, b: Xmm) -> &mut Self {
-        self.vex_rr(
-            VexOp::new(0x66, 1, integer_logic(op)),
-            dst.num(),
-            a.num(),
-            b.num(),
-        )
+        self.vex_rr(VexOp::new(0x66, 1, integer_logic(op)), dst.num(), a.num(), b.num())
     }
 
     /// The same with memory, any alignment.
     #[inline]
     pub const fn v_plogic_rrm(&mut self, op: Logic, dst: Xmm, a: Xmm, b: Addr) -> &mut Self {
-        self.vex_rm(
-            VexOp::new(0x66, 1, integer_logic(op)),
-            dst.num(),
-            a.num(),
-            b,
-        )
+        self.vex_rm(VexOp::new(0x66, 1, integer_logic(op)), dst.num(), a.num(), b)
     }
 
     /// `dst = src` as a float, the rest from `a`; `width` is the integer's, 32 or 64.
     #[inline]
-    pub const fn v_cvtsi2f(
-        &mut self,
-        width: Width,
-        prec: Prec,
-        dst: Xmm,
-        a: Xmm,
-        src: R64,
-    ) -> &mut Self {
-        self.vex_rr(
-            v_scalar(prec, 0x2A).w1_if(width.is(Width::W64)),
-            dst.num(),
-            a.num(),
-            src.num(),
-        )
+    pub const fn v_cvtsi2f(&mut self, width: Width, prec: Prec, dst: Xmm, a: Xmm, src: R64) -> &mut Self {
+        self.vex_rr(v_scalar(prec, 0x2A).w1_if(width.is(Width::W64)), dst.num(), a.num(), src.num())
     }
 
     /// The same from memory.
     #[inline]
-    pub const fn v_cvtsi2f_m(
-        &mut self,
-        width: Width,
-        prec: Prec,
-        dst: Xmm,
-        a: Xmm,
-        src: Addr,
-    ) -> &mut Self {
-        self.vex_rm(
-            v_scalar(prec, 0x2A).w1_if(width.is(Width::W64)),
-            dst.num(),
-            a.num(),
-            src,
-        )
+    pub const fn v_cvtsi2f_m(&mut self, width: Width, prec: Prec, dst: Xmm, a: Xmm, src: Addr) -> &mut Self {
+        self.vex_rm(v_scalar(prec, 0x2A).w1_if(width.is(Width::W64)), dst.num(), a.num(), src)
     }
 
     /// `dst = src` as an integer, rounded toward zero.
     #[inline]
     pub const fn v_cvttf2si(&mut self, width: Width, prec: Prec, dst: R64, src: Xmm) -> &mut Self {
-        self.vex_rr(
-            v_scalar(prec, 0x2C).w1_if(width.is(Width::W64)),
-            dst.num(),
-            0,
-            src.num(),
-        )
+        self.vex_rr(v_scalar(prec, 0x2C).w1_if(width.is(Width::W64)), dst.num(), 0, src.num())
     }
 
     /// `dst = src` in the other precision; `from` is the source's.
@@ -156,62 +110,26 @@ impl Asm<'_> {
 
     /// `dst = src` rounded to an integral value, the rest from `a`.
     #[inline]
-    pub const fn v_round_rrr(
-        &mut self,
-        prec: Prec,
-        dst: Xmm,
-        a: Xmm,
-        src: Xmm,
-        mode: Rounding,
-    ) -> &mut Self {
-        self.vex_rr_imm(
-            VexOp::new(0x66, 3, round_opcode(prec)),
-            dst.num(),
-            a.num(),
-            src.num(),
-            mode as u8,
-        )
+    pub const fn v_round_rrr(&mut self, prec: Prec, dst: Xmm, a: Xmm, src: Xmm, mode: Rounding) -> &mut Self {
+        self.vex_rr_imm(VexOp::new(0x66, 3, round_opcode(prec)), dst.num(), a.num(), src.num(), mode as u8)
     }
 
     /// `dst = [src]` rounded to an integral value, the rest from `a`.
     #[inline]
-    pub const fn v_round_rrm(
-        &mut self,
-        prec: Prec,
-        dst: Xmm,
-        a: Xmm,
-        src: Addr,
-        mode: Rounding,
-    ) -> &mut Self {
-        self.vex_rm_imm(
-            VexOp::new(0x66, 3, round_opcode(prec)),
-            dst.num(),
-            a.num(),
-            src,
-            mode as u8,
-        )
+    pub const fn v_round_rrm(&mut self, prec: Prec, dst: Xmm, a: Xmm, src: Addr, mode: Rounding) -> &mut Self {
+        self.vex_rm_imm(VexOp::new(0x66, 3, round_opcode(prec)), dst.num(), a.num(), src, mode as u8)
     }
 
     /// `vmovd`/`vmovq` to a vector register; 32 or 64 bits.
     #[inline]
     pub const fn v_mov_x_r(&mut self, width: Width, dst: Xmm, src: R64) -> &mut Self {
-        self.vex_rr(
-            VexOp::new(0x66, 1, 0x6E).w1_if(width.is(Width::W64)),
-            dst.num(),
-            0,
-            src.num(),
-        )
+        self.vex_rr(VexOp::new(0x66, 1, 0x6E).w1_if(width.is(Width::W64)), dst.num(), 0, src.num())
     }
 
     /// `vmovd`/`vmovq` from a vector register; 32 or 64 bits.
     #[inline]
     pub const fn v_mov_r_x(&mut self, width: Width, dst: R64, src: Xmm) -> &mut Self {
-        self.vex_rr(
-            VexOp::new(0x66, 1, 0x7E).w1_if(width.is(Width::W64)),
-            src.num(),
-            0,
-            dst.num(),
-        )
+        self.vex_rr(VexOp::new(0x66, 1, 0x7E).w1_if(width.is(Width::W64)), src.num(), 0, dst.num())
     }
 
     /// 128-bit load, any alignment (`vmovups`).
@@ -228,14 +146,7 @@ impl Asm<'_> {
 
     /// Scalar compare to a mask, all 32 predicates of the manual's VCMPSS.
     #[inline]
-    pub const fn v_cmps_rrr(
-        &mut self,
-        prec: Prec,
-        dst: Xmm,
-        a: Xmm,
-        b: Xmm,
-        predicate: u8,
-    ) -> &mut Self {
+    pub const fn v_cmps_rrr(&mut self, prec: Prec, dst: Xmm, a: Xmm, b: Xmm, predicate: u8) -> &mut Self {
         self.vex_rr_imm(v_scalar(prec, 0xC2), dst.num(), a.num(), b.num(), predicate)
     }
 }

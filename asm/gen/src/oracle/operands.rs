@@ -102,12 +102,14 @@ pub struct Operands<'a> {
 macro_rules! registers {
     ($($method:ident $class:ident),*) => { $(
         /// The register operand `n`.
+        #[inline(never)]
         pub fn $method(&self, n: usize) -> $class {
             $class::from_num(self.number(n)).expect("a register number of the class")
         }
     )* };
 }
 
+/// Not inlined: thousands of functions call them, and compile the faster.
 impl Operands<'_> {
     registers!(r8 R8, r8hi R8Hi, r16 R16, r32 R32, r64 R64, xmm Xmm, ymm Ymm);
 
@@ -126,6 +128,7 @@ impl Operands<'_> {
     }
 
     /// The address operand `n`.
+    #[inline(never)]
     pub fn addr(&self, n: usize) -> Addr {
         self.address(n).addr()
     }
@@ -136,6 +139,7 @@ impl Operands<'_> {
     }
 
     /// The immediate operand `n`.
+    #[inline(never)]
     pub fn imm(&self, n: usize) -> i64 {
         match self.values[n] {
             Value::Imm(value) => value,
@@ -144,25 +148,33 @@ impl Operands<'_> {
     }
 
     /// The operand `n` as memory indexed by xmm registers.
+    #[inline(never)]
     pub fn vmem_xmm(&self, n: usize) -> VAddr<Xmm> {
         let address = self.address(n);
         let (index, exponent) = address.index.expect("a vector index");
         let (index, scale) = (Xmm::from_num(index).expect("a register number"), Scale::ALL[usize::from(exponent)]);
-        segment(address, match address.base {
-            Some(base) => VAddr::<Xmm>::base_index(gpr(base), index, scale, address.disp),
-            None => VAddr::<Xmm>::index_disp(index, scale, address.disp),
-        })
+        segment(
+            address,
+            match address.base {
+                Some(base) => VAddr::<Xmm>::base_index(gpr(base), index, scale, address.disp),
+                None => VAddr::<Xmm>::index_disp(index, scale, address.disp),
+            },
+        )
     }
 
     /// The operand `n` as memory indexed by ymm registers.
+    #[inline(never)]
     pub fn vmem_ymm(&self, n: usize) -> VAddr<Ymm> {
         let address = self.address(n);
         let (index, exponent) = address.index.expect("a vector index");
         let (index, scale) = (Ymm::from_num(index).expect("a register number"), Scale::ALL[usize::from(exponent)]);
-        segment(address, match address.base {
-            Some(base) => VAddr::<Ymm>::base_index(gpr(base), index, scale, address.disp),
-            None => VAddr::<Ymm>::index_disp(index, scale, address.disp),
-        })
+        segment(
+            address,
+            match address.base {
+                Some(base) => VAddr::<Ymm>::base_index(gpr(base), index, scale, address.disp),
+                None => VAddr::<Ymm>::index_disp(index, scale, address.disp),
+            },
+        )
     }
 }
 

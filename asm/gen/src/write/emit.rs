@@ -9,24 +9,33 @@ use crate::overload::Mnemonic;
 pub(super) fn file(forms: &[Form], mnemonics: &[Mnemonic]) -> File {
     let mut text = format!("//! Every form as a function of plain operands, in the generator's order.\n\n{MARK}\n");
     text += "use planish_asm::Asm;\n\nuse super::operands::Operands;\n\n";
-    text += "/// Emits one instruction.\npub type Emit = fn(&mut Asm<'_>, &Operands<'_>);\n\n";
-    text += "/// By form.\n#[rustfmt::skip]\npub static FORMS: &[Emit] = &[\n";
-    for form in forms {
-        let args: Vec<String> = form.args.iter().enumerate().filter_map(|(n, arg)| argument(arg, n)).collect();
-        writeln!(text, "    |{}, {}| {{ a.{}({}); }},", "a", if args.is_empty() { "_" } else { "o" }, form.name, args.join(", "))
-            .expect("a string");
+    text += "/// Emits one instruction.\npub type Emit = fn(&mut Asm<'_>, &Operands<'_>);\n";
+    // Functions, not closures: thousands of closures in one table take the compiler minutes.
+    let (mut functions, mut table) = (String::new(), String::new());
+    for (number, form) in forms.iter().enumerate() {
+        functions += &function(&format!("f{number}"), &form.name, &form.args);
+        write!(table, "f{number},{}", if number % 20 == 19 { "\n    " } else { " " }).expect("a string");
     }
-    text += "];\n\n/// By mnemonic and overload.\n#[rustfmt::skip]\npub static MNEMONICS: &[&[Emit]] = &[\n";
-    for mnemonic in mnemonics {
-        text += "    &[";
-        for overload in &mnemonic.overloads {
-            let args: Vec<String> = overload.args.iter().enumerate().filter_map(|(n, arg)| argument(arg, n)).collect();
-            write!(text, "|a, o| {{ a.{}({}); }}, ", mnemonic.name, args.join(", ")).expect("a string");
+    write!(text, "\n/// By form.\npub static FORMS: &[Emit] = &[\n    {table}\n];\n").expect("a string");
+    table.clear();
+    for (number, mnemonic) in mnemonics.iter().enumerate() {
+        table += "    &[";
+        for (list, overload) in mnemonic.overloads.iter().enumerate() {
+            functions += &function(&format!("m{number}_{list}"), &mnemonic.name, &overload.args);
+            write!(table, "m{number}_{list}, ").expect("a string");
         }
-        text += "],\n";
+        table += "],\n";
     }
-    text += "];\n";
+    write!(text, "\n/// By mnemonic and overload.\npub static MNEMONICS: &[&[Emit]] = &[\n{table}];\n\n")
+        .expect("a string");
+    text += &functions;
     File { path: "gen/src/oracle/emit.rs".to_string(), text }
+}
+
+fn function(own: &str, name: &str, args: &[Arg]) -> String {
+    let values: Vec<String> = args.iter().enumerate().filter_map(|(n, arg)| argument(arg, n)).collect();
+    let operands = if values.is_empty() { "_" } else { "o" };
+    format!("fn {own}(a: &mut Asm<'_>, {operands}: &Operands<'_>) {{ a.{name}({}); }}\n", values.join(", "))
 }
 
 /// The expression for operand `n`.
