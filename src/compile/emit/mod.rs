@@ -401,7 +401,9 @@ impl Emit<'_> {
             return register;
         }
         let register = self.scratch(0, 0);
-        self.load_into(register, value, class);
+        // The register becomes a copy of the variable, so it gets all of it even if the reader wants the low half.
+        let whole = value.as_var().map(|var| self.tape.variables[var as usize].class);
+        self.load_into(register, value, if whole == Some(Class::I64) { Class::I64 } else { class });
         match value.get() {
             Operand::Var(var) => self.ints.set(register.num(), Owner::Copy(var)),
             Operand::Temp(temp) => {
