@@ -29,3 +29,29 @@ fn a_variable_that_is_read_in_half_stays_whole() -> Result<()> {
     assert_eq!(results[0].i64().unwrap(), values.iter().fold(0, |all, value| all ^ value));
     Ok(())
 }
+
+/// The parameter's last use comes before the call, but the loop, which is all there is, comes back to it.
+#[test]
+fn a_parameter_lives_through_a_loop_at_the_functions_start() -> Result<()> {
+    let engine = Engine::default();
+    let module = Module::new(
+        &engine,
+        r#"(module
+            (memory 1)
+            (func $clobber (param i32 i32 i32 i32) (result i32)
+                (i32.add (local.get 0) (i32.add (local.get 1) (i32.add (local.get 2) (local.get 3)))))
+            (func (export "f") (param i32 i32) (result i32) (local i32 i32)
+                (loop
+                    (if (i32.ne (local.get 1) (local.get 2))
+                        (then
+                            (local.set 3 (i32.add (local.get 3) (local.get 0)))
+                            (drop (call $clobber (i32.const 7) (i32.const 8) (i32.const 9) (i32.const 10)))
+                            (local.set 2 (i32.add (local.get 2) (i32.const 1)))
+                            (br 1))))
+                (local.get 3)))"#,
+    )?;
+    let mut store = Store::new(&engine, ());
+    let f = Instance::new(&mut store, &module, &[])?.get_typed_func::<(i32, i32), i32>(&mut store, "f")?;
+    assert_eq!(f.call(&mut store, (100, 5))?, 500);
+    Ok(())
+}

@@ -282,10 +282,13 @@ impl<'m> Scan<'m> {
             life.dominated = false;
         }
         (life.last, life.calls_at_last) = (at, self.call_weight);
+        // A parameter is written before the first entry, which may be a loop's label.
+        let is_param = var < self.tape.params;
+        let outlives = |start: u32| is_param || start > life.first;
         if let Some(&(start, _)) = self.open_loops.last()
-            && start > life.first
+            && outlives(start)
         {
-            let outer = self.open_loops.partition_point(|open| open.0 <= life.first);
+            let outer = self.open_loops.partition_point(|open| !outlives(open.0));
             life.outlived_loop = self.open_loops[outer].1;
         }
     }
