@@ -117,7 +117,7 @@ impl Pages {
     pub(crate) fn protect(&mut self, offset: usize, len: usize, access: Access) -> io::Result<()> {
         assert!(
             offset.checked_add(len).is_some_and(|end| end <= self.len)
-                && offset % page_bytes() == 0
+                && offset.is_multiple_of(page_bytes())
         );
         if len == 0 {
             return Ok(());
@@ -152,7 +152,7 @@ impl Pages {
     pub(crate) fn discard(&mut self, offset: usize, len: usize) -> io::Result<()> {
         assert!(
             offset.checked_add(len).is_some_and(|end| end <= self.len)
-                && offset % page_bytes() == 0
+                && offset.is_multiple_of(page_bytes())
         );
         // SAFETY: within the mapping, as asserted.
         let start = unsafe { self.start.add(offset) };

@@ -109,21 +109,18 @@ impl Outer {
     fn of(header: *const StoreHeader) -> Outer {
         // SAFETY: the header of a live store.
         let header = unsafe { &*header };
-        if !header.owner.is_null() {
-            return Outer::around(header);
+        if header.owner.is_null() {
+            return Outer {
+                owner: null_mut(),
+                native_sp: null(),
+                exit_sp: 0,
+                wasm_sp: header.stack_end,
+                trap_exit: 0,
+            };
         }
-        Outer {
-            owner: null_mut(),
-            native_sp: null(),
-            exit_sp: 0,
-            wasm_sp: header.stack_end,
-            trap_exit: 0,
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn around(header: &StoreHeader) -> Outer {
+        // SAFETY: does nothing, which the compiler does not know: so it cannot turn the branch, which is predicted, into
+        // loads and selections, which are waited for.
+        unsafe { asm!("", options(nomem, nostack, preserves_flags)) };
         let StoreHeader {
             owner,
             native_sp,
