@@ -517,10 +517,8 @@ fn threads_not_made_by_rust_can_trap() {
     assert_eq!(made, 0);
     let mut passed = std::ptr::null_mut();
     // SAFETY: made above, joined once.
-    assert_eq!(
-        unsafe { libc::pthread_join(thread.assume_init(), &mut passed) },
-        0
-    );
+    let joined = unsafe { libc::pthread_join(thread.assume_init(), &mut passed) };
+    assert_eq!(joined, 0);
     assert_eq!(passed as usize, 1);
 }
 

@@ -1,6 +1,6 @@
 //! The door: how the host enters wasm code, and how wasm code is left.
 //!
-//! What the door saves on the native stack is an [`Activation`](super::context::Activation): backtraces follow them.
+//! What the door saves on the native stack is an [`Activation`]: backtraces follow them.
 
 #![allow(unsafe_code, reason = "calls compiled code")]
 

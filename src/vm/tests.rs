@@ -5,6 +5,8 @@
     reason = "reads and sets the floating-point control, makes threads as C does"
 )]
 
+mod code;
+
 use super::backtrace::{Frame, MAX_FRAMES};
 use super::code::{Code, Contents, Signature, SignatureSpan};
 use super::context::{FuncRef, Value};
@@ -18,120 +20,11 @@ use crate::abi::TrapCode;
 use crate::abi::positions::{FunctionCode, Positions, Site, SiteKind, SiteWriter};
 use crate::decode::{ExportItem, ModuleInfo};
 use crate::types::{FuncIndex, FuncType, MemoryIndex, MemoryType, TypeIndex, ValType};
+use code::*;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-
-// Stubs of the type [i64] -> [i64]. Entry: mov r15,[r14]; mov rdi,[rbx]; call rax; mov [rbx],rax; ret
-const ENTRY: &[u8] = &[
-    0x4d, 0x8b, 0x3e, 0x48, 0x8b, 0x3b, 0xff, 0xd0, 0x48, 0x89, 0x03, 0xc3,
-];
-// push r14; push r15; mov r14,[rax+16]; mov r15,[r14]; call [rax]; pop r15; pop r14; ret
-const FOREIGN: &[u8] = &[
-    0x41, 0x56, 0x41, 0x57, 0x4c, 0x8b, 0x70, 0x10, 0x4d, 0x8b, 0x3e, 0xff, 0x10, 0x41, 0x5f, 0x41,
-    0x5e, 0xc3,
-];
-// push r11; sub rsp,16; mov [rsp],rdi; mov rcx,[r14+8]; lea rdx,[rsp+24]; mov [rcx+8],rdx; mov [rcx+16],rsp;
-// mov rdx,rsp; mov rsi,r14; mov rdi,rax; mov rax,[rax]; mov rsp,[rcx]; call rax; mov rcx,[r14+8];
-// mov rsp,[rcx+16]; test eax,eax; jne 1f; mov rax,[rsp]; add rsp,16; pop r11; ret; 1: jmp [rcx+32]
-const HOST: &[u8] = &[
-    0x41, 0x53, 0x48, 0x83, 0xec, 0x10, 0x48, 0x89, 0x3c, 0x24, 0x49, 0x8b, 0x4e, 0x08, 0x48, 0x8d,
-    0x54, 0x24, 0x18, 0x48, 0x89, 0x51, 0x08, 0x48, 0x89, 0x61, 0x10, 0x48, 0x89, 0xe2, 0x4c, 0x89,
-    0xf6, 0x48, 0x89, 0xc7, 0x48, 0x8b, 0x00, 0x48, 0x8b, 0x21, 0xff, 0xd0, 0x49, 0x8b, 0x4e, 0x08,
-    0x48, 0x8b, 0x61, 0x10, 0x85, 0xc0, 0x75, 0x0b, 0x48, 0x8b, 0x04, 0x24, 0x48, 0x83, 0xc4, 0x10,
-    0x41, 0x5b, 0xc3, 0xff, 0x61, 0x20,
-];
-
-/// A function: its code, sites (offset in the function, kind), frame bytes, prologue bytes.
-struct Function(&'static [u8], &'static [(u32, SiteKind)], u32, u32);
-
-// lea rax,[rdi+rdi]; ret
-const DOUBLE: Function = Function(&[0x48, 0x8d, 0x04, 0x3f, 0xc3], &[], 0, 0);
-// mov rax,[r15+rdi]; ret
-const LOAD: Function = Function(
-    &[0x49, 0x8b, 0x04, 0x3f, 0xc3],
-    &[(0, SiteKind::Memory)],
-    0,
-    0,
-);
-// The same, reading from anywhere: mov rax,[rdi]; ret
-const ESCAPE: Function = Function(&[0x48, 0x8b, 0x07, 0xc3], &[(0, SiteKind::Memory)], 0, 0);
-// mov rax,-1; cqo; idiv rdi; ret
-const DIVIDE_64: Function = Function(
-    &[
-        0x48, 0xc7, 0xc0, 0xff, 0xff, 0xff, 0xff, 0x48, 0x99, 0x48, 0xf7, 0xff, 0xc3,
-    ],
-    &[(9, SiteKind::Divide)],
-    0,
-    0,
-);
-// mov eax,0x80000000; cdq; idiv edi; ret
-const DIVIDE_32: Function = Function(
-    &[0xb8, 0x00, 0x00, 0x00, 0x80, 0x99, 0xf7, 0xff, 0xc3],
-    &[(6, SiteKind::Divide)],
-    0,
-    0,
-);
-// mov r9,rdi; mov rax,5; mov edx,7; div r9; ret
-const DIVIDE_R9: Function = Function(
-    &[
-        0x49, 0x89, 0xf9, 0x48, 0xc7, 0xc0, 0x05, 0, 0, 0, 0xba, 0x07, 0, 0, 0, 0x49, 0xf7, 0xf1,
-        0xc3,
-    ],
-    &[(15, SiteKind::Divide)],
-    0,
-    0,
-);
-// xor eax,eax; cmp dword ptr [rax+24],5; ret
-const NULL: Function = Function(
-    &[0x31, 0xc0, 0x83, 0x78, 0x18, 0x05, 0xc3],
-    &[(2, SiteKind::NullRecord)],
-    0,
-    0,
-);
-// sub rsp,8; call self; add rsp,8; ret
-const RECURSE: Function = Function(
-    &[
-        0x48, 0x83, 0xec, 0x08, 0xe8, 0xf7, 0xff, 0xff, 0xff, 0x48, 0x83, 0xc4, 0x08, 0xc3,
-    ],
-    &[(9, SiteKind::Call)],
-    8,
-    4,
-);
-// push rbx; push r12; sub rsp,24; mov [rsp],rdi; call self; add rsp,24; pop r12; pop rbx; ret
-const RECURSE_WIDELY: Function = Function(
-    &[
-        0x53, 0x41, 0x54, 0x48, 0x83, 0xec, 0x18, 0x48, 0x89, 0x3c, 0x24, 0xe8, 0xf0, 0xff, 0xff,
-        0xff, 0x48, 0x83, 0xc4, 0x18, 0x41, 0x5c, 0x5b, 0xc3,
-    ],
-    &[(16, SiteKind::Call)],
-    40,
-    7,
-);
-// sub rsp,8; mov rax,[r14+imported function 0]; call [rax+8]; add rsp,8; ret
-const CALL_IMPORT: Function = Function(
-    &[
-        0x48, 0x83, 0xec, 0x08, 0x49, 0x8b, 0x46, 0x30, 0xff, 0x50, 0x08, 0x48, 0x83, 0xc4, 0x08,
-        0xc3,
-    ],
-    &[(11, SiteKind::Call)],
-    8,
-    4,
-);
-// movq xmm0,rdi; movq xmm1,rdi; addsd xmm0,xmm1; movq rax,xmm0; ret
-const ADD_FLOATS: Function = Function(
-    &[
-        0x66, 0x48, 0x0f, 0x6e, 0xc7, 0x66, 0x48, 0x0f, 0x6e, 0xcf, 0xf2, 0x0f, 0x58, 0xc1, 0x66,
-        0x48, 0x0f, 0x7e, 0xc0, 0xc3,
-    ],
-    &[],
-    0,
-    0,
-);
-// ud2; code
-const UNREACHABLE: Function = Function(&[0x0f, 0x0b, 0], &[(0, SiteKind::Explicit)], 0, 0);
-const OVERFLOW: Function = Function(&[0x0f, 0x0b, 5], &[(0, SiteKind::Explicit)], 0, 0);
 
 struct TestModule {
     info: ModuleInfo,
