@@ -89,8 +89,8 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
         }
         // Filling the array would cost more than the call if it always had the largest size.
         match const { if Params::COUNT > Results::COUNT { Params::COUNT } else { Results::COUNT } } {
-            0..=ONE => self.call_with::<_, ONE>(store, params),
-            ..=FEW => self.call_with::<_, FEW>(store, params),
+            ..=ONE => self.call_with::<_, ONE>(store, params),
+            2..=FEW => self.call_with::<_, FEW>(store, params),
             _ => self.call_with::<_, MANY>(store, params),
         }
     }
