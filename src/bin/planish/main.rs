@@ -40,6 +40,7 @@ enum Command {
 }
 
 #[derive(Args)]
+#[command(override_usage = "planish run [OPTIONS] FILE [ARGS]...")]
 struct RunArgs {
     /// Opens a directory for the guest, under its own name or another
     #[arg(long, value_name = "HOST[::GUEST]", value_parser = parse_dir)]
@@ -50,11 +51,20 @@ struct RunArgs {
     /// Calls this exported function with the arguments, and prints its results
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
-    /// The program
-    file: PathBuf,
-    /// The program's arguments, passed on as they are
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<String>,
+    /// The program, and its arguments, which are passed on as they are
+    // One list: whatever stands behind the program is not looked at.
+    #[arg(required = true, trailing_var_arg = true, value_names = ["FILE", "ARGS"])]
+    program: Vec<String>,
+}
+
+impl RunArgs {
+    fn file(&self) -> &Path {
+        Path::new(&self.program[0])
+    }
+
+    fn args(&self) -> &[String] {
+        &self.program[1..]
+    }
 }
 
 fn parse_dir(text: &str) -> Result<(String, String), std::convert::Infallible> {
