@@ -87,11 +87,11 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
         if store.opaque.id != self.func.store {
             return Err(wrong_store("a function"));
         }
-        // Filling the array costs more than the call if it is always of the largest size.
-        if Params::COUNT <= FEW && Results::COUNT <= FEW {
-            self.call_with::<_, FEW>(store, params)
-        } else {
-            self.call_with::<_, MANY>(store, params)
+        // Filling the array would cost more than the call if it always had the largest size.
+        match const { if Params::COUNT > Results::COUNT { Params::COUNT } else { Results::COUNT } } {
+            ..=ONE => self.call_with::<_, ONE>(store, params),
+            2..=FEW => self.call_with::<_, FEW>(store, params),
+            _ => self.call_with::<_, MANY>(store, params),
         }
     }
 
@@ -112,6 +112,7 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
     }
 }
 
+const ONE: usize = 1;
 const FEW: usize = 4;
 /// The longest tuple with [`WasmParams`] or [`WasmResults`].
 const MANY: usize = 16;

@@ -258,7 +258,7 @@ fn one_register() {
                 check("test", &[ra.clone(), Imm(imm as i64, bits)], |asm| _ = asm.test_ri(w, a, imm));
             }
             for &op in Unary::ALL {
-                check(&name(op), &[ra.clone()], |asm| _ = asm.unary_r(op, w, a));
+                check(&name(op), std::slice::from_ref(&ra), |asm| _ = asm.unary_r(op, w, a));
             }
             for &op in Shift::ALL {
                 check(&name(op), &[ra.clone(), cl()], |asm| _ = asm.shift_rcl(op, w, a));
@@ -395,7 +395,7 @@ fn memory(m: Place, a: R64, imm: i32) {
             check(mnemonic, &[ra.clone(), M(m, size)], |asm| _ = asm.movsx_rm(from, w, a, at));
         }
         for &op in Unary::ALL {
-            check(&name(op), &[mem.clone()], |asm| _ = asm.unary_m(op, w, at));
+            check(&name(op), std::slice::from_ref(&mem), |asm| _ = asm.unary_m(op, w, at));
         }
         for &op in Shift::ALL {
             check(&name(op), &[mem.clone(), cl()], |asm| _ = asm.shift_mcl(op, w, at));

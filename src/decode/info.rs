@@ -1,7 +1,7 @@
 //! What is known of a module: its sections, checked, and its bodies, located.
 
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex, TableType, TypeIndex, ValType,
+    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex, TableType, TypeIndex,
 };
 use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources};
 
@@ -88,7 +88,6 @@ pub(crate) enum ConstOp {
 pub(crate) struct ElementSegment {
     pub(crate) mode: SegmentMode<TableIndex>,
     pub(crate) items: ElementItems,
-    pub(crate) element: ValType,
 }
 
 pub(crate) enum ElementItems {

@@ -140,21 +140,21 @@ fn add_element(info: &mut ModuleInfo, segment: wasmparser::Element<'_>) -> Resul
             offset: const_expr(&mut info.referable, &offset_expr)?,
         },
     };
-    let (items, element) = match segment.items {
+    let items = match segment.items {
         wasmparser::ElementItems::Functions(section) => {
             let functions = section.into_iter().map(|func| func.map(FuncIndex)).collect::<Result<Box<[_]>, _>>()?;
             info.referable.extend_from_slice(&functions);
-            (ElementItems::Functions(functions), ValType::FUNCREF)
+            ElementItems::Functions(functions)
         }
-        wasmparser::ElementItems::Expressions(ty, section) => {
+        wasmparser::ElementItems::Expressions(_, section) => {
             let items = section
                 .into_iter()
                 .map(|expr| const_expr(&mut info.referable, &expr?))
                 .collect::<Result<Box<[_]>, Error>>()?;
-            (ElementItems::Expressions(items), ValType::Ref(ref_type(ty)))
+            ElementItems::Expressions(items)
         }
     };
-    info.elements.push(ElementSegment { mode, items, element });
+    info.elements.push(ElementSegment { mode, items });
     Ok(())
 }
 
@@ -233,8 +233,7 @@ fn global_type(ty: wasmparser::GlobalType) -> GlobalType {
     GlobalType { content: val_type(ty.content_type), mutable: ty.mutable }
 }
 
-/// Our name for a type; the two kinds of references that are supported are the only ones that validate.
-pub(crate) fn val_type(ty: wasmparser::ValType) -> ValType {
+fn val_type(ty: wasmparser::ValType) -> ValType {
     match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,

@@ -34,15 +34,15 @@ pub(crate) fn is_wasm_arithmetic() -> bool {
     // SAFETY: reads the three statics, which are 16-aligned.
     unsafe {
         asm!(
-            "movaps {sum}, [{augend}]",
-            "addps {sum}, [{addend}]",
-            "pxor {sum}, [{expected}]",
+            "movaps {sum}, [rip + {augend}]",
+            "addps {sum}, [rip + {addend}]",
+            "pxor {sum}, [rip + {expected}]",
             "ptest {sum}, {sum}",
             "setz {same}",
             sum = out(xmm_reg) _,
-            augend = in(reg) &AUGEND,
-            addend = in(reg) &ADDEND,
-            expected = in(reg) &SUM,
+            augend = sym AUGEND,
+            addend = sym ADDEND,
+            expected = sym SUM,
             same = out(reg_byte) same,
             options(nostack, readonly),
         );
@@ -83,7 +83,9 @@ fn control() -> u32 {
 
 fn set_control(control: u32) {
     // SAFETY: `ldmxcsr` reads four bytes; the value has no reserved bit set, it is the wasm one or was read before.
-    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack, preserves_flags, readonly)) };
+    unsafe {
+        asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack, preserves_flags, readonly))
+    };
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ mod tests {
             .join()
             .expect("no panic");
         assert!(bounds.0.contains(&bounds.1));
-        assert!(bounds.0.len() >= 2 << 20 && bounds.0.len() < 3 << 20);
+        // The C library may hand out a larger stack that another thread has left.
+        assert!(bounds.0.len() >= 2 << 20);
     }
 }

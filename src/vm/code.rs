@@ -69,9 +69,20 @@ impl Code {
     pub(crate) fn publish(bytes: &[u8], contents: Contents) -> io::Result<Code> {
         let mut pages = Pages::populated(bytes.len().max(1))?;
         // SAFETY: the mapping is new, writable and at least as long as `bytes`.
-        unsafe { pages.start().as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        unsafe {
+            pages
+                .start()
+                .as_ptr()
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+        };
         pages.protect(0, pages.len(), Access::ReadExecute)?;
-        let code = Code { published: Box::new(PublishedCode { pages, len: bytes.len(), contents }) };
+        let code = Code {
+            published: Box::new(PublishedCode {
+                pages,
+                len: bytes.len(),
+                contents,
+            }),
+        };
         registry::add(&code.published);
         Ok(code)
     }
@@ -80,11 +91,6 @@ impl Code {
     pub(crate) fn address(&self, offset: u32) -> CodeAddress {
         assert!((offset as usize) < self.published.len);
         CodeAddress(self.published.start() + offset as usize)
-    }
-
-    /// The address of the first byte; tells whose a backtrace's frame is.
-    pub(crate) fn start(&self) -> CodeAddress {
-        CodeAddress(self.published.start())
     }
 
     /// The code.

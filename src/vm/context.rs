@@ -1,6 +1,9 @@
 //! What compiled code reads and writes, with the layout of [`crate::abi::layout`].
 
-#![allow(unsafe_code, reason = "owns what compiled code reads and writes by address")]
+#![allow(
+    unsafe_code,
+    reason = "owns what compiled code reads and writes by address"
+)]
 
 use super::host::Payload;
 use super::memory::Refused;
@@ -22,7 +25,6 @@ impl Value {
     pub(crate) fn from_u32(value: u32) -> Value { Value([u64::from(value), 0]) }
     pub(crate) fn from_u64(value: u64) -> Value { Value([value, 0]) }
     pub(crate) fn from_u128(value: u128) -> Value { Value([value as u64, (value >> 64) as u64]) }
-    pub(crate) fn from_func(func: Option<FuncRef>) -> Value { Value([func.map_or(0, FuncRef::bits), 0]) }
 
     pub(crate) fn u32(self) -> u32 { self.0[0] as u32 }
     pub(crate) fn u64(self) -> u64 { self.0[0] }
@@ -187,7 +189,10 @@ impl ContextBox {
         let layout = Layout::from_size_align(bytes, 16).map_err(|_| Refused::Exhausted)?;
         // SAFETY: the size is not 0.
         let context = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Refused::Exhausted)?;
-        Ok(ContextBox { context: context.cast(), layout })
+        Ok(ContextBox {
+            context: context.cast(),
+            layout,
+        })
     }
 
     pub(super) fn address(&self) -> NonNull<Context> {
@@ -197,7 +202,9 @@ impl ContextBox {
     /// The place at an offset, which must be in the context with all of a `T`, and aligned.
     pub(super) fn place<T>(&self, offset: i32) -> NonNull<T> {
         let start = usize::try_from(offset).expect("offsets are not negative");
-        assert!(start + size_of::<T>() <= self.layout.size() && start.is_multiple_of(align_of::<T>()));
+        assert!(
+            start + size_of::<T>() <= self.layout.size() && start.is_multiple_of(align_of::<T>())
+        );
         // SAFETY: within the allocation, as asserted.
         unsafe { self.context.cast::<u8>().add(start) }.cast()
     }
@@ -217,7 +224,10 @@ impl Drop for ContextBox {
 }
 
 const _: () = {
-    assert!(size_of::<Value>() == VALUE_BYTES as usize && size_of::<Value>() == layout::GLOBAL_BYTES as usize);
+    assert!(
+        size_of::<Value>() == VALUE_BYTES as usize
+            && size_of::<Value>() == layout::GLOBAL_BYTES as usize
+    );
     assert!(offset_of!(FuncRecord, code) == layout::RECORD_CODE as usize);
     assert!(offset_of!(FuncRecord, foreign) == layout::RECORD_FOREIGN as usize);
     assert!(offset_of!(FuncRecord, instance) == layout::RECORD_INSTANCE as usize);

@@ -1,12 +1,14 @@
 //! The door: how the host enters wasm code, and how wasm code is left.
 //!
-//! What the door saves on the native stack is an [`Activation`](super::context::Activation): backtraces follow them.
+//! What the door saves on the native stack is an [`Activation`]: backtraces follow them.
 
 #![allow(unsafe_code, reason = "calls compiled code")]
 
 use super::backtrace::{self, Frame};
 use super::code::Signature;
-use super::context::{Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
+use super::context::{
+    Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value,
+};
 use super::host::{HostEntry, HostError, Payload};
 use super::store::Hosted;
 use super::thread;
@@ -24,7 +26,10 @@ pub(crate) enum Exit {
     /// A trap; `frames` innermost first.
     Trap { code: TrapCode, frames: Vec<Frame> },
     /// A host function's error, unchanged.
-    Error { error: HostError, frames: Vec<Frame> },
+    Error {
+        error: HostError,
+        frames: Vec<Frame>,
+    },
 }
 
 /// Calls a function of the store, wasm's or the host's: `values` holds the arguments and gets the results.
@@ -32,7 +37,7 @@ pub(crate) enum Exit {
 /// A panic of a host function goes on in the caller, after the wasm frames are gone.
 ///
 /// Panics unless the function has that signature and `values` is as long as it says.
-#[inline]
+#[inline(always)]
 pub(crate) fn enter<S: Hosted>(
     store: &mut S,
     func: FuncRef,
@@ -43,31 +48,54 @@ pub(crate) fn enter<S: Hosted>(
     let header = store.state().header.address().as_ptr();
     // SAFETY: a `FuncRef` of this store, which keeps its records.
     let record = unsafe { func.0.as_ref() };
-    assert!(record.signature == signature.number && values.len() >= signature.values as usize, "a function is called as what it is");
+    assert!(
+        record.signature == signature.number && values.len() >= signature.values as usize,
+        "a function is called as what it is"
+    );
     let store: *mut S = store;
+    if record.kind != RecordKind::Wasm || !is_wasm_arithmetic() {
+        return enter_slowly(header, store.cast(), record, signature, values.as_mut_ptr());
+    }
     let outer = Outer::of(header);
     if !outer.leaves_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
-        return Err(Exit::Trap { code: TrapCode::StackExhausted, frames: Vec::new() });
+        return exhausted();
     }
     // SAFETY: the header of a live store. Host functions take the store from here as long as this call lasts.
     unsafe { (*header).owner = store.cast() };
-    if record.kind == RecordKind::Wasm && is_wasm_arithmetic() {
-        // SAFETY: code, context and stub are those of the record's signature; values are as many as it asserts.
-        unsafe { door(header, &outer, record, signature.entry.0, values.as_mut_ptr()) };
-    } else {
-        enter_slowly(header, &outer, record, signature, values);
-    }
+    // SAFETY: code, context and stub are those of the record's signature; values are as many as it asserts.
+    unsafe {
+        door(
+            header,
+            outer,
+            record,
+            signature.entry.0,
+            values.as_mut_ptr(),
+        )
+    };
     // SAFETY: as above.
     unsafe { (*header).owner = outer.owner };
     // SAFETY: as above; only this thread uses the store.
     let left_over = unsafe { ((*header).pending, (*header).embedder_control) };
-    if left_over == (Pending::Nothing, 0) { Ok(()) } else { left(header) }
+    if left_over == (Pending::Nothing, 0) {
+        Ok(())
+    } else {
+        left(header)
+    }
+}
+
+#[cold]
+fn exhausted() -> Result<(), Exit> {
+    Err(Exit::Trap {
+        code: TrapCode::StackExhausted,
+        frames: Vec::new(),
+    })
 }
 
 /// What the header says of the call around this one, to be restored.
 ///
 /// For an outermost call these are constants. That is more than a shortcut: a value that each call loads, saves and stores back
 /// makes consecutive calls wait for each other's stores.
+#[derive(Clone, Copy)]
 struct Outer {
     owner: *mut (),
     native_sp: *const Activation,
@@ -77,25 +105,41 @@ struct Outer {
 }
 
 impl Outer {
-    #[inline]
+    #[inline(always)]
     fn of(header: *const StoreHeader) -> Outer {
         // SAFETY: the header of a live store.
         let header = unsafe { &*header };
-        if !header.owner.is_null() {
-            return Outer::around(header);
+        if header.owner.is_null() {
+            return Outer {
+                owner: null_mut(),
+                native_sp: null(),
+                exit_sp: 0,
+                wasm_sp: header.stack_end,
+                trap_exit: 0,
+            };
         }
-        Outer { owner: null_mut(), native_sp: null(), exit_sp: 0, wasm_sp: header.stack_end, trap_exit: 0 }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn around(header: &StoreHeader) -> Outer {
-        let StoreHeader { owner, native_sp, exit_sp, wasm_sp, trap_exit, .. } = *header;
-        Outer { owner, native_sp, exit_sp, wasm_sp, trap_exit }
+        // SAFETY: does nothing, which the compiler does not know: so it cannot turn the branch, which is predicted, into
+        // loads and selections, which are waited for.
+        unsafe { asm!("", options(nomem, nostack, preserves_flags)) };
+        let StoreHeader {
+            owner,
+            native_sp,
+            exit_sp,
+            wasm_sp,
+            trap_exit,
+            ..
+        } = *header;
+        Outer {
+            owner,
+            native_sp,
+            exit_sp,
+            wasm_sp,
+            trap_exit,
+        }
     }
 
     /// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's.
-    #[inline]
+    #[inline(always)]
     fn leaves_wasm_stack(&self, header: *const StoreHeader) -> bool {
         // SAFETY: the header of a live store.
         self.owner.is_null() || self.wasm_sp - unsafe { (*header).stack_limit } >= 64
@@ -115,22 +159,38 @@ fn prepare_thread(header: *mut StoreHeader) -> bool {
     thread::prepare(outermost_sp)
 }
 
-/// A host function, or wasm code while the embedder's floating-point control is not what wasm needs.
+/// [`enter`] for a host function, or for wasm code while the embedder's floating-point control is not what wasm needs.
 #[cold]
-fn enter_slowly(header: *mut StoreHeader, outer: &Outer, record: &FuncRecord, signature: &Signature, values: &mut [Value]) {
+#[inline(never)]
+fn enter_slowly(
+    header: *mut StoreHeader,
+    store: *mut (),
+    record: &FuncRecord,
+    signature: &Signature,
+    values: *mut Value,
+) -> Result<(), Exit> {
+    let outer = Outer::of(header);
+    if !outer.leaves_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
+        return exhausted();
+    }
+    // SAFETY: the header of a live store.
+    unsafe { (*header).owner = store };
     match record.kind {
         RecordKind::Host => {
             // SAFETY: a host function's record holds an entry of this type.
             let call: HostEntry = unsafe { transmute(record.code) };
             // SAFETY: its own record, no calling context, and values as its signature asks.
-            unsafe { call(&raw const *record as *mut FuncRecord, null_mut(), values.as_mut_ptr()) };
+            unsafe { call(&raw const *record as *mut FuncRecord, null_mut(), values) };
         }
         RecordKind::Wasm => {
             let _control = WasmControl::set();
             // SAFETY: as in `enter`.
-            unsafe { door(header, outer, record, signature.entry.0, values.as_mut_ptr()) };
+            unsafe { door(header, outer, record, signature.entry.0, values) };
         }
     }
+    // SAFETY: as above.
+    unsafe { (*header).owner = outer.owner };
+    left(header)
 }
 
 /// Runs compiled code on the wasm stack until it returns or leaves by the trap exit.
@@ -138,8 +198,14 @@ fn enter_slowly(header: *mut StoreHeader, outer: &Outer, record: &FuncRecord, si
 /// # Safety
 /// The record is wasm's and of a store with that header; `entry` is the entry stub of its signature; `values` is the array that
 /// this stub expects. The thread must have room.
-#[inline]
-unsafe fn door(header: *mut StoreHeader, outer: &Outer, record: &FuncRecord, entry: usize, values: *mut Value) {
+#[inline(always)]
+unsafe fn door(
+    header: *mut StoreHeader,
+    outer: Outer,
+    record: &FuncRecord,
+    entry: usize,
+    values: *mut Value,
+) {
     // SAFETY: the stub keeps r14 or leaves another context of this store there, and it returns, or a trap jumps, to
     // label 2; the header leads back to what was pushed. rbx and rbp are restored, all else is declared lost.
     unsafe {
@@ -204,8 +270,14 @@ fn left(header: *mut StoreHeader) -> Result<(), Exit> {
     let trap = std::mem::replace(&mut header.trap, TrapRecord::NONE);
     match header.payload.take() {
         Some(Payload::Panic(panic)) => resume_unwind(panic),
-        Some(Payload::Error(error)) => Err(Exit::Error { error, frames: frames(header, trap) }),
-        None => Err(Exit::Trap { code: trap.code, frames: frames(header, trap) }),
+        Some(Payload::Error(error)) => Err(Exit::Error {
+            error,
+            frames: frames(header, trap),
+        }),
+        None => Err(Exit::Trap {
+            code: trap.code,
+            frames: frames(header, trap),
+        }),
     }
 }
 

@@ -4,21 +4,21 @@
 //! reach (contexts, memories, tables, globals, function records, the wasm stack); nothing of it is freed or
 //! moved before the store is dropped, so compiled code holds plain addresses.
 
+pub(crate) mod backtrace;
+pub(crate) mod builtins;
 pub(crate) mod code;
-mod registry;
-pub(crate) mod memory;
-pub(crate) mod table;
 pub(crate) mod context;
+pub(crate) mod enter;
+pub(crate) mod host;
+pub(crate) mod instance;
+pub(crate) mod memory;
+mod registry;
+mod signals;
 pub(crate) mod stack;
 pub(crate) mod store;
-pub(crate) mod instance;
+pub(crate) mod table;
 mod thread;
-mod signals;
 pub(crate) mod trap;
-pub(crate) mod backtrace;
-pub(crate) mod host;
-pub(crate) mod enter;
-pub(crate) mod builtins;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "reads records and globals by their address")]
 
 use super::code::Signature;
-use super::context::{FuncRecord, FuncRef, Pending, Pinned, RecordKind, StoreHeader, Value};
+use super::context::{FuncRecord, FuncRef, Pending, Pinned, StoreHeader, Value};
 use super::host::{HostCall, HostError, HostFunction};
 use super::instance::{Imports, InstanceData, InstanceModule, Limits};
 use super::memory::{LinearMemory, Refused};
@@ -14,7 +14,7 @@ use std::any::{Any, TypeId};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::Arc;
 
-/// The store of the layer above: host functions get it back from [`HostCall::store`].
+/// The store of the layer above: host functions get it back from [`HostCall::parts`].
 pub(crate) trait Hosted: 'static {
     /// The state in this store; it was made for `Self`.
     fn state(&mut self) -> &mut StoreState;
@@ -65,7 +65,7 @@ pub(crate) struct StoreState {
 
 /// A host function's record, and the function it points to.
 struct HostItem {
-    record: Pinned<FuncRecord>,
+    _record: Pinned<FuncRecord>,
     _function: Box<dyn Any + Send>,
 }
 
@@ -137,16 +137,24 @@ impl StoreState {
         id
     }
 
-    /// A function of the host. `call` finds its arguments in `HostCall::values` and leaves its results there;
+    /// A function of the host. `call` finds its arguments in `HostCall::parts` and leaves its results there;
     /// it may return an error and may panic: both go to whoever entered wasm.
     pub(crate) fn add_host_function<F>(&mut self, signature: &Signature, call: F) -> FuncRef
     where
         F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
     {
-        let function = Box::new(HostFunction::new(call, signature.values, self.header.address(), self.owner));
+        let function = Box::new(HostFunction::new(
+            call,
+            signature.values,
+            self.header.address(),
+            self.owner,
+        ));
         let record = Pinned::new(function.record(signature));
         let func = FuncRef(record.address());
-        self.host_functions.push(HostItem { record, _function: function });
+        self.host_functions.push(HostItem {
+            _record: record,
+            _function: function,
+        });
         func
     }
 
@@ -201,11 +209,6 @@ impl StoreState {
     /// The engine-wide number of a function's type.
     pub(crate) fn signature_of(&self, func: FuncRef) -> u32 {
         self.record(func).signature
-    }
-
-    /// Who implements a function.
-    pub(crate) fn kind_of(&self, func: FuncRef) -> RecordKind {
-        self.record(func).kind
     }
 
     fn record(&self, func: FuncRef) -> &FuncRecord {

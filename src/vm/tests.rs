@@ -1,6 +1,11 @@
 //! The running half on hand-assembled code: what the compiler emits, in miniature.
 
-#![allow(unsafe_code, reason = "reads and sets the floating-point control, makes threads as C does")]
+#![allow(
+    unsafe_code,
+    reason = "reads and sets the floating-point control, makes threads as C does"
+)]
+
+mod code;
 
 use super::backtrace::{Frame, MAX_FRAMES};
 use super::code::{Code, Contents, Signature, SignatureSpan};
@@ -15,79 +20,11 @@ use crate::abi::TrapCode;
 use crate::abi::positions::{FunctionCode, Positions, Site, SiteKind, SiteWriter};
 use crate::decode::{ExportItem, ModuleInfo};
 use crate::types::{FuncIndex, FuncType, MemoryIndex, MemoryType, TypeIndex, ValType};
+use code::*;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-
-// Stubs of the type [i64] -> [i64]. Entry: mov r15,[r14]; mov rdi,[rbx]; call rax; mov [rbx],rax; ret
-const ENTRY: &[u8] = &[0x4d, 0x8b, 0x3e, 0x48, 0x8b, 0x3b, 0xff, 0xd0, 0x48, 0x89, 0x03, 0xc3];
-// push r14; push r15; mov r14,[rax+16]; mov r15,[r14]; call [rax]; pop r15; pop r14; ret
-const FOREIGN: &[u8] =
-    &[0x41, 0x56, 0x41, 0x57, 0x4c, 0x8b, 0x70, 0x10, 0x4d, 0x8b, 0x3e, 0xff, 0x10, 0x41, 0x5f, 0x41, 0x5e, 0xc3];
-// push r11; sub rsp,16; mov [rsp],rdi; mov rcx,[r14+8]; lea rdx,[rsp+24]; mov [rcx+8],rdx; mov [rcx+16],rsp;
-// mov rdx,rsp; mov rsi,r14; mov rdi,rax; mov rax,[rax]; mov rsp,[rcx]; call rax; mov rcx,[r14+8];
-// mov rsp,[rcx+16]; test eax,eax; jne 1f; mov rax,[rsp]; add rsp,16; pop r11; ret; 1: jmp [rcx+32]
-const HOST: &[u8] = &[
-    0x41, 0x53, 0x48, 0x83, 0xec, 0x10, 0x48, 0x89, 0x3c, 0x24, 0x49, 0x8b, 0x4e, 0x08, 0x48, 0x8d, 0x54, 0x24, 0x18,
-    0x48, 0x89, 0x51, 0x08, 0x48, 0x89, 0x61, 0x10, 0x48, 0x89, 0xe2, 0x4c, 0x89, 0xf6, 0x48, 0x89, 0xc7, 0x48, 0x8b,
-    0x00, 0x48, 0x8b, 0x21, 0xff, 0xd0, 0x49, 0x8b, 0x4e, 0x08, 0x48, 0x8b, 0x61, 0x10, 0x85, 0xc0, 0x75, 0x0b, 0x48,
-    0x8b, 0x04, 0x24, 0x48, 0x83, 0xc4, 0x10, 0x41, 0x5b, 0xc3, 0xff, 0x61, 0x20,
-];
-
-/// A function: its code, sites (offset in the function, kind), frame bytes, prologue bytes.
-struct Function(&'static [u8], &'static [(u32, SiteKind)], u32, u32);
-
-// lea rax,[rdi+rdi]; ret
-const DOUBLE: Function = Function(&[0x48, 0x8d, 0x04, 0x3f, 0xc3], &[], 0, 0);
-// mov rax,[r15+rdi]; ret
-const LOAD: Function = Function(&[0x49, 0x8b, 0x04, 0x3f, 0xc3], &[(0, SiteKind::Memory)], 0, 0);
-// The same, reading from anywhere: mov rax,[rdi]; ret
-const ESCAPE: Function = Function(&[0x48, 0x8b, 0x07, 0xc3], &[(0, SiteKind::Memory)], 0, 0);
-// mov rax,-1; cqo; idiv rdi; ret
-const DIVIDE_64: Function = Function(
-    &[0x48, 0xc7, 0xc0, 0xff, 0xff, 0xff, 0xff, 0x48, 0x99, 0x48, 0xf7, 0xff, 0xc3],
-    &[(9, SiteKind::Divide)], 0, 0,
-);
-// mov eax,0x80000000; cdq; idiv edi; ret
-const DIVIDE_32: Function =
-    Function(&[0xb8, 0x00, 0x00, 0x00, 0x80, 0x99, 0xf7, 0xff, 0xc3], &[(6, SiteKind::Divide)], 0, 0);
-// mov r9,rdi; mov rax,5; mov edx,7; div r9; ret
-const DIVIDE_R9: Function = Function(
-    &[0x49, 0x89, 0xf9, 0x48, 0xc7, 0xc0, 0x05, 0, 0, 0, 0xba, 0x07, 0, 0, 0, 0x49, 0xf7, 0xf1, 0xc3],
-    &[(15, SiteKind::Divide)], 0, 0,
-);
-// xor eax,eax; cmp dword ptr [rax+24],5; ret
-const NULL: Function = Function(&[0x31, 0xc0, 0x83, 0x78, 0x18, 0x05, 0xc3], &[(2, SiteKind::NullRecord)], 0, 0);
-// sub rsp,8; call self; add rsp,8; ret
-const RECURSE: Function = Function(
-    &[0x48, 0x83, 0xec, 0x08, 0xe8, 0xf7, 0xff, 0xff, 0xff, 0x48, 0x83, 0xc4, 0x08, 0xc3],
-    &[(9, SiteKind::Call)], 8, 4,
-);
-// push rbx; push r12; sub rsp,24; mov [rsp],rdi; call self; add rsp,24; pop r12; pop rbx; ret
-const RECURSE_WIDELY: Function = Function(
-    &[
-        0x53, 0x41, 0x54, 0x48, 0x83, 0xec, 0x18, 0x48, 0x89, 0x3c, 0x24, 0xe8, 0xf0, 0xff, 0xff, 0xff, 0x48, 0x83,
-        0xc4, 0x18, 0x41, 0x5c, 0x5b, 0xc3,
-    ],
-    &[(16, SiteKind::Call)], 40, 7,
-);
-// sub rsp,8; mov rax,[r14+imported function 0]; call [rax+8]; add rsp,8; ret
-const CALL_IMPORT: Function = Function(
-    &[0x48, 0x83, 0xec, 0x08, 0x49, 0x8b, 0x46, 0x30, 0xff, 0x50, 0x08, 0x48, 0x83, 0xc4, 0x08, 0xc3],
-    &[(11, SiteKind::Call)], 8, 4,
-);
-// movq xmm0,rdi; movq xmm1,rdi; addsd xmm0,xmm1; movq rax,xmm0; ret
-const ADD_FLOATS: Function = Function(
-    &[
-        0x66, 0x48, 0x0f, 0x6e, 0xc7, 0x66, 0x48, 0x0f, 0x6e, 0xcf, 0xf2, 0x0f, 0x58, 0xc1, 0x66, 0x48, 0x0f, 0x7e,
-        0xc0, 0xc3,
-    ],
-    &[], 0, 0,
-);
-// ud2; code
-const UNREACHABLE: Function = Function(&[0x0f, 0x0b, 0], &[(0, SiteKind::Explicit)], 0, 0);
-const OVERFLOW: Function = Function(&[0x0f, 0x0b, 5], &[(0, SiteKind::Explicit)], 0, 0);
 
 struct TestModule {
     info: ModuleInfo,
@@ -127,7 +64,11 @@ impl Hosted for TestStore {
     }
 }
 
-const LIMITS: Limits = Limits { bounds: Bounds::Guarded, memory_bytes: u64::MAX, table_elements: 1000 };
+const LIMITS: Limits = Limits {
+    bounds: Bounds::Guarded,
+    memory_bytes: u64::MAX,
+    table_elements: 1000,
+};
 
 impl TestStore {
     fn new() -> TestStore {
@@ -140,11 +81,21 @@ impl TestStore {
             foreign_frame_bytes: 16,
             host_offset: host,
         };
-        let stubs = Code::publish(&[ENTRY, FOREIGN, HOST].concat(), Contents::Signatures([span].into())).expect("memory");
+        let stubs = Code::publish(
+            &[ENTRY, FOREIGN, HOST].concat(),
+            Contents::Signatures([span].into()),
+        )
+        .expect("memory");
         let signature = stubs.signature(&span, 7, 1);
         let pool = StackPool::new(StackPool::DEFAULT_BYTES);
         let state = StoreState::new::<TestStore>(pool.take().expect("memory"), Arc::from([]));
-        TestStore { state, calls: 0, pool, signature, _stubs: stubs }
+        TestStore {
+            state,
+            calls: 0,
+            pool,
+            signature,
+            _stubs: stubs,
+        }
     }
 
     /// An instance of a module with these functions (all referable), a memory, and maybe one imported function.
@@ -154,27 +105,55 @@ impl TestStore {
             types: vec![FuncType::new([ValType::I64], [ValType::I64])],
             functions: vec![TypeIndex(0); functions.len() + imported as usize],
             imported_functions: imported,
-            memories: vec![MemoryType { minimum: 1, maximum: None }],
-            referable: (imported..imported + functions.len() as u32).map(FuncIndex).collect(),
+            memories: vec![MemoryType {
+                minimum: 1,
+                maximum: None,
+            }],
+            referable: (imported..imported + functions.len() as u32)
+                .map(FuncIndex)
+                .collect(),
             ..ModuleInfo::default()
         };
-        let (mut code, mut positions, mut sites) = (Vec::new(), Positions::default(), SiteWriter::default());
-        for (index, Function(bytes, own_sites, frame_bytes, prologue_bytes)) in functions.iter().enumerate() {
+        let (mut code, mut positions, mut sites) =
+            (Vec::new(), Positions::default(), SiteWriter::default());
+        for (index, Function(bytes, own_sites, frame_bytes, prologue_bytes)) in
+            functions.iter().enumerate()
+        {
             let (code_offset, wasm_offset) = (code.len() as u32, 1000 * index as u32);
             let sites_at = sites.start(code_offset, wasm_offset);
             for &(offset, kind) in *own_sites {
-                sites.push(Site { code_offset: code_offset + offset, wasm_offset: wasm_offset + 1 + offset, kind });
+                sites.push(Site {
+                    code_offset: code_offset + offset,
+                    wasm_offset: wasm_offset + 1 + offset,
+                    kind,
+                });
             }
             let (frame_bytes, prologue_bytes) = (*frame_bytes, *prologue_bytes);
-            positions.functions.push(FunctionCode { code_offset, wasm_offset, frame_bytes, arg_bytes: 0, sites_at, prologue_bytes });
+            positions.functions.push(FunctionCode {
+                code_offset,
+                wasm_offset,
+                frame_bytes,
+                arg_bytes: 0,
+                sites_at,
+                prologue_bytes,
+            });
             code.extend(*bytes);
         }
         positions.sites = sites.bytes().to_vec();
         positions.code_bytes = code.len() as u32;
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
-        let module = Arc::new(TestModule { info, code, signatures: vec![self.signature] });
-        let imports = Imports { functions: import.into_iter().collect(), ..Imports::default() };
-        self.state.add_instance(module, &imports, &LIMITS).expect("memory")
+        let module = Arc::new(TestModule {
+            info,
+            code,
+            signatures: vec![self.signature],
+        });
+        let imports = Imports {
+            functions: import.into_iter().collect(),
+            ..Imports::default()
+        };
+        self.state
+            .add_instance(module, &imports, &LIMITS)
+            .expect("memory")
     }
 
     /// The only function of a new module.
@@ -204,7 +183,10 @@ impl TestStore {
 }
 
 fn places(frames: &[Frame]) -> Vec<(u32, u32)> {
-    frames.iter().map(|frame| (frame.function, frame.wasm_offset)).collect()
+    frames
+        .iter()
+        .map(|frame| (frame.function, frame.wasm_offset))
+        .collect()
 }
 
 #[test]
@@ -244,7 +226,10 @@ fn explicit_traps_carry_their_code() {
     let (unreachable, overflow) = (store.function(UNREACHABLE), store.function(OVERFLOW));
     for _ in 0..100 {
         let (code, frames) = store.trap(unreachable, 0);
-        assert_eq!((code, places(&frames)), (TrapCode::Unreachable, vec![(0, 1)]));
+        assert_eq!(
+            (code, places(&frames)),
+            (TrapCode::Unreachable, vec![(0, 1)])
+        );
         assert_eq!(store.trap(overflow, 0).0, TrapCode::IntegerOverflow);
     }
 }
@@ -257,7 +242,14 @@ fn faults_in_the_reservation_are_out_of_bounds() {
     let memory = store.state.instance(instance).memory(MemoryIndex(0));
     store.state.memory_mut(memory).bytes_mut()[65528] = 77;
     assert_eq!(store.call(load, 65528).expect("in bounds"), 77);
-    for address in [65529, 65536, 1 << 31, (1 << 32) - 1, 8 << 30, (8 << 30) + 65528] {
+    for address in [
+        65529,
+        65536,
+        1 << 31,
+        (1 << 32) - 1,
+        8 << 30,
+        (8 << 30) + 65528,
+    ] {
         assert_eq!(store.trap(load, address).0, TrapCode::MemoryOutOfBounds);
     }
     assert_eq!(store.state.memory_mut(memory).grow(1), Some(1));
@@ -267,12 +259,19 @@ fn faults_in_the_reservation_are_out_of_bounds() {
 #[test]
 fn divisions_say_why() {
     let mut store = TestStore::new();
-    let (wide, narrow, high) = (store.function(DIVIDE_64), store.function(DIVIDE_32), store.function(DIVIDE_R9));
+    let (wide, narrow, high) = (
+        store.function(DIVIDE_64),
+        store.function(DIVIDE_32),
+        store.function(DIVIDE_R9),
+    );
     assert_eq!(store.call(wide, 1).expect("no trap"), u64::MAX);
     assert_eq!(store.trap(wide, 0).0, TrapCode::IntegerDivisionByZero);
     assert_eq!(store.trap(narrow, 0xffff_ffff).0, TrapCode::IntegerOverflow);
     // The upper half of the register does not count.
-    assert_eq!(store.trap(narrow, 0xffff_ffff_0000_0000).0, TrapCode::IntegerDivisionByZero);
+    assert_eq!(
+        store.trap(narrow, 0xffff_ffff_0000_0000).0,
+        TrapCode::IntegerDivisionByZero
+    );
     assert_eq!(store.trap(high, 7).0, TrapCode::IntegerOverflow);
     assert_eq!(store.trap(high, 0).0, TrapCode::IntegerDivisionByZero);
 }
@@ -322,11 +321,19 @@ fn host_functions_answer_fail_and_panic() {
             match store.call(func, 0) {
                 Err(Exit::Error { error, frames }) => {
                     assert_eq!(error.to_string(), "zero");
-                    assert_eq!(places(&frames), if func == caller { vec![(0, 12)] } else { vec![] });
+                    assert_eq!(
+                        places(&frames),
+                        if func == caller {
+                            vec![(0, 12)]
+                        } else {
+                            vec![]
+                        }
+                    );
                 }
                 other => panic!("{other:?}"),
             }
-            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.call(func, 1)));
+            let panic =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.call(func, 1)));
             assert_eq!(panic.expect_err("it panics").downcast_ref(), Some(&"one"));
             expected_calls += 3;
         }
@@ -340,7 +347,7 @@ fn traps_inside_host_calls_inside_wasm_keep_all_frames() {
     let inner = store.function(UNREACHABLE);
     let signature = store.signature;
     let host = store.state.add_host_function(&signature, move |call| {
-        let store = call.store::<TestStore>();
+        let store = call.parts::<TestStore>().0;
         let (code, frames) = store.trap(inner, 0);
         assert_eq!(code, TrapCode::Unreachable);
         assert_eq!(places(&frames), [(0, 1), (0, 12), (0, 12)]);
@@ -366,10 +373,13 @@ fn recurse_through_the_host() -> u32 {
         let (store, values) = call.parts::<TestStore>();
         store.calls += 1;
         let func = FuncRef::from_bits(values[0].u64()).expect("not null");
-        store.call(func, values[0].u64()).map(drop).map_err(|exit| match exit {
-            Exit::Trap { code, .. } => format!("{code:?}").into(),
-            Exit::Error { error, .. } => error,
-        })
+        store
+            .call(func, values[0].u64())
+            .map(drop)
+            .map_err(|exit| match exit {
+                Exit::Trap { code, .. } => format!("{code:?}").into(),
+                Exit::Error { error, .. } => error,
+            })
     });
     let caller = store.caller_of(host);
     match store.call(caller, caller.bits()) {
@@ -385,7 +395,9 @@ fn recurse_through_the_host() -> u32 {
 #[test]
 fn recursion_through_the_host_ends_in_a_trap() {
     for bytes in [256 << 10, 2 << 20, 64 << 20] {
-        let thread = std::thread::Builder::new().stack_size(bytes).spawn(recurse_through_the_host);
+        let thread = std::thread::Builder::new()
+            .stack_size(bytes)
+            .spawn(recurse_through_the_host);
         let depth = thread.expect("a thread").join().expect("no overflow");
         assert!(depth > 50, "{depth}");
     }
@@ -421,7 +433,11 @@ fn exceptions_unmasked_by_the_embedder_do_not_reach_wasm() {
     let (invalid_unmasked, default) = (0x1f00u32, 0x1f80u32);
     for argument in [f64::MAX, f64::from_bits(0x7ff4_0000_0000_0000)] {
         let mut values = [Value::from_u64(argument.to_bits())];
-        let control = if argument.is_nan() { invalid_unmasked } else { 0x1b80 };
+        let control = if argument.is_nan() {
+            invalid_unmasked
+        } else {
+            0x1b80
+        };
         // SAFETY: no reserved bits; reset below.
         unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control) };
         let result = enter(&mut store, add, &signature, &mut values);
@@ -467,11 +483,21 @@ fn threads_of_c_get_an_alternate_stack() {
     }
     let mut thread = std::mem::MaybeUninit::uninit();
     // SAFETY: default attributes, and a function of the right type without an argument.
-    let made = unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), run, std::ptr::null_mut()) };
+    let made = unsafe {
+        libc::pthread_create(
+            thread.as_mut_ptr(),
+            std::ptr::null(),
+            run,
+            std::ptr::null_mut(),
+        )
+    };
     assert_eq!(made, 0);
     let mut result = std::ptr::null_mut();
     // SAFETY: made above, joined once.
-    assert_eq!(unsafe { libc::pthread_join(thread.assume_init(), &mut result) }, 0);
+    assert_eq!(
+        unsafe { libc::pthread_join(thread.assume_init(), &mut result) },
+        0
+    );
     assert_eq!(result as usize, 1);
 }
 
@@ -493,7 +519,11 @@ fn a_stack_goes_back_to_its_pool_with_its_store() {
     drop(store);
     let usable = pool.take().expect("memory").usable();
     // SAFETY: the lowest word of a wasm stack that nobody runs on.
-    assert_eq!(unsafe { (usable.start as *const u64).read() }, 0, "an idle stack keeps little memory");
+    assert_eq!(
+        unsafe { (usable.start as *const u64).read() },
+        0,
+        "an idle stack keeps little memory"
+    );
 }
 
 #[test]
@@ -511,6 +541,9 @@ fn leaving_the_sandbox_aborts() {
         .env(CHILD, "1")
         .output()
         .expect("it runs");
-    assert!(String::from_utf8_lossy(&output.stderr).contains("left its sandbox"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("left its sandbox"),
+        "{output:?}"
+    );
     assert!(!output.status.success());
 }

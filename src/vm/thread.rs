@@ -45,13 +45,19 @@ pub(super) fn prepare(outermost_sp: usize) -> bool {
     if !prepare_alternate_stack() {
         return false;
     }
-    let Some(bounds) = stack_bounds() else { return has_room_on_foreign_stack(outermost_sp) };
+    let Some(bounds) = stack_bounds() else {
+        return has_room_on_foreign_stack(outermost_sp);
+    };
     let low = bounds.start + RESERVE_BYTES.min(bounds.len() / 4);
     ROOM.with(|room| {
         room.low.set(low);
         room.span.set(bounds.end - low);
     });
-    if bounds.contains(&stack_pointer()) { has_room() } else { has_room_on_foreign_stack(outermost_sp) }
+    if bounds.contains(&stack_pointer()) {
+        has_room()
+    } else {
+        has_room_on_foreign_stack(outermost_sp)
+    }
 }
 
 fn prepare_alternate_stack() -> bool {
@@ -59,7 +65,9 @@ fn prepare_alternate_stack() -> bool {
         if stack.get().is_some() {
             return true;
         }
-        let Ok(installed) = AlternateStack::install() else { return false };
+        let Ok(installed) = AlternateStack::install() else {
+            return false;
+        };
         let _ = stack.set(installed.map(|stack| Owned { _stack: stack }));
         true
     });
@@ -80,7 +88,11 @@ mod tests {
         fn depth(level: u32) -> u32 {
             let mut page = [level; 1024];
             std::hint::black_box(&mut page);
-            if has_room() { depth(level + 1) + u32::from(page[7] == u32::MAX) } else { level }
+            if has_room() {
+                depth(level + 1) + u32::from(page[7] == u32::MAX)
+            } else {
+                level
+            }
         }
         let levels = std::thread::Builder::new()
             .stack_size(2 << 20)
@@ -92,6 +104,7 @@ mod tests {
             .expect("a thread")
             .join()
             .expect("no overflow");
-        assert!((200..512).contains(&levels), "{levels}");
+        // The system may give a thread more than it asked for.
+        assert!(levels >= 200, "{levels}");
     }
 }

@@ -38,16 +38,29 @@ pub(super) enum Place {
 }
 
 impl TrapRecord {
-    pub(super) const NONE: TrapRecord = TrapRecord { code: TrapCode::Unreachable, pc: 0, sp: 0, place: Place::Nowhere };
+    pub(super) const NONE: TrapRecord = TrapRecord {
+        code: TrapCode::Unreachable,
+        pc: 0,
+        sp: 0,
+        place: Place::Nowhere,
+    };
 
     /// A trap of a builtin or a host function that wasm code called.
     pub(super) fn at_exit(code: TrapCode, exit_sp: usize) -> TrapRecord {
         if exit_sp == 0 {
-            return TrapRecord { code, ..TrapRecord::NONE };
+            return TrapRecord {
+                code,
+                ..TrapRecord::NONE
+            };
         }
         // SAFETY: stubs set the exit to where the return address into compiled code lies, on the wasm stack.
         let pc = unsafe { (exit_sp as *const usize).read() };
-        TrapRecord { code, pc, sp: exit_sp + 8, place: Place::Return }
+        TrapRecord {
+            code,
+            pc,
+            sp: exit_sp + 8,
+            place: Place::Return,
+        }
     }
 }
 
@@ -55,7 +68,8 @@ impl TrapRecord {
 /// whose configuration allows signals.
 pub(crate) fn install_handlers() -> io::Result<()> {
     static INSTALLED: OnceLock<Result<(), i32>> = OnceLock::new();
-    let installed = INSTALLED.get_or_init(|| signals::install(trap).map_err(|error| error.raw_os_error().unwrap_or(0)));
+    let installed = INSTALLED
+        .get_or_init(|| signals::install(trap).map_err(|error| error.raw_os_error().unwrap_or(0)));
     installed.map_err(io::Error::from_raw_os_error)
 }
 
@@ -79,7 +93,9 @@ fn trap(fault: &mut Fault<'_>) -> bool {
     let verdict = registry::with_code(fault.pc(), |code, offset| judge(fault, code, offset));
     match verdict.unwrap_or(Verdict::Foreign) {
         Verdict::Foreign => false,
-        Verdict::Escaped => crate::sys::signals::abort("planish: compiled code has left its sandbox, aborting\n"),
+        Verdict::Escaped => {
+            crate::sys::signals::abort("planish: compiled code has left its sandbox, aborting\n")
+        }
         Verdict::FloatException => {
             let control = fault.mask_float_exceptions();
             // SAFETY: the running store's header; the thread that owns it is the interrupted one.
@@ -88,7 +104,12 @@ fn trap(fault: &mut Fault<'_>) -> bool {
         }
         Verdict::Trap(code) => {
             let header = header_of(fault);
-            let record = TrapRecord { code, pc: fault.pc(), sp: fault.sp(), place: Place::Fault };
+            let record = TrapRecord {
+                code,
+                pc: fault.pc(),
+                sp: fault.sp(),
+                place: Place::Fault,
+            };
             // SAFETY: the running store's header; the thread that owns it is the interrupted one.
             unsafe { (*header).trap = record };
             // SAFETY: as above.
@@ -105,7 +126,9 @@ fn judge(fault: &Fault<'_>, code: &PublishedCode, offset: u32) -> Verdict {
         return Verdict::Foreign;
     }
     let site = match &code.contents {
-        Contents::Module(_) if fault.cause() == Cause::FloatException => return Verdict::FloatException,
+        Contents::Module(_) if fault.cause() == Cause::FloatException => {
+            return Verdict::FloatException;
+        }
         Contents::Module(positions) => trapping_site(positions, offset),
         Contents::Signatures(_) | Contents::Builtins => None,
     };
@@ -119,13 +142,17 @@ fn judge(fault: &Fault<'_>, code: &PublishedCode, offset: u32) -> Verdict {
 /// A return address may be where a trapping instruction begins, so calls are passed over.
 fn trapping_site(positions: &Positions, offset: u32) -> Option<SiteKind> {
     let mut sites = positions.sites_of(positions.function_at(offset)?);
-    sites.find(|site| site.code_offset == offset && site.kind != SiteKind::Call).map(|site| site.kind)
+    sites
+        .find(|site| site.code_offset == offset && site.kind != SiteKind::Call)
+        .map(|site| site.kind)
 }
 
 fn judge_site(fault: &Fault<'_>, kind: SiteKind, instruction: &[u8]) -> Verdict {
     let code = match (kind, fault.cause()) {
         (SiteKind::Explicit, Cause::IllegalInstruction) => explicit_code(instruction),
-        (SiteKind::Memory, Cause::BadAddress(address)) if is_in_memory(fault, address) => Some(TrapCode::MemoryOutOfBounds),
+        (SiteKind::Memory, Cause::BadAddress(address)) if is_in_memory(fault, address) => {
+            Some(TrapCode::MemoryOutOfBounds)
+        }
         (SiteKind::NullRecord, Cause::BadAddress(address)) if NULL_RECORD.contains(&address) => {
             Some(TrapCode::IndirectCallToNull)
         }
@@ -151,10 +178,20 @@ fn divide_code(fault: &Fault<'_>, instruction: &[u8]) -> Option<TrapCode> {
         [rex @ 0x40..=0x4f, rest @ ..] => (*rex, rest),
         rest => (0, rest),
     };
-    let &[0xf7, modrm @ 0xf0..=0xff, ..] = rest else { return None };
+    let &[0xf7, modrm @ 0xf0..=0xff, ..] = rest else {
+        return None;
+    };
     let divisor = fault.register(modrm & 7 | (rex & 1) << 3);
-    let divisor = if rex & 8 == 0 { divisor & 0xffff_ffff } else { divisor };
-    Some(if divisor == 0 { TrapCode::IntegerDivisionByZero } else { TrapCode::IntegerOverflow })
+    let divisor = if rex & 8 == 0 {
+        divisor & 0xffff_ffff
+    } else {
+        divisor
+    };
+    Some(if divisor == 0 {
+        TrapCode::IntegerDivisionByZero
+    } else {
+        TrapCode::IntegerOverflow
+    })
 }
 
 fn is_in_memory(fault: &Fault<'_>, address: usize) -> bool {
@@ -162,7 +199,9 @@ fn is_in_memory(fault: &Fault<'_>, address: usize) -> bool {
     let owner = unsafe { (*context_of(fault)).owner };
     // SAFETY: a context's instance lives as long as its store, and its reservations never change.
     let reservations = unsafe { (*owner).reservations() };
-    reservations.iter().any(|reservation| reservation.contains(&address))
+    reservations
+        .iter()
+        .any(|reservation| reservation.contains(&address))
 }
 
 fn is_stack_exhaustion(fault: &Fault<'_>) -> bool {

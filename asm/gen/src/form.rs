@@ -207,7 +207,8 @@ fn variants(row: &Row) -> Vec<Vec<Arg>> {
     let mut lists: Vec<Vec<Arg>> = vec![Vec::new()];
     for operand in &row.operands {
         let choices = choices(row, &operand.kind);
-        lists = lists.iter().flat_map(|list| choices.iter().map(move |arg| [&list[..], &[arg.clone()]].concat())).collect();
+        lists =
+            lists.iter().flat_map(|list| choices.iter().map(move |arg| [&list[..], &[arg.clone()]].concat())).collect();
     }
     lists
 }
@@ -261,8 +262,7 @@ fn memory(text: &str) -> Arg {
 
 /// Values have the signed type, counts and selectors the unsigned one.
 fn immediate_type(row: &Row, bits: u32, signed: bool) -> &'static str {
-    const VALUES: &[&str] =
-        &["adc", "add", "and", "cmp", "imul", "mov", "or", "push", "sbb", "sub", "test", "xor"];
+    const VALUES: &[&str] = &["adc", "add", "and", "cmp", "imul", "mov", "or", "push", "sbb", "sub", "test", "xor"];
     match (bits, signed || VALUES.contains(&row.mnemonic.as_str())) {
         (8, true) => "i8",
         (16, true) => "i16",
@@ -300,9 +300,24 @@ mod tests {
         let forms = forms(&rows);
         let mut names: Vec<&str> = forms.iter().map(|form| form.name.as_str()).collect();
         for name in [
-            "add_r64_m64", "add_r64_imm8s", "add_r64_imm32s", "add_r64_r64_alt", "lock_add_m64_r64", "mov_r8hi_imm8",
-            "shl_r64_1", "shl_m32_cl", "jne_rel8", "call_m16_64", "lea_r64_m", "vgatherdps_xmm_vm32x_xmm", "enter_imm16_imm8",
-            "mov_rax_moffs64", "movsd_string", "rep_movsd", "repne_scasb", "vblendvps_ymm_ymm_m256_ymm",
+            "add_r64_m64",
+            "add_r64_imm8s",
+            "add_r64_imm32s",
+            "add_r64_r64_alt",
+            "lock_add_m64_r64",
+            "mov_r8hi_imm8",
+            "shl_r64_1",
+            "shl_m32_cl",
+            "jne_rel8",
+            "call_m16_64",
+            "lea_r64_m",
+            "vgatherdps_xmm_vm32x_xmm",
+            "enter_imm16_imm8",
+            "mov_rax_moffs64",
+            "movsd_string",
+            "rep_movsd",
+            "repne_scasb",
+            "vblendvps_ymm_ymm_m256_ymm",
         ] {
             assert!(names.contains(&name), "{name}");
         }

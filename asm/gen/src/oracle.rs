@@ -2,7 +2,9 @@
 
 pub mod codes;
 pub mod operands;
+#[rustfmt::skip]
 pub mod emit;
 pub mod check;
 pub mod cases;
 pub mod shortest;
+pub mod text;

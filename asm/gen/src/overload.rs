@@ -128,15 +128,17 @@ fn name(base: &str, arity: usize, keys: &[(String, usize)], forms: &[Form]) -> S
 /// the first source's wins.
 const COMMUTATIVE: &[&str] = &[
     "vandpd", "vandps", "vorpd", "vorps", "vpaddb", "vpaddd", "vpaddq", "vpaddsb", "vpaddsw", "vpaddusb", "vpaddusw",
-    "vpaddw", "vpand", "vpavgb", "vpavgw", "vpcmpeqb", "vpcmpeqd", "vpcmpeqw", "vpmaddwd", "vpmaxsw", "vpmaxub", "vpminsw",
-    "vpminub", "vpmulhuw", "vpmulhw", "vpmullw", "vpmuludq", "vpor", "vpsadbw", "vpxor", "vxorpd", "vxorps",
+    "vpaddw", "vpand", "vpavgb", "vpavgw", "vpcmpeqb", "vpcmpeqd", "vpcmpeqw", "vpmaddwd", "vpmaxsw", "vpmaxub",
+    "vpminsw", "vpminub", "vpmulhuw", "vpmulhw", "vpmullw", "vpmuludq", "vpor", "vpsadbw", "vpxor", "vxorpd", "vxorps",
 ];
 
 fn overloads(rows: &[Row], forms: &[Form], members: &[usize]) -> Vec<Overload> {
     // By operand types, immediates of any size being one type.
     let mut lists: Vec<(Vec<Arg>, Vec<Candidate>)> = Vec::new();
     let mut add = |args: Vec<Arg>, candidate: Candidate| {
-        let same = |other: &[Arg]| other.iter().zip(&args).all(|(one, two)| one == two || both_immediate(one, two) || both_targets(one, two));
+        let same = |other: &[Arg]| {
+            other.iter().zip(&args).all(|(one, two)| one == two || both_immediate(one, two) || both_targets(one, two))
+        };
         match lists.iter_mut().find(|(other, _)| same(other)) {
             Some((other, candidates)) => {
                 widen(other, &args);
@@ -156,7 +158,8 @@ fn overloads(rows: &[Row], forms: &[Form], members: &[usize]) -> Vec<Overload> {
         candidates.iter_mut().for_each(fits);
         overloads.push(Overload { args, candidates: shortest_first(rows, forms, candidates) });
     }
-    let plain: Vec<Overload> = overloads.iter().filter_map(|overload| with_plain_address(overload, &overloads)).collect();
+    let plain: Vec<Overload> =
+        overloads.iter().filter_map(|overload| with_plain_address(overload, &overloads)).collect();
     overloads.extend(plain);
     overloads
 }
@@ -195,7 +198,12 @@ fn uses(rows: &[Row], forms: &[Form], number: usize) -> Vec<(Vec<Arg>, Candidate
                 }
                 name => {
                     guards.push(Guard::IsZero(n));
-                    args.push(Arg::Reg(["R8", "R16", "R32", "R64"][["al", "ax", "eax", "rax"].iter().position(|&other| other == name).expect("an accumulator")]));
+                    args.push(Arg::Reg(
+                        ["R8", "R16", "R32", "R64"][["al", "ax", "eax", "rax"]
+                            .iter()
+                            .position(|&other| other == name)
+                            .expect("an accumulator")],
+                    ));
                 }
             },
             arg => args.push(arg.clone()),
@@ -215,7 +223,9 @@ fn uses(rows: &[Row], forms: &[Form], number: usize) -> Vec<(Vec<Arg>, Candidate
             list.push((args.clone(), Candidate { guards: guards(1, &not_both), ..plain.clone() }));
             list.push((args.clone(), Candidate { order: swapped(), guards: guards(0, &other_way), ..plain }));
         }
-        "xchg" | "test" if form.args[0].is_memory() && matches!(form.args[1], Arg::Reg(_)) && form.prefix == Prefix::None => {
+        "xchg" | "test"
+            if form.args[0].is_memory() && matches!(form.args[1], Arg::Reg(_)) && form.prefix == Prefix::None =>
+        {
             list.push((args.clone(), plain.clone()));
             args.swap(0, 1);
             list.push((args, Candidate { order: swapped(), ..plain }));
@@ -227,7 +237,10 @@ fn uses(rows: &[Row], forms: &[Form], number: usize) -> Vec<(Vec<Arg>, Candidate
         }
         mnemonic if COMMUTATIVE.contains(&mnemonic) && all_registers => {
             list.push((args.clone(), plain.clone()));
-            list.push((args, Candidate { order: vec![0, 2, 1], guards: vec![Guard::IsHigh(2), Guard::IsLow(1)], ..plain }));
+            list.push((
+                args,
+                Candidate { order: vec![0, 2, 1], guards: vec![Guard::IsHigh(2), Guard::IsLow(1)], ..plain },
+            ));
         }
         // The same instruction with reg and rm exchanged: the one with a high register in reg needs no third VEX byte.
         _ if is_twin(form) && row.encoding.space == Space::Vex && row.encoding.map == "0F" && all_registers => {
@@ -265,7 +278,8 @@ fn shortest_first(rows: &[Row], forms: &[Form], mut candidates: Vec<Candidate>) 
     if matches!(forms[candidates[0].form].args[0], Arg::Rel(_)) {
         return candidates;
     }
-    let always = candidates.iter().position(|candidate| candidate.guards.is_empty()).expect("a form without conditions");
+    let always =
+        candidates.iter().position(|candidate| candidate.guards.is_empty()).expect("a form without conditions");
     candidates.truncate(always + 1);
     candidates
 }
@@ -301,7 +315,9 @@ fn with_plain_address(overload: &Overload, all: &[Overload]) -> Option<Overload>
         args.iter().enumerate().map(simple).collect::<Vec<_>>()
     };
     let mine = plain(&overload.args);
-    let rivals = all.iter().filter(|other| other.args.get(at).is_some_and(|arg| matches!(arg, Arg::Mem(..))) && plain(&other.args) == mine);
+    let rivals = all.iter().filter(|other| {
+        other.args.get(at).is_some_and(|arg| matches!(arg, Arg::Mem(..))) && plain(&other.args) == mine
+    });
     if rivals.count() > 1 {
         return None;
     }
@@ -326,15 +342,22 @@ mod tests {
         let forms = crate::form::forms(&rows);
         let mnemonics = mnemonics(&rows, &forms);
         let add = mnemonics.iter().find(|mnemonic| mnemonic.name == "add").expect("add");
-        let rax_imm = add.overloads.iter().find(|overload| {
-            overload.args == [Arg::Reg("R64"), Arg::Imm(32, true, "i32")]
-        });
-        let names: Vec<&str> = rax_imm.expect("add rax, 5").candidates.iter().map(|c| forms[c.form].name.as_str()).collect();
+        let rax_imm =
+            add.overloads.iter().find(|overload| overload.args == [Arg::Reg("R64"), Arg::Imm(32, true, "i32")]);
+        let names: Vec<&str> =
+            rax_imm.expect("add rax, 5").candidates.iter().map(|c| forms[c.form].name.as_str()).collect();
         assert_eq!(names, ["add_r64_imm8s", "add_rax_imm32s", "add_r64_imm32s"]);
         println!("{:?}", counts(&mnemonics));
-        let mut names: Vec<&str> = mnemonics.iter().map(|m| m.name.as_str()).chain(forms.iter().map(|f| f.name.as_str())).collect();
+        let mut names: Vec<&str> =
+            mnemonics.iter().map(|m| m.name.as_str()).chain(forms.iter().map(|f| f.name.as_str())).collect();
         names.sort_unstable();
-        for pair in names.windows(2) { assert_ne!(pair[0], pair[1]); }
-        for m in &mnemonics { for o in &m.overloads { assert!(o.candidates.len() > 0); } }
+        for pair in names.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
+        for m in &mnemonics {
+            for o in &m.overloads {
+                assert!(o.candidates.len() > 0);
+            }
+        }
     }
 }

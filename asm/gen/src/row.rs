@@ -46,9 +46,7 @@ impl Row {
 
     /// The value of a `name=value` attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find_map(|attribute| attribute.strip_prefix(name)?.strip_prefix('='))
+        self.attributes.iter().find_map(|attribute| attribute.strip_prefix(name)?.strip_prefix('='))
     }
 }
 
@@ -145,37 +143,21 @@ pub fn rows() -> Vec<Row> {
 
 fn parse(line: &table::Line) -> Row {
     let mut columns = line.text.split(" | ");
-    let (head, places) = (
-        columns.next().expect("mnemonic"),
-        columns.next().expect("Op/En"),
-    );
+    let (head, places) = (columns.next().expect("mnemonic"), columns.next().expect("Op/En"));
     let encoding_text = columns.next().expect("encoding").trim();
     let cpuid = columns.next().expect("CPUID");
     let attributes = columns.next().unwrap_or("");
     let (mnemonic, operand_text) = head.split_once(' ').unwrap_or((head, ""));
-    let written = operand_text
-        .split(',')
-        .map(str::trim)
-        .filter(|text| !text.is_empty());
-    let (implicit, explicit): (Vec<&str>, Vec<&str>) =
-        written.partition(|text| text.starts_with('<'));
+    let written = operand_text.split(',').map(str::trim).filter(|text| !text.is_empty());
+    let (implicit, explicit): (Vec<&str>, Vec<&str>) = written.partition(|text| text.starts_with('<'));
     let places: Vec<char> = places.trim().chars().filter(|&c| c != '-').collect();
-    assert_eq!(
-        explicit.len(),
-        places.len(),
-        "one place per operand: {}",
-        line.text
-    );
+    assert_eq!(explicit.len(), places.len(), "one place per operand: {}", line.text);
     Row {
         table: line.table,
         tier: line.tier,
         text: line.text.clone(),
         mnemonic: mnemonic.to_string(),
-        operands: explicit
-            .iter()
-            .zip(&places)
-            .map(|(text, &place)| operand(text, place))
-            .collect(),
+        operands: explicit.iter().zip(&places).map(|(text, &place)| operand(text, place)).collect(),
         implicit: implicit.iter().map(|text| text.to_string()).collect(),
         operand_text: operand_text.to_string(),
         encoding_text: encoding_text.to_string(),
@@ -187,37 +169,20 @@ fn parse(line: &table::Line) -> Row {
 
 /// The words of a column; `-` means none.
 fn words(column: &str) -> Vec<String> {
-    column
-        .split_whitespace()
-        .filter(|&word| word != "-")
-        .map(str::to_string)
-        .collect()
+    column.split_whitespace().filter(|&word| word != "-").map(str::to_string).collect()
 }
 
 fn operand(text: &str, place: char) -> Operand {
     const ACCESS: &[&str] = &["r", "w", "rw", "cw", "rcw", "cr", "a", "n"];
     let (access, text) = match text.split_once(':') {
-        Some((access, rest)) if access.split('|').all(|part| ACCESS.contains(&part)) => {
-            (access, rest)
-        }
+        Some((access, rest)) if access.split('|').all(|part| ACCESS.contains(&part)) => (access, rest),
         _ => ("", text),
     };
     let (text, decorators) = match text.split_once('{') {
-        Some((text, rest)) => (
-            text,
-            rest.trim_end_matches('}')
-                .split("}{")
-                .map(str::to_string)
-                .collect(),
-        ),
+        Some((text, rest)) => (text, rest.trim_end_matches('}').split("}{").map(str::to_string).collect()),
         None => (text, Vec::new()),
     };
-    Operand {
-        access: access.to_string(),
-        kind: kind(text),
-        decorators,
-        place,
-    }
+    Operand { access: access.to_string(), kind: kind(text), decorators, place }
 }
 
 fn kind(text: &str) -> Kind {
@@ -226,10 +191,7 @@ fn kind(text: &str) -> Kind {
         return Kind::Imm { bits, signed: true };
     }
     if let Some(bits) = text.strip_prefix("imm").and_then(number) {
-        return Kind::Imm {
-            bits,
-            signed: false,
-        };
+        return Kind::Imm { bits, signed: false };
     }
     if text == "r/m64" {
         return Kind::RegMem("r64".to_string(), "m64".to_string(), None);
@@ -243,11 +205,7 @@ fn kind(text: &str) -> Kind {
     let mut parts = text.split('/');
     let first = parts.next().expect("an operand");
     match (parts.next(), parts.next()) {
-        (Some(memory), broadcast) => Kind::RegMem(
-            first.to_string(),
-            memory.to_string(),
-            broadcast.map(str::to_string),
-        ),
+        (Some(memory), broadcast) => Kind::RegMem(first.to_string(), memory.to_string(), broadcast.map(str::to_string)),
         (None, _) if is_class(first) => Kind::Reg(first.to_string()),
         (None, _) if is_memory(first) => Kind::Mem(first.to_string()),
         (None, _) => Kind::Fixed(first.to_string()),
@@ -255,10 +213,8 @@ fn kind(text: &str) -> Kind {
 }
 
 fn is_class(text: &str) -> bool {
-    const CLASSES: &[&str] = &[
-        "r8", "r16", "r32", "r64", "k", "mm", "xmm", "ymm", "zmm", "tmm", "sreg", "cr", "dr",
-        "sti", "bnd",
-    ];
+    const CLASSES: &[&str] =
+        &["r8", "r16", "r32", "r64", "k", "mm", "xmm", "ymm", "zmm", "tmm", "sreg", "cr", "dr", "sti", "bnd"];
     CLASSES.contains(&text.split('+').next().expect("a class"))
 }
 

@@ -40,18 +40,10 @@ pub fn lines() -> Vec<Line> {
     let mut lines = Vec::new();
     for &(table, text) in TABLES {
         let mut tier = "";
-        for line in text
-            .lines()
-            .map(str::trim_end)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        {
+        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             match line.strip_prefix("[tier ") {
                 Some(name) => tier = name.trim_end_matches(']'),
-                None => lines.extend(unfold(line, &named).into_iter().map(|text| Line {
-                    table,
-                    tier,
-                    text,
-                })),
+                None => lines.extend(unfold(line, &named).into_iter().map(|text| Line { table, tier, text })),
             }
         }
     }
@@ -87,12 +79,7 @@ fn unfold(line: &str, named: &HashMap<char, &'static str>) -> Vec<String> {
             choice.insert(arity, rest % arity);
             rest /= arity;
         }
-        out.push(
-            parts
-                .iter()
-                .map(|part| part[choice.get(&part.len()).copied().unwrap_or(0)].as_str())
-                .collect(),
-        );
+        out.push(parts.iter().map(|part| part[choice.get(&part.len()).copied().unwrap_or(0)].as_str()).collect());
     }
     out
 }
@@ -106,11 +93,7 @@ fn substitute(line: &str, named: &HashMap<char, &'static str>) -> String {
             continue;
         }
         let name = chars.next().expect("a letter behind %");
-        out.push_str(
-            named
-                .get(&name)
-                .unwrap_or_else(|| panic!("unknown alternation %{name} in {line}")),
-        );
+        out.push_str(named.get(&name).unwrap_or_else(|| panic!("unknown alternation %{name} in {line}")));
     }
     out
 }

@@ -282,10 +282,11 @@ impl<'m> Scan<'m> {
             life.dominated = false;
         }
         (life.last, life.calls_at_last) = (at, self.call_weight);
+        // A loop's label is an entry, so what begins inside the loop begins behind its start.
         if let Some(&(start, _)) = self.open_loops.last()
-            && start > life.first
+            && start >= life.first
         {
-            let outer = self.open_loops.partition_point(|open| open.0 <= life.first);
+            let outer = self.open_loops.partition_point(|open| open.0 < life.first);
             life.outlived_loop = self.open_loops[outer].1;
         }
     }

@@ -149,8 +149,32 @@ pub fn singles(arg: &Arg) -> Vec<Value> {
 
 fn immediates(rust: &str) -> Vec<i64> {
     let all: [i64; 26] = [
-        0, 1, 2, 31, 63, 0x7F, 0x80, 0xFE, 0xFF, 0x100, -1, -2, -127, -128, -129, 0x7FFF, 0x8000, 0xFFFF, -0x8000, 0x7FFF_FFFF,
-        0x8000_0000, 0xFFFF_FFFF, 0x1_0000_0000, -0x8000_0000, -0x8000_0001, i64::MAX,
+        0,
+        1,
+        2,
+        31,
+        63,
+        0x7F,
+        0x80,
+        0xFE,
+        0xFF,
+        0x100,
+        -1,
+        -2,
+        -127,
+        -128,
+        -129,
+        0x7FFF,
+        0x8000,
+        0xFFFF,
+        -0x8000,
+        0x7FFF_FFFF,
+        0x8000_0000,
+        0xFFFF_FFFF,
+        0x1_0000_0000,
+        -0x8000_0000,
+        -0x8000_0001,
+        i64::MAX,
     ];
     let range = match rust {
         "i8" => -0x80..=0x7F,
@@ -190,15 +214,18 @@ fn vector_addresses(visit: &mut dyn FnMut(Address)) {
 /// rip-relative, segments, 32-bit addressing.
 fn relatives() -> Vec<Address> {
     let plain = Address::base(0, 0);
-    let mut list: Vec<Address> =
-        [0, 1, -1, i32::MAX - 64, i32::MIN].map(|disp| Address { rip: true, base: None, ..Address::base(0, disp) }).to_vec();
+    let mut list: Vec<Address> = [0, 1, -1, i32::MAX - 64, i32::MIN]
+        .map(|disp| Address { rip: true, base: None, ..Address::base(0, disp) })
+        .to_vec();
     for segment in [Segment::Fs, Segment::Gs] {
         list.push(Address { segment, ..Address::base(3, 0) });
         list.push(Address { segment, index: Some((9, 3)), ..Address::base(12, 128) });
         list.push(Address { segment, base: None, ..Address::base(0, 0x28) });
         list.push(Address { segment, rip: true, base: None, ..plain });
     }
-    for (base, index) in [(Some(3), None), (Some(13), Some((9, 1))), (Some(4), Some((5, 0))), (None, Some((1, 3))), (Some(8), None)] {
+    for (base, index) in
+        [(Some(3), None), (Some(13), Some((9, 1))), (Some(4), Some((5, 0))), (None, Some((1, 3))), (Some(8), None)]
+    {
         for disp in [0, -128, 128] {
             list.push(Address { narrow: true, base, index, ..Address::base(0, disp) });
         }

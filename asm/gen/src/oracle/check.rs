@@ -54,6 +54,11 @@ impl Oracle {
         self.expected[form].code
     }
 
+    /// iced's operand number for each operand of a form.
+    pub fn operands(&self, form: usize) -> &[u32] {
+        &self.expected[form].operands
+    }
+
     /// Emits one form; the bytes are a part of `buffer`.
     pub fn emit<'b>(&self, form: usize, values: &[Value], buffer: &'b mut [u8]) -> Result<&'b [u8], AsmError> {
         emit(FORMS[form], values, buffer)
@@ -172,7 +177,9 @@ fn operand_is(instruction: &Instruction, n: u32, arg: &Arg, value: &Value, len: 
                 && address_is(instruction, address, "R64", len)
         }
         (Arg::Addr, Value::Mem(address)) => address_is(instruction, address, "R64", len),
-        (Arg::Vmem(_, index), Value::Mem(address)) => instruction.is_vsib() && address_is(instruction, address, index, len),
+        (Arg::Vmem(_, index), Value::Mem(address)) => {
+            instruction.is_vsib() && address_is(instruction, address, index, len)
+        }
         (Arg::Imm(bits, _, _), Value::Imm(value)) => {
             is_immediate(instruction.op_kind(n)) && (instruction.immediate(n) ^ *value as u64) << (64 - bits) == 0
         }
@@ -196,7 +203,7 @@ fn is_immediate(kind: OpKind) -> bool {
     plain || matches!(kind, K::Immediate8to16 | K::Immediate8to32 | K::Immediate8to64 | K::Immediate32to64)
 }
 
-fn fixed(name: &str) -> Register {
+pub(crate) fn fixed(name: &str) -> Register {
     match name {
         "al" => Register::AL,
         "cl" => Register::CL,
@@ -243,7 +250,9 @@ fn address_is(instruction: &Instruction, address: &Address, index_class: &str, l
         return their_base == Register::RIP && disp == (len as i64 + i64::from(address.disp)) as u64;
     }
     let scale_is = address.index.is_none_or(|(_, exponent)| instruction.memory_index_scale() == 1 << exponent);
-    let swapped = address.index.is_some_and(|(_, exponent)| exponent == 0) && (their_index, their_base) == (base, index);
-    let disp_is = if address.narrow { disp as u32 == address.disp as u32 } else { disp == i64::from(address.disp) as u64 };
+    let swapped =
+        address.index.is_some_and(|(_, exponent)| exponent == 0) && (their_index, their_base) == (base, index);
+    let disp_is =
+        if address.narrow { disp as u32 == address.disp as u32 } else { disp == i64::from(address.disp) as u64 };
     ((their_base, their_index) == (base, index) || swapped) && scale_is && disp_is
 }

@@ -64,8 +64,7 @@ const NO_ROUNDING: &[&str] = &[
 /// Everything valid in 64-bit code but the first Xeon Phi's (never in a general CPU).
 pub fn in_scope(code: Code) -> bool {
     let info = code.op_code();
-    let knights_corner =
-        info.encoding() == EncodingKind::MVEX || format!("{code:?}").contains("_KNC_");
+    let knights_corner = info.encoding() == EncodingKind::MVEX || format!("{code:?}").contains("_KNC_");
     info.is_instruction() && info.mode64() && !knights_corner
 }
 
@@ -78,9 +77,7 @@ fn their_facts(code: Code) -> Facts {
         *last = last.replace("{er}", "");
     }
     if info.require_op_mask_register() {
-        texts
-            .iter_mut()
-            .for_each(|text| *text = text.replace("{k}", "{k!}"));
+        texts.iter_mut().for_each(|text| *text = text.replace("{k}", "{k!}"));
     }
     let memory = kinds.iter().any(|kind| kind.contains("mem"));
     let scale = format!("{:?}", info.tuple_type());
@@ -89,11 +86,7 @@ fn their_facts(code: Code) -> Facts {
         encoding: canonical_encoding(info.op_code_string()),
         kinds,
         texts,
-        prefixes: prefixes(
-            info.can_use_lock_prefix(),
-            info.can_use_rep_prefix(),
-            info.can_use_repne_prefix(),
-        ),
+        prefixes: prefixes(info.can_use_lock_prefix(), info.can_use_rep_prefix(), info.can_use_repne_prefix()),
         cpuid: their_cpuid(code),
         disp8_scale: if evex && memory { scale } else { String::new() },
     }
@@ -101,15 +94,8 @@ fn their_facts(code: Code) -> Facts {
 
 /// Without the processors that every x86-64 one succeeds.
 fn their_cpuid(code: Code) -> Vec<String> {
-    let names = code
-        .cpuid_features()
-        .iter()
-        .map(|feature| format!("{feature:?}"));
-    sorted(
-        names
-            .filter(|name| !name.starts_with("INTEL") && name != "X64")
-            .collect(),
-    )
+    let names = code.cpuid_features().iter().map(|feature| format!("{feature:?}"));
+    sorted(names.filter(|name| !name.starts_with("INTEL") && name != "X64").collect())
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {
@@ -119,32 +105,17 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
 
 fn our_facts(row: &Row) -> Facts {
     let forced_64 = (row.has("d64") || row.has("f64")) && !row.encoding_text.contains("REX.W");
-    let encoding = if forced_64 {
-        format!("o64 {}", row.encoding_text)
-    } else {
-        row.encoding_text.clone()
-    };
+    let encoding = if forced_64 { format!("o64 {}", row.encoding_text) } else { row.encoding_text.clone() };
     let repcc = row.has("repcc");
-    let scale = |attribute: &&String| {
-        attribute.starts_with('N') && attribute[1..].starts_with(char::is_numeric)
-    };
+    let scale = |attribute: &&String| attribute.starts_with('N') && attribute[1..].starts_with(char::is_numeric);
     Facts {
         mnemonic: row.mnemonic.clone(),
         encoding: canonical_encoding(&encoding),
-        kinds: row
-            .operands
-            .iter()
-            .map(|operand| our_kind(row, operand))
-            .collect(),
+        kinds: row.operands.iter().map(|operand| our_kind(row, operand)).collect(),
         texts: row.operands.iter().map(our_text).collect(),
         prefixes: prefixes(row.has("lock"), row.has("rep") || repcc, repcc),
         cpuid: sorted(row.cpuid.clone()),
-        disp8_scale: row
-            .attributes
-            .iter()
-            .find(scale)
-            .cloned()
-            .unwrap_or_default(),
+        disp8_scale: row.attributes.iter().find(scale).cloned().unwrap_or_default(),
     }
 }
 
@@ -186,10 +157,7 @@ fn modrm_bits(token: &str) -> String {
 }
 
 fn our_kind(row: &Row, operand: &Operand) -> String {
-    let operand_bits = || match (
-        row.encoding.w || row.has("d64"),
-        row.encoding.prefixes.contains(&0x66),
-    ) {
+    let operand_bits = || match (row.encoding.w || row.has("d64"), row.encoding.prefixes.contains(&0x66)) {
         (true, _) => 64,
         (_, true) => 16,
         _ => 32,
@@ -205,10 +173,7 @@ fn our_kind(row: &Row, operand: &Operand) -> String {
     };
     match &operand.kind {
         Kind::Reg(class) => {
-            let class = class
-                .replace("sreg", "seg")
-                .replace("k+1", "kp1")
-                .replace("+3", "p3");
+            let class = class.replace("sreg", "seg").replace("k+1", "kp1").replace("+3", "p3");
             format!("{class}_{place}")
         }
         Kind::RegMem(class, ..) => format!("{class}_or_mem"),
@@ -219,10 +184,7 @@ fn our_kind(row: &Row, operand: &Operand) -> String {
         Kind::Fixed(text) if text == "1" => "imm8_const_1".to_string(),
         Kind::Fixed(text) => text.clone(),
         Kind::Imm { bits, signed: true } => format!("imm{bits}sex{}", operand_bits()),
-        Kind::Imm {
-            bits,
-            signed: false,
-        } => format!("imm{bits}"),
+        Kind::Imm { bits, signed: false } => format!("imm{bits}"),
         Kind::Rel(bits) => format!("rel{bits}"),
         Kind::Moffs(_) => "mem_offs".to_string(),
     }
@@ -237,35 +199,22 @@ fn our_text(operand: &Operand) -> String {
         Kind::Rel(bits) => format!("rel{bits}"),
         Kind::Moffs(bits) => format!("moffs{bits}"),
     };
-    let decorators: String = operand
-        .decorators
-        .iter()
-        .map(|name| format!("{{{name}}}"))
-        .collect();
+    let decorators: String = operand.decorators.iter().map(|name| format!("{{{name}}}")).collect();
     text + &decorators
 }
 
 /// The operands that are encoded or written in our rows: kinds and texts.
 fn their_operands(info: &OpCodeInfo) -> (Vec<String>, Vec<String>) {
     let string = info.instruction_string();
-    let written: Vec<&str> = string
-        .split_once(' ')
-        .map_or(Vec::new(), |(_, rest)| rest.split(", ").collect());
+    let written: Vec<&str> = string.split_once(' ').map_or(Vec::new(), |(_, rest)| rest.split(", ").collect());
     // What an instruction implies is left out of `kinds` or has no written counterpart.
     let kinds = info.op_kinds().iter().filter_map(|&kind| their_kind(kind));
-    kinds
-        .zip(&written)
-        .map(|(kind, text)| their_operand(kind, their_text(text)))
-        .unzip()
+    kinds.zip(&written).map(|(kind, text)| their_operand(kind, their_text(text))).unzip()
 }
 
 /// x87 compares are described by their implied operand but written with the encoded one.
 fn their_operand(kind: String, text: String) -> (String, String) {
-    if text == "sti" {
-        ("sti_opcode".to_string(), text)
-    } else {
-        (kind, text)
-    }
+    if text == "sti" { ("sti_opcode".to_string(), text) } else { (kind, text) }
 }
 
 /// `None` for operands that the instruction implies.
@@ -277,36 +226,21 @@ pub(crate) fn their_kind(kind: OpCodeOperandKind) -> Option<String> {
         K::br16_2 | K::xbegin_2 => "rel16".to_string(),
         K::br64_4 | K::xbegin_4 => "rel32".to_string(),
         K::sibmem | K::mem_mib | K::mem_mpx => "mem".to_string(),
-        kind => format!("{kind:?}")
-            .trim_end_matches("_mpx")
-            .trim_end_matches("_m2z")
-            .replace("_reg_mem", "_reg"),
+        kind => format!("{kind:?}").trim_end_matches("_mpx").trim_end_matches("_m2z").replace("_reg_mem", "_reg"),
     })
 }
 
 /// `ZMM2 {k1}{z}` as `zmm{kz}`, `r/m32` as `r32/m32`, `m64bcst` as `b64`.
 fn their_text(text: &str) -> String {
-    let text = text
-        .to_lowercase()
-        .replace(" {k1}{z}", "{kz}")
-        .replace(" {k1}", "{k}")
-        .replace(" {k2}", "{k}");
-    let (text, decorators) = text
-        .find('{')
-        .map_or((text.as_str(), ""), |at| text.split_at(at));
+    let text = text.to_lowercase().replace(" {k1}{z}", "{kz}").replace(" {k1}", "{k}").replace(" {k2}", "{k}");
+    let (text, decorators) = text.find('{').map_or((text.as_str(), ""), |at| text.split_at(at));
     let mut parts: Vec<String> = text.split('/').map(str::to_string).collect();
     if parts[0] == "r" {
         parts[0] = parts[1].replace('m', "r");
     }
     for class in ["xmm", "ymm", "zmm", "tmm", "mm", "k", "bnd"] {
-        if let Some(rest) = parts[0]
-            .strip_prefix(class)
-            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        {
-            parts[0] = format!(
-                "{class}{}",
-                rest.trim_start_matches(|c: char| c.is_ascii_digit())
-            );
+        if let Some(rest) = parts[0].strip_prefix(class).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+            parts[0] = format!("{class}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()));
         }
     }
     if ["r32a", "r32b", "r64a", "r64b"].contains(&parts[0].as_str()) {
@@ -318,10 +252,7 @@ fn their_text(text: &str) -> String {
     match parts.join("/").as_str() {
         "st" | "st(0)" => "st0".to_string(),
         "st(i)" => "sti".to_string(),
-        text => match text
-            .strip_prefix('m')
-            .and_then(|rest| rest.strip_suffix("byte"))
-        {
+        text => match text.strip_prefix('m').and_then(|rest| rest.strip_suffix("byte")) {
             Some(bytes) => format!("m{}", 8 * bytes.parse::<u32>().expect("a number")),
             None => text.to_string() + decorators,
         },

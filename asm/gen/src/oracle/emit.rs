@@ -10,7 +10,6 @@ use super::operands::Operands;
 pub type Emit = fn(&mut Asm<'_>, &Operands<'_>);
 
 /// By form.
-#[rustfmt::skip]
 pub static FORMS: &[Emit] = &[
     f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11, f12, f13, f14, f15, f16, f17, f18, f19,
     f20, f21, f22, f23, f24, f25, f26, f27, f28, f29, f30, f31, f32, f33, f34, f35, f36, f37, f38, f39,
@@ -175,7 +174,6 @@ pub static FORMS: &[Emit] = &[
 ];
 
 /// By mnemonic and overload.
-#[rustfmt::skip]
 pub static MNEMONICS: &[&[Emit]] = &[
     &[m0_0, m0_1, m0_2, m0_3, m0_4, m0_5, m0_6, m0_7, m0_8, m0_9, m0_10, m0_11, m0_12, m0_13, m0_14, m0_15, m0_16, m0_17, m0_18, m0_19, m0_20, m0_21, m0_22, m0_23, m0_24, m0_25, m0_26, m0_27, m0_28, m0_29, m0_30, m0_31, m0_32, m0_33, m0_34, m0_35, ],
     &[m1_0, m1_1, m1_2, m1_3, m1_4, m1_5, m1_6, m1_7, m1_8, m1_9, m1_10, m1_11, m1_12, m1_13, ],
@@ -952,14383 +950,7193 @@ pub static MNEMONICS: &[&[Emit]] = &[
     &[m772_0, m772_1, m772_2, m772_3, m772_4, m772_5, ],
 ];
 
-#[rustfmt::skip]
 fn f0(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f2(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f3(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f4(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f5(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f8(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f9(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f10(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f11(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f12(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f13(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f14(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f15(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f16(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f17(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f18(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f19(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f20(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f21(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f22(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f23(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f24(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f25(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f26(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f27(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f28(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f29(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f30(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f31(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f32(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f33(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f34(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f35(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f36(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f37(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f38(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f39(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f40(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f41(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f42(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f43(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f44(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f45(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f46(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r16_imm8s(o.r16(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f47(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f48(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f49(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r32_imm8s(o.r32(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f50(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f51(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f52(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_r64_imm8s(o.r64(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f53(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f54(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f55(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f56(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f57(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f58(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f59(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f60(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f61(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f62(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f63(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f64(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f65(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f66(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f67(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f68(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f69(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f70(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f71(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f72(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f73(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f74(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f75(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f76(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f77(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f78(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f79(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f80(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f81(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f82(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f83(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f84(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f85(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f86(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f87(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f88(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f89(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f90(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f91(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f92(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f93(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f94(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f95(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f96(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f97(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f98(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f99(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f100(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f101(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r16_imm8s(o.r16(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f102(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f103(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f104(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r32_imm8s(o.r32(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f105(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f106(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f107(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_r64_imm8s(o.r64(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f108(a: &mut Asm<'_>, o: &Operands<'_>) { a.add_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f109(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f110(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f111(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f112(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f113(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f114(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f115(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f116(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f117(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f118(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f119(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f120(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f121(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f122(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f123(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f124(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f125(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f126(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f127(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f128(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f129(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f130(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f131(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f132(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f133(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f134(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f135(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f136(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f137(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f138(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f139(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f140(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f141(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f142(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f143(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f144(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f145(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f146(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f147(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f148(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f149(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f150(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f151(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f152(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f153(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f154(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f155(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f156(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r16_imm8s(o.r16(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f157(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f158(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f159(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r32_imm8s(o.r32(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f160(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f161(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f162(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_r64_imm8s(o.r64(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f163(a: &mut Asm<'_>, o: &Operands<'_>) { a.and_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f164(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f165(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f166(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f167(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f168(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f169(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f170(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f171(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f172(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f173(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f174(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f175(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f176(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f177(a: &mut Asm<'_>, o: &Operands<'_>) { a.bswap_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f178(a: &mut Asm<'_>, o: &Operands<'_>) { a.bswap_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f179(a: &mut Asm<'_>, o: &Operands<'_>) { a.bswap_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f180(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f181(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f182(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f183(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f184(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f185(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f186(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f187(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f188(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f189(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f190(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f191(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f192(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_rel32(o.label); }
-#[rustfmt::skip]
 fn f193(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f194(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f195(a: &mut Asm<'_>, _: &Operands<'_>) { a.cbw(); }
-#[rustfmt::skip]
 fn f196(a: &mut Asm<'_>, _: &Operands<'_>) { a.cdq(); }
-#[rustfmt::skip]
 fn f197(a: &mut Asm<'_>, _: &Operands<'_>) { a.cdqe(); }
-#[rustfmt::skip]
 fn f198(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f199(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f200(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f201(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f202(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f203(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f204(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f205(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f206(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f207(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f208(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f209(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f210(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f211(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f212(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f213(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f214(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f215(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f216(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f217(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f218(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f219(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f220(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f221(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f222(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f223(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f224(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f225(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f226(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f227(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f228(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f229(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f230(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f231(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f232(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f233(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f234(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f235(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f236(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f237(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f238(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f239(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f240(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f241(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f242(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f243(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f244(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f245(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f246(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f247(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f248(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f249(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f250(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f251(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f252(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f253(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f254(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f255(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f256(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f257(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f258(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f259(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f260(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f261(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f262(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f263(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f264(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f265(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f266(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f267(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f268(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f269(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f270(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f271(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f272(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f273(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f274(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f275(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f276(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f277(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f278(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f279(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f280(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f281(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f282(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f283(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f284(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f285(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f286(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f287(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f288(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f289(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f290(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f291(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f292(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f293(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f294(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f295(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f296(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f297(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f298(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f299(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f300(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f301(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f302(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f303(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f304(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f305(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f306(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f307(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f308(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f309(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f310(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f311(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f312(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f313(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f314(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f315(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f316(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f317(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f318(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f319(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f320(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f321(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f322(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f323(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f324(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f325(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f326(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f327(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f328(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f329(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f330(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f331(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r16_imm8s(o.r16(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f332(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f333(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r32_imm8s(o.r32(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f334(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f335(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_r64_imm8s(o.r64(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f336(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f337(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f338(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f339(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f340(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f341(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f342(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f343(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f344(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f345(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f346(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f347(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f348(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f349(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f350(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f351(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f352(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f353(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f354(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg16b_m128(o.mem::<128>(0)); }
-#[rustfmt::skip]
 fn f355(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg16b_m128(o.mem::<128>(0)); }
-#[rustfmt::skip]
 fn f356(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg8b_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f357(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg8b_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f358(a: &mut Asm<'_>, _: &Operands<'_>) { a.cqo(); }
-#[rustfmt::skip]
 fn f359(a: &mut Asm<'_>, _: &Operands<'_>) { a.cwd(); }
-#[rustfmt::skip]
 fn f360(a: &mut Asm<'_>, _: &Operands<'_>) { a.cwde(); }
-#[rustfmt::skip]
 fn f361(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f362(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f363(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f364(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_dec_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f365(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f366(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f367(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_dec_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f368(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f369(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f370(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_dec_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f371(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f372(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f373(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_dec_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f374(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f375(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f376(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f377(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f378(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f379(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f380(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f381(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f382(a: &mut Asm<'_>, o: &Operands<'_>) { a.div_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f383(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f384(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f385(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f386(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f387(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f388(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f389(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f390(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f391(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f392(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r16_r16_imm16(o.r16(0), o.r16(1), o.imm(2) as i16); }
-#[rustfmt::skip]
 fn f393(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r16_m16_imm16(o.r16(0), o.mem::<16>(1), o.imm(2) as i16); }
-#[rustfmt::skip]
 fn f394(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r32_r32_imm32(o.r32(0), o.r32(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn f395(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r32_m32_imm32(o.r32(0), o.mem::<32>(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn f396(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r64_r64_imm32s(o.r64(0), o.r64(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn f397(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r64_m64_imm32s(o.r64(0), o.mem::<64>(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn f398(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r16_r16_imm8s(o.r16(0), o.r16(1), o.imm(2) as i8); }
-#[rustfmt::skip]
 fn f399(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r16_m16_imm8s(o.r16(0), o.mem::<16>(1), o.imm(2) as i8); }
-#[rustfmt::skip]
 fn f400(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r32_r32_imm8s(o.r32(0), o.r32(1), o.imm(2) as i8); }
-#[rustfmt::skip]
 fn f401(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r32_m32_imm8s(o.r32(0), o.mem::<32>(1), o.imm(2) as i8); }
-#[rustfmt::skip]
 fn f402(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r64_r64_imm8s(o.r64(0), o.r64(1), o.imm(2) as i8); }
-#[rustfmt::skip]
 fn f403(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r64_m64_imm8s(o.r64(0), o.mem::<64>(1), o.imm(2) as i8); }
-#[rustfmt::skip]
 fn f404(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f405(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f406(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f407(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f408(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f409(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f410(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f411(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f412(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f413(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f414(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f415(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f416(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f417(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f418(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f419(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f420(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f421(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f422(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_inc_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f423(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f424(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f425(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_inc_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f426(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f427(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f428(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_inc_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f429(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f430(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f431(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_inc_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f432(a: &mut Asm<'_>, _: &Operands<'_>) { a.int3(); }
-#[rustfmt::skip]
 fn f433(a: &mut Asm<'_>, o: &Operands<'_>) { a.jo_rel8(o.label); }
-#[rustfmt::skip]
 fn f434(a: &mut Asm<'_>, o: &Operands<'_>) { a.jno_rel8(o.label); }
-#[rustfmt::skip]
 fn f435(a: &mut Asm<'_>, o: &Operands<'_>) { a.jb_rel8(o.label); }
-#[rustfmt::skip]
 fn f436(a: &mut Asm<'_>, o: &Operands<'_>) { a.jae_rel8(o.label); }
-#[rustfmt::skip]
 fn f437(a: &mut Asm<'_>, o: &Operands<'_>) { a.je_rel8(o.label); }
-#[rustfmt::skip]
 fn f438(a: &mut Asm<'_>, o: &Operands<'_>) { a.jne_rel8(o.label); }
-#[rustfmt::skip]
 fn f439(a: &mut Asm<'_>, o: &Operands<'_>) { a.jbe_rel8(o.label); }
-#[rustfmt::skip]
 fn f440(a: &mut Asm<'_>, o: &Operands<'_>) { a.ja_rel8(o.label); }
-#[rustfmt::skip]
 fn f441(a: &mut Asm<'_>, o: &Operands<'_>) { a.js_rel8(o.label); }
-#[rustfmt::skip]
 fn f442(a: &mut Asm<'_>, o: &Operands<'_>) { a.jns_rel8(o.label); }
-#[rustfmt::skip]
 fn f443(a: &mut Asm<'_>, o: &Operands<'_>) { a.jp_rel8(o.label); }
-#[rustfmt::skip]
 fn f444(a: &mut Asm<'_>, o: &Operands<'_>) { a.jnp_rel8(o.label); }
-#[rustfmt::skip]
 fn f445(a: &mut Asm<'_>, o: &Operands<'_>) { a.jl_rel8(o.label); }
-#[rustfmt::skip]
 fn f446(a: &mut Asm<'_>, o: &Operands<'_>) { a.jge_rel8(o.label); }
-#[rustfmt::skip]
 fn f447(a: &mut Asm<'_>, o: &Operands<'_>) { a.jle_rel8(o.label); }
-#[rustfmt::skip]
 fn f448(a: &mut Asm<'_>, o: &Operands<'_>) { a.jg_rel8(o.label); }
-#[rustfmt::skip]
 fn f449(a: &mut Asm<'_>, o: &Operands<'_>) { a.jo_rel32(o.label); }
-#[rustfmt::skip]
 fn f450(a: &mut Asm<'_>, o: &Operands<'_>) { a.jno_rel32(o.label); }
-#[rustfmt::skip]
 fn f451(a: &mut Asm<'_>, o: &Operands<'_>) { a.jb_rel32(o.label); }
-#[rustfmt::skip]
 fn f452(a: &mut Asm<'_>, o: &Operands<'_>) { a.jae_rel32(o.label); }
-#[rustfmt::skip]
 fn f453(a: &mut Asm<'_>, o: &Operands<'_>) { a.je_rel32(o.label); }
-#[rustfmt::skip]
 fn f454(a: &mut Asm<'_>, o: &Operands<'_>) { a.jne_rel32(o.label); }
-#[rustfmt::skip]
 fn f455(a: &mut Asm<'_>, o: &Operands<'_>) { a.jbe_rel32(o.label); }
-#[rustfmt::skip]
 fn f456(a: &mut Asm<'_>, o: &Operands<'_>) { a.ja_rel32(o.label); }
-#[rustfmt::skip]
 fn f457(a: &mut Asm<'_>, o: &Operands<'_>) { a.js_rel32(o.label); }
-#[rustfmt::skip]
 fn f458(a: &mut Asm<'_>, o: &Operands<'_>) { a.jns_rel32(o.label); }
-#[rustfmt::skip]
 fn f459(a: &mut Asm<'_>, o: &Operands<'_>) { a.jp_rel32(o.label); }
-#[rustfmt::skip]
 fn f460(a: &mut Asm<'_>, o: &Operands<'_>) { a.jnp_rel32(o.label); }
-#[rustfmt::skip]
 fn f461(a: &mut Asm<'_>, o: &Operands<'_>) { a.jl_rel32(o.label); }
-#[rustfmt::skip]
 fn f462(a: &mut Asm<'_>, o: &Operands<'_>) { a.jge_rel32(o.label); }
-#[rustfmt::skip]
 fn f463(a: &mut Asm<'_>, o: &Operands<'_>) { a.jle_rel32(o.label); }
-#[rustfmt::skip]
 fn f464(a: &mut Asm<'_>, o: &Operands<'_>) { a.jg_rel32(o.label); }
-#[rustfmt::skip]
 fn f465(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_rel32(o.label); }
-#[rustfmt::skip]
 fn f466(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_rel8(o.label); }
-#[rustfmt::skip]
 fn f467(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f468(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f469(a: &mut Asm<'_>, o: &Operands<'_>) { a.lea_r16_m(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn f470(a: &mut Asm<'_>, o: &Operands<'_>) { a.lea_r32_m(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn f471(a: &mut Asm<'_>, o: &Operands<'_>) { a.lea_r64_m(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn f472(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f473(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f474(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f475(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f476(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f477(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f478(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f479(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f480(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f481(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f482(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f483(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f484(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f485(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f486(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f487(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f488(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f489(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f490(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f491(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f492(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f493(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f494(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f495(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f496(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_al_moffs8(o.imm(1) as u64); }
-#[rustfmt::skip]
 fn f497(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_ax_moffs16(o.imm(1) as u64); }
-#[rustfmt::skip]
 fn f498(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_eax_moffs32(o.imm(1) as u64); }
-#[rustfmt::skip]
 fn f499(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_rax_moffs64(o.imm(1) as u64); }
-#[rustfmt::skip]
 fn f500(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_moffs8_al(o.imm(0) as u64); }
-#[rustfmt::skip]
 fn f501(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_moffs16_ax(o.imm(0) as u64); }
-#[rustfmt::skip]
 fn f502(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_moffs32_eax(o.imm(0) as u64); }
-#[rustfmt::skip]
 fn f503(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_moffs64_rax(o.imm(0) as u64); }
-#[rustfmt::skip]
 fn f504(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f505(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f506(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f507(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f508(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r64_imm64(o.r64(0), o.imm(1)); }
-#[rustfmt::skip]
 fn f509(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8_imm8_alt(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f510(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r8hi_imm8_alt(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f511(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f512(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r16_imm16_alt(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f513(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f514(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r32_imm32_alt(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f515(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f516(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f517(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f518(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r16_r8(o.r16(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f519(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r16_r8hi(o.r16(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f520(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r16_m8(o.r16(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f521(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r32_r8(o.r32(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f522(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r32_r8hi(o.r32(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f523(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r32_m8(o.r32(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f524(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r64_r8(o.r64(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f525(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r64_m8(o.r64(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f526(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f527(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f528(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r32_r16(o.r32(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f529(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r32_m16(o.r32(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f530(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r64_r16(o.r64(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f531(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx_r64_m16(o.r64(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f532(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f533(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f534(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f535(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f536(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd_r64_r32(o.r64(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f537(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd_r64_m32(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f538(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r16_r8(o.r16(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f539(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r16_r8hi(o.r16(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f540(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r16_m8(o.r16(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f541(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r32_r8(o.r32(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f542(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r32_r8hi(o.r32(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f543(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r32_m8(o.r32(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f544(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r64_r8(o.r64(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f545(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r64_m8(o.r64(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f546(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f547(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f548(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r32_r16(o.r32(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f549(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r32_m16(o.r32(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f550(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r64_r16(o.r64(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f551(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx_r64_m16(o.r64(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f552(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f553(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f554(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f555(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f556(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f557(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f558(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f559(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f560(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f561(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f562(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f563(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f564(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_neg_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f565(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f566(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f567(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_neg_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f568(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f569(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f570(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_neg_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f571(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f572(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f573(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_neg_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f574(a: &mut Asm<'_>, _: &Operands<'_>) { a.nop_alt(); }
-#[rustfmt::skip]
 fn f575(a: &mut Asm<'_>, _: &Operands<'_>) { a.nop_alt2(); }
-#[rustfmt::skip]
 fn f576(a: &mut Asm<'_>, _: &Operands<'_>) { a.nop(); }
-#[rustfmt::skip]
 fn f577(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f578(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f579(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f580(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f581(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f582(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f583(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f584(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f585(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f586(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_not_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f587(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f588(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f589(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_not_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f590(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_r32(o.r32(0)); }
-#[rustfmt::skip]
 fn f591(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f592(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_not_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f593(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f594(a: &mut Asm<'_>, o: &Operands<'_>) { a.not_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f595(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_not_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f596(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f597(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f598(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f599(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f600(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f601(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f602(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f603(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f604(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f605(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f606(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f607(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f608(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f609(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f610(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f611(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f612(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f613(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f614(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f615(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f616(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f617(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f618(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f619(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f620(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f621(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f622(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f623(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f624(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f625(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f626(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f627(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f628(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f629(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f630(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f631(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f632(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f633(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f634(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f635(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f636(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f637(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f638(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f639(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f640(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f641(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f642(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r16_imm8s(o.r16(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f643(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f644(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f645(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r32_imm8s(o.r32(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f646(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f647(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f648(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_r64_imm8s(o.r64(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f649(a: &mut Asm<'_>, o: &Operands<'_>) { a.or_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f650(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f651(a: &mut Asm<'_>, _: &Operands<'_>) { a.pause(); }
-#[rustfmt::skip]
 fn f652(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f653(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f654(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop_r16_alt(o.r16(0)); }
-#[rustfmt::skip]
 fn f655(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f656(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop_r64_alt(o.r64(0)); }
-#[rustfmt::skip]
 fn f657(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f658(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_r16(o.r16(0)); }
-#[rustfmt::skip]
 fn f659(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_r64(o.r64(0)); }
-#[rustfmt::skip]
 fn f660(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_imm16(o.imm(0) as i16); }
-#[rustfmt::skip]
 fn f661(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_imm32s(o.imm(0) as i32); }
-#[rustfmt::skip]
 fn f662(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_imm8s_alt(o.imm(0) as i8); }
-#[rustfmt::skip]
 fn f663(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_imm8s(o.imm(0) as i8); }
-#[rustfmt::skip]
 fn f664(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_r16_alt(o.r16(0)); }
-#[rustfmt::skip]
 fn f665(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_m16(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f666(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_r64_alt(o.r64(0)); }
-#[rustfmt::skip]
 fn f667(a: &mut Asm<'_>, o: &Operands<'_>) { a.push_m64(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f668(a: &mut Asm<'_>, o: &Operands<'_>) { a.ret_imm16(o.imm(0) as u16); }
-#[rustfmt::skip]
 fn f669(a: &mut Asm<'_>, _: &Operands<'_>) { a.ret(); }
-#[rustfmt::skip]
 fn f670(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r8_imm8(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f671(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r8hi_imm8(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f672(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m8_imm8(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f673(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f674(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f675(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f676(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f677(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f678(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f679(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r8_1(o.r8(0)); }
-#[rustfmt::skip]
 fn f680(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r8hi_1(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f681(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m8_1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f682(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r16_1(o.r16(0)); }
-#[rustfmt::skip]
 fn f683(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m16_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f684(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r32_1(o.r32(0)); }
-#[rustfmt::skip]
 fn f685(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m32_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f686(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r64_1(o.r64(0)); }
-#[rustfmt::skip]
 fn f687(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m64_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f688(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r8_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn f689(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r8hi_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f690(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m8_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f691(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r16_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn f692(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m16_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f693(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r32_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn f694(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m32_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f695(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_r64_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn f696(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_m64_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f697(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r8_imm8(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f698(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r8hi_imm8(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f699(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m8_imm8(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f700(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f701(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f702(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f703(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f704(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f705(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f706(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r8_1(o.r8(0)); }
-#[rustfmt::skip]
 fn f707(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r8hi_1(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f708(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m8_1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f709(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r16_1(o.r16(0)); }
-#[rustfmt::skip]
 fn f710(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m16_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f711(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r32_1(o.r32(0)); }
-#[rustfmt::skip]
 fn f712(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m32_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f713(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r64_1(o.r64(0)); }
-#[rustfmt::skip]
 fn f714(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m64_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f715(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r8_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn f716(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r8hi_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f717(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m8_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f718(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r16_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn f719(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m16_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f720(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r32_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn f721(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m32_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f722(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_r64_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn f723(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_m64_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f724(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r8_imm8(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f725(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r8hi_imm8(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f726(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m8_imm8(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f727(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f728(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f729(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f730(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f731(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f732(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f733(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r8_1(o.r8(0)); }
-#[rustfmt::skip]
 fn f734(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r8hi_1(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f735(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m8_1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f736(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r16_1(o.r16(0)); }
-#[rustfmt::skip]
 fn f737(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m16_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f738(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r32_1(o.r32(0)); }
-#[rustfmt::skip]
 fn f739(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m32_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f740(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r64_1(o.r64(0)); }
-#[rustfmt::skip]
 fn f741(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m64_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f742(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r8_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn f743(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r8hi_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f744(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m8_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f745(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r16_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn f746(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m16_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f747(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r32_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn f748(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m32_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f749(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_r64_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn f750(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_m64_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f751(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f752(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f753(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f754(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f755(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f756(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f757(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f758(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f759(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f760(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f761(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f762(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f763(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f764(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f765(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f766(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f767(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f768(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f769(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f770(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f771(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f772(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f773(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f774(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f775(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f776(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f777(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f778(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f779(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f780(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f781(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f782(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f783(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f784(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f785(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f786(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f787(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f788(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f789(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f790(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f791(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f792(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f793(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f794(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f795(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f796(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f797(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r16_imm8s(o.r16(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f798(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f799(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f800(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r32_imm8s(o.r32(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f801(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f802(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f803(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_r64_imm8s(o.r64(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f804(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f805(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f806(a: &mut Asm<'_>, o: &Operands<'_>) { a.seto_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f807(a: &mut Asm<'_>, o: &Operands<'_>) { a.seto_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f808(a: &mut Asm<'_>, o: &Operands<'_>) { a.seto_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f809(a: &mut Asm<'_>, o: &Operands<'_>) { a.setno_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f810(a: &mut Asm<'_>, o: &Operands<'_>) { a.setno_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f811(a: &mut Asm<'_>, o: &Operands<'_>) { a.setno_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f812(a: &mut Asm<'_>, o: &Operands<'_>) { a.setb_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f813(a: &mut Asm<'_>, o: &Operands<'_>) { a.setb_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f814(a: &mut Asm<'_>, o: &Operands<'_>) { a.setb_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f815(a: &mut Asm<'_>, o: &Operands<'_>) { a.setae_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f816(a: &mut Asm<'_>, o: &Operands<'_>) { a.setae_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f817(a: &mut Asm<'_>, o: &Operands<'_>) { a.setae_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f818(a: &mut Asm<'_>, o: &Operands<'_>) { a.sete_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f819(a: &mut Asm<'_>, o: &Operands<'_>) { a.sete_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f820(a: &mut Asm<'_>, o: &Operands<'_>) { a.sete_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f821(a: &mut Asm<'_>, o: &Operands<'_>) { a.setne_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f822(a: &mut Asm<'_>, o: &Operands<'_>) { a.setne_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f823(a: &mut Asm<'_>, o: &Operands<'_>) { a.setne_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f824(a: &mut Asm<'_>, o: &Operands<'_>) { a.setbe_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f825(a: &mut Asm<'_>, o: &Operands<'_>) { a.setbe_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f826(a: &mut Asm<'_>, o: &Operands<'_>) { a.setbe_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f827(a: &mut Asm<'_>, o: &Operands<'_>) { a.seta_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f828(a: &mut Asm<'_>, o: &Operands<'_>) { a.seta_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f829(a: &mut Asm<'_>, o: &Operands<'_>) { a.seta_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f830(a: &mut Asm<'_>, o: &Operands<'_>) { a.sets_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f831(a: &mut Asm<'_>, o: &Operands<'_>) { a.sets_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f832(a: &mut Asm<'_>, o: &Operands<'_>) { a.sets_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f833(a: &mut Asm<'_>, o: &Operands<'_>) { a.setns_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f834(a: &mut Asm<'_>, o: &Operands<'_>) { a.setns_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f835(a: &mut Asm<'_>, o: &Operands<'_>) { a.setns_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f836(a: &mut Asm<'_>, o: &Operands<'_>) { a.setp_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f837(a: &mut Asm<'_>, o: &Operands<'_>) { a.setp_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f838(a: &mut Asm<'_>, o: &Operands<'_>) { a.setp_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f839(a: &mut Asm<'_>, o: &Operands<'_>) { a.setnp_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f840(a: &mut Asm<'_>, o: &Operands<'_>) { a.setnp_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f841(a: &mut Asm<'_>, o: &Operands<'_>) { a.setnp_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f842(a: &mut Asm<'_>, o: &Operands<'_>) { a.setl_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f843(a: &mut Asm<'_>, o: &Operands<'_>) { a.setl_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f844(a: &mut Asm<'_>, o: &Operands<'_>) { a.setl_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f845(a: &mut Asm<'_>, o: &Operands<'_>) { a.setge_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f846(a: &mut Asm<'_>, o: &Operands<'_>) { a.setge_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f847(a: &mut Asm<'_>, o: &Operands<'_>) { a.setge_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f848(a: &mut Asm<'_>, o: &Operands<'_>) { a.setle_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f849(a: &mut Asm<'_>, o: &Operands<'_>) { a.setle_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f850(a: &mut Asm<'_>, o: &Operands<'_>) { a.setle_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f851(a: &mut Asm<'_>, o: &Operands<'_>) { a.setg_r8(o.r8(0)); }
-#[rustfmt::skip]
 fn f852(a: &mut Asm<'_>, o: &Operands<'_>) { a.setg_r8hi(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f853(a: &mut Asm<'_>, o: &Operands<'_>) { a.setg_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f854(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r8_imm8(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f855(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r8hi_imm8(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f856(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m8_imm8(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f857(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f858(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f859(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f860(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f861(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f862(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f863(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r8_1(o.r8(0)); }
-#[rustfmt::skip]
 fn f864(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r8hi_1(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f865(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m8_1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f866(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r16_1(o.r16(0)); }
-#[rustfmt::skip]
 fn f867(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m16_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f868(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r32_1(o.r32(0)); }
-#[rustfmt::skip]
 fn f869(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m32_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f870(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r64_1(o.r64(0)); }
-#[rustfmt::skip]
 fn f871(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m64_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f872(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r8_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn f873(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r8hi_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f874(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m8_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f875(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r16_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn f876(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m16_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f877(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r32_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn f878(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m32_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f879(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_r64_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn f880(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_m64_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f881(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_r16_r16_imm8(o.r16(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f882(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_m16_r16_imm8(o.mem::<16>(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f883(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_r32_r32_imm8(o.r32(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f884(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_m32_r32_imm8(o.mem::<32>(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f885(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_r64_r64_imm8(o.r64(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f886(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_m64_r64_imm8(o.mem::<64>(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f887(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_r16_r16_cl(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f888(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_m16_r16_cl(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f889(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_r32_r32_cl(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f890(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_m32_r32_cl(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f891(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_r64_r64_cl(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f892(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_m64_r64_cl(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f893(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r8_imm8(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f894(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r8hi_imm8(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f895(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m8_imm8(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f896(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f897(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f898(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f899(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f900(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f901(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f902(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r8_1(o.r8(0)); }
-#[rustfmt::skip]
 fn f903(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r8hi_1(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f904(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m8_1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f905(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r16_1(o.r16(0)); }
-#[rustfmt::skip]
 fn f906(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m16_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f907(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r32_1(o.r32(0)); }
-#[rustfmt::skip]
 fn f908(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m32_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f909(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r64_1(o.r64(0)); }
-#[rustfmt::skip]
 fn f910(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m64_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f911(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r8_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn f912(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r8hi_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f913(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m8_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f914(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r16_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn f915(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m16_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f916(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r32_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn f917(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m32_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f918(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_r64_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn f919(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_m64_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f920(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_r16_r16_imm8(o.r16(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f921(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_m16_r16_imm8(o.mem::<16>(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f922(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_r32_r32_imm8(o.r32(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f923(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_m32_r32_imm8(o.mem::<32>(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f924(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_r64_r64_imm8(o.r64(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f925(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_m64_r64_imm8(o.mem::<64>(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f926(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_r16_r16_cl(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f927(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_m16_r16_cl(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f928(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_r32_r32_cl(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f929(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_m32_r32_cl(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f930(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_r64_r64_cl(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f931(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_m64_r64_cl(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f932(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f933(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f934(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f935(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f936(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f937(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f938(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f939(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f940(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f941(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f942(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f943(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f944(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f945(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f946(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f947(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f948(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f949(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f950(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f951(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f952(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f953(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f954(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f955(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f956(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f957(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f958(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f959(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f960(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f961(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f962(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f963(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f964(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f965(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f966(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f967(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f968(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f969(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f970(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f971(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f972(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f973(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f974(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f975(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f976(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f977(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f978(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r16_imm8s(o.r16(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f979(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f980(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f981(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r32_imm8s(o.r32(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f982(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f983(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f984(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_r64_imm8s(o.r64(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f985(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f986(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f987(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f988(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f989(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f990(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f991(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f992(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f993(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f994(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f995(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f996(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f997(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f998(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f999(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1000(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f1001(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1002(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1003(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1004(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1005(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1006(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f1007(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f1008(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1009(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1010(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1011(a: &mut Asm<'_>, o: &Operands<'_>) { a.test_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1012(a: &mut Asm<'_>, _: &Operands<'_>) { a.ud2(); }
-#[rustfmt::skip]
 fn f1013(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1014(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1015(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1016(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1017(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1018(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1019(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1020(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1021(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1022(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1023(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1024(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1025(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1026(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1027(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1028(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1029(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1030(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1031(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1032(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1033(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1034(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1035(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1036(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1037(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1038(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1039(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1040(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1041(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1042(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1043(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1044(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1045(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1046(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1047(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r16_ax(o.r16(0)); }
-#[rustfmt::skip]
 fn f1048(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r32_eax(o.r32(0)); }
-#[rustfmt::skip]
 fn f1049(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg_r64_rax(o.r64(0)); }
-#[rustfmt::skip]
 fn f1050(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8_r8(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1051(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8_r8hi(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1052(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8hi_r8(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1053(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8hi_r8hi(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1054(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1055(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1056(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m8_r8(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1057(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m8_r8hi(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1058(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1059(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1060(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1061(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1062(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1063(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1064(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1065(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1066(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1067(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8_r8_alt(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1068(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8_r8hi_alt(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1069(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8_m8(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f1070(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8hi_r8_alt(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1071(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8hi_r8hi_alt(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1072(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8hi_m8(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f1073(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r16_r16_alt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1074(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f1075(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r32_r32_alt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1076(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1077(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r64_r64_alt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1078(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1079(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_al_imm8(o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1080(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_ax_imm16(o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f1081(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_eax_imm32(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1082(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_rax_imm32s(o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1083(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8_imm8(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1084(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r8hi_imm8(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1085(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1086(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m8_imm8(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1087(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r16_imm16(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f1088(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f1089(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m16_imm16(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn f1090(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r32_imm32(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1091(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1092(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m32_imm32(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1093(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r64_imm32s(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1094(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1095(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m64_imm32s(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn f1096(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r16_imm8s(o.r16(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1097(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1098(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m16_imm8s(o.mem::<16>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1099(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r32_imm8s(o.r32(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1100(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1101(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m32_imm8s(o.mem::<32>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1102(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_r64_imm8s(o.r64(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1103(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1104(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor_m64_imm8s(o.mem::<64>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn f1105(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1106(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1107(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1108(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1109(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1110(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1111(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1112(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1113(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1114(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1115(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1116(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1117(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1118(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1119(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1120(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1121(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1122(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1123(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1124(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1125(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1126(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1127(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1128(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1129(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1130(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1131(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1132(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1133(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1134(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1135(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1136(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1137(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1138(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1139(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1140(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1141(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1142(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1143(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1144(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1145(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1146(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1147(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1148(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1149(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1150(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1151(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1152(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1153(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1154(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1155(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1156(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1157(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1158(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1159(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_m16_16(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f1160(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_m16_32(o.mem::<48>(0)); }
-#[rustfmt::skip]
 fn f1161(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_m16_64(o.mem::<80>(0)); }
-#[rustfmt::skip]
 fn f1162(a: &mut Asm<'_>, _: &Operands<'_>) { a.clc(); }
-#[rustfmt::skip]
 fn f1163(a: &mut Asm<'_>, _: &Operands<'_>) { a.cld(); }
-#[rustfmt::skip]
 fn f1164(a: &mut Asm<'_>, _: &Operands<'_>) { a.cmc(); }
-#[rustfmt::skip]
 fn f1165(a: &mut Asm<'_>, _: &Operands<'_>) { a.cmpsb(); }
-#[rustfmt::skip]
 fn f1166(a: &mut Asm<'_>, _: &Operands<'_>) { a.repe_cmpsb(); }
-#[rustfmt::skip]
 fn f1167(a: &mut Asm<'_>, _: &Operands<'_>) { a.repne_cmpsb(); }
-#[rustfmt::skip]
 fn f1168(a: &mut Asm<'_>, _: &Operands<'_>) { a.cmpsd_string(); }
-#[rustfmt::skip]
 fn f1169(a: &mut Asm<'_>, _: &Operands<'_>) { a.repe_cmpsd(); }
-#[rustfmt::skip]
 fn f1170(a: &mut Asm<'_>, _: &Operands<'_>) { a.repne_cmpsd(); }
-#[rustfmt::skip]
 fn f1171(a: &mut Asm<'_>, _: &Operands<'_>) { a.cmpsq(); }
-#[rustfmt::skip]
 fn f1172(a: &mut Asm<'_>, _: &Operands<'_>) { a.repe_cmpsq(); }
-#[rustfmt::skip]
 fn f1173(a: &mut Asm<'_>, _: &Operands<'_>) { a.repne_cmpsq(); }
-#[rustfmt::skip]
 fn f1174(a: &mut Asm<'_>, _: &Operands<'_>) { a.cmpsw(); }
-#[rustfmt::skip]
 fn f1175(a: &mut Asm<'_>, _: &Operands<'_>) { a.repe_cmpsw(); }
-#[rustfmt::skip]
 fn f1176(a: &mut Asm<'_>, _: &Operands<'_>) { a.repne_cmpsw(); }
-#[rustfmt::skip]
 fn f1177(a: &mut Asm<'_>, o: &Operands<'_>) { a.enter_imm16_imm8_alt(o.imm(0) as u16, o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1178(a: &mut Asm<'_>, o: &Operands<'_>) { a.enter_imm16_imm8(o.imm(0) as u16, o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1179(a: &mut Asm<'_>, o: &Operands<'_>) { a.jecxz_rel8(o.label); }
-#[rustfmt::skip]
 fn f1180(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_m16_16(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f1181(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_m16_32(o.mem::<48>(0)); }
-#[rustfmt::skip]
 fn f1182(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_m16_64(o.mem::<80>(0)); }
-#[rustfmt::skip]
 fn f1183(a: &mut Asm<'_>, o: &Operands<'_>) { a.jrcxz_rel8(o.label); }
-#[rustfmt::skip]
 fn f1184(a: &mut Asm<'_>, _: &Operands<'_>) { a.lahf(); }
-#[rustfmt::skip]
 fn f1185(a: &mut Asm<'_>, _: &Operands<'_>) { a.leave_alt(); }
-#[rustfmt::skip]
 fn f1186(a: &mut Asm<'_>, _: &Operands<'_>) { a.leave(); }
-#[rustfmt::skip]
 fn f1187(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs_r16_m16_16(o.r16(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1188(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs_r32_m16_32(o.r32(0), o.mem::<48>(1)); }
-#[rustfmt::skip]
 fn f1189(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs_r64_m16_64(o.r64(0), o.mem::<80>(1)); }
-#[rustfmt::skip]
 fn f1190(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs_r16_m16_16(o.r16(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1191(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs_r32_m16_32(o.r32(0), o.mem::<48>(1)); }
-#[rustfmt::skip]
 fn f1192(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs_r64_m16_64(o.r64(0), o.mem::<80>(1)); }
-#[rustfmt::skip]
 fn f1193(a: &mut Asm<'_>, _: &Operands<'_>) { a.lodsb(); }
-#[rustfmt::skip]
 fn f1194(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_lodsb(); }
-#[rustfmt::skip]
 fn f1195(a: &mut Asm<'_>, _: &Operands<'_>) { a.lodsd(); }
-#[rustfmt::skip]
 fn f1196(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_lodsd(); }
-#[rustfmt::skip]
 fn f1197(a: &mut Asm<'_>, _: &Operands<'_>) { a.lodsq(); }
-#[rustfmt::skip]
 fn f1198(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_lodsq(); }
-#[rustfmt::skip]
 fn f1199(a: &mut Asm<'_>, _: &Operands<'_>) { a.lodsw(); }
-#[rustfmt::skip]
 fn f1200(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_lodsw(); }
-#[rustfmt::skip]
 fn f1201(a: &mut Asm<'_>, o: &Operands<'_>) { a.loop_rel8_alt(o.label); }
-#[rustfmt::skip]
 fn f1202(a: &mut Asm<'_>, o: &Operands<'_>) { a.loop_rel8(o.label); }
-#[rustfmt::skip]
 fn f1203(a: &mut Asm<'_>, o: &Operands<'_>) { a.loope_rel8_alt(o.label); }
-#[rustfmt::skip]
 fn f1204(a: &mut Asm<'_>, o: &Operands<'_>) { a.loope_rel8(o.label); }
-#[rustfmt::skip]
 fn f1205(a: &mut Asm<'_>, o: &Operands<'_>) { a.loopne_rel8_alt(o.label); }
-#[rustfmt::skip]
 fn f1206(a: &mut Asm<'_>, o: &Operands<'_>) { a.loopne_rel8(o.label); }
-#[rustfmt::skip]
 fn f1207(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss_r16_m16_16(o.r16(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1208(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss_r32_m16_32(o.r32(0), o.mem::<48>(1)); }
-#[rustfmt::skip]
 fn f1209(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss_r64_m16_64(o.r64(0), o.mem::<80>(1)); }
-#[rustfmt::skip]
 fn f1210(a: &mut Asm<'_>, _: &Operands<'_>) { a.movsb(); }
-#[rustfmt::skip]
 fn f1211(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_movsb(); }
-#[rustfmt::skip]
 fn f1212(a: &mut Asm<'_>, _: &Operands<'_>) { a.movsd_string(); }
-#[rustfmt::skip]
 fn f1213(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_movsd(); }
-#[rustfmt::skip]
 fn f1214(a: &mut Asm<'_>, _: &Operands<'_>) { a.movsq(); }
-#[rustfmt::skip]
 fn f1215(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_movsq(); }
-#[rustfmt::skip]
 fn f1216(a: &mut Asm<'_>, _: &Operands<'_>) { a.movsw(); }
-#[rustfmt::skip]
 fn f1217(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_movsw(); }
-#[rustfmt::skip]
 fn f1218(a: &mut Asm<'_>, _: &Operands<'_>) { a.popf(); }
-#[rustfmt::skip]
 fn f1219(a: &mut Asm<'_>, _: &Operands<'_>) { a.popfq(); }
-#[rustfmt::skip]
 fn f1220(a: &mut Asm<'_>, _: &Operands<'_>) { a.pushf(); }
-#[rustfmt::skip]
 fn f1221(a: &mut Asm<'_>, _: &Operands<'_>) { a.pushfq(); }
-#[rustfmt::skip]
 fn f1222(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r8_imm8(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1223(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r8hi_imm8(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1224(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m8_imm8(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1225(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1226(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1227(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1228(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1229(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1230(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1231(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r8_1(o.r8(0)); }
-#[rustfmt::skip]
 fn f1232(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r8hi_1(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f1233(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m8_1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f1234(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r16_1(o.r16(0)); }
-#[rustfmt::skip]
 fn f1235(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m16_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f1236(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r32_1(o.r32(0)); }
-#[rustfmt::skip]
 fn f1237(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m32_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f1238(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r64_1(o.r64(0)); }
-#[rustfmt::skip]
 fn f1239(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m64_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f1240(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r8_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn f1241(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r8hi_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f1242(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m8_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f1243(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r16_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn f1244(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m16_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f1245(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r32_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn f1246(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m32_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f1247(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_r64_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn f1248(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_m64_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f1249(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r8_imm8(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1250(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r8hi_imm8(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1251(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m8_imm8(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1252(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r16_imm8(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1253(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m16_imm8(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1254(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r32_imm8(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1255(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m32_imm8(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1256(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r64_imm8(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1257(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m64_imm8(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1258(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r8_1(o.r8(0)); }
-#[rustfmt::skip]
 fn f1259(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r8hi_1(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f1260(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m8_1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f1261(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r16_1(o.r16(0)); }
-#[rustfmt::skip]
 fn f1262(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m16_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f1263(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r32_1(o.r32(0)); }
-#[rustfmt::skip]
 fn f1264(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m32_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f1265(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r64_1(o.r64(0)); }
-#[rustfmt::skip]
 fn f1266(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m64_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f1267(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r8_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn f1268(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r8hi_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn f1269(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m8_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f1270(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r16_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn f1271(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m16_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn f1272(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r32_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn f1273(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m32_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f1274(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_r64_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn f1275(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_m64_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn f1276(a: &mut Asm<'_>, o: &Operands<'_>) { a.retf_imm16_alt(o.imm(0) as u16); }
-#[rustfmt::skip]
 fn f1277(a: &mut Asm<'_>, o: &Operands<'_>) { a.retf_imm16_alt2(o.imm(0) as u16); }
-#[rustfmt::skip]
 fn f1278(a: &mut Asm<'_>, o: &Operands<'_>) { a.retf_imm16(o.imm(0) as u16); }
-#[rustfmt::skip]
 fn f1279(a: &mut Asm<'_>, _: &Operands<'_>) { a.retf_alt(); }
-#[rustfmt::skip]
 fn f1280(a: &mut Asm<'_>, _: &Operands<'_>) { a.retf_alt2(); }
-#[rustfmt::skip]
 fn f1281(a: &mut Asm<'_>, _: &Operands<'_>) { a.retf(); }
-#[rustfmt::skip]
 fn f1282(a: &mut Asm<'_>, _: &Operands<'_>) { a.sahf(); }
-#[rustfmt::skip]
 fn f1283(a: &mut Asm<'_>, _: &Operands<'_>) { a.scasb(); }
-#[rustfmt::skip]
 fn f1284(a: &mut Asm<'_>, _: &Operands<'_>) { a.repe_scasb(); }
-#[rustfmt::skip]
 fn f1285(a: &mut Asm<'_>, _: &Operands<'_>) { a.repne_scasb(); }
-#[rustfmt::skip]
 fn f1286(a: &mut Asm<'_>, _: &Operands<'_>) { a.scasd(); }
-#[rustfmt::skip]
 fn f1287(a: &mut Asm<'_>, _: &Operands<'_>) { a.repe_scasd(); }
-#[rustfmt::skip]
 fn f1288(a: &mut Asm<'_>, _: &Operands<'_>) { a.repne_scasd(); }
-#[rustfmt::skip]
 fn f1289(a: &mut Asm<'_>, _: &Operands<'_>) { a.scasq(); }
-#[rustfmt::skip]
 fn f1290(a: &mut Asm<'_>, _: &Operands<'_>) { a.repe_scasq(); }
-#[rustfmt::skip]
 fn f1291(a: &mut Asm<'_>, _: &Operands<'_>) { a.repne_scasq(); }
-#[rustfmt::skip]
 fn f1292(a: &mut Asm<'_>, _: &Operands<'_>) { a.scasw(); }
-#[rustfmt::skip]
 fn f1293(a: &mut Asm<'_>, _: &Operands<'_>) { a.repe_scasw(); }
-#[rustfmt::skip]
 fn f1294(a: &mut Asm<'_>, _: &Operands<'_>) { a.repne_scasw(); }
-#[rustfmt::skip]
 fn f1295(a: &mut Asm<'_>, _: &Operands<'_>) { a.stc(); }
-#[rustfmt::skip]
 fn f1296(a: &mut Asm<'_>, _: &Operands<'_>) { a.std(); }
-#[rustfmt::skip]
 fn f1297(a: &mut Asm<'_>, _: &Operands<'_>) { a.stosb(); }
-#[rustfmt::skip]
 fn f1298(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_stosb(); }
-#[rustfmt::skip]
 fn f1299(a: &mut Asm<'_>, _: &Operands<'_>) { a.stosd(); }
-#[rustfmt::skip]
 fn f1300(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_stosd(); }
-#[rustfmt::skip]
 fn f1301(a: &mut Asm<'_>, _: &Operands<'_>) { a.stosq(); }
-#[rustfmt::skip]
 fn f1302(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_stosq(); }
-#[rustfmt::skip]
 fn f1303(a: &mut Asm<'_>, _: &Operands<'_>) { a.stosw(); }
-#[rustfmt::skip]
 fn f1304(a: &mut Asm<'_>, _: &Operands<'_>) { a.rep_stosw(); }
-#[rustfmt::skip]
 fn f1305(a: &mut Asm<'_>, _: &Operands<'_>) { a.wait(); }
-#[rustfmt::skip]
 fn f1306(a: &mut Asm<'_>, _: &Operands<'_>) { a.xlatb(); }
-#[rustfmt::skip]
 fn f1307(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1308(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn_r32_r32_m32(o.r32(0), o.r32(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f1309(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1310(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn_r64_r64_m64(o.r64(0), o.r64(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f1311(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1312(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr_r32_m32_r32(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1313(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1314(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr_r64_m64_r64(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1315(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1316(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1317(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1318(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1319(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1320(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1321(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1322(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1323(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1324(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1325(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1326(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1327(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1328(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi_r32_m32_r32(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1329(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1330(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi_r64_m64_r64(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1331(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1332(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f1333(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1334(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1335(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1336(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1337(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1338(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx_r32_r32_m32(o.r32(0), o.r32(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f1339(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1340(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx_r64_r64_m64(o.r64(0), o.r64(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f1341(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1342(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f1343(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1344(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1345(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1346(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1347(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx_r32_r32_imm8(o.r32(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1348(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx_r32_m32_imm8(o.r32(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1349(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx_r64_r64_imm8(o.r64(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1350(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx_r64_m64_imm8(o.r64(0), o.mem::<64>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1351(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1352(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx_r32_m32_r32(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1353(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1354(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx_r64_m64_r64(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1355(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1356(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx_r32_m32_r32(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1357(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1358(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx_r64_m64_r64(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1359(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1360(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx_r32_m32_r32(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1361(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1362(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx_r64_m64_r64(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1363(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt_r16_r16(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1364(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f1365(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1366(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1367(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1368(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1369(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1370(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1371(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1372(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1373(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1374(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1375(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1376(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1377(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r32_r8(o.r32(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1378(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r32_r8hi(o.r32(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn f1379(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r32_m8(o.r32(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f1380(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r64_r8(o.r64(0), o.r8(1)); }
-#[rustfmt::skip]
 fn f1381(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r64_m8(o.r64(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f1382(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r32_r16(o.r32(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1383(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r32_m16(o.r32(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f1384(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r32_r32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1385(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1386(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r64_r64(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1387(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1388(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe_r16_m16(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f1389(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1390(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1391(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe_m16_r16(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn f1392(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1393(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1394(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1395(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep_r32_r32_m32(o.r32(0), o.r32(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f1396(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1397(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep_r64_r64_m64(o.r64(0), o.r64(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f1398(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext_r32_r32_r32(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f1399(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext_r32_r32_m32(o.r32(0), o.r32(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f1400(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext_r64_r64_r64(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f1401(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext_r64_r64_m64(o.r64(0), o.r64(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f1402(a: &mut Asm<'_>, o: &Operands<'_>) { a.addpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1403(a: &mut Asm<'_>, o: &Operands<'_>) { a.addpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1404(a: &mut Asm<'_>, o: &Operands<'_>) { a.addps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1405(a: &mut Asm<'_>, o: &Operands<'_>) { a.addps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1406(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1407(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1408(a: &mut Asm<'_>, o: &Operands<'_>) { a.addss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1409(a: &mut Asm<'_>, o: &Operands<'_>) { a.addss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1410(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1411(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1412(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1413(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1414(a: &mut Asm<'_>, o: &Operands<'_>) { a.andpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1415(a: &mut Asm<'_>, o: &Operands<'_>) { a.andpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1416(a: &mut Asm<'_>, o: &Operands<'_>) { a.andps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1417(a: &mut Asm<'_>, o: &Operands<'_>) { a.andps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1418(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendpd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1419(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendpd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1420(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendps_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1421(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendps_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1422(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1423(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1424(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1425(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1426(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmppd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1427(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmppd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1428(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpps_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1429(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpps_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1430(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpsd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1431(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpsd_xmm_m64_imm8(o.xmm(0), o.mem::<64>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1432(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpss_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1433(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpss_xmm_m32_imm8(o.xmm(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1434(a: &mut Asm<'_>, o: &Operands<'_>) { a.comisd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1435(a: &mut Asm<'_>, o: &Operands<'_>) { a.comisd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1436(a: &mut Asm<'_>, o: &Operands<'_>) { a.comiss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1437(a: &mut Asm<'_>, o: &Operands<'_>) { a.comiss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1438(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2pd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1439(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2pd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1440(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2ps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1441(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2ps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1442(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2ps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1443(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2ps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1444(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2dq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1445(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2dq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1446(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2pd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1447(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2pd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1448(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1449(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si_r32_m64(o.r32(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1450(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1451(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1452(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2ss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1453(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2ss_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1454(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2sd_xmm_r32(o.xmm(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1455(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2sd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1456(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2sd_xmm_r64(o.xmm(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1457(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2sd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1458(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2ss_xmm_r32(o.xmm(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1459(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2ss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1460(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2ss_xmm_r64(o.xmm(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1461(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2ss_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1462(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2sd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1463(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2sd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1464(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1465(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1466(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1467(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si_r64_m32(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1468(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttpd2dq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1469(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttpd2dq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1470(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttps2dq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1471(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttps2dq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1472(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1473(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si_r32_m64(o.r32(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1474(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1475(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1476(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1477(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1478(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1479(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si_r64_m32(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1480(a: &mut Asm<'_>, o: &Operands<'_>) { a.divpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1481(a: &mut Asm<'_>, o: &Operands<'_>) { a.divpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1482(a: &mut Asm<'_>, o: &Operands<'_>) { a.divps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1483(a: &mut Asm<'_>, o: &Operands<'_>) { a.divps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1484(a: &mut Asm<'_>, o: &Operands<'_>) { a.divsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1485(a: &mut Asm<'_>, o: &Operands<'_>) { a.divsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1486(a: &mut Asm<'_>, o: &Operands<'_>) { a.divss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1487(a: &mut Asm<'_>, o: &Operands<'_>) { a.divss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1488(a: &mut Asm<'_>, o: &Operands<'_>) { a.extractps_r32_xmm_imm8(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1489(a: &mut Asm<'_>, o: &Operands<'_>) { a.extractps_m32_xmm_imm8(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1490(a: &mut Asm<'_>, o: &Operands<'_>) { a.extractps_r64_xmm_imm8(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1491(a: &mut Asm<'_>, o: &Operands<'_>) { a.extractps_m32_xmm_imm8_alt(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1492(a: &mut Asm<'_>, o: &Operands<'_>) { a.insertps_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1493(a: &mut Asm<'_>, o: &Operands<'_>) { a.insertps_xmm_m32_imm8(o.xmm(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1494(a: &mut Asm<'_>, _: &Operands<'_>) { a.lfence(); }
-#[rustfmt::skip]
 fn f1495(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1496(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1497(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1498(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1499(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1500(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1501(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1502(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1503(a: &mut Asm<'_>, _: &Operands<'_>) { a.mfence(); }
-#[rustfmt::skip]
 fn f1504(a: &mut Asm<'_>, o: &Operands<'_>) { a.minpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1505(a: &mut Asm<'_>, o: &Operands<'_>) { a.minpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1506(a: &mut Asm<'_>, o: &Operands<'_>) { a.minps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1507(a: &mut Asm<'_>, o: &Operands<'_>) { a.minps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1508(a: &mut Asm<'_>, o: &Operands<'_>) { a.minsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1509(a: &mut Asm<'_>, o: &Operands<'_>) { a.minsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1510(a: &mut Asm<'_>, o: &Operands<'_>) { a.minss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1511(a: &mut Asm<'_>, o: &Operands<'_>) { a.minss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1512(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1513(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1514(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1515(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1516(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1517(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1518(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1519(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1520(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd_xmm_r32(o.xmm(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1521(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1522(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1523(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd_m32_xmm(o.mem::<32>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1524(a: &mut Asm<'_>, o: &Operands<'_>) { a.movddup_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1525(a: &mut Asm<'_>, o: &Operands<'_>) { a.movddup_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1526(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1527(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1528(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1529(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1530(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1531(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1532(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1533(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1534(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhlps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1535(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhpd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1536(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhpd_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1537(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhps_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1538(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhps_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1539(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlhps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1540(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlpd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1541(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlpd_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1542(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlps_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1543(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlps_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1544(a: &mut Asm<'_>, o: &Operands<'_>) { a.movmskpd_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1545(a: &mut Asm<'_>, o: &Operands<'_>) { a.movmskpd_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1546(a: &mut Asm<'_>, o: &Operands<'_>) { a.movmskps_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1547(a: &mut Asm<'_>, o: &Operands<'_>) { a.movmskps_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1548(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntdq_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1549(a: &mut Asm<'_>, o: &Operands<'_>) { a.movnti_m32_r32(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f1550(a: &mut Asm<'_>, o: &Operands<'_>) { a.movnti_m64_r64(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1551(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq_xmm_r64(o.xmm(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f1552(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1553(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1554(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1555(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1556(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq_xmm_m64_alt(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1557(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1558(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq_m64_xmm_alt(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1559(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1560(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1561(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1562(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1563(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1564(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1565(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1566(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss_m32_xmm(o.mem::<32>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1567(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1568(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1569(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1570(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1571(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1572(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1573(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1574(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1575(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1576(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1577(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1578(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1579(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1580(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1581(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1582(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1583(a: &mut Asm<'_>, o: &Operands<'_>) { a.orpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1584(a: &mut Asm<'_>, o: &Operands<'_>) { a.orpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1585(a: &mut Asm<'_>, o: &Operands<'_>) { a.orps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1586(a: &mut Asm<'_>, o: &Operands<'_>) { a.orps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1587(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1588(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1589(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1590(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1591(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1592(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1593(a: &mut Asm<'_>, o: &Operands<'_>) { a.packssdw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1594(a: &mut Asm<'_>, o: &Operands<'_>) { a.packssdw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1595(a: &mut Asm<'_>, o: &Operands<'_>) { a.packsswb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1596(a: &mut Asm<'_>, o: &Operands<'_>) { a.packsswb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1597(a: &mut Asm<'_>, o: &Operands<'_>) { a.packusdw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1598(a: &mut Asm<'_>, o: &Operands<'_>) { a.packusdw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1599(a: &mut Asm<'_>, o: &Operands<'_>) { a.packuswb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1600(a: &mut Asm<'_>, o: &Operands<'_>) { a.packuswb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1601(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1602(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1603(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1604(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1605(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1606(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1607(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1608(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1609(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1610(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1611(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1612(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1613(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1614(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1615(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1616(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1617(a: &mut Asm<'_>, o: &Operands<'_>) { a.palignr_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1618(a: &mut Asm<'_>, o: &Operands<'_>) { a.palignr_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1619(a: &mut Asm<'_>, o: &Operands<'_>) { a.pand_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1620(a: &mut Asm<'_>, o: &Operands<'_>) { a.pand_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1621(a: &mut Asm<'_>, o: &Operands<'_>) { a.pandn_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1622(a: &mut Asm<'_>, o: &Operands<'_>) { a.pandn_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1623(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1624(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1625(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1626(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1627(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendvb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1628(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendvb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1629(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1630(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendw_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1631(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1632(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1633(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1634(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1635(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1636(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1637(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1638(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1639(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1640(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1641(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1642(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1643(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1644(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1645(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1646(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1647(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrb_r32_xmm_imm8(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1648(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrb_m8_xmm_imm8(o.mem::<8>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1649(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrb_r64_xmm_imm8(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1650(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrb_m8_xmm_imm8_alt(o.mem::<8>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1651(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrd_r32_xmm_imm8(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1652(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrd_m32_xmm_imm8(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1653(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrq_r64_xmm_imm8(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1654(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrq_m64_xmm_imm8(o.mem::<64>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1655(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw_r32_xmm_imm8(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1656(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw_r64_xmm_imm8(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1657(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw_r32_xmm_imm8_alt(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1658(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw_m16_xmm_imm8(o.mem::<16>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1659(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw_r64_xmm_imm8_alt(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1660(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw_m16_xmm_imm8_alt(o.mem::<16>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1661(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1662(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1663(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1664(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1665(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1666(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1667(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1668(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1669(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrb_xmm_r32_imm8(o.xmm(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1670(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrb_xmm_m8_imm8(o.xmm(0), o.mem::<8>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1671(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrb_xmm_r64_imm8(o.xmm(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1672(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrb_xmm_m8_imm8_alt(o.xmm(0), o.mem::<8>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1673(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrd_xmm_r32_imm8(o.xmm(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1674(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrd_xmm_m32_imm8(o.xmm(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1675(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrq_xmm_r64_imm8(o.xmm(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1676(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrq_xmm_m64_imm8(o.xmm(0), o.mem::<64>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1677(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrw_xmm_r32_imm8(o.xmm(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1678(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrw_xmm_m16_imm8(o.xmm(0), o.mem::<16>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1679(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrw_xmm_r64_imm8(o.xmm(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1680(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrw_xmm_m16_imm8_alt(o.xmm(0), o.mem::<16>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1681(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddubsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1682(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddubsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1683(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddwd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1684(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddwd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1685(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1686(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1687(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1688(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1689(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1690(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1691(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxub_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1692(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxub_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1693(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxud_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1694(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxud_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1695(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxuw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1696(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxuw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1697(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1698(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1699(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1700(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1701(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1702(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1703(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminub_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1704(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminub_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1705(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminud_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1706(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminud_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1707(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminuw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1708(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminuw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1709(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovmskb_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1710(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovmskb_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1711(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1712(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1713(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1714(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbq_xmm_m16(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f1715(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1716(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbw_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1717(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxdq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1718(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxdq_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1719(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1720(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1721(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1722(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwq_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1723(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1724(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1725(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1726(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbq_xmm_m16(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f1727(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1728(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbw_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1729(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxdq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1730(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxdq_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1731(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1732(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1733(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1734(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwq_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1735(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuldq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1736(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuldq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1737(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhrsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1738(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhrsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1739(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhuw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1740(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhuw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1741(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1742(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1743(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulld_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1744(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulld_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1745(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmullw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1746(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmullw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1747(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuludq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1748(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuludq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1749(a: &mut Asm<'_>, o: &Operands<'_>) { a.por_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1750(a: &mut Asm<'_>, o: &Operands<'_>) { a.por_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1751(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1752(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1753(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1754(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1755(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufhw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1756(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufhw_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1757(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshuflw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1758(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshuflw_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1759(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslld_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1760(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslld_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1761(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslld_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1762(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllq_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1763(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1764(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1765(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllw_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1766(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1767(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1768(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrad_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1769(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrad_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1770(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrad_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1771(a: &mut Asm<'_>, o: &Operands<'_>) { a.psraw_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1772(a: &mut Asm<'_>, o: &Operands<'_>) { a.psraw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1773(a: &mut Asm<'_>, o: &Operands<'_>) { a.psraw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1774(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrld_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1775(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrld_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1776(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrld_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1777(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlq_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1778(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1779(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1780(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlw_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1781(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1782(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1783(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1784(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1785(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1786(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1787(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1788(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1789(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1790(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1791(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1792(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1793(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1794(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1795(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1796(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1797(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1798(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1799(a: &mut Asm<'_>, o: &Operands<'_>) { a.ptest_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1800(a: &mut Asm<'_>, o: &Operands<'_>) { a.ptest_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1801(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhbw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1802(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhbw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1803(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhdq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1804(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhdq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1805(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhqdq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1806(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhqdq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1807(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhwd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1808(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhwd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1809(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklbw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1810(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklbw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1811(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckldq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1812(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckldq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1813(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklqdq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1814(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklqdq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1815(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklwd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1816(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklwd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1817(a: &mut Asm<'_>, o: &Operands<'_>) { a.pxor_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1818(a: &mut Asm<'_>, o: &Operands<'_>) { a.pxor_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1819(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1820(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1821(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1822(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1823(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundpd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1824(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundpd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1825(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundps_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1826(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundps_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1827(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundsd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1828(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundsd_xmm_m64_imm8(o.xmm(0), o.mem::<64>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1829(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundss_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1830(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundss_xmm_m32_imm8(o.xmm(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1831(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1832(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1833(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1834(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1835(a: &mut Asm<'_>, _: &Operands<'_>) { a.sfence(); }
-#[rustfmt::skip]
 fn f1836(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufpd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1837(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufpd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1838(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufps_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1839(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufps_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1840(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1841(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1842(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1843(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1844(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1845(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1846(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1847(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1848(a: &mut Asm<'_>, o: &Operands<'_>) { a.subpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1849(a: &mut Asm<'_>, o: &Operands<'_>) { a.subpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1850(a: &mut Asm<'_>, o: &Operands<'_>) { a.subps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1851(a: &mut Asm<'_>, o: &Operands<'_>) { a.subps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1852(a: &mut Asm<'_>, o: &Operands<'_>) { a.subsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1853(a: &mut Asm<'_>, o: &Operands<'_>) { a.subsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1854(a: &mut Asm<'_>, o: &Operands<'_>) { a.subss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1855(a: &mut Asm<'_>, o: &Operands<'_>) { a.subss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1856(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomisd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1857(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomisd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f1858(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomiss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1859(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomiss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f1860(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1861(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1862(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1863(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1864(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1865(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1866(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1867(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1868(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1869(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1870(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1871(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1872(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1873(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1874(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1875(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1876(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdec_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1877(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdec_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1878(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdeclast_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1879(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdeclast_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1880(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenc_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1881(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenc_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1882(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenclast_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1883(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenclast_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1884(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesimc_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1885(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesimc_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1886(a: &mut Asm<'_>, o: &Operands<'_>) { a.aeskeygenassist_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1887(a: &mut Asm<'_>, o: &Operands<'_>) { a.aeskeygenassist_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1888(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2dq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1889(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2dq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1890(a: &mut Asm<'_>, o: &Operands<'_>) { a.dppd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1891(a: &mut Asm<'_>, o: &Operands<'_>) { a.dppd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1892(a: &mut Asm<'_>, o: &Operands<'_>) { a.dpps_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1893(a: &mut Asm<'_>, o: &Operands<'_>) { a.dpps_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1894(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1895(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1896(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1897(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1898(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1899(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1900(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1901(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1902(a: &mut Asm<'_>, o: &Operands<'_>) { a.lddqu_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1903(a: &mut Asm<'_>, o: &Operands<'_>) { a.ldmxcsr_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f1904(a: &mut Asm<'_>, o: &Operands<'_>) { a.maskmovdqu_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1905(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntdqa_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1906(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntpd_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1907(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntps_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1908(a: &mut Asm<'_>, o: &Operands<'_>) { a.movshdup_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1909(a: &mut Asm<'_>, o: &Operands<'_>) { a.movshdup_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1910(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsldup_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1911(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsldup_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1912(a: &mut Asm<'_>, o: &Operands<'_>) { a.mpsadbw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1913(a: &mut Asm<'_>, o: &Operands<'_>) { a.mpsadbw_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1914(a: &mut Asm<'_>, o: &Operands<'_>) { a.pclmulqdq_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1915(a: &mut Asm<'_>, o: &Operands<'_>) { a.pclmulqdq_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1916(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1917(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1918(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri64_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1919(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri64_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1920(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1921(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1922(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm64_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1923(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm64_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1924(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistri_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1925(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistri_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1926(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistrm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1927(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistrm_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1928(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1929(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1930(a: &mut Asm<'_>, o: &Operands<'_>) { a.phminposuw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1931(a: &mut Asm<'_>, o: &Operands<'_>) { a.phminposuw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1932(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1933(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1934(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetchnta_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f1935(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht0_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f1936(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht1_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f1937(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht2_m8(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn f1938(a: &mut Asm<'_>, o: &Operands<'_>) { a.psadbw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1939(a: &mut Asm<'_>, o: &Operands<'_>) { a.psadbw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1940(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1941(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1942(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1943(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1944(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1945(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1946(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslldq_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1947(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrldq_xmm_imm8(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn f1948(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg1_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1949(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg1_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1950(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg2_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1951(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg2_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1952(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1nexte_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1953(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1nexte_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1954(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1rnds4_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1955(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1rnds4_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f1956(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg1_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1957(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg1_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1958(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg2_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1959(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg2_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1960(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256rnds2_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f1961(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256rnds2_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f1962(a: &mut Asm<'_>, o: &Operands<'_>) { a.stmxcsr_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f1963(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f1964(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f1965(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f1966(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f1967(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f1968(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f1969(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f1970(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f1971(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f1972(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f1973(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f1974(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f1975(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f1976(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f1977(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f1978(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f1979(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f1980(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f1981(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f1982(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f1983(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f1984(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f1985(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f1986(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f1987(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f1988(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f1989(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f1990(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f1991(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f1992(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f1993(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f1994(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f1995(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f1996(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f1997(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f1998(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f1999(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd_xmm_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn f2000(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd_xmm_xmm_m128_xmm(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn f2001(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd_ymm_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn f2002(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd_ymm_ymm_m256_ymm(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn f2003(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps_xmm_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn f2004(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps_xmm_xmm_m128_xmm(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn f2005(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps_ymm_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn f2006(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps_ymm_ymm_m256_ymm(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn f2007(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastsd_ymm_m64(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2008(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastsd_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2009(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2010(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2011(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss_ymm_m32(o.ymm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2012(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2013(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2014(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2015(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2016(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2017(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2018(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2019(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2020(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2021(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpsd_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2022(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpsd_xmm_xmm_m64_imm8(o.xmm(0), o.xmm(1), o.mem::<64>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2023(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpss_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2024(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpss_xmm_xmm_m32_imm8(o.xmm(0), o.xmm(1), o.mem::<32>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2025(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomisd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2026(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomisd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2027(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomiss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2028(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomiss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2029(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2030(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2031(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2032(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2033(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2034(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2035(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2036(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2037(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2ps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2038(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2ps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2039(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2ps_xmm_ymm(o.xmm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2040(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2ps_xmm_m256(o.xmm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2041(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2042(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2043(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2044(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2045(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2046(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2047(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2048(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2049(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2050(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si_r32_m64(o.r32(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2051(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2052(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2053(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2054(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2ss_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2055(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2sd_xmm_xmm_r32(o.xmm(0), o.xmm(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f2056(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2sd_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2057(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2sd_xmm_xmm_r64(o.xmm(0), o.xmm(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f2058(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2059(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2ss_xmm_xmm_r32(o.xmm(0), o.xmm(1), o.r32(2)); }
-#[rustfmt::skip]
 fn f2060(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2061(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2ss_xmm_xmm_r64(o.xmm(0), o.xmm(1), o.r64(2)); }
-#[rustfmt::skip]
 fn f2062(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2ss_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2063(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2064(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2sd_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2065(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2066(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2067(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2068(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si_r64_m32(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2069(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttpd2dq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2070(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttpd2dq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2071(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttpd2dq_xmm_ymm(o.xmm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2072(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttpd2dq_xmm_m256(o.xmm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2073(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2074(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2075(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2076(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2077(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2078(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si_r32_m64(o.r32(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2079(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2080(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si_r64_m64(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2081(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2082(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si_r32_m32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2083(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2084(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si_r64_m32(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2085(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2086(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2087(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2088(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2089(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2090(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2091(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2092(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2093(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2094(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivsd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2095(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2096(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2097(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractf128_xmm_ymm_imm8(o.xmm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2098(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractf128_m128_ymm_imm8(o.mem::<128>(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2099(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractps_r32_xmm_imm8(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2100(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractps_m32_xmm_imm8(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2101(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractps_r64_xmm_imm8(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2102(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractps_m32_xmm_imm8_alt(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2103(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2104(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2105(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2106(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2107(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2108(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2109(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2110(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2111(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2112(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2113(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2114(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2115(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2116(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2117(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2118(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2119(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2120(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2121(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2122(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2123(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2124(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2125(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2126(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2127(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2128(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2129(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2130(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2131(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2132(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2133(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2134(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2135(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2136(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2137(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2138(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2139(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2140(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2141(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2142(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2143(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2144(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2145(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2146(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2147(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2148(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2149(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2150(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2151(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2152(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2153(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2154(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2155(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2156(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2157(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2158(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2159(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2160(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2161(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2162(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2163(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2164(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2165(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2166(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2167(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2168(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2169(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2170(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2171(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2172(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2173(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2174(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2175(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2176(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2177(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2178(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2179(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2180(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2181(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2182(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2183(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2184(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2185(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2186(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2187(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2188(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2189(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2190(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2191(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2192(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2193(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2194(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2195(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2196(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2197(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2198(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2199(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2200(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2201(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2202(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2203(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2204(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2205(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2206(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2207(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2208(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2209(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2210(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2211(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2212(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2213(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2214(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2215(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2216(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2217(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2218(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2219(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2220(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2221(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2222(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2223(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2224(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2225(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2226(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2227(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2228(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2229(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2230(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2231(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2232(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2233(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2234(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2235(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2236(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2237(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2238(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2239(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2240(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2241(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2242(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2243(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231sd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2244(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231sd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2245(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2246(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2247(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertf128_ymm_ymm_xmm_imm8(o.ymm(0), o.ymm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2248(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertf128_ymm_ymm_m128_imm8(o.ymm(0), o.ymm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2249(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertps_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2250(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertps_xmm_xmm_m32_imm8(o.xmm(0), o.xmm(1), o.mem::<32>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2251(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2252(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2253(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2254(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2255(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2256(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2257(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2258(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2259(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2260(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxsd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2261(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2262(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2263(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2264(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2265(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2266(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2267(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2268(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2269(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2270(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2271(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2272(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminsd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2273(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2274(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2275(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2276(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2277(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2278(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2279(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2280(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2281(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd_ymm_ymm_alt(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2282(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2283(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2284(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2285(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2286(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2287(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2288(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2289(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps_ymm_ymm_alt(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2290(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2291(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd_xmm_r32(o.xmm(0), o.r32(1)); }
-#[rustfmt::skip]
 fn f2292(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2293(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2294(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd_m32_xmm(o.mem::<32>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2295(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2296(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2297(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2298(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2299(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2300(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2301(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2302(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2303(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2304(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2305(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa_ymm_ymm_alt(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2306(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2307(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2308(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2309(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2310(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2311(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2312(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2313(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu_ymm_ymm_alt(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2314(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2315(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhlps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2316(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhpd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2317(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhpd_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2318(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhps_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2319(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhps_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2320(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlhps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2321(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlpd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2322(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlpd_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2323(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlps_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2324(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlps_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2325(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskpd_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2326(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskpd_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2327(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskpd_r32_ymm(o.r32(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2328(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskpd_r64_ymm(o.r64(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2329(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskps_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2330(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskps_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2331(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskps_r32_ymm(o.r32(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2332(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskps_r64_ymm(o.r64(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2333(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq_xmm_r64(o.xmm(0), o.r64(1)); }
-#[rustfmt::skip]
 fn f2334(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2335(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2336(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2337(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2338(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq_xmm_m64_alt(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2339(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2340(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq_m64_xmm_alt(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2341(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2342(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2343(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd_xmm_xmm_xmm_alt(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2344(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd_m64_xmm(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2345(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2346(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2347(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss_xmm_xmm_xmm_alt(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2348(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss_m32_xmm(o.mem::<32>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2349(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2350(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2351(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2352(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2353(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2354(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2355(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd_ymm_ymm_alt(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2356(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2357(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2358(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2359(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2360(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2361(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups_xmm_xmm_alt(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2362(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2363(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups_ymm_ymm_alt(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2364(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2365(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2366(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2367(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2368(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2369(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2370(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2371(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2372(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2373(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2374(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulsd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2375(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2376(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2377(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2378(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2379(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2380(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2381(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2382(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2383(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2384(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2385(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2386(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2387(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2388(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2389(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2390(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2391(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2392(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2393(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2394(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2395(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2396(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2397(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2398(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2399(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2400(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2401(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2402(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2403(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2404(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2405(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2406(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2407(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2408(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2409(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2410(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2411(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2412(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2413(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2414(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2415(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2416(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2417(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2418(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2419(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2420(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2421(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2422(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2423(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2424(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2425(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2426(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2427(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2428(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2429(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2430(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2431(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2432(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2433(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2434(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2435(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2436(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2437(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2438(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2439(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2440(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2441(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2442(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2443(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2444(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2445(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2446(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2447(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2448(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2449(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2450(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2451(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2452(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2453(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2454(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2455(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2456(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2457(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2458(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2459(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2460(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2461(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2462(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2463(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2464(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2465(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb_xmm_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn f2466(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb_xmm_xmm_m128_xmm(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn f2467(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb_ymm_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn f2468(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb_ymm_ymm_m256_ymm(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn f2469(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2470(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2471(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2472(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2473(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2474(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb_xmm_m8(o.xmm(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f2475(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2476(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb_ymm_m8(o.ymm(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn f2477(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2478(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2479(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2480(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd_ymm_m32(o.ymm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2481(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2482(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2483(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2484(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq_ymm_m64(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2485(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2486(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw_xmm_m16(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f2487(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2488(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw_ymm_m16(o.ymm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f2489(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2490(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2491(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2492(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2493(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2494(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2495(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2496(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2497(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2498(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2499(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2500(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2501(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2502(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2503(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2504(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2505(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2506(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2507(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2508(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2509(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2510(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2511(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2512(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2513(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2514(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2515(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2516(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2517(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2518(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2519(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2520(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2521(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrb_r32_xmm_imm8(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2522(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrb_m8_xmm_imm8(o.mem::<8>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2523(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrb_r64_xmm_imm8(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2524(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrb_m8_xmm_imm8_alt(o.mem::<8>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2525(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrd_r32_xmm_imm8(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2526(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrd_m32_xmm_imm8(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2527(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrq_r64_xmm_imm8(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2528(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrq_m64_xmm_imm8(o.mem::<64>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2529(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw_r32_xmm_imm8(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2530(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw_r64_xmm_imm8(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2531(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw_r32_xmm_imm8_alt(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2532(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw_m16_xmm_imm8(o.mem::<16>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2533(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw_r64_xmm_imm8_alt(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2534(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw_m16_xmm_imm8_alt(o.mem::<16>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2535(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2536(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2537(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2538(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2539(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2540(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2541(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2542(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2543(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrb_xmm_xmm_r32_imm8(o.xmm(0), o.xmm(1), o.r32(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2544(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrb_xmm_xmm_m8_imm8(o.xmm(0), o.xmm(1), o.mem::<8>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2545(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrb_xmm_xmm_r64_imm8(o.xmm(0), o.xmm(1), o.r64(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2546(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrb_xmm_xmm_m8_imm8_alt(o.xmm(0), o.xmm(1), o.mem::<8>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2547(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrd_xmm_xmm_r32_imm8(o.xmm(0), o.xmm(1), o.r32(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2548(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrd_xmm_xmm_m32_imm8(o.xmm(0), o.xmm(1), o.mem::<32>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2549(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrq_xmm_xmm_r64_imm8(o.xmm(0), o.xmm(1), o.r64(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2550(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrq_xmm_xmm_m64_imm8(o.xmm(0), o.xmm(1), o.mem::<64>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2551(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrw_xmm_xmm_r32_imm8(o.xmm(0), o.xmm(1), o.r32(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2552(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrw_xmm_xmm_m16_imm8(o.xmm(0), o.xmm(1), o.mem::<16>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2553(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrw_xmm_xmm_r64_imm8(o.xmm(0), o.xmm(1), o.r64(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2554(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrw_xmm_xmm_m16_imm8_alt(o.xmm(0), o.xmm(1), o.mem::<16>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2555(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2556(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2557(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2558(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2559(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2560(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2561(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2562(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2563(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2564(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2565(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2566(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2567(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2568(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2569(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2570(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2571(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2572(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2573(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2574(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2575(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2576(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2577(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2578(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2579(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2580(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2581(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2582(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2583(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2584(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2585(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2586(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2587(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2588(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2589(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2590(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2591(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2592(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2593(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2594(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2595(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2596(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2597(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2598(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2599(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2600(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2601(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2602(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2603(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2604(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2605(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2606(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2607(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2608(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2609(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2610(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2611(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovmskb_r32_xmm(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2612(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovmskb_r64_xmm(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2613(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovmskb_r32_ymm(o.r32(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2614(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovmskb_r64_ymm(o.r64(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2615(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2616(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2617(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2618(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd_ymm_m64(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2619(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2620(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq_xmm_m16(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f2621(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2622(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq_ymm_m32(o.ymm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2623(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2624(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2625(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2626(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2627(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2628(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2629(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2630(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2631(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2632(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2633(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2634(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2635(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2636(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2637(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2638(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq_ymm_m64(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2639(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2640(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2641(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2642(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd_ymm_m64(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2643(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2644(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq_xmm_m16(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn f2645(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2646(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq_ymm_m32(o.ymm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2647(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2648(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2649(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2650(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2651(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2652(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2653(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2654(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2655(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2656(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2657(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2658(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2659(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2660(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2661(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2662(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq_ymm_m64(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2663(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2664(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2665(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2666(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2667(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2668(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2669(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2670(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2671(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2672(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2673(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2674(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2675(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2676(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2677(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2678(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2679(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2680(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2681(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2682(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2683(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2684(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2685(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2686(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2687(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2688(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2689(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2690(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2691(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2692(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2693(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2694(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2695(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2696(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2697(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2698(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2699(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2700(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2701(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2702(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2703(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2704(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2705(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2706(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2707(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2708(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2709(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2710(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2711(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2712(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2713(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2714(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2715(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld_ymm_ymm_xmm(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2716(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld_ymm_ymm_m128(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2717(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2718(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2719(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2720(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2721(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq_ymm_ymm_xmm(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2722(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq_ymm_ymm_m128(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2723(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2724(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2725(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2726(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2727(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw_ymm_ymm_xmm(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2728(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw_ymm_ymm_m128(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2729(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2730(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2731(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2732(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2733(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad_ymm_ymm_xmm(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2734(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad_ymm_ymm_m128(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2735(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2736(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2737(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2738(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2739(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw_ymm_ymm_xmm(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2740(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw_ymm_ymm_m128(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2741(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2742(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2743(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2744(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2745(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld_ymm_ymm_xmm(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2746(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld_ymm_ymm_m128(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2747(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2748(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2749(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2750(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2751(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq_ymm_ymm_xmm(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2752(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq_ymm_ymm_m128(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2753(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2754(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2755(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2756(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2757(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw_ymm_ymm_xmm(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2758(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw_ymm_ymm_m128(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2759(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2760(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2761(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2762(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2763(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2764(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2765(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2766(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2767(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2768(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2769(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2770(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2771(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2772(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2773(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2774(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2775(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2776(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2777(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2778(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2779(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2780(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2781(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2782(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2783(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2784(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2785(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2786(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2787(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2788(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2789(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2790(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2791(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2792(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2793(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2794(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2795(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2796(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2797(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2798(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2799(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2800(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2801(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2802(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2803(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2804(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2805(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2806(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2807(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2808(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2809(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2810(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2811(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2812(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2813(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2814(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2815(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2816(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2817(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2818(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2819(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2820(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2821(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2822(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2823(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2824(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2825(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2826(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2827(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2828(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2829(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2830(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2831(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2832(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2833(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2834(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2835(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2836(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2837(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2838(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2839(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2840(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2841(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2842(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2843(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2844(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2845(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundsd_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2846(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundsd_xmm_xmm_m64_imm8(o.xmm(0), o.xmm(1), o.mem::<64>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2847(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundss_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2848(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundss_xmm_xmm_m32_imm8(o.xmm(0), o.xmm(1), o.mem::<32>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2849(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2850(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2851(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2852(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2853(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2854(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2855(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2856(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2857(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2858(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2859(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2860(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2861(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2862(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2863(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2864(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2865(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2866(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2867(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2868(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2869(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2870(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2871(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2872(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtsd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2873(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2874(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2875(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2876(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2877(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2878(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2879(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2880(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2881(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2882(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2883(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubsd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2884(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubsd_xmm_xmm_m64(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn f2885(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubss_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2886(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubss_xmm_xmm_m32(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn f2887(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomisd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2888(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomisd_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2889(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomiss_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2890(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomiss_xmm_m32(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn f2891(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2892(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2893(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2894(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2895(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2896(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2897(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2898(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2899(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2900(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2901(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2902(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2903(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2904(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2905(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2906(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2907(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2908(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2909(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2910(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2911(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2912(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2913(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2914(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2915(a: &mut Asm<'_>, _: &Operands<'_>) { a.vzeroupper(); }
-#[rustfmt::skip]
 fn f2916(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2917(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2918(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2919(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2920(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2921(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2922(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2923(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2924(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdec_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2925(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdec_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2926(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdeclast_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2927(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdeclast_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2928(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenc_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2929(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenc_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2930(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenclast_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2931(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenclast_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2932(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesimc_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2933(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesimc_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2934(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaeskeygenassist_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2935(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaeskeygenassist_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2936(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastf128_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2937(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcasti128_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2938(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2dq_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2939(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2dq_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2940(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2dq_xmm_ymm(o.xmm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f2941(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2dq_xmm_m256(o.xmm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f2942(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2943(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps_xmm_m64(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn f2944(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps_ymm_xmm(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f2945(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps_ymm_m128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f2946(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2947(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph_m64_xmm_imm8(o.mem::<64>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2948(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph_xmm_ymm_imm8(o.xmm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2949(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph_m128_ymm_imm8(o.mem::<128>(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2950(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdppd_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2951(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdppd_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2952(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2953(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2954(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2955(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f2956(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextracti128_xmm_ymm_imm8(o.xmm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2957(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextracti128_m128_ymm_imm8(o.mem::<128>(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f2958(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2959(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2960(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2961(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2962(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2963(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2964(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2965(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2966(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2967(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2968(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2969(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2970(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2971(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2972(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2973(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2974(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2975(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2976(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2977(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2978(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2979(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2980(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2981(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2982(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2983(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2984(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2985(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2986(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2987(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2988(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2989(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2990(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2991(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2992(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2993(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2994(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2995(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f2996(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f2997(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f2998(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f2999(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3000(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3001(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3002(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3003(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3004(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3005(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3006(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherdpd_xmm_vm32x_xmm(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3007(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherdpd_ymm_vm32x_ymm(o.ymm(0), o.vmem_xmm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3008(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherdps_xmm_vm32x_xmm(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3009(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherdps_ymm_vm32y_ymm(o.ymm(0), o.vmem_ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3010(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherqpd_xmm_vm64x_xmm(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3011(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherqpd_ymm_vm64y_ymm(o.ymm(0), o.vmem_ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3012(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherqps_xmm_vm64x_xmm(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3013(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherqps_xmm_vm64y_xmm(o.xmm(0), o.vmem_ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3014(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3015(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3016(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3017(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3018(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3019(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3020(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3021(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3022(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3023(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3024(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3025(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3026(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3027(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3028(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3029(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3030(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinserti128_ymm_ymm_xmm_imm8(o.ymm(0), o.ymm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3031(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinserti128_ymm_ymm_m128_imm8(o.ymm(0), o.ymm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3032(a: &mut Asm<'_>, o: &Operands<'_>) { a.vlddqu_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f3033(a: &mut Asm<'_>, o: &Operands<'_>) { a.vlddqu_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f3034(a: &mut Asm<'_>, o: &Operands<'_>) { a.vldmxcsr_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f3035(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovdqu_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3036(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3037(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3038(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd_m128_xmm_xmm(o.mem::<128>(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3039(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd_m256_ymm_ymm(o.mem::<256>(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3040(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3041(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3042(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps_m128_xmm_xmm(o.mem::<128>(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3043(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps_m256_ymm_ymm(o.mem::<256>(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3044(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdq_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3045(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdq_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f3046(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdqa_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f3047(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdqa_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f3048(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntpd_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3049(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntpd_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f3050(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntps_m128_xmm(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3051(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntps_m256_ymm(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f3052(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3053(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f3054(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f3055(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f3056(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3057(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f3058(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f3059(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f3060(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3061(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3062(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3063(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3064(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3065(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3066(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3067(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3068(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpclmulqdq_xmm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3069(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpclmulqdq_xmm_xmm_m128_imm8(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3070(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3071(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3072(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri64_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3073(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri64_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3074(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3075(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3076(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm64_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3077(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm64_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3078(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistri_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3079(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistri_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3080(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistrm_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3081(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistrm_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3082(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2f128_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3083(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2f128_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3084(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2i128_ymm_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3085(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2i128_ymm_ymm_m256_imm8(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn f3086(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3087(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3088(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3089(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3090(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3091(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3092(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3093(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3094(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3095(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3096(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3097(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3098(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3099(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3100(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3101(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps_xmm_m128_imm8(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3102(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3103(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3104(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermpd_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3105(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermpd_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3106(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermps_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3107(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermps_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3108(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermq_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3109(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermq_ymm_m256_imm8(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3110(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherdd_xmm_vm32x_xmm(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3111(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherdd_ymm_vm32y_ymm(o.ymm(0), o.vmem_ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3112(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherdq_xmm_vm32x_xmm(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3113(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherdq_ymm_vm32x_ymm(o.ymm(0), o.vmem_xmm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3114(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherqd_xmm_vm64x_xmm(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3115(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherqd_xmm_vm64y_xmm(o.xmm(0), o.vmem_ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3116(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherqq_xmm_vm64x_xmm(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3117(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherqq_ymm_vm64y_ymm(o.ymm(0), o.vmem_ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3118(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3119(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3120(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3121(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3122(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphminposuw_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3123(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphminposuw_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f3124(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3125(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3126(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3127(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3128(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3129(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3130(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3131(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3132(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3133(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3134(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3135(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3136(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3137(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3138(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd_m128_xmm_xmm(o.mem::<128>(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3139(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd_m256_ymm_ymm(o.mem::<256>(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3140(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3141(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3142(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq_m128_xmm_xmm(o.mem::<128>(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3143(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq_m256_ymm_ymm(o.mem::<256>(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3144(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3145(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3146(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3147(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3148(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3149(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3150(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3151(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3152(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3153(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3154(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3155(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3156(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3157(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3158(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3159(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3160(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslldq_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3161(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslldq_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3162(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3163(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3164(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3165(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3166(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3167(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3168(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3169(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3170(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3171(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3172(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3173(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3174(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrldq_xmm_xmm_imm8(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3175(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrldq_ymm_ymm_imm8(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn f3176(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3177(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3178(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3179(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3180(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq_xmm_xmm_xmm(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn f3181(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq_xmm_xmm_m128(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn f3182(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq_ymm_ymm_ymm(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn f3183(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq_ymm_ymm_m256(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn f3184(a: &mut Asm<'_>, o: &Operands<'_>) { a.vstmxcsr_m32(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn f3185(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3186(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f3187(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f3188(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f3189(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps_xmm_xmm(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn f3190(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps_xmm_m128(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn f3191(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps_ymm_ymm(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn f3192(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps_ymm_m256(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn f3193(a: &mut Asm<'_>, _: &Operands<'_>) { a.vzeroall(); }
-#[rustfmt::skip]
 fn f3194(a: &mut Asm<'_>, _: &Operands<'_>) { a.endbr64(); }
-#[rustfmt::skip]
 fn m0_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m0_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m0_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m0_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m0_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m0_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m0_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m0_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m0_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m0_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m0_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m0_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m0_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m0_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m0_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m0_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m0_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m0_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m0_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m0_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m0_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m0_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m0_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m0_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m0_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m0_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m0_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m0_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m0_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m0_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m0_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m0_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m0_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m0_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m0_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m0_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.adc(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m1_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m1_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m1_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m1_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m1_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m1_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m1_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m1_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m1_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m1_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m1_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m1_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m1_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m1_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_adc(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m2_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m2_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m2_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m2_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m2_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m2_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m2_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m2_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m2_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m2_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m2_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m2_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m2_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m2_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m2_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m2_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m2_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m2_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m2_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m2_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m2_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m2_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m2_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m2_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m2_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m2_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m2_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m2_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m2_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m2_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m2_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m2_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m2_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m2_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m2_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m2_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.add(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m3_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m3_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m3_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m3_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m3_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m3_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m3_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m3_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m3_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m3_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m3_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m3_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m3_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m3_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_add(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m4_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m4_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m4_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m4_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m4_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m4_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m4_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m4_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m4_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m4_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m4_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m4_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m4_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m4_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m4_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m4_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m4_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m4_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m4_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m4_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m4_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m4_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m4_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m4_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m4_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m4_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m4_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m4_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m4_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m4_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m4_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m4_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m4_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m4_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m4_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m4_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.and(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m5_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m5_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m5_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m5_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m5_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m5_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m5_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m5_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m5_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m5_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m5_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m5_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m5_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m5_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_and(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m6_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m6_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m6_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m6_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m6_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m6_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m6_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m6_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m6_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsf(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m7_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m7_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m7_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m7_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m7_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m7_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m7_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m7_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m7_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.bsr(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m8_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.bswap(o.r16(0)); }
-#[rustfmt::skip]
 fn m8_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.bswap(o.r32(0)); }
-#[rustfmt::skip]
 fn m8_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.bswap(o.r64(0)); }
-#[rustfmt::skip]
 fn m9_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m9_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m9_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m9_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m9_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m9_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m9_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m9_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m9_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m9_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m9_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m9_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m9_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m9_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m9_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.bt(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m10_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.call(o.label); }
-#[rustfmt::skip]
 fn m10_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.call(o.r64(0)); }
-#[rustfmt::skip]
 fn m10_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.call(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m10_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.call(o.addr(0)); }
-#[rustfmt::skip]
 fn m11_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m11_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m11_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m11_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m11_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m11_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m11_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m11_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m11_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovo(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m12_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m12_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m12_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m12_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m12_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m12_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m12_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m12_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m12_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovno(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m13_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m13_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m13_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m13_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m13_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m13_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m13_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m13_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m13_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovb(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m14_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m14_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m14_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m14_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m14_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m14_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m14_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m14_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m14_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovae(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m15_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m15_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m15_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m15_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m15_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m15_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m15_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m15_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m15_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmove(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m16_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m16_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m16_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m16_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m16_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m16_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m16_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m16_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m16_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovne(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m17_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m17_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m17_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m17_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m17_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m17_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m17_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m17_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m17_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovbe(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m18_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m18_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m18_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m18_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m18_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m18_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m18_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m18_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m18_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmova(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m19_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m19_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m19_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m19_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m19_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m19_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m19_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m19_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m19_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovs(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m20_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m20_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m20_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m20_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m20_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m20_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m20_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m20_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m20_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovns(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m21_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m21_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m21_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m21_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m21_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m21_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m21_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m21_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m21_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovp(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m22_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m22_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m22_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m22_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m22_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m22_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m22_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m22_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m22_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovnp(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m23_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m23_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m23_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m23_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m23_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m23_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m23_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m23_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m23_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovl(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m24_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m24_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m24_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m24_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m24_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m24_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m24_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m24_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m24_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovge(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m25_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m25_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m25_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m25_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m25_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m25_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m25_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m25_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m25_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovle(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m26_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m26_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m26_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m26_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m26_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m26_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m26_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m26_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m26_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmovg(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m27_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m27_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m27_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m27_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m27_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m27_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m27_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m27_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m27_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m27_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m27_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m27_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m27_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m27_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m27_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m27_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m27_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m27_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m27_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m27_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m27_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m27_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m27_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m27_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m27_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m27_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m27_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m27_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m27_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m27_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m27_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m27_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m27_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m27_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m27_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m27_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmp(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m28_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m28_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m28_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m28_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m28_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m28_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m28_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m28_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m28_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m28_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m28_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m28_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m28_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m28_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m28_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m28_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m28_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m29_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m29_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m29_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m29_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m29_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m29_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m29_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m29_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m29_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m29_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m30_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg16b(o.mem::<128>(0)); }
-#[rustfmt::skip]
 fn m30_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg16b(o.addr(0)); }
-#[rustfmt::skip]
 fn m31_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg16b(o.mem::<128>(0)); }
-#[rustfmt::skip]
 fn m31_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg16b(o.addr(0)); }
-#[rustfmt::skip]
 fn m32_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg8b(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m32_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpxchg8b(o.addr(0)); }
-#[rustfmt::skip]
 fn m33_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg8b(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m33_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_cmpxchg8b(o.addr(0)); }
-#[rustfmt::skip]
 fn m34_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.r8(0)); }
-#[rustfmt::skip]
 fn m34_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m34_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m34_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.r16(0)); }
-#[rustfmt::skip]
 fn m34_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m34_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.r32(0)); }
-#[rustfmt::skip]
 fn m34_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m34_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.r64(0)); }
-#[rustfmt::skip]
 fn m34_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.dec(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m35_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_dec(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m35_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_dec(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m35_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_dec(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m35_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_dec(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m36_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.r8(0)); }
-#[rustfmt::skip]
 fn m36_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m36_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m36_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.r16(0)); }
-#[rustfmt::skip]
 fn m36_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m36_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.r32(0)); }
-#[rustfmt::skip]
 fn m36_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m36_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.r64(0)); }
-#[rustfmt::skip]
 fn m36_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.div(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m37_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.r8(0)); }
-#[rustfmt::skip]
 fn m37_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m37_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m37_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.r16(0)); }
-#[rustfmt::skip]
 fn m37_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m37_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.r32(0)); }
-#[rustfmt::skip]
 fn m37_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m37_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.r64(0)); }
-#[rustfmt::skip]
 fn m37_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.idiv(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m38_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r16(0), o.r16(1), o.imm(2) as i16); }
-#[rustfmt::skip]
 fn m38_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r16(0), o.mem::<16>(1), o.imm(2) as i16); }
-#[rustfmt::skip]
 fn m38_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r32(0), o.r32(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn m38_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r32(0), o.mem::<32>(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn m38_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r64(0), o.r64(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn m38_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r64(0), o.mem::<64>(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn m38_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r16(0), o.addr(1), o.imm(2) as i16); }
-#[rustfmt::skip]
 fn m38_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r32(0), o.addr(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn m38_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_3(o.r64(0), o.addr(1), o.imm(2) as i32); }
-#[rustfmt::skip]
 fn m39_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.r8(0)); }
-#[rustfmt::skip]
 fn m39_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m39_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m39_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.r16(0)); }
-#[rustfmt::skip]
 fn m39_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m39_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.r32(0)); }
-#[rustfmt::skip]
 fn m39_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m39_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.r64(0)); }
-#[rustfmt::skip]
 fn m39_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m40_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m40_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m40_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m40_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m40_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m40_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m40_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m40_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m40_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.imul(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m41_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.r8(0)); }
-#[rustfmt::skip]
 fn m41_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m41_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m41_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.r16(0)); }
-#[rustfmt::skip]
 fn m41_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m41_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.r32(0)); }
-#[rustfmt::skip]
 fn m41_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m41_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.r64(0)); }
-#[rustfmt::skip]
 fn m41_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.inc(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m42_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_inc(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m42_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_inc(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m42_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_inc(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m42_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_inc(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m43_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jo(o.label); }
-#[rustfmt::skip]
 fn m44_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jno(o.label); }
-#[rustfmt::skip]
 fn m45_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jb(o.label); }
-#[rustfmt::skip]
 fn m46_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jae(o.label); }
-#[rustfmt::skip]
 fn m47_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.je(o.label); }
-#[rustfmt::skip]
 fn m48_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jne(o.label); }
-#[rustfmt::skip]
 fn m49_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jbe(o.label); }
-#[rustfmt::skip]
 fn m50_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.ja(o.label); }
-#[rustfmt::skip]
 fn m51_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.js(o.label); }
-#[rustfmt::skip]
 fn m52_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jns(o.label); }
-#[rustfmt::skip]
 fn m53_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jp(o.label); }
-#[rustfmt::skip]
 fn m54_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jnp(o.label); }
-#[rustfmt::skip]
 fn m55_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jl(o.label); }
-#[rustfmt::skip]
 fn m56_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jge(o.label); }
-#[rustfmt::skip]
 fn m57_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jle(o.label); }
-#[rustfmt::skip]
 fn m58_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jg(o.label); }
-#[rustfmt::skip]
 fn m59_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp(o.label); }
-#[rustfmt::skip]
 fn m59_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp(o.r64(0)); }
-#[rustfmt::skip]
 fn m59_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m59_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp(o.addr(0)); }
-#[rustfmt::skip]
 fn m60_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lea(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m60_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lea(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m60_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lea(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m61_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m61_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m61_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m61_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m61_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m61_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m61_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m61_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m61_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m61_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m61_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m61_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m61_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m61_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m61_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m61_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m61_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m61_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m61_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m61_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m61_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m61_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r64(0), o.imm(1)); }
-#[rustfmt::skip]
 fn m61_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m61_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m61_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m61_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m61_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m61_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m61_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m61_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m61_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m61_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m61_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m61_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m61_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m61_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.mov(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m62_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r16(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m62_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r16(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m62_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r16(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m62_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r32(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m62_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r32(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m62_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r32(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m62_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r64(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m62_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r64(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m62_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m62_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m62_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r32(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m62_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r32(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m62_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r64(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m62_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsx(o.r64(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m63_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m63_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m63_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m63_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m63_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r64(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m63_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m63_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m63_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m63_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsxd(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m64_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r16(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m64_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r16(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m64_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r16(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m64_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r32(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m64_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r32(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m64_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r32(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m64_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r64(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m64_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r64(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m64_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m64_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m64_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r32(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m64_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r32(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m64_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r64(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m64_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.movzx(o.r64(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m65_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.r8(0)); }
-#[rustfmt::skip]
 fn m65_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m65_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m65_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.r16(0)); }
-#[rustfmt::skip]
 fn m65_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m65_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.r32(0)); }
-#[rustfmt::skip]
 fn m65_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m65_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.r64(0)); }
-#[rustfmt::skip]
 fn m65_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.mul(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m66_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.r8(0)); }
-#[rustfmt::skip]
 fn m66_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m66_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m66_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.r16(0)); }
-#[rustfmt::skip]
 fn m66_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m66_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.r32(0)); }
-#[rustfmt::skip]
 fn m66_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m66_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.r64(0)); }
-#[rustfmt::skip]
 fn m66_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.neg(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m67_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_neg(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m67_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_neg(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m67_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_neg(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m67_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_neg(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m68_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_1(o.r16(0)); }
-#[rustfmt::skip]
 fn m68_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_1(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m68_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_1(o.r32(0)); }
-#[rustfmt::skip]
 fn m68_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_1(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m68_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_1(o.r64(0)); }
-#[rustfmt::skip]
 fn m68_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.nop_1(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m69_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.r8(0)); }
-#[rustfmt::skip]
 fn m69_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m69_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m69_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.r16(0)); }
-#[rustfmt::skip]
 fn m69_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m69_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.r32(0)); }
-#[rustfmt::skip]
 fn m69_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m69_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.r64(0)); }
-#[rustfmt::skip]
 fn m69_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.not(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m70_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_not(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m70_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_not(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m70_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_not(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m70_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_not(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m71_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m71_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m71_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m71_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m71_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m71_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m71_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m71_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m71_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m71_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m71_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m71_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m71_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m71_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m71_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m71_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m71_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m71_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m71_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m71_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m71_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m71_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m71_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m71_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m71_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m71_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m71_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m71_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m71_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m71_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m71_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m71_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m71_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m71_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m71_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m71_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.or(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m72_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m72_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m72_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m72_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m72_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m72_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m72_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m72_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m72_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m72_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m72_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m72_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m72_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m72_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_or(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m73_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop(o.r16(0)); }
-#[rustfmt::skip]
 fn m73_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop(o.r64(0)); }
-#[rustfmt::skip]
 fn m73_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m73_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.pop(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m74_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.push(o.r16(0)); }
-#[rustfmt::skip]
 fn m74_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.push(o.r64(0)); }
-#[rustfmt::skip]
 fn m74_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.push(o.imm(0) as i32); }
-#[rustfmt::skip]
 fn m74_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.push(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m74_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.push(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m75_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.ret_1(o.imm(0) as u16); }
-#[rustfmt::skip]
 fn m76_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m76_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m76_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m76_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m76_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m76_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m76_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m76_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m76_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m77_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn m77_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m77_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m77_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn m77_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m77_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn m77_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m77_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn m77_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.rol_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m78_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m78_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m78_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m78_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m78_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m78_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m78_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m78_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m78_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m79_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn m79_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m79_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m79_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn m79_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m79_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn m79_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m79_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn m79_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.ror_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m80_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m80_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m80_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m80_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m80_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m80_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m80_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m80_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m80_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m81_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn m81_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m81_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m81_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn m81_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m81_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn m81_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m81_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn m81_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.sar_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m82_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m82_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m82_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m82_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m82_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m82_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m82_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m82_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m82_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m82_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m82_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m82_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m82_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m82_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m82_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m82_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m82_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m82_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m82_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m82_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m82_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m82_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m82_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m82_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m82_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m82_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m82_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m82_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m82_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m82_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m82_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m82_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m82_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m82_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m82_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m82_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.sbb(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m83_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m83_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m83_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m83_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m83_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m83_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m83_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m83_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m83_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m83_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m83_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m83_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m83_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m83_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sbb(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m84_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.seto(o.r8(0)); }
-#[rustfmt::skip]
 fn m84_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.seto(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m84_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.seto(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m84_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.seto(o.addr(0)); }
-#[rustfmt::skip]
 fn m85_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setno(o.r8(0)); }
-#[rustfmt::skip]
 fn m85_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setno(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m85_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setno(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m85_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setno(o.addr(0)); }
-#[rustfmt::skip]
 fn m86_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setb(o.r8(0)); }
-#[rustfmt::skip]
 fn m86_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setb(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m86_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setb(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m86_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setb(o.addr(0)); }
-#[rustfmt::skip]
 fn m87_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setae(o.r8(0)); }
-#[rustfmt::skip]
 fn m87_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setae(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m87_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setae(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m87_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setae(o.addr(0)); }
-#[rustfmt::skip]
 fn m88_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sete(o.r8(0)); }
-#[rustfmt::skip]
 fn m88_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sete(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m88_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sete(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m88_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.sete(o.addr(0)); }
-#[rustfmt::skip]
 fn m89_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setne(o.r8(0)); }
-#[rustfmt::skip]
 fn m89_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setne(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m89_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setne(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m89_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setne(o.addr(0)); }
-#[rustfmt::skip]
 fn m90_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setbe(o.r8(0)); }
-#[rustfmt::skip]
 fn m90_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setbe(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m90_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setbe(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m90_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setbe(o.addr(0)); }
-#[rustfmt::skip]
 fn m91_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.seta(o.r8(0)); }
-#[rustfmt::skip]
 fn m91_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.seta(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m91_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.seta(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m91_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.seta(o.addr(0)); }
-#[rustfmt::skip]
 fn m92_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sets(o.r8(0)); }
-#[rustfmt::skip]
 fn m92_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sets(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m92_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sets(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m92_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.sets(o.addr(0)); }
-#[rustfmt::skip]
 fn m93_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setns(o.r8(0)); }
-#[rustfmt::skip]
 fn m93_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setns(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m93_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setns(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m93_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setns(o.addr(0)); }
-#[rustfmt::skip]
 fn m94_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setp(o.r8(0)); }
-#[rustfmt::skip]
 fn m94_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setp(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m94_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setp(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m94_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setp(o.addr(0)); }
-#[rustfmt::skip]
 fn m95_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setnp(o.r8(0)); }
-#[rustfmt::skip]
 fn m95_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setnp(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m95_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setnp(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m95_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setnp(o.addr(0)); }
-#[rustfmt::skip]
 fn m96_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setl(o.r8(0)); }
-#[rustfmt::skip]
 fn m96_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m96_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m96_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setl(o.addr(0)); }
-#[rustfmt::skip]
 fn m97_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setge(o.r8(0)); }
-#[rustfmt::skip]
 fn m97_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setge(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m97_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setge(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m97_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setge(o.addr(0)); }
-#[rustfmt::skip]
 fn m98_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setle(o.r8(0)); }
-#[rustfmt::skip]
 fn m98_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setle(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m98_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setle(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m98_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setle(o.addr(0)); }
-#[rustfmt::skip]
 fn m99_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.setg(o.r8(0)); }
-#[rustfmt::skip]
 fn m99_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.setg(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m99_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.setg(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m99_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.setg(o.addr(0)); }
-#[rustfmt::skip]
 fn m100_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m100_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m100_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m100_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m100_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m100_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m100_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m100_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m100_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m101_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn m101_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m101_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m101_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn m101_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m101_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn m101_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m101_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn m101_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.shl_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m102_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.r16(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m102_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.mem::<16>(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m102_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.r32(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m102_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.mem::<32>(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m102_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.r64(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m102_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.mem::<64>(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m102_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.addr(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m102_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.addr(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m102_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld(o.addr(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m103_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m103_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m103_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m103_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m103_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m103_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m103_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m103_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m103_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.shld_cl(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m104_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m104_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m104_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m104_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m104_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m104_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m104_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m104_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m104_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m105_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn m105_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m105_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m105_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn m105_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m105_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn m105_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m105_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn m105_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.shr_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m106_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.r16(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m106_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.mem::<16>(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m106_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.r32(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m106_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.mem::<32>(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m106_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.r64(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m106_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.mem::<64>(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m106_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.addr(0), o.r16(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m106_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.addr(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m106_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd(o.addr(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m107_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m107_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m107_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m107_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m107_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m107_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m107_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m107_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m107_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrd_cl(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m108_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m108_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m108_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m108_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m108_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m108_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m108_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m108_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m108_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m108_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m108_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m108_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m108_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m108_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m108_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m108_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m108_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m108_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m108_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m108_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m108_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m108_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m108_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m108_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m108_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m108_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m108_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m108_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m108_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m108_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m108_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m108_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m108_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m108_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m108_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m108_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.sub(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m109_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m109_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m109_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m109_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m109_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m109_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m109_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m109_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m109_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m109_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m109_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m109_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m109_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m109_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_sub(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m110_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m110_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m110_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m110_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m110_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m110_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m110_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m110_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m110_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m110_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m110_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m110_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m110_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m110_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m110_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m110_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m110_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m110_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m110_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m110_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m110_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m110_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m110_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m110_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m110_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m110_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m110_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m110_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m110_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m110_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m110_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m110_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m110_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m110_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m110_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m110_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.test(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m111_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m111_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m111_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m111_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m111_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m111_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m111_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m111_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m111_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m111_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m111_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m111_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m111_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m111_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m111_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m111_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m111_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.xadd(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m112_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m112_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m112_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m112_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m112_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m112_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m112_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m112_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m112_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m112_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xadd(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m113_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m113_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m113_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m113_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m113_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m113_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m113_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m113_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m113_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m113_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m113_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m113_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m113_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m113_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m113_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m113_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m113_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m113_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m113_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m113_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m113_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m113_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m113_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m113_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m113_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m113_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m113_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.xchg(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m114_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m114_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m114_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m114_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m114_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m114_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m114_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m114_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m114_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m114_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xchg(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m115_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m115_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m115_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8hi(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m115_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8hi(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m115_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m115_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m115_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m115_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m115_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m115_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m115_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m115_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m115_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m115_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8hi(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m115_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m115_15(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m115_16(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m115_17(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m115_18(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r16(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m115_19(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r32(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m115_20(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r64(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m115_21(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8hi(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m115_22(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m115_23(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m115_24(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m115_25(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m115_26(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m115_27(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m115_28(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m115_29(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m115_30(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m115_31(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m115_32(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r8hi(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m115_33(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m115_34(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m115_35(a: &mut Asm<'_>, o: &Operands<'_>) { a.xor(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m116_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<8>(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m116_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<8>(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m116_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m116_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m116_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m116_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<8>(0), o.imm(1) as i8); }
-#[rustfmt::skip]
 fn m116_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<16>(0), o.imm(1) as i16); }
-#[rustfmt::skip]
 fn m116_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<32>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m116_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.mem::<64>(0), o.imm(1) as i32); }
-#[rustfmt::skip]
 fn m116_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.addr(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m116_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.addr(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m116_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m116_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m116_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_xor(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m117_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m117_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m117_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m117_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m117_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m117_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m117_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m117_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m117_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m117_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m117_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m117_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m117_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m117_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m117_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.btc(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m118_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m118_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m118_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m118_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m118_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m118_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m118_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m118_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m118_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btc(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m119_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m119_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m119_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m119_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m119_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m119_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m119_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m119_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m119_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m119_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m119_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m119_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m119_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m119_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m119_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.btr(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m120_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m120_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m120_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m120_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m120_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m120_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m120_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m120_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m120_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_btr(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m121_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m121_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m121_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m121_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m121_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m121_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m121_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m121_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m121_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m121_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m121_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m121_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m121_12(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m121_13(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m121_14(a: &mut Asm<'_>, o: &Operands<'_>) { a.bts(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m122_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m122_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m122_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m122_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m122_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m122_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m122_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m122_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m122_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lock_bts(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m123_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_far(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m123_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_far(o.mem::<48>(0)); }
-#[rustfmt::skip]
 fn m123_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.call_far(o.mem::<80>(0)); }
-#[rustfmt::skip]
 fn m124_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.enter(o.imm(0) as u16, o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m125_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jecxz(o.label); }
-#[rustfmt::skip]
 fn m126_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_far(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m126_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_far(o.mem::<48>(0)); }
-#[rustfmt::skip]
 fn m126_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.jmp_far(o.mem::<80>(0)); }
-#[rustfmt::skip]
 fn m127_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.jrcxz(o.label); }
-#[rustfmt::skip]
 fn m128_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs(o.r16(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m128_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs(o.r32(0), o.mem::<48>(1)); }
-#[rustfmt::skip]
 fn m128_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs(o.r64(0), o.mem::<80>(1)); }
-#[rustfmt::skip]
 fn m128_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m128_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m128_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lfs(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m129_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs(o.r16(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m129_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs(o.r32(0), o.mem::<48>(1)); }
-#[rustfmt::skip]
 fn m129_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs(o.r64(0), o.mem::<80>(1)); }
-#[rustfmt::skip]
 fn m129_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m129_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m129_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lgs(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m130_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.loop_(o.label); }
-#[rustfmt::skip]
 fn m131_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.loope(o.label); }
-#[rustfmt::skip]
 fn m132_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.loopne(o.label); }
-#[rustfmt::skip]
 fn m133_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss(o.r16(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m133_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss(o.r32(0), o.mem::<48>(1)); }
-#[rustfmt::skip]
 fn m133_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss(o.r64(0), o.mem::<80>(1)); }
-#[rustfmt::skip]
 fn m133_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m133_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m133_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lss(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m134_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m134_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m134_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m134_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m134_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m134_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m134_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m134_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m134_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m135_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn m135_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m135_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m135_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn m135_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m135_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn m135_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m135_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn m135_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcl_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m136_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.r8(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m136_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.r8hi(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m136_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.mem::<8>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m136_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.r16(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m136_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.mem::<16>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m136_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.r32(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m136_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.mem::<32>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m136_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.r64(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m136_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr(o.mem::<64>(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m137_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.r8(0)); }
-#[rustfmt::skip]
 fn m137_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.r8hi(0)); }
-#[rustfmt::skip]
 fn m137_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m137_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.r16(0)); }
-#[rustfmt::skip]
 fn m137_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.mem::<16>(0)); }
-#[rustfmt::skip]
 fn m137_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.r32(0)); }
-#[rustfmt::skip]
 fn m137_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m137_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.r64(0)); }
-#[rustfmt::skip]
 fn m137_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcr_cl(o.mem::<64>(0)); }
-#[rustfmt::skip]
 fn m138_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.retf_1(o.imm(0) as u16); }
-#[rustfmt::skip]
 fn m139_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m139_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn(o.r32(0), o.r32(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m139_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m139_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn(o.r64(0), o.r64(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m139_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn(o.r32(0), o.r32(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m139_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.andn(o.r64(0), o.r64(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m140_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m140_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m140_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m140_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m140_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr(o.r32(0), o.addr(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m140_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.bextr(o.r64(0), o.addr(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m141_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m141_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m141_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m141_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m141_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m141_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsi(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m142_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m142_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m142_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m142_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m142_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m142_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsmsk(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m143_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m143_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m143_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m143_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m143_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m143_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.blsr(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m144_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m144_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m144_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m144_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m144_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi(o.r32(0), o.addr(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m144_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.bzhi(o.r64(0), o.addr(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m145_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m145_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m145_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m145_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m145_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m145_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m145_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m145_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m145_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.lzcnt(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m146_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m146_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx(o.r32(0), o.r32(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m146_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m146_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx(o.r64(0), o.r64(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m146_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx(o.r32(0), o.r32(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m146_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulx(o.r64(0), o.r64(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m147_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m147_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m147_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m147_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m147_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m147_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m147_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m147_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m147_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.popcnt(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m148_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx(o.r32(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m148_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx(o.r32(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m148_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx(o.r64(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m148_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx(o.r64(0), o.mem::<64>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m148_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx(o.r32(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m148_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.rorx(o.r64(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m149_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m149_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m149_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m149_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m149_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx(o.r32(0), o.addr(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m149_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.sarx(o.r64(0), o.addr(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m150_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m150_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m150_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m150_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m150_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx(o.r32(0), o.addr(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m150_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shlx(o.r64(0), o.addr(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m151_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m151_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx(o.r32(0), o.mem::<32>(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m151_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m151_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx(o.r64(0), o.mem::<64>(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m151_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx(o.r32(0), o.addr(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m151_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.shrx(o.r64(0), o.addr(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m152_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r16(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m152_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m152_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m152_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m152_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m152_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m152_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m152_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m152_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.tzcnt(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m153_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m153_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m153_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m153_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m153_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m153_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.adcx(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m154_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m154_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m154_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m154_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m154_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m154_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.adox(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m155_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r32(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m155_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r32(0), o.r8hi(1)); }
-#[rustfmt::skip]
 fn m155_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r32(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m155_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r64(0), o.r8(1)); }
-#[rustfmt::skip]
 fn m155_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r64(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m155_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r32(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m155_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r32(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m155_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r32(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m155_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m155_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r64(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m155_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.crc32(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m156_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.r16(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m156_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m156_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m156_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.mem::<16>(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m156_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m156_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m156_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.r16(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m156_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m156_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m156_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.addr(0), o.r16(1)); }
-#[rustfmt::skip]
 fn m156_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m156_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.movbe(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m157_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m157_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep(o.r32(0), o.r32(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m157_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m157_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep(o.r64(0), o.r64(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m157_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep(o.r32(0), o.r32(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m157_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.pdep(o.r64(0), o.r64(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m158_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext(o.r32(0), o.r32(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m158_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext(o.r32(0), o.r32(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m158_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext(o.r64(0), o.r64(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m158_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext(o.r64(0), o.r64(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m158_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext(o.r32(0), o.r32(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m158_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.pext(o.r64(0), o.r64(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m159_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.addpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m159_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.addpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m159_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.addpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m160_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.addps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m160_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.addps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m160_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.addps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m161_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m161_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m161_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m162_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.addss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m162_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.addss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m162_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.addss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m163_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m163_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m163_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m164_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m164_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m164_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.andnps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m165_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.andpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m165_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.andpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m165_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.andpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m166_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.andps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m166_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.andps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m166_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.andps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m167_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendpd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m167_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendpd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m167_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendpd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m168_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendps(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m168_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendps(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m168_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendps(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m169_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m169_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m169_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m170_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m170_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m170_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.blendvps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m171_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmppd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m171_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmppd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m171_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmppd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m172_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpps(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m172_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpps(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m172_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpps(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m173_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpsd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m173_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpsd(o.xmm(0), o.mem::<64>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m173_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpsd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m174_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpss(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m174_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpss(o.xmm(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m174_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cmpss(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m175_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.comisd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m175_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.comisd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m175_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.comisd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m176_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.comiss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m176_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.comiss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m176_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.comiss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m177_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2pd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m177_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2pd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m177_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2pd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m178_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2ps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m178_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2ps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m178_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtdq2ps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m179_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2ps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m179_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2ps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m179_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2ps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m180_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2dq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m180_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2dq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m180_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2dq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m181_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2pd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m181_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2pd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m181_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtps2pd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m182_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m182_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si(o.r32(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m182_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m182_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m182_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m182_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2si(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m183_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2ss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m183_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2ss(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m183_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsd2ss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m184_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2sd(o.xmm(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m184_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2sd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m184_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2sd(o.xmm(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m184_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2sd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m185_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2ss(o.xmm(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m185_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2ss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m185_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2ss(o.xmm(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m185_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtsi2ss(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m186_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2sd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m186_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2sd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m186_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2sd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m187_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m187_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m187_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m187_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m187_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m187_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtss2si(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m188_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttpd2dq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m188_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttpd2dq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m188_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttpd2dq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m189_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttps2dq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m189_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttps2dq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m189_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttps2dq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m190_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m190_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si(o.r32(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m190_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m190_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m190_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m190_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttsd2si(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m191_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m191_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m191_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m191_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m191_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m191_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvttss2si(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m192_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.divpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m192_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.divpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m192_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.divpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m193_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.divps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m193_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.divps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m193_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.divps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m194_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.divsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m194_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.divsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m194_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.divsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m195_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.divss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m195_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.divss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m195_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.divss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m196_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.extractps(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m196_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.extractps(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m196_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.extractps(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m196_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.extractps(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m197_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.insertps(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m197_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.insertps(o.xmm(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m197_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.insertps(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m198_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m198_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m198_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m199_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m199_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m199_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m200_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m200_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m200_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m201_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m201_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m201_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.maxss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m202_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.minpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m202_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.minpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m202_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.minpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m203_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.minps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m203_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.minps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m203_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.minps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m204_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.minsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m204_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.minsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m204_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.minsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m205_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.minss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m205_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.minss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m205_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.minss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m206_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m206_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m206_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m206_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m206_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movapd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m207_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m207_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m207_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m207_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m207_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movaps(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m208_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd(o.xmm(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m208_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m208_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m208_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd(o.mem::<32>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m208_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m208_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.movd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m209_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movddup(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m209_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movddup(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m209_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movddup(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m210_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m210_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m210_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m210_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m210_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqa(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m211_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m211_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m211_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m211_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m211_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movdqu(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m212_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhlps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m213_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhpd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m213_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhpd(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m213_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m213_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhpd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m214_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhps(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m214_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhps(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m214_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m214_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movhps(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m215_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlhps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m216_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlpd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m216_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlpd(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m216_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m216_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlpd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m217_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlps(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m217_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlps(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m217_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m217_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movlps(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m218_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movmskpd(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m218_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movmskpd(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m219_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movmskps(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m219_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movmskps(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m220_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntdq(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m220_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntdq(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m221_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movnti(o.mem::<32>(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m221_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movnti(o.mem::<64>(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m221_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movnti(o.addr(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m221_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movnti(o.addr(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m222_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq(o.xmm(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m222_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m222_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m222_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m222_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m222_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m222_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.movq(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m223_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m223_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m223_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m223_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m223_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m224_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m224_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m224_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss(o.mem::<32>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m224_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m224_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movss(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m225_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m225_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m225_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m225_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m225_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movupd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m226_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m226_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m226_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m226_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m226_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.movups(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m227_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m227_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m227_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m228_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m228_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m228_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m229_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m229_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m229_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m230_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m230_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m230_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.mulss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m231_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.orpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m231_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.orpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m231_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.orpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m232_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.orps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m232_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.orps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m232_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.orps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m233_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m233_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m233_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m234_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m234_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m234_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m235_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m235_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m235_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pabsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m236_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.packssdw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m236_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.packssdw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m236_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.packssdw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m237_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.packsswb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m237_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.packsswb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m237_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.packsswb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m238_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.packusdw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m238_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.packusdw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m238_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.packusdw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m239_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.packuswb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m239_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.packuswb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m239_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.packuswb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m240_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m240_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m240_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m241_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m241_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m241_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m242_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m242_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m242_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m243_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m243_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m243_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m244_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m244_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m244_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m245_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m245_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m245_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m246_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m246_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m246_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddusw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m247_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m247_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m247_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.paddw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m248_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.palignr(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m248_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.palignr(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m248_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.palignr(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m249_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pand(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m249_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pand(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m249_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pand(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m250_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pandn(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m250_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pandn(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m250_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pandn(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m251_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m251_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m251_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m252_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m252_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m252_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pavgw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m253_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendvb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m253_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendvb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m253_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendvb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m254_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m254_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendw(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m254_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pblendw(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m255_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m255_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m255_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m256_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m256_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m256_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m257_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m257_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m257_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m258_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m258_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m258_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpeqw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m259_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m259_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m259_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m260_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m260_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m260_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m261_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m261_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m261_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m262_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m262_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m262_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpgtw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m263_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrb(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m263_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrb(o.mem::<8>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m263_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrb(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m263_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrb(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m264_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrd(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m264_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrd(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m264_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrd(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m265_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrq(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m265_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrq(o.mem::<64>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m265_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrq(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m266_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m266_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m266_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw(o.mem::<16>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m266_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.pextrw(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m267_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m267_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m267_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m268_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m268_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m268_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m269_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m269_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m269_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m270_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m270_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m270_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m271_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrb(o.xmm(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m271_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrb(o.xmm(0), o.mem::<8>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m271_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrb(o.xmm(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m271_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrb(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m272_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrd(o.xmm(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m272_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrd(o.xmm(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m272_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m273_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrq(o.xmm(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m273_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrq(o.xmm(0), o.mem::<64>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m273_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrq(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m274_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrw(o.xmm(0), o.r32(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m274_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrw(o.xmm(0), o.mem::<16>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m274_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrw(o.xmm(0), o.r64(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m274_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.pinsrw(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m275_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddubsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m275_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddubsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m275_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddubsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m276_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddwd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m276_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddwd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m276_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaddwd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m277_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m277_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m277_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m278_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m278_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m278_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m279_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m279_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m279_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m280_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxub(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m280_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxub(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m280_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxub(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m281_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxud(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m281_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxud(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m281_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxud(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m282_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxuw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m282_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxuw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m282_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmaxuw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m283_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m283_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m283_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m284_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m284_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m284_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m285_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m285_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m285_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m286_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminub(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m286_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminub(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m286_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminub(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m287_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminud(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m287_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminud(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m287_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminud(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m288_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminuw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m288_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminuw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m288_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pminuw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m289_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovmskb(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m289_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovmskb(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m290_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m290_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m290_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m291_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m291_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbq(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m291_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m292_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m292_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbw(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m292_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxbw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m293_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxdq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m293_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxdq(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m293_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxdq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m294_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m294_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m294_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m295_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m295_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwq(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m295_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovsxwq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m296_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m296_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m296_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m297_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m297_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbq(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m297_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m298_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m298_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbw(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m298_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxbw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m299_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxdq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m299_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxdq(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m299_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxdq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m300_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m300_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m300_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m301_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m301_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwq(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m301_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmovzxwq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m302_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuldq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m302_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuldq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m302_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuldq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m303_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhrsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m303_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhrsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m303_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhrsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m304_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhuw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m304_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhuw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m304_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhuw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m305_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m305_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m305_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulhw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m306_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulld(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m306_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulld(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m306_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmulld(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m307_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmullw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m307_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmullw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m307_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmullw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m308_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuludq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m308_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuludq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m308_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pmuludq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m309_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.por(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m309_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.por(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m309_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.por(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m310_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m310_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m310_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m311_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m311_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m311_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m312_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufhw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m312_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufhw(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m312_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshufhw(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m313_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshuflw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m313_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshuflw(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m313_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pshuflw(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m314_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslld(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m314_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslld(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m314_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslld(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m314_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslld(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m315_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllq(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m315_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m315_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m315_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m316_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllw(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m316_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m316_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m316_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.psllw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m317_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrad(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m317_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrad(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m317_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrad(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m317_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrad(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m318_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psraw(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m318_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psraw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m318_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psraw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m318_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.psraw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m319_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrld(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m319_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrld(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m319_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrld(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m319_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrld(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m320_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlq(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m320_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m320_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m320_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m321_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlw(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m321_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m321_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m321_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrlw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m322_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m322_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m322_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m323_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m323_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m323_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m324_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m324_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m324_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m325_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m325_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m325_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m326_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m326_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m326_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m327_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m327_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m327_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m328_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m328_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m328_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubusw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m329_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m329_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m329_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psubw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m330_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.ptest(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m330_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.ptest(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m330_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.ptest(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m331_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhbw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m331_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhbw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m331_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhbw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m332_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhdq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m332_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhdq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m332_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhdq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m333_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhqdq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m333_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhqdq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m333_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhqdq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m334_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhwd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m334_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhwd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m334_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckhwd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m335_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklbw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m335_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklbw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m335_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklbw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m336_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckldq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m336_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckldq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m336_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpckldq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m337_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklqdq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m337_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklqdq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m337_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklqdq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m338_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklwd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m338_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklwd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m338_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.punpcklwd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m339_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pxor(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m339_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pxor(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m339_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pxor(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m340_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m340_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m340_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m341_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m341_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m341_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rcpss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m342_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundpd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m342_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundpd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m342_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundpd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m343_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundps(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m343_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundps(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m343_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundps(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m344_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundsd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m344_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundsd(o.xmm(0), o.mem::<64>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m344_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundsd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m345_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundss(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m345_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundss(o.xmm(0), o.mem::<32>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m345_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.roundss(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m346_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m346_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m346_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m347_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m347_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m347_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.rsqrtss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m348_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufpd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m348_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufpd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m348_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufpd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m349_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufps(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m349_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufps(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m349_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.shufps(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m350_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m350_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m350_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m351_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m351_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m351_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m352_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m352_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m352_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m353_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m353_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m353_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sqrtss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m354_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.subpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m354_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.subpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m354_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.subpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m355_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.subps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m355_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.subps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m355_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.subps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m356_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.subsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m356_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.subsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m356_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.subsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m357_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.subss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m357_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.subss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m357_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.subss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m358_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomisd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m358_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomisd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m358_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomisd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m359_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomiss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m359_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomiss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m359_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.ucomiss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m360_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m360_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m360_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m361_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m361_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m361_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpckhps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m362_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m362_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m362_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m363_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m363_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m363_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.unpcklps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m364_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m364_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m364_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m365_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m365_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m365_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.xorps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m366_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m366_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m366_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m367_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m367_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m367_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.addsubps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m368_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdec(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m368_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdec(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m368_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdec(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m369_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdeclast(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m369_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdeclast(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m369_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesdeclast(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m370_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenc(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m370_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenc(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m370_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenc(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m371_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenclast(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m371_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenclast(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m371_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesenclast(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m372_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesimc(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m372_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesimc(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m372_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.aesimc(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m373_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.aeskeygenassist(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m373_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.aeskeygenassist(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m373_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.aeskeygenassist(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m374_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2dq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m374_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2dq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m374_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.cvtpd2dq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m375_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.dppd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m375_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.dppd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m375_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.dppd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m376_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.dpps(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m376_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.dpps(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m376_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.dpps(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m377_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m377_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m377_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m378_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m378_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m378_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.haddps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m379_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m379_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m379_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m380_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m380_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m380_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.hsubps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m381_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.lddqu(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m381_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.lddqu(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m382_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.ldmxcsr(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m382_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.ldmxcsr(o.addr(0)); }
-#[rustfmt::skip]
 fn m383_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.maskmovdqu(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m384_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntdqa(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m384_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntdqa(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m385_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntpd(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m385_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntpd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m386_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntps(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m386_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movntps(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m387_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movshdup(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m387_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movshdup(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m387_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movshdup(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m388_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsldup(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m388_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsldup(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m388_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.movsldup(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m389_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.mpsadbw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m389_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.mpsadbw(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m389_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.mpsadbw(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m390_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pclmulqdq(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m390_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pclmulqdq(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m390_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pclmulqdq(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m391_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m391_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m391_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m392_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri64(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m392_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri64(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m392_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestri64(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m393_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m393_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m393_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m394_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm64(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m394_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm64(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m394_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpestrm64(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m395_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistri(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m395_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistri(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m395_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistri(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m396_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistrm(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m396_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistrm(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m396_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.pcmpistrm(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m397_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m397_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m397_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.phaddsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m398_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.phminposuw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m398_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.phminposuw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m398_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.phminposuw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m399_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m399_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m399_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.phsubsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m400_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetchnta(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m400_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetchnta(o.addr(0)); }
-#[rustfmt::skip]
 fn m401_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht0(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m401_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht0(o.addr(0)); }
-#[rustfmt::skip]
 fn m402_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht1(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m402_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht1(o.addr(0)); }
-#[rustfmt::skip]
 fn m403_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht2(o.mem::<8>(0)); }
-#[rustfmt::skip]
 fn m403_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.prefetcht2(o.addr(0)); }
-#[rustfmt::skip]
 fn m404_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psadbw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m404_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psadbw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m404_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psadbw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m405_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m405_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m405_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m406_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m406_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m406_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m407_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m407_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m407_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.psignw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m408_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.pslldq(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m409_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.psrldq(o.xmm(0), o.imm(1) as u8); }
-#[rustfmt::skip]
 fn m410_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg1(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m410_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg1(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m410_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg1(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m411_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg2(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m411_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg2(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m411_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1msg2(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m412_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1nexte(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m412_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1nexte(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m412_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1nexte(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m413_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1rnds4(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m413_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1rnds4(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m413_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha1rnds4(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m414_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg1(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m414_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg1(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m414_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg1(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m415_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg2(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m415_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg2(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m415_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256msg2(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m416_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256rnds2(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m416_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256rnds2(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m416_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.sha256rnds2(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m417_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.stmxcsr(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m417_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.stmxcsr(o.addr(0)); }
-#[rustfmt::skip]
 fn m418_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m418_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m418_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m418_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m418_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m418_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m419_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m419_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m419_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m419_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m419_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m419_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m420_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m420_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m420_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m421_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m421_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m421_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m422_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m422_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m422_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m422_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m422_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m422_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m423_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m423_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m423_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m423_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m423_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m423_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandnps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m424_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m424_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m424_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m424_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m424_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m424_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m425_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m425_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m425_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m425_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m425_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m425_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vandps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m426_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m426_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m426_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m426_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m426_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m426_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendpd(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m427_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m427_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m427_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m427_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m427_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m427_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendps(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m428_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd(o.xmm(0), o.xmm(1), o.xmm(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m428_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m428_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd(o.ymm(0), o.ymm(1), o.ymm(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m428_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m428_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd(o.xmm(0), o.xmm(1), o.addr(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m428_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvpd(o.ymm(0), o.ymm(1), o.addr(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m429_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps(o.xmm(0), o.xmm(1), o.xmm(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m429_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m429_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps(o.ymm(0), o.ymm(1), o.ymm(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m429_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m429_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps(o.xmm(0), o.xmm(1), o.addr(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m429_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vblendvps(o.ymm(0), o.ymm(1), o.addr(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m430_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastsd(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m430_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastsd(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m430_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastsd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m431_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m431_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m431_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss(o.ymm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m431_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m431_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m431_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastss(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m432_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m432_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m432_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m432_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m432_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m432_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmppd(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m433_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m433_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m433_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m433_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m433_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m433_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpps(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m434_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpsd(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m434_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpsd(o.xmm(0), o.xmm(1), o.mem::<64>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m434_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpsd(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m435_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpss(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m435_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpss(o.xmm(0), o.xmm(1), o.mem::<32>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m435_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcmpss(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m436_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomisd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m436_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomisd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m436_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomisd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m437_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomiss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m437_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomiss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m437_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcomiss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m438_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m438_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m438_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m438_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m438_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m438_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2pd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m439_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m439_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m439_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m439_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m439_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m439_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtdq2ps(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m440_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2ps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m440_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2ps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m440_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2ps(o.xmm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m440_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2ps(o.xmm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m441_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m441_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m441_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m441_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m441_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m441_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2dq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m442_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m442_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m442_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m442_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m442_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m442_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2pd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m443_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m443_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si(o.r32(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m443_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m443_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m443_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m443_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2si(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m444_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m444_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2ss(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m444_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsd2ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m445_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2sd(o.xmm(0), o.xmm(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m445_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2sd(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m445_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2sd(o.xmm(0), o.xmm(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m445_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m446_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2ss(o.xmm(0), o.xmm(1), o.r32(2)); }
-#[rustfmt::skip]
 fn m446_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m446_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2ss(o.xmm(0), o.xmm(1), o.r64(2)); }
-#[rustfmt::skip]
 fn m446_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtsi2ss(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m447_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m447_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2sd(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m447_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m448_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m448_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m448_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m448_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m448_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m448_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtss2si(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m449_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttpd2dq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m449_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttpd2dq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m449_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttpd2dq(o.xmm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m449_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttpd2dq(o.xmm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m450_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m450_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m450_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m450_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m450_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m450_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttps2dq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m451_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m451_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si(o.r32(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m451_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m451_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si(o.r64(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m451_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m451_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttsd2si(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m452_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m452_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si(o.r32(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m452_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m452_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si(o.r64(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m452_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si(o.r32(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m452_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvttss2si(o.r64(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m453_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m453_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m453_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m453_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m453_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m453_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m454_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m454_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m454_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m454_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m454_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m454_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m455_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m455_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivsd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m455_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m456_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m456_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m456_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdivss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m457_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractf128(o.xmm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m457_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractf128(o.mem::<128>(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m457_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractf128(o.addr(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m458_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractps(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m458_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractps(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m458_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractps(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m458_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextractps(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m459_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m459_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m459_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m459_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m459_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m459_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m460_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m460_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m460_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m460_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m460_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m460_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m461_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m461_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m461_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m462_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m462_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m462_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd132ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m463_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m463_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m463_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m463_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m463_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m463_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m464_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m464_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m464_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m464_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m464_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m464_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m465_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m465_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m465_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m466_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m466_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m466_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd213ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m467_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m467_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m467_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m467_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m467_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m467_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m468_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m468_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m468_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m468_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m468_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m468_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m469_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m469_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m469_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m470_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m470_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m470_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmadd231ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m471_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m471_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m471_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m471_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m471_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m471_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m472_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m472_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m472_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m472_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m472_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m472_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m473_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m473_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m473_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m474_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m474_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m474_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub132ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m475_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m475_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m475_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m475_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m475_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m475_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m476_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m476_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m476_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m476_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m476_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m476_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m477_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m477_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m477_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m478_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m478_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m478_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub213ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m479_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m479_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m479_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m479_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m479_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m479_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m480_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m480_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m480_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m480_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m480_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m480_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m481_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m481_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m481_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m482_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m482_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m482_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsub231ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m483_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m483_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m483_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m483_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m483_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m483_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m484_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m484_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m484_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m484_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m484_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m484_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m485_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m485_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m485_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m486_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m486_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m486_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd132ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m487_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m487_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m487_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m487_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m487_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m487_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m488_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m488_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m488_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m488_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m488_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m488_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m489_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m489_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m489_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m490_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m490_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m490_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd213ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m491_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m491_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m491_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m491_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m491_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m491_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m492_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m492_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m492_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m492_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m492_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m492_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m493_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m493_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m493_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m494_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m494_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m494_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmadd231ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m495_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m495_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m495_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m495_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m495_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m495_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m496_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m496_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m496_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m496_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m496_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m496_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m497_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m497_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m497_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m498_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m498_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m498_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub132ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m499_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m499_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m499_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m499_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m499_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m499_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m500_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m500_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m500_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m500_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m500_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m500_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m501_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m501_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m501_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m502_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m502_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m502_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub213ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m503_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m503_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m503_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m503_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m503_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m503_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m504_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m504_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m504_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m504_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m504_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m504_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m505_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231sd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m505_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231sd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m505_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231sd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m506_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m506_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m506_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfnmsub231ss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m507_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertf128(o.ymm(0), o.ymm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m507_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertf128(o.ymm(0), o.ymm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m507_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertf128(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m508_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertps(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m508_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertps(o.xmm(0), o.xmm(1), o.mem::<32>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m508_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinsertps(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m509_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m509_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m509_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m509_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m509_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m509_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m510_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m510_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m510_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m510_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m510_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m510_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m511_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m511_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxsd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m511_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m512_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m512_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m512_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaxss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m513_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m513_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m513_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m513_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m513_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m513_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m514_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m514_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m514_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m514_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m514_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m514_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m515_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m515_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminsd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m515_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m516_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m516_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m516_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vminss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m517_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m517_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m517_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m517_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m517_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m517_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m517_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m517_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m517_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m517_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovapd(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m518_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m518_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m518_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m518_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m518_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m518_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m518_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m518_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m518_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m518_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovaps(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m519_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd(o.xmm(0), o.r32(1)); }
-#[rustfmt::skip]
 fn m519_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m519_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m519_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd(o.mem::<32>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m519_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m519_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m520_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m520_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m520_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m520_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m520_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m520_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovddup(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m521_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m521_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m521_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m521_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m521_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m521_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m521_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m521_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m521_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m521_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqa(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m522_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m522_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m522_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m522_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m522_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m522_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m522_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m522_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m522_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m522_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovdqu(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m523_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhlps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m524_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhpd_3(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m524_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhpd_3(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m525_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhpd(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m525_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhpd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m526_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhps_3(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m526_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhps_3(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m527_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhps(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m527_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovhps(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m528_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlhps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m529_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlpd_3(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m529_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlpd_3(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m530_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlpd(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m530_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlpd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m531_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlps_3(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m531_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlps_3(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m532_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlps(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m532_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovlps(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m533_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskpd(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m533_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskpd(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m533_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskpd(o.r32(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m533_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskpd(o.r64(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m534_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskps(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m534_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskps(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m534_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskps(o.r32(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m534_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovmskps(o.r64(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m535_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq(o.xmm(0), o.r64(1)); }
-#[rustfmt::skip]
 fn m535_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m535_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m535_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m535_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m535_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m535_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovq(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m536_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd_3(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m537_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m537_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd(o.mem::<64>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m537_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m537_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m538_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss_3(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m539_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m539_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss(o.mem::<32>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m539_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m539_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovss(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m540_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m540_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m540_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m540_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m540_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m540_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m540_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m540_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m540_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m540_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovupd(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m541_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m541_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m541_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m541_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m541_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m541_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m541_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m541_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m541_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m541_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovups(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m542_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m542_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m542_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m542_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m542_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m542_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m543_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m543_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m543_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m543_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m543_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m543_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m544_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m544_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulsd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m544_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m545_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m545_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m545_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmulss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m546_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m546_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m546_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m546_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m546_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m546_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m547_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m547_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m547_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m547_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m547_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m547_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vorps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m548_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m548_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m548_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m548_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m548_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m548_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsb(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m549_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m549_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m549_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m549_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m549_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m549_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m550_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m550_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m550_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m550_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m550_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m550_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpabsw(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m551_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m551_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m551_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m551_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m551_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m551_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackssdw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m552_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m552_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m552_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m552_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m552_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m552_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpacksswb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m553_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m553_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m553_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m553_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m553_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m553_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackusdw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m554_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m554_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m554_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m554_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m554_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m554_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpackuswb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m555_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m555_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m555_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m555_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m555_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m555_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m556_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m556_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m556_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m556_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m556_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m556_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m557_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m557_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m557_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m557_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m557_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m557_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m558_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m558_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m558_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m558_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m558_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m558_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m559_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m559_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m559_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m559_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m559_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m559_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddsw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m560_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m560_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m560_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m560_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m560_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m560_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m561_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m561_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m561_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m561_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m561_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m561_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddusw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m562_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m562_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m562_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m562_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m562_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m562_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpaddw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m563_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m563_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m563_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m563_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m563_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m563_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpalignr(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m564_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m564_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m564_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m564_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m564_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m564_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpand(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m565_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m565_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m565_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m565_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m565_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m565_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpandn(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m566_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m566_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m566_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m566_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m566_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m566_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m567_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m567_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m567_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m567_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m567_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m567_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpavgw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m568_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb(o.xmm(0), o.xmm(1), o.xmm(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m568_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m568_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb(o.ymm(0), o.ymm(1), o.ymm(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m568_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m568_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb(o.xmm(0), o.xmm(1), o.addr(2), o.xmm(3)); }
-#[rustfmt::skip]
 fn m568_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendvb(o.ymm(0), o.ymm(1), o.addr(2), o.ymm(3)); }
-#[rustfmt::skip]
 fn m569_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m569_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m569_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m569_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m569_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m569_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendw(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m570_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m570_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb(o.xmm(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m570_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m570_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb(o.ymm(0), o.mem::<8>(1)); }
-#[rustfmt::skip]
 fn m570_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m570_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastb(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m571_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m571_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m571_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m571_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd(o.ymm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m571_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m571_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m572_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m572_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m572_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m572_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m572_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m572_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m573_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m573_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m573_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m573_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw(o.ymm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m573_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m573_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpbroadcastw(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m574_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m574_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m574_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m574_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m574_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m574_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m575_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m575_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m575_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m575_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m575_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m575_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m576_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m576_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m576_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m576_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m576_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m576_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m577_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m577_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m577_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m577_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m577_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m577_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpeqw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m578_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m578_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m578_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m578_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m578_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m578_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m579_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m579_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m579_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m579_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m579_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m579_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m580_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m580_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m580_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m580_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m580_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m580_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m581_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m581_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m581_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m581_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m581_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m581_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpgtw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m582_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrb(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m582_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrb(o.mem::<8>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m582_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrb(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m582_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrb(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m583_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrd(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m583_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrd(o.mem::<32>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m583_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrd(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m584_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrq(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m584_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrq(o.mem::<64>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m584_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrq(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m585_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw(o.r32(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m585_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw(o.r64(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m585_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw(o.mem::<16>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m585_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpextrw(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m586_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m586_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m586_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m586_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m586_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m586_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m587_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m587_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m587_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m587_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m587_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m587_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m588_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrb(o.xmm(0), o.xmm(1), o.r32(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m588_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrb(o.xmm(0), o.xmm(1), o.mem::<8>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m588_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrb(o.xmm(0), o.xmm(1), o.r64(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m588_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrb(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m589_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrd(o.xmm(0), o.xmm(1), o.r32(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m589_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrd(o.xmm(0), o.xmm(1), o.mem::<32>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m589_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrd(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m590_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrq(o.xmm(0), o.xmm(1), o.r64(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m590_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrq(o.xmm(0), o.xmm(1), o.mem::<64>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m590_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrq(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m591_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrw(o.xmm(0), o.xmm(1), o.r32(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m591_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrw(o.xmm(0), o.xmm(1), o.mem::<16>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m591_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrw(o.xmm(0), o.xmm(1), o.r64(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m591_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpinsrw(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m592_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m592_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m592_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m592_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m592_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m592_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddubsw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m593_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m593_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m593_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m593_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m593_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m593_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaddwd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m594_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m594_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m594_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m594_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m594_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m594_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m595_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m595_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m595_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m595_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m595_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m595_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m596_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m596_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m596_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m596_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m596_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m596_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxsw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m597_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m597_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m597_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m597_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m597_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m597_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxub(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m598_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m598_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m598_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m598_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m598_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m598_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxud(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m599_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m599_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m599_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m599_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m599_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m599_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaxuw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m600_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m600_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m600_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m600_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m600_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m600_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m601_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m601_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m601_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m601_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m601_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m601_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m602_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m602_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m602_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m602_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m602_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m602_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminsw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m603_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m603_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m603_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m603_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m603_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m603_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminub(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m604_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m604_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m604_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m604_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m604_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m604_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminud(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m605_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m605_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m605_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m605_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m605_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m605_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpminuw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m606_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovmskb(o.r32(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m606_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovmskb(o.r64(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m606_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovmskb(o.r32(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m606_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovmskb(o.r64(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m607_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m607_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m607_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m607_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m607_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m607_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m608_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m608_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m608_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m608_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq(o.ymm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m608_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m608_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m609_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m609_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m609_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m609_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m609_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m609_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxbw(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m610_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m610_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m610_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m610_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m610_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m610_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxdq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m611_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m611_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m611_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m611_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m611_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m611_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m612_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m612_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m612_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m612_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m612_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m612_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovsxwq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m613_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m613_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m613_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m613_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m613_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m613_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m614_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m614_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq(o.xmm(0), o.mem::<16>(1)); }
-#[rustfmt::skip]
 fn m614_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m614_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq(o.ymm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m614_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m614_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m615_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m615_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m615_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m615_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m615_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m615_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxbw(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m616_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m616_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m616_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m616_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m616_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m616_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxdq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m617_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m617_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m617_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m617_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m617_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m617_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m618_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m618_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m618_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m618_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq(o.ymm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m618_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m618_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmovzxwq(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m619_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m619_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m619_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m619_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m619_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m619_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuldq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m620_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m620_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m620_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m620_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m620_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m620_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhrsw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m621_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m621_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m621_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m621_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m621_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m621_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhuw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m622_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m622_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m622_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m622_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m622_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m622_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulhw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m623_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m623_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m623_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m623_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m623_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m623_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmulld(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m624_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m624_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m624_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m624_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m624_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m624_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmullw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m625_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m625_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m625_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m625_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m625_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m625_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmuludq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m626_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m626_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m626_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m626_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m626_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m626_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpor(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m627_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m627_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m627_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m627_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m627_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m627_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m628_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m628_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m628_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m628_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m628_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m628_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufd(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m629_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m629_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m629_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m629_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m629_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m629_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshufhw(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m630_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m630_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m630_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m630_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m630_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m630_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpshuflw(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m631_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m631_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m631_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m631_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m631_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m631_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m631_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m631_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslld(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m632_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m632_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m632_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m632_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m632_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m632_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m632_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m632_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m633_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m633_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m633_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m633_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m633_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m633_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m633_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m633_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m634_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m634_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m634_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m634_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m634_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m634_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m634_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m634_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrad(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m635_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m635_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m635_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m635_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m635_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m635_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m635_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m635_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsraw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m636_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m636_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m636_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m636_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m636_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m636_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m636_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m636_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrld(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m637_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m637_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m637_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m637_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m637_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m637_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m637_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m637_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m638_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m638_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m638_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m638_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m638_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw(o.ymm(0), o.ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m638_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw(o.ymm(0), o.ymm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m638_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m638_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m639_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m639_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m639_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m639_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m639_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m639_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m640_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m640_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m640_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m640_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m640_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m640_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m641_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m641_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m641_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m641_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m641_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m641_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m642_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m642_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m642_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m642_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m642_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m642_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m643_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m643_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m643_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m643_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m643_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m643_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubsw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m644_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m644_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m644_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m644_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m644_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m644_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m645_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m645_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m645_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m645_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m645_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m645_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubusw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m646_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m646_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m646_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m646_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m646_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m646_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsubw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m647_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m647_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m647_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m647_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m647_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m647_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vptest(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m648_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m648_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m648_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m648_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m648_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m648_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhbw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m649_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m649_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m649_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m649_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m649_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m649_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhdq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m650_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m650_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m650_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m650_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m650_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m650_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhqdq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m651_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m651_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m651_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m651_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m651_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m651_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckhwd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m652_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m652_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m652_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m652_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m652_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m652_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklbw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m653_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m653_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m653_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m653_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m653_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m653_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpckldq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m654_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m654_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m654_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m654_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m654_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m654_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklqdq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m655_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m655_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m655_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m655_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m655_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m655_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpunpcklwd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m656_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m656_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m656_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m656_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m656_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m656_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpxor(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m657_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m657_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m657_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m657_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m657_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m657_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpps(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m658_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m658_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m658_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrcpss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m659_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m659_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m659_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m659_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m659_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m659_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundpd(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m660_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m660_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m660_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m660_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m660_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m660_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundps(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m661_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundsd(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m661_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundsd(o.xmm(0), o.xmm(1), o.mem::<64>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m661_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundsd(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m662_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundss(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m662_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundss(o.xmm(0), o.xmm(1), o.mem::<32>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m662_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vroundss(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m663_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m663_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m663_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m663_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m663_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m663_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtps(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m664_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m664_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m664_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vrsqrtss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m665_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m665_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m665_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m665_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m665_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m665_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufpd(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m666_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m666_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m666_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m666_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m666_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m666_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vshufps(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m667_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m667_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m667_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m667_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m667_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m667_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtpd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m668_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m668_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m668_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m668_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m668_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m668_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtps(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m669_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m669_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtsd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m669_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m670_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m670_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m670_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsqrtss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m671_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m671_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m671_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m671_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m671_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m671_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m672_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m672_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m672_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m672_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m672_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m672_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m673_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubsd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m673_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubsd(o.xmm(0), o.xmm(1), o.mem::<64>(2)); }
-#[rustfmt::skip]
 fn m673_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubsd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m674_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubss(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m674_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubss(o.xmm(0), o.xmm(1), o.mem::<32>(2)); }
-#[rustfmt::skip]
 fn m674_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vsubss(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m675_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomisd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m675_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomisd(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m675_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomisd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m676_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomiss(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m676_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomiss(o.xmm(0), o.mem::<32>(1)); }
-#[rustfmt::skip]
 fn m676_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vucomiss(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m677_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m677_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m677_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m677_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m677_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m677_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m678_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m678_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m678_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m678_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m678_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m678_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpckhps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m679_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m679_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m679_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m679_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m679_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m679_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m680_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m680_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m680_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m680_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m680_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m680_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vunpcklps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m681_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m681_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m681_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m681_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m681_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m681_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m682_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m682_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m682_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m682_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m682_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m682_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vxorps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m683_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m683_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m683_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m683_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m683_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m683_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m684_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m684_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m684_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m684_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m684_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m684_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaddsubps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m685_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdec(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m685_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdec(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m685_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdec(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m686_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdeclast(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m686_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdeclast(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m686_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesdeclast(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m687_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenc(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m687_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenc(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m687_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenc(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m688_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenclast(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m688_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenclast(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m688_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesenclast(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m689_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesimc(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m689_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesimc(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m689_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaesimc(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m690_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaeskeygenassist(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m690_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaeskeygenassist(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m690_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vaeskeygenassist(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m691_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastf128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m691_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcastf128(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m692_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcasti128(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m692_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vbroadcasti128(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m693_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2dq(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m693_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2dq(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m693_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2dq(o.xmm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m693_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtpd2dq(o.xmm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m694_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m694_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps(o.xmm(0), o.mem::<64>(1)); }
-#[rustfmt::skip]
 fn m694_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps(o.ymm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m694_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps(o.ymm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m694_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m694_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtph2ps(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m695_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m695_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph(o.mem::<64>(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m695_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph(o.xmm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m695_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph(o.mem::<128>(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m695_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph(o.addr(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m695_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vcvtps2ph(o.addr(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m696_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdppd(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m696_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdppd(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m696_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdppd(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m697_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m697_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m697_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m697_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m697_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m697_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vdpps(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m698_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextracti128(o.xmm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m698_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextracti128(o.mem::<128>(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m698_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vextracti128(o.addr(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m699_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m699_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m699_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m699_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m699_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m699_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m700_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m700_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m700_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m700_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m700_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m700_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub132ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m701_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m701_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m701_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m701_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m701_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m701_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m702_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m702_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m702_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m702_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m702_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m702_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub213ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m703_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m703_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m703_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m703_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m703_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m703_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m704_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m704_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m704_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m704_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m704_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m704_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmaddsub231ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m705_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m705_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m705_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m705_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m705_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m705_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m706_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m706_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m706_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m706_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m706_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m706_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd132ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m707_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m707_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m707_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m707_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m707_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m707_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m708_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m708_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m708_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m708_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m708_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m708_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd213ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m709_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m709_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m709_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m709_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m709_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m709_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231pd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m710_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m710_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m710_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m710_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m710_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m710_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vfmsubadd231ps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m711_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherdpd(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m711_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherdpd(o.ymm(0), o.vmem_xmm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m712_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherdps(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m712_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherdps(o.ymm(0), o.vmem_ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m713_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherqpd(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m713_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherqpd(o.ymm(0), o.vmem_ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m714_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherqps(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m714_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vgatherqps(o.xmm(0), o.vmem_ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m715_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m715_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m715_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m715_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m715_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m715_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m716_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m716_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m716_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m716_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m716_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m716_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhaddps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m717_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m717_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m717_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m717_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m717_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m717_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m718_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m718_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m718_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m718_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m718_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m718_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vhsubps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m719_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinserti128(o.ymm(0), o.ymm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m719_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinserti128(o.ymm(0), o.ymm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m719_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vinserti128(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m720_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vlddqu(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m720_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vlddqu(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m720_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vlddqu(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m720_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vlddqu(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m721_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vldmxcsr(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m721_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vldmxcsr(o.addr(0)); }
-#[rustfmt::skip]
 fn m722_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovdqu(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m723_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m723_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m723_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd(o.mem::<128>(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m723_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd(o.mem::<256>(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m723_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m723_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m723_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd(o.addr(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m723_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovpd(o.addr(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m724_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m724_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m724_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps(o.mem::<128>(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m724_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps(o.mem::<256>(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m724_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m724_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m724_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps(o.addr(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m724_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmaskmovps(o.addr(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m725_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdq(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m725_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdq(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m725_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdq(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m725_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdq(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m726_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdqa(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m726_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdqa(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m726_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdqa(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m726_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntdqa(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m727_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntpd(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m727_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntpd(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m727_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntpd(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m727_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntpd(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m728_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntps(o.mem::<128>(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m728_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntps(o.mem::<256>(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m728_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntps(o.addr(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m728_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovntps(o.addr(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m729_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m729_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m729_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m729_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m729_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m729_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovshdup(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m730_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m730_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m730_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m730_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m730_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m730_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmovsldup(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m731_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m731_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m731_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m731_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m731_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m731_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vmpsadbw(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m732_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m732_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m732_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m732_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m732_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m732_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpblendd(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m733_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpclmulqdq(o.xmm(0), o.xmm(1), o.xmm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m733_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpclmulqdq(o.xmm(0), o.xmm(1), o.mem::<128>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m733_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpclmulqdq(o.xmm(0), o.xmm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m734_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m734_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m734_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m735_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri64(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m735_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri64(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m735_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestri64(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m736_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m736_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m736_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m737_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm64(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m737_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm64(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m737_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpestrm64(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m738_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistri(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m738_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistri(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m738_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistri(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m739_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistrm(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m739_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistrm(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m739_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpcmpistrm(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m740_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2f128(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m740_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2f128(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m740_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2f128(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m741_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2i128(o.ymm(0), o.ymm(1), o.ymm(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m741_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2i128(o.ymm(0), o.ymm(1), o.mem::<256>(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m741_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vperm2i128(o.ymm(0), o.ymm(1), o.addr(2), o.imm(3) as u8); }
-#[rustfmt::skip]
 fn m742_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m742_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m742_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m743_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m743_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m743_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m743_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m743_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m743_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m743_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m743_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m743_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m743_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m743_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m743_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilpd(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m744_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m744_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m744_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m744_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m744_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m744_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.xmm(0), o.mem::<128>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m744_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m744_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m744_8(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m744_9(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m744_10(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.xmm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m744_11(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermilps(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m745_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermpd(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m745_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermpd(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m745_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermpd(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m746_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermps(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m746_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermps(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m746_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermps(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m747_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermq(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m747_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermq(o.ymm(0), o.mem::<256>(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m747_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpermq(o.ymm(0), o.addr(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m748_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherdd(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m748_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherdd(o.ymm(0), o.vmem_ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m749_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherdq(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m749_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherdq(o.ymm(0), o.vmem_xmm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m750_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherqd(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m750_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherqd(o.xmm(0), o.vmem_ymm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m751_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherqq(o.xmm(0), o.vmem_xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m751_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpgatherqq(o.ymm(0), o.vmem_ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m752_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m752_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m752_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m752_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m752_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m752_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphaddsw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m753_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphminposuw(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m753_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphminposuw(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m753_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphminposuw(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m754_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m754_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m754_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m754_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m754_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m754_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m755_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m755_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m755_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m755_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m755_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m755_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubsw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m756_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m756_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m756_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m756_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m756_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m756_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vphsubw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m757_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m757_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m757_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd(o.mem::<128>(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m757_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd(o.mem::<256>(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m757_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m757_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m757_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd(o.addr(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m757_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovd(o.addr(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m758_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m758_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m758_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq(o.mem::<128>(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m758_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq(o.mem::<256>(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m758_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m758_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m758_6(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq(o.addr(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m758_7(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpmaskmovq(o.addr(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m759_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m759_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m759_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m759_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m759_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m759_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsadbw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m760_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m760_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m760_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m760_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m760_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m760_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignb(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m761_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m761_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m761_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m761_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m761_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m761_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m762_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m762_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m762_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m762_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m762_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m762_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsignw(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m763_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslldq(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m763_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpslldq(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m764_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m764_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m764_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m764_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m764_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m764_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m765_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m765_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m765_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m765_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m765_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m765_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsllvq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m766_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m766_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m766_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m766_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m766_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m766_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsravd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m767_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrldq(o.xmm(0), o.xmm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m767_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrldq(o.ymm(0), o.ymm(1), o.imm(2) as u8); }
-#[rustfmt::skip]
 fn m768_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m768_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m768_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m768_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m768_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m768_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvd(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m769_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq(o.xmm(0), o.xmm(1), o.xmm(2)); }
-#[rustfmt::skip]
 fn m769_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq(o.xmm(0), o.xmm(1), o.mem::<128>(2)); }
-#[rustfmt::skip]
 fn m769_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq(o.ymm(0), o.ymm(1), o.ymm(2)); }
-#[rustfmt::skip]
 fn m769_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq(o.ymm(0), o.ymm(1), o.mem::<256>(2)); }
-#[rustfmt::skip]
 fn m769_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq(o.xmm(0), o.xmm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m769_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vpsrlvq(o.ymm(0), o.ymm(1), o.addr(2)); }
-#[rustfmt::skip]
 fn m770_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vstmxcsr(o.mem::<32>(0)); }
-#[rustfmt::skip]
 fn m770_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vstmxcsr(o.addr(0)); }
-#[rustfmt::skip]
 fn m771_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m771_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m771_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m771_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m771_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m771_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestpd(o.ymm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m772_0(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps(o.xmm(0), o.xmm(1)); }
-#[rustfmt::skip]
 fn m772_1(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps(o.xmm(0), o.mem::<128>(1)); }
-#[rustfmt::skip]
 fn m772_2(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps(o.ymm(0), o.ymm(1)); }
-#[rustfmt::skip]
 fn m772_3(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps(o.ymm(0), o.mem::<256>(1)); }
-#[rustfmt::skip]
 fn m772_4(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps(o.xmm(0), o.addr(1)); }
-#[rustfmt::skip]
 fn m772_5(a: &mut Asm<'_>, o: &Operands<'_>) { a.vtestps(o.ymm(0), o.addr(1)); }

@@ -153,10 +153,13 @@ impl Operands<'_> {
         let address = self.address(n);
         let (index, exponent) = address.index.expect("a vector index");
         let (index, scale) = (Xmm::from_num(index).expect("a register number"), Scale::ALL[usize::from(exponent)]);
-        segment(address, match address.base {
-            Some(base) => VAddr::<Xmm>::base_index(gpr(base), index, scale, address.disp),
-            None => VAddr::<Xmm>::index_disp(index, scale, address.disp),
-        })
+        segment(
+            address,
+            match address.base {
+                Some(base) => VAddr::<Xmm>::base_index(gpr(base), index, scale, address.disp),
+                None => VAddr::<Xmm>::index_disp(index, scale, address.disp),
+            },
+        )
     }
 
     /// The operand `n` as memory indexed by ymm registers.
@@ -165,10 +168,13 @@ impl Operands<'_> {
         let address = self.address(n);
         let (index, exponent) = address.index.expect("a vector index");
         let (index, scale) = (Ymm::from_num(index).expect("a register number"), Scale::ALL[usize::from(exponent)]);
-        segment(address, match address.base {
-            Some(base) => VAddr::<Ymm>::base_index(gpr(base), index, scale, address.disp),
-            None => VAddr::<Ymm>::index_disp(index, scale, address.disp),
-        })
+        segment(
+            address,
+            match address.base {
+                Some(base) => VAddr::<Ymm>::base_index(gpr(base), index, scale, address.disp),
+                None => VAddr::<Ymm>::index_disp(index, scale, address.disp),
+            },
+        )
     }
 }
 

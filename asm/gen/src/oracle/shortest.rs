@@ -42,7 +42,13 @@ impl Mnemonics {
     }
 
     /// Checks that `bytes` are one of the overload's forms with these operands, and that no other one of them is shorter.
-    pub fn check(&self, oracle: &Oracle, overload: &Overload, values: &[Value], bytes: &[u8]) -> Result<Instruction, String> {
+    pub fn check(
+        &self,
+        oracle: &Oracle,
+        overload: &Overload,
+        values: &[Value],
+        bytes: &[u8],
+    ) -> Result<Instruction, String> {
         let mut buffer = [0; 64];
         let mut found = None;
         let mut errors = String::new();
@@ -73,7 +79,12 @@ impl Mnemonics {
 }
 
 /// The operands of a candidate's form, if it can have these values.
-fn candidate_values(oracle: &Oracle, overload: &Overload, candidate: &Candidate, values: &[Value]) -> Option<Vec<Value>> {
+fn candidate_values(
+    oracle: &Oracle,
+    overload: &Overload,
+    candidate: &Candidate,
+    values: &[Value],
+) -> Option<Vec<Value>> {
     let forbidden = |guard: &Guard| matches!(guard, Guard::IsNotZero(n) if values[*n] == Value::Reg(0));
     if candidate.guards.iter().any(forbidden) {
         return None;
@@ -84,7 +95,9 @@ fn candidate_values(oracle: &Oracle, overload: &Overload, candidate: &Candidate,
         match (arg, value) {
             (Arg::Fixed(name), value) if name == "1" => (value == Value::Imm(1)).then_some(Value::Fixed),
             (Arg::Fixed(_), value) => (value == Value::Reg(0)).then_some(Value::Fixed),
-            (Arg::Imm(32, _, _), Value::Imm(value)) if overload.args.get(1) == Some(&Arg::Imm(64, false, "i64")) && overload.args[0] != form.args[0] => {
+            (Arg::Imm(32, _, _), Value::Imm(value))
+                if overload.args.get(1) == Some(&Arg::Imm(64, false, "i64")) && overload.args[0] != form.args[0] =>
+            {
                 u32::try_from(value).ok().map(|value| Value::Imm(i64::from(value as i32)))
             }
             (Arg::Imm(_, _, rust), Value::Imm(value)) => fits(rust, value).then_some(Value::Imm(value)),
@@ -134,7 +147,7 @@ fn encode_as(instruction: &Instruction, code: Code) -> Option<Vec<u8>> {
     same_operands(instruction, &again).then_some(bytes)
 }
 
-fn immediate_kind(kind: OpCodeOperandKind) -> Option<OpKind> {
+pub(crate) fn immediate_kind(kind: OpCodeOperandKind) -> Option<OpKind> {
     use OpCodeOperandKind as K;
     Some(match kind {
         K::imm8 | K::imm8_const_1 => OpKind::Immediate8,
@@ -168,7 +181,8 @@ fn same_operands(one: &Instruction, two: &Instruction) -> bool {
             (first ^ second) << (64 - bits) == 0
         }
         (Err(_), Err(_)) => {
-            one.op_kind(n) == two.op_kind(n) && (one.op_kind(n) != OpKind::Register || one.op_register(n) == two.op_register(n))
+            one.op_kind(n) == two.op_kind(n)
+                && (one.op_kind(n) != OpKind::Register || one.op_register(n) == two.op_register(n))
         }
         _ => false,
     };

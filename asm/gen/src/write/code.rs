@@ -86,7 +86,9 @@ impl Parts {
         match self.immediates.as_slice() {
             [] => None,
             [one] => Some((part(one), one.0 / 8)),
-            [first, second] => Some((format!("{} | ({}) << {}", part(first), part(second), first.0), (first.0 + second.0) / 8)),
+            [first, second] => {
+                Some((format!("{} | ({}) << {}", part(first), part(second), first.0), (first.0 + second.0) / 8))
+            }
             _ => panic!("three immediates"),
         }
     }
@@ -143,9 +145,7 @@ fn legacy(row: &Row, form: &Form, parts: &Parts) -> Call {
             let (immediate, args) = with_immediate("u64", vec![opcode.clone()]);
             (if immediate { "op_reg_imm" } else { "op_reg" }, args)
         }
-        (_, _, Some(target), _) => {
-            (if row.encoding.tail == ["cb"] { "rel8" } else { "rel32" }, vec![target.clone()])
-        }
+        (_, _, Some(target), _) => (if row.encoding.tail == ["cb"] { "rel8" } else { "rel32" }, vec![target.clone()]),
         (_, _, _, Some(moffs)) => ("op_imm", vec![moffs.clone(), "8".to_string()]),
         _ => match (fixed, with_immediate("u64", vec![])) {
             (Some(modrm), _) => ("op_fixed", vec![format!("{modrm:#04X}")]),

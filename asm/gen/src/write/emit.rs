@@ -16,7 +16,7 @@ pub(super) fn file(forms: &[Form], mnemonics: &[Mnemonic]) -> File {
         functions += &function(&format!("f{number}"), &form.name, &form.args);
         write!(table, "f{number},{}", if number % 20 == 19 { "\n    " } else { " " }).expect("a string");
     }
-    write!(text, "\n/// By form.\n#[rustfmt::skip]\npub static FORMS: &[Emit] = &[\n    {table}\n];\n").expect("a string");
+    write!(text, "\n/// By form.\npub static FORMS: &[Emit] = &[\n    {table}\n];\n").expect("a string");
     table.clear();
     for (number, mnemonic) in mnemonics.iter().enumerate() {
         table += "    &[";
@@ -26,7 +26,8 @@ pub(super) fn file(forms: &[Form], mnemonics: &[Mnemonic]) -> File {
         }
         table += "],\n";
     }
-    write!(text, "\n/// By mnemonic and overload.\n#[rustfmt::skip]\npub static MNEMONICS: &[&[Emit]] = &[\n{table}];\n\n").expect("a string");
+    write!(text, "\n/// By mnemonic and overload.\npub static MNEMONICS: &[&[Emit]] = &[\n{table}];\n\n")
+        .expect("a string");
     text += &functions;
     File { path: "gen/src/oracle/emit.rs".to_string(), text }
 }
@@ -34,7 +35,7 @@ pub(super) fn file(forms: &[Form], mnemonics: &[Mnemonic]) -> File {
 fn function(own: &str, name: &str, args: &[Arg]) -> String {
     let values: Vec<String> = args.iter().enumerate().filter_map(|(n, arg)| argument(arg, n)).collect();
     let operands = if values.is_empty() { "_" } else { "o" };
-    format!("#[rustfmt::skip]\nfn {own}(a: &mut Asm<'_>, {operands}: &Operands<'_>) {{ a.{name}({}); }}\n", values.join(", "))
+    format!("fn {own}(a: &mut Asm<'_>, {operands}: &Operands<'_>) {{ a.{name}({}); }}\n", values.join(", "))
 }
 
 /// The expression for operand `n`.

@@ -51,11 +51,13 @@ fn file<'a>(rows: &[Row], table: &str, forms: impl Iterator<Item = &'a Form>) ->
     if uses(": Label") {
         text += "use crate::label::Label;\n";
     }
-    let memory: Vec<String> = types(&body, "M").into_iter().chain(types(&body, "Addr")).chain(types(&body, "VAddr")).collect();
+    let memory: Vec<String> =
+        types(&body, "M").into_iter().chain(types(&body, "Addr")).chain(types(&body, "VAddr")).collect();
     if !memory.is_empty() {
         writeln!(text, "use crate::mem::{{{}}};", memory.join(", ")).expect("a string");
     }
-    let registers: Vec<String> = types(&body, "R").into_iter().chain(types(&body, "Xmm")).chain(types(&body, "Ymm")).collect();
+    let registers: Vec<String> =
+        types(&body, "R").into_iter().chain(types(&body, "Xmm")).chain(types(&body, "Ymm")).collect();
     if !registers.is_empty() {
         writeln!(text, "use crate::reg::{{{}}};", registers.join(", ")).expect("a string");
     }
@@ -77,7 +79,9 @@ fn types(body: &str, head: &str) -> Vec<String> {
             found.push(word.to_string());
         }
     }
-    found.sort_by_key(|name| (name.trim_start_matches(head).trim_end_matches("Hi").parse::<u32>().unwrap_or(0), name.len()));
+    found.sort_by_key(|name| {
+        (name.trim_start_matches(head).trim_end_matches("Hi").parse::<u32>().unwrap_or(0), name.len())
+    });
     found
 }
 

@@ -113,7 +113,8 @@ fn module(methods: &[(&str, String)]) -> File {
 }
 
 fn operands(shapes: &[Shape]) -> File {
-    let mut text = format!("//! The operand lists that mnemonics take, as traits.\n\n{MARK}\nuse crate::buffer::Asm;\n");
+    let mut text =
+        format!("//! The operand lists that mnemonics take, as traits.\n\n{MARK}\nuse crate::buffer::Asm;\n");
     text += "use crate::encode::{Op, VexOp};\nuse crate::mem::{M8, M16, M32, M48, M64, M80, M128, M256};\n";
     text += OPERAND;
     for shape in shapes {
@@ -125,18 +126,25 @@ fn operands(shapes: &[Shape]) -> File {
 
 fn table_file(table: &str, body: &str, shapes: &[Shape]) -> File {
     let mut text = format!("//! The mnemonics of the table `{table}`.\n\n{MARK}\nuse crate::buffer::Asm;\n");
-    let maps: Vec<&str> = ["M00", "M0F", "M0F38", "M0F3A"].into_iter().filter(|map| body.contains(&format!("{map},"))).collect();
+    let maps: Vec<&str> =
+        ["M00", "M0F", "M0F38", "M0F3A"].into_iter().filter(|map| body.contains(&format!("{map},"))).collect();
     if !maps.is_empty() {
         writeln!(text, "use crate::encode::Map::{{{}}};", maps.join(", ")).expect("a string");
     }
     let words: Vec<&str> = body.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    for (path, names) in [("encode", &["Op", "VexOp"][..]), ("label", &["Label"]), ("mem", &["Addr", "VAddr"]), ("reg", &["R8", "R16", "R32", "R64", "Xmm", "Ymm"])] {
+    for (path, names) in [
+        ("encode", &["Op", "VexOp"][..]),
+        ("label", &["Label"]),
+        ("mem", &["Addr", "VAddr"]),
+        ("reg", &["R8", "R16", "R32", "R64", "Xmm", "Ymm"]),
+    ] {
         let used: Vec<&str> = names.iter().copied().filter(|name| words.contains(name)).collect();
         if !used.is_empty() {
             writeln!(text, "use crate::{path}::{{{}}};", used.join(", ")).expect("a string");
         }
     }
-    let traits: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).filter(|name| words.contains(name)).collect();
+    let traits: Vec<&str> =
+        shapes.iter().map(|shape| shape.name.as_str()).filter(|name| words.contains(name)).collect();
     writeln!(text, "use super::operands::{{Operand, {}}};\n\nimpl Asm<'_> {{", traits.join(", ")).expect("a string");
     text += body;
     text += "}\n";
@@ -181,8 +189,13 @@ impl Shape {
             quoted(&self.note)
         )
         .expect("a string");
-        writeln!(text, "pub trait {}{angles}: Sized {{\n    #[doc(hidden)]\n    {};\n}}", self.name, self.signature(&letters.map(str::to_string)))
-            .expect("a string");
+        writeln!(
+            text,
+            "pub trait {}{angles}: Sized {{\n    #[doc(hidden)]\n    {};\n}}",
+            self.name,
+            self.signature(&letters.map(str::to_string))
+        )
+        .expect("a string");
         for (types, own, body) in &self.lists {
             let angles = if self.generics == 0 { String::new() } else { format!("<{}>", types.join(", ")) };
             writeln!(
@@ -237,7 +250,9 @@ fn positions(mnemonic: &Mnemonic) -> Vec<Position> {
     let own = (0..arity).rev().find(|&n| concrete(n).is_none());
     let position = |n: usize| match (concrete(n), own == Some(n)) {
         (Some(rust), _) => Position::Concrete(rust),
-        (None, true) => Position::Own { direct: mnemonic.overloads.iter().any(|list| matches!(list.args[n], Arg::Imm(..))) },
+        (None, true) => {
+            Position::Own { direct: mnemonic.overloads.iter().any(|list| matches!(list.args[n], Arg::Imm(..))) }
+        }
         (None, false) => Position::Generic,
     };
     (0..arity).map(position).collect()
@@ -286,7 +301,8 @@ impl Constants {
 
     fn parameters(&self) -> String {
         let op = if self.ops[0].starts_with("Vex") { "VexOp" } else { "Op" };
-        let digits = if self.digits.is_empty() { String::new() } else { format!(", digits: [u8; {}]", self.digits.len()) };
+        let digits =
+            if self.digits.is_empty() { String::new() } else { format!(", digits: [u8; {}]", self.digits.len()) };
         format!(", ops: &[{op}; {}]{digits}", self.ops.len())
     }
 
@@ -303,9 +319,18 @@ fn method(rows: &[Row], forms: &[Form], mnemonic: &Mnemonic, shapes: &mut Vec<Sh
     let mut constants = Constants::default();
     let mut text = document(rows, forms, mnemonic);
     if !positions.iter().any(|position| matches!(position, Position::Own { .. })) {
-        let params: String = names.iter().zip(&mnemonic.overloads[0].args).map(|(name, arg)| format!(", {name}: {}", rust_type(arg))).collect();
+        let params: String = names
+            .iter()
+            .zip(&mnemonic.overloads[0].args)
+            .map(|(name, arg)| format!(", {name}: {}", rust_type(arg)))
+            .collect();
         let body = body(rows, forms, &mnemonic.overloads[0], &names, "self", &mut Inline);
-        writeln!(text, "    #[inline]\n    pub fn {}(&mut self{params}) -> &mut Self {{ {body} self }}\n", mnemonic.name).expect("a string");
+        writeln!(
+            text,
+            "    #[inline]\n    pub fn {}(&mut self{params}) -> &mut Self {{ {body} self }}\n",
+            mnemonic.name
+        )
+        .expect("a string");
         return text;
     }
     // The names that the trait's method gives to the operands.
@@ -363,10 +388,17 @@ fn method(rows: &[Row], forms: &[Form], mnemonic: &Mnemonic, shapes: &mut Vec<Sh
     text
 }
 
-fn signature(positions: &[Position], names: &[String], mnemonic: &Mnemonic, name: &str, constants: &Constants) -> String {
+fn signature(
+    positions: &[Position],
+    names: &[String],
+    mnemonic: &Mnemonic,
+    name: &str,
+    constants: &Constants,
+) -> String {
     let letters = ["A", "B", "C", "D"];
     let generic = |position: &Position| matches!(position, Position::Generic);
-    let classes: Vec<String> = positions.iter().filter(|p| generic(p)).enumerate().map(|(n, _)| format!("{}::Class", letters[n])).collect();
+    let classes: Vec<String> =
+        positions.iter().filter(|p| generic(p)).enumerate().map(|(n, _)| format!("{}::Class", letters[n])).collect();
     let angles = if classes.is_empty() { String::new() } else { format!("<{}>", classes.join(", ")) };
     let (mut bounds, mut params, mut generics, mut rest) = (Vec::new(), String::new(), String::new(), String::new());
     let (mut clause, mut receiver) = (String::new(), String::new());
@@ -434,7 +466,14 @@ impl Source for Inline {
 }
 
 /// `if` the first candidate fits, its call, `else` the next one's.
-fn body(rows: &[Row], forms: &[Form], overload: &Overload, names: &[String], receiver: &str, source: &mut dyn Source) -> String {
+fn body(
+    rows: &[Row],
+    forms: &[Form],
+    overload: &Overload,
+    names: &[String],
+    receiver: &str,
+    source: &mut dyn Source,
+) -> String {
     if let [short, near] = overload.candidates.as_slice()
         && matches!(overload.args[0], Arg::Rel(_))
     {
@@ -512,7 +551,12 @@ fn lists_in_words(mnemonic: &Mnemonic) -> String {
         let words: Vec<String> = overload.args.iter().map(word).collect();
         words.join(", ")
     };
-    let all: Vec<String> = mnemonic.overloads.iter().filter(|overload| mnemonic.name == "lea" || !overload.args.contains(&Arg::Addr)).map(list).collect();
+    let all: Vec<String> = mnemonic
+        .overloads
+        .iter()
+        .filter(|overload| mnemonic.name == "lea" || !overload.args.contains(&Arg::Addr))
+        .map(list)
+        .collect();
     all.join("; ")
 }
 
