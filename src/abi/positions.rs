@@ -68,6 +68,7 @@ impl SiteWriter {
         self.bytes.len() as u32
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, site: Site) {
         let code = site.code_offset - self.code_offset;
         let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;

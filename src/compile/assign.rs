@@ -46,6 +46,10 @@ pub(super) struct CallerPin {
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) homes: Vec<Home>,
+    /// The same for quick reading: by variable the register's number, 16 more for a float register, or 255;
+    pub(super) pins: Vec<u8>,
+    /// and for those in memory the bytes from rsp.
+    pub(super) slots: Vec<i32>,
     pub(super) caller_pins: Vec<CallerPin>,
     /// Callee-saved registers in use.
     pub(super) saved: Vec<Gp64>,
@@ -66,6 +70,9 @@ pub(super) enum Pins {
     /// The others are all scratch: for a function with an entry that runs out of them.
     CalleeSaved,
 }
+
+/// The slot of a variable without a home: it is never read, and what would write it has no entry.
+const NOWHERE: i32 = -8;
 
 /// A frame beyond this does not fit the addressing of the code that uses it.
 const MAX_FRAME_BYTES: u64 = 1 << 30;
@@ -130,7 +137,25 @@ impl Plan {
         };
         self.temps_at = next_slot;
         self.frame_bytes = next_slot + 8 * tape.temps as i32;
+        self.index();
         Some(())
+    }
+
+    fn index(&mut self) {
+        let arguments_at = self.return_address_at() + 8;
+        self.pins.clear();
+        self.slots.clear();
+        for home in &self.homes {
+            let (pin, slot) = match *home {
+                Home::Gpr(register) => (register.num(), 0),
+                Home::Xmm(register) => (16 + register.num(), 0),
+                Home::Slot(at) => (u8::MAX, at),
+                Home::Argument(at) => (u8::MAX, arguments_at + at),
+                Home::Nowhere => (u8::MAX, NOWHERE),
+            };
+            self.pins.push(pin);
+            self.slots.push(slot);
+        }
     }
 
     /// From rsp to the return address.

@@ -15,6 +15,7 @@ pub(super) enum Class {
 }
 
 impl Class {
+    #[inline]
     pub(super) fn is_float(self) -> bool {
         matches!(self, Class::F32 | Class::F64)
     }
@@ -46,15 +47,18 @@ const PAYLOAD: u32 = (1 << 30) - 1;
 impl Ref {
     pub(super) const NOTHING: Ref = Ref(u32::MAX);
 
+    #[inline]
     pub(super) fn var(var: u32) -> Ref {
         Ref(var)
     }
 
+    #[inline]
     pub(super) fn temp(temp: u32) -> Ref {
         Ref(TAG_TEMP | temp)
     }
 
     /// A constant that fits thirty bits.
+    #[inline]
     pub(super) fn small(value: i64) -> Option<Ref> {
         let payload = (value as i32) << 2 >> 2;
         (i64::from(payload) == value).then_some(Ref(TAG_IMM | value as u32 & PAYLOAD))
@@ -64,6 +68,7 @@ impl Ref {
         Ref(TAG_POOL | place as u32)
     }
 
+    #[inline]
     pub(super) fn get(self) -> Operand {
         let payload = self.0 & PAYLOAD;
         match self.0 & !PAYLOAD {
@@ -75,14 +80,17 @@ impl Ref {
         }
     }
 
+    #[inline]
     pub(super) fn as_var(self) -> Option<u32> {
         (self.0 < TAG_TEMP).then_some(self.0)
     }
 
+    #[inline]
     pub(super) fn as_temp(self) -> Option<u32> {
         (self.0 & !PAYLOAD == TAG_TEMP).then_some(self.0 & PAYLOAD)
     }
 
+    #[inline]
     pub(super) fn is_const(self) -> bool {
         self.0 >= TAG_IMM && self != Ref::NOTHING
     }
@@ -379,17 +387,20 @@ impl Tape {
     }
 
     /// The items of the list at `at`.
+    #[inline]
     pub(super) fn list(&self, at: u32) -> &[ListItem] {
         let at = at as usize;
         let count = self.lists[at] as usize;
         &self.lists[at + 1..at + 1 + count]
     }
 
+    #[inline]
     pub(super) fn is_constant(&self, value: Ref) -> bool {
         value.is_const()
     }
 
     /// The value of a constant, sign-extended if small; floats as bits.
+    #[inline]
     pub(super) fn constant(&self, value: Ref) -> Option<i64> {
         match value.get() {
             Operand::Imm(small) => Some(i64::from(small)),

@@ -1,6 +1,6 @@
 //! Calls: arguments to their places, what must survive to its slots, results to their homes.
 
-use super::{Emit, Relocation, Rm, Source, TempHome, bit, frame, gpr};
+use super::{Emit, FLOAT_PLACE, IN_MEMORY, Relocation, Rm, Source, frame, gpr};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE, TABLE_LEN,
 };
@@ -116,7 +116,7 @@ impl Emit<'_> {
     /// Where a value lies that is in no register.
     fn memory_of(&self, value: Ref) -> Addr {
         match value.get() {
-            Operand::Var(var) => self.address(self.home(var)),
+            Operand::Var(var) => self.slot(var),
             Operand::Temp(temp) => self.temp_slot(temp),
             _ => unreachable!("a constant is no place"),
         }
@@ -294,26 +294,23 @@ impl Emit<'_> {
                 _ => {}
             });
         }
-        let (mut kept_gprs, mut kept_xmms) = (0u16, 0u16);
+        let mut kept = 0u32;
         for &item in arguments {
-            match Ref::from_item(item).as_temp().map(|temp| self.temps[temp as usize]) {
-                Some(TempHome::Gpr(register)) => kept_gprs |= bit(register),
-                Some(TempHome::Xmm(register)) => kept_xmms |= 1 << register.num(),
-                _ => {}
+            let place = Ref::from_item(item).as_temp().map(|temp| self.places[self.temp_cell(temp) as usize]);
+            if let Some(place @ 0..IN_MEMORY) = place {
+                kept |= 1 << place;
             }
         }
-        for (register, temp) in self.ints.temps() {
-            if kept_gprs >> register & 1 == 0 {
-                let slot = self.temp_slot(temp);
+        for (register, cell) in self.ints.temps() {
+            if kept >> register & 1 == 0 {
+                let slot = self.spill_slot(cell);
                 self.asm.mov_mr(Width::W64, slot, gpr(register).any());
-                self.temps[temp as usize] = TempHome::Spilled;
             }
         }
-        for (register, temp) in self.floats.temps() {
-            if kept_xmms >> register & 1 == 0 {
-                let slot = self.temp_slot(temp);
+        for (register, cell) in self.floats.temps() {
+            if kept >> (FLOAT_PLACE + register) & 1 == 0 {
+                let slot = self.spill_slot(cell);
                 self.store_float(Prec::D, slot, super::float::xmm(register));
-                self.temps[temp as usize] = TempHome::Spilled;
             }
         }
     }
@@ -338,13 +335,6 @@ impl Emit<'_> {
             Home::Xmm(register) => emit.load_float(Prec::D, register, slot),
             _ => {}
         });
-    }
-
-    fn forget_scratch(&mut self) {
-        self.ints.forget_all();
-        self.floats.forget_all();
-        self.ints.unlock_all();
-        self.floats.unlock_all();
     }
 
     fn after_call(&mut self, e: &Entry, ty: TypeIndex, layout: &CallLayout) {
@@ -390,7 +380,6 @@ impl Emit<'_> {
                         let slot = self.temp_slot(temp);
                         self.load_float(Prec::D, Self::FLOAT_TEMP, from);
                         self.store_float(Prec::D, slot, Self::FLOAT_TEMP);
-                        self.temps[temp as usize] = TempHome::Spilled;
                     }
                     _ => unreachable!("a list holds temps, a single result is in a register"),
                 }
@@ -399,6 +388,7 @@ impl Emit<'_> {
     }
 
     /// `dst = a op src`, the first operand in place.
+    #[inline]
     pub(super) fn alu(&mut self, op: Alu, width: Width, target: Gp64, source: &Source) {
         match source.rm {
             Rm::Reg(register) => _ = self.asm.alu_rr(op, width, target.any(), register.any()),

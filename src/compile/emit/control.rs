@@ -48,7 +48,7 @@ impl Emit<'_> {
         self.place_params();
         for (var, variable) in self.tape.variables.iter().enumerate() {
             if variable.zero {
-                self.zero(self.plan.homes[var]);
+                self.zero(var as u32);
             }
         }
     }
@@ -68,12 +68,12 @@ impl Emit<'_> {
                 (_, Home::Nowhere | Home::Argument(_)) => {}
                 (Place::Gpr(from), Home::Gpr(to)) => moves.gpr(to, from),
                 (Place::Xmm(from), Home::Xmm(to)) => moves.xmm(to, from),
-                (Place::Gpr(from), home) => {
-                    let slot = self.address(home);
+                (Place::Gpr(from), _) => {
+                    let slot = self.slot(index as u32);
                     self.asm.mov_mr(Width::W64, slot, from.any());
                 }
-                (Place::Xmm(from), home) => {
-                    let slot = self.address(home);
+                (Place::Xmm(from), _) => {
+                    let slot = self.slot(index as u32);
                     self.store_float(Prec::D, slot, from);
                 }
                 (Place::Stack(_), _) => {}
@@ -92,12 +92,12 @@ impl Emit<'_> {
         }
     }
 
-    fn zero(&mut self, home: Home) {
-        match home {
+    fn zero(&mut self, var: u32) {
+        match self.plan.homes[var as usize] {
             Home::Gpr(register) => _ = self.asm.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
             Home::Xmm(register) => self.zero_float(register),
             Home::Slot(_) => {
-                let slot = self.address(home);
+                let slot = self.slot(var);
                 self.asm.mov_mi(Width::W64, slot, 0);
             }
             Home::Argument(_) | Home::Nowhere => {}
@@ -132,8 +132,7 @@ impl Emit<'_> {
     // Labels and branches.
 
     pub(super) fn label(&mut self, e: &Entry) {
-        self.ints.forget_all();
-        self.floats.forget_all();
+        self.forget_scratch();
         let info = self.tape.labels[e.imm as usize];
         if info.innermost_leaf && info.loop_end - info.entry <= ALIGNED_LOOP_ENTRIES {
             self.asm.align(32);
@@ -331,7 +330,7 @@ impl Emit<'_> {
             return Source { rm: Rm::Reg(self.read(value, class)), registers: 0 };
         }
         let rm = match value.get() {
-            crate::compile::tape::Operand::Var(var) => Rm::Mem(self.address(self.home(var))),
+            crate::compile::tape::Operand::Var(var) => Rm::Mem(self.slot(var)),
             crate::compile::tape::Operand::Temp(temp) => Rm::Mem(self.temp_slot(temp)),
             _ => unreachable!("not a constant"),
         };
@@ -357,7 +356,7 @@ impl Emit<'_> {
             return;
         }
         // No temp is alive behind this entry, so any scratch register will do.
-        self.ints.forget_all();
+        self.forget_scratch();
         self.ints.lock(index.num());
         let masked = self.scratch(0, 0);
         let table = self.scratch(0, 0);

@@ -1,13 +1,11 @@
 //! Floats: registers, arithmetic, comparisons. AVX's three-operand forms where the CPU has them, else SSE.
 
 use super::control::{Cold, Flags};
-use super::{Emit, TempHome, prec};
+use super::registers::Held;
+use super::{Emit, FLOAT_PLACE, IN_MEMORY, prec};
 use crate::abi::positions::SiteKind;
-use crate::compile::assign::Home;
 use crate::compile::tape::{Class, Entry, Float, FloatCond, FloatUnary, Operand, Ref};
 use planish_asm::{Addr, Alu, Cond, FpOp, Label, Logic, Prec, Rounding, Width, Xmm};
-
-use super::registers::Owner;
 
 /// The second operand of a float instruction.
 #[derive(Clone, Copy)]
@@ -18,8 +16,15 @@ pub(super) enum FloatSource {
     Heap(Addr, u32),
 }
 
+#[inline]
 pub(super) fn xmm(number: u8) -> Xmm {
     Xmm::from_num(number).expect("there are 16")
+}
+
+/// The register of a [place](Emit::places), if it is a float register.
+#[inline]
+fn float_place(place: u8) -> Option<Xmm> {
+    Xmm::from_num(place.wrapping_sub(FLOAT_PLACE))
 }
 
 impl Emit<'_> {
@@ -59,23 +64,27 @@ impl Emit<'_> {
 
     // Registers: as for integers.
 
+    #[inline]
     pub(super) fn float_register_of(&self, value: Ref) -> Option<Xmm> {
-        match value.get() {
-            Operand::Var(var) => match self.home(var) {
-                Home::Xmm(register) => Some(register),
-                _ => self.floats.copy_of(var).map(xmm),
-            },
-            Operand::Temp(temp) => match self.temps[temp as usize] {
-                TempHome::Xmm(register) => Some(register),
-                _ => None,
-            },
-            _ => None,
-        }
+        float_place(self.places[self.cell(value)])
+    }
+
+    #[inline]
+    fn hold_float_temp(&mut self, register: Xmm, temp: u32) {
+        let cell = self.temp_cell(temp);
+        self.floats.set_temp(register.num(), cell);
+        self.places[cell as usize] = FLOAT_PLACE + register.num();
+    }
+
+    #[inline]
+    fn hold_float_copy(&mut self, register: Xmm, var: u32) {
+        self.floats.set_copy(register.num(), var);
+        self.places[var as usize] = FLOAT_PLACE + register.num();
     }
 
     fn float_scratch(&mut self, hint: u8, avoid: u16) -> Xmm {
         match self.floats.choose(hint.checked_sub(1), avoid) {
-            Some(choice) => self.chosen_float(choice.register, choice.spill),
+            Some(choice) => self.chosen_float(choice.register, choice.held),
             None => {
                 self.out_of_registers = true;
                 planish_asm::regs::xmm0
@@ -85,14 +94,18 @@ impl Emit<'_> {
 
     fn take_float(&mut self, register: Xmm) -> Xmm {
         let choice = self.floats.take(register.num());
-        self.chosen_float(choice.register, choice.spill)
+        self.chosen_float(choice.register, choice.held)
     }
 
-    fn chosen_float(&mut self, register: u8, spill: Option<u32>) -> Xmm {
-        if let Some(temp) = spill {
-            let slot = self.temp_slot(temp);
-            self.store_float(Prec::D, slot, xmm(register));
-            self.temps[temp as usize] = TempHome::Spilled;
+    fn chosen_float(&mut self, register: u8, held: Held) -> Xmm {
+        match held {
+            Held::Nothing => {}
+            Held::Copy(cell) => self.places[cell as usize] = IN_MEMORY,
+            Held::Temp(cell) => {
+                let slot = self.spill_slot(cell);
+                self.store_float(Prec::D, slot, xmm(register));
+                self.places[cell as usize] = IN_MEMORY;
+            }
         }
         xmm(register)
     }
@@ -105,11 +118,8 @@ impl Emit<'_> {
         let register = self.float_scratch(0, 0);
         self.load_float_into(register, value, class);
         match value.get() {
-            Operand::Var(var) => self.floats.set(register.num(), Owner::Copy(var)),
-            Operand::Temp(temp) => {
-                self.floats.set(register.num(), Owner::Temp(temp));
-                self.temps[temp as usize] = TempHome::Xmm(register);
-            }
+            Operand::Var(var) => self.hold_float_copy(register, var),
+            Operand::Temp(temp) => self.hold_float_temp(register, temp),
             _ => {}
         }
         register
@@ -138,7 +148,7 @@ impl Emit<'_> {
     /// Where a value lies that is in no register.
     fn float_memory(&mut self, value: Ref) -> FloatSource {
         match value.get() {
-            Operand::Var(var) => FloatSource::Mem(self.address(self.home(var))),
+            Operand::Var(var) => FloatSource::Mem(self.slot(var)),
             Operand::Temp(temp) => match self.take_fused(temp) {
                 Some(fused) => {
                     let (address, _) = self.fused_address(fused);
@@ -174,10 +184,7 @@ impl Emit<'_> {
     }
 
     fn dying_float(&self, value: Ref) -> Option<Xmm> {
-        match self.temps[value.as_temp()? as usize] {
-            TempHome::Xmm(register) => Some(register),
-            _ => None,
-        }
+        float_place(self.places[self.temp_cell(value.as_temp()?) as usize])
     }
 
     pub(super) fn float_target(&mut self, e: &Entry, reuse: Option<Xmm>, avoid: u16) -> Xmm {
@@ -193,31 +200,24 @@ impl Emit<'_> {
     }
 
     fn pinned_float(&self, value: Ref) -> Option<Xmm> {
-        match self.home(value.as_var()?) {
-            Home::Xmm(register) => Some(register),
-            _ => None,
-        }
+        float_place(self.plan.pins[value.as_var()? as usize])
     }
 
     pub(super) fn define_float(&mut self, dst: Ref, register: Xmm, class: Class) {
         match dst.get() {
-            Operand::Temp(temp) => {
-                self.floats.set(register.num(), Owner::Temp(temp));
-                self.temps[temp as usize] = TempHome::Xmm(register);
-            }
-            Operand::Var(var) => match self.home(var) {
-                Home::Xmm(home) => {
+            Operand::Temp(temp) => self.hold_float_temp(register, temp),
+            Operand::Var(var) => match self.pinned_float(dst) {
+                Some(home) => {
                     if home != register {
                         self.move_float(home, register);
                     }
                 }
-                Home::Nowhere => {}
-                home => {
-                    self.floats.forget_copy(var);
-                    let slot = self.address(home);
+                None => {
+                    self.forget_copy(var);
+                    let slot = self.slot(var);
                     self.store_float(prec(class), slot, register);
-                    if self.floats.is_scratch(register.num()) && self.floats.owner(register.num()) == Owner::Nobody {
-                        self.floats.set(register.num(), Owner::Copy(var));
+                    if self.floats.is_free(register.num()) {
+                        self.hold_float_copy(register, var);
                     }
                 }
             },
@@ -235,7 +235,6 @@ impl Emit<'_> {
             Operand::Temp(temp) => {
                 let slot = self.temp_slot(temp);
                 self.store_float(Prec::D, slot, register);
-                self.temps[temp as usize] = TempHome::Spilled;
             }
             _ => self.define_float(dst, register, class),
         }

@@ -33,6 +33,7 @@ const MAX_DISPLACEMENT: u64 = i32::MAX as u64;
 impl Emit<'_> {
     // Addresses.
 
+    #[inline]
     fn heap_index(&mut self, index: Ref) -> HeapIndex {
         match self.tape.constant(index) {
             Some(constant) => HeapIndex::Constant(constant as u32),
@@ -123,10 +124,12 @@ impl Emit<'_> {
 
     // Fusion.
 
+    #[inline]
     pub(super) fn is_fused(&self, temp: u32) -> bool {
         self.fused.is_some_and(|fused| fused.temp == temp)
     }
 
+    #[inline]
     pub(super) fn take_fused(&mut self, temp: u32) -> Option<Fused> {
         if self.is_fused(temp) { self.fused.take() } else { None }
     }
@@ -139,6 +142,7 @@ impl Emit<'_> {
     }
 
     /// Can the next entry take this load as its memory operand?
+    #[inline]
     fn fuses(&self, e: &Entry, temp: u32) -> bool {
         let Some(next) = self.tape.entries.get(self.at + 1) else { return false };
         let value = Ref::temp(temp);
@@ -196,6 +200,7 @@ impl Emit<'_> {
     }
 
     /// In a guarded memory the access itself may fault.
+    #[inline]
     fn heap_site(&mut self, wasm_offset: u32) {
         if self.module.guarded {
             self.site(SiteKind::Memory, wasm_offset);

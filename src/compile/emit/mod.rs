@@ -14,7 +14,7 @@ mod int;
 mod memory;
 mod registers;
 
-use super::assign::{Home, Plan};
+use super::assign::Plan;
 use super::tape::{Class, Entry, Op, Operand, Ref, Tape};
 use super::{Failure, ModuleContext};
 use crate::abi::layout::Slot;
@@ -24,8 +24,8 @@ use crate::types::{FuncType, GlobalIndex};
 use control::Cold;
 use memory::Fused;
 use planish_asm::regs::rsp;
-use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Prec, Width, Xmm};
-use registers::{Bank, Choice, Owner};
+use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Prec, Width};
+use registers::{Bank, Choice, Held};
 
 /// A call whose displacement is filled in when all functions have their place.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub(super) struct Relocation {
 pub(super) struct Buffers {
     code: Vec<u8>,
     labels: Vec<LabelSlot>,
-    temps: Vec<TempHome>,
+    places: Vec<u8>,
     label_of: Vec<Label>,
     cold: Vec<Cold>,
     tables: Vec<(Label, u32)>,
@@ -54,7 +54,7 @@ impl Buffers {
         Buffers {
             code: Vec::new(),
             labels: Vec::new(),
-            temps: Vec::new(),
+            places: Vec::new(),
             label_of: Vec::new(),
             cold: Vec::new(),
             tables: Vec::new(),
@@ -65,14 +65,10 @@ impl Buffers {
     }
 }
 
-/// Where a temp is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum TempHome {
-    Gpr(Gp64),
-    Xmm(Xmm),
-    Spilled,
-    Nowhere,
-}
+/// A [place](Emit::places): in no register.
+pub(super) const IN_MEMORY: u8 = u8::MAX;
+/// Places from here on are float registers, below integer registers.
+pub(super) const FLOAT_PLACE: u8 = 16;
 
 /// An integer operand as an instruction takes it.
 #[derive(Clone, Copy)]
@@ -107,7 +103,9 @@ pub(super) struct Emit<'a> {
     label_of: &'a mut Vec<Label>,
     ints: &'a mut Bank,
     floats: &'a mut Bank,
-    temps: &'a mut Vec<TempHome>,
+    /// By variable, then temp, then one for everything else: the number of the register that holds it, from
+    /// [`FLOAT_PLACE`] on a float register, or [`IN_MEMORY`]. What a pinned variable has never changes.
+    places: &'a mut Vec<u8>,
     cold: &'a mut Vec<Cold>,
     tables: &'a mut Vec<(Label, u32)>,
     constants: &'a mut Vec<(u128, Label)>,
@@ -199,9 +197,10 @@ fn attempt(
     base: u32,
     allow_short: bool,
 ) -> Result<(Emitted, usize), Failure> {
-    let Buffers { temps, label_of, cold, tables, constants, ints, floats, .. } = buffers;
-    temps.clear();
-    temps.resize(job.tape.temps as usize, TempHome::Nowhere);
+    let Buffers { places, label_of, cold, tables, constants, ints, floats, .. } = buffers;
+    places.clear();
+    places.extend_from_slice(&job.plan.pins);
+    places.resize(places.len() + job.tape.temps as usize + 1, IN_MEMORY);
     cold.clear();
     tables.clear();
     constants.clear();
@@ -220,7 +219,7 @@ fn attempt(
         label_of,
         ints,
         floats,
-        temps,
+        places,
         cold,
         tables,
         constants,
@@ -294,12 +293,14 @@ impl Emit<'_> {
     // Sites and traps.
 
     /// The wasm offset of the entry being emitted; each that can trap takes one.
+    #[inline]
     fn take_offset(&mut self) -> u32 {
         self.next_offset += 1;
         self.tape.offsets[self.next_offset - 1]
     }
 
     /// The next instruction (for a call: the one just emitted) can trap.
+    #[inline]
     fn site(&mut self, kind: SiteKind, wasm_offset: u32) {
         self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind });
     }
@@ -313,60 +314,104 @@ impl Emit<'_> {
 
     // Places.
 
-    fn home(&self, var: u32) -> Home {
-        self.plan.homes[var as usize]
-    }
-
-    fn address(&self, home: Home) -> Addr {
-        match home {
-            Home::Slot(at) => frame(at),
-            Home::Argument(at) => frame(self.plan.return_address_at() + 8 + at),
-            Home::Gpr(_) | Home::Xmm(_) | Home::Nowhere => unreachable!("not in memory"),
+    /// The place of a value in [`Emit::places`]; constants have the last one.
+    #[inline]
+    fn cell(&self, value: Ref) -> usize {
+        let variables = self.tape.variables.len();
+        match (value.as_var(), value.as_temp()) {
+            (Some(var), _) => var as usize,
+            (_, Some(temp)) => variables + temp as usize,
+            _ => variables + self.tape.temps as usize,
         }
     }
 
+    #[inline]
+    fn temp_cell(&self, temp: u32) -> u32 {
+        self.tape.variables.len() as u32 + temp
+    }
+
+    /// Where a variable that is not pinned lies.
+    #[inline]
+    fn slot(&self, var: u32) -> Addr {
+        frame(self.plan.slots[var as usize])
+    }
+
+    #[inline]
     fn temp_slot(&self, temp: u32) -> Addr {
         frame(self.plan.temps_at + 8 * temp as i32)
     }
 
+    /// Where a temp goes, given its cell.
+    #[inline]
+    fn spill_slot(&self, cell: u32) -> Addr {
+        self.temp_slot(cell - self.tape.variables.len() as u32)
+    }
+
     /// The register that a variable is pinned to.
+    #[inline]
     fn pinned(&self, value: Ref) -> Option<Gp64> {
-        match self.home(value.as_var()?) {
-            Home::Gpr(register) => Some(register),
-            _ => None,
-        }
+        let place = self.plan.pins[value.as_var()? as usize];
+        (place < FLOAT_PLACE).then(|| gpr(place))
     }
 
     /// Forgets a temp after its use: its register may be written.
+    #[inline]
     fn release(&mut self, value: Ref) {
         if let Some(temp) = value.as_temp() {
-            match self.temps[temp as usize] {
-                TempHome::Gpr(register) => self.ints.set(register.num(), Owner::Nobody),
-                TempHome::Xmm(register) => self.floats.set(register.num(), Owner::Nobody),
-                TempHome::Spilled | TempHome::Nowhere => {}
+            let cell = self.temp_cell(temp) as usize;
+            let place = std::mem::replace(&mut self.places[cell], IN_MEMORY);
+            match place {
+                IN_MEMORY => {}
+                0..FLOAT_PLACE => self.ints.clear(place),
+                _ => self.floats.clear(place - FLOAT_PLACE),
             }
-            self.temps[temp as usize] = TempHome::Nowhere;
+        }
+    }
+
+    /// At a label or call: what only scratch registers held is lost.
+    fn forget_scratch(&mut self) {
+        let places = &mut *self.places;
+        self.ints.forget_all(|cell| places[cell as usize] = IN_MEMORY);
+        self.floats.forget_all(|cell| places[cell as usize] = IN_MEMORY);
+        self.ints.unlock_all();
+        self.floats.unlock_all();
+    }
+
+    /// A slot variable is about to change: no register holds its value any more.
+    #[inline]
+    fn forget_copy(&mut self, var: u32) {
+        let place = std::mem::replace(&mut self.places[var as usize], IN_MEMORY);
+        match place {
+            IN_MEMORY => {}
+            0..FLOAT_PLACE => self.ints.clear(place),
+            _ => self.floats.clear(place - FLOAT_PLACE),
         }
     }
 
     // Integer registers.
 
     /// The integer register that holds a value already.
+    #[inline]
     fn register_of(&self, value: Ref) -> Option<Gp64> {
-        match value.get() {
-            Operand::Var(var) => match self.home(var) {
-                Home::Gpr(register) => Some(register),
-                _ => self.ints.copy_of(var).map(gpr),
-            },
-            Operand::Temp(temp) => match self.temps[temp as usize] {
-                TempHome::Gpr(register) => Some(register),
-                _ => None,
-            },
-            _ => None,
-        }
+        let place = self.places[self.cell(value)];
+        (place < FLOAT_PLACE).then(|| gpr(place))
+    }
+
+    #[inline]
+    fn hold_temp(&mut self, register: Gp64, temp: u32) {
+        let cell = self.temp_cell(temp);
+        self.ints.set_temp(register.num(), cell);
+        self.places[cell as usize] = register.num();
+    }
+
+    #[inline]
+    fn hold_copy(&mut self, register: Gp64, var: u32) {
+        self.ints.set_copy(register.num(), var);
+        self.places[var as usize] = register.num();
     }
 
     /// A scratch register to write.
+    #[inline]
     fn scratch(&mut self, hint: u8, avoid: u16) -> Gp64 {
         let choice = self.ints.choose(hint.checked_sub(1), avoid);
         match choice {
@@ -379,22 +424,29 @@ impl Emit<'_> {
     }
 
     /// A particular scratch register to write.
+    #[inline]
     fn take(&mut self, register: Gp64) -> Gp64 {
         let choice = self.ints.take(register.num());
         self.chosen(choice)
     }
 
+    #[inline]
     fn chosen(&mut self, choice: Choice) -> Gp64 {
         let register = gpr(choice.register);
-        if let Some(temp) = choice.spill {
-            let slot = self.temp_slot(temp);
-            self.asm.mov_mr(Width::W64, slot, register.any());
-            self.temps[temp as usize] = TempHome::Spilled;
+        match choice.held {
+            Held::Nothing => {}
+            Held::Copy(cell) => self.places[cell as usize] = IN_MEMORY,
+            Held::Temp(cell) => {
+                let slot = self.spill_slot(cell);
+                self.asm.mov_mr(Width::W64, slot, register.any());
+                self.places[cell as usize] = IN_MEMORY;
+            }
         }
         register
     }
 
     /// A value in a register, to be read only; locked until the entry is done.
+    #[inline]
     fn read(&mut self, value: Ref, class: Class) -> Gp64 {
         if let Some(register) = self.register_of(value) {
             self.ints.lock(register.num());
@@ -405,11 +457,8 @@ impl Emit<'_> {
         let class = value.as_var().map_or(class, |var| self.tape.variables[var as usize].class);
         self.load_into(register, value, class);
         match value.get() {
-            Operand::Var(var) => self.ints.set(register.num(), Owner::Copy(var)),
-            Operand::Temp(temp) => {
-                self.ints.set(register.num(), Owner::Temp(temp));
-                self.temps[temp as usize] = TempHome::Gpr(register);
-            }
+            Operand::Var(var) => self.hold_copy(register, var),
+            Operand::Temp(temp) => self.hold_temp(register, temp),
             _ => {}
         }
         register
@@ -425,7 +474,7 @@ impl Emit<'_> {
         }
         match value.get() {
             Operand::Var(var) => {
-                let slot = self.address(self.home(var));
+                let slot = self.slot(var);
                 self.asm.mov_rm(width(class), register.any(), slot);
             }
             Operand::Temp(temp) => {
@@ -446,6 +495,7 @@ impl Emit<'_> {
     }
 
     /// A value as the second operand of an instruction.
+    #[inline]
     fn source(&mut self, value: Ref, class: Class) -> Source {
         if let Some(constant) = self.tape.constant(value) {
             let imm = match class {
@@ -465,7 +515,7 @@ impl Emit<'_> {
         if self.register_of(value).is_none() && !self.ints.has_free() {
             match value.get() {
                 Operand::Var(var) => {
-                    return Source { rm: Rm::Mem(self.address(self.home(var))), registers: 0 };
+                    return Source { rm: Rm::Mem(self.slot(var)), registers: 0 };
                 }
                 Operand::Temp(temp) => return Source { rm: Rm::Mem(self.temp_slot(temp)), registers: 0 },
                 _ => {}
@@ -477,6 +527,7 @@ impl Emit<'_> {
 
     /// The register that an entry's integer result is computed in: its home if that is a register that `avoid` does not
     /// name, else `reuse` (the register of an operand that dies here), else a scratch register.
+    #[inline]
     fn target(&mut self, e: &Entry, reuse: Option<Gp64>, avoid: u16) -> Gp64 {
         if let Some(home) = self.pinned(e.dst)
             && bit(home) & avoid == 0
@@ -490,33 +541,29 @@ impl Emit<'_> {
     }
 
     /// The register of a temp that dies in this entry.
+    #[inline]
     fn dying(&self, value: Ref) -> Option<Gp64> {
-        match self.temps[value.as_temp()? as usize] {
-            TempHome::Gpr(register) => Some(register),
-            _ => None,
-        }
+        let place = self.places[self.temp_cell(value.as_temp()?) as usize];
+        (place < FLOAT_PLACE).then(|| gpr(place))
     }
 
     /// A result has been computed: it goes to its home.
+    #[inline]
     fn define(&mut self, dst: Ref, register: Gp64, class: Class) {
         match dst.get() {
-            Operand::Temp(temp) => {
-                self.ints.set(register.num(), Owner::Temp(temp));
-                self.temps[temp as usize] = TempHome::Gpr(register);
-            }
-            Operand::Var(var) => match self.home(var) {
-                Home::Gpr(home) => {
+            Operand::Temp(temp) => self.hold_temp(register, temp),
+            Operand::Var(var) => match self.pinned(dst) {
+                Some(home) => {
                     if home != register {
                         self.asm.mov_rr(width(class), home.any(), register.any());
                     }
                 }
-                Home::Nowhere => {}
-                home => {
-                    self.ints.forget_copy(var);
-                    let slot = self.address(home);
+                None => {
+                    self.forget_copy(var);
+                    let slot = self.slot(var);
                     self.asm.mov_mr(Width::W64, slot, register.any());
-                    if self.ints.is_scratch(register.num()) && self.ints.owner(register.num()) == Owner::Nobody {
-                        self.ints.set(register.num(), Owner::Copy(var));
+                    if self.ints.is_free(register.num()) {
+                        self.hold_copy(register, var);
                     }
                 }
             },
@@ -541,11 +588,9 @@ impl Emit<'_> {
             && let Ok(imm) = i32::try_from(constant)
             && (imm >= 0 || e.class == Class::I64)
         {
-            self.ints.forget_copy(var);
-            if self.home(var) != Home::Nowhere {
-                let slot = self.address(self.home(var));
-                self.asm.mov_mi(Width::W64, slot, imm);
-            }
+            self.forget_copy(var);
+            let slot = self.slot(var);
+            self.asm.mov_mi(Width::W64, slot, imm);
             return;
         }
         let dying = self.dying(e.a);
@@ -573,7 +618,7 @@ impl Emit<'_> {
         if value.as_temp().is_some() && dst.as_var().is_some() {
             self.release(value);
             if let Some(var) = dst.as_var() {
-                self.ints.set(register.num(), Owner::Copy(var));
+                self.hold_copy(register, var);
             }
         }
     }
@@ -611,18 +656,22 @@ impl Definition {
     }
 }
 
+#[inline]
 fn frame(at: i32) -> Addr {
     Addr::base_disp(rsp.any(), at)
 }
 
+#[inline]
 fn gpr(number: u8) -> Gp64 {
     Gp64::from_num(number).expect("rsp is never scratch")
 }
 
+#[inline]
 fn bit(register: Gp64) -> u16 {
     1 << register.num()
 }
 
+#[inline]
 fn width(class: Class) -> Width {
     match class {
         Class::I32 => Width::W32,
@@ -630,6 +679,7 @@ fn width(class: Class) -> Width {
     }
 }
 
+#[inline]
 fn prec(class: Class) -> Prec {
     match class {
         Class::F32 => Prec::S,

@@ -3,101 +3,101 @@
 //! Pinned variables are not in here: their registers are never scratch. Every write to a scratch register goes through
 //! [`Bank::claim`] (by [`Bank::choose`], [`Bank::take`]), which forgets what it held.
 
-/// What a scratch register holds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Owner {
-    Nobody,
-    /// A temp: until its single use.
-    Temp(u32),
-    /// The value of a slot variable: until the variable is written, a label or a call.
-    Copy(u32),
-}
+/// A value that can be in a scratch register: a variable's number, or a temp's behind all variables.
+pub(super) type Cell = u32;
+
+const NOBODY: Cell = Cell::MAX;
 
 /// The scratch registers of one file, by number.
 pub(super) struct Bank {
-    owner: [Owner; 16],
+    /// The cell that a register holds the value of.
+    owner: [Cell; 16],
     /// When a register was last chosen or read.
     used_at: [u32; 16],
     scratch: u16,
+    /// Hold nothing.
     free: u16,
+    /// Hold the value of a slot variable: until the variable is written, a label or a call. The rest hold temps.
     copies: u16,
     /// Operands of the current entry: neither chosen nor spilled.
     locked: u16,
     clock: u32,
 }
 
-/// A chosen register, and the temp that must be spilled from it first.
+/// A register that is to be written, and what it held.
 pub(super) struct Choice {
     pub(super) register: u8,
-    pub(super) spill: Option<u32>,
+    pub(super) held: Held,
+}
+
+/// What a register held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Held {
+    Nothing,
+    /// A copy of what is in a slot, too.
+    Copy(Cell),
+    /// Must be spilled.
+    Temp(Cell),
 }
 
 impl Bank {
     pub(super) fn new() -> Bank {
-        Bank { owner: [Owner::Nobody; 16], used_at: [0; 16], scratch: 0, free: 0, copies: 0, locked: 0, clock: 0 }
+        Bank { owner: [NOBODY; 16], used_at: [0; 16], scratch: 0, free: 0, copies: 0, locked: 0, clock: 0 }
     }
 
     pub(super) fn start(&mut self, scratch: u16) {
         self.scratch = scratch;
-        self.forget_all();
-        self.locked = 0;
+        self.owner = [NOBODY; 16];
+        (self.free, self.copies, self.locked) = (scratch, 0, 0);
     }
 
-    /// At a label or call: no scratch register holds anything.
-    pub(super) fn forget_all(&mut self) {
-        self.owner = [Owner::Nobody; 16];
-        self.free = self.scratch;
-        self.copies = 0;
+    /// At a label or call: no scratch register holds anything. Visits the cells that were held.
+    #[inline]
+    pub(super) fn forget_all(&mut self, mut forget: impl FnMut(Cell)) {
+        let mut held = self.scratch & !self.free;
+        while held != 0 {
+            forget(self.owner[held.trailing_zeros() as usize & 15]);
+            held &= held - 1;
+        }
+        (self.free, self.copies) = (self.scratch, 0);
     }
 
+    #[inline]
     pub(super) fn unlock_all(&mut self) {
         self.locked = 0;
     }
 
+    #[inline]
     pub(super) fn lock(&mut self, register: u8) {
         self.locked |= 1 << register;
         self.clock += 1;
-        self.used_at[register as usize] = self.clock;
+        self.used_at[register as usize & 15] = self.clock;
     }
 
+    #[inline]
     pub(super) fn unlock(&mut self, register: u8) {
         self.locked &= !(1 << register);
     }
 
-    pub(super) fn owner(&self, register: u8) -> Owner {
-        self.owner[register as usize]
+    /// Is it a scratch register that holds nothing?
+    #[inline]
+    pub(super) fn is_free(&self, register: u8) -> bool {
+        self.free >> register & 1 != 0
     }
 
+    #[inline]
     pub(super) fn is_scratch(&self, register: u8) -> bool {
         self.scratch >> register & 1 != 0
     }
 
     /// Is there a register that can be chosen without forgetting anything?
+    #[inline]
     pub(super) fn has_free(&self) -> bool {
         self.free & !self.locked != 0
     }
 
-    /// The register that holds a copy of a variable.
-    pub(super) fn copy_of(&self, var: u32) -> Option<u8> {
-        let mut copies = self.copies;
-        while copies != 0 {
-            let register = copies.trailing_zeros() as u8;
-            if self.owner[register as usize] == Owner::Copy(var) {
-                return Some(register);
-            }
-            copies &= copies - 1;
-        }
-        None
-    }
-
-    /// A variable is about to change: no register holds its value any more.
-    pub(super) fn forget_copy(&mut self, var: u32) {
-        if let Some(register) = self.copy_of(var) {
-            self.set(register, Owner::Nobody);
-        }
-    }
-
     /// Chooses a register to be written, best the hinted one, not one of `avoid`; locks it. `None`: all are locked.
+    #[inline]
     pub(super) fn choose(&mut self, hint: Option<u8>, avoid: u16) -> Option<Choice> {
         let candidates = self.scratch & !self.locked & !avoid;
         let register = match hint {
@@ -109,43 +109,56 @@ impl Bank {
     }
 
     /// Takes a particular register to be written; locks it.
+    #[inline]
     pub(super) fn take(&mut self, register: u8) -> Choice {
-        let spill = self.claim(register);
+        let held = self.claim(register);
         self.lock(register);
-        Choice { register, spill }
+        Choice { register, held }
     }
 
-    fn claim(&mut self, register: u8) -> Option<u32> {
-        let owner = self.owner[register as usize];
-        self.set(register, Owner::Nobody);
-        match owner {
-            Owner::Temp(temp) => Some(temp),
-            _ => None,
+    #[inline]
+    fn claim(&mut self, register: u8) -> Held {
+        let bit = 1 << register & self.scratch;
+        if bit & !self.free == 0 {
+            return Held::Nothing;
         }
+        let cell = self.owner[register as usize & 15];
+        let held = if self.copies & bit != 0 { Held::Copy(cell) } else { Held::Temp(cell) };
+        self.clear(register);
+        held
     }
 
     fn oldest(&self, candidates: u16) -> Option<u8> {
         (0..16).filter(|register| candidates >> register & 1 != 0).min_by_key(|&register| self.used_at[register as usize])
     }
 
-    pub(super) fn set(&mut self, register: u8, owner: Owner) {
+    /// A register holds nothing any more.
+    #[inline]
+    pub(super) fn clear(&mut self, register: u8) {
         let bit = 1 << register & self.scratch;
-        self.owner[register as usize] = owner;
+        self.free |= bit;
+        self.copies &= !bit;
+    }
+
+    #[inline]
+    pub(super) fn set_temp(&mut self, register: u8, temp: Cell) {
+        let bit = 1 << register & self.scratch;
+        self.owner[register as usize & 15] = temp;
         self.free &= !bit;
         self.copies &= !bit;
-        match owner {
-            Owner::Nobody => self.free |= bit,
-            Owner::Copy(_) => self.copies |= bit,
-            Owner::Temp(_) => {}
-        }
+    }
+
+    #[inline]
+    pub(super) fn set_copy(&mut self, register: u8, var: Cell) {
+        let bit = 1 << register & self.scratch;
+        self.owner[register as usize & 15] = var;
+        self.free &= !bit;
+        self.copies |= bit;
     }
 
     /// The registers that hold temps, with them.
-    pub(super) fn temps(&self) -> impl Iterator<Item = (u8, u32)> + use<> {
+    pub(super) fn temps(&self) -> impl Iterator<Item = (u8, Cell)> + use<> {
         let (owner, temps) = (self.owner, self.scratch & !self.free & !self.copies);
-        (0..16).filter(move |register| temps >> register & 1 != 0).filter_map(move |register| match owner[register as usize] {
-            Owner::Temp(temp) => Some((register, temp)),
-            _ => None,
-        })
+        (0..16u8).filter(move |register| temps >> register & 1 != 0).map(move |register| (register, owner[register as usize]))
     }
 }

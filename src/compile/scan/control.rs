@@ -270,7 +270,6 @@ impl<'m> Scan<'m> {
         for index in 0..count {
             let item = self.stack[from + index];
             let var = self.merge(height + index, item.class);
-            self.count_reads(item.node, u32::MAX);
             self.value_into(var, item);
             self.stack[from + index].node = Node::Value(Ref::NOTHING);
         }
@@ -385,8 +384,7 @@ impl<'m> Scan<'m> {
             let item = self.stack[place];
             let var = self.merge(height + index, item.class);
             let Node::Value(value) = item.node else {
-                self.count_reads(item.node, u32::MAX);
-                self.value_into(var, item);
+                    self.value_into(var, item);
                 self.keep(place, item.class, var, from == height);
                 continue;
             };
@@ -415,7 +413,6 @@ impl<'m> Scan<'m> {
             false => self.temp_entry(Op::Copy, class, Ref::var(var), Ref::NOTHING, 0),
         };
         self.stack[place].node = Node::Value(value);
-        self.count_reads(Node::Value(value), 1);
         self.flushed = self.flushed.min(place);
     }
 

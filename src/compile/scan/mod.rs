@@ -5,7 +5,8 @@
 //!   bottom up, one after the other, without a parallel move.
 //! * At a label every item below the label's height is a constant or its own merge variable: temps do not
 //!   cross labels.
-//! * A local is not written while an item reads it: those items are copied first ([`Scan::release`]).
+//! * A local is not written while an item reads it: those items are copied first ([`Scan::release`]). Flushed items read
+//!   none.
 
 mod control;
 mod operators;
@@ -20,7 +21,7 @@ pub(super) use operators::Fused;
 
 /// More entries than this in one function are refused.
 pub(super) const MAX_ENTRIES: usize = 16 << 20;
-/// How many items are searched for reads of a local that is about to be written, before all are copied.
+/// How many items are searched for reads of a local that is about to be written; of more, all are copied.
 const RELEASE_SEARCH: usize = 64;
 
 /// A value on the operand stack, maybe not computed yet.
@@ -51,7 +52,6 @@ struct HeapIndex(Ref);
 struct Life {
     class: Class,
     weight: u32,
-    on_stack: u32,
     first: u32,
     last: u32,
     calls_at_first: u32,
@@ -227,7 +227,6 @@ impl<'m> Scan<'m> {
         self.lives.push(Life {
             class,
             weight: 0,
-            on_stack: 0,
             first: NEVER,
             last: 0,
             calls_at_first: 0,
@@ -242,6 +241,7 @@ impl<'m> Scan<'m> {
     }
 
     /// The variable of a local.
+    #[inline]
     fn local(&mut self, index: u32) -> u32 {
         if let Some(&(generation, var)) = self.locals.known.get(index as usize)
             && generation == self.locals.generation
@@ -270,6 +270,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Notes that the next entry reads or writes a variable.
+    #[inline]
     fn touch(&mut self, var: u32, write: bool, weight: u32) {
         let at = self.tape.entries.len() as u32;
         let life = &mut self.lives[var as usize];
@@ -291,6 +292,7 @@ impl<'m> Scan<'m> {
         }
     }
 
+    #[inline]
     fn touch_ref(&mut self, value: Ref, write: bool) {
         if let Some(var) = value.as_var() {
             self.touch(var, write, self.loop_weight);
@@ -300,6 +302,7 @@ impl<'m> Scan<'m> {
     // Temps.
 
     /// A temp that the next entry writes.
+    #[inline]
     fn new_temp(&mut self) -> Ref {
         let at = self.tape.entries.len() as u32;
         let temp = self.free_temps.pop().unwrap_or_else(|| {
@@ -310,6 +313,7 @@ impl<'m> Scan<'m> {
         Ref::temp(temp)
     }
 
+    #[inline]
     fn free_temp(&mut self, value: Ref) {
         if let Some(temp) = value.as_temp() {
             self.free_temps.push(temp);
@@ -319,6 +323,7 @@ impl<'m> Scan<'m> {
     // Entries.
 
     /// Appends an entry that reads `a` and `b` and writes `dst`, a variable.
+    #[inline]
     fn entry(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
         self.touch_ref(a, false);
         self.touch_ref(b, false);
@@ -329,6 +334,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Appends an entry with a fresh temp as destination.
+    #[inline]
     fn temp_entry(&mut self, op: Op, class: Class, a: Ref, b: Ref, imm: u32) -> Ref {
         self.touch_ref(a, false);
         self.touch_ref(b, false);
@@ -340,6 +346,7 @@ impl<'m> Scan<'m> {
     }
 
     /// The entry that comes next can trap at the current operator.
+    #[inline]
     fn can_trap(&mut self) {
         self.tape.offsets.push(self.offset);
     }
@@ -356,23 +363,23 @@ impl<'m> Scan<'m> {
 
     // The operand stack.
 
+    #[inline]
     fn push(&mut self, class: Class, node: Node) {
-        self.count_reads(node, 1);
         self.stack.push(Item { node, class });
     }
 
+    #[inline]
     fn push_value(&mut self, class: Class, value: Ref) {
-        if let Some(var) = value.as_var() {
-            self.lives[var as usize].on_stack += 1;
-        }
         self.stack.push(Item { node: Node::Value(value), class });
     }
 
+    #[inline]
     fn push_const(&mut self, class: Class, value: i64) {
         let constant = self.constant(class, value);
         self.stack.push(Item { node: Node::Value(constant), class });
     }
 
+    #[inline]
     fn constant(&mut self, class: Class, value: i64) -> Ref {
         if !class.is_float()
             && let Some(small) = Ref::small(value)
@@ -383,49 +390,36 @@ impl<'m> Scan<'m> {
         Ref::pool(self.tape.pool.len() - 1)
     }
 
+    #[inline]
     fn pop(&mut self) -> Item {
         let item = self.stack.pop().expect("validated: an operand is there");
         self.flushed = self.flushed.min(self.stack.len());
-        self.count_reads(item.node, u32::MAX);
         item
     }
 
-    /// Adds `change` (wrapping) to the read counts of the variables in a node.
-    fn count_reads(&mut self, node: Node, change: u32) {
-        let mut count = |value: Ref| {
-            if let Some(var) = value.as_var() {
-                let life = &mut self.lives[var as usize];
-                life.on_stack = life.on_stack.wrapping_add(change);
-            }
-        };
-        match node {
-            Node::Value(value) | Node::Wrap(value) => count(value),
-            Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => {
-                count(a);
-                count(b);
-            }
-        }
-    }
-
     /// Pops a value for an operation that reads all of its class's bits.
+    #[inline]
     fn pop_value(&mut self) -> Ref {
         let item = self.pop();
         self.value(item)
     }
 
     /// Pops a value for an operation that reads the low 32 bits of an i32 only.
+    #[inline]
     fn pop_low(&mut self) -> Ref {
         let item = self.pop();
         self.low(item)
     }
 
     /// Pops an address. The value is computed in full: an i32 sum wraps before the offset is added.
+    #[inline]
     fn pop_heap_index(&mut self) -> HeapIndex {
         let item = self.pop();
         debug_assert_eq!(item.class, Class::I32);
         HeapIndex(self.value(item))
     }
 
+    #[inline]
     fn low(&mut self, item: Item) -> Ref {
         match item.node {
             Node::Wrap(value) => value,
@@ -433,6 +427,7 @@ impl<'m> Scan<'m> {
         }
     }
 
+    #[inline]
     fn value(&mut self, item: Item) -> Ref {
         match item.node {
             Node::Value(value) => value,
@@ -470,18 +465,14 @@ impl<'m> Scan<'m> {
         }
     }
 
-    /// Copies what the stack reads of a variable that is about to be written.
+    /// Copies what the stack reads of a local that is about to be written. Items that are flushed read no local.
+    #[inline]
     fn release(&mut self, var: u32) {
-        let mut searched = 0;
-        for index in (0..self.stack.len()).rev() {
-            if self.lives[var as usize].on_stack == 0 {
-                return;
-            }
-            if searched == RELEASE_SEARCH {
-                self.flush();
-                return;
-            }
-            searched += 1;
+        let unflushed = self.flushed..self.stack.len();
+        if unflushed.len() > RELEASE_SEARCH {
+            return self.flush();
+        }
+        for index in unflushed {
             if reads(self.stack[index].node, var) {
                 self.materialise(index);
             }
@@ -491,7 +482,6 @@ impl<'m> Scan<'m> {
     /// Computes the item at an index into a temp.
     fn materialise(&mut self, index: usize) {
         let item = self.stack[index];
-        self.count_reads(item.node, u32::MAX);
         let value = match item.node {
             Node::Value(value) => self.temp_entry(Op::Copy, item.class, value, Ref::NOTHING, 0),
             _ => self.value(item),
@@ -514,10 +504,8 @@ impl<'m> Scan<'m> {
     fn merge_item(&mut self, index: usize) {
         let item = self.stack[index];
         let var = self.merge(index, item.class);
-        self.count_reads(item.node, u32::MAX);
         self.value_into(var, item);
         self.stack[index].node = Node::Value(Ref::var(var));
-        self.lives[var as usize].on_stack += 1;
     }
 
     /// Drops items down to a height, in code that cannot be reached.
