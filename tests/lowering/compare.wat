@@ -1,0 +1,170 @@
+;; A compare stands directly before its branch, `cmov` or `setcc`; against zero it is `test`.
+(module
+  (func $set (param i32 i32) (result i32) (i32.lt_u (local.get 0) (local.get 1)))
+  (func $is_zero (param i64) (result i32) (i64.eqz (local.get 0)))
+  (func $with_constant (param i64) (result i32) (i64.gt_s (local.get 0) (i64.const 1000)))
+  (func $constant_first (param i32) (result i32) (i32.gt_u (i32.const 10) (local.get 0)))
+  (func $negated (param i32 i32) (result i32) (i32.eqz (i32.le_s (local.get 0) (local.get 1))))
+  (func $branch (param i32 i32) (result i32)
+    (if (result i32) (i32.ge_s (local.get 0) (local.get 1))
+      (then (i32.const 1)) (else (i32.const 2))))
+  (func $branch_if_zero (param i32)
+    (block (br_if 0 (i32.eqz (local.get 0))) (unreachable)))
+  (func $branch_on_bits (param i32)
+    (block (br_if 0 (i32.and (local.get 0) (i32.const 4))) (unreachable)))
+  (func $select (param i32 i32 i32) (result i32)
+    (select (local.get 0) (local.get 1) (local.get 2)))
+  (func $minimum (param i64 i64) (result i64)
+    (select (local.get 0) (local.get 1) (i64.lt_s (local.get 0) (local.get 1))))
+  (func $select_on_floats (param i32 i32 f64 f64) (result i32)
+    (select (local.get 0) (local.get 1) (f64.lt (local.get 2) (local.get 3))))
+  (func $select_floats (param f64 f64 i32) (result f64)
+    (select (local.get 0) (local.get 1) (local.get 2)))
+  (func $branch_on_floats (param f32 f32)
+    (block (br_if 0 (f32.le (local.get 0) (local.get 1))) (unreachable)))
+  (func $branch_on_equal_floats (param f32 f32)
+    (block (br_if 0 (f32.eq (local.get 0) (local.get 1))) (unreachable)))
+  (func $float_set (param f64 f64) (result i32 i32)
+    (f64.gt (local.get 0) (local.get 1))
+    (f64.ne (local.get 0) (local.get 1)))
+)
+
+;; function 0 $set:
+;;     sub rsp, 8
+;;     cmp edi, esi
+;;     setb al
+;;     movzx eax, al
+;;     add rsp, 8
+;;     ret
+
+;; function 1 $is_zero:
+;;     sub rsp, 8
+;;     test rdi, rdi
+;;     sete al
+;;     movzx eax, al
+;;     add rsp, 8
+;;     ret
+
+;; function 2 $with_constant:
+;;     sub rsp, 8
+;;     cmp rdi, 0x3E8
+;;     setg al
+;;     movzx eax, al
+;;     add rsp, 8
+;;     ret
+
+;; function 3 $constant_first:
+;;     sub rsp, 8
+;;     cmp edi, 0xA
+;;     setb al
+;;     movzx eax, al
+;;     add rsp, 8
+;;     ret
+
+;; function 4 $negated:
+;;     sub rsp, 8
+;;     cmp edi, esi
+;;     setg al
+;;     movzx eax, al
+;;     add rsp, 8
+;;     ret
+
+;; function 5 $branch:
+;;     cmp edi, esi
+;;     jl short .1
+;;     mov r8d, 1
+;;     jmp short .2
+;; .1:
+;;     mov r8d, 2
+;; .2:
+;;     mov rax, r8
+;;     ret
+
+;; function 6 $branch_if_zero:
+;;     test edi, edi
+;;     je short .1
+;;     ud2 0
+;; .1:
+;;     ret
+
+;; function 7 $branch_on_bits:
+;;     sub rsp, 8
+;;     mov eax, edi
+;;     and eax, 4
+;;     test eax, eax
+;;     jne short .1
+;;     ud2 0
+;; .1:
+;;     add rsp, 8
+;;     ret
+
+;; function 8 $select:
+;;     sub rsp, 8
+;;     test r8d, r8d
+;;     mov eax, edi
+;;     cmove eax, esi
+;;     add rsp, 8
+;;     ret
+
+;; function 9 $minimum:
+;;     sub rsp, 8
+;;     cmp rdi, rsi
+;;     mov rax, rdi
+;;     cmovge rax, rsi
+;;     add rsp, 8
+;;     ret
+
+;; function 10 $select_on_floats:
+;;     sub rsp, 8
+;;     vmovaps xmm8, xmm0
+;;     vmovaps xmm9, xmm1
+;;     vucomisd xmm9, xmm8
+;;     mov eax, edi
+;;     cmovbe eax, esi
+;;     add rsp, 8
+;;     ret
+
+;; function 11 $select_floats:
+;;     sub rsp, 8
+;;     vmovaps xmm8, xmm0
+;;     vmovaps xmm9, xmm1
+;;     test edi, edi
+;;     vmovaps xmm0, xmm8
+;;     jne short .1
+;;     vmovaps xmm0, xmm9
+;; .1:
+;;     add rsp, 8
+;;     ret
+
+;; function 12 $branch_on_floats:
+;;     vmovaps xmm8, xmm0
+;;     vmovaps xmm9, xmm1
+;;     vucomiss xmm9, xmm8
+;;     jae short .1
+;;     ud2 0
+;; .1:
+;;     ret
+
+;; function 13 $branch_on_equal_floats:
+;;     vmovaps xmm8, xmm0
+;;     vmovaps xmm9, xmm1
+;;     vucomiss xmm8, xmm9
+;;     jp short .1
+;;     je short .2
+;; .1:
+;;     ud2 0
+;; .2:
+;;     ret
+
+;; function 14 $float_set:
+;;     sub rsp, 0x10
+;;     vmovaps xmm8, xmm0
+;;     vmovaps xmm9, xmm1
+;;     vucomisd xmm8, xmm9
+;;     seta al
+;;     movzx eax, al
+;;     vcmpneqsd xmm15, xmm8, xmm9
+;;     vmovd ecx, xmm15
+;;     and ecx, 1
+;;     add rsp, 0x10
+;;     ret
