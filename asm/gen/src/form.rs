@@ -35,7 +35,41 @@ Memory operands are one class, whatever the address: `[base + index]`, `[rip + l
 
 Rows that read alike get `_alt`, `_alt2` .. after the preferred one: `add_r64_r64` is `01 /r`, `add_r64_r64_alt` is `03 /r`.
 
-Prefixes with a meaning are part of the name: `lock_add_m64_r64`, `rep_movsb`, `repne_scasb`.";
+Prefixes with a meaning are part of the name: `lock_add_m64_r64`, `rep_movsb`, `repne_scasb`.
+
+`xchg_r32_eax` of `eax` is `90`, which is `nop` and does not clear the upper half: `xchg_r32_r32` does.
+
+```
+use planish_asm::{Asm, mem::qword, regs::*};
+
+let mut code = [0; 32];
+let mut a = Asm::new(&mut code, &mut []);
+a.add_r64_r64(rax.any(), rcx.any()).add_r64_r64_alt(rax.any(), rcx.any());
+a.add_r64_imm8s(rax.any(), 1).add_rax_imm32s(1).lock_add_m64_imm8s(qword(rdi), 1);
+assert_eq!(
+    a.finish()?,
+    [
+        0x48, 0x01, 0xC8, 0x48, 0x03, 0xC1, //
+        0x48, 0x83, 0xC0, 1, 0x48, 0x05, 1, 0, 0, 0, 0xF0, 0x48, 0x83, 0x07, 1,
+    ]
+);
+# Ok::<(), planish_asm::AsmError>(())
+```
+
+Every form is a `const fn`, so a stub can be a constant:
+
+```
+use planish_asm::{Asm, regs::*};
+
+const STUB: [u8; 4] = {
+    let mut code = [0; 4];
+    let mut a = Asm::new(&mut code, &mut []);
+    a.mov_r64_r64(rax.any(), rdi.any()).ret();
+    assert!(a.finish().is_ok());
+    code
+};
+assert_eq!(STUB, [0x48, 0x89, 0xF8, 0xC3]);
+```";
 
 /// A prefix that makes a form of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,8 +241,10 @@ fn variants(row: &Row) -> Vec<Vec<Arg>> {
     let mut lists: Vec<Vec<Arg>> = vec![Vec::new()];
     for operand in &row.operands {
         let choices = choices(row, &operand.kind);
-        lists =
-            lists.iter().flat_map(|list| choices.iter().map(move |arg| [&list[..], &[arg.clone()]].concat())).collect();
+        lists = lists
+            .iter()
+            .flat_map(|list| choices.iter().map(move |arg| [&list[..], std::slice::from_ref(arg)].concat()))
+            .collect();
     }
     lists
 }

@@ -4,9 +4,9 @@
 //! - [`row`]: one such line, parsed;
 //! - [`form`]: rows split into functions (register and memory, `lock` and `rep`), with their public names;
 //! - [`overload`]: forms grouped into overloaded mnemonics, and which form is the shortest when;
-//! - [`write`]: the Rust text of all of it.
+//! - [`mod@write`]: the Rust text of all of it.
 //!
-//! - [`oracle`] (a cargo feature): what the assembler's tests share.
+//! - `oracle` (a cargo feature): what the assembler's tests share.
 //!
 //! Without that feature the crate has no dependency on the assembler, so it can run while the generated files are broken or missing.
 

@@ -22,7 +22,66 @@ the two-byte VEX prefix (exchanging sources where the result is the same), and 3
   operands if there is one, else the one with two; the others say their number: `imul_1(rcx)`, `imul(rax, rcx)`,
   `imul_3(rax, rcx, 10)`, `ret_1(8)`, `vmovsd_3(xmm0, xmm1, xmm2)`.
 - With a prefix: `lock_add(dword(rdi), eax)`.
-- `loop` is a Rust word: `loop_`.";
+- `loop` is a Rust word: `loop_`.
+
+```
+use planish_asm::{Asm, LabelSlot, mem::dword, regs::*};
+
+let (mut code, mut labels) = ([0; 64], [LabelSlot::EMPTY; 1]);
+let mut a = Asm::new(&mut code, &mut labels);
+let top = a.label();
+a.bind(top);
+a.mov(rcx, 5).add(eax, dword(rbx + rcx * 4 + 8)).add(rax, 1000).vpaddd(xmm0, xmm1, xmm9).shl(rdx, 1).jne(top);
+assert_eq!(
+    a.finish()?,
+    [
+        0xB9, 5, 0, 0, 0, // not the 7 or 10 bytes of the 64-bit rows
+        0x03, 0x44, 0x8B, 8, // base, index, scale, disp8
+        0x48, 0x05, 0xE8, 3, 0, 0, // the accumulator's opcode
+        0xC5, 0xB1, 0xFE, 0xC1, // the sources exchanged for a two-byte VEX prefix
+        0x48, 0xD1, 0xE2, 0x75, 0xE8,
+    ]
+);
+# Ok::<(), planish_asm::AsmError>(())
+```
+
+Mixed widths, unclear widths, wrong classes and immediates that do not fit do not compile:
+
+```compile_fail,E0277
+# use planish_asm::{Asm, regs::*};
+# let mut a = Asm::new(&mut [], &mut []);
+a.add(rax, ebx);
+```
+```compile_fail,E0277
+# use planish_asm::{Asm, regs::*};
+# let mut a = Asm::new(&mut [], &mut []);
+a.add(rax + 8, 5);
+```
+```compile_fail,E0277
+# use planish_asm::{Asm, mem::dword, regs::*};
+# let mut a = Asm::new(&mut [], &mut []);
+a.add(rax, dword(rbx));
+```
+```compile_fail,E0277
+# use planish_asm::{Asm, regs::*};
+# let mut a = Asm::new(&mut [], &mut []);
+a.add(rax, xmm0);
+```
+```compile_fail
+# use planish_asm::{Asm, regs::*};
+# let mut a = Asm::new(&mut [], &mut []);
+a.add(al, 300); // literal out of range for `i8`
+```
+```compile_fail
+# use planish_asm::{Asm, regs::*};
+# let mut a = Asm::new(&mut [], &mut []);
+a.add(rax, 0x1_0000_0000); // literal out of range for `i32`
+```
+```compile_fail,E0308
+# use planish_asm::{Asm, regs::*};
+# let mut a = Asm::new(&mut [], &mut []);
+a.shl(rax, rcx);
+```";
 
 /// A condition on the operands of an overload; the number is the operand's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -348,16 +407,16 @@ mod tests {
             rax_imm.expect("add rax, 5").candidates.iter().map(|c| forms[c.form].name.as_str()).collect();
         assert_eq!(names, ["add_r64_imm8s", "add_rax_imm32s", "add_r64_imm32s"]);
         println!("{:?}", counts(&mnemonics));
-        let mut names: Vec<&str> =
-            mnemonics.iter().map(|m| m.name.as_str()).chain(forms.iter().map(|f| f.name.as_str())).collect();
+    }
+
+    #[test]
+    fn no_mnemonic_has_the_name_of_a_form() {
+        let rows = crate::row::rows();
+        let forms = crate::form::forms(&rows);
+        let mnemonics = mnemonics(&rows, &forms);
+        let mut names: Vec<&str> = mnemonics.iter().map(|mnemonic| mnemonic.name.as_str()).collect();
+        names.extend(forms.iter().map(|form| form.name.as_str()));
         names.sort_unstable();
-        for pair in names.windows(2) {
-            assert_ne!(pair[0], pair[1]);
-        }
-        for m in &mnemonics {
-            for o in &m.overloads {
-                assert!(o.candidates.len() > 0);
-            }
-        }
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
     }
 }

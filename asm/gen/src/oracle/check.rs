@@ -157,7 +157,7 @@ fn is_nop(name: &str, values: &[Value], instruction: &Instruction) -> bool {
 }
 
 fn prefix(instruction: &Instruction) -> Prefix {
-    let scans = matches!(instruction.code().op_code().can_use_repne_prefix(), true);
+    let scans = instruction.code().op_code().can_use_repne_prefix();
     match (instruction.has_lock_prefix(), instruction.has_repne_prefix(), instruction.has_rep_prefix()) {
         (true, ..) => Prefix::Lock,
         (_, true, _) => Prefix::Repne,
