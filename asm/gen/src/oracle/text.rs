@@ -43,7 +43,8 @@ impl Text {
         }
         let mut text = String::new();
         self.formatter.format(instruction, &mut text);
-        self.wide_registers(instruction, text)
+        // The manual's mnemonic for iced's `ret far`.
+        self.wide_registers(instruction, text.replace("ret far", "retf"))
     }
 
     /// iced writes the 32-bit name for the 64-bit register of a few (`pextrw rdx, xmm1, 5`); the row says which it is.
