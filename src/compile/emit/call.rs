@@ -41,7 +41,7 @@ impl Emit<'_> {
             let ready = moves.gprs.iter().position(|&(to, _)| moves.gprs.iter().all(|&(_, from)| from != to));
             if let Some(ready) = ready {
                 let (to, from) = moves.gprs.swap_remove(ready);
-                self.asm.mov_rr(Width::W64, to.any(), from.any());
+                self.mov_rr(Width::W64, to.any(), from.any());
                 continue;
             }
             // Only cycles are left. After the exchange `to` is right, and who wanted `to` finds it in `from`.
@@ -91,7 +91,7 @@ impl Emit<'_> {
         if let Some(constant) = self.tape.constant(value) {
             let constant = if class == Class::I32 { i64::from(constant as u32) } else { constant };
             match i32::try_from(constant) {
-                Ok(imm) => _ = self.asm.mov_mi(Width::W64, to, imm),
+                Ok(imm) => _ = self.mov_mi(Width::W64, to, imm),
                 Err(_) => {
                     let address = self.constant(constant as u64 as u128);
                     self.load_float(Prec::D, Self::FLOAT_TEMP, address);
@@ -105,7 +105,7 @@ impl Emit<'_> {
                 return self.store_float(Prec::D, to, register);
             }
         } else if let Some(register) = self.register_of(value) {
-            self.asm.mov_mr(Width::W64, to, register.any());
+            self.mov_mr(Width::W64, to, register.any());
             return;
         }
         let from = self.memory_of(value);
@@ -157,7 +157,7 @@ impl Emit<'_> {
             let class = class_of(types[index]);
             match places[index] {
                 Place::Gpr(to) if self.register_of(value).is_none() => match self.tape.constant(value) {
-                    Some(0) => _ = self.asm.alu_rr(Alu::Xor, Width::W32, to.any(), to.any()),
+                    Some(0) => _ = self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any()),
                     _ => self.load_into(to, value, class),
                 },
                 Place::Xmm(to) if self.float_register_of(value).is_none() => self.load_float_into(to, value, class),
@@ -184,7 +184,7 @@ impl Emit<'_> {
             }
             None => {
                 let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
-                self.asm.mov_rm(Width::W64, CALLEE.any(), record);
+                self.mov_rm(Width::W64, CALLEE.any(), record);
                 self.call_foreign(wasm_offset);
             }
         }
@@ -193,7 +193,7 @@ impl Emit<'_> {
 
     /// Calls the record in rax from outside its instance.
     pub(super) fn call_foreign(&mut self, wasm_offset: u32) {
-        self.asm.call_m(Addr::base_disp(CALLEE.any(), RECORD_FOREIGN));
+        self.call_m(Addr::base_disp(CALLEE.any(), RECORD_FOREIGN));
         self.site(SiteKind::Call, wasm_offset);
     }
 
@@ -224,29 +224,29 @@ impl Emit<'_> {
             crate::abi::layout::Slot::Imported(at) => {
                 // r15 is loaded again below.
                 let heap = crate::abi::HEAP.any();
-                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
+                self.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
                 (Addr::base_disp(heap, TABLE_BASE), Addr::base_disp(heap, TABLE_LEN))
             }
         };
-        self.asm.alu_rm(Alu::Cmp, Width::W64, rax, len);
-        self.asm.jcc(Cond::AboveEqual, out_of_bounds);
+        self.alu_rm(Alu::Cmp, Width::W64, rax, len);
+        self.jcc(Cond::AboveEqual, out_of_bounds);
         // A mispredicted bound reads element 0.
         self.asm.cmov_rm(Cond::AboveEqual, Width::W64, rax, Addr::base_disp(CONTEXT.any(), CONTEXT_ZERO));
-        self.asm.shift_ri(Shift::Shl, Width::W64, rax, 3);
-        self.asm.alu_rm(Alu::Add, Width::W64, rax, base);
-        self.asm.mov_rm(Width::W64, rax, Addr::base(rax));
+        self.shift_ri(Shift::Shl, Width::W64, rax, 3);
+        self.alu_rm(Alu::Add, Width::W64, rax, base);
+        self.mov_rm(Width::W64, rax, Addr::base(rax));
         if let crate::abi::layout::Slot::Imported(_) = at {
             self.load_heap_base();
         }
         let bad_signature = self.trap(TrapCode::BadSignature, wasm_offset);
         self.site(SiteKind::NullRecord, wasm_offset);
         let signature = self.module.signatures[ty.index()] as i32;
-        self.asm.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(rax, RECORD_SIGNATURE), signature);
-        self.asm.jcc(Cond::NotEqual, bad_signature);
+        self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(rax, RECORD_SIGNATURE), signature);
+        self.jcc(Cond::NotEqual, bad_signature);
         let (foreign, back) = (self.asm.label(), self.asm.label());
-        self.asm.alu_mr(Alu::Cmp, Width::W64, Addr::base_disp(rax, RECORD_INSTANCE), CONTEXT.any());
-        self.asm.jcc(Cond::NotEqual, foreign);
-        self.asm.call_m(Addr::base_disp(rax, RECORD_CODE));
+        self.alu_mr(Alu::Cmp, Width::W64, Addr::base_disp(rax, RECORD_INSTANCE), CONTEXT.any());
+        self.jcc(Cond::NotEqual, foreign);
+        self.call_m(Addr::base_disp(rax, RECORD_CODE));
         self.site(SiteKind::Call, wasm_offset);
         self.asm.bind(back);
         self.cold.push(super::control::Cold::Foreign { label: foreign, back, wasm_offset });
@@ -259,8 +259,8 @@ impl Emit<'_> {
         self.before_call(e, list);
         let places = INT_ARGS.map(Place::Gpr);
         self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places, &[]);
-        self.asm.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
-        self.asm.call_m(Addr::base_disp(CALLEE.any(), 8 * e.imm as i32));
+        self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
+        self.call_m(Addr::base_disp(CALLEE.any(), 8 * e.imm as i32));
         self.site(SiteKind::Call, wasm_offset);
         self.forget_scratch();
         if e.dst != Ref::NOTHING {
@@ -289,7 +289,7 @@ impl Emit<'_> {
     fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) {
         if !self.is_last() {
             self.each_live_pin(e, |emit, home, slot| match home {
-                Home::Gpr(register) => _ = emit.asm.mov_mr(Width::W64, slot, register.any()),
+                Home::Gpr(register) => _ = emit.mov_mr(Width::W64, slot, register.any()),
                 Home::Xmm(register) => emit.store_float(Prec::D, slot, register),
                 _ => {}
             });
@@ -304,7 +304,7 @@ impl Emit<'_> {
         for (register, cell) in self.ints.temps() {
             if kept >> register & 1 == 0 {
                 let slot = self.spill_slot(cell);
-                self.asm.mov_mr(Width::W64, slot, gpr(register).any());
+                self.mov_mr(Width::W64, slot, gpr(register).any());
             }
         }
         for (register, cell) in self.floats.temps() {
@@ -331,7 +331,7 @@ impl Emit<'_> {
             return;
         }
         self.each_live_pin(e, |emit, home, slot| match home {
-            Home::Gpr(register) => _ = emit.asm.mov_rm(Width::W64, register.any(), slot),
+            Home::Gpr(register) => _ = emit.mov_rm(Width::W64, register.any(), slot),
             Home::Xmm(register) => emit.load_float(Prec::D, register, slot),
             _ => {}
         });
@@ -340,7 +340,7 @@ impl Emit<'_> {
     fn after_call(&mut self, e: &Entry, ty: TypeIndex, layout: &CallLayout) {
         // The callee popped its arguments; the frame's size is fixed.
         if layout.arg_bytes > 0 {
-            self.asm.alu_ri(Alu::Sub, Width::W64, planish_asm::regs::rsp.any(), layout.arg_bytes as i32);
+            self.alu_ri(Alu::Sub, Width::W64, planish_asm::regs::rsp.any(), layout.arg_bytes as i32);
         }
         self.forget_scratch();
         let results = self.module.info.types[ty.index()].results();
@@ -391,12 +391,12 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn alu(&mut self, op: Alu, width: Width, target: Gp64, source: &Source) {
         match source.rm {
-            Rm::Reg(register) => _ = self.asm.alu_rr(op, width, target.any(), register.any()),
-            Rm::Imm(imm) => _ = self.asm.alu_ri(op, width, target.any(), imm),
-            Rm::Mem(address) => _ = self.asm.alu_rm(op, width, target.any(), address),
+            Rm::Reg(register) => _ = self.alu_rr(op, width, target.any(), register.any()),
+            Rm::Imm(imm) => _ = self.alu_ri(op, width, target.any(), imm),
+            Rm::Mem(address) => _ = self.alu_rm(op, width, target.any(), address),
             Rm::Heap(address, wasm_offset) => {
                 self.site(SiteKind::Memory, wasm_offset);
-                self.asm.alu_rm(op, width, target.any(), address);
+                self.alu_rm(op, width, target.any(), address);
             }
         }
     }

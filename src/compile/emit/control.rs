@@ -40,7 +40,7 @@ impl Emit<'_> {
         }
         let frame_bytes = self.plan.frame_bytes;
         if frame_bytes > 0 {
-            self.asm.alu_ri(Alu::Sub, Width::W64, rsp.any(), frame_bytes);
+            self.alu_ri(Alu::Sub, Width::W64, rsp.any(), frame_bytes);
         }
         if self.plan.return_address_at() as u32 > UNCHECKED_FRAME_BYTES {
             self.check_stack();
@@ -56,9 +56,9 @@ impl Emit<'_> {
     /// **Escape:** a large frame could reach over the guard, so it is compared with the limit before it is touched.
     fn check_stack(&mut self) {
         let label = self.trap(TrapCode::StackExhausted, self.body_offset);
-        self.asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
-        self.asm.alu_rm(Alu::Cmp, Width::W64, rsp.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
-        self.asm.jcc(Cond::Below, label);
+        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
+        self.alu_rm(Alu::Cmp, Width::W64, rsp.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
+        self.jcc(Cond::Below, label);
     }
 
     fn place_params(&mut self) {
@@ -70,7 +70,7 @@ impl Emit<'_> {
                 (Place::Xmm(from), Home::Xmm(to)) => moves.xmm(to, from),
                 (Place::Gpr(from), _) => {
                     let slot = self.slot(index as u32);
-                    self.asm.mov_mr(Width::W64, slot, from.any());
+                    self.mov_mr(Width::W64, slot, from.any());
                 }
                 (Place::Xmm(from), _) => {
                     let slot = self.slot(index as u32);
@@ -84,7 +84,7 @@ impl Emit<'_> {
             if let Place::Stack(at) = *place {
                 let source = frame(self.plan.return_address_at() + 8 + at as i32);
                 match self.plan.homes[index] {
-                    Home::Gpr(to) => _ = self.asm.mov_rm(Width::W64, to.any(), source),
+                    Home::Gpr(to) => _ = self.mov_rm(Width::W64, to.any(), source),
                     Home::Xmm(to) => self.load_float(Prec::D, to, source),
                     Home::Slot(_) | Home::Argument(_) | Home::Nowhere => {}
                 }
@@ -94,11 +94,11 @@ impl Emit<'_> {
 
     fn zero(&mut self, var: u32) {
         match self.plan.homes[var as usize] {
-            Home::Gpr(register) => _ = self.asm.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
+            Home::Gpr(register) => _ = self.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
             Home::Xmm(register) => self.zero_float(register),
             Home::Slot(_) => {
                 let slot = self.slot(var);
-                self.asm.mov_mi(Width::W64, slot, 0);
+                self.mov_mi(Width::W64, slot, 0);
             }
             Home::Argument(_) | Home::Nowhere => {}
         }
@@ -106,7 +106,7 @@ impl Emit<'_> {
 
     fn epilogue(&mut self) {
         if self.plan.frame_bytes > 0 {
-            self.asm.alu_ri(Alu::Add, Width::W64, rsp.any(), self.plan.frame_bytes);
+            self.alu_ri(Alu::Add, Width::W64, rsp.any(), self.plan.frame_bytes);
         }
         for &register in self.plan.saved.iter().rev() {
             self.asm.pop_r(register.any());
@@ -147,8 +147,8 @@ impl Emit<'_> {
         }
         let target = self.label_of[label as usize];
         match self.is_near(label) {
-            true => self.asm.jmp_short(target),
-            false => self.asm.jmp_label(target),
+            true => _ = self.asm.jmp_short(target),
+            false => self.jmp_label(target),
         };
     }
 
@@ -171,8 +171,8 @@ impl Emit<'_> {
     fn jump_if(&mut self, cond: Cond, label: u32) {
         let target = self.label_of[label as usize];
         match self.is_near(label) {
-            true => self.asm.jcc_short(cond, target),
-            false => self.asm.jcc(cond, target),
+            true => _ = self.asm.jcc_short(cond, target),
+            false => self.jcc(cond, target),
         };
     }
 
@@ -224,17 +224,17 @@ impl Emit<'_> {
             },
         };
         match (a_source.rm, b_source.rm) {
-            (Rm::Reg(a), Rm::Imm(0)) => _ = self.asm.test_rr(width, a.any(), a.any()),
+            (Rm::Reg(a), Rm::Imm(0)) => _ = self.test_rr(width, a.any(), a.any()),
             (Rm::Reg(a), _) => self.alu(Alu::Cmp, width, a, &b_source),
-            (Rm::Mem(address), Rm::Reg(b)) => _ = self.asm.alu_mr(Alu::Cmp, width, address, b.any()),
-            (Rm::Mem(address), Rm::Imm(imm)) => _ = self.asm.alu_mi(Alu::Cmp, width, address, imm),
+            (Rm::Mem(address), Rm::Reg(b)) => _ = self.alu_mr(Alu::Cmp, width, address, b.any()),
+            (Rm::Mem(address), Rm::Imm(imm)) => _ = self.alu_mi(Alu::Cmp, width, address, imm),
             (Rm::Heap(address, offset), Rm::Reg(b)) => {
                 self.site(SiteKind::Memory, offset);
-                self.asm.alu_mr(Alu::Cmp, width, address, b.any());
+                self.alu_mr(Alu::Cmp, width, address, b.any());
             }
             (Rm::Heap(address, offset), Rm::Imm(imm)) => {
                 self.site(SiteKind::Memory, offset);
-                self.asm.alu_mi(Alu::Cmp, width, address, imm);
+                self.alu_mi(Alu::Cmp, width, address, imm);
             }
             _ => unreachable!("the first operand is a register unless the second is none in memory"),
         }
@@ -318,8 +318,8 @@ impl Emit<'_> {
 
     fn conditional_move(&mut self, cond: Cond, width: Width, target: Gp64, source: &Source) {
         match source.rm {
-            Rm::Reg(register) => self.asm.cmov_rr(cond, width, target.any(), register.any()),
-            Rm::Mem(address) => self.asm.cmov_rm(cond, width, target.any(), address),
+            Rm::Reg(register) => self.cmov_rr(cond, width, target.any(), register.any()),
+            Rm::Mem(address) => _ = self.asm.cmov_rm(cond, width, target.any(), address),
             Rm::Imm(_) | Rm::Heap(..) => unreachable!("read into a register"),
         };
     }
@@ -347,10 +347,10 @@ impl Emit<'_> {
         if targets.len() <= CHAIN_TARGETS {
             for (value, &target) in targets.iter().enumerate() {
                 match value {
-                    0 => _ = self.asm.test_rr(Width::W32, index.any(), index.any()),
-                    _ => _ = self.asm.alu_ri(Alu::Cmp, Width::W32, index.any(), value as i32),
+                    0 => _ = self.test_rr(Width::W32, index.any(), index.any()),
+                    _ => _ = self.alu_ri(Alu::Cmp, Width::W32, index.any(), value as i32),
                 }
-                self.asm.jcc(Cond::Equal, self.label_of[target as usize]);
+                self.jcc(Cond::Equal, self.label_of[target as usize]);
             }
             self.jump(default);
             return;
@@ -361,14 +361,14 @@ impl Emit<'_> {
         let masked = self.scratch(0, 0);
         let table = self.scratch(0, 0);
         let label = self.asm.label();
-        self.asm.alu_rr(Alu::Xor, Width::W32, masked.any(), masked.any());
-        self.asm.alu_ri(Alu::Cmp, Width::W32, index.any(), targets.len() as i32);
-        self.asm.jcc(Cond::AboveEqual, self.label_of[default as usize]);
-        self.asm.cmov_rr(Cond::Below, Width::W32, masked.any(), index.any());
+        self.alu_rr(Alu::Xor, Width::W32, masked.any(), masked.any());
+        self.alu_ri(Alu::Cmp, Width::W32, index.any(), targets.len() as i32);
+        self.jcc(Cond::AboveEqual, self.label_of[default as usize]);
+        self.cmov_rr(Cond::Below, Width::W32, masked.any(), index.any());
         self.asm.lea_label(table.any(), label);
         let entry = Addr::base_index(table.any(), masked, Scale::X4, 0);
-        self.asm.movsx_rm(Width::W32, Width::W64, masked.any(), entry);
-        self.asm.alu_rr(Alu::Add, Width::W64, table.any(), masked.any());
+        self.movsx_rm(Width::W32, Width::W64, masked.any(), entry);
+        self.alu_rr(Alu::Add, Width::W64, table.any(), masked.any());
         self.asm.jmp_r(table.any());
         self.tables.push((label, e.imm));
     }
@@ -398,13 +398,13 @@ impl Emit<'_> {
                 Cold::Foreign { label, back, wasm_offset } => {
                     self.asm.bind(label);
                     self.call_foreign(wasm_offset);
-                    self.asm.jmp_label(back);
+                    self.jmp_label(back);
                 }
                 Cold::RemainderOfMinusOne { label, back } => {
                     self.asm.bind(label);
                     let rdx = planish_asm::regs::rdx;
-                    self.asm.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
-                    self.asm.jmp_label(back);
+                    self.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
+                    self.jmp_label(back);
                 }
                 Cold::MinMax { label, back, prec, min, target, other } => {
                     self.asm.bind(label);
@@ -414,7 +414,7 @@ impl Emit<'_> {
                 Cold::ConvertUnsigned { label, back, prec, target, source, half } => {
                     self.asm.bind(label);
                     self.convert_halved(prec, target, source, half);
-                    self.asm.jmp_label(back);
+                    self.jmp_label(back);
                 }
             }
         }

@@ -90,8 +90,8 @@ impl Emit<'_> {
             (_, false) => {
                 let half = self.scratch(0, 0);
                 let (label, back) = (self.asm.label(), self.asm.label());
-                self.asm.test_rr(Width::W64, source.any(), source.any());
-                self.asm.jcc(Cond::Sign, label);
+                self.test_rr(Width::W64, source.any(), source.any());
+                self.jcc(Cond::Sign, label);
                 self.int_to_float(Width::W64, prec, target, source);
                 self.asm.bind(back);
                 self.cold.push(Cold::ConvertUnsigned { label, back, prec, target, source, half });
@@ -104,11 +104,11 @@ impl Emit<'_> {
     /// The half of a u64 with its top bit set, the lost bit kept sticky for the rounding, converted and doubled.
     pub(super) fn convert_halved(&mut self, prec: Prec, target: Xmm, source: Gp64, half: Gp64) {
         let odd = self.asm.label();
-        self.asm.mov_rr(Width::W64, half.any(), source.any());
-        self.asm.shift_ri(Shift::Shr, Width::W64, half.any(), 1);
+        self.mov_rr(Width::W64, half.any(), source.any());
+        self.shift_ri(Shift::Shr, Width::W64, half.any(), 1);
         // The carry is the bit shifted out.
         self.asm.jcc_short(Cond::AboveEqual, odd);
-        self.asm.alu_ri(Alu::Or, Width::W64, half.any(), 1);
+        self.alu_ri(Alu::Or, Width::W64, half.any(), 1);
         self.asm.bind(odd);
         self.int_to_float(Width::W64, prec, target, half);
         match self.module.cpu.avx {
@@ -141,18 +141,18 @@ impl Emit<'_> {
         self.float_to_int(exact, prec(from), target, source);
         match (signed, e.class) {
             (true, class) => {
-                self.asm.alu_ri(Alu::Cmp, width(class), target.any(), 1);
-                self.asm.jcc(Cond::Overflow, label);
+                self.alu_ri(Alu::Cmp, width(class), target.any(), 1);
+                self.jcc(Cond::Overflow, label);
             }
             (false, Class::I32) => {
                 let upper = self.scratch(0, 0);
-                self.asm.mov_rr(Width::W64, upper.any(), target.any());
-                self.asm.shift_ri(Shift::Shr, Width::W64, upper.any(), 32);
-                self.asm.jcc(Cond::NotEqual, label);
+                self.mov_rr(Width::W64, upper.any(), target.any());
+                self.shift_ri(Shift::Shr, Width::W64, upper.any(), 32);
+                self.jcc(Cond::NotEqual, label);
             }
             (false, _) => {
-                self.asm.test_rr(Width::W64, target.any(), target.any());
-                self.asm.jcc(Cond::Sign, label);
+                self.test_rr(Width::W64, target.any(), target.any());
+                self.jcc(Cond::Sign, label);
             }
         }
         self.asm.bind(back);
@@ -183,12 +183,12 @@ impl Emit<'_> {
     fn trap_if_nan(&mut self, fix: &TruncFix) {
         let nan = self.trap(TrapCode::BadConversionToInteger, fix.wasm_offset);
         self.compare_registers(prec(fix.from), fix.source, fix.source);
-        self.asm.jcc(Cond::Parity, nan);
+        self.jcc(Cond::Parity, nan);
     }
 
     fn overflow(&mut self, fix: &TruncFix) {
         let overflow = self.trap(TrapCode::IntegerOverflow, fix.wasm_offset);
-        self.asm.jmp_label(overflow);
+        self.jmp_label(overflow);
     }
 
     fn float_bits(class: Class, value: f64) -> u128 {
@@ -210,10 +210,10 @@ impl Emit<'_> {
         };
         let limit = self.constant(Self::float_bits(fix.from, limit));
         self.compare_memory(prec(fix.from), fix.source, limit);
-        self.asm.jcc(below, overflow);
+        self.jcc(below, overflow);
         self.compare_with_zero(fix);
-        self.asm.jcc(Cond::AboveEqual, overflow);
-        self.asm.jmp_label(fix.back);
+        self.jcc(Cond::AboveEqual, overflow);
+        self.jmp_label(fix.back);
     }
 
     fn compare_with_zero(&mut self, fix: &TruncFix) {
@@ -231,10 +231,10 @@ impl Emit<'_> {
             false => self.asm.sse_rm(FpOp::Sub, prec, temp, offset),
         };
         self.float_to_int(Width::W64, prec, fix.target, temp);
-        self.asm.test_rr(Width::W64, fix.target.any(), fix.target.any());
-        self.asm.jcc(Cond::Sign, outside);
+        self.test_rr(Width::W64, fix.target.any(), fix.target.any());
+        self.jcc(Cond::Sign, outside);
         self.asm.bt_ri(BitTest::Bts, Width::W64, fix.target.any(), 63);
-        self.asm.jmp_label(fix.back);
+        self.jmp_label(fix.back);
     }
 
     /// NaN is 0, what is too large the largest; what is too small is the smallest already.
@@ -242,13 +242,13 @@ impl Emit<'_> {
         let (nan, width) = (self.asm.label(), width(fix.to));
         self.compare_with_zero(fix);
         self.asm.jcc_short(Cond::Parity, nan);
-        self.asm.jcc(Cond::Below, fix.back);
+        self.jcc(Cond::Below, fix.back);
         let largest = if fix.to == Class::I32 { i64::from(i32::MAX) } else { i64::MAX };
-        self.asm.mov_ri(width, fix.target.any(), largest);
-        self.asm.jmp_label(fix.back);
+        self.mov_ri(width, fix.target.any(), largest);
+        self.jmp_label(fix.back);
         self.asm.bind(nan);
-        self.asm.alu_rr(Alu::Xor, Width::W32, fix.target.any(), fix.target.any());
-        self.asm.jmp_label(fix.back);
+        self.alu_rr(Alu::Xor, Width::W32, fix.target.any(), fix.target.any());
+        self.jmp_label(fix.back);
     }
 
     /// NaN and negative numbers are 0, what is too large the largest.
@@ -256,15 +256,15 @@ impl Emit<'_> {
         let (zero, largest) = (self.asm.label(), self.asm.label());
         self.compare_with_zero(fix);
         // Below, or unordered.
-        self.asm.jcc(Cond::Below, zero);
+        self.jcc(Cond::Below, zero);
         if fix.to == Class::I64 {
             self.upper_half_u64(fix, largest);
         }
         self.asm.bind(largest);
-        self.asm.mov_ri(width(fix.to), fix.target.any(), if fix.to == Class::I32 { i64::from(u32::MAX) } else { -1 });
-        self.asm.jmp_label(fix.back);
+        self.mov_ri(width(fix.to), fix.target.any(), if fix.to == Class::I32 { i64::from(u32::MAX) } else { -1 });
+        self.jmp_label(fix.back);
         self.asm.bind(zero);
-        self.asm.alu_rr(Alu::Xor, Width::W32, fix.target.any(), fix.target.any());
-        self.asm.jmp_label(fix.back);
+        self.alu_rr(Alu::Xor, Width::W32, fix.target.any(), fix.target.any());
+        self.jmp_label(fix.back);
     }
 }

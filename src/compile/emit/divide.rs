@@ -19,7 +19,7 @@ impl Emit<'_> {
         let mut divisor = self.read(e.b, e.class);
         if divisor == rax || divisor == rdx {
             let other = self.scratch(0, bit(rax) | bit(rdx));
-            self.asm.mov_rr(width, other.any(), divisor.any());
+            self.mov_rr(width, other.any(), divisor.any());
             self.ints.unlock(divisor.num());
             divisor = other;
         }
@@ -29,8 +29,8 @@ impl Emit<'_> {
         let back = self.asm.label();
         if op == Int::RemS {
             let label = self.asm.label();
-            self.asm.alu_ri(Alu::Cmp, width, divisor.any(), -1);
-            self.asm.jcc(Cond::Equal, label);
+            self.alu_ri(Alu::Cmp, width, divisor.any(), -1);
+            self.jcc(Cond::Equal, label);
             self.cold.push(super::control::Cold::RemainderOfMinusOne { label, back });
         }
         let unary = match op {
@@ -39,7 +39,7 @@ impl Emit<'_> {
                 Unary::Idiv
             }
             _ => {
-                self.asm.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
+                self.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
                 Unary::Div
             }
         };
@@ -81,7 +81,7 @@ impl Emit<'_> {
         let mut dividend = self.read(e.a, e.class);
         if dividend == rax || dividend == rdx {
             let other = self.scratch(0, bit(rax) | bit(rdx));
-            self.asm.mov_rr(width, other.any(), dividend.any());
+            self.mov_rr(width, other.any(), dividend.any());
             self.ints.unlock(dividend.num());
             dividend = other;
         }
@@ -91,11 +91,11 @@ impl Emit<'_> {
         match (signed, e.class) {
             (false, _) if unsigned.is_power_of_two() => {
                 let shift = unsigned.trailing_zeros() as u8;
-                self.asm.mov_rr(width, rdx.any(), dividend.any());
+                self.mov_rr(width, rdx.any(), dividend.any());
                 if remainder {
-                    self.asm.alu_ri(Alu::And, width, rdx.any(), (unsigned - 1) as i32);
+                    self.alu_ri(Alu::And, width, rdx.any(), (unsigned - 1) as i32);
                 } else {
-                    self.asm.shift_ri(Shift::Shr, width, rdx.any(), shift);
+                    self.shift_ri(Shift::Shr, width, rdx.any(), shift);
                 }
                 self.define(e.dst, rdx, e.class);
                 return true;
@@ -116,12 +116,12 @@ impl Emit<'_> {
         match i32::try_from(divisor) {
             Ok(factor) => _ = self.asm.imul_rri(width, rdx.any(), rdx.any(), factor),
             Err(_) => {
-                self.asm.mov_ri(width, rax.any(), divisor);
+                self.mov_ri(width, rax.any(), divisor);
                 self.asm.imul_rr(width, rdx.any(), rax.any());
             }
         }
-        self.asm.mov_rr(width, rax.any(), dividend.any());
-        self.asm.alu_rr(Alu::Sub, width, rax.any(), rdx.any());
+        self.mov_rr(width, rax.any(), dividend.any());
+        self.alu_rr(Alu::Sub, width, rax.any(), rdx.any());
         self.define(e.dst, rax, e.class);
         true
     }
@@ -129,7 +129,7 @@ impl Emit<'_> {
     fn divide_by_one(&mut self, remainder: bool, e: &Entry) -> bool {
         let target = if remainder { self.target(e, None, 0) } else { self.scratch(e.hint, 0) };
         match remainder {
-            true => _ = self.asm.alu_rr(Alu::Xor, Width::W32, target.any(), target.any()),
+            true => _ = self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any()),
             // A 32-bit move: the dividend may be the low half of an i64.
             false => self.load_into(target, e.a, e.class),
         }
@@ -141,8 +141,8 @@ impl Emit<'_> {
     /// `rdx = dividend / divisor`: the high half of a product with 2^64 / divisor is exact for 32-bit dividends.
     fn quotient_u32(&mut self, dividend: Gp64, divisor: u64) {
         let magic = u64::MAX / divisor + 1;
-        self.asm.mov_rr(Width::W32, rdx.any(), dividend.any());
-        self.asm.mov_ri(Width::W64, rax.any(), magic as i64);
+        self.mov_rr(Width::W32, rdx.any(), dividend.any());
+        self.mov_ri(Width::W64, rax.any(), magic as i64);
         self.asm.unary_r(Unary::Mul, Width::W64, rdx.any());
     }
 
@@ -155,36 +155,36 @@ impl Emit<'_> {
             let magic = power / u128::from(divisor) + 1;
             let excess = magic * u128::from(divisor) - power;
             if excess <= 1 << shift && magic >> 64 == 0 {
-                self.asm.mov_ri(Width::W64, rax.any(), magic as i64);
+                self.mov_ri(Width::W64, rax.any(), magic as i64);
                 self.asm.unary_r(Unary::Mul, Width::W64, dividend.any());
                 if shift > 0 {
-                    self.asm.shift_ri(Shift::Shr, Width::W64, rdx.any(), shift as u8);
+                    self.shift_ri(Shift::Shr, Width::W64, rdx.any(), shift as u8);
                 }
                 return;
             }
         }
         // The magic number has 65 bits, the top one implied: ((x - high) >> 1) + high, shifted by the rest.
         let magic = ((u128::from(u64::MAX) + 1) * ((1u128 << bits) - u128::from(divisor)) / u128::from(divisor) + 1) as u64;
-        self.asm.mov_ri(Width::W64, rax.any(), magic as i64);
+        self.mov_ri(Width::W64, rax.any(), magic as i64);
         self.asm.unary_r(Unary::Mul, Width::W64, dividend.any());
-        self.asm.mov_rr(Width::W64, rax.any(), dividend.any());
-        self.asm.alu_rr(Alu::Sub, Width::W64, rax.any(), rdx.any());
-        self.asm.shift_ri(Shift::Shr, Width::W64, rax.any(), 1);
-        self.asm.alu_rr(Alu::Add, Width::W64, rdx.any(), rax.any());
-        self.asm.shift_ri(Shift::Shr, Width::W64, rdx.any(), (bits - 1) as u8);
+        self.mov_rr(Width::W64, rax.any(), dividend.any());
+        self.alu_rr(Alu::Sub, Width::W64, rax.any(), rdx.any());
+        self.shift_ri(Shift::Shr, Width::W64, rax.any(), 1);
+        self.alu_rr(Alu::Add, Width::W64, rdx.any(), rax.any());
+        self.shift_ri(Shift::Shr, Width::W64, rdx.any(), (bits - 1) as u8);
     }
 
     /// `rdx = dividend / 2^k` or `-2^k`, rounded to zero: a negative dividend gets 2^k - 1 added first.
     fn quotient_by_power(&mut self, width: Width, dividend: Gp64, divisor: i64) {
         let shift = divisor.unsigned_abs().trailing_zeros() as u8;
         let bits = width.bytes() as u8 * 8;
-        self.asm.mov_rr(width, rdx.any(), dividend.any());
+        self.mov_rr(width, rdx.any(), dividend.any());
         if shift > 1 {
-            self.asm.shift_ri(Shift::Sar, width, rdx.any(), bits - 1);
+            self.shift_ri(Shift::Sar, width, rdx.any(), bits - 1);
         }
-        self.asm.shift_ri(Shift::Shr, width, rdx.any(), bits - shift);
-        self.asm.alu_rr(Alu::Add, width, rdx.any(), dividend.any());
-        self.asm.shift_ri(Shift::Sar, width, rdx.any(), shift);
+        self.shift_ri(Shift::Shr, width, rdx.any(), bits - shift);
+        self.alu_rr(Alu::Add, width, rdx.any(), dividend.any());
+        self.shift_ri(Shift::Sar, width, rdx.any(), shift);
         if divisor < 0 {
             self.negate(width, rdx);
         }
@@ -195,11 +195,11 @@ impl Emit<'_> {
         let bits = 64 - (divisor.unsigned_abs() - 1).leading_zeros();
         let magic = (1u64 << (31 + bits)) / divisor.unsigned_abs() + 1;
         self.asm.movsx_rr(Width::W32, Width::W64, rax.any(), dividend.any());
-        self.asm.mov_ri(Width::W64, rdx.any(), magic as i64);
+        self.mov_ri(Width::W64, rdx.any(), magic as i64);
         self.asm.imul_rr(Width::W64, rdx.any(), rax.any());
-        self.asm.shift_ri(Shift::Sar, Width::W64, rdx.any(), (31 + bits) as u8);
-        self.asm.shift_ri(Shift::Shr, Width::W64, rax.any(), 63);
-        self.asm.alu_rr(Alu::Add, Width::W32, rdx.any(), rax.any());
+        self.shift_ri(Shift::Sar, Width::W64, rdx.any(), (31 + bits) as u8);
+        self.shift_ri(Shift::Shr, Width::W64, rax.any(), 63);
+        self.alu_rr(Alu::Add, Width::W32, rdx.any(), rax.any());
         if divisor < 0 {
             self.negate(Width::W32, rdx);
         }
@@ -210,15 +210,15 @@ impl Emit<'_> {
     fn quotient_i64(&mut self, dividend: Gp64, divisor: i64) {
         let bits = 64 - (divisor.unsigned_abs() - 1).leading_zeros();
         let magic = (1u128 << (63 + bits)) / u128::from(divisor.unsigned_abs()) + 1;
-        self.asm.mov_ri(Width::W64, rax.any(), magic as i64);
+        self.mov_ri(Width::W64, rax.any(), magic as i64);
         self.asm.unary_r(Unary::Imul, Width::W64, dividend.any());
-        self.asm.alu_rr(Alu::Add, Width::W64, rdx.any(), dividend.any());
+        self.alu_rr(Alu::Add, Width::W64, rdx.any(), dividend.any());
         if bits > 1 {
-            self.asm.shift_ri(Shift::Sar, Width::W64, rdx.any(), (bits - 1) as u8);
+            self.shift_ri(Shift::Sar, Width::W64, rdx.any(), (bits - 1) as u8);
         }
-        self.asm.mov_rr(Width::W64, rax.any(), dividend.any());
-        self.asm.shift_ri(Shift::Shr, Width::W64, rax.any(), 63);
-        self.asm.alu_rr(Alu::Add, Width::W64, rdx.any(), rax.any());
+        self.mov_rr(Width::W64, rax.any(), dividend.any());
+        self.shift_ri(Shift::Shr, Width::W64, rax.any(), 63);
+        self.alu_rr(Alu::Add, Width::W64, rdx.any(), rax.any());
         if divisor < 0 {
             self.negate(Width::W64, rdx);
         }

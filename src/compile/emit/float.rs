@@ -375,7 +375,7 @@ impl Emit<'_> {
         }
         let (label, back) = (self.asm.label(), self.asm.label());
         self.compare_registers(prec, target, right);
-        self.asm.jcc(Cond::Equal, label);
+        self.jcc(Cond::Equal, label);
         let op = if min { FpOp::Min } else { FpOp::Max };
         self.arithmetic(op, prec, target, target, FloatSource::Reg(right));
         self.asm.bind(back);
@@ -389,10 +389,10 @@ impl Emit<'_> {
         self.asm.jcc_short(Cond::Parity, unordered);
         // Of two zeros the smaller has the sign bit if any has it, the larger if both have.
         self.logic_registers(if min { Logic::Or } else { Logic::And }, target, target, other);
-        self.asm.jmp_label(back);
+        self.jmp_label(back);
         self.asm.bind(unordered);
         self.arithmetic(FpOp::Add, prec, target, target, FloatSource::Reg(other));
-        self.asm.jmp_label(back);
+        self.jmp_label(back);
     }
 
     fn sign_bit(class: Class) -> u128 {
@@ -519,7 +519,7 @@ impl Emit<'_> {
             true => self.asm.v_mov_r_x(Width::W32, target.any(), mask),
             false => self.asm.mov_r_x(Width::W32, target.any(), mask),
         };
-        self.asm.alu_ri(Alu::And, Width::W32, target.any(), 1);
+        self.alu_ri(Alu::And, Width::W32, target.any(), 1);
         self.define(e.dst, target, Class::I32);
     }
 

@@ -57,13 +57,13 @@ impl Emit<'_> {
         };
         match (op, a_register, b_source.rm) {
             (Alu::Add, Some(from), Rm::Reg(other)) if from != target => {
-                self.asm.lea_rm(width, target.any(), Addr::base_index(from.any(), other, Scale::X1, 0));
+                self.lea_rm(width, target.any(), Addr::base_index(from.any(), other, Scale::X1, 0));
             }
             (Alu::Add, Some(from), Rm::Imm(imm)) if from != target => {
-                self.asm.lea_rm(width, target.any(), Addr::base_disp(from.any(), imm));
+                self.lea_rm(width, target.any(), Addr::base_disp(from.any(), imm));
             }
             (Alu::Sub, Some(from), Rm::Imm(imm)) if from != target && imm != i32::MIN => {
-                self.asm.lea_rm(width, target.any(), Addr::base_disp(from.any(), -imm));
+                self.lea_rm(width, target.any(), Addr::base_disp(from.any(), -imm));
             }
             _ => {
                 self.load_into_unless(target, a, a_register, e.class);
@@ -121,7 +121,7 @@ impl Emit<'_> {
                 self.extend(e, |emit, to, from| _ = emit.asm.movsx_rr(Width::W32, Width::W64, to.any(), from.any()));
             }
             IntUnary::Wrap => {
-                self.extend(e, |emit, to, from| _ = emit.asm.mov_rr(Width::W32, to.any(), from.any()));
+                self.extend(e, |emit, to, from| _ = emit.mov_rr(Width::W32, to.any(), from.any()));
             }
             IntUnary::Clz if cpu.lzcnt => self.count(Bits::Lzcnt, e),
             IntUnary::Ctz if cpu.bmi1 => self.count(Bits::Tzcnt, e),
@@ -137,7 +137,7 @@ impl Emit<'_> {
         self.extend(e, |emit, to, from| {
             // The older CPUs that have these wait for the destination, too.
             if to != from {
-                emit.asm.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
+                emit.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
             }
             emit.asm.bits_rr(op, width, to.any(), from.any());
         });
@@ -150,10 +150,10 @@ impl Emit<'_> {
         let source = self.read(e.a, e.class);
         let target = self.scratch(0, bit(source));
         let none = self.scratch(0, 0);
-        self.asm.mov_ri(Width::W32, none.any(), i64::from(2 * top + 1));
+        self.mov_ri(Width::W32, none.any(), i64::from(2 * top + 1));
         self.asm.bits_rr(Bits::Bsr, width, target.any(), source.any());
-        self.asm.cmov_rr(Cond::Equal, width, target.any(), none.any());
-        self.asm.alu_ri(Alu::Xor, Width::W32, target.any(), top);
+        self.cmov_rr(Cond::Equal, width, target.any(), none.any());
+        self.alu_ri(Alu::Xor, Width::W32, target.any(), top);
         self.release(e.a);
         self.define(e.dst, target, e.class);
     }
@@ -163,9 +163,9 @@ impl Emit<'_> {
         let source = self.read(e.a, e.class);
         let target = self.scratch(0, bit(source));
         let none = self.scratch(0, 0);
-        self.asm.mov_ri(Width::W32, none.any(), i64::from(width.bytes() * 8));
+        self.mov_ri(Width::W32, none.any(), i64::from(width.bytes() * 8));
         self.asm.bits_rr(Bits::Bsf, width, target.any(), source.any());
-        self.asm.cmov_rr(Cond::Equal, width, target.any(), none.any());
+        self.cmov_rr(Cond::Equal, width, target.any(), none.any());
         self.release(e.a);
         self.define(e.dst, target, e.class);
     }
@@ -180,20 +180,27 @@ impl Emit<'_> {
         let (part, mask) = (self.scratch(0, 0), self.scratch(0, 0));
         let (target_any, part_any, mask_any) = (target.any(), part.any(), mask.any());
         // Pairs: x - (x >> 1 & 0x55..)
-        self.asm.mov_rr(width, part_any, target_any).shift_ri(Shift::Shr, width, part_any, 1);
-        self.asm.mov_ri(width, mask_any, pattern(0x55)).alu_rr(Alu::And, width, part_any, mask_any);
-        self.asm.alu_rr(Alu::Sub, width, target_any, part_any);
+        self.mov_rr(width, part_any, target_any);
+        self.shift_ri(Shift::Shr, width, part_any, 1);
+        self.mov_ri(width, mask_any, pattern(0x55));
+        self.alu_rr(Alu::And, width, part_any, mask_any);
+        self.alu_rr(Alu::Sub, width, target_any, part_any);
         // Nibbles.
-        self.asm.mov_ri(width, mask_any, pattern(0x33));
-        self.asm.mov_rr(width, part_any, target_any).shift_ri(Shift::Shr, width, part_any, 2);
-        self.asm.alu_rr(Alu::And, width, part_any, mask_any).alu_rr(Alu::And, width, target_any, mask_any);
-        self.asm.alu_rr(Alu::Add, width, target_any, part_any);
+        self.mov_ri(width, mask_any, pattern(0x33));
+        self.mov_rr(width, part_any, target_any);
+        self.shift_ri(Shift::Shr, width, part_any, 2);
+        self.alu_rr(Alu::And, width, part_any, mask_any);
+        self.alu_rr(Alu::And, width, target_any, mask_any);
+        self.alu_rr(Alu::Add, width, target_any, part_any);
         // Bytes, then all of them in the top byte.
-        self.asm.mov_rr(width, part_any, target_any).shift_ri(Shift::Shr, width, part_any, 4);
-        self.asm.alu_rr(Alu::Add, width, target_any, part_any);
-        self.asm.mov_ri(width, mask_any, pattern(0x0F)).alu_rr(Alu::And, width, target_any, mask_any);
-        self.asm.mov_ri(width, mask_any, pattern(0x01)).imul_rr(width, target_any, mask_any);
-        self.asm.shift_ri(Shift::Shr, width, target_any, (width.bytes() * 8 - 8) as u8);
+        self.mov_rr(width, part_any, target_any);
+        self.shift_ri(Shift::Shr, width, part_any, 4);
+        self.alu_rr(Alu::Add, width, target_any, part_any);
+        self.mov_ri(width, mask_any, pattern(0x0F));
+        self.alu_rr(Alu::And, width, target_any, mask_any);
+        self.mov_ri(width, mask_any, pattern(0x01));
+        self.asm.imul_rr(width, target_any, mask_any);
+        self.shift_ri(Shift::Shr, width, target_any, (width.bytes() * 8 - 8) as u8);
         self.define(e.dst, target, e.class);
     }
 
@@ -213,7 +220,7 @@ impl Emit<'_> {
         self.release(e.a);
         self.release(e.b);
         let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
-        self.asm.lea_rm(width(e.class), target.any(), address);
+        self.lea_rm(width(e.class), target.any(), address);
         self.define(e.dst, target, e.class);
     }
 
@@ -259,12 +266,12 @@ impl Emit<'_> {
     fn multiply_by(&mut self, factor: i32, width: Width, e: &Entry) {
         let lea = |source: Gp64, scale: Scale| Addr::base_index(source.any(), source, scale, 0);
         self.extend(e, |emit, target, source| match factor {
-            3 => _ = emit.asm.lea_rm(width, target.any(), lea(source, Scale::X2)),
-            5 => _ = emit.asm.lea_rm(width, target.any(), lea(source, Scale::X4)),
-            9 => _ = emit.asm.lea_rm(width, target.any(), lea(source, Scale::X8)),
+            3 => _ = emit.lea_rm(width, target.any(), lea(source, Scale::X2)),
+            5 => _ = emit.lea_rm(width, target.any(), lea(source, Scale::X4)),
+            9 => _ = emit.lea_rm(width, target.any(), lea(source, Scale::X8)),
             _ if factor > 0 && factor & (factor - 1) == 0 => {
                 if target != source {
-                    emit.asm.mov_rr(width, target.any(), source.any());
+                    emit.mov_rr(width, target.any(), source.any());
                 }
                 emit.shift_in_place(Shift::Shl, width, target, factor.trailing_zeros() as u8);
             }
@@ -275,9 +282,9 @@ impl Emit<'_> {
     /// Shifts by a constant; by 0 the upper half of a 32-bit register must still become zero.
     fn shift_in_place(&mut self, op: Shift, width: Width, target: Gp64, count: u8) {
         match (count, width) {
-            (0, Width::W32) => _ = self.asm.mov_rr(Width::W32, target.any(), target.any()),
+            (0, Width::W32) => _ = self.mov_rr(Width::W32, target.any(), target.any()),
             (0, _) => {}
-            _ => _ = self.asm.shift_ri(op, width, target.any(), count),
+            _ => _ = self.shift_ri(op, width, target.any(), count),
         }
     }
 
@@ -345,7 +352,7 @@ impl Emit<'_> {
                 return;
             }
             if target != source {
-                emit.asm.mov_rr(width, target.any(), source.any());
+                emit.mov_rr(width, target.any(), source.any());
             }
             emit.shift_in_place(op, width, target, count);
         });

@@ -55,7 +55,7 @@ impl Emit<'_> {
                     return (Addr::base_disp(HEAP.any(), address as i32), 0);
                 }
                 let register = self.scratch(0, 0);
-                self.asm.mov_ri(Width::W64, register.any(), address as i64);
+                self.mov_ri(Width::W64, register.any(), address as i64);
                 (Addr::base_index(HEAP.any(), register, Scale::X1, 0), bit(register))
             }
             HeapIndex::Register(index) if u64::from(offset) <= MAX_DISPLACEMENT => {
@@ -63,8 +63,8 @@ impl Emit<'_> {
             }
             HeapIndex::Register(index) => {
                 let register = self.scratch(0, 0);
-                self.asm.mov_ri(Width::W32, register.any(), i64::from(offset));
-                self.asm.alu_rr(Alu::Add, Width::W64, register.any(), index.any());
+                self.mov_ri(Width::W32, register.any(), i64::from(offset));
+                self.alu_rr(Alu::Add, Width::W64, register.any(), index.any());
                 (Addr::base_index(HEAP.any(), register, Scale::X1, 0), bit(register))
             }
         }
@@ -76,28 +76,28 @@ impl Emit<'_> {
         let reach = u64::from(offset) + u64::from(bytes);
         match index {
             HeapIndex::Constant(index) => {
-                _ = self.asm.mov_ri(Width::W64, end.any(), (u64::from(index) + reach) as i64);
+                _ = self.mov_ri(Width::W64, end.any(), (u64::from(index) + reach) as i64);
             }
             HeapIndex::Register(index) if reach <= MAX_DISPLACEMENT => {
-                _ = self.asm.lea_rm(Width::W64, end.any(), Addr::base_disp(index.any(), reach as i32));
+                _ = self.lea_rm(Width::W64, end.any(), Addr::base_disp(index.any(), reach as i32));
             }
             HeapIndex::Register(index) => {
-                self.asm.mov_ri(Width::W64, end.any(), reach as i64);
-                self.asm.alu_rr(Alu::Add, Width::W64, end.any(), index.any());
+                self.mov_ri(Width::W64, end.any(), reach as i64);
+                self.alu_rr(Alu::Add, Width::W64, end.any(), index.any());
             }
         }
         let out_of_bounds = self.trap(TrapCode::MemoryOutOfBounds, wasm_offset);
         let heap = HEAP.any();
         match self.module.context.memory(MemoryIndex(0)) {
             Slot::Own(at) => {
-                self.asm.alu_rm(Alu::Cmp, Width::W64, end.any(), Addr::base_disp(CONTEXT.any(), at + MEMORY_LEN));
-                self.asm.jcc(Cond::Above, out_of_bounds);
+                self.alu_rm(Alu::Cmp, Width::W64, end.any(), Addr::base_disp(CONTEXT.any(), at + MEMORY_LEN));
+                self.jcc(Cond::Above, out_of_bounds);
             }
             Slot::Imported(at) => {
-                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
-                self.asm.alu_rm(Alu::Cmp, Width::W64, end.any(), Addr::base_disp(heap, MEMORY_LEN));
-                self.asm.jcc(Cond::Above, out_of_bounds);
-                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
+                self.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
+                self.alu_rm(Alu::Cmp, Width::W64, end.any(), Addr::base_disp(heap, MEMORY_LEN));
+                self.jcc(Cond::Above, out_of_bounds);
+                self.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
             }
         }
         (Addr::base_index(HEAP.any(), end, Scale::X1, -(bytes as i32)), bit(end))
@@ -110,14 +110,14 @@ impl Emit<'_> {
         }
         let heap = HEAP.any();
         if self.module.guarded {
-            self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+            self.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
             return;
         }
         match self.module.context.memory(MemoryIndex(0)) {
-            Slot::Own(at) => _ = self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at + MEMORY_BASE)),
+            Slot::Own(at) => _ = self.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at + MEMORY_BASE)),
             Slot::Imported(at) => {
-                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
-                self.asm.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
+                self.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
+                self.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
             }
         }
     }
@@ -188,13 +188,13 @@ impl Emit<'_> {
         self.heap_site(wasm_offset);
         let (register, to) = (target.any(), width(e.class));
         match access {
-            Access::Whole => self.asm.mov_rm(to, register, address),
-            Access::U32 => self.asm.mov_rm(Width::W32, register, address),
-            Access::U8 => self.asm.movzx_rm(Width::W8, register, address),
-            Access::U16 => self.asm.movzx_rm(Width::W16, register, address),
-            Access::S8 => self.asm.movsx_rm(Width::W8, to, register, address),
-            Access::S16 => self.asm.movsx_rm(Width::W16, to, register, address),
-            Access::S32 => self.asm.movsx_rm(Width::W32, to, register, address),
+            Access::Whole => self.mov_rm(to, register, address),
+            Access::U32 => self.mov_rm(Width::W32, register, address),
+            Access::U8 => self.movzx_rm(Width::W8, register, address),
+            Access::U16 => self.movzx_rm(Width::W16, register, address),
+            Access::S8 => self.movsx_rm(Width::W8, to, register, address),
+            Access::S16 => self.movsx_rm(Width::W16, to, register, address),
+            Access::S32 => self.movsx_rm(Width::W32, to, register, address),
         };
         self.define(e.dst, target, e.class);
     }
@@ -230,8 +230,8 @@ impl Emit<'_> {
             };
             self.heap_site(wasm_offset);
             match value {
-                Rm::Imm(imm) => self.asm.mov_mi(width, address, imm),
-                Rm::Reg(register) => self.asm.mov_mr(width, address, register.any()),
+                Rm::Imm(imm) => self.mov_mi(width, address, imm),
+                Rm::Reg(register) => self.mov_mr(width, address, register.any()),
                 Rm::Mem(_) | Rm::Heap(..) => unreachable!("read into a register"),
             };
         }
@@ -249,7 +249,7 @@ impl Emit<'_> {
             return self.define_float(e.dst, target, e.class);
         }
         let target = self.target(e, None, 0);
-        self.asm.mov_rm(width(e.class), target.any(), address);
+        self.mov_rm(width(e.class), target.any(), address);
         self.define(e.dst, target, e.class);
     }
 
@@ -267,8 +267,8 @@ impl Emit<'_> {
         };
         let address = self.global(e.imm);
         match value {
-            Rm::Imm(imm) => self.asm.mov_mi(width(e.class), address, imm),
-            Rm::Reg(register) => self.asm.mov_mr(width(e.class), address, register.any()),
+            Rm::Imm(imm) => self.mov_mi(width(e.class), address, imm),
+            Rm::Reg(register) => self.mov_mr(width(e.class), address, register.any()),
             Rm::Mem(_) | Rm::Heap(..) => unreachable!("read into a register"),
         };
         self.release(e.a);
@@ -279,15 +279,15 @@ impl Emit<'_> {
     pub(super) fn memory_size(&mut self, e: &Entry) {
         let definition = self.definition(self.module.context.memory(MemoryIndex(e.imm)));
         let target = self.target(e, None, 0);
-        self.asm.mov_rm(Width::W64, target.any(), definition.at(MEMORY_LEN));
-        self.asm.shift_ri(Shift::Shr, Width::W64, target.any(), 16);
+        self.mov_rm(Width::W64, target.any(), definition.at(MEMORY_LEN));
+        self.shift_ri(Shift::Shr, Width::W64, target.any(), 16);
         self.define(e.dst, target, Class::I32);
     }
 
     pub(super) fn table_size(&mut self, e: &Entry) {
         let definition = self.definition(self.module.context.table(TableIndex(e.imm)));
         let target = self.target(e, None, 0);
-        self.asm.mov_rm(Width::W32, target.any(), definition.at(TABLE_LEN));
+        self.mov_rm(Width::W32, target.any(), definition.at(TABLE_LEN));
         self.define(e.dst, target, Class::I32);
     }
 
@@ -296,14 +296,14 @@ impl Emit<'_> {
         let index = self.read(index, Class::I32);
         let definition = self.definition(self.module.context.table(TableIndex(table)));
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
-        self.asm.alu_rm(Alu::Cmp, Width::W64, index.any(), definition.at(TABLE_LEN));
-        self.asm.jcc(Cond::AboveEqual, out_of_bounds);
+        self.alu_rm(Alu::Cmp, Width::W64, index.any(), definition.at(TABLE_LEN));
+        self.jcc(Cond::AboveEqual, out_of_bounds);
         let base = match self.module.context.table(TableIndex(table)) {
             Slot::Own(_) => self.scratch(0, 0),
             // The pointer's register.
             Slot::Imported(_) => definition.pointer.expect("behind a pointer"),
         };
-        self.asm.mov_rm(Width::W64, base.any(), definition.at(TABLE_BASE));
+        self.mov_rm(Width::W64, base.any(), definition.at(TABLE_BASE));
         Addr::base_index(base.any(), index, Scale::X8, 0)
     }
 
@@ -312,7 +312,7 @@ impl Emit<'_> {
         let address = self.element(e.imm, e.a, wasm_offset);
         self.release(e.a);
         let target = self.target(e, None, 0);
-        self.asm.mov_rm(Width::W64, target.any(), address);
+        self.mov_rm(Width::W64, target.any(), address);
         self.define(e.dst, target, Class::I64);
     }
 
@@ -320,7 +320,7 @@ impl Emit<'_> {
         let wasm_offset = self.take_offset();
         let value = self.read(e.b, Class::I64);
         let address = self.element(e.imm, e.a, wasm_offset);
-        self.asm.mov_mr(Width::W64, address, value.any());
+        self.mov_mr(Width::W64, address, value.any());
         self.release(e.a);
         self.release(e.b);
     }
@@ -330,11 +330,11 @@ impl Emit<'_> {
         let target = self.target(e, None, 0);
         if function.0 < self.module.info.imported_functions {
             let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
-            self.asm.mov_rm(Width::W64, target.any(), record);
+            self.mov_rm(Width::W64, target.any(), record);
         } else {
             let place = self.module.info.record_of(function).expect("validated: a function that is referred to is declared");
-            self.asm.mov_rm(Width::W64, target.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_RECORDS));
-            self.asm.alu_ri(Alu::Add, Width::W64, target.any(), place as i32 * RECORD_BYTES);
+            self.mov_rm(Width::W64, target.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_RECORDS));
+            self.alu_ri(Alu::Add, Width::W64, target.any(), place as i32 * RECORD_BYTES);
         }
         self.define(e.dst, target, Class::I64);
     }

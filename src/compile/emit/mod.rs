@@ -13,6 +13,7 @@ mod float;
 mod int;
 mod memory;
 mod registers;
+mod instructions;
 
 use super::assign::Plan;
 use super::tape::{Class, Entry, Op, Operand, Ref, Tape};
@@ -438,7 +439,7 @@ impl Emit<'_> {
             Held::Copy(cell) => self.places[cell as usize] = IN_MEMORY,
             Held::Temp(cell) => {
                 let slot = self.spill_slot(cell);
-                self.asm.mov_mr(Width::W64, slot, register.any());
+                self.mov_mr(Width::W64, slot, register.any());
                 self.places[cell as usize] = IN_MEMORY;
             }
         }
@@ -468,28 +469,28 @@ impl Emit<'_> {
     fn load_into(&mut self, register: Gp64, value: Ref, class: Class) {
         if let Some(source) = self.register_of(value) {
             if source != register {
-                self.asm.mov_rr(width(class), register.any(), source.any());
+                self.mov_rr(width(class), register.any(), source.any());
             }
             return;
         }
         match value.get() {
             Operand::Var(var) => {
                 let slot = self.slot(var);
-                self.asm.mov_rm(width(class), register.any(), slot);
+                self.mov_rm(width(class), register.any(), slot);
             }
             Operand::Temp(temp) => {
                 if let Some(fused) = self.take_fused(temp) {
                     let (address, _) = self.fused_address(fused);
                     self.site(SiteKind::Memory, fused.wasm_offset);
-                    self.asm.mov_rm(width(class), register.any(), address);
+                    self.mov_rm(width(class), register.any(), address);
                     return;
                 }
                 let slot = self.temp_slot(temp);
-                self.asm.mov_rm(width(class), register.any(), slot);
+                self.mov_rm(width(class), register.any(), slot);
             }
             _ => {
                 let value = self.tape.constant(value).expect("an operand has a value");
-                self.asm.mov_ri(width(class), register.any(), value);
+                self.mov_ri(width(class), register.any(), value);
             }
         }
     }
@@ -555,13 +556,13 @@ impl Emit<'_> {
             Operand::Var(var) => match self.pinned(dst) {
                 Some(home) => {
                     if home != register {
-                        self.asm.mov_rr(width(class), home.any(), register.any());
+                        self.mov_rr(width(class), home.any(), register.any());
                     }
                 }
                 None => {
                     self.forget_copy(var);
                     let slot = self.slot(var);
-                    self.asm.mov_mr(Width::W64, slot, register.any());
+                    self.mov_mr(Width::W64, slot, register.any());
                     if self.ints.is_free(register.num()) {
                         self.hold_copy(register, var);
                     }
@@ -578,7 +579,7 @@ impl Emit<'_> {
         }
         if let Some(home) = self.pinned(e.dst) {
             match self.tape.constant(e.a) {
-                Some(0) => _ = self.asm.alu_rr(planish_asm::Alu::Xor, Width::W32, home.any(), home.any()),
+                Some(0) => _ = self.alu_rr(planish_asm::Alu::Xor, Width::W32, home.any(), home.any()),
                 _ => self.load_into(home, e.a, e.class),
             }
             return self.release(e.a);
@@ -590,7 +591,7 @@ impl Emit<'_> {
         {
             self.forget_copy(var);
             let slot = self.slot(var);
-            self.asm.mov_mi(Width::W64, slot, imm);
+            self.mov_mi(Width::W64, slot, imm);
             return;
         }
         let dying = self.dying(e.a);
@@ -634,7 +635,7 @@ impl Emit<'_> {
             Slot::Own(start) => Definition { base: CONTEXT, start, pointer: None },
             Slot::Imported(at) => {
                 let pointer = self.scratch(0, 0);
-                self.asm.mov_rm(Width::W64, pointer.any(), Addr::base_disp(CONTEXT.any(), at));
+                self.mov_rm(Width::W64, pointer.any(), Addr::base_disp(CONTEXT.any(), at));
                 Definition { base: pointer, start: 0, pointer: Some(pointer) }
             }
         }
