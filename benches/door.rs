@@ -30,22 +30,15 @@ fn main() -> Result<(), Error> {
     const CALLS: u32 = 1_000_000;
 
     let empty = instance.get_typed_func::<(), ()>(&mut store, "empty")?;
-    measure("host -> wasm, ()", CALLS, || {
-        (0..CALLS).for_each(|_| empty.call(&mut store, ()).expect("returns"))
-    });
+    measure("host -> wasm, ()", CALLS, || (0..CALLS).for_each(|_| empty.call(&mut store, ()).expect("returns")));
     let add = instance.get_typed_func::<(i32, i32), i32>(&mut store, "add")?;
     measure("host -> wasm, (i32, i32) -> i32", CALLS, || {
-        (0..CALLS)
-            .for_each(|n| _ = black_box(add.call(&mut store, (n as i32, 1)).expect("returns")));
+        (0..CALLS).for_each(|n| _ = black_box(add.call(&mut store, (n as i32, 1)).expect("returns")));
     });
     let nothing = instance.get_typed_func::<i32, ()>(&mut store, "call nothing")?;
-    measure("wasm -> host, ()", CALLS, || {
-        nothing.call(&mut store, CALLS as i32).expect("returns")
-    });
+    measure("wasm -> host, ()", CALLS, || nothing.call(&mut store, CALLS as i32).expect("returns"));
     let add = instance.get_typed_func::<i32, i32>(&mut store, "call add")?;
-    measure("wasm -> host, (i32, i32) -> i32", CALLS, || {
-        _ = add.call(&mut store, CALLS as i32).expect("returns")
-    });
+    measure("wasm -> host, (i32, i32) -> i32", CALLS, || _ = add.call(&mut store, CALLS as i32).expect("returns"));
     let trap = instance.get_typed_func::<(), ()>(&mut store, "trap")?;
     measure("a trap, with its backtrace", 1000, || {
         (0..1000).for_each(|_| _ = trap.call(&mut store, ()).expect_err("traps"))
@@ -61,8 +54,5 @@ fn measure(what: &str, calls: u32, mut round: impl FnMut()) {
         start.elapsed()
     });
     let best = rounds.min().expect("some rounds");
-    println!(
-        "{what:40} {:8.2} ns",
-        best.as_nanos() as f64 / f64::from(calls)
-    );
+    println!("{what:40} {:8.2} ns", best.as_nanos() as f64 / f64::from(calls));
 }

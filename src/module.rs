@@ -74,7 +74,9 @@ impl Module {
         let compiled = compile::compile_module(&info, bodies, &numbers, engine.options())?;
         let code = Code::publish(&compiled.code, Contents::Module(compiled.positions))?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
-        Ok(Module { inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures: signatures.into(), exports }) })
+        Ok(Module {
+            inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures: signatures.into(), exports }),
+        })
     }
 
     /// Reads, validates and compiles a file, `.wasm` or text.

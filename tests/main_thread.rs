@@ -7,9 +7,7 @@ fn main() {
         let engine = Engine::new(Config::new().guard_memory(guard)).unwrap();
         for call in ["$f", "$again"] {
             let depth = recurse(&engine, call);
-            println!(
-                "guarded memories: {guard}, recursion through {call}: {depth} calls, then a trap"
-            );
+            println!("guarded memories: {guard}, recursion through {call}: {depth} calls, then a trap");
         }
     }
 }
@@ -19,10 +17,7 @@ fn recurse(engine: &Engine, call: &str) -> u32 {
     let mut linker = Linker::new(engine);
     let again = |mut caller: Caller<'_, u32>| -> Result<(), Error> {
         *caller.data_mut() += 1;
-        let f = caller
-            .get_export("f")
-            .and_then(|item| item.into_func())
-            .expect("exported");
+        let f = caller.get_export("f").and_then(|item| item.into_func()).expect("exported");
         f.typed::<(), ()>(&caller)?.call(&mut caller, ())
     };
     linker.func_wrap("h", "again", again).unwrap();
@@ -36,11 +31,7 @@ fn recurse(engine: &Engine, call: &str) -> u32 {
     let f = instance.get_typed_func::<(), ()>(&mut store, "f").unwrap();
     let error = f.call(&mut store, ()).unwrap_err();
     assert_eq!(error.trap(), Some(Trap::StackOverflow));
-    let n = instance
-        .get_global(&mut store, "n")
-        .unwrap()
-        .get(&mut store)
-        .unwrap_i32();
+    let n = instance.get_global(&mut store, "n").unwrap().get(&mut store).unwrap_i32();
     assert!(n > 100);
     n as u32
 }

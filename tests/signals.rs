@@ -17,11 +17,7 @@ fn in_child(name: &str, case: fn()) -> Option<ExitStatus> {
         return None;
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let output = command
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, "1")
-        .output()
-        .unwrap();
+    let output = command.args(["--exact", name, "--nocapture"]).env(CHILD, "1").output().unwrap();
     eprintln!("{}", String::from_utf8_lossy(&output.stderr));
     Some(output.status)
 }
@@ -31,21 +27,13 @@ fn trap_in_every_way() {
     let engine = Engine::default();
     let cases = [
         ("unreachable", Trap::UnreachableCodeReached),
-        (
-            "(i32.store (i32.const -1) (i32.const 0))",
-            Trap::MemoryOutOfBounds,
-        ),
-        (
-            "(drop (i32.div_u (i32.const 1) (local.get 0)))",
-            Trap::IntegerDivisionByZero,
-        ),
+        ("(i32.store (i32.const -1) (i32.const 0))", Trap::MemoryOutOfBounds),
+        ("(drop (i32.div_u (i32.const 1) (local.get 0)))", Trap::IntegerDivisionByZero),
         ("(call_indirect (i32.const 0))", Trap::IndirectCallToNull),
         ("(call 0)", Trap::StackOverflow),
     ];
     for (body, trap) in cases {
-        let text = format!(
-            r#"(module (memory 1) (table 1 funcref) (func (export "f") (local i32) {body}))"#
-        );
+        let text = format!(r#"(module (memory 1) (table 1 funcref) (func (export "f") (local i32) {body}))"#);
         let module = Module::new(&engine, text).unwrap();
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
@@ -80,18 +68,9 @@ extern "C" fn repair(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     let (number, address) = unsafe { ((*info).si_signo, (*info).si_addr() as usize) };
     assert!(number == signal && address == PAGE.load(SeqCst));
     // SAFETY: a page that the test has mapped.
-    unsafe {
-        libc::mprotect(
-            address as *mut c_void,
-            4096,
-            libc::PROT_READ | libc::PROT_WRITE,
-        )
-    };
+    unsafe { libc::mprotect(address as *mut c_void, 4096, libc::PROT_READ | libc::PROT_WRITE) };
     let blocked = [libc::SIGSEGV, libc::SIGUSR1, libc::SIGUSR2].map(is_blocked);
-    BLOCKED.store(
-        i32::from(blocked[0]) | i32::from(blocked[1]) << 1 | i32::from(blocked[2]) << 2,
-        SeqCst,
-    );
+    BLOCKED.store(i32::from(blocked[0]) | i32::from(blocked[1]) << 1 | i32::from(blocked[2]) << 2, SeqCst);
     CALLS.fetch_add(1, SeqCst);
 }
 
@@ -106,16 +85,7 @@ fn is_blocked(signal: c_int) -> bool {
 /// A fault that has nothing to do with wasm, at a page that `repair` can repair.
 fn fault() {
     // SAFETY: a new mapping.
-    let page = unsafe {
-        libc::mmap(
-            null_mut(),
-            4096,
-            libc::PROT_NONE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
+    let page = unsafe { libc::mmap(null_mut(), 4096, libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
     PAGE.store(page as usize, SeqCst);
     // SAFETY: faults, and is repaired by the handler, or ends the process as the test wants.
     unsafe { page.cast::<u8>().write_volatile(1) };
@@ -124,27 +94,14 @@ fn fault() {
 #[test]
 fn a_foreign_handler_gets_foreign_faults() {
     let status = in_child("a_foreign_handler_gets_foreign_faults", || {
-        install(
-            libc::SIGSEGV,
-            repair as Handler as usize,
-            libc::SA_SIGINFO,
-            &[libc::SIGUSR1],
-        );
+        install(libc::SIGSEGV, repair as Handler as usize, libc::SA_SIGINFO, &[libc::SIGUSR1]);
         trap_in_every_way();
         assert_eq!(CALLS.load(SeqCst), 0);
         for calls in 1..10 {
             fault();
             assert_eq!(CALLS.load(SeqCst), calls);
-            assert_eq!(
-                BLOCKED.load(SeqCst),
-                0b011,
-                "itself, and what its action names"
-            );
-            assert!(
-                ![libc::SIGSEGV, libc::SIGUSR1, libc::SIGUSR2]
-                    .into_iter()
-                    .any(is_blocked)
-            );
+            assert_eq!(BLOCKED.load(SeqCst), 0b011, "itself, and what its action names");
+            assert!(![libc::SIGSEGV, libc::SIGUSR1, libc::SIGUSR2].into_iter().any(is_blocked));
             trap_in_every_way();
         }
     });
@@ -154,12 +111,7 @@ fn a_foreign_handler_gets_foreign_faults() {
 #[test]
 fn a_foreign_handler_that_defers_nothing_is_obeyed() {
     let status = in_child("a_foreign_handler_that_defers_nothing_is_obeyed", || {
-        install(
-            libc::SIGSEGV,
-            repair as Handler as usize,
-            libc::SA_SIGINFO | libc::SA_NODEFER,
-            &[],
-        );
+        install(libc::SIGSEGV, repair as Handler as usize, libc::SA_SIGINFO | libc::SA_NODEFER, &[]);
         trap_in_every_way();
         fault();
         assert_eq!((CALLS.load(SeqCst), BLOCKED.load(SeqCst)), (1, 0));
@@ -188,12 +140,7 @@ fn a_foreign_handler_of_the_old_type_is_called() {
         unsafe { libc::_exit(signal + 100) };
     }
     let status = in_child("a_foreign_handler_of_the_old_type_is_called", || {
-        install(
-            libc::SIGSEGV,
-            leave as extern "C" fn(c_int) as usize,
-            0,
-            &[],
-        );
+        install(libc::SIGSEGV, leave as extern "C" fn(c_int) as usize, 0, &[]);
         trap_in_every_way();
         fault();
     });

@@ -23,8 +23,8 @@ pub(crate) mod positions;
 
 use crate::types::{FuncType, ValType};
 use planish_asm::regs::{
-    r8, r9, r10, r11, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, xmm0, xmm1, xmm2, xmm3, xmm4, xmm5,
-    xmm6, xmm7,
+    r8, r9, r10, r11, r12, r13, r14, r15, rax, rbp, rbx, rcx, rdi, rdx, rsi, xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm6,
+    xmm7,
 };
 use planish_asm::{Gp64, Xmm};
 

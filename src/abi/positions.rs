@@ -168,12 +168,6 @@ impl Positions {
             wasm_offset: this.wasm_offset,
         }
     }
-
-    /// The site at exactly this code offset.
-    pub(crate) fn site_at(&self, code_offset: u32) -> Option<Site> {
-        let function = self.function_at(code_offset)?;
-        self.sites_of(function).find(|site| site.code_offset == code_offset)
-    }
 }
 
 #[cfg(test)]
@@ -187,8 +181,14 @@ mod tests {
         let mut written = Vec::new();
         for (start, wasm) in [(0u32, 50u32), (4096, 9000)] {
             let sites_at = writer.start(start, wasm);
-            let function =
-                FunctionCode { code_offset: start, wasm_offset: wasm, frame_bytes: 8, arg_bytes: 0, sites_at, prologue_bytes: 0 };
+            let function = FunctionCode {
+                code_offset: start,
+                wasm_offset: wasm,
+                frame_bytes: 8,
+                arg_bytes: 0,
+                sites_at,
+                prologue_bytes: 0,
+            };
             positions.functions.push(function);
             for (step, kind) in [(3, SiteKind::Call), (200, SiteKind::Memory), (1000, SiteKind::Divide)] {
                 let site = Site { code_offset: start + step, wasm_offset: wasm + 1100 - step, kind };
@@ -199,8 +199,7 @@ mod tests {
         positions.sites = writer.bytes().to_vec();
         let read: Vec<Site> = (0..2).flat_map(|function| positions.sites_of(function)).collect();
         assert_eq!(read, written);
-        assert_eq!(positions.site_at(4296), Some(written[4]));
-        assert_eq!(positions.site_at(4297), None);
+        assert_eq!(positions.function_at(4297), Some(1));
         assert_eq!(positions.function_at(1 << 20), None);
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{BuiltinStubs, SignatureStubs};
 use crate::abi::layout::{
-    CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_TRAP_EXIT, STORE_WASM_SP,
+    CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_TRAP_EXIT,
+    STORE_WASM_SP,
 };
 use crate::abi::{Builtin, CALLEE, CONTEXT, CallLayout, HEAP, Place, VALUE_BYTES};
 use crate::types::{FuncType, ValType};

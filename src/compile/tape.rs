@@ -249,7 +249,9 @@ pub(super) enum Op {
     /// `dst = a op`
     IntUnary(IntUnary),
     /// `dst = a + (b << scale) + imm`, wrapping at the class's width; either of `a`, `b` may be missing.
-    Lea { scale: u8 },
+    Lea {
+        scale: u8,
+    },
     /// `dst = a op b`
     Float(Float),
     FloatUnary(FloatUnary),

@@ -83,9 +83,7 @@ fn control() -> u32 {
 
 fn set_control(control: u32) {
     // SAFETY: `ldmxcsr` reads four bytes; the value has no reserved bit set, it is the wasm one or was read before.
-    unsafe {
-        asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack, preserves_flags, readonly))
-    };
+    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const control, options(nostack, preserves_flags, readonly)) };
 }
 
 #[cfg(test)]

@@ -41,11 +41,7 @@ pub(crate) fn round_to_pages(bytes: usize) -> Option<usize> {
 impl Pages {
     /// Inaccessible address space that costs no memory.
     pub(crate) fn reserve(len: usize) -> io::Result<Pages> {
-        Pages::map(
-            len,
-            ProtFlags::empty(),
-            MapFlags::PRIVATE | MapFlags::NORESERVE,
-        )
+        Pages::map(len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)
     }
 
     /// Zeroed readable and writable pages, given memory when first touched.
@@ -56,20 +52,12 @@ impl Pages {
     /// Pages about to be written from end to end: they get their memory at once, and huge pages where these fit.
     pub(crate) fn populated(len: usize) -> io::Result<Pages> {
         if len < HUGE_BYTES {
-            return Pages::map(
-                len,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE | MapFlags::POPULATE,
-            );
+            return Pages::map(len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::POPULATE);
         }
-        let wide = Pages::zeroed(
-            len.checked_add(HUGE_BYTES)
-                .ok_or(io::ErrorKind::OutOfMemory)?,
-        )?;
+        let wide = Pages::zeroed(len.checked_add(HUGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
         let pages = wide.trim_to_alignment(len, HUGE_BYTES)?;
         // SAFETY: the range is this mapping; the advice changes nothing but how it is backed.
-        let advised =
-            unsafe { rustix::mm::madvise(pages.start.as_ptr().cast(), len, Advice::LinuxHugepage) };
+        let advised = unsafe { rustix::mm::madvise(pages.start.as_ptr().cast(), len, Advice::LinuxHugepage) };
         // Huge pages are a wish: a kernel built without them refuses.
         let _ = advised;
         Ok(pages)
@@ -85,10 +73,7 @@ impl Pages {
 
     /// Keeps `len` bytes from the first aligned address on.
     fn trim_to_alignment(self, len: usize, alignment: usize) -> io::Result<Pages> {
-        let (len, whole) = (
-            round_to_pages(len).expect("smaller than the mapping"),
-            std::mem::ManuallyDrop::new(self),
-        );
+        let (len, whole) = (round_to_pages(len).expect("smaller than the mapping"), std::mem::ManuallyDrop::new(self));
         let head = whole.start.as_ptr().align_offset(alignment);
         let tail = whole.len - head - len;
         // SAFETY: `head + len` is within the mapping: `align_offset` is less than the alignment that was added.
@@ -115,10 +100,7 @@ impl Pages {
 
     /// Changes what may be done with a range of whole pages. Nobody may hold a reference to what it makes inaccessible.
     pub(crate) fn protect(&mut self, offset: usize, len: usize, access: Access) -> io::Result<()> {
-        assert!(
-            offset.checked_add(len).is_some_and(|end| end <= self.len)
-                && offset.is_multiple_of(page_bytes())
-        );
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len) && offset.is_multiple_of(page_bytes()));
         if len == 0 {
             return Ok(());
         }
@@ -150,10 +132,7 @@ impl Pages {
 
     /// Gives the memory of a range back to the system; it reads as zero afterwards.
     pub(crate) fn discard(&mut self, offset: usize, len: usize) -> io::Result<()> {
-        assert!(
-            offset.checked_add(len).is_some_and(|end| end <= self.len)
-                && offset.is_multiple_of(page_bytes())
-        );
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len) && offset.is_multiple_of(page_bytes()));
         // SAFETY: within the mapping, as asserted.
         let start = unsafe { self.start.add(offset) };
         // SAFETY: the pages are ours, private and anonymous; `&mut self` excludes readers.

@@ -56,11 +56,7 @@ pub(crate) fn abort(message: &str) -> ! {
 }
 
 fn check(status: c_int) -> io::Result<()> {
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// An alternate signal stack of ours, with a guard page below; the one before it comes back when it is dropped.
@@ -73,35 +69,24 @@ impl AlternateStack {
     /// Gives the current thread a large enough alternate stack if it has none.
     pub(crate) fn install() -> io::Result<Option<AlternateStack>> {
         let previous = current()?;
-        if previous.ss_flags & libc::SS_DISABLE == 0
-            && previous.ss_size >= ENOUGH_BYTES.max(minimum_bytes())
-        {
+        if previous.ss_flags & libc::SS_DISABLE == 0 && previous.ss_size >= ENOUGH_BYTES.max(minimum_bytes()) {
             return Ok(None);
         }
         let guard = page_bytes();
-        let usable = OUR_BYTES
-            .max(minimum_bytes() + ENOUGH_BYTES)
-            .next_multiple_of(guard);
+        let usable = OUR_BYTES.max(minimum_bytes() + ENOUGH_BYTES).next_multiple_of(guard);
         let mut pages = Pages::zeroed(guard + usable)?;
         pages.protect(0, guard, Access::None)?;
         // SAFETY: one guard page into a mapping of more than that.
         let start = unsafe { pages.start().add(guard) };
-        let stack = libc::stack_t {
-            ss_sp: start.as_ptr().cast(),
-            ss_flags: 0,
-            ss_size: pages.len() - guard,
-        };
+        let stack = libc::stack_t { ss_sp: start.as_ptr().cast(), ss_flags: 0, ss_size: pages.len() - guard };
         // SAFETY: the memory is ours, writable, and lives until `drop` has taken it back from the kernel.
         check(unsafe { libc::sigaltstack(&stack, null_mut()) })?;
         Ok(Some(AlternateStack { pages, previous }))
     }
 
     fn is_current(&self) -> bool {
-        let ours = self.pages.start().as_ptr() as usize
-            ..self.pages.start().as_ptr() as usize + self.pages.len();
-        current().is_ok_and(|stack| {
-            stack.ss_flags & libc::SS_DISABLE == 0 && ours.contains(&(stack.ss_sp as usize))
-        })
+        let ours = self.pages.start().as_ptr() as usize..self.pages.start().as_ptr() as usize + self.pages.len();
+        current().is_ok_and(|stack| stack.ss_flags & libc::SS_DISABLE == 0 && ours.contains(&(stack.ss_sp as usize)))
     }
 }
 
@@ -136,9 +121,7 @@ mod tests {
     fn small_stacks_are_replaced_and_come_back() {
         std::thread::spawn(|| {
             let before = current().expect("a stack");
-            let ours = AlternateStack::install()
-                .expect("memory")
-                .expect("std's own stack is too small");
+            let ours = AlternateStack::install().expect("memory").expect("std's own stack is too small");
             assert!(current().expect("a stack").ss_size >= ENOUGH_BYTES);
             assert!(AlternateStack::install().expect("memory").is_none());
             drop(ours);

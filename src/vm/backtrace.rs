@@ -25,10 +25,7 @@ pub(crate) const MAX_FRAMES: usize = 64;
 
 /// The frames from `start` on, then those of the activations that the header knows, innermost first.
 pub(super) fn collect(header: &StoreHeader, start: Option<TrapRecord>) -> Vec<Frame> {
-    let mut walk = Walk {
-        frames: Vec::new(),
-        stack: header.guard.end..header.stack_end,
-    };
+    let mut walk = Walk { frames: Vec::new(), stack: header.guard.end..header.stack_end };
     if let Some(start) = start {
         walk.activation(start.pc, start.sp, start.place);
     }
@@ -63,26 +60,17 @@ impl Walk {
     fn activation(&mut self, mut pc: usize, mut sp: usize, mut place: Place) {
         while place != Place::Nowhere && self.frames.len() < MAX_FRAMES {
             // A return address may be the first byte of the next function: its call ends before.
-            let inside = if place == Place::Return {
-                pc.wrapping_sub(1)
-            } else {
-                pc
-            };
-            let step = registry::with_code(inside, |code, _| {
-                step(code, (pc - code.start()) as u32, place)
-            });
+            let inside = if place == Place::Return { pc.wrapping_sub(1) } else { pc };
+            let step = registry::with_code(inside, |code, _| step(code, (pc - code.start()) as u32, place));
             let return_at = match step.unwrap_or(Step::End) {
                 Step::Caller(bytes, frame) => {
                     self.frames.extend(frame);
                     sp.checked_add(bytes)
                 }
-                Step::Search => (sp..sp + 64 * 8)
-                    .step_by(8)
-                    .find(|&at| self.word(at).is_some_and(is_return_address)),
+                Step::Search => (sp..sp + 64 * 8).step_by(8).find(|&at| self.word(at).is_some_and(is_return_address)),
                 Step::End => None,
             };
-            let Some((at, return_address)) = return_at.and_then(|at| Some((at, self.word(at)?)))
-            else {
+            let Some((at, return_address)) = return_at.and_then(|at| Some((at, self.word(at)?))) else {
                 return;
             };
             (pc, sp, place) = (return_address, at + 8, Place::Return);
@@ -99,13 +87,8 @@ impl Walk {
 fn step(code: &PublishedCode, offset: u32, place: Place) -> Step {
     match &code.contents {
         Contents::Module(positions) => function_step(code, positions, offset, place),
-        Contents::Signatures(spans) => match spans
-            .iter()
-            .find(|span| span.foreign_return_offset == offset)
-        {
-            Some(span) if place == Place::Return => {
-                Step::Caller(span.foreign_frame_bytes as usize, None)
-            }
+        Contents::Signatures(spans) => match spans.iter().find(|span| span.foreign_return_offset == offset) {
+            Some(span) if place == Place::Return => Step::Caller(span.foreign_frame_bytes as usize, None),
             _ if place == Place::Fault => Step::Search,
             _ => Step::End,
         },
@@ -114,30 +97,19 @@ fn step(code: &PublishedCode, offset: u32, place: Place) -> Step {
 }
 
 fn function_step(code: &PublishedCode, positions: &Positions, offset: u32, place: Place) -> Step {
-    let inside = if place == Place::Return {
-        offset - 1
-    } else {
-        offset
-    };
+    let inside = if place == Place::Return { offset - 1 } else { offset };
     let Some(index) = positions.function_at(inside) else {
         return Step::End;
     };
     let function = positions.functions[index];
     let wasm_offset = match place {
-        Place::Return => positions
-            .sites_of(index)
-            .find(|site| site.code_offset == offset && site.kind == SiteKind::Call),
-        _ => positions
-            .sites_of(index)
-            .take_while(|site| site.code_offset <= offset)
-            .last(),
+        Place::Return => {
+            positions.sites_of(index).find(|site| site.code_offset == offset && site.kind == SiteKind::Call)
+        }
+        _ => positions.sites_of(index).take_while(|site| site.code_offset <= offset).last(),
     };
     let wasm_offset = wasm_offset.map_or(function.wasm_offset, |site| site.wasm_offset);
-    let frame = Frame {
-        code: CodeAddress(code.start()),
-        function: index as u32,
-        wasm_offset,
-    };
+    let frame = Frame { code: CodeAddress(code.start()), function: index as u32, wasm_offset };
     let bytes = match place {
         Place::Fault => frame_bytes_at(code.bytes(), &function, offset),
         _ => function.frame_bytes as usize,
@@ -156,9 +128,7 @@ fn frame_bytes_at(code: &[u8], function: &FunctionCode, offset: u32) -> usize {
         let (pushed, rest) = match executed {
             [0x50..=0x57, rest @ ..] | [0x41, 0x50..=0x57, rest @ ..] => (8, rest),
             [0x48, 0x83, 0xec, imm, rest @ ..] => (usize::from(*imm), rest),
-            [0x48, 0x81, 0xec, a, b, c, d, rest @ ..] => {
-                (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest)
-            }
+            [0x48, 0x81, 0xec, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
             // Stack checks and the like leave rsp alone and come before or after what moves it.
             [_, rest @ ..] => (0, rest),
             [] => return bytes,
@@ -171,9 +141,7 @@ fn frame_bytes_at(code: &[u8], function: &FunctionCode, offset: u32) -> usize {
 fn is_return_address(word: usize) -> bool {
     let found = registry::with_code(word.wrapping_sub(1), |code, offset| match &code.contents {
         Contents::Module(positions) => positions.function_at(offset).is_some_and(|function| {
-            positions
-                .sites_of(function)
-                .any(|site| site.code_offset == offset + 1 && site.kind == SiteKind::Call)
+            positions.sites_of(function).any(|site| site.code_offset == offset + 1 && site.kind == SiteKind::Call)
         }),
         Contents::Signatures(_) | Contents::Builtins => false,
     });

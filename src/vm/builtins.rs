@@ -56,10 +56,7 @@ builtins! {
 const _: () = {
     let mut place = 0;
     while place < Builtin::COUNT {
-        assert!(
-            ENTRIES[place].0 as usize == place,
-            "builtins stand in the order of their numbers"
-        );
+        assert!(ENTRIES[place].0 as usize == place, "builtins stand in the order of their numbers");
         place += 1;
     }
 };
@@ -69,35 +66,18 @@ pub(crate) fn addresses() -> [u64; Builtin::COUNT] {
     ENTRIES.map(|(_, entry)| entry as *const () as u64)
 }
 
-fn memory_copy(
-    instance: &mut InstanceData,
-    memories: u64,
-    to: u64,
-    from: u64,
-    count: u64,
-) -> Answer {
+fn memory_copy(instance: &mut InstanceData, memories: u64, to: u64, from: u64, count: u64) -> Answer {
     let source = memory_of(instance, memories & 0xffff_ffff);
     let from = memory_range(source, from, count)?;
     let source = source.base();
     let target = memory_of(instance, memories >> 32);
     let to = memory_range(target, to, count)?;
     // SAFETY: both ranges are within their memories, and `copy` allows that they overlap.
-    unsafe {
-        target
-            .base()
-            .add(to.start)
-            .copy_from(source.add(from.start), from.len())
-    };
+    unsafe { target.base().add(to.start).copy_from(source.add(from.start), from.len()) };
     Ok(0)
 }
 
-fn memory_fill(
-    instance: &mut InstanceData,
-    memory: u64,
-    start: u64,
-    value: u64,
-    count: u64,
-) -> Answer {
+fn memory_fill(instance: &mut InstanceData, memory: u64, start: u64, value: u64, count: u64) -> Answer {
     let memory = memory_of(instance, memory);
     let range = memory_range(memory, start, count)?;
     memory.bytes_mut()[range].fill(value as u8);
@@ -123,11 +103,7 @@ fn table_copy(instance: &mut InstanceData, tables: u64, to: u64, from: u64, coun
     let to = range(to, count, target.len())?;
     let target = target.elements_mut().as_mut_ptr();
     // SAFETY: both ranges are within their tables, and `copy` allows that they overlap.
-    unsafe {
-        target
-            .add(to.start)
-            .copy_from(source.add(from.start), from.len())
-    };
+    unsafe { target.add(to.start).copy_from(source.add(from.start), from.len()) };
     Ok(0)
 }
 
@@ -172,8 +148,5 @@ unsafe fn trapped(context: *mut Context, code: TrapCode) -> BuiltinResult {
     let header = unsafe { &mut *(*context).store };
     header.trap = TrapRecord::at_exit(code, header.exit_sp);
     header.pending = Pending::Trap;
-    BuiltinResult {
-        value: 0,
-        trapped: 1,
-    }
+    BuiltinResult { value: 0, trapped: 1 }
 }

@@ -69,20 +69,9 @@ impl Code {
     pub(crate) fn publish(bytes: &[u8], contents: Contents) -> io::Result<Code> {
         let mut pages = Pages::populated(bytes.len().max(1))?;
         // SAFETY: the mapping is new, writable and at least as long as `bytes`.
-        unsafe {
-            pages
-                .start()
-                .as_ptr()
-                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
-        };
+        unsafe { pages.start().as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         pages.protect(0, pages.len(), Access::ReadExecute)?;
-        let code = Code {
-            published: Box::new(PublishedCode {
-                pages,
-                len: bytes.len(),
-                contents,
-            }),
-        };
+        let code = Code { published: Box::new(PublishedCode { pages, len: bytes.len(), contents }) };
         registry::add(&code.published);
         Ok(code)
     }

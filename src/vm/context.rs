@@ -1,9 +1,6 @@
 //! What compiled code reads and writes, with the layout of [`crate::abi::layout`].
 
-#![allow(
-    unsafe_code,
-    reason = "owns what compiled code reads and writes by address"
-)]
+#![allow(unsafe_code, reason = "owns what compiled code reads and writes by address")]
 
 use super::host::Payload;
 use super::memory::Refused;
@@ -189,10 +186,7 @@ impl ContextBox {
         let layout = Layout::from_size_align(bytes, 16).map_err(|_| Refused::Exhausted)?;
         // SAFETY: the size is not 0.
         let context = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Refused::Exhausted)?;
-        Ok(ContextBox {
-            context: context.cast(),
-            layout,
-        })
+        Ok(ContextBox { context: context.cast(), layout })
     }
 
     pub(super) fn address(&self) -> NonNull<Context> {
@@ -202,9 +196,7 @@ impl ContextBox {
     /// The place at an offset, which must be in the context with all of a `T`, and aligned.
     pub(super) fn place<T>(&self, offset: i32) -> NonNull<T> {
         let start = usize::try_from(offset).expect("offsets are not negative");
-        assert!(
-            start + size_of::<T>() <= self.layout.size() && start.is_multiple_of(align_of::<T>())
-        );
+        assert!(start + size_of::<T>() <= self.layout.size() && start.is_multiple_of(align_of::<T>()));
         // SAFETY: within the allocation, as asserted.
         unsafe { self.context.cast::<u8>().add(start) }.cast()
     }
@@ -224,10 +216,7 @@ impl Drop for ContextBox {
 }
 
 const _: () = {
-    assert!(
-        size_of::<Value>() == VALUE_BYTES as usize
-            && size_of::<Value>() == layout::GLOBAL_BYTES as usize
-    );
+    assert!(size_of::<Value>() == VALUE_BYTES as usize && size_of::<Value>() == layout::GLOBAL_BYTES as usize);
     assert!(offset_of!(FuncRecord, code) == layout::RECORD_CODE as usize);
     assert!(offset_of!(FuncRecord, foreign) == layout::RECORD_FOREIGN as usize);
     assert!(offset_of!(FuncRecord, instance) == layout::RECORD_INSTANCE as usize);

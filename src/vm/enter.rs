@@ -6,9 +6,7 @@
 
 use super::backtrace::{self, Frame};
 use super::code::Signature;
-use super::context::{
-    Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value,
-};
+use super::context::{Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
 use super::host::{HostEntry, HostError, Payload};
 use super::store::Hosted;
 use super::thread;
@@ -26,10 +24,7 @@ pub(crate) enum Exit {
     /// A trap; `frames` innermost first.
     Trap { code: TrapCode, frames: Vec<Frame> },
     /// A host function's error, unchanged.
-    Error {
-        error: HostError,
-        frames: Vec<Frame>,
-    },
+    Error { error: HostError, frames: Vec<Frame> },
 }
 
 /// Calls a function of the store, wasm's or the host's: `values` holds the arguments and gets the results.
@@ -63,32 +58,17 @@ pub(crate) fn enter<S: Hosted>(
     // SAFETY: the header of a live store. Host functions take the store from here as long as this call lasts.
     unsafe { (*header).owner = store.cast() };
     // SAFETY: code, context and stub are those of the record's signature; values are as many as it asserts.
-    unsafe {
-        door(
-            header,
-            outer,
-            record,
-            signature.entry.0,
-            values.as_mut_ptr(),
-        )
-    };
+    unsafe { door(header, outer, record, signature.entry.0, values.as_mut_ptr()) };
     // SAFETY: as above.
     unsafe { (*header).owner = outer.owner };
     // SAFETY: as above; only this thread uses the store.
     let left_over = unsafe { ((*header).pending, (*header).embedder_control) };
-    if left_over == (Pending::Nothing, 0) {
-        Ok(())
-    } else {
-        left(header)
-    }
+    if left_over == (Pending::Nothing, 0) { Ok(()) } else { left(header) }
 }
 
 #[cold]
 fn exhausted() -> Result<(), Exit> {
-    Err(Exit::Trap {
-        code: TrapCode::StackExhausted,
-        frames: Vec::new(),
-    })
+    Err(Exit::Trap { code: TrapCode::StackExhausted, frames: Vec::new() })
 }
 
 /// What the header says of the call around this one, to be restored.
@@ -110,32 +90,13 @@ impl Outer {
         // SAFETY: the header of a live store.
         let header = unsafe { &*header };
         if header.owner.is_null() {
-            return Outer {
-                owner: null_mut(),
-                native_sp: null(),
-                exit_sp: 0,
-                wasm_sp: header.stack_end,
-                trap_exit: 0,
-            };
+            return Outer { owner: null_mut(), native_sp: null(), exit_sp: 0, wasm_sp: header.stack_end, trap_exit: 0 };
         }
         // SAFETY: does nothing, which the compiler does not know: so it cannot turn the branch, which is predicted, into
         // loads and selections, which are waited for.
         unsafe { asm!("", options(nomem, nostack, preserves_flags)) };
-        let StoreHeader {
-            owner,
-            native_sp,
-            exit_sp,
-            wasm_sp,
-            trap_exit,
-            ..
-        } = *header;
-        Outer {
-            owner,
-            native_sp,
-            exit_sp,
-            wasm_sp,
-            trap_exit,
-        }
+        let StoreHeader { owner, native_sp, exit_sp, wasm_sp, trap_exit, .. } = *header;
+        Outer { owner, native_sp, exit_sp, wasm_sp, trap_exit }
     }
 
     /// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's.
@@ -199,13 +160,7 @@ fn enter_slowly(
 /// The record is wasm's and of a store with that header; `entry` is the entry stub of its signature; `values` is the array that
 /// this stub expects. The thread must have room.
 #[inline(always)]
-unsafe fn door(
-    header: *mut StoreHeader,
-    outer: Outer,
-    record: &FuncRecord,
-    entry: usize,
-    values: *mut Value,
-) {
+unsafe fn door(header: *mut StoreHeader, outer: Outer, record: &FuncRecord, entry: usize, values: *mut Value) {
     // SAFETY: the stub keeps r14 or leaves another context of this store there, and it returns, or a trap jumps, to
     // label 2; the header leads back to what was pushed. rbx and rbp are restored, all else is declared lost.
     unsafe {
@@ -270,14 +225,8 @@ fn left(header: *mut StoreHeader) -> Result<(), Exit> {
     let trap = std::mem::replace(&mut header.trap, TrapRecord::NONE);
     match header.payload.take() {
         Some(Payload::Panic(panic)) => resume_unwind(panic),
-        Some(Payload::Error(error)) => Err(Exit::Error {
-            error,
-            frames: frames(header, trap),
-        }),
-        None => Err(Exit::Trap {
-            code: trap.code,
-            frames: frames(header, trap),
-        }),
+        Some(Payload::Error(error)) => Err(Exit::Error { error, frames: frames(header, trap) }),
+        None => Err(Exit::Trap { code: trap.code, frames: frames(header, trap) }),
     }
 }
 

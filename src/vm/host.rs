@@ -35,10 +35,7 @@ impl HostCall<'_> {
     /// The store in which the call happens, and the arguments; the results go to the same places. Panics unless `S` is
     /// the kind of store that the function was made for.
     pub(crate) fn parts<S: Hosted>(&mut self) -> (&mut S, &mut [Value]) {
-        assert!(
-            self.owner == TypeId::of::<S>(),
-            "a host function runs in the kind of store it was made for"
-        );
+        assert!(self.owner == TypeId::of::<S>(), "a host function runs in the kind of store it was made for");
         // SAFETY: the store of this function, which outlives its calls.
         let owner = unsafe { (*self.header.as_ptr()).owner }.cast::<S>();
         // SAFETY: `enter` put the address of the `&mut S` there that it was lent, the type is the one asserted above,
@@ -77,18 +74,8 @@ impl<F> HostFunction<F>
 where
     F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
 {
-    pub(super) fn new(
-        call: F,
-        values: u32,
-        header: NonNull<StoreHeader>,
-        owner: TypeId,
-    ) -> HostFunction<F> {
-        HostFunction {
-            call,
-            values,
-            header,
-            owner,
-        }
+    pub(super) fn new(call: F, values: u32, header: NonNull<StoreHeader>, owner: TypeId) -> HostFunction<F> {
+        HostFunction { call, values, header, owner }
     }
 
     /// A record of this function, which must stay where it is.
@@ -104,19 +91,14 @@ where
 }
 
 /// The type of `RecordKind::Host` records' code, and what host stubs call.
-pub(super) type HostEntry =
-    unsafe extern "sysv64" fn(*mut FuncRecord, *mut Context, *mut Value) -> u32;
+pub(super) type HostEntry = unsafe extern "sysv64" fn(*mut FuncRecord, *mut Context, *mut Value) -> u32;
 
 /// Runs a host function on the native stack; 0 if it returned results, else it left something pending.
 ///
 /// # Safety
 /// The record is one of `HostFunction<F>`; `caller` is null or a context of the same store; `values` holds as many
 /// values as the function's signature says.
-unsafe extern "sysv64" fn host_entry<F>(
-    record: *mut FuncRecord,
-    caller: *mut Context,
-    values: *mut Value,
-) -> u32
+unsafe extern "sysv64" fn host_entry<F>(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32
 where
     F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
 {
@@ -126,12 +108,7 @@ where
     let function = unsafe { &*function };
     // SAFETY: as promised; nobody else knows the array while the call lasts.
     let values = unsafe { std::slice::from_raw_parts_mut(values, function.values as usize) };
-    let mut call = HostCall {
-        values,
-        caller: NonNull::new(caller),
-        header: function.header,
-        owner: function.owner,
-    };
+    let mut call = HostCall { values, caller: NonNull::new(caller), header: function.header, owner: function.owner };
     // What the closure leaves broken by a panic is its own: it is seen again only if the caller goes on after the panic.
     let payload = match catch_unwind(AssertUnwindSafe(|| (function.call)(&mut call))) {
         Ok(Ok(())) => return 0,

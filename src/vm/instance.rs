@@ -1,9 +1,6 @@
 //! An instance: what its context's owner field points to, for builtins and the layers above.
 
-#![allow(
-    unsafe_code,
-    reason = "connects contexts, memories and tables by address"
-)]
+#![allow(unsafe_code, reason = "connects contexts, memories and tables by address")]
 
 use super::code::{Code, Signature};
 use super::context::{ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, Value};
@@ -84,11 +81,7 @@ impl InstanceData {
         if let Some(&imported) = self.imported_functions.get(func.index()) {
             return imported;
         }
-        let place = self
-            .module
-            .info()
-            .record_of(func)
-            .expect("only referable functions become values");
+        let place = self.module.info().record_of(func).expect("only referable functions become values");
         FuncRef(NonNull::from(&self.records[place as usize]))
     }
 
@@ -115,11 +108,7 @@ impl InstanceData {
     }
 
     pub(super) fn data(&self, segment: u32) -> &[u8] {
-        if self.data_dropped[segment as usize] {
-            &[]
-        } else {
-            &self.module.info().data[segment as usize].bytes
-        }
+        if self.data_dropped[segment as usize] { &[] } else { &self.module.info().data[segment as usize].bytes }
     }
 
     pub(super) fn memory_address(&self, memory: u32) -> NonNull<LinearMemory> {
@@ -156,17 +145,10 @@ impl InstanceData {
             reservations: reserved(info.memories.len())?,
             module,
         });
-        instance
-            .elements
-            .resize_with(info.elements.len(), Box::default);
+        instance.elements.resize_with(info.elements.len(), Box::default);
         instance.data_dropped.resize(info.data.len(), false);
         let own_memories = memories.into_iter().map(|memory| store.add_memory(memory));
-        let memories: Vec<MemoryId> = imports
-            .memories
-            .iter()
-            .copied()
-            .chain(own_memories)
-            .collect();
+        let memories: Vec<MemoryId> = imports.memories.iter().copied().chain(own_memories).collect();
         let own_tables = tables.into_iter().map(|table| store.add_table(table));
         let tables: Vec<TableId> = imports.tables.iter().copied().chain(own_tables).collect();
         instance.connect_memories(store, &layout, &memories);
@@ -177,12 +159,7 @@ impl InstanceData {
         Ok(instance)
     }
 
-    fn connect_memories(
-        &mut self,
-        store: &mut StoreState,
-        layout: &ContextLayout,
-        memories: &[MemoryId],
-    ) {
+    fn connect_memories(&mut self, store: &mut StoreState, layout: &ContextLayout, memories: &[MemoryId]) {
         for (index, &id) in memories.iter().enumerate() {
             let memory = &mut store.memories[id.0 as usize];
             self.memories.push((id, memory.address()));
@@ -199,12 +176,7 @@ impl InstanceData {
         }
     }
 
-    fn connect_tables(
-        &mut self,
-        store: &mut StoreState,
-        layout: &ContextLayout,
-        tables: &[TableId],
-    ) {
+    fn connect_tables(&mut self, store: &mut StoreState, layout: &ContextLayout, tables: &[TableId]) {
         for (index, &id) in tables.iter().enumerate() {
             let table = &mut store.tables[id.0 as usize];
             self.tables.push((id, table.address()));
@@ -216,12 +188,7 @@ impl InstanceData {
         }
     }
 
-    fn connect_globals(
-        &mut self,
-        store: &mut StoreState,
-        layout: &ContextLayout,
-        imported: &[GlobalId],
-    ) {
+    fn connect_globals(&mut self, store: &mut StoreState, layout: &ContextLayout, imported: &[GlobalId]) {
         for index in 0..self.module.info().globals.len() as u32 {
             let id = match layout.global(GlobalIndex(index)) {
                 Slot::Imported(offset) => {
@@ -236,18 +203,9 @@ impl InstanceData {
     }
 
     fn connect_functions(&mut self, layout: &ContextLayout) {
-        let InstanceData {
-            context,
-            records,
-            imported_functions,
-            module,
-            ..
-        } = self;
+        let InstanceData { context, records, imported_functions, module, .. } = self;
         for (index, func) in imported_functions.iter().enumerate() {
-            context.write(
-                layout.imported_function(FuncIndex(index as u32)),
-                func.bits(),
-            );
+            context.write(layout.imported_function(FuncIndex(index as u32)), func.bits());
         }
         for (index, signature) in module.signatures().iter().enumerate() {
             context.write(layout.signature(TypeIndex(index as u32)), signature.number);
@@ -269,10 +227,8 @@ impl InstanceData {
 
     fn fill_head(&mut self, store: &StoreState) {
         let (records, owner) = (self.records.as_ptr(), &raw mut *self);
-        self.context
-            .write(layout::CONTEXT_STORE, store.header.address());
-        self.context
-            .write(layout::CONTEXT_BUILTINS, store.builtins.as_ptr());
+        self.context.write(layout::CONTEXT_STORE, store.header.address());
+        self.context.write(layout::CONTEXT_BUILTINS, store.builtins.as_ptr());
         self.context.write(layout::CONTEXT_RECORDS, records);
         self.context.write(layout::CONTEXT_OWNER, owner);
     }
@@ -280,23 +236,17 @@ impl InstanceData {
 
 fn own_memories(info: &ModuleInfo, limits: &Limits) -> Result<Vec<LinearMemory>, Refused> {
     let own = &info.memories[info.imported_memories as usize..];
-    own.iter()
-        .map(|ty| LinearMemory::new(limits.bounds, ty.minimum, ty.maximum, limits.memory_bytes))
-        .collect()
+    own.iter().map(|ty| LinearMemory::new(limits.bounds, ty.minimum, ty.maximum, limits.memory_bytes)).collect()
 }
 
 fn own_tables(info: &ModuleInfo, limits: &Limits) -> Result<Vec<Table>, Refused> {
     let own = &info.tables[info.imported_tables as usize..];
-    own.iter()
-        .map(|ty| Table::new(ty.minimum, ty.maximum, limits.table_elements, 0))
-        .collect()
+    own.iter().map(|ty| Table::new(ty.minimum, ty.maximum, limits.table_elements, 0)).collect()
 }
 
 /// An empty vector with room for as many items as a module says.
 fn reserved<T>(count: usize) -> Result<Vec<T>, Refused> {
     let mut items = Vec::new();
-    items
-        .try_reserve_exact(count)
-        .map_err(|_| Refused::Exhausted)?;
+    items.try_reserve_exact(count).map_err(|_| Refused::Exhausted)?;
     Ok(items)
 }

@@ -1,9 +1,6 @@
 //! Linear memories: guarded ones, whose whole address range is reserved, and checked ones, which may move.
 
-#![allow(
-    unsafe_code,
-    reason = "gives out the bytes of mappings, writes definitions that compiled code reads"
-)]
+#![allow(unsafe_code, reason = "gives out the bytes of mappings, writes definitions that compiled code reads")]
 
 use super::context::{Context, MemoryDefinition};
 use crate::abi::{GUARDED_MEMORY_BYTES, WASM_PAGE_BYTES};
@@ -51,15 +48,8 @@ const MAX_PAGES: u64 = 1 << 16;
 
 impl LinearMemory {
     /// A zeroed memory of `minimum` pages that may grow to `maximum` pages (the declared maximum), and never beyond `limit` bytes.
-    pub(crate) fn new(
-        bounds: Bounds,
-        minimum: u64,
-        maximum: Option<u64>,
-        limit: u64,
-    ) -> Result<LinearMemory, Refused> {
-        let limit_pages = (limit / WASM_PAGE_BYTES as u64)
-            .min(maximum.unwrap_or(MAX_PAGES))
-            .min(MAX_PAGES);
+    pub(crate) fn new(bounds: Bounds, minimum: u64, maximum: Option<u64>, limit: u64) -> Result<LinearMemory, Refused> {
+        let limit_pages = (limit / WASM_PAGE_BYTES as u64).min(maximum.unwrap_or(MAX_PAGES)).min(MAX_PAGES);
         if minimum > limit_pages {
             return Err(Refused::Limit);
         }
@@ -68,19 +58,9 @@ impl LinearMemory {
             Bounds::Checked => Pages::zeroed(WASM_PAGE_BYTES),
         };
         let pages = pages.map_err(|_| Refused::Exhausted)?;
-        let definition = MemoryDefinition {
-            base: pages.start().as_ptr(),
-            len: 0,
-        };
-        let mut memory = LinearMemory {
-            definition,
-            mirror: None,
-            heaps: Vec::new(),
-            pages,
-            bounds,
-            maximum,
-            limit_pages,
-        };
+        let definition = MemoryDefinition { base: pages.start().as_ptr(), len: 0 };
+        let mut memory =
+            LinearMemory { definition, mirror: None, heaps: Vec::new(), pages, bounds, maximum, limit_pages };
         memory.grow(minimum).ok_or(Refused::Exhausted)?;
         Ok(memory)
     }
@@ -98,25 +78,14 @@ impl LinearMemory {
     /// Grows by `pages`; returns the old size in pages, or nothing if limits or the system forbid it.
     pub(crate) fn grow(&mut self, pages: u64) -> Option<u64> {
         let old_pages = self.pages();
-        let new_pages = old_pages
-            .checked_add(pages)
-            .filter(|&pages| pages <= self.limit_pages)?;
+        let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= self.limit_pages)?;
         if pages > 0 {
-            let (old_len, new_len) = (
-                old_pages as usize * WASM_PAGE_BYTES,
-                new_pages as usize * WASM_PAGE_BYTES,
-            );
+            let (old_len, new_len) = (old_pages as usize * WASM_PAGE_BYTES, new_pages as usize * WASM_PAGE_BYTES);
             match self.bounds {
-                Bounds::Guarded => self
-                    .pages
-                    .protect(old_len, new_len - old_len, Access::ReadWrite)
-                    .ok()?,
+                Bounds::Guarded => self.pages.protect(old_len, new_len - old_len, Access::ReadWrite).ok()?,
                 Bounds::Checked => self.pages.resize(new_len).ok()?,
             }
-            self.definition = MemoryDefinition {
-                base: self.pages.start().as_ptr(),
-                len: new_len as u64,
-            };
+            self.definition = MemoryDefinition { base: self.pages.start().as_ptr(), len: new_len as u64 };
             self.tell_compiled_code();
         }
         Some(old_pages)
@@ -132,9 +101,7 @@ impl LinearMemory {
     /// The contents.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: as for `bytes`, and writable; `&mut self` makes the reference unique.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.definition.base, self.definition.len as usize)
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.definition.base, self.definition.len as usize) }
     }
 
     /// Where the memory is (for the embedder's raw access); changes when a checked memory grows.
@@ -200,10 +167,7 @@ mod tests {
             let mut memory = LinearMemory::new(bounds, 1, Some(10), u64::MAX).expect("memory");
             memory.bytes_mut()[65535] = 9;
             assert_eq!(memory.grow(2), Some(1));
-            assert_eq!(
-                (memory.pages(), memory.bytes()[65535], memory.bytes()[65536]),
-                (3, 9, 0)
-            );
+            assert_eq!((memory.pages(), memory.bytes()[65535], memory.bytes()[65536]), (3, 9, 0));
             assert_eq!(memory.grow(8), None);
             assert_eq!(memory.grow(u64::MAX), None);
             assert_eq!(memory.grow(7), Some(3));
@@ -226,14 +190,8 @@ mod tests {
     #[test]
     fn limits_bind_at_creation() {
         for bounds in BOTH {
-            assert_eq!(
-                LinearMemory::new(bounds, 3, None, 2 << 16).err(),
-                Some(Refused::Limit)
-            );
-            assert_eq!(
-                LinearMemory::new(bounds, 65537, None, u64::MAX).err(),
-                Some(Refused::Limit)
-            );
+            assert_eq!(LinearMemory::new(bounds, 3, None, 2 << 16).err(), Some(Refused::Limit));
+            assert_eq!(LinearMemory::new(bounds, 65537, None, u64::MAX).err(), Some(Refused::Limit));
         }
     }
 }

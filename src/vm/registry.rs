@@ -31,14 +31,7 @@ static WRITER: Mutex<()> = Mutex::new(());
 pub(super) fn add(code: &PublishedCode) {
     update(|ranges| {
         let place = ranges.partition_point(|range| range.start < code.start());
-        ranges.insert(
-            place,
-            Range {
-                start: code.start(),
-                end: code.end(),
-                code,
-            },
-        );
+        ranges.insert(place, Range { start: code.start(), end: code.end(), code });
     });
 }
 
@@ -102,26 +95,19 @@ mod tests {
 
     #[test]
     fn code_is_found_by_any_of_its_bytes_until_dropped() {
-        let pieces: Vec<Code> = (1..20)
-            .map(|len| Code::publish(&vec![0xcc; len * 1000], Contents::Builtins).expect("memory"))
-            .collect();
+        let pieces: Vec<Code> =
+            (1..20).map(|len| Code::publish(&vec![0xcc; len * 1000], Contents::Builtins).expect("memory")).collect();
         for piece in &pieces {
             let start = piece.address(0).0;
             let last = start + piece.bytes().len() - 1;
-            assert_eq!(
-                with_code(start, |code, offset| (code.start(), offset)),
-                Some((start, 0))
-            );
+            assert_eq!(with_code(start, |code, offset| (code.start(), offset)), Some((start, 0)));
             assert_eq!(with_code(last, |code, _| code.start()), Some(start));
             assert_eq!(with_code(last + 1, |_, _| ()), None);
         }
         let first = pieces[0].address(0).0;
         drop(pieces);
         // Another test may have mapped code of its own there; it is not one of these bytes' owners.
-        assert_ne!(
-            with_code(first, |code, _| code.bytes() == [0xcc; 1000]),
-            Some(true)
-        );
+        assert_ne!(with_code(first, |code, _| code.bytes() == [0xcc; 1000]), Some(true));
     }
 
     #[test]
@@ -137,10 +123,7 @@ mod tests {
                 });
                 scope.spawn(|| {
                     for _ in 0..200_000 {
-                        assert_eq!(
-                            with_code(pc, |code, offset| (code.bytes()[0], offset)),
-                            Some((0x90, 5))
-                        );
+                        assert_eq!(with_code(pc, |code, offset| (code.bytes()[0], offset)), Some((0x90, 5)));
                     }
                 });
             }

@@ -1,9 +1,6 @@
 //! From signals to faults, and on to the handlers that were there before.
 
-#![allow(
-    unsafe_code,
-    reason = "reads and changes what the kernel saved of the interrupted code"
-)]
+#![allow(unsafe_code, reason = "reads and changes what the kernel saved of the interrupted code")]
 
 use crate::sys::float::EXCEPTION_MASKS;
 use crate::sys::signals::{action, handle, raise, set_default};
@@ -126,11 +123,7 @@ extern "C" fn handler(signal: c_int, info: *mut libc::siginfo_t, context: *mut c
     let fault_info = unsafe { &*info };
     // SAFETY: as above; on this platform the context is a `ucontext_t`, and nobody else uses it meanwhile.
     let fault_context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-    let mut fault = Fault {
-        signal,
-        info: fault_info,
-        context: fault_context,
-    };
+    let mut fault = Fault { signal, info: fault_info, context: fault_context };
     let ours = JUDGE.get().is_some_and(|judge| judge(&mut fault));
     if !ours {
         pass_on(signal, info, context);
@@ -147,12 +140,9 @@ struct Previous {
 // SAFETY: written once, before the handler that reads it can run.
 unsafe impl Sync for Previous {}
 
-static PREVIOUS: [Previous; SIGNALS.len()] = [const {
-    Previous {
-        action: UnsafeCell::new(MaybeUninit::uninit()),
-        spent: AtomicBool::new(false),
-    }
-}; SIGNALS.len()];
+static PREVIOUS: [Previous; SIGNALS.len()] =
+    [const { Previous { action: UnsafeCell::new(MaybeUninit::uninit()), spent: AtomicBool::new(false) } };
+        SIGNALS.len()];
 
 impl Previous {
     fn remember(&self, action: libc::sigaction) {
@@ -206,8 +196,7 @@ fn call_previous(
     block_as_asked(action, signal, context);
     if action.sa_flags & libc::SA_SIGINFO != 0 {
         // SAFETY: an action with this flag holds a handler of this type (sigaction(2)).
-        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
-            unsafe { transmute(address) };
+        let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) = unsafe { transmute(address) };
         handler(signal, info, context);
     } else {
         // SAFETY: an action without the flag, neither SIG_DFL nor SIG_IGN, holds a handler of this type.

@@ -30,33 +30,19 @@ impl StackPool {
 
     /// Stacks of `bytes` usable bytes, rounded up to whole pages.
     pub(crate) fn new(bytes: usize) -> Arc<StackPool> {
-        Arc::new(StackPool {
-            bytes: bytes.max(1),
-            idle: Mutex::default(),
-        })
+        Arc::new(StackPool { bytes: bytes.max(1), idle: Mutex::default() })
     }
 
     /// A stack from the pool, or a new one. Fails when the system has no memory.
     pub(crate) fn take(self: &Arc<StackPool>) -> io::Result<Stack> {
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let pages = idle.map_or_else(|| self.map(), Ok)?;
-        Ok(Stack {
-            pool: self.clone(),
-            pages: Some(pages),
-        })
+        Ok(Stack { pool: self.clone(), pages: Some(pages) })
     }
 
     fn map(&self) -> io::Result<Pages> {
         let usable = round_to_pages(self.bytes).ok_or(io::ErrorKind::OutOfMemory)?;
-        let mut pages = Pages::reserve(
-            usable
-                .checked_add(STACK_GUARD_BYTES)
-                .ok_or(io::ErrorKind::OutOfMemory)?,
-        )?;
+        let mut pages = Pages::reserve(usable.checked_add(STACK_GUARD_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
         pages.protect(STACK_GUARD_BYTES, usable, Access::ReadWrite)?;
         Ok(pages)
     }

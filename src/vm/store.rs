@@ -143,18 +143,10 @@ impl StoreState {
     where
         F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
     {
-        let function = Box::new(HostFunction::new(
-            call,
-            signature.values,
-            self.header.address(),
-            self.owner,
-        ));
+        let function = Box::new(HostFunction::new(call, signature.values, self.header.address(), self.owner));
         let record = Pinned::new(function.record(signature));
         let func = FuncRef(record.address());
-        self.host_functions.push(HostItem {
-            _record: record,
-            _function: function,
-        });
+        self.host_functions.push(HostItem { _record: record, _function: function });
         func
     }
 

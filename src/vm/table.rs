@@ -1,9 +1,6 @@
 //! Tables of references, 8 bytes each: 0 for null, else a [`FuncRef`](super::context::FuncRef) or a handle of the store.
 
-#![allow(
-    unsafe_code,
-    reason = "owns elements that compiled code writes, writes definitions that it reads"
-)]
+#![allow(unsafe_code, reason = "owns elements that compiled code writes, writes definitions that it reads")]
 
 use super::context::TableDefinition;
 use super::memory::Refused;
@@ -33,27 +30,13 @@ const MAX_LEN: u64 = u32::MAX as u64;
 
 impl Table {
     /// A table of `minimum` elements `init` that may grow to `maximum`, and never beyond `limit` elements.
-    pub(crate) fn new(
-        minimum: u64,
-        maximum: Option<u64>,
-        limit: u64,
-        init: u64,
-    ) -> Result<Table, Refused> {
+    pub(crate) fn new(minimum: u64, maximum: Option<u64>, limit: u64, init: u64) -> Result<Table, Refused> {
         let limit = limit.min(maximum.unwrap_or(MAX_LEN)).min(MAX_LEN);
         if minimum > limit {
             return Err(Refused::Limit);
         }
-        let definition = TableDefinition {
-            base: NonNull::dangling().as_ptr(),
-            len: 0,
-        };
-        let mut table = Table {
-            definition,
-            mirror: None,
-            capacity: 0,
-            maximum,
-            limit,
-        };
+        let definition = TableDefinition { base: NonNull::dangling().as_ptr(), len: 0 };
+        let mut table = Table { definition, mirror: None, capacity: 0, maximum, limit };
         table.grow(minimum, init).ok_or(Refused::Exhausted)?;
         Ok(table)
     }
@@ -78,21 +61,16 @@ impl Table {
     /// The elements.
     pub(crate) fn elements_mut(&mut self) -> &mut [u64] {
         // SAFETY: as for `elements`; `&mut self` makes the reference unique.
-        unsafe {
-            std::slice::from_raw_parts_mut(self.definition.base, self.definition.len as usize)
-        }
+        unsafe { std::slice::from_raw_parts_mut(self.definition.base, self.definition.len as usize) }
     }
 
     /// Grows by `delta` elements `init`; returns the old size, or nothing if limits or the system forbid it.
     pub(crate) fn grow(&mut self, delta: u64, init: u64) -> Option<u64> {
         let old_len = self.len();
-        let new_len = old_len
-            .checked_add(delta)
-            .filter(|&len| len <= self.limit)?;
+        let new_len = old_len.checked_add(delta).filter(|&len| len <= self.limit)?;
         if new_len > self.capacity {
             // Doubling makes one-by-one growth linear, but only the needed elements are worth an error.
-            self.reallocate((self.capacity * 2).clamp(new_len, self.limit))
-                .or_else(|| self.reallocate(new_len))?;
+            self.reallocate((self.capacity * 2).clamp(new_len, self.limit)).or_else(|| self.reallocate(new_len))?;
         }
         self.definition.len = new_len;
         if init != 0 {
@@ -141,13 +119,9 @@ impl Table {
     fn reallocate(&mut self, capacity: u64) -> Option<()> {
         let layout = Layout::array::<u64>(capacity as usize).ok()?;
         // SAFETY: the capacity is not 0: it is above the old one.
-        let base = NonNull::new(unsafe { alloc_zeroed(layout) })?
-            .cast::<u64>()
-            .as_ptr();
+        let base = NonNull::new(unsafe { alloc_zeroed(layout) })?.cast::<u64>().as_ptr();
         // SAFETY: both hold at least `len` elements, and the new ones are nobody else's.
-        unsafe {
-            base.copy_from_nonoverlapping(self.definition.base, self.definition.len as usize)
-        };
+        unsafe { base.copy_from_nonoverlapping(self.definition.base, self.definition.len as usize) };
         self.free();
         self.definition.base = base;
         self.capacity = capacity;
@@ -170,15 +144,8 @@ impl Drop for Table {
 }
 
 /// `start..start + count` if that is within `len`.
-pub(super) fn range(
-    start: u64,
-    count: u64,
-    len: u64,
-) -> Result<std::ops::Range<usize>, OutOfTable> {
-    let end = start
-        .checked_add(count)
-        .filter(|&end| end <= len)
-        .ok_or(OutOfTable)?;
+pub(super) fn range(start: u64, count: u64, len: u64) -> Result<std::ops::Range<usize>, OutOfTable> {
+    let end = start.checked_add(count).filter(|&end| end <= len).ok_or(OutOfTable)?;
     Ok(start as usize..end as usize)
 }
 
@@ -195,14 +162,7 @@ mod tests {
         for len in 5..100 {
             assert_eq!(table.grow(1, len), Some(len));
         }
-        assert_eq!(
-            (
-                table.grow(1, 0),
-                table.grow(u64::MAX, 0),
-                table.elements()[99]
-            ),
-            (None, None, 99)
-        );
+        assert_eq!((table.grow(1, 0), table.grow(u64::MAX, 0), table.elements()[99]), (None, None, 99));
         assert_eq!(Table::new(101, None, 100, 0).err(), Some(Refused::Limit));
     }
 
@@ -224,9 +184,6 @@ mod tests {
         // 32 GiB: the system may or may not promise that much, and must not be asked to fill it.
         let grown = table.grow(u64::from(u32::MAX), 0);
         assert!(grown.is_none() || table.len() == u64::from(u32::MAX));
-        assert_eq!(
-            table.grow(u64::from(u32::MAX), 0),
-            if grown.is_some() { None } else { grown }
-        );
+        assert_eq!(table.grow(u64::from(u32::MAX), 0), if grown.is_some() { None } else { grown });
     }
 }

@@ -1,9 +1,6 @@
 //! The running half on hand-assembled code: what the compiler emits, in miniature.
 
-#![allow(
-    unsafe_code,
-    reason = "reads and sets the floating-point control, makes threads as C does"
-)]
+#![allow(unsafe_code, reason = "reads and sets the floating-point control, makes threads as C does")]
 
 mod code;
 
@@ -17,7 +14,7 @@ use super::stack::StackPool;
 use super::store::{Hosted, InstanceId, StoreState};
 use super::trap::install_handlers;
 use crate::abi::TrapCode;
-use crate::abi::positions::{FunctionCode, Positions, Site, SiteKind, SiteWriter};
+use crate::abi::positions::{FunctionCode, Positions, Site, SiteWriter};
 use crate::decode::{ExportItem, ModuleInfo};
 use crate::types::{FuncIndex, FuncType, MemoryIndex, MemoryType, TypeIndex, ValType};
 use code::*;
@@ -64,11 +61,7 @@ impl Hosted for TestStore {
     }
 }
 
-const LIMITS: Limits = Limits {
-    bounds: Bounds::Guarded,
-    memory_bytes: u64::MAX,
-    table_elements: 1000,
-};
+const LIMITS: Limits = Limits { bounds: Bounds::Guarded, memory_bytes: u64::MAX, table_elements: 1000 };
 
 impl TestStore {
     fn new() -> TestStore {
@@ -81,21 +74,12 @@ impl TestStore {
             foreign_frame_bytes: 16,
             host_offset: host,
         };
-        let stubs = Code::publish(
-            &[ENTRY, FOREIGN, HOST].concat(),
-            Contents::Signatures([span].into()),
-        )
-        .expect("memory");
+        let stubs =
+            Code::publish(&[ENTRY, FOREIGN, HOST].concat(), Contents::Signatures([span].into())).expect("memory");
         let signature = stubs.signature(&span, 7, 1);
         let pool = StackPool::new(StackPool::DEFAULT_BYTES);
         let state = StoreState::new::<TestStore>(pool.take().expect("memory"), Arc::from([]));
-        TestStore {
-            state,
-            calls: 0,
-            pool,
-            signature,
-            _stubs: stubs,
-        }
+        TestStore { state, calls: 0, pool, signature, _stubs: stubs }
     }
 
     /// An instance of a module with these functions (all referable), a memory, and maybe one imported function.
@@ -105,28 +89,16 @@ impl TestStore {
             types: vec![FuncType::new([ValType::I64], [ValType::I64])],
             functions: vec![TypeIndex(0); functions.len() + imported as usize],
             imported_functions: imported,
-            memories: vec![MemoryType {
-                minimum: 1,
-                maximum: None,
-            }],
-            referable: (imported..imported + functions.len() as u32)
-                .map(FuncIndex)
-                .collect(),
+            memories: vec![MemoryType { minimum: 1, maximum: None }],
+            referable: (imported..imported + functions.len() as u32).map(FuncIndex).collect(),
             ..ModuleInfo::default()
         };
-        let (mut code, mut positions, mut sites) =
-            (Vec::new(), Positions::default(), SiteWriter::default());
-        for (index, Function(bytes, own_sites, frame_bytes, prologue_bytes)) in
-            functions.iter().enumerate()
-        {
+        let (mut code, mut positions, mut sites) = (Vec::new(), Positions::default(), SiteWriter::default());
+        for (index, Function(bytes, own_sites, frame_bytes, prologue_bytes)) in functions.iter().enumerate() {
             let (code_offset, wasm_offset) = (code.len() as u32, 1000 * index as u32);
             let sites_at = sites.start(code_offset, wasm_offset);
             for &(offset, kind) in *own_sites {
-                sites.push(Site {
-                    code_offset: code_offset + offset,
-                    wasm_offset: wasm_offset + 1 + offset,
-                    kind,
-                });
+                sites.push(Site { code_offset: code_offset + offset, wasm_offset: wasm_offset + 1 + offset, kind });
             }
             let (frame_bytes, prologue_bytes) = (*frame_bytes, *prologue_bytes);
             positions.functions.push(FunctionCode {
@@ -142,18 +114,9 @@ impl TestStore {
         positions.sites = sites.bytes().to_vec();
         positions.code_bytes = code.len() as u32;
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
-        let module = Arc::new(TestModule {
-            info,
-            code,
-            signatures: vec![self.signature],
-        });
-        let imports = Imports {
-            functions: import.into_iter().collect(),
-            ..Imports::default()
-        };
-        self.state
-            .add_instance(module, &imports, &LIMITS)
-            .expect("memory")
+        let module = Arc::new(TestModule { info, code, signatures: vec![self.signature] });
+        let imports = Imports { functions: import.into_iter().collect(), ..Imports::default() };
+        self.state.add_instance(module, &imports, &LIMITS).expect("memory")
     }
 
     /// The only function of a new module.
@@ -183,10 +146,7 @@ impl TestStore {
 }
 
 fn places(frames: &[Frame]) -> Vec<(u32, u32)> {
-    frames
-        .iter()
-        .map(|frame| (frame.function, frame.wasm_offset))
-        .collect()
+    frames.iter().map(|frame| (frame.function, frame.wasm_offset)).collect()
 }
 
 #[test]
@@ -226,10 +186,7 @@ fn explicit_traps_carry_their_code() {
     let (unreachable, overflow) = (store.function(UNREACHABLE), store.function(OVERFLOW));
     for _ in 0..100 {
         let (code, frames) = store.trap(unreachable, 0);
-        assert_eq!(
-            (code, places(&frames)),
-            (TrapCode::Unreachable, vec![(0, 1)])
-        );
+        assert_eq!((code, places(&frames)), (TrapCode::Unreachable, vec![(0, 1)]));
         assert_eq!(store.trap(overflow, 0).0, TrapCode::IntegerOverflow);
     }
 }
@@ -242,14 +199,7 @@ fn faults_in_the_reservation_are_out_of_bounds() {
     let memory = store.state.instance(instance).memory(MemoryIndex(0));
     store.state.memory_mut(memory).bytes_mut()[65528] = 77;
     assert_eq!(store.call(load, 65528).expect("in bounds"), 77);
-    for address in [
-        65529,
-        65536,
-        1 << 31,
-        (1 << 32) - 1,
-        8 << 30,
-        (8 << 30) + 65528,
-    ] {
+    for address in [65529, 65536, 1 << 31, (1 << 32) - 1, 8 << 30, (8 << 30) + 65528] {
         assert_eq!(store.trap(load, address).0, TrapCode::MemoryOutOfBounds);
     }
     assert_eq!(store.state.memory_mut(memory).grow(1), Some(1));
@@ -259,19 +209,12 @@ fn faults_in_the_reservation_are_out_of_bounds() {
 #[test]
 fn divisions_say_why() {
     let mut store = TestStore::new();
-    let (wide, narrow, high) = (
-        store.function(DIVIDE_64),
-        store.function(DIVIDE_32),
-        store.function(DIVIDE_R9),
-    );
+    let (wide, narrow, high) = (store.function(DIVIDE_64), store.function(DIVIDE_32), store.function(DIVIDE_R9));
     assert_eq!(store.call(wide, 1).expect("no trap"), u64::MAX);
     assert_eq!(store.trap(wide, 0).0, TrapCode::IntegerDivisionByZero);
     assert_eq!(store.trap(narrow, 0xffff_ffff).0, TrapCode::IntegerOverflow);
     // The upper half of the register does not count.
-    assert_eq!(
-        store.trap(narrow, 0xffff_ffff_0000_0000).0,
-        TrapCode::IntegerDivisionByZero
-    );
+    assert_eq!(store.trap(narrow, 0xffff_ffff_0000_0000).0, TrapCode::IntegerDivisionByZero);
     assert_eq!(store.trap(high, 7).0, TrapCode::IntegerOverflow);
     assert_eq!(store.trap(high, 0).0, TrapCode::IntegerDivisionByZero);
 }
@@ -321,19 +264,11 @@ fn host_functions_answer_fail_and_panic() {
             match store.call(func, 0) {
                 Err(Exit::Error { error, frames }) => {
                     assert_eq!(error.to_string(), "zero");
-                    assert_eq!(
-                        places(&frames),
-                        if func == caller {
-                            vec![(0, 12)]
-                        } else {
-                            vec![]
-                        }
-                    );
+                    assert_eq!(places(&frames), if func == caller { vec![(0, 12)] } else { vec![] });
                 }
                 other => panic!("{other:?}"),
             }
-            let panic =
-                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.call(func, 1)));
+            let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.call(func, 1)));
             assert_eq!(panic.expect_err("it panics").downcast_ref(), Some(&"one"));
             expected_calls += 3;
         }
@@ -373,13 +308,10 @@ fn recurse_through_the_host() -> u32 {
         let (store, values) = call.parts::<TestStore>();
         store.calls += 1;
         let func = FuncRef::from_bits(values[0].u64()).expect("not null");
-        store
-            .call(func, values[0].u64())
-            .map(drop)
-            .map_err(|exit| match exit {
-                Exit::Trap { code, .. } => format!("{code:?}").into(),
-                Exit::Error { error, .. } => error,
-            })
+        store.call(func, values[0].u64()).map(drop).map_err(|exit| match exit {
+            Exit::Trap { code, .. } => format!("{code:?}").into(),
+            Exit::Error { error, .. } => error,
+        })
     });
     let caller = store.caller_of(host);
     match store.call(caller, caller.bits()) {
@@ -395,9 +327,7 @@ fn recurse_through_the_host() -> u32 {
 #[test]
 fn recursion_through_the_host_ends_in_a_trap() {
     for bytes in [256 << 10, 2 << 20, 64 << 20] {
-        let thread = std::thread::Builder::new()
-            .stack_size(bytes)
-            .spawn(recurse_through_the_host);
+        let thread = std::thread::Builder::new().stack_size(bytes).spawn(recurse_through_the_host);
         let depth = thread.expect("a thread").join().expect("no overflow");
         assert!(depth > 50, "{depth}");
     }
@@ -433,11 +363,7 @@ fn exceptions_unmasked_by_the_embedder_do_not_reach_wasm() {
     let (invalid_unmasked, default) = (0x1f00u32, 0x1f80u32);
     for argument in [f64::MAX, f64::from_bits(0x7ff4_0000_0000_0000)] {
         let mut values = [Value::from_u64(argument.to_bits())];
-        let control = if argument.is_nan() {
-            invalid_unmasked
-        } else {
-            0x1b80
-        };
+        let control = if argument.is_nan() { invalid_unmasked } else { 0x1b80 };
         // SAFETY: no reserved bits; reset below.
         unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control) };
         let result = enter(&mut store, add, &signature, &mut values);
@@ -483,21 +409,11 @@ fn threads_of_c_get_an_alternate_stack() {
     }
     let mut thread = std::mem::MaybeUninit::uninit();
     // SAFETY: default attributes, and a function of the right type without an argument.
-    let made = unsafe {
-        libc::pthread_create(
-            thread.as_mut_ptr(),
-            std::ptr::null(),
-            run,
-            std::ptr::null_mut(),
-        )
-    };
+    let made = unsafe { libc::pthread_create(thread.as_mut_ptr(), std::ptr::null(), run, std::ptr::null_mut()) };
     assert_eq!(made, 0);
     let mut result = std::ptr::null_mut();
     // SAFETY: made above, joined once.
-    assert_eq!(
-        unsafe { libc::pthread_join(thread.assume_init(), &mut result) },
-        0
-    );
+    assert_eq!(unsafe { libc::pthread_join(thread.assume_init(), &mut result) }, 0);
     assert_eq!(result as usize, 1);
 }
 
@@ -519,11 +435,7 @@ fn a_stack_goes_back_to_its_pool_with_its_store() {
     drop(store);
     let usable = pool.take().expect("memory").usable();
     // SAFETY: the lowest word of a wasm stack that nobody runs on.
-    assert_eq!(
-        unsafe { (usable.start as *const u64).read() },
-        0,
-        "an idle stack keeps little memory"
-    );
+    assert_eq!(unsafe { (usable.start as *const u64).read() }, 0, "an idle stack keeps little memory");
 }
 
 #[test]
@@ -541,9 +453,6 @@ fn leaving_the_sandbox_aborts() {
         .env(CHILD, "1")
         .output()
         .expect("it runs");
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains("left its sandbox"),
-        "{output:?}"
-    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("left its sandbox"), "{output:?}");
     assert!(!output.status.success());
 }

@@ -53,11 +53,7 @@ pub(super) fn prepare(outermost_sp: usize) -> bool {
         room.low.set(low);
         room.span.set(bounds.end - low);
     });
-    if bounds.contains(&stack_pointer()) {
-        has_room()
-    } else {
-        has_room_on_foreign_stack(outermost_sp)
-    }
+    if bounds.contains(&stack_pointer()) { has_room() } else { has_room_on_foreign_stack(outermost_sp) }
 }
 
 fn prepare_alternate_stack() -> bool {
@@ -88,11 +84,7 @@ mod tests {
         fn depth(level: u32) -> u32 {
             let mut page = [level; 1024];
             std::hint::black_box(&mut page);
-            if has_room() {
-                depth(level + 1) + u32::from(page[7] == u32::MAX)
-            } else {
-                level
-            }
+            if has_room() { depth(level + 1) + u32::from(page[7] == u32::MAX) } else { level }
         }
         let levels = std::thread::Builder::new()
             .stack_size(2 << 20)

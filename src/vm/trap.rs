@@ -38,29 +38,16 @@ pub(super) enum Place {
 }
 
 impl TrapRecord {
-    pub(super) const NONE: TrapRecord = TrapRecord {
-        code: TrapCode::Unreachable,
-        pc: 0,
-        sp: 0,
-        place: Place::Nowhere,
-    };
+    pub(super) const NONE: TrapRecord = TrapRecord { code: TrapCode::Unreachable, pc: 0, sp: 0, place: Place::Nowhere };
 
     /// A trap of a builtin or a host function that wasm code called.
     pub(super) fn at_exit(code: TrapCode, exit_sp: usize) -> TrapRecord {
         if exit_sp == 0 {
-            return TrapRecord {
-                code,
-                ..TrapRecord::NONE
-            };
+            return TrapRecord { code, ..TrapRecord::NONE };
         }
         // SAFETY: stubs set the exit to where the return address into compiled code lies, on the wasm stack.
         let pc = unsafe { (exit_sp as *const usize).read() };
-        TrapRecord {
-            code,
-            pc,
-            sp: exit_sp + 8,
-            place: Place::Return,
-        }
+        TrapRecord { code, pc, sp: exit_sp + 8, place: Place::Return }
     }
 }
 
@@ -68,8 +55,7 @@ impl TrapRecord {
 /// whose configuration allows signals.
 pub(crate) fn install_handlers() -> io::Result<()> {
     static INSTALLED: OnceLock<Result<(), i32>> = OnceLock::new();
-    let installed = INSTALLED
-        .get_or_init(|| signals::install(trap).map_err(|error| error.raw_os_error().unwrap_or(0)));
+    let installed = INSTALLED.get_or_init(|| signals::install(trap).map_err(|error| error.raw_os_error().unwrap_or(0)));
     installed.map_err(io::Error::from_raw_os_error)
 }
 
@@ -93,9 +79,7 @@ fn trap(fault: &mut Fault<'_>) -> bool {
     let verdict = registry::with_code(fault.pc(), |code, offset| judge(fault, code, offset));
     match verdict.unwrap_or(Verdict::Foreign) {
         Verdict::Foreign => false,
-        Verdict::Escaped => {
-            crate::sys::signals::abort("planish: compiled code has left its sandbox, aborting\n")
-        }
+        Verdict::Escaped => crate::sys::signals::abort("planish: compiled code has left its sandbox, aborting\n"),
         Verdict::FloatException => {
             let control = fault.mask_float_exceptions();
             // SAFETY: the running store's header; the thread that owns it is the interrupted one.
@@ -104,12 +88,7 @@ fn trap(fault: &mut Fault<'_>) -> bool {
         }
         Verdict::Trap(code) => {
             let header = header_of(fault);
-            let record = TrapRecord {
-                code,
-                pc: fault.pc(),
-                sp: fault.sp(),
-                place: Place::Fault,
-            };
+            let record = TrapRecord { code, pc: fault.pc(), sp: fault.sp(), place: Place::Fault };
             // SAFETY: the running store's header; the thread that owns it is the interrupted one.
             unsafe { (*header).trap = record };
             // SAFETY: as above.
@@ -142,9 +121,7 @@ fn judge(fault: &Fault<'_>, code: &PublishedCode, offset: u32) -> Verdict {
 /// A return address may be where a trapping instruction begins, so calls are passed over.
 fn trapping_site(positions: &Positions, offset: u32) -> Option<SiteKind> {
     let mut sites = positions.sites_of(positions.function_at(offset)?);
-    sites
-        .find(|site| site.code_offset == offset && site.kind != SiteKind::Call)
-        .map(|site| site.kind)
+    sites.find(|site| site.code_offset == offset && site.kind != SiteKind::Call).map(|site| site.kind)
 }
 
 fn judge_site(fault: &Fault<'_>, kind: SiteKind, instruction: &[u8]) -> Verdict {
@@ -182,16 +159,8 @@ fn divide_code(fault: &Fault<'_>, instruction: &[u8]) -> Option<TrapCode> {
         return None;
     };
     let divisor = fault.register(modrm & 7 | (rex & 1) << 3);
-    let divisor = if rex & 8 == 0 {
-        divisor & 0xffff_ffff
-    } else {
-        divisor
-    };
-    Some(if divisor == 0 {
-        TrapCode::IntegerDivisionByZero
-    } else {
-        TrapCode::IntegerOverflow
-    })
+    let divisor = if rex & 8 == 0 { divisor & 0xffff_ffff } else { divisor };
+    Some(if divisor == 0 { TrapCode::IntegerDivisionByZero } else { TrapCode::IntegerOverflow })
 }
 
 fn is_in_memory(fault: &Fault<'_>, address: usize) -> bool {
@@ -199,9 +168,7 @@ fn is_in_memory(fault: &Fault<'_>, address: usize) -> bool {
     let owner = unsafe { (*context_of(fault)).owner };
     // SAFETY: a context's instance lives as long as its store, and its reservations never change.
     let reservations = unsafe { (*owner).reservations() };
-    reservations
-        .iter()
-        .any(|reservation| reservation.contains(&address))
+    reservations.iter().any(|reservation| reservation.contains(&address))
 }
 
 fn is_stack_exhaustion(fault: &Fault<'_>) -> bool {

@@ -2,7 +2,8 @@
 
 use super::{Emit, FLOAT_PLACE, IN_MEMORY, Relocation, Rm, Source, frame, gpr};
 use crate::abi::layout::{
-    CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE, TABLE_LEN,
+    CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
+    TABLE_LEN,
 };
 use crate::abi::positions::SiteKind;
 use crate::abi::{CALLEE, CONTEXT, CallLayout, INT_ARGS, Place, TrapCode};
@@ -91,7 +92,7 @@ impl Emit<'_> {
         if let Some(constant) = self.tape.constant(value) {
             let constant = if class == Class::I32 { i64::from(constant as u32) } else { constant };
             match i32::try_from(constant) {
-                Ok(imm) => _ = self.mov_mi(Width::W64, to, imm),
+                Ok(imm) => self.mov_mi(Width::W64, to, imm),
                 Err(_) => {
                     let address = self.constant(constant as u64 as u128);
                     self.load_float(Prec::D, Self::FLOAT_TEMP, address);
@@ -157,7 +158,7 @@ impl Emit<'_> {
             let class = class_of(types[index]);
             match places[index] {
                 Place::Gpr(to) if self.register_of(value).is_none() => match self.tape.constant(value) {
-                    Some(0) => _ = self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any()),
+                    Some(0) => self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any()),
                     _ => self.load_into(to, value, class),
                 },
                 Place::Xmm(to) if self.float_register_of(value).is_none() => self.load_float_into(to, value, class),
@@ -217,10 +218,9 @@ impl Emit<'_> {
         let rax = CALLEE.any();
         let at = self.module.context.table(table);
         let (base, len) = match at {
-            crate::abi::layout::Slot::Own(at) => (
-                Addr::base_disp(CONTEXT.any(), at + TABLE_BASE),
-                Addr::base_disp(CONTEXT.any(), at + TABLE_LEN),
-            ),
+            crate::abi::layout::Slot::Own(at) => {
+                (Addr::base_disp(CONTEXT.any(), at + TABLE_BASE), Addr::base_disp(CONTEXT.any(), at + TABLE_LEN))
+            }
             crate::abi::layout::Slot::Imported(at) => {
                 // r15 is loaded again below.
                 let heap = crate::abi::HEAP.any();
@@ -289,7 +289,7 @@ impl Emit<'_> {
     fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) {
         if !self.is_last() {
             self.each_live_pin(e, |emit, home, slot| match home {
-                Home::Gpr(register) => _ = emit.mov_mr(Width::W64, slot, register.any()),
+                Home::Gpr(register) => emit.mov_mr(Width::W64, slot, register.any()),
                 Home::Xmm(register) => emit.store_float(Prec::D, slot, register),
                 _ => {}
             });
@@ -297,7 +297,7 @@ impl Emit<'_> {
         let mut kept = 0u32;
         for &item in arguments {
             let place = Ref::from_item(item).as_temp().map(|temp| self.places[self.temp_cell(temp) as usize]);
-            if let Some(place @ 0..IN_MEMORY) = place {
+            if let Some(place) = place.filter(|&place| place != IN_MEMORY) {
                 kept |= 1 << place;
             }
         }
@@ -331,7 +331,7 @@ impl Emit<'_> {
             return;
         }
         self.each_live_pin(e, |emit, home, slot| match home {
-            Home::Gpr(register) => _ = emit.mov_rm(Width::W64, register.any(), slot),
+            Home::Gpr(register) => emit.mov_rm(Width::W64, register.any(), slot),
             Home::Xmm(register) => emit.load_float(Prec::D, register, slot),
             _ => {}
         });
@@ -391,9 +391,9 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn alu(&mut self, op: Alu, width: Width, target: Gp64, source: &Source) {
         match source.rm {
-            Rm::Reg(register) => _ = self.alu_rr(op, width, target.any(), register.any()),
-            Rm::Imm(imm) => _ = self.alu_ri(op, width, target.any(), imm),
-            Rm::Mem(address) => _ = self.alu_rm(op, width, target.any(), address),
+            Rm::Reg(register) => self.alu_rr(op, width, target.any(), register.any()),
+            Rm::Imm(imm) => self.alu_ri(op, width, target.any(), imm),
+            Rm::Mem(address) => self.alu_rm(op, width, target.any(), address),
             Rm::Heap(address, wasm_offset) => {
                 self.site(SiteKind::Memory, wasm_offset);
                 self.alu_rm(op, width, target.any(), address);

@@ -19,16 +19,41 @@ const CHAIN_TARGETS: usize = 3;
 /// Code that runs rarely, behind the function.
 #[derive(Clone, Copy)]
 pub(super) enum Cold {
-    Trap { label: Label, code: TrapCode, wasm_offset: u32 },
+    Trap {
+        label: Label,
+        code: TrapCode,
+        wasm_offset: u32,
+    },
     /// A call through a record of another instance.
-    Foreign { label: Label, back: Label, wasm_offset: u32 },
+    Foreign {
+        label: Label,
+        back: Label,
+        wasm_offset: u32,
+    },
     /// `x rem -1` is 0, but `idiv` may fault.
-    RemainderOfMinusOne { label: Label, back: Label },
+    RemainderOfMinusOne {
+        label: Label,
+        back: Label,
+    },
     /// min or max of equal or unordered operands.
-    MinMax { label: Label, back: Label, prec: Prec, min: bool, target: Xmm, other: Xmm },
+    MinMax {
+        label: Label,
+        back: Label,
+        prec: Prec,
+        min: bool,
+        target: Xmm,
+        other: Xmm,
+    },
     Trunc(super::convert::TruncFix),
     /// u64 to float, the top bit set.
-    ConvertUnsigned { label: Label, back: Label, prec: Prec, target: Xmm, source: Gp64, half: Gp64 },
+    ConvertUnsigned {
+        label: Label,
+        back: Label,
+        prec: Prec,
+        target: Xmm,
+        source: Gp64,
+        half: Gp64,
+    },
 }
 
 impl Emit<'_> {
@@ -84,7 +109,7 @@ impl Emit<'_> {
             if let Place::Stack(at) = *place {
                 let source = frame(self.plan.return_address_at() + 8 + at as i32);
                 match self.plan.homes[index] {
-                    Home::Gpr(to) => _ = self.mov_rm(Width::W64, to.any(), source),
+                    Home::Gpr(to) => self.mov_rm(Width::W64, to.any(), source),
                     Home::Xmm(to) => self.load_float(Prec::D, to, source),
                     Home::Slot(_) | Home::Argument(_) | Home::Nowhere => {}
                 }
@@ -94,7 +119,7 @@ impl Emit<'_> {
 
     fn zero(&mut self, var: u32) {
         match self.plan.homes[var as usize] {
-            Home::Gpr(register) => _ = self.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
+            Home::Gpr(register) => self.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
             Home::Xmm(register) => self.zero_float(register),
             Home::Slot(_) => {
                 let slot = self.slot(var);
@@ -224,10 +249,10 @@ impl Emit<'_> {
             },
         };
         match (a_source.rm, b_source.rm) {
-            (Rm::Reg(a), Rm::Imm(0)) => _ = self.test_rr(width, a.any(), a.any()),
+            (Rm::Reg(a), Rm::Imm(0)) => self.test_rr(width, a.any(), a.any()),
             (Rm::Reg(a), _) => self.alu(Alu::Cmp, width, a, &b_source),
-            (Rm::Mem(address), Rm::Reg(b)) => _ = self.alu_mr(Alu::Cmp, width, address, b.any()),
-            (Rm::Mem(address), Rm::Imm(imm)) => _ = self.alu_mi(Alu::Cmp, width, address, imm),
+            (Rm::Mem(address), Rm::Reg(b)) => self.alu_mr(Alu::Cmp, width, address, b.any()),
+            (Rm::Mem(address), Rm::Imm(imm)) => self.alu_mi(Alu::Cmp, width, address, imm),
             (Rm::Heap(address, offset), Rm::Reg(b)) => {
                 self.site(SiteKind::Memory, offset);
                 self.alu_mr(Alu::Cmp, width, address, b.any());
@@ -347,8 +372,8 @@ impl Emit<'_> {
         if targets.len() <= CHAIN_TARGETS {
             for (value, &target) in targets.iter().enumerate() {
                 match value {
-                    0 => _ = self.test_rr(Width::W32, index.any(), index.any()),
-                    _ => _ = self.alu_ri(Alu::Cmp, Width::W32, index.any(), value as i32),
+                    0 => self.test_rr(Width::W32, index.any(), index.any()),
+                    _ => self.alu_ri(Alu::Cmp, Width::W32, index.any(), value as i32),
                 }
                 self.jcc(Cond::Equal, self.label_of[target as usize]);
             }

@@ -129,7 +129,7 @@ impl Emit<'_> {
     fn divide_by_one(&mut self, remainder: bool, e: &Entry) -> bool {
         let target = if remainder { self.target(e, None, 0) } else { self.scratch(e.hint, 0) };
         match remainder {
-            true => _ = self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any()),
+            true => self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any()),
             // A 32-bit move: the dividend may be the low half of an i64.
             false => self.load_into(target, e.a, e.class),
         }
@@ -164,7 +164,8 @@ impl Emit<'_> {
             }
         }
         // The magic number has 65 bits, the top one implied: ((x - high) >> 1) + high, shifted by the rest.
-        let magic = ((u128::from(u64::MAX) + 1) * ((1u128 << bits) - u128::from(divisor)) / u128::from(divisor) + 1) as u64;
+        let magic =
+            ((u128::from(u64::MAX) + 1) * ((1u128 << bits) - u128::from(divisor)) / u128::from(divisor) + 1) as u64;
         self.mov_ri(Width::W64, rax.any(), magic as i64);
         self.asm.unary_r(Unary::Mul, Width::W64, dividend.any());
         self.mov_rr(Width::W64, rax.any(), dividend.any());

@@ -369,7 +369,8 @@ impl Emit<'_> {
         let dying = self.dying_float(e.a);
         self.release(e.a);
         self.release(e.b);
-        let target = self.float_target(e, dying, if left == right { 0 } else { Self::float_bit(FloatSource::Reg(right)) });
+        let target =
+            self.float_target(e, dying, if left == right { 0 } else { Self::float_bit(FloatSource::Reg(right)) });
         if target != left {
             self.move_float(target, left);
         }

@@ -121,7 +121,7 @@ impl Emit<'_> {
                 self.extend(e, |emit, to, from| _ = emit.asm.movsx_rr(Width::W32, Width::W64, to.any(), from.any()));
             }
             IntUnary::Wrap => {
-                self.extend(e, |emit, to, from| _ = emit.mov_rr(Width::W32, to.any(), from.any()));
+                self.extend(e, |emit, to, from| emit.mov_rr(Width::W32, to.any(), from.any()));
             }
             IntUnary::Clz if cpu.lzcnt => self.count(Bits::Lzcnt, e),
             IntUnary::Ctz if cpu.bmi1 => self.count(Bits::Tzcnt, e),
@@ -266,9 +266,9 @@ impl Emit<'_> {
     fn multiply_by(&mut self, factor: i32, width: Width, e: &Entry) {
         let lea = |source: Gp64, scale: Scale| Addr::base_index(source.any(), source, scale, 0);
         self.extend(e, |emit, target, source| match factor {
-            3 => _ = emit.lea_rm(width, target.any(), lea(source, Scale::X2)),
-            5 => _ = emit.lea_rm(width, target.any(), lea(source, Scale::X4)),
-            9 => _ = emit.lea_rm(width, target.any(), lea(source, Scale::X8)),
+            3 => emit.lea_rm(width, target.any(), lea(source, Scale::X2)),
+            5 => emit.lea_rm(width, target.any(), lea(source, Scale::X4)),
+            9 => emit.lea_rm(width, target.any(), lea(source, Scale::X8)),
             _ if factor > 0 && factor & (factor - 1) == 0 => {
                 if target != source {
                     emit.mov_rr(width, target.any(), source.any());
@@ -282,9 +282,9 @@ impl Emit<'_> {
     /// Shifts by a constant; by 0 the upper half of a 32-bit register must still become zero.
     fn shift_in_place(&mut self, op: Shift, width: Width, target: Gp64, count: u8) {
         match (count, width) {
-            (0, Width::W32) => _ = self.mov_rr(Width::W32, target.any(), target.any()),
+            (0, Width::W32) => self.mov_rr(Width::W32, target.any(), target.any()),
             (0, _) => {}
-            _ => _ = self.shift_ri(op, width, target.any(), count),
+            _ => self.shift_ri(op, width, target.any(), count),
         }
     }
 

@@ -76,10 +76,10 @@ impl Emit<'_> {
         let reach = u64::from(offset) + u64::from(bytes);
         match index {
             HeapIndex::Constant(index) => {
-                _ = self.mov_ri(Width::W64, end.any(), (u64::from(index) + reach) as i64);
+                self.mov_ri(Width::W64, end.any(), (u64::from(index) + reach) as i64);
             }
             HeapIndex::Register(index) if reach <= MAX_DISPLACEMENT => {
-                _ = self.lea_rm(Width::W64, end.any(), Addr::base_disp(index.any(), reach as i32));
+                self.lea_rm(Width::W64, end.any(), Addr::base_disp(index.any(), reach as i32));
             }
             HeapIndex::Register(index) => {
                 self.mov_ri(Width::W64, end.any(), reach as i64);
@@ -114,7 +114,7 @@ impl Emit<'_> {
             return;
         }
         match self.module.context.memory(MemoryIndex(0)) {
-            Slot::Own(at) => _ = self.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at + MEMORY_BASE)),
+            Slot::Own(at) => self.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at + MEMORY_BASE)),
             Slot::Imported(at) => {
                 self.mov_rm(Width::W64, heap, Addr::base_disp(CONTEXT.any(), at));
                 self.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
@@ -332,7 +332,8 @@ impl Emit<'_> {
             let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
             self.mov_rm(Width::W64, target.any(), record);
         } else {
-            let place = self.module.info.record_of(function).expect("validated: a function that is referred to is declared");
+            let place =
+                self.module.info.record_of(function).expect("validated: a function that is referred to is declared");
             self.mov_rm(Width::W64, target.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_RECORDS));
             self.alu_ri(Alu::Add, Width::W64, target.any(), place as i32 * RECORD_BYTES);
         }

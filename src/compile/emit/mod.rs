@@ -579,7 +579,7 @@ impl Emit<'_> {
         }
         if let Some(home) = self.pinned(e.dst) {
             match self.tape.constant(e.a) {
-                Some(0) => _ = self.alu_rr(planish_asm::Alu::Xor, Width::W32, home.any(), home.any()),
+                Some(0) => self.alu_rr(planish_asm::Alu::Xor, Width::W32, home.any(), home.any()),
                 _ => self.load_into(home, e.a, e.class),
             }
             return self.release(e.a);

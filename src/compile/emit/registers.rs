@@ -129,7 +129,9 @@ impl Bank {
     }
 
     fn oldest(&self, candidates: u16) -> Option<u8> {
-        (0..16).filter(|register| candidates >> register & 1 != 0).min_by_key(|&register| self.used_at[register as usize])
+        (0..16)
+            .filter(|register| candidates >> register & 1 != 0)
+            .min_by_key(|&register| self.used_at[register as usize])
     }
 
     /// A register holds nothing any more.
@@ -159,6 +161,8 @@ impl Bank {
     /// The registers that hold temps, with them.
     pub(super) fn temps(&self) -> impl Iterator<Item = (u8, Cell)> + use<> {
         let (owner, temps) = (self.owner, self.scratch & !self.free & !self.copies);
-        (0..16u8).filter(move |register| temps >> register & 1 != 0).map(move |register| (register, owner[register as usize]))
+        (0..16u8)
+            .filter(move |register| temps >> register & 1 != 0)
+            .map(move |register| (register, owner[register as usize]))
     }
 }

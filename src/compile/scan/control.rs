@@ -124,7 +124,17 @@ impl<'m> Scan<'m> {
         let number = self.closed.len() as u32;
         self.closed.push(false);
         let outer_weight = self.loop_weight;
-        self.frames.push(Frame { kind, ty, label, else_label: NEVER, height, number, used: false, outer_weight, calls_before: 0 });
+        self.frames.push(Frame {
+            kind,
+            ty,
+            label,
+            else_label: NEVER,
+            height,
+            number,
+            used: false,
+            outer_weight,
+            calls_before: 0,
+        });
     }
 
     pub(super) fn block(&mut self, ty: BlockType) {
@@ -384,7 +394,7 @@ impl<'m> Scan<'m> {
             let item = self.stack[place];
             let var = self.merge(height + index, item.class);
             let Node::Value(value) = item.node else {
-                    self.value_into(var, item);
+                self.value_into(var, item);
                 self.keep(place, item.class, var, from == height);
                 continue;
             };

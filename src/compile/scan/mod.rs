@@ -11,7 +11,7 @@
 mod control;
 mod operators;
 
-use super::tape::{Access, Class, Entry, Int, IntUnary, LabelInfo, Op, Operand, Ref, Tape, Test, Variable};
+use super::tape::{Access, Class, Entry, Int, IntUnary, LabelInfo, Op, Ref, Tape, Test, Variable};
 use crate::abi::{CallLayout, Place};
 use crate::decode::ModuleInfo;
 use crate::types::ValType;
@@ -35,9 +35,19 @@ struct Item {
 enum Node {
     Value(Ref),
     /// `a test b` of a class, as i32.
-    Test { test: Test, class: Class, a: Ref, b: Ref },
+    Test {
+        test: Test,
+        class: Class,
+        a: Ref,
+        b: Ref,
+    },
     /// `base + (index << scale) + disp` at the item's width.
-    Lea { base: Ref, index: Ref, scale: u8, disp: i32 },
+    Lea {
+        base: Ref,
+        index: Ref,
+        scale: u8,
+        disp: i32,
+    },
     /// The low 32 bits of an i64.
     Wrap(Ref),
 }
@@ -602,12 +612,5 @@ fn reads(node: Node, var: u32) -> bool {
     match node {
         Node::Value(value) | Node::Wrap(value) => value == var,
         Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => a == var || b == var,
-    }
-}
-
-impl Operand {
-    /// Is this an operand at all?
-    pub(super) fn is_some(self) -> bool {
-        self != Operand::Nothing
     }
 }
