@@ -1,5 +1,7 @@
 //! Calls: arguments to their places, what must survive to its slots, results to their homes.
 
+use super::float::xmm;
+use super::moves::{Moves, Step};
 use super::{Emit, FLOAT_PLACE, IN_MEMORY, Relocation, Rm, Source, frame, gpr};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
@@ -11,64 +13,29 @@ use crate::compile::assign::Home;
 use crate::compile::scan::class_of;
 use crate::compile::tape::{Class, Entry, ListItem, Op, Operand, Ref};
 use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
-use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Shift, Width, Xmm};
-
-/// Register moves that happen at once.
-#[derive(Default)]
-pub(super) struct Moves {
-    /// `(to, from)`
-    gprs: Vec<(Gp64, Gp64)>,
-    xmms: Vec<(Xmm, Xmm)>,
-}
-
-impl Moves {
-    pub(super) fn gpr(&mut self, to: Gp64, from: Gp64) {
-        if to != from {
-            self.gprs.push((to, from));
-        }
-    }
-
-    pub(super) fn xmm(&mut self, to: Xmm, from: Xmm) {
-        if to != from {
-            self.xmms.push((to, from));
-        }
-    }
-}
+use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Shift, Width};
 
 impl Emit<'_> {
-    /// Performs moves at once: first those whose target nobody reads any more, then cycles.
-    pub(super) fn perform(&mut self, moves: &mut Moves) {
-        while !moves.gprs.is_empty() {
-            let ready = moves.gprs.iter().position(|&(to, _)| moves.gprs.iter().all(|&(_, from)| from != to));
-            if let Some(ready) = ready {
-                let (to, from) = moves.gprs.swap_remove(ready);
-                self.mov_rr(Width::W64, to.any(), from.any());
-                continue;
-            }
-            // Only cycles are left. After the exchange `to` is right, and who wanted `to` finds it in `from`.
-            let (to, from) = moves.gprs.swap_remove(0);
-            self.asm.xchg_rr(Width::W64, to.any(), from.any());
-            for other in &mut moves.gprs {
-                if other.1 == to {
-                    other.1 = from;
-                } else if other.1 == from {
-                    other.1 = to;
+    pub(super) fn perform(&mut self, mut moves: Moves) {
+        while let Some(step) = moves.step() {
+            match step {
+                Step::Move { to, from } => self.mov_rr(Width::W64, gpr(to).any(), gpr(from).any()),
+                Step::Cycle { to, from } => {
+                    self.asm.xchg_rr(Width::W64, gpr(to).any(), gpr(from).any());
+                    moves.done(to);
+                    moves.redirect(to, from);
                 }
             }
-            moves.gprs.retain(|&(to, from)| to != from);
         }
-        while !moves.xmms.is_empty() {
-            let ready = moves.xmms.iter().position(|&(to, _)| moves.xmms.iter().all(|&(_, from)| from != to));
-            if let Some(ready) = ready {
-                let (to, from) = moves.xmms.swap_remove(ready);
-                self.move_float(to, from);
-                continue;
-            }
-            let (to, _) = moves.xmms[0];
-            self.move_float(Self::FLOAT_TEMP, to);
-            for other in &mut moves.xmms {
-                if other.1 == to {
-                    other.1 = Self::FLOAT_TEMP;
+    }
+
+    pub(super) fn perform_floats(&mut self, mut moves: Moves) {
+        while let Some(step) = moves.step() {
+            match step {
+                Step::Move { to, from } => self.move_float(xmm(to), xmm(from)),
+                Step::Cycle { to, .. } => {
+                    self.move_float(Self::FLOAT_TEMP, xmm(to));
+                    moves.redirect(to, Self::FLOAT_TEMP.num());
                 }
             }
         }
@@ -131,40 +98,45 @@ impl Emit<'_> {
         places: &[Place],
         extra: &[(Gp64, Gp64)],
     ) {
-        let mut moves = Moves::default();
+        let (mut moves, mut floats) = (Moves::default(), Moves::default());
         for &(to, from) in extra {
-            moves.gpr(to, from);
+            moves.add(to.num(), from.num());
         }
+        // Fifteen at most: that many registers there are.
+        let mut late = [0u32; 16];
+        let mut late_count = 0;
         for (index, &item) in values.iter().enumerate() {
-            let value = Ref::from_item(item);
+            let place = self.places[self.cell(Ref::from_item(item))];
+            let (set, to, from) = match places[index] {
+                Place::Gpr(to) => (&mut moves, to.num(), place),
+                Place::Xmm(to) => (&mut floats, to.num(), place.wrapping_sub(FLOAT_PLACE)),
+                Place::Stack(_) => continue,
+            };
+            if from < 16 {
+                set.add(to, from);
+            } else {
+                late[late_count] = index as u32;
+                late_count += 1;
+            }
+        }
+        self.perform(moves);
+        self.perform_floats(floats);
+        // What comes from memory or is constant overwrites no source any more.
+        for &index in &late[..late_count] {
+            let index = index as usize;
+            let value = Ref::from_item(values[index]);
+            let class = class_of(types[index]);
             match places[index] {
-                Place::Gpr(to) => {
-                    if let Some(from) = self.register_of(value) {
-                        moves.gpr(to, from);
-                    }
+                Place::Gpr(to) if self.tape.constant(value) == Some(0) => {
+                    self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
                 }
-                Place::Xmm(to) => {
-                    if let Some(from) = self.float_register_of(value) {
-                        moves.xmm(to, from);
-                    }
-                }
+                Place::Gpr(to) => self.load_into(to, value, class),
+                Place::Xmm(to) => self.load_float_into(to, value, class),
                 Place::Stack(_) => {}
             }
         }
-        self.perform(&mut moves);
-        // What comes from memory or is constant overwrites no source any more.
-        for (index, &item) in values.iter().enumerate() {
-            let value = Ref::from_item(item);
-            let class = class_of(types[index]);
-            match places[index] {
-                Place::Gpr(to) if self.register_of(value).is_none() => match self.tape.constant(value) {
-                    Some(0) => self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any()),
-                    _ => self.load_into(to, value, class),
-                },
-                Place::Xmm(to) if self.float_register_of(value).is_none() => self.load_float_into(to, value, class),
-                _ => {}
-            }
-            self.release(value);
+        for &item in values {
+            self.release(Ref::from_item(item));
         }
     }
 
@@ -301,17 +273,19 @@ impl Emit<'_> {
                 kept |= 1 << place;
             }
         }
-        for (register, cell) in self.ints.temps() {
-            if kept >> register & 1 == 0 {
-                let slot = self.spill_slot(cell);
-                self.mov_mr(Width::W64, slot, gpr(register).any());
-            }
+        let mut lost = self.ints.temps() & !(kept as u16);
+        while lost != 0 {
+            let register = lost.trailing_zeros() as u8;
+            let slot = self.spill_slot(self.ints.cell(register));
+            self.mov_mr(Width::W64, slot, gpr(register).any());
+            lost &= lost - 1;
         }
-        for (register, cell) in self.floats.temps() {
-            if kept >> (FLOAT_PLACE + register) & 1 == 0 {
-                let slot = self.spill_slot(cell);
-                self.store_float(Prec::D, slot, super::float::xmm(register));
-            }
+        let mut lost = self.floats.temps() & !((kept >> FLOAT_PLACE) as u16);
+        while lost != 0 {
+            let register = lost.trailing_zeros() as u8;
+            let slot = self.spill_slot(self.floats.cell(register));
+            self.store_float(Prec::D, slot, xmm(register));
+            lost &= lost - 1;
         }
     }
 

@@ -1,5 +1,6 @@
 //! Prologue and epilogue, labels and branches, and what lies behind the function: cold code, jump tables, constants.
 
+use super::moves::Moves;
 use super::{Emit, Rm, Source, frame, width};
 use crate::abi::layout::{CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
@@ -87,12 +88,12 @@ impl Emit<'_> {
     }
 
     fn place_params(&mut self) {
-        let mut moves = super::call::Moves::default();
+        let (mut moves, mut floats) = (Moves::default(), Moves::default());
         for (index, place) in self.layout.params.iter().enumerate() {
             match (*place, self.plan.homes[index]) {
                 (_, Home::Nowhere | Home::Argument(_)) => {}
-                (Place::Gpr(from), Home::Gpr(to)) => moves.gpr(to, from),
-                (Place::Xmm(from), Home::Xmm(to)) => moves.xmm(to, from),
+                (Place::Gpr(from), Home::Gpr(to)) => moves.add(to.num(), from.num()),
+                (Place::Xmm(from), Home::Xmm(to)) => floats.add(to.num(), from.num()),
                 (Place::Gpr(from), _) => {
                     let slot = self.slot(index as u32);
                     self.mov_mr(Width::W64, slot, from.any());
@@ -104,7 +105,8 @@ impl Emit<'_> {
                 (Place::Stack(_), _) => {}
             }
         }
-        self.perform(&mut moves);
+        self.perform(moves);
+        self.perform_floats(floats);
         for (index, place) in self.layout.params.iter().enumerate() {
             if let Place::Stack(at) = *place {
                 let source = frame(self.plan.return_address_at() + 8 + at as i32);

@@ -13,6 +13,7 @@ mod float;
 mod int;
 mod memory;
 mod registers;
+mod moves;
 mod instructions;
 
 use super::assign::Plan;

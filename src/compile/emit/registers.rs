@@ -158,11 +158,15 @@ impl Bank {
         self.copies |= bit;
     }
 
-    /// The registers that hold temps, with them.
-    pub(super) fn temps(&self) -> impl Iterator<Item = (u8, Cell)> + use<> {
-        let (owner, temps) = (self.owner, self.scratch & !self.free & !self.copies);
-        (0..16u8)
-            .filter(move |register| temps >> register & 1 != 0)
-            .map(move |register| (register, owner[register as usize]))
+    /// The registers that hold temps.
+    #[inline]
+    pub(super) fn temps(&self) -> u16 {
+        self.scratch & !self.free & !self.copies
+    }
+
+    /// What a register holds that is not free.
+    #[inline]
+    pub(super) fn cell(&self, register: u8) -> Cell {
+        self.owner[register as usize & 15]
     }
 }

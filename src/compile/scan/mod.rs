@@ -551,18 +551,13 @@ impl<'m> Scan<'m> {
         }
         let at = self.start_list(first.len() + count);
         self.tape.lists.extend_from_slice(first);
-        for index in from..self.stack.len() {
-            let Node::Value(value) = self.stack[index].node else { unreachable!("materialised above") };
+        for index in 0..count {
+            let Node::Value(value) = self.stack[from + index].node else { unreachable!("materialised above") };
             self.tape.lists.push(value.to_item());
-        }
-        for place in (0..count).rev() {
-            let value = self.pop_value();
             self.touch_ref(value, false);
             self.free_temp(value);
-            if let Some(temp) = value.as_temp()
-                && let Some(register) = places.get(place)
-            {
-                let hint = match register {
+            if let (Some(temp), Some(place)) = (value.as_temp(), places.get(index)) {
+                let hint = match place {
                     Place::Gpr(register) => register.num() + 1,
                     Place::Xmm(register) => register.num() + 1,
                     Place::Stack(_) => 0,
@@ -570,6 +565,8 @@ impl<'m> Scan<'m> {
                 self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint;
             }
         }
+        self.stack.truncate(from);
+        self.flushed = self.flushed.min(from);
         at
     }
 
