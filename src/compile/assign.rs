@@ -58,6 +58,8 @@ pub(super) struct Plan {
     pub(super) float_scratch: u16,
     /// Where temps go when registers run out: bytes from rsp, 8 each.
     pub(super) temps_at: i32,
+    /// Is there room for them? Most functions never need any.
+    pub(super) spills: bool,
     /// Slots and the outgoing area: what the prologue subtracts.
     pub(super) frame_bytes: i32,
     order: Vec<(u32, u32)>,
@@ -78,8 +80,8 @@ const NOWHERE: i32 = -8;
 const MAX_FRAME_BYTES: u64 = 1 << 30;
 
 impl Plan {
-    /// Assigns homes to the tape's variables. `None`: the frame would exceed 1 GiB.
-    pub(super) fn assign(&mut self, tape: &Tape, layout: &CallLayout, pins: Pins) -> Option<()> {
+    /// Assigns homes to the tape's variables, and memory to its temps if `spills`. `None`: the frame would exceed 1 GiB.
+    pub(super) fn assign(&mut self, tape: &Tape, layout: &CallLayout, pins: Pins, spills: bool) -> Option<()> {
         let variables = &tape.variables;
         self.homes.clear();
         self.homes.resize(variables.len(), Home::Nowhere);
@@ -136,7 +138,8 @@ impl Plan {
             Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),
         };
         self.temps_at = next_slot;
-        self.frame_bytes = next_slot + 8 * tape.temps as i32;
+        self.spills = spills;
+        self.frame_bytes = next_slot + if spills { 8 * tape.temps as i32 } else { 0 };
         self.index();
         Some(())
     }

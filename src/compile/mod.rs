@@ -80,11 +80,17 @@ struct ModuleContext<'a> {
     guarded: bool,
 }
 
+/// For functions up to this size a frame without room for temps is tried first: they are called often, and a second
+/// attempt costs little.
+const SMALL_ENTRIES: usize = 64;
+
 /// Why a function could not be emitted.
 enum Failure {
     Code(AsmError),
     /// An entry needed more scratch registers than there were.
     Registers,
+    /// A temp had to be spilled where no room for temps was planned.
+    Spills,
 }
 
 /// Compiles all bodies of a module, in order. `signatures` are the engine's numbers of its types.
@@ -181,9 +187,9 @@ impl<'a> Compiler<'a> {
         let too_large = || Error::invalid("the function is too large to compile", body_offset as usize);
         let code_offset = self.code.len() as u32;
         let sites_at = self.sites.start(code_offset, body_offset);
-        let mut pins = Pins::All;
+        let (mut pins, mut spills) = (Pins::All, self.scan.tape.spills || self.scan.tape.entries.len() > SMALL_ENTRIES);
         let emitted = loop {
-            self.plan.assign(&self.scan.tape, layout, pins).ok_or_else(too_large)?;
+            self.plan.assign(&self.scan.tape, layout, pins, spills).ok_or_else(too_large)?;
             let mut job = Job {
                 module: self.module,
                 tape: &self.scan.tape,
@@ -197,9 +203,10 @@ impl<'a> Compiler<'a> {
             };
             match emit::emit(&mut job, &mut self.buffers) {
                 Ok(emitted) => break emitted,
+                Err(Failure::Spills) if !spills => spills = true,
                 Err(Failure::Registers) if pins == Pins::All => pins = Pins::CalleeSaved,
                 Err(Failure::Code(AsmError::TooLong)) => return Err(too_large()),
-                Err(Failure::Registers) => panic!("eight scratch registers are enough for any entry"),
+                Err(Failure::Registers | Failure::Spills) => panic!("eight scratch registers are enough for any entry"),
                 Err(Failure::Code(error)) => panic!("the emitter used the assembler wrongly: {error}"),
             }
         };

@@ -362,6 +362,8 @@ pub(super) struct Tape {
     pub(super) outgoing_bytes: u32,
     /// Is there any call (of a builtin, too)?
     pub(super) calls: bool,
+    /// Does any call need memory for temps: for those that live across it, or for its many results?
+    pub(super) spills: bool,
 }
 
 /// A list's count, reference or label number, all thirty-two bits.
@@ -385,7 +387,8 @@ impl Tape {
         self.labels.clear();
         self.variables.clear();
         self.offsets.clear();
-        (self.params, self.temps, self.outgoing_bytes, self.calls) = (0, 0, 0, false);
+        (self.params, self.temps, self.outgoing_bytes) = (0, 0, 0);
+        (self.calls, self.spills) = (false, false);
     }
 
     /// The items of the list at `at`.

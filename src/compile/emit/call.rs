@@ -276,14 +276,16 @@ impl Emit<'_> {
         let mut lost = self.ints.temps() & !(kept as u16);
         while lost != 0 {
             let register = lost.trailing_zeros() as u8;
-            let slot = self.spill_slot(self.ints.cell(register));
+            let cell = self.ints.cell(register);
+            let slot = self.spill_slot(cell);
             self.mov_mr(Width::W64, slot, gpr(register).any());
             lost &= lost - 1;
         }
         let mut lost = self.floats.temps() & !((kept >> FLOAT_PLACE) as u16);
         while lost != 0 {
             let register = lost.trailing_zeros() as u8;
-            let slot = self.spill_slot(self.floats.cell(register));
+            let cell = self.floats.cell(register);
+            let slot = self.spill_slot(cell);
             self.store_float(Prec::D, slot, xmm(register));
             lost &= lost - 1;
         }
@@ -351,7 +353,7 @@ impl Emit<'_> {
                 let from = frame(at as i32);
                 match dst.get() {
                     Operand::Temp(temp) => {
-                        let slot = self.temp_slot(temp);
+                        let slot = self.spill_to(temp);
                         self.load_float(Prec::D, Self::FLOAT_TEMP, from);
                         self.store_float(Prec::D, slot, Self::FLOAT_TEMP);
                     }

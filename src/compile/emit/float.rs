@@ -233,7 +233,7 @@ impl Emit<'_> {
         }
         match dst.get() {
             Operand::Temp(temp) => {
-                let slot = self.temp_slot(temp);
+                let slot = self.spill_to(temp);
                 self.store_float(Prec::D, slot, register);
             }
             _ => self.define_float(dst, register, class),

@@ -11,6 +11,9 @@ use wasmparser::BlockType;
 /// Weights grow by eight per loop, up to this depth.
 const MAX_WEIGHT_DEPTH: u32 = 6;
 
+/// So many results of a call are received in scratch registers.
+const MAX_UNSPILLED_RESULTS: usize = 3;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     Function,
@@ -536,6 +539,7 @@ impl<'m> Scan<'m> {
         self.can_trap();
         self.note_call();
         let results = signature.results();
+        self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
         if let [result] = results {
             let class = class_of(*result);
             let dst = self.new_temp();
@@ -589,6 +593,7 @@ impl<'m> Scan<'m> {
 
     fn note_call(&mut self) {
         self.call_count += 1;
+        self.tape.spills |= self.temp_entry.len() > self.free_temps.len();
         self.call_weight = self.call_weight.saturating_add(self.loop_weight);
         self.last_call = (self.tape.entries.len() as u32, self.loop_weight);
     }
