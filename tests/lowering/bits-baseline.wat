@@ -18,84 +18,63 @@
 )
 
 ;; function 0 $shl:
-;;     sub rsp, 8
 ;;     mov ecx, esi
 ;;     mov eax, edi
 ;;     shl eax, cl
-;;     add rsp, 8
 ;;     ret
 
 ;; function 1 $shr_s:
-;;     sub rsp, 8
 ;;     mov rcx, rsi
 ;;     mov rax, rdi
 ;;     sar rax, cl
-;;     add rsp, 8
 ;;     ret
 
 ;; function 2 $shr_u:
-;;     sub rsp, 8
 ;;     mov ecx, esi
 ;;     mov eax, edi
 ;;     shr eax, cl
-;;     add rsp, 8
 ;;     ret
 
 ;; function 3 $rotl:
-;;     sub rsp, 8
 ;;     mov ecx, esi
 ;;     mov eax, edi
 ;;     rol eax, cl
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $rotl_7:
-;;     sub rsp, 8
 ;;     mov eax, edi
 ;;     rol eax, 7
-;;     add rsp, 8
 ;;     ret
 
 ;; function 5 $rotr_63:
-;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     ror rax, 0x3F
-;;     add rsp, 8
 ;;     ret
 
 ;; function 6 $shl_3:
-;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     shl rax, 3
-;;     add rsp, 8
 ;;     ret
 
 ;; function 7 $count_is_masked:
-;;     sub rsp, 8
 ;;     mov eax, edi
 ;;     shr eax, 1
-;;     add rsp, 8
 ;;     ret
 
 ;; function 8 $clz:
-;;     sub rsp, 8
 ;;     mov ecx, 0x3F
 ;;     bsr eax, edi
 ;;     cmove eax, ecx
 ;;     xor eax, 0x1F
-;;     add rsp, 8
 ;;     ret
 
 ;; function 9 $ctz:
-;;     sub rsp, 8
 ;;     mov ecx, 0x40
 ;;     bsf rax, rdi
 ;;     cmove rax, rcx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 10 $popcnt:
-;;     sub rsp, 8
 ;;     mov eax, edi
 ;;     mov ecx, eax
 ;;     shr ecx, 1
@@ -116,11 +95,9 @@
 ;;     mov edx, 0x1010101
 ;;     imul eax, edx
 ;;     shr eax, 0x18
-;;     add rsp, 8
 ;;     ret
 
 ;; function 11 $popcnt_in_place:
-;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     mov rcx, rax
 ;;     shr rcx, 1
@@ -143,5 +120,4 @@
 ;;     shr rax, 0x38
 ;;     mov rdi, rax
 ;;     mov rax, rdi
-;;     add rsp, 8
 ;;     ret

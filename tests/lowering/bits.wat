@@ -17,81 +17,57 @@
 )
 
 ;; function 0 $shl:
-;;     sub rsp, 8
 ;;     shlx eax, edi, esi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 1 $shr_s:
-;;     sub rsp, 8
 ;;     sarx rax, rdi, rsi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 2 $shr_u:
-;;     sub rsp, 8
 ;;     shrx eax, edi, esi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 3 $rotl:
-;;     sub rsp, 8
 ;;     mov ecx, esi
 ;;     mov eax, edi
 ;;     rol eax, cl
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $rotl_7:
-;;     sub rsp, 8
 ;;     rorx eax, edi, 0x19
-;;     add rsp, 8
 ;;     ret
 
 ;; function 5 $rotr_63:
-;;     sub rsp, 8
 ;;     rorx rax, rdi, 0x3F
-;;     add rsp, 8
 ;;     ret
 
 ;; function 6 $shl_3:
-;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     shl rax, 3
-;;     add rsp, 8
 ;;     ret
 
 ;; function 7 $count_is_masked:
-;;     sub rsp, 8
 ;;     mov eax, edi
 ;;     shr eax, 1
-;;     add rsp, 8
 ;;     ret
 
 ;; function 8 $clz:
-;;     sub rsp, 8
 ;;     xor eax, eax
 ;;     lzcnt eax, edi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 9 $ctz:
-;;     sub rsp, 8
 ;;     xor eax, eax
 ;;     tzcnt rax, rdi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 10 $popcnt:
-;;     sub rsp, 8
 ;;     xor eax, eax
 ;;     popcnt eax, edi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 11 $popcnt_in_place:
-;;     sub rsp, 8
 ;;     popcnt rdi, rdi
 ;;     mov rax, rdi
-;;     add rsp, 8
 ;;     ret

@@ -33,27 +33,25 @@
 )
 
 ;; function 1 $direct:
-;;     sub rsp, 0x18
-;;     xchg rdi, rsi
+;;     sub rsp, 0x10
+;;     xchg rsi, rdi
 ;;     call function 2
-;;     add rsp, 0x18
+;;     add rsp, 0x10
 ;;     ret
 
 ;; function 2 $leaf:
-;;     sub rsp, 8
 ;;     mov eax, edi
 ;;     sub eax, esi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 3 $kept_over_a_call:
-;;     sub rsp, 0x18
+;;     sub rsp, 0x10
 ;;     mov [rsp], rdi
 ;;     mov edi, [rsp]
 ;;     call function 2
 ;;     mov ecx, [rsp]
 ;;     add eax, ecx
-;;     add rsp, 0x18
+;;     add rsp, 0x10
 ;;     ret
 
 ;; function 4 $fibonacci:
@@ -87,7 +85,7 @@
 ;;     ret
 
 ;; function 6 $indirect:
-;;     sub rsp, 0x20
+;;     sub rsp, 0x18
 ;;     mov rax, r8
 ;;     cmp rax, [r14+0x48]
 ;;     jae .2
@@ -101,7 +99,7 @@
 ;;     jne .4
 ;;     call qword ptr [rax]
 ;; .1:
-;;     add rsp, 0x20
+;;     add rsp, 0x18
 ;;     ret
 ;; .2:
 ;;     ud2 2
@@ -112,15 +110,13 @@
 ;;     jmp short .1
 
 ;; function 7 $many_parameters:
-;;     sub rsp, 8
-;;     mov rsi, [rsp+0x18]
-;;     mov rdi, [rsp+0x20]
+;;     mov rsi, [rsp+0x10]
+;;     mov rdi, [rsp+0x18]
 ;;     lea rax, [rsi+rdi]
-;;     add rsp, 8
 ;;     ret 0x18
 
 ;; function 8 $many_arguments:
-;;     sub rsp, 0x20
+;;     sub rsp, 0x18
 ;;     mov qword ptr [rsp], 7
 ;;     mov qword ptr [rsp+8], 8
 ;;     mov qword ptr [rsp+0x10], 9
@@ -133,7 +129,7 @@
 ;;     mov ecx, 6
 ;;     call function 7
 ;;     sub rsp, 0x18
-;;     add rsp, 0x20
+;;     add rsp, 0x18
 ;;     ret
 
 ;; function 9 $five_results:
@@ -160,13 +156,11 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 11 $table_get:
-;;     sub rsp, 8
 ;;     cmp rdi, [r14+0x58]
 ;;     jae .1
 ;;     mov rax, [r14+0x50]
 ;;     mov rcx, [rax+rdi*8]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 2
@@ -181,16 +175,12 @@
 ;;     ud2 2
 
 ;; function 13 $is_null:
-;;     sub rsp, 8
 ;;     test rdi, rdi
 ;;     sete al
 ;;     movzx eax, al
-;;     add rsp, 8
 ;;     ret
 
 ;; function 14 $reference:
-;;     sub rsp, 8
 ;;     mov rax, [r14+0x18]
 ;;     add rax, 0
-;;     add rsp, 8
 ;;     ret

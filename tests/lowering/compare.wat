@@ -30,43 +30,33 @@
 )
 
 ;; function 0 $set:
-;;     sub rsp, 8
 ;;     cmp edi, esi
 ;;     setb al
 ;;     movzx eax, al
-;;     add rsp, 8
 ;;     ret
 
 ;; function 1 $is_zero:
-;;     sub rsp, 8
 ;;     test rdi, rdi
 ;;     sete al
 ;;     movzx eax, al
-;;     add rsp, 8
 ;;     ret
 
 ;; function 2 $with_constant:
-;;     sub rsp, 8
 ;;     cmp rdi, 0x3E8
 ;;     setg al
 ;;     movzx eax, al
-;;     add rsp, 8
 ;;     ret
 
 ;; function 3 $constant_first:
-;;     sub rsp, 8
 ;;     cmp edi, 0xA
 ;;     setb al
 ;;     movzx eax, al
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $negated:
-;;     sub rsp, 8
 ;;     cmp edi, esi
 ;;     setg al
 ;;     movzx eax, al
-;;     add rsp, 8
 ;;     ret
 
 ;; function 5 $branch:
@@ -88,44 +78,35 @@
 ;;     ret
 
 ;; function 7 $branch_on_bits:
-;;     sub rsp, 8
 ;;     mov eax, edi
 ;;     and eax, 4
 ;;     test eax, eax
 ;;     jne short .1
 ;;     ud2 0
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 
 ;; function 8 $select:
-;;     sub rsp, 8
 ;;     test r8d, r8d
 ;;     mov eax, edi
 ;;     cmove eax, esi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 9 $minimum:
-;;     sub rsp, 8
 ;;     cmp rdi, rsi
 ;;     mov rax, rdi
 ;;     cmovge rax, rsi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 10 $select_on_floats:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
 ;;     vucomisd xmm9, xmm8
 ;;     mov eax, edi
 ;;     cmovbe eax, esi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 11 $select_floats:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
 ;;     test edi, edi
@@ -133,7 +114,6 @@
 ;;     jne short .1
 ;;     vmovaps xmm0, xmm9
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 
 ;; function 12 $branch_on_floats:
@@ -157,7 +137,6 @@
 ;;     ret
 
 ;; function 14 $float_set:
-;;     sub rsp, 0x10
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
 ;;     vucomisd xmm8, xmm9
@@ -166,5 +145,4 @@
 ;;     vcmpneqsd xmm15, xmm8, xmm9
 ;;     vmovd ecx, xmm15
 ;;     and ecx, 1
-;;     add rsp, 0x10
 ;;     ret

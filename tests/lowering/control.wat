@@ -61,7 +61,6 @@
 ;;     ret
 
 ;; function 3 $nested:
-;;     sub rsp, 8
 ;;     xor r9d, r9d
 ;; .1:
 ;;     mov r8d, esi
@@ -77,7 +76,6 @@
 ;;     test edi, edi
 ;;     jne short .1
 ;;     mov rax, r9
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $merge:
@@ -153,17 +151,13 @@
 ;;     ud2 0
 
 ;; function 9 $global:
-;;     sub rsp, 8
 ;;     mov eax, [r14+0x30]
 ;;     add eax, 1
 ;;     mov [r14+0x30], eax
-;;     add rsp, 8
 ;;     ret
 
 ;; function 10 $float_global:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vmovsd xmm0, [r14+0x40]
 ;;     vmovsd [r14+0x40], xmm8
-;;     add rsp, 8
 ;;     ret

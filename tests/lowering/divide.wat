@@ -19,52 +19,41 @@
 )
 
 ;; function 0 $u32_by_10:
-;;     sub rsp, 8
 ;;     mov edx, edi
 ;;     mov rax, 0x199999999999999A
 ;;     mul rdx
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 1 $u32_by_7:
-;;     sub rsp, 8
 ;;     mov edx, edi
 ;;     mov rax, 0x2492492492492493
 ;;     mul rdx
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 2 $u32_by_8:
-;;     sub rsp, 8
 ;;     mov edx, edi
 ;;     shr edx, 3
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 3 $u32_rest_of_10:
-;;     sub rsp, 8
 ;;     mov edx, edi
 ;;     mov rax, 0x199999999999999A
 ;;     mul rdx
 ;;     imul edx, 0xA
 ;;     mov eax, edi
 ;;     sub eax, edx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $u32_rest_of_16:
-;;     sub rsp, 8
 ;;     mov edx, edi
 ;;     and edx, 0xF
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 5 $s32_by_10:
-;;     sub rsp, 8
 ;;     movsxd rax, edi
 ;;     mov edx, 0xCCCCCCCD
 ;;     imul rdx, rax
@@ -72,32 +61,26 @@
 ;;     shr rax, 0x3F
 ;;     add edx, eax
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 6 $s32_by_minus_1:
-;;     sub rsp, 8
 ;;     mov eax, 0xFFFFFFFF
 ;;     mov ecx, eax
 ;;     mov eax, edi
 ;;     cdq
 ;;     idiv ecx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 7 $s32_by_4:
-;;     sub rsp, 8
 ;;     mov edx, edi
 ;;     sar edx, 0x1F
 ;;     shr edx, 0x1E
 ;;     add edx, edi
 ;;     sar edx, 2
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 8 $s32_rest_of_4:
-;;     sub rsp, 8
 ;;     mov edx, edi
 ;;     sar edx, 0x1F
 ;;     shr edx, 0x1E
@@ -106,20 +89,16 @@
 ;;     imul edx, 4
 ;;     mov eax, edi
 ;;     sub eax, edx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 9 $u64_by_10:
-;;     sub rsp, 8
 ;;     mov rax, 0xCCCCCCCCCCCCCCCD
 ;;     mul rdi
 ;;     shr rdx, 3
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 10 $u64_by_7:
-;;     sub rsp, 8
 ;;     mov rax, 0x2492492492492493
 ;;     mul rdi
 ;;     mov rax, rdi
@@ -128,11 +107,9 @@
 ;;     add rdx, rax
 ;;     shr rdx, 2
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 11 $s64_by_1000:
-;;     sub rsp, 8
 ;;     mov rax, 0x83126E978D4FDF3C
 ;;     imul rdi
 ;;     add rdx, rdi
@@ -141,29 +118,23 @@
 ;;     shr rax, 0x3F
 ;;     add rdx, rax
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 12 $by_zero:
-;;     sub rsp, 8
 ;;     mov eax, 0
 ;;     mov ecx, eax
 ;;     mov eax, edi
 ;;     xor edx, edx
 ;;     div ecx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 13 $divide:
-;;     sub rsp, 8
 ;;     mov eax, edi
 ;;     cdq
 ;;     idiv esi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 14 $remainder:
-;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     cmp rsi, 0xFFFFFFFFFFFFFFFF
 ;;     je .2
@@ -171,17 +142,14 @@
 ;;     idiv rsi
 ;; .1:
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     xor edx, edx
 ;;     jmp short .1
 
 ;; function 15 $unsigned:
-;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     xor edx, edx
 ;;     div rsi
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret

@@ -34,48 +34,39 @@
 )
 
 ;; function 0 $add:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     movaps xmm9, xmm1
 ;;     movaps xmm0, xmm8
 ;;     addsd xmm0, xmm9
-;;     add rsp, 8
 ;;     ret
 
 ;; function 1 $sum_of_products:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
-;;     movaps xmm10, xmm2
 ;;     movaps xmm9, xmm1
+;;     movaps xmm10, xmm2
 ;;     movaps xmm0, xmm8
 ;;     mulss xmm0, xmm9
 ;;     movaps xmm1, xmm0
 ;;     addss xmm1, xmm10
 ;;     movaps xmm0, xmm1
-;;     add rsp, 8
 ;;     ret
 
 ;; function 2 $constant:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     movaps xmm0, xmm8
 ;;     mulsd xmm0, [rip+.1]
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     00 00 00 00 00 00 0c 40
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 3 $load_operand:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     movaps xmm0, xmm8
 ;;     divsd xmm0, [r15+rdi]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $min:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     movaps xmm9, xmm1
 ;;     movaps xmm0, xmm8
@@ -83,7 +74,6 @@
 ;;     je .2
 ;;     minss xmm0, xmm9
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     jp short .3
@@ -94,7 +84,6 @@
 ;;     jmp short .1
 
 ;; function 5 $max:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     movaps xmm9, xmm1
 ;;     movaps xmm0, xmm8
@@ -102,7 +91,6 @@
 ;;     je .2
 ;;     maxsd xmm0, xmm9
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     jp short .3
@@ -113,7 +101,6 @@
 ;;     jmp short .1
 
 ;; function 6 $sign:
-;;     sub rsp, 0x18
 ;;     movaps xmm8, xmm0
 ;;     movaps xmm9, xmm1
 ;;     movaps xmm0, xmm8
@@ -125,7 +112,6 @@
 ;;     movaps xmm2, xmm8
 ;;     andps xmm2, [rip+.2]
 ;;     orps xmm2, xmm15
-;;     add rsp, 0x18
 ;;     ret
 ;; .1:
 ;;     00 00 00 00 00 00 00 80
@@ -135,28 +121,22 @@
 ;;     ff ff ff ff ff ff ff 7f
 
 ;; function 7 $round:
-;;     sub rsp, 0x10
 ;;     movaps xmm8, xmm0
 ;;     roundsd xmm0, xmm8, 9
 ;;     roundsd xmm1, xmm8, 8
-;;     add rsp, 0x10
 ;;     ret
 
 ;; function 8 $sqrt:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     sqrtss xmm0, xmm8
-;;     add rsp, 8
 ;;     ret
 
 ;; function 9 $trunc:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     cvttsd2si eax, xmm8
 ;;     cmp eax, 1
 ;;     jo .2
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     ucomisd xmm8, xmm8
@@ -176,13 +156,11 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 10 $trunc_u32:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     cvttss2si rax, xmm8
 ;;     mov rcx, rax
 ;;     shr rcx, 0x20
 ;;     jne .1
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ucomiss xmm8, xmm8
@@ -194,13 +172,11 @@
 ;;     ud2 5
 
 ;; function 11 $trunc_u64:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     cvttsd2si rax, xmm8
 ;;     test rax, rax
 ;;     js .2
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     ucomisd xmm8, xmm8
@@ -221,13 +197,11 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 12 $trunc_sat:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     cvttss2si rax, xmm8
 ;;     cmp rax, 1
 ;;     jo .2
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     xorps xmm15, xmm15
@@ -241,14 +215,12 @@
 ;;     jmp short .1
 
 ;; function 13 $trunc_sat_u32:
-;;     sub rsp, 8
 ;;     movaps xmm8, xmm0
 ;;     cvttsd2si rax, xmm8
 ;;     mov rcx, rax
 ;;     shr rcx, 0x20
 ;;     jne .2
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     xorps xmm15, xmm15
@@ -261,29 +233,23 @@
 ;;     jmp short .1
 
 ;; function 14 $convert:
-;;     sub rsp, 0x10
 ;;     xorps xmm0, xmm0
 ;;     cvtsi2sd xmm0, edi
 ;;     xorps xmm1, xmm1
 ;;     cvtsi2ss xmm1, rsi
-;;     add rsp, 0x10
 ;;     ret
 
 ;; function 15 $convert_u32:
-;;     sub rsp, 8
 ;;     xorps xmm0, xmm0
 ;;     cvtsi2sd xmm0, rdi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 16 $convert_u64:
-;;     sub rsp, 8
 ;;     test rdi, rdi
 ;;     js .2
 ;;     xorps xmm0, xmm0
 ;;     cvtsi2sd xmm0, rdi
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     mov rax, rdi
@@ -297,18 +263,14 @@
 ;;     jmp short .1
 
 ;; function 17 $promote_and_demote:
-;;     sub rsp, 0x10
 ;;     movaps xmm8, xmm0
 ;;     movaps xmm9, xmm1
 ;;     cvtss2sd xmm0, xmm8
 ;;     cvtsd2ss xmm1, xmm9
-;;     add rsp, 0x10
 ;;     ret
 
 ;; function 18 $reinterpret:
-;;     sub rsp, 0x10
 ;;     movaps xmm8, xmm0
 ;;     movq rax, xmm8
 ;;     movd xmm0, edi
-;;     add rsp, 0x10
 ;;     ret

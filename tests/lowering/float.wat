@@ -33,43 +33,34 @@
 )
 
 ;; function 0 $add:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
 ;;     vaddsd xmm0, xmm8, xmm9
-;;     add rsp, 8
 ;;     ret
 
 ;; function 1 $sum_of_products:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
-;;     vmovaps xmm10, xmm2
 ;;     vmovaps xmm9, xmm1
+;;     vmovaps xmm10, xmm2
 ;;     vmulss xmm0, xmm8, xmm9
 ;;     vaddss xmm1, xmm0, xmm10
 ;;     vmovaps xmm0, xmm1
-;;     add rsp, 8
 ;;     ret
 
 ;; function 2 $constant:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vmulsd xmm0, xmm8, [rip+.1]
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     00 00 00 00 00 00 0c 40
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 3 $load_operand:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vdivsd xmm0, xmm8, [r15+rdi]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $min:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
 ;;     vmovaps xmm0, xmm8
@@ -77,7 +68,6 @@
 ;;     je .2
 ;;     vminss xmm0, xmm0, xmm9
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     jp short .3
@@ -88,7 +78,6 @@
 ;;     jmp short .1
 
 ;; function 5 $max:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
 ;;     vmovaps xmm0, xmm8
@@ -96,7 +85,6 @@
 ;;     je .2
 ;;     vmaxsd xmm0, xmm0, xmm9
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     jp short .3
@@ -107,7 +95,6 @@
 ;;     jmp short .1
 
 ;; function 6 $sign:
-;;     sub rsp, 0x18
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
 ;;     vxorps xmm0, xmm8, [rip+.1]
@@ -115,7 +102,6 @@
 ;;     vandps xmm15, xmm9, [rip+.1]
 ;;     vandps xmm2, xmm8, [rip+.2]
 ;;     vorps xmm2, xmm2, xmm15
-;;     add rsp, 0x18
 ;;     ret
 ;; .1:
 ;;     00 00 00 00 00 00 00 80
@@ -125,28 +111,22 @@
 ;;     ff ff ff ff ff ff ff 7f
 
 ;; function 7 $round:
-;;     sub rsp, 0x10
 ;;     vmovaps xmm8, xmm0
 ;;     vroundsd xmm0, xmm8, xmm8, 9
 ;;     vroundsd xmm1, xmm8, xmm8, 8
-;;     add rsp, 0x10
 ;;     ret
 
 ;; function 8 $sqrt:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vsqrtss xmm0, xmm8, xmm8
-;;     add rsp, 8
 ;;     ret
 
 ;; function 9 $trunc:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vcvttsd2si eax, xmm8
 ;;     cmp eax, 1
 ;;     jo .2
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     vucomisd xmm8, xmm8
@@ -166,13 +146,11 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 10 $trunc_u32:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vcvttss2si rax, xmm8
 ;;     mov rcx, rax
 ;;     shr rcx, 0x20
 ;;     jne .1
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     vucomiss xmm8, xmm8
@@ -184,13 +162,11 @@
 ;;     ud2 5
 
 ;; function 11 $trunc_u64:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vcvttsd2si rax, xmm8
 ;;     test rax, rax
 ;;     js .2
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     vucomisd xmm8, xmm8
@@ -211,13 +187,11 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 12 $trunc_sat:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vcvttss2si rax, xmm8
 ;;     cmp rax, 1
 ;;     jo .2
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     vxorps xmm15, xmm15, xmm15
@@ -231,14 +205,12 @@
 ;;     jmp short .1
 
 ;; function 13 $trunc_sat_u32:
-;;     sub rsp, 8
 ;;     vmovaps xmm8, xmm0
 ;;     vcvttsd2si rax, xmm8
 ;;     mov rcx, rax
 ;;     shr rcx, 0x20
 ;;     jne .2
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     vxorps xmm15, xmm15, xmm15
@@ -251,29 +223,23 @@
 ;;     jmp short .1
 
 ;; function 14 $convert:
-;;     sub rsp, 0x10
 ;;     vxorps xmm0, xmm0, xmm0
 ;;     vcvtsi2sd xmm0, xmm0, edi
 ;;     vxorps xmm1, xmm1, xmm1
 ;;     vcvtsi2ss xmm1, xmm1, rsi
-;;     add rsp, 0x10
 ;;     ret
 
 ;; function 15 $convert_u32:
-;;     sub rsp, 8
 ;;     vxorps xmm0, xmm0, xmm0
 ;;     vcvtsi2sd xmm0, xmm0, rdi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 16 $convert_u64:
-;;     sub rsp, 8
 ;;     test rdi, rdi
 ;;     js .2
 ;;     vxorps xmm0, xmm0, xmm0
 ;;     vcvtsi2sd xmm0, xmm0, rdi
 ;; .1:
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     mov rax, rdi
@@ -287,18 +253,14 @@
 ;;     jmp short .1
 
 ;; function 17 $promote_and_demote:
-;;     sub rsp, 0x10
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
 ;;     vcvtss2sd xmm0, xmm8, xmm8
 ;;     vcvtsd2ss xmm1, xmm9, xmm9
-;;     add rsp, 0x10
 ;;     ret
 
 ;; function 18 $reinterpret:
-;;     sub rsp, 0x10
 ;;     vmovaps xmm8, xmm0
 ;;     vmovq rax, xmm8
 ;;     vmovd xmm0, edi
-;;     add rsp, 0x10
 ;;     ret

@@ -31,90 +31,66 @@
 )
 
 ;; function 0 $add:
-;;     sub rsp, 8
 ;;     lea eax, [rdi+rsi]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 1 $sub:
-;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     sub rax, rsi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 2 $add_imm8:
-;;     sub rsp, 8
 ;;     lea eax, [rdi+7]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 3 $sub_imm32:
-;;     sub rsp, 8
 ;;     lea rax, [rdi-0x12345678]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $add_imm64:
-;;     sub rsp, 8
 ;;     mov rax, 0x123456789A
 ;;     lea rcx, [rdi+rax]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 5 $in_place:
-;;     sub rsp, 8
 ;;     add edi, 1
 ;;     xor edi, 0xFFFFFFFE
 ;;     or edi, 0x80
 ;;     and edi, 0xFFFFF
 ;;     mov rax, rdi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 6 $masks:
-;;     sub rsp, 0x18
 ;;     movzx eax, dil
 ;;     movzx ecx, di
 ;;     mov edx, edi
-;;     add rsp, 0x18
 ;;     ret
 
 ;; function 7 $scaled_sum:
-;;     sub rsp, 8
 ;;     lea eax, [rdi+rsi*4+0xC]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 8 $multiples:
-;;     sub rsp, 0x18
 ;;     lea eax, [rdi+rdi*4]
 ;;     mov ecx, edi
 ;;     shl ecx, 3
 ;;     imul edx, edi, 0x64
-;;     add rsp, 0x18
 ;;     ret
 
 ;; function 9 $multiply:
-;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     imul rax, rsi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 10 $extend:
-;;     sub rsp, 0x10
 ;;     movsx eax, dil
 ;;     movsxd rcx, edi
 ;;     mov rdx, rdi
-;;     add rsp, 0x10
 ;;     ret
 
 ;; function 11 $wrap_is_the_low_half:
-;;     sub rsp, 8
 ;;     mov eax, edi
-;;     add rsp, 8
 ;;     ret
 
 ;; function 12 $constants:

@@ -32,19 +32,16 @@
 )
 
 ;; function 0 $load:
-;;     sub rsp, 8
 ;;     lea rax, [rdi+0x14]
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 1
 
 ;; function 1 $load_small:
-;;     sub rsp, 0x18
 ;;     lea rax, [rdi+1]
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
@@ -60,7 +57,6 @@
 ;;     mov rax, rcx
 ;;     mov rcx, rdx
 ;;     mov rdx, rsi
-;;     add rsp, 0x18
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -70,7 +66,6 @@
 ;;     ud2 1
 
 ;; function 2 $load_float:
-;;     sub rsp, 0x10
 ;;     lea rax, [rdi+4]
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
@@ -79,7 +74,6 @@
 ;;     cmp rax, [r14+0x38]
 ;;     ja .2
 ;;     vmovsd xmm1, [r15+rax-8]
-;;     add rsp, 0x10
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -87,45 +81,38 @@
 ;;     ud2 1
 
 ;; function 3 $load_at_a_sum:
-;;     sub rsp, 8
 ;;     lea eax, [rdi+rsi]
 ;;     lea rcx, [rax+8]
 ;;     cmp rcx, [r14+0x38]
 ;;     ja .1
 ;;     mov edx, [r15+rcx-4]
 ;;     mov rax, rdx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 1
 
 ;; function 4 $load_at_a_constant:
-;;     sub rsp, 8
 ;;     mov eax, 0x410
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov rcx, [r15+rax-8]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 1
 
 ;; function 5 $load_operand:
-;;     sub rsp, 8
 ;;     lea rax, [rsi+4]
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     add ecx, edi
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 1
 
 ;; function 6 $compare_operand:
-;;     sub rsp, 8
 ;;     lea rax, [rsi+4]
 ;;     cmp rax, [r14+0x38]
 ;;     ja .2
@@ -136,45 +123,38 @@
 ;;     mov r8d, 2
 ;; .1:
 ;;     mov rax, r8
-;;     add rsp, 8
 ;;     ret
 ;; .2:
 ;;     ud2 1
 
 ;; function 7 $offset_2_31:
-;;     sub rsp, 8
 ;;     mov eax, 0x80000004
 ;;     add rax, rdi
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 1
 
 ;; function 8 $offset_2_31_less_1:
-;;     sub rsp, 8
 ;;     mov eax, 0x80000003
 ;;     add rax, rdi
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 1
 
 ;; function 9 $offset_and_constant_beyond_2_31:
-;;     sub rsp, 8
 ;;     mov rax, 0x180000002
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -239,7 +219,6 @@
 ;;     ud2 1
 
 ;; function 13 $add_to_memory:
-;;     sub rsp, 8
 ;;     lea rax, [rdi+4]
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
@@ -249,7 +228,6 @@
 ;;     cmp rax, [r14+0x38]
 ;;     ja .2
 ;;     mov [r15+rax-4], ecx
-;;     add rsp, 8
 ;;     ret
 ;; .1:
 ;;     ud2 1

@@ -31,49 +31,36 @@
 )
 
 ;; function 0 $load:
-;;     sub rsp, 8
 ;;     mov eax, [r15+rdi+0x10]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 1 $load_small:
-;;     sub rsp, 0x18
 ;;     movzx eax, byte ptr [r15+rdi]
 ;;     movsx rcx, word ptr [r15+rdi]
 ;;     movsxd rdx, [r15+rdi+4]
-;;     add rsp, 0x18
 ;;     ret
 
 ;; function 2 $load_float:
-;;     sub rsp, 0x10
 ;;     vmovss xmm0, [r15+rdi]
 ;;     vmovsd xmm1, [r15+rdi+8]
-;;     add rsp, 0x10
 ;;     ret
 
 ;; function 3 $load_at_a_sum:
-;;     sub rsp, 8
 ;;     lea eax, [rdi+rsi]
 ;;     mov ecx, [r15+rax+4]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 4 $load_at_a_constant:
-;;     sub rsp, 8
 ;;     mov rax, [r15+0x408]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 5 $load_operand:
-;;     sub rsp, 8
 ;;     mov eax, edi
 ;;     add eax, [r15+rsi]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 6 $compare_operand:
-;;     sub rsp, 8
 ;;     mov eax, [r15+rsi]
 ;;     mov r8d, 1
 ;;     cmp edi, eax
@@ -81,30 +68,23 @@
 ;;     mov r8d, 2
 ;; .1:
 ;;     mov rax, r8
-;;     add rsp, 8
 ;;     ret
 
 ;; function 7 $offset_2_31:
-;;     sub rsp, 8
 ;;     mov eax, 0x80000000
 ;;     add rax, rdi
 ;;     mov ecx, [r15+rax]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 8 $offset_2_31_less_1:
-;;     sub rsp, 8
 ;;     mov eax, [r15+rdi+0x7FFFFFFF]
-;;     add rsp, 8
 ;;     ret
 
 ;; function 9 $offset_and_constant_beyond_2_31:
-;;     sub rsp, 8
 ;;     mov rax, 0x17FFFFFFE
 ;;     mov ecx, [r15+rax]
 ;;     mov rax, rcx
-;;     add rsp, 8
 ;;     ret
 
 ;; function 10 $store:
@@ -127,11 +107,9 @@
 ;;     ret
 
 ;; function 13 $add_to_memory:
-;;     sub rsp, 8
 ;;     mov eax, esi
 ;;     add eax, [r15+rdi]
 ;;     mov [r15+rdi], eax
-;;     add rsp, 8
 ;;     ret
 
 ;; function 14 $size_and_grow:
