@@ -158,6 +158,10 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
         let writer = job.sites.mark();
         let result = attempt(job, buffers, &mut code, &mut labels, start as u32, allow_short);
         let outcome = match result {
+            // A hostile module's code may be thousands of times its own size.
+            Ok((_, length)) if job.code.try_reserve(length + 32).is_err() => {
+                Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
+            }
             Ok((emitted, length)) => {
                 job.code.extend_from_slice(&code[..length]);
                 job.code.resize(job.code.len().next_multiple_of(32), 0xCC);
