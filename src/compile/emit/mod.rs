@@ -19,7 +19,7 @@ mod instructions;
 
 use super::assign::Plan;
 use super::tape::{Class, Entry, Op, Tape};
-use super::{Failure, ModuleContext};
+use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Site, SiteKind, SiteWriter};
 use crate::abi::{CONTEXT, CallLayout, TrapCode};
@@ -147,8 +147,10 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
     let (sites_at, relocations_at) = (job.sites.bytes().len(), job.relocations.len());
     let start = job.code.len();
     let wanted = 96 * job.tape.entries.len() + 48 * job.tape.lists.len() + 32 * job.tape.variables.len() + 1024;
-    grow(&mut buffers.code, wanted, 0);
-    grow(&mut buffers.labels, job.tape.labels.len() + 3 * job.tape.entries.len() + 64, LabelSlot::EMPTY);
+    // What a hostile function wants is not asked for at once: it may be refused, or need less.
+    grow(&mut buffers.code, wanted.min(MAX_FUNCTION_BYTES), 0);
+    let wanted = 3 * job.tape.entries.len() + 64;
+    grow(&mut buffers.labels, job.tape.labels.len() + wanted.min(1 << 20), LabelSlot::EMPTY);
     let mut allow_short = true;
     loop {
         let mut code = std::mem::take(&mut buffers.code);
@@ -165,6 +167,9 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
                 job.sites.rewind(sites_at, writer);
                 job.relocations.truncate(relocations_at);
                 match failure {
+                    Failure::Code(planish_asm::AsmError::Full { needed }) if needed > MAX_FUNCTION_BYTES => {
+                        Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
+                    }
                     Failure::Code(planish_asm::AsmError::Full { needed }) => {
                         grow(&mut code, needed, 0);
                         None
