@@ -3,7 +3,7 @@
 //! All offsets are bytes. The runtime's `#[repr(C)]` types assert that they match.
 
 use crate::decode::ModuleInfo;
-use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 
 /// Context: base address of memory 0 (0 without one). Compiled code keeps it in r15.
 pub(crate) const CONTEXT_HEAP: i32 = 0;
@@ -67,7 +67,7 @@ pub(crate) enum Slot {
 
 /// Offsets of the module's own part of a context, in this order: pointers to imported memory definitions, table
 /// definitions, globals and function records (8 bytes each); own memory definitions, table definitions, globals
-/// (16 bytes each, 16-aligned); the signature number of each type (4 bytes each).
+/// (16 bytes each, 16-aligned).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContextLayout {
     imported_memories: u32,
@@ -80,7 +80,6 @@ pub(crate) struct ContextLayout {
     memories_at: i32,
     tables_at: i32,
     globals_at: i32,
-    signatures_at: i32,
     bytes: i32,
 }
 
@@ -109,7 +108,6 @@ impl ContextLayout {
         let tables_at = take(own_tables, TABLE_DEFINITION_BYTES);
         let own_globals = info.globals.len() - info.imported_globals as usize;
         let globals_at = take(own_globals, GLOBAL_BYTES);
-        let signatures_at = take(info.types.len(), 4);
         ContextLayout {
             imported_memories: info.imported_memories,
             imported_tables: info.imported_tables,
@@ -121,7 +119,6 @@ impl ContextLayout {
             memories_at,
             tables_at,
             globals_at,
-            signatures_at,
             bytes: (at + 15) & !15,
         }
     }
@@ -155,10 +152,5 @@ impl ContextLayout {
     /// Where the address of an imported function's record lies.
     pub(crate) fn imported_function(&self, func: FuncIndex) -> i32 {
         self.imported_functions_at + func.0 as i32 * 8
-    }
-
-    /// Where the engine-wide number of a type lies.
-    pub(crate) fn signature(&self, ty: TypeIndex) -> i32 {
-        self.signatures_at + ty.0 as i32 * 4
     }
 }

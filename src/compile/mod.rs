@@ -137,7 +137,8 @@ impl<'a> Compiler<'a> {
             plan: Plan::default(),
             buffers: Buffers::new(),
             validator: FuncValidatorAllocations::default(),
-            code: Vec::with_capacity(module.info.code_bytes * 3 / 2),
+            // Untouched pages cost nothing, moving does.
+            code: Vec::with_capacity(module.info.code_bytes * 2),
             functions: Vec::new(),
             sites: SiteWriter::default(),
             relocations: Vec::new(),

@@ -9,7 +9,7 @@ use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId};
 use super::table::Table;
 use crate::abi::layout::{self, ContextLayout, Slot};
 use crate::decode::{ExportItem, ModuleInfo};
-use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -206,9 +206,6 @@ impl InstanceData {
         let InstanceData { context, records, imported_functions, module, .. } = self;
         for (index, func) in imported_functions.iter().enumerate() {
             context.write(layout.imported_function(FuncIndex(index as u32)), func.bits());
-        }
-        for (index, signature) in module.signatures().iter().enumerate() {
-            context.write(layout.signature(TypeIndex(index as u32)), signature.number);
         }
         let (info, code) = (module.info(), module.code());
         let positions = code.positions().expect("a module's code has positions");
