@@ -182,5 +182,4 @@
 
 ;; function 14 $reference:
 ;;     mov rax, [r14+0x18]
-;;     add rax, 0
 ;;     ret

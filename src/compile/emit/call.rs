@@ -1,8 +1,9 @@
 //! Calls: arguments to their places, what must survive to its slots, results to their homes.
 
-use super::float::xmm;
+use super::cold::Cold;
 use super::moves::{Moves, Step};
-use super::{Emit, FLOAT_PLACE, IN_MEMORY, Relocation, Rm, Source, frame, gpr};
+use super::registers::{FLOAT_PLACE, IN_MEMORY, gpr, xmm};
+use super::{Emit, Relocation, Rm, Source, frame};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
     TABLE_LEN,
@@ -221,7 +222,7 @@ impl Emit<'_> {
         self.call_m(Addr::base_disp(rax, RECORD_CODE));
         self.site(SiteKind::Call, wasm_offset);
         self.asm.bind(back);
-        self.cold.push(super::control::Cold::Foreign { label: foreign, back, wasm_offset });
+        self.cold.push(Cold::Foreign { label: foreign, back, wasm_offset });
         self.after_call(e, ty, layout);
     }
 

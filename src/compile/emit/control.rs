@@ -1,6 +1,8 @@
 //! Prologue and epilogue, labels and branches, and what lies behind the function: cold code, jump tables, constants.
 
+use super::cold::{Cold, Flags};
 use super::moves::Moves;
+use super::registers::bit;
 use super::{Emit, Rm, Source, frame, width};
 use crate::abi::layout::{CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
@@ -8,7 +10,7 @@ use crate::abi::{CONTEXT, Place, TrapCode, UNCHECKED_FRAME_BYTES};
 use crate::compile::assign::Home;
 use crate::compile::tape::{Class, Entry, FloatCond, Op, Ref, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
-use planish_asm::{Addr, Alu, Cond, Gp64, Label, Prec, Scale, Width, Xmm};
+use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Scale, Width, Xmm};
 
 /// A branch over at most so many small entries is emitted short.
 const SHORT_ENTRIES: u32 = 8;
@@ -16,46 +18,6 @@ const SHORT_ENTRIES: u32 = 8;
 const ALIGNED_LOOP_ENTRIES: u32 = 32;
 /// Up to so many targets, a branch table is a chain of comparisons.
 const CHAIN_TARGETS: usize = 3;
-
-/// Code that runs rarely, behind the function.
-#[derive(Clone, Copy)]
-pub(super) enum Cold {
-    Trap {
-        label: Label,
-        code: TrapCode,
-        wasm_offset: u32,
-    },
-    /// A call through a record of another instance.
-    Foreign {
-        label: Label,
-        back: Label,
-        wasm_offset: u32,
-    },
-    /// `x rem -1` is 0, but `idiv` may fault.
-    RemainderOfMinusOne {
-        label: Label,
-        back: Label,
-    },
-    /// min or max of equal or unordered operands.
-    MinMax {
-        label: Label,
-        back: Label,
-        prec: Prec,
-        min: bool,
-        target: Xmm,
-        other: Xmm,
-    },
-    Trunc(super::convert::TruncFix),
-    /// u64 to float, the top bit set.
-    ConvertUnsigned {
-        label: Label,
-        back: Label,
-        prec: Prec,
-        target: Xmm,
-        source: Gp64,
-        half: Gp64,
-    },
-}
 
 impl Emit<'_> {
     // Prologue and epilogue.
@@ -315,7 +277,7 @@ impl Emit<'_> {
             true => Source { rm: Rm::Reg(self.read(other, e.class)), registers: 0 },
         };
         let avoid = match other_register.rm {
-            Rm::Reg(register) => super::bit(register),
+            Rm::Reg(register) => bit(register),
             _ => 0,
         };
         let reuse = self.dying(chosen);
@@ -487,14 +449,4 @@ impl Emit<'_> {
 
     /// Is the scratch register of float lowerings; never holds a value between entries.
     pub(super) const FLOAT_TEMP: Xmm = xmm15;
-}
-
-/// How a comparison's outcome stands in the flags.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Flags {
-    One(Cond),
-    /// Floats: equal and not parity.
-    Equal,
-    /// Floats: not equal or parity.
-    NotEqual,
 }

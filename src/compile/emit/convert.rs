@@ -1,24 +1,10 @@
 //! Conversions between integers and floats (specification 4.3.4, operators trunc, trunc_sat, convert, promote, demote).
 
-use super::control::Cold;
+use super::cold::{Cold, TruncFix};
 use super::{Emit, prec, width};
 use crate::abi::TrapCode;
 use crate::compile::tape::{Class, Convert, Entry};
 use planish_asm::{Alu, BitTest, Cond, FpOp, Gp64, Label, Prec, Shift, Width, Xmm};
-
-/// A float whose truncation the instruction could not represent: a trap, a saturated result, or in range after all.
-#[derive(Clone, Copy)]
-pub(super) struct TruncFix {
-    label: Label,
-    back: Label,
-    from: Class,
-    to: Class,
-    signed: bool,
-    saturating: bool,
-    source: Xmm,
-    target: Gp64,
-    wasm_offset: u32,
-}
 
 impl Emit<'_> {
     pub(super) fn convert(&mut self, convert: Convert, e: &Entry) {

@@ -1,6 +1,8 @@
 //! Division and remainder: by constants through multiplication, else `div` and `idiv`, whose faults are the traps.
 
-use super::{Emit, bit, width};
+use super::cold::Cold;
+use super::registers::bit;
+use super::{Emit, width};
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Int, Ref};
 use planish_asm::regs::{rax, rdx};
@@ -31,7 +33,7 @@ impl Emit<'_> {
             let label = self.asm.label();
             self.alu_ri(Alu::Cmp, width, divisor.any(), -1);
             self.jcc(Cond::Equal, label);
-            self.cold.push(super::control::Cold::RemainderOfMinusOne { label, back });
+            self.cold.push(Cold::RemainderOfMinusOne { label, back });
         }
         let unary = match op {
             Int::DivS | Int::RemS => {

@@ -1,8 +1,8 @@
 //! Floats: registers, arithmetic, comparisons. AVX's three-operand forms where the CPU has them, else SSE.
 
-use super::control::{Cold, Flags};
-use super::registers::Held;
-use super::{Emit, FLOAT_PLACE, IN_MEMORY, prec};
+use super::cold::{Cold, Flags};
+use super::registers::{FLOAT_PLACE, Held, IN_MEMORY, float_place, xmm};
+use super::{Emit, prec};
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Float, FloatCond, FloatUnary, Operand, Ref};
 use planish_asm::{Addr, Alu, Cond, FpOp, Label, Logic, Prec, Rounding, Width, Xmm};
@@ -14,17 +14,6 @@ pub(super) enum FloatSource {
     Mem(Addr),
     /// A guarded access: the instruction is a site, of this wasm offset.
     Heap(Addr, u32),
-}
-
-#[inline]
-pub(super) fn xmm(number: u8) -> Xmm {
-    Xmm::from_num(number).expect("there are 16")
-}
-
-/// The register of a [place](Emit::places), if it is a float register.
-#[inline]
-fn float_place(place: u8) -> Option<Xmm> {
-    Xmm::from_num(place.wrapping_sub(FLOAT_PLACE))
 }
 
 impl Emit<'_> {

@@ -1,6 +1,7 @@
 //! Integer arithmetic except division.
 
-use super::{Emit, Rm, Source, bit, width};
+use super::registers::bit;
+use super::{Emit, Rm, Source, width};
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Int, IntUnary, Ref};
 use planish_asm::regs::rcx;

@@ -1,6 +1,7 @@
 //! Linear memory, globals and tables.
 
-use super::{Emit, Rm, Source, bit, prec, width};
+use super::registers::bit;
+use super::{Emit, Rm, Source, prec, width};
 use crate::abi::layout::{
     CONTEXT_HEAP, CONTEXT_RECORDS, MEMORY_BASE, MEMORY_LEN, RECORD_BYTES, Slot, TABLE_BASE, TABLE_LEN,
 };
@@ -335,7 +336,9 @@ impl Emit<'_> {
             let place =
                 self.module.info.record_of(function).expect("validated: a function that is referred to is declared");
             self.mov_rm(Width::W64, target.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_RECORDS));
-            self.alu_ri(Alu::Add, Width::W64, target.any(), place as i32 * RECORD_BYTES);
+            if place > 0 {
+                self.alu_ri(Alu::Add, Width::W64, target.any(), place as i32 * RECORD_BYTES);
+            }
         }
         self.define(e.dst, target, Class::I64);
     }

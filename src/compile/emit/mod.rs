@@ -12,6 +12,7 @@ mod divide;
 mod float;
 mod convert;
 mod memory;
+mod cold;
 mod control;
 mod call;
 mod moves;
@@ -24,11 +25,11 @@ use crate::abi::layout::Slot;
 use crate::abi::positions::{Site, SiteKind, SiteWriter};
 use crate::abi::{CONTEXT, CallLayout, TrapCode};
 use crate::types::{FuncType, GlobalIndex};
-use control::Cold;
+use cold::Cold;
 use memory::Fused;
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Prec, Width};
-use registers::Bank;
+use registers::{Bank, IN_MEMORY};
 
 /// A call whose displacement is filled in when all functions have their place.
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +68,6 @@ impl Buffers {
         }
     }
 }
-
-/// A [place](Emit::places): in no register.
-pub(super) const IN_MEMORY: u8 = u8::MAX;
-/// Places from here on are float registers, below integer registers.
-pub(super) const FLOAT_PLACE: u8 = 16;
 
 /// An integer operand as an instruction takes it.
 #[derive(Clone, Copy)]
@@ -366,16 +362,6 @@ impl Definition {
 #[inline]
 fn frame(at: i32) -> Addr {
     Addr::base_disp(rsp.any(), at)
-}
-
-#[inline]
-fn gpr(number: u8) -> Gp64 {
-    Gp64::from_num(number).expect("rsp is never scratch")
-}
-
-#[inline]
-fn bit(register: Gp64) -> u16 {
-    1 << register.num()
 }
 
 #[inline]

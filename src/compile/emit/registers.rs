@@ -3,6 +3,34 @@
 //! Pinned variables are not in here: their registers are never scratch. Every write to a scratch register goes through
 //! [`Bank::claim`] (by [`Bank::choose`], [`Bank::take`]), which forgets what it held.
 
+use planish_asm::{Gp64, Xmm};
+
+/// Where a value is: in no register.
+pub(super) const IN_MEMORY: u8 = u8::MAX;
+/// Places from here on are float registers, below integer registers.
+pub(super) const FLOAT_PLACE: u8 = 16;
+
+#[inline]
+pub(super) fn gpr(number: u8) -> Gp64 {
+    Gp64::from_num(number).expect("rsp is never scratch")
+}
+
+#[inline]
+pub(super) fn bit(register: Gp64) -> u16 {
+    1 << register.num()
+}
+
+#[inline]
+pub(super) fn xmm(number: u8) -> Xmm {
+    Xmm::from_num(number).expect("there are 16")
+}
+
+/// The register of a place, if it is a float register.
+#[inline]
+pub(super) fn float_place(place: u8) -> Option<Xmm> {
+    Xmm::from_num(place.wrapping_sub(FLOAT_PLACE))
+}
+
 /// A value that can be in a scratch register: a variable's number, or a temp's behind all variables.
 pub(super) type Cell = u32;
 

@@ -1,7 +1,7 @@
 //! Where values are, and how an entry gets its operands and leaves its result: integers.
 
-use super::registers::{Choice, Held};
-use super::{Emit, FLOAT_PLACE, IN_MEMORY, Rm, Source, bit, frame, gpr, width};
+use super::registers::{Choice, FLOAT_PLACE, Held, IN_MEMORY, bit, gpr};
+use super::{Emit, Rm, Source, frame, width};
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Operand, Ref};
 use planish_asm::{Addr, Alu, Gp64, Width};

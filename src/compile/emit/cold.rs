@@ -1,0 +1,69 @@
+//! What the emitter defers: code that runs rarely and lies behind the function, and how a comparison stands in the flags.
+
+use crate::abi::TrapCode;
+use crate::compile::tape::Class;
+use planish_asm::{Cond, Gp64, Label, Prec, Xmm};
+
+/// Code that runs rarely, behind the function.
+#[derive(Clone, Copy)]
+pub(super) enum Cold {
+    Trap {
+        label: Label,
+        code: TrapCode,
+        wasm_offset: u32,
+    },
+    /// A call through a record of another instance.
+    Foreign {
+        label: Label,
+        back: Label,
+        wasm_offset: u32,
+    },
+    /// `x rem -1` is 0, but `idiv` may fault.
+    RemainderOfMinusOne {
+        label: Label,
+        back: Label,
+    },
+    /// min or max of equal or unordered operands.
+    MinMax {
+        label: Label,
+        back: Label,
+        prec: Prec,
+        min: bool,
+        target: Xmm,
+        other: Xmm,
+    },
+    Trunc(TruncFix),
+    /// u64 to float, the top bit set.
+    ConvertUnsigned {
+        label: Label,
+        back: Label,
+        prec: Prec,
+        target: Xmm,
+        source: Gp64,
+        half: Gp64,
+    },
+}
+
+/// A float whose truncation the instruction could not represent: a trap, a saturated result, or in range after all.
+#[derive(Clone, Copy)]
+pub(super) struct TruncFix {
+    pub(super) label: Label,
+    pub(super) back: Label,
+    pub(super) from: Class,
+    pub(super) to: Class,
+    pub(super) signed: bool,
+    pub(super) saturating: bool,
+    pub(super) source: Xmm,
+    pub(super) target: Gp64,
+    pub(super) wasm_offset: u32,
+}
+
+/// How a comparison's outcome stands in the flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flags {
+    One(Cond),
+    /// Floats: equal and not parity.
+    Equal,
+    /// Floats: not equal or parity.
+    NotEqual,
+}
