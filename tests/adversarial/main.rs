@@ -95,17 +95,35 @@ fn compile(engine: &Engine, bytes: &[u8], name: &str) -> (Result<Module, Error>,
 /// Four times as much of something that is quadratic is sixteen times as much.
 const BEND: usize = 10;
 
+/// What is faster than the floor is too fast to measure.
+fn time_bends(small: Cost, large: Cost) -> bool {
+    let time = |cost: Cost| cost.time.as_micros() as usize;
+    time(large) > BEND * time(small).max(500)
+}
+
+/// A bend that is the compiler's is there every time; one that is a busy machine's is not.
+const ATTEMPTS: usize = 4;
+
 fn check_curve(engine: &Engine, &(name, size, module): &Bomb) {
-    let costs = [1, 2, 4].map(|factor| {
-        let bytes = module(size * factor);
-        let (compiled, cost) = compile(engine, &bytes, name);
-        if factor == 1
-            && let Ok(module) = &compiled
-        {
-            run_briefly(module, name);
+    let measure = || {
+        [1, 2, 4].map(|factor| {
+            let bytes = module(size * factor);
+            let (compiled, cost) = compile(engine, &bytes, name);
+            if factor == 1
+                && let Ok(module) = &compiled
+            {
+                run_briefly(module, name);
+            }
+            (bytes.len(), compiled.is_ok(), cost)
+        })
+    };
+    let mut costs = measure();
+    for _ in 1..ATTEMPTS {
+        if !time_bends(costs[0].2, costs[2].2) {
+            break;
         }
-        (bytes.len(), compiled.is_ok(), cost)
-    });
+        costs = measure();
+    }
     for (module_bytes, compiled, cost) in costs {
         println!(
             "{:36}{:9} bytes {:10.2} ms {:10} KiB heap {:10} bytes of code{}",
@@ -118,9 +136,7 @@ fn check_curve(engine: &Engine, &(name, size, module): &Bomb) {
         );
     }
     let [(_, _, small), _, (_, _, large)] = costs;
-    // What is faster than the floor is too fast to measure.
-    let time = |cost: Cost| cost.time.as_micros() as usize;
-    assert!(time(large) <= BEND * time(small).max(500), "{}: time bends", name);
+    assert!(!time_bends(small, large), "{}: time bends", name);
     assert!(large.heap_bytes <= BEND * small.heap_bytes.max(64 << 10), "{}: memory bends", name);
     assert!(large.code_bytes <= BEND * small.code_bytes.max(4 << 10), "{}: code bends", name);
     assert!(large.time < Duration::from_secs(4), "{}: compiles for too long", name);

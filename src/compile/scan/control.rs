@@ -355,7 +355,10 @@ impl<'m> Scan<'m> {
         let arity = self.branch_arity(&frame);
         self.use_label(target);
         let from = self.stack.len() - arity;
-        if arity > 0 && (frame.height..from).any(|index| self.reads_merge(self.stack[index].node)) {
+        // Unless the values lie where the target wants them, a merge variable that is written for one item may be what
+        // another holds.
+        let items = &self.stack[frame.height..];
+        if arity > 0 && from > frame.height && items.iter().any(|item| self.reads_merge(item.node)) {
             return self.branch_around(condition, &frame, arity);
         }
         self.merge_and_keep(frame.height, arity);
