@@ -399,11 +399,6 @@ impl Tape {
         &self.lists[at + 1..at + 1 + count]
     }
 
-    #[inline]
-    pub(super) fn is_constant(&self, value: Ref) -> bool {
-        value.is_const()
-    }
-
     /// The value of a constant, sign-extended if small; floats as bits.
     #[inline]
     pub(super) fn constant(&self, value: Ref) -> Option<i64> {

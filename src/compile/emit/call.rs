@@ -82,15 +82,6 @@ impl Emit<'_> {
         self.store_float(Prec::D, to, Self::FLOAT_TEMP);
     }
 
-    /// Where a value lies that is in no register.
-    fn memory_of(&self, value: Ref) -> Addr {
-        match value.get() {
-            Operand::Var(var) => self.slot(var),
-            Operand::Temp(temp) => self.temp_slot(temp),
-            _ => unreachable!("a constant is no place"),
-        }
-    }
-
     /// Brings what goes to registers there, all at once, together with `extra` moves.
     pub(super) fn load_list(
         &mut self,

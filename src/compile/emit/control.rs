@@ -205,7 +205,7 @@ impl Emit<'_> {
         let a_source = match a.as_temp() {
             Some(temp) if self.is_fused(temp) => self.source(a, class),
             _ => match (self.register_of(a), b_source.rm) {
-                (None, Rm::Reg(_) | Rm::Imm(_)) if !self.tape.is_constant(a) => self.source(a, class),
+                (None, Rm::Reg(_) | Rm::Imm(_)) if !a.is_const() => self.source(a, class),
                 _ => {
                     let register = self.read(a, class);
                     Source { rm: Rm::Reg(register), registers: 0 }
@@ -272,7 +272,7 @@ impl Emit<'_> {
             Flags::Equal => (e.a, e.b, Cond::NotEqual),
             Flags::NotEqual => (e.b, e.a, Cond::NotEqual),
         };
-        let other_register = match self.tape.is_constant(other) {
+        let other_register = match other.is_const() {
             false => self.source_in_place(other, e.class),
             true => Source { rm: Rm::Reg(self.read(other, e.class)), registers: 0 },
         };
@@ -318,12 +318,7 @@ impl Emit<'_> {
         if self.register_of(value).is_some() {
             return Source { rm: Rm::Reg(self.read(value, class)), registers: 0 };
         }
-        let rm = match value.get() {
-            crate::compile::tape::Operand::Var(var) => Rm::Mem(self.slot(var)),
-            crate::compile::tape::Operand::Temp(temp) => Rm::Mem(self.temp_slot(temp)),
-            _ => unreachable!("not a constant"),
-        };
-        Source { rm, registers: 0 }
+        Source { rm: Rm::Mem(self.memory_of(value)), registers: 0 }
     }
 
     /// Goes to one of many labels. The index is masked against misspeculation: a mispredicted bound reads entry 0.

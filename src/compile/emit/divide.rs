@@ -11,7 +11,7 @@ use planish_asm::{Alu, Cond, Gp64, Shift, Unary, Width};
 impl Emit<'_> {
     pub(super) fn divide(&mut self, op: Int, e: &Entry) {
         let wasm_offset = self.take_offset();
-        if !self.tape.is_constant(e.a)
+        if !e.a.is_const()
             && let Some(divisor) = self.tape.constant(e.b)
             && self.divide_by(op, divisor, e)
         {

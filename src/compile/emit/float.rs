@@ -330,7 +330,7 @@ impl Emit<'_> {
         let (mut a, mut b) = (e.a, e.b);
         let swaps = matches!(op, FpOp::Add | FpOp::Mul)
             && (a.as_temp().is_some_and(|temp| self.is_fused(temp))
-                || self.tape.is_constant(a)
+                || a.is_const()
                 || !self.avx() && self.dying_float(b).is_some() && self.dying_float(a).is_none());
         if swaps && !b.as_temp().is_some_and(|temp| self.is_fused(temp)) {
             (a, b) = (b, a);

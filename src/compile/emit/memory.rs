@@ -154,7 +154,7 @@ impl Emit<'_> {
         match next.op {
             Op::Int(Int::Sub) => second && !first,
             Op::Int(Int::Add | Int::And | Int::Or | Int::Xor | Int::Mul) => {
-                (first || second) && !(self.tape.is_constant(next.a) || self.tape.is_constant(next.b))
+                (first || second) && !(next.a.is_const() || next.b.is_const())
             }
             Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => first || second,
             Op::Float(Float::Add | Float::Mul) => first || second,

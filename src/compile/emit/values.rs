@@ -45,6 +45,15 @@ impl Emit<'_> {
         self.spill_to(cell - self.tape.variables.len() as u32)
     }
 
+    /// Where a value lies that is in no register.
+    pub(super) fn memory_of(&self, value: Ref) -> Addr {
+        match value.get() {
+            Operand::Var(var) => self.slot(var),
+            Operand::Temp(temp) => self.temp_slot(temp),
+            _ => unreachable!("a constant is no place"),
+        }
+    }
+
     /// The register that a variable is pinned to.
     #[inline]
     pub(super) fn pinned(&self, value: Ref) -> Option<Gp64> {
@@ -210,14 +219,8 @@ impl Emit<'_> {
             let (address, registers) = self.fused_address(fused);
             return Source { rm: Rm::Heap(address, fused.wasm_offset), registers };
         }
-        if self.register_of(value).is_none() && !self.ints.has_free() {
-            match value.get() {
-                Operand::Var(var) => {
-                    return Source { rm: Rm::Mem(self.slot(var)), registers: 0 };
-                }
-                Operand::Temp(temp) => return Source { rm: Rm::Mem(self.temp_slot(temp)), registers: 0 },
-                _ => {}
-            }
+        if self.register_of(value).is_none() && !self.ints.has_free() && !value.is_const() {
+            return Source { rm: Rm::Mem(self.memory_of(value)), registers: 0 };
         }
         let register = self.read(value, class);
         Source { rm: Rm::Reg(register), registers: bit(register) }
