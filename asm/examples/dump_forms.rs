@@ -6,7 +6,7 @@
 use std::io::{BufWriter, Write};
 
 use planish_asm_gen::form::has_forms;
-use planish_asm_gen::oracle::cases::{boundary, high_byte_conflict};
+use planish_asm_gen::oracle::cases::{boundary, conflict};
 use planish_asm_gen::oracle::check::{BUFFER_LEN, Oracle};
 use planish_asm_gen::oracle::operands::Value;
 use planish_asm_gen::oracle::text::{Text, instruction};
@@ -23,9 +23,9 @@ fn main() -> std::io::Result<()> {
     let mut buffer = vec![0; BUFFER_LEN];
     for (number, form) in oracle.forms.iter().enumerate() {
         let mut result = Ok(());
-        boundary(oracle.row(number), form, &mut |values| {
+        boundary(form, &mut |values| {
             let is_nop = form.name.starts_with("xchg_r") && values[1] == Value::Fixed && values[0] == Value::Reg(0);
-            if high_byte_conflict(form, values) || is_nop || result.is_err() {
+            if conflict(oracle.row(number), form, values).is_some() || is_nop || result.is_err() {
                 return;
             }
             let bytes = oracle.emit(number, values, &mut buffer).expect("a buffer with room and valid operands");

@@ -7,7 +7,11 @@
 //! a shape's caller knows ([`Op`], [`VexOp`], immediate sizes) are constants that fold after inlining. Debug builds do not
 //! force that inlining: it would make every caller slow to compile.
 //!
-//! An EVEX shape is one more head builder in front of [`Asm::mem`] with its displacement shift.
+//! The EVEX shapes are in [`evex`].
+
+mod evex;
+
+pub(crate) use evex::EvexOp;
 
 use crate::buffer::Asm;
 use crate::error::AsmError;
@@ -54,6 +58,14 @@ impl Op {
             Map::M0F3A => (0x3A0F | opcode << 16, 3),
         };
         Op { pre, code, code_len, operand_size: false, w: false, byte_reg: false, byte_rm: false, no_rex: false }
+    }
+
+    /// A second byte that belongs to the opcode: `C7 F8` of `xbegin`.
+    #[inline(always)]
+    pub(crate) const fn then(mut self, byte: u8) -> Op {
+        self.code |= (byte as u32) << (8 * self.code_len);
+        self.code_len += 1;
+        self
     }
 
     /// REX.W.
@@ -149,6 +161,9 @@ impl VexOp {
         self
     }
 }
+
+/// The processor refuses longer ones (SDM Vol. 2, 2.3.11). Only a segment and an address-size prefix can add up to it.
+const MAX_INSTRUCTION: usize = 15;
 
 /// A memory operand's ModRM and SIB bytes (ModRM low) and what follows them, for a plain address.
 struct Modrm {
@@ -321,6 +336,48 @@ impl Asm<'_> {
         self.put_mem(head, n, rm.disp as u32, m.disp_len, imm, imm_len)
     }
 
+    /// Reports operands of which two that must differ are the same.
+    #[inline(always)]
+    pub(crate) const fn distinct(&mut self, same: bool) -> &mut Self {
+        if same {
+            self.fail(AsmError::SameRegister { at: self.pos() });
+        }
+        self
+    }
+
+    /// Reports a move to `cs`.
+    #[inline(always)]
+    pub(crate) const fn not_cs(&mut self, seg: u8) -> &mut Self {
+        if seg == 1 {
+            self.fail(AsmError::InvalidRegister { at: self.pos() });
+        }
+        self
+    }
+
+    /// Reports an address whose registers are not as wide as the address size that the row fixes.
+    #[inline(always)]
+    pub(crate) const fn address_size(&mut self, a: Addr, narrow: bool) -> &mut Self {
+        if a.mode().has(Mode::ADDR32) != narrow {
+            self.fail(AsmError::InvalidAddress { at: self.pos() });
+        }
+        self
+    }
+
+    /// Reports a segment override where another prefix has its place.
+    #[inline(always)]
+    pub(crate) const fn no_segment(&mut self, a: Addr) -> &mut Self {
+        if a.mode().has(Mode::FS | Mode::GS) {
+            self.fail(AsmError::InvalidAddress { at: self.pos() });
+        }
+        self
+    }
+
+    /// `wait`, the first byte of the x87 instructions that wait for exceptions: the rest has prefixes of its own.
+    #[inline(always)]
+    pub(crate) const fn wait_first(&mut self) -> &mut Self {
+        self.put(0x9B, 1)
+    }
+
     #[inline(always)]
     const fn check_high_byte(&mut self, op: Op, rxb: u32, force: bool) {
         if op.no_rex && (op.w | (rxb != 0) | force) {
@@ -331,10 +388,12 @@ impl Asm<'_> {
     /// Memory that is not a plain `[base + index * scale + disp]`: `head` ends before ModRM.
     ///
     /// Segment and address-size prefixes go in front of the head: the order among prefixes is free, and REX or VEX stays last.
+    /// `rest`: the immediate's length and above it, from bit 8, by how many bits an 8-bit displacement is shifted.
     #[inline(never)]
-    const fn special(&mut self, head: u64, len: u32, reg: u8, a: Addr, imm: u32, imm_len: u32) -> &mut Self {
-        if a.mode().has(Mode::INVALID) {
-            self.fail(AsmError::InvalidAddress { at: self.pos() });
+    const fn special(&mut self, head: u64, len: u32, reg: u8, a: Addr, imm: u32, rest: u32) -> &mut Self {
+        let start = self.pos();
+        if a.mode().has(Mode::INVALID) || a.mode().has(Mode::RIP) && a.mode().has(Mode::VSIB) {
+            self.fail(AsmError::InvalidAddress { at: start });
         }
         if a.mode().has(Mode::FS | Mode::GS) {
             self.put(if a.mode().has(Mode::FS) { 0x64 } else { 0x65 }, 1);
@@ -342,20 +401,30 @@ impl Asm<'_> {
         if a.mode().has(Mode::ADDR32) {
             self.put(0x67, 1);
         }
+        self.special_address(head, len, reg, a, imm, rest);
+        if self.pos() - start > MAX_INSTRUCTION {
+            self.fail(AsmError::InstructionTooLong { at: start });
+        }
+        self
+    }
+
+    #[inline(always)]
+    const fn special_address(&mut self, head: u64, len: u32, reg: u8, a: Addr, imm: u32, rest: u32) -> &mut Self {
+        let (imm_len, shift) = (rest & 0xFF, rest >> 8);
         let reg_field = (reg as u64 & 7) << 3;
         if a.mode().has(Mode::RIP) {
             let head = head | (reg_field | 5) << (8 * len);
             let disp = self.rip_disp(a, self.pos() as u32 + len + 1, imm_len);
             return self.put_mem(head, len + 1, disp, 4, imm, imm_len);
         }
-        let m = modrm(reg, a, a.mode().has(Mode::VSIB));
         if a.mode().has(Mode::NO_BASE) {
             // SIB with base 5 and mod 0: no base, a 32-bit displacement (SDM Vol. 2, table 2-3).
             let sib = (a.scale_log2() as u64 & 3) << 6 | (a.index_num() as u64 & 7) << 3 | 5;
             let head = head | (reg_field | 4 | sib << 8) << (8 * len);
             return self.put_mem(head, len + 2, a.disp as u32, 4, imm, imm_len);
         }
-        self.put_mem(head | m.bytes << (8 * len), len + m.len, a.disp as u32, m.disp_len, imm, imm_len)
+        let (m, disp) = evex::modrm_scaled(reg, a, a.mode().has(Mode::VSIB), shift);
+        self.put_mem(head | m.bytes << (8 * len), len + m.len, disp, m.disp_len, imm, imm_len)
     }
 
     /// The displacement field at `at` of a rip-relative address with `imm_len` bytes behind it.
@@ -479,6 +548,12 @@ impl Asm<'_> {
         Index: Copy,
     {
         self.vex_mem(op, reg, vvvv, rm.addr, None, true)
+    }
+
+    /// With memory that always has a SIB byte: tile loads and stores.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) const fn vex_sib(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: Addr) -> &mut Self {
+        self.vex_mem(op, reg, vvvv, rm.with_sib(), None, true)
     }
 
     #[inline(always)]

@@ -54,6 +54,22 @@ pub enum AsmError {
         /// The code offset of the instruction.
         at: usize,
     },
+    /// More than 15 bytes, which no processor decodes: two prefixes, a segment, 32-bit addressing, displacement and immediate.
+    InstructionTooLong {
+        /// The code offset of the instruction.
+        at: usize,
+    },
+    /// Registers that must be different are the same: destination, index and mask of a gather, tiles of a product,
+    /// destination and source of a complex half-precision product.
+    SameRegister {
+        /// The code offset of the instruction.
+        at: usize,
+    },
+    /// The register exists but not as this operand: a move to `cs`.
+    InvalidRegister {
+        /// The code offset of the instruction.
+        at: usize,
+    },
     /// An alignment that is not a power of two.
     InvalidAlignment {
         /// The code offset.
@@ -88,6 +104,15 @@ impl core::fmt::Display for AsmError {
             AsmError::HighByte { at } => write!(f, "ah, ch, dh or bh with a REX prefix at {at:#x}"),
             AsmError::InvalidAddress { at } => {
                 write!(f, "the parts of the address at {at:#x} do not form one")
+            }
+            AsmError::InstructionTooLong { at } => {
+                write!(f, "the instruction at {at:#x} is longer than 15 bytes")
+            }
+            AsmError::SameRegister { at } => {
+                write!(f, "registers that must be different are the same at {at:#x}")
+            }
+            AsmError::InvalidRegister { at } => {
+                write!(f, "the register cannot be this operand at {at:#x}")
             }
             AsmError::InvalidAlignment { at } => {
                 write!(f, "the alignment at {at:#x} is not a power of two")

@@ -103,6 +103,7 @@
 
 pub mod reg;
 pub mod mem;
+pub mod decorate;
 pub mod label;
 pub mod error;
 pub mod buffer;
@@ -114,6 +115,7 @@ pub mod forms;
 pub mod mnemonics;
 
 pub use buffer::Asm;
+pub use decorate::{Bcst, Masked, Merged, RoundTo, Rounded, Sae};
 pub use error::AsmError;
 pub use label::{Label, LabelSlot, Labels};
 pub use mem::{Addr, Mem, Scale, VAddr};
@@ -122,7 +124,8 @@ pub use mem::{M112, M224, M752, M864, M4096};
 pub use pool::{Pool, PoolSlot};
 pub use reg::regs;
 pub use reg::{
-    Cr, Dr, Gp8, Gp16, Gp32, Gp64, K, Mm, R8, R8Hi, R16, R32, R64, Rsp, Seg, St, Tmm, Xmm, XmmX, Ymm, YmmX, ZmmX,
+    Cr, Dr, Gp8, Gp16, Gp32, Gp64, K, KMask, KPair, Mm, R8, R8Hi, R16, R32, R64, Rsp, Seg, St, St0, Tmm, Xmm, XmmX,
+    Ymm, YmmX, ZmmX,
 };
 pub use reg::{GpSet, XmmSet};
 pub use select::{Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width};

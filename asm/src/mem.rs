@@ -1,10 +1,13 @@
 //! Memory operands: [`Addr`], the same with an operand width ([`Mem`]), and vector-indexed addresses ([`VAddr`]).
 
-use core::marker::PhantomData;
+mod vector;
+
+pub use vector::VAddr;
+
 use core::ops::{Add, Mul, Sub};
 
 use crate::label::Label;
-use crate::reg::{Gp32, Gp64, R32, R64, Rsp, Xmm, Ymm};
+use crate::reg::{Gp32, Gp64, R32, R64, Rsp};
 
 /// What an index is multiplied by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,7 +70,7 @@ impl Mode {
     pub(crate) const ADDR32: u8 = 16;
     /// Built by operators from parts that do not form an address; an error when emitted.
     pub(crate) const INVALID: u8 = 32;
-    /// The index is a vector register: number 4 is one like the others.
+    /// There is a SIB byte in any case. The index may be a vector register, of which number 4 is one like the others.
     pub(crate) const VSIB: u8 = 64;
 
     pub(crate) const fn has(self, bits: u8) -> bool {
@@ -133,6 +136,12 @@ impl Addr {
     #[inline]
     const fn with_mode(self, bits: u8) -> Addr {
         Addr { disp: self.disp, parts: self.parts | (bits as u32) << 24 }
+    }
+
+    /// Encoded with a SIB byte in any case.
+    #[inline]
+    pub(crate) const fn with_sib(self) -> Addr {
+        self.with_mode(Mode::VSIB)
     }
 
     #[inline]
@@ -459,6 +468,11 @@ pub struct Mem<const BITS: usize> {
     pub addr: Addr,
 }
 
+impl<const BITS: usize> Mem<BITS> {
+    /// The operand's width in bits.
+    pub const BITS: usize = BITS;
+}
+
 macro_rules! widths {
     ($($bits:literal $alias:ident $method:ident $function:ident $word:literal),* $(,)?) => { $(
         #[doc = concat!("A memory operand of ", $word, ".")]
@@ -496,51 +510,4 @@ widths! {
     752 M752 m752 state94 "94 bytes (the 16-bit x87 state)",
     864 M864 m864 state108 "108 bytes (the 32-bit x87 state)",
     4096 M4096 m4096 state512 "512 bytes (the `fxsave` area)",
-}
-
-/// A vector-indexed address (VSIB): `[base + index * scale + disp]` for every element of the vector register `index`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct VAddr<Index> {
-    pub(crate) addr: Addr,
-    index: PhantomData<Index>,
-}
-
-macro_rules! vector_index {
-    ($($class:ident),*) => { $(
-        impl VAddr<$class> {
-            /// `[base + index * scale + disp]`
-            #[inline]
-            pub const fn base_index(base: R64, index: $class, scale: Scale, disp: i32) -> VAddr<$class> {
-                VAddr { addr: Addr::new(base.num(), index.num(), scale as u8, disp, Mode::VSIB), index: PhantomData }
-            }
-
-            /// `[index * scale + disp]`
-            #[inline]
-            pub const fn index_disp(index: $class, scale: Scale, disp: i32) -> VAddr<$class> {
-                VAddr { addr: Addr::new(0, index.num(), scale as u8, disp, Mode::NO_BASE | Mode::VSIB), index: PhantomData }
-            }
-        }
-    )* };
-}
-
-vector_index!(Xmm, Ymm);
-
-impl<Index> VAddr<Index> {
-    /// This address in the `fs` segment.
-    #[inline]
-    pub const fn fs(self) -> VAddr<Index> {
-        VAddr { addr: self.addr.fs(), index: PhantomData }
-    }
-
-    /// This address in the `gs` segment.
-    #[inline]
-    pub const fn gs(self) -> VAddr<Index> {
-        VAddr { addr: self.addr.gs(), index: PhantomData }
-    }
-}
-
-impl<Index> core::fmt::Debug for VAddr<Index> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "vector-indexed by register {}: {:?}", self.addr.index_num(), self.addr)
-    }
 }

@@ -159,6 +159,21 @@ class!(
     /// An opmask register `k0` .. `k7`.
     K, Number8, 7, [0 N0, 1 N1, 2 N2, 3 N3, 4 N4, 5 N5, 6 N6; 7 N7]
 );
+class!(
+    /// An opmask register that can mask an instruction, `k1` .. `k7`: `k0` in its place means "no mask".
+    ///
+    /// ```
+    /// use planish_asm::{K, KMask, regs::*};
+    /// assert_eq!(K::from_num(2).and_then(K::mask), Some(k2));
+    /// assert_eq!(k0.mask(), None);
+    /// assert_eq!(KMask::ALL.len(), 7);
+    /// ```
+    KMask, NumberMask, 7, [1 N1, 2 N2, 3 N3, 4 N4, 5 N5, 6 N6; 7 N7]
+);
+class!(
+    /// Two opmask registers as one destination, named by the even one.
+    KPair, NumberPair, 7, [0 N0, 2 N2, 4 N4; 6 N6]
+);
 class8!(
     /// An MMX register `mm0` .. `mm7`.
     Mm
@@ -175,14 +190,34 @@ class!(
     /// A segment register: es cs ss ds fs gs, numbers 0 to 5.
     Seg, NumberSegment, 7, [0 N0, 1 N1, 2 N2, 3 N3, 4 N4; 5 N5]
 );
-class16!(
-    /// A control register `cr0` .. `cr15`.
-    Cr
+class!(
+    /// A control register that exists: `cr0 cr2 cr3 cr4 cr8`.
+    Cr, NumberControl, 15, [0 N0, 2 N2, 3 N3, 4 N4; 8 N8]
 );
-class16!(
-    /// A debug register `dr0` .. `dr15`.
+class8!(
+    /// A debug register `dr0` .. `dr7`.
     Dr
 );
+
+/// The top of the x87 stack.
+///
+/// A type of its own: most x87 instructions have it as one of their operands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct St0(());
+
+impl St0 {
+    /// As the general class.
+    #[inline]
+    pub const fn any(self) -> St {
+        St::known(0)
+    }
+
+    /// The hardware number, 0.
+    #[inline]
+    pub const fn num(self) -> u8 {
+        0
+    }
+}
 
 /// The stack pointer `rsp`.
 ///
@@ -238,6 +273,7 @@ widths! {
     XmmX: xmm -> XmmX, ymm -> YmmX, zmm -> ZmmX;
     YmmX: xmm -> XmmX, ymm -> YmmX, zmm -> ZmmX;
     ZmmX: xmm -> XmmX, ymm -> YmmX, zmm -> ZmmX;
+    KMask: any -> K;
 }
 
 macro_rules! into_any {
@@ -251,13 +287,29 @@ macro_rules! into_any {
     )* };
 }
 
-into_any!(Gp64 R64, Gp32 R32, Gp16 R16, Gp8 R8, Xmm XmmX, Ymm YmmX);
+into_any!(Gp64 R64, Gp32 R32, Gp16 R16, Gp8 R8, Xmm XmmX, Ymm YmmX, KMask K, St0 St);
 
 impl XmmX {
     /// As a register of the legacy and VEX encodings; `None` from `xmm16` up.
     #[inline]
     pub const fn low(self) -> Option<Xmm> {
         Xmm::from_num(self.num())
+    }
+}
+
+impl YmmX {
+    /// As a register of the VEX encoding; `None` from `ymm16` up.
+    #[inline]
+    pub const fn low(self) -> Option<Ymm> {
+        Ymm::from_num(self.num())
+    }
+}
+
+impl K {
+    /// As a mask; `None` for `k0`.
+    #[inline]
+    pub const fn mask(self) -> Option<KMask> {
+        KMask::from_num(self.num())
     }
 }
 
@@ -287,7 +339,7 @@ macro_rules! debug_names {
 
 debug_names! {
     R64 R64, R32 R32, R16 R16, R8 R8, R8Hi R8HI, Gp64 R64, Gp32 R32, Gp16 R16, Gp8 R8, Rsp R64,
-    Xmm XMM, Ymm YMM, XmmX XMM, YmmX YMM, ZmmX ZMM, K K, Mm MM, St ST, Tmm TMM, Seg SEG, Cr CR, Dr DR,
+    Xmm XMM, Ymm YMM, XmmX XMM, YmmX YMM, ZmmX ZMM, K K, KMask K, KPair K, Mm MM, St ST, St0 ST, Tmm TMM, Seg SEG, Cr CR, Dr DR,
 }
 
 #[rustfmt::skip]
@@ -322,6 +374,7 @@ pub mod regs {
     }
 
     pub const rsp: Rsp = Rsp(());
+    pub const st0: St0 = St0(());
     constants! {
         Gp64: 0 rax, 1 rcx, 2 rdx, 3 rbx, 5 rbp, 6 rsi, 7 rdi, 8 r8, 9 r9, 10 r10, 11 r11, 12 r12, 13 r13, 14 r14, 15 r15;
         Gp32: 0 eax, 1 ecx, 2 edx, 3 ebx, 5 ebp, 6 esi, 7 edi, 8 r8d, 9 r9d, 10 r10d, 11 r11d, 12 r12d, 13 r13d, 14 r14d, 15 r15d;
@@ -336,13 +389,15 @@ pub mod regs {
         Ymm: 0 ymm0, 1 ymm1, 2 ymm2, 3 ymm3, 4 ymm4, 5 ymm5, 6 ymm6, 7 ymm7, 8 ymm8, 9 ymm9, 10 ymm10, 11 ymm11, 12 ymm12, 13 ymm13, 14 ymm14, 15 ymm15;
         YmmX: 16 ymm16, 17 ymm17, 18 ymm18, 19 ymm19, 20 ymm20, 21 ymm21, 22 ymm22, 23 ymm23, 24 ymm24, 25 ymm25, 26 ymm26, 27 ymm27, 28 ymm28, 29 ymm29, 30 ymm30, 31 ymm31;
         ZmmX: 0 zmm0, 1 zmm1, 2 zmm2, 3 zmm3, 4 zmm4, 5 zmm5, 6 zmm6, 7 zmm7, 8 zmm8, 9 zmm9, 10 zmm10, 11 zmm11, 12 zmm12, 13 zmm13, 14 zmm14, 15 zmm15, 16 zmm16, 17 zmm17, 18 zmm18, 19 zmm19, 20 zmm20, 21 zmm21, 22 zmm22, 23 zmm23, 24 zmm24, 25 zmm25, 26 zmm26, 27 zmm27, 28 zmm28, 29 zmm29, 30 zmm30, 31 zmm31;
-        K: 0 k0, 1 k1, 2 k2, 3 k3, 4 k4, 5 k5, 6 k6, 7 k7;
+        K: 0 k0;
+        KPair: 0 k0_k1, 2 k2_k3, 4 k4_k5, 6 k6_k7;
+        KMask: 1 k1, 2 k2, 3 k3, 4 k4, 5 k5, 6 k6, 7 k7;
         Mm: 0 mm0, 1 mm1, 2 mm2, 3 mm3, 4 mm4, 5 mm5, 6 mm6, 7 mm7;
-        St: 0 st0, 1 st1, 2 st2, 3 st3, 4 st4, 5 st5, 6 st6, 7 st7;
+        St: 1 st1, 2 st2, 3 st3, 4 st4, 5 st5, 6 st6, 7 st7;
         Tmm: 0 tmm0, 1 tmm1, 2 tmm2, 3 tmm3, 4 tmm4, 5 tmm5, 6 tmm6, 7 tmm7;
         Seg: 0 es, 1 cs, 2 ss, 3 ds, 4 fs, 5 gs;
         Cr: 0 cr0, 2 cr2, 3 cr3, 4 cr4, 8 cr8;
-        Dr: 0 dr0, 1 dr1, 2 dr2, 3 dr3, 6 dr6, 7 dr7;
+        Dr: 0 dr0, 1 dr1, 2 dr2, 3 dr3, 4 dr4, 5 dr5, 6 dr6, 7 dr7;
     }
 }
 

@@ -1,7 +1,10 @@
 //! Proof of the bytes: iced-x86 decodes what every form emits to the instruction and the operands that were asked for.
 
+use std::collections::BTreeMap;
+
 use planish_asm::AsmError;
-use planish_asm_gen::oracle::cases::{defaults, high_byte_conflict, sweep};
+use planish_asm_gen::form::Arg;
+use planish_asm_gen::oracle::cases::{conflict, defaults, sweep};
 use planish_asm_gen::oracle::check::{BUFFER_LEN, Oracle};
 
 /// All pairs of registers, all combinations of base, index, scale and displacement class, all immediate classes.
@@ -10,25 +13,34 @@ fn every_form_in_every_structural_case() {
     let oracle = Oracle::new();
     let mut buffer = vec![0; BUFFER_LEN];
     let (mut cases, mut rejected) = (0u64, 0u64);
+    let mut wrong: BTreeMap<String, String> = BTreeMap::new();
     for (number, form) in oracle.forms.iter().enumerate() {
-        sweep(oracle.row(number), form, &mut |values| {
+        sweep(form, &mut |values| {
             let emitted = oracle.emit(number, values, &mut buffer);
-            if high_byte_conflict(form, values) {
-                assert!(matches!(emitted, Err(AsmError::HighByte { at: 0 })), "{} {values:?} {emitted:?}", form.name);
+            if let Some(conflict) = conflict(oracle.row(number), form, values) {
+                let error = emitted.expect_err("a conflict is an error");
+                assert!(conflict.is(error), "{} {values:?} {error}", form.name);
                 rejected += 1;
                 return;
             }
             let bytes = emitted.unwrap_or_else(|error| panic!("{} {values:?}: {error}", form.name));
-            if let Err(error) = oracle.check(number, values, bytes) {
-                panic!("{} {values:?}\n{bytes:02X?}\n{error}", form.name);
+            match oracle.check(number, values, bytes) {
+                Ok(_) => cases += 1,
+                Err(error) if wrong.contains_key(&form.name) => drop(error),
+                Err(error) => {
+                    wrong.insert(form.name.clone(), format!("{values:?}\n    {bytes:02X?}\n    {error}"));
+                }
             }
-            cases += 1;
         });
+    }
+    for (name, error) in wrong.iter().take(20) {
+        println!("{name} {error}");
     }
     println!(
         "{} forms, {cases} instructions decoded to what was asked, {rejected} without an encoding rejected",
         oracle.forms.len()
     );
+    assert!(wrong.is_empty(), "{} forms are wrong", wrong.len());
 }
 
 /// A buffer of exactly the needed size is enough, a smaller one reports that size, and nothing is written behind it.
@@ -38,9 +50,9 @@ fn every_buffer_size() {
     let mut reference = [0; 64];
     for (number, form) in oracle.forms.iter().enumerate() {
         let values = defaults(form);
-        let bytes = oracle.emit(number, &values, &mut reference).expect("room").to_vec();
+        let Ok(bytes) = oracle.emit(number, &values, &mut reference).map(<[u8]>::to_vec) else { continue };
         // A branch is followed by as many bytes as its default target is away.
-        let needed = bytes.len() + if form.name.contains("_rel") { 3 } else { 0 };
+        let needed = bytes.len() + if form.args.iter().any(|arg| matches!(arg, Arg::Rel(8 | 32))) { 3 } else { 0 };
         for size in 0..=needed {
             let mut buffer = [0xAA; 64];
             let (code, canary) = buffer.split_at_mut(size);

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use iced_x86::Mnemonic;
-use planish_asm::AsmError;
-use planish_asm_gen::oracle::cases::{boundary, high_byte_conflict, products};
+use planish_asm_gen::oracle::cases::{boundary, conflict, products};
 use planish_asm_gen::oracle::check::{BUFFER_LEN, Oracle, emit};
 use planish_asm_gen::oracle::emit::MNEMONICS;
 use planish_asm_gen::oracle::operands::Value;
@@ -25,8 +24,9 @@ fn every_overload_is_right_and_never_longer() {
             let row = &oracle.rows[form.row];
             let mut visit = |values: &[_]| {
                 let emitted = emit(function, values, &mut buffer);
-                if high_byte_conflict(&form, values) {
-                    assert!(matches!(emitted, Err(AsmError::HighByte { at: 0 })), "{} {values:?}", mnemonic.name);
+                if let Some(conflict) = conflict(row, &form, values) {
+                    let error = emitted.expect_err("a conflict is an error");
+                    assert!(conflict.is(error), "{} {values:?} {error}", mnemonic.name);
                     return;
                 }
                 let bytes = emitted.unwrap_or_else(|error| panic!("{} {values:?}: {error}", mnemonic.name));
@@ -43,6 +43,10 @@ fn every_overload_is_right_and_never_longer() {
                 if instruction.mnemonic() == Mnemonic::Nop && mnemonic.name == "xchg" {
                     return;
                 }
+                // The waiting ones begin with a byte that iced takes for an instruction; `xbegin` with 16 bits is its own form.
+                if bytes[0] == 0x9B || mnemonic.name == "xbegin" {
+                    return;
+                }
                 if let Some(other) = mnemonics.shortest_by_iced(&instruction) {
                     compared += 1;
                     if other.len() < bytes.len() {
@@ -52,8 +56,8 @@ fn every_overload_is_right_and_never_longer() {
                     }
                 }
             };
-            boundary(row, &form, &mut visit);
-            products(row, &form, &mut visit);
+            boundary(&form, &mut visit);
+            products(&form, &mut visit);
         }
     }
     for (mnemonic, case) in &longer {

@@ -1,6 +1,6 @@
 //! The text that `dump_forms` prints, built from rows and operands, is the text of what the bytes decode to.
 
-use planish_asm_gen::oracle::cases::{boundary, high_byte_conflict};
+use planish_asm_gen::oracle::cases::{boundary, conflict};
 use planish_asm_gen::oracle::check::{BUFFER_LEN, Oracle};
 use planish_asm_gen::oracle::text::{Text, instruction};
 
@@ -11,8 +11,8 @@ fn the_text_is_what_the_bytes_say() {
     let mut buffer = vec![0; BUFFER_LEN];
     let mut lines = 0u64;
     for (number, form) in oracle.forms.iter().enumerate() {
-        boundary(oracle.row(number), form, &mut |values| {
-            if high_byte_conflict(form, values) {
+        boundary(form, &mut |values| {
+            if conflict(oracle.row(number), form, values).is_some() {
                 return;
             }
             let bytes = oracle.emit(number, values, &mut buffer).expect("room");

@@ -2,74 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::row::{Kind, Row, Space};
-
-/// Text at the head of the generated module: the naming rule, which is public API.
-pub const NAMING: &str = "\
-One function per instruction form, generated from the tables in `isa/`. A form function emits exactly its own row, also
-where another row would be shorter; the mnemonic layer chooses.
-
-# Names
-
-`[prefix_]mnemonic[_operand]..[_altN]`, the operands in Intel order:
-
-| part | operand | Rust type |
-| --- | --- | --- |
-| `r8 r16 r32 r64` | general register | [`R8`](crate::R8) .. [`R64`](crate::R64) |
-| `r8hi` | `ah ch dh bh`; another operand that needs a REX prefix is an error of `finish` | [`R8Hi`](crate::R8Hi) |
-| `xmm ymm` | vector register | [`Xmm`](crate::Xmm), [`Ymm`](crate::Ymm) |
-| `m8` .. `m256` | memory of that many bits | [`Mem`](crate::Mem) |
-| `m16_16 m16_32 m16_64` | far pointer: offset and selector | `Mem<32> Mem<48> Mem<80>` |
-| `m` | address only (`lea`) | [`Addr`](crate::Addr) |
-| `vm32x vm64y` .. | vector-indexed memory | [`VAddr`](crate::VAddr) |
-| `imm8 imm16 imm32 imm64` | immediate of the operand's own width, or a count or selector | `iN` for values, `uN` for counts and selectors |
-| `imm8s imm32s` | immediate that is sign-extended to the operand's width | `i8 i32` |
-| `rel8 rel32` | branch target, short or near | [`Label`](crate::Label) |
-| `moffs8` .. `moffs64` | memory at an absolute 64-bit address | `u64` |
-| `al ax eax rax cl 1` | that register or constant; no parameter | |
-
-Operands that an instruction implies are not in the name: `blendvps_xmm_xmm`, `movsb`. The string instructions `movsd` and
-`cmpsd`, whose mnemonics SSE2 has too, are `movsd_string` and `cmpsd_string`.
-
-Memory operands are one class, whatever the address: `[base + index]`, `[rip + label]` and absolute ones share the function.
-
-Rows that read alike get `_alt`, `_alt2` .. after the preferred one: `add_r64_r64` is `01 /r`, `add_r64_r64_alt` is `03 /r`.
-
-Prefixes with a meaning are part of the name: `lock_add_m64_r64`, `rep_movsb`, `repne_scasb`.
-
-`xchg_r32_eax` of `eax` is `90`, which is `nop` and does not clear the upper half: `xchg_r32_r32` does.
-
-```
-use planish_asm::{Asm, mem::qword, regs::*};
-
-let mut code = [0; 32];
-let mut a = Asm::new(&mut code, &mut []);
-a.add_r64_r64(rax.any(), rcx.any()).add_r64_r64_alt(rax.any(), rcx.any());
-a.add_r64_imm8s(rax.any(), 1).add_rax_imm32s(1).lock_add_m64_imm8s(qword(rdi), 1);
-assert_eq!(
-    a.finish()?,
-    [
-        0x48, 0x01, 0xC8, 0x48, 0x03, 0xC1, //
-        0x48, 0x83, 0xC0, 1, 0x48, 0x05, 1, 0, 0, 0, 0xF0, 0x48, 0x83, 0x07, 1,
-    ]
-);
-# Ok::<(), planish_asm::AsmError>(())
-```
-
-Every form is a `const fn`, so a stub can be a constant:
-
-```
-use planish_asm::{Asm, regs::*};
-
-const STUB: [u8; 4] = {
-    let mut code = [0; 4];
-    let mut a = Asm::new(&mut code, &mut []);
-    a.mov_r64_r64(rax.any(), rdi.any()).ret();
-    assert!(a.finish().is_ok());
-    code
-};
-assert_eq!(STUB, [0x48, 0x89, 0xF8, 0xC3]);
-```";
+use crate::row::{Kind, Operand, Row, Space};
 
 /// A prefix that makes a form of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,31 +17,94 @@ pub enum Prefix {
     Repe,
     /// F2, while not equal
     Repne,
+    /// F2 F0
+    XacquireLock,
+    /// F3 F0
+    XreleaseLock,
+    /// F2: `xchg` locks by itself.
+    Xacquire,
+    /// F3: the same, and stores.
+    Xrelease,
+    /// F2 on a branch
+    Bnd,
+    /// 3E on an indirect branch
+    Notrack,
+    /// 3E on a conditional branch
+    Taken,
+    /// 2E on a conditional branch
+    NotTaken,
 }
 
 impl Prefix {
     /// As in the function's name.
     pub fn name(self) -> &'static str {
-        ["", "lock_", "rep_", "repe_", "repne_"][self as usize]
+        match self {
+            Prefix::None => "",
+            Prefix::Lock => "lock_",
+            Prefix::Rep => "rep_",
+            Prefix::Repe => "repe_",
+            Prefix::Repne => "repne_",
+            Prefix::XacquireLock => "xacquire_lock_",
+            Prefix::XreleaseLock => "xrelease_lock_",
+            Prefix::Xacquire => "xacquire_",
+            Prefix::Xrelease => "xrelease_",
+            Prefix::Bnd => "bnd_",
+            Prefix::Notrack => "notrack_",
+            Prefix::Taken => "taken_",
+            Prefix::NotTaken => "not_taken_",
+        }
     }
 
-    /// The prefix byte.
-    pub fn byte(self) -> Option<u8> {
-        [None, Some(0xF0), Some(0xF3), Some(0xF3), Some(0xF2)][self as usize]
+    /// The prefix bytes.
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            Prefix::None => &[],
+            Prefix::Lock => &[0xF0],
+            Prefix::Rep | Prefix::Repe | Prefix::Xrelease => &[0xF3],
+            Prefix::Repne | Prefix::Xacquire | Prefix::Bnd => &[0xF2],
+            Prefix::XacquireLock => &[0xF2, 0xF0],
+            Prefix::XreleaseLock => &[0xF3, 0xF0],
+            Prefix::Notrack | Prefix::Taken => &[0x3E],
+            Prefix::NotTaken => &[0x2E],
+        }
+    }
+
+    /// Whether only forms with a memory operand have it.
+    fn needs_memory(self) -> bool {
+        use Prefix as P;
+        matches!(self, P::Lock | P::XacquireLock | P::XreleaseLock | P::Xacquire | P::Xrelease)
     }
 }
 
 /// What an argument of a form is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Arg {
-    /// A register class: `R8 R8Hi R16 R32 R64 Xmm Ymm`.
+    /// A register class: `R8 R8Hi R16 R32 R64 Xmm Ymm XmmX ..`.
     Reg(&'static str),
+    /// A register that may have a mask, zeroing or not.
+    Masked(&'static str),
+    /// A register that must have a mask.
+    Merged(&'static str),
+    /// A register with a rounding mode.
+    Rounded(&'static str),
+    /// A register with suppressed exceptions.
+    Sae(&'static str),
     /// Memory of that many bits; the text is the row's (`m16:32`).
     Mem(u32, String),
+    /// Memory that may have a mask.
+    MaskedMem(u32, String),
+    /// A broadcast element of that many bits, and the bits of all.
+    Bcst(u32, u32),
     /// An address.
     Addr,
+    /// An address that may have a mask.
+    MaskedAddr,
+    /// An address with a SIB byte in any case.
+    Sib,
     /// Vector-indexed memory: the row's text and the index class.
     Vmem(String, &'static str),
+    /// Vector-indexed memory that must have a mask.
+    MergedVmem(String, &'static str),
     /// An immediate: bits in the code, whether it is sign-extended, and the Rust type.
     Imm(u32, bool, &'static str),
     /// A branch target of that many bits of displacement.
@@ -123,10 +119,13 @@ impl Arg {
     /// As in the function's name.
     pub fn name(&self) -> String {
         match self {
-            Arg::Reg(class) => class.to_lowercase(),
-            Arg::Mem(_, text) => text.replace(':', "_"),
-            Arg::Addr => "m".to_string(),
-            Arg::Vmem(text, _) | Arg::Fixed(text) => text.clone(),
+            Arg::Reg(class) | Arg::Masked(class) | Arg::Merged(class) => class_name(class),
+            Arg::Rounded(class) => class_name(class) + "_er",
+            Arg::Sae(class) => class_name(class) + "_sae",
+            Arg::Mem(_, text) | Arg::MaskedMem(_, text) => text.replace([':', '&'], "_"),
+            Arg::Bcst(element, bits) => format!("m{bits}b{element}"),
+            Arg::Addr | Arg::MaskedAddr | Arg::Sib => "m".to_string(),
+            Arg::Vmem(text, _) | Arg::MergedVmem(text, _) | Arg::Fixed(text) => text.clone(),
             Arg::Imm(bits, signed, _) => format!("imm{bits}{}", if *signed { "s" } else { "" }),
             Arg::Rel(bits) => format!("rel{bits}"),
             Arg::Moffs(bits) => format!("moffs{bits}"),
@@ -137,10 +136,19 @@ impl Arg {
     pub fn rust_type(&self) -> Option<String> {
         Some(match self {
             Arg::Reg(class) => class.to_string(),
+            Arg::Masked(class) => format!("Masked<{class}>"),
+            Arg::Merged(class) => format!("Merged<{class}>"),
+            Arg::Rounded(class) => format!("Rounded<{class}>"),
+            Arg::Sae(class) => format!("Sae<{class}>"),
             Arg::Mem(bits, _) => format!("M{bits}"),
-            Arg::Addr => "Addr".to_string(),
+            Arg::MaskedMem(bits, _) => format!("Masked<M{bits}>"),
+            Arg::Bcst(element, bits) => format!("Bcst<{element}, {}>", bits / element),
+            Arg::Addr | Arg::Sib => "Addr".to_string(),
+            Arg::MaskedAddr => "Masked<Addr>".to_string(),
             Arg::Vmem(_, index) => format!("VAddr<{index}>"),
+            Arg::MergedVmem(_, index) => format!("Merged<VAddr<{index}>>"),
             Arg::Imm(_, _, rust) => rust.to_string(),
+            Arg::Rel(16) => "i16".to_string(),
             Arg::Rel(_) => "Label".to_string(),
             Arg::Moffs(_) => "u64".to_string(),
             Arg::Fixed(_) => return None,
@@ -149,8 +157,39 @@ impl Arg {
 
     /// Whether it is memory with a ModRM byte.
     pub fn is_memory(&self) -> bool {
-        matches!(self, Arg::Mem(..) | Arg::Addr | Arg::Vmem(..))
+        use Arg as A;
+        let plain = matches!(self, A::Mem(..) | A::Addr | A::Sib | A::Vmem(..) | A::Bcst(..));
+        plain || matches!(self, A::MaskedMem(..) | A::MaskedAddr | A::MergedVmem(..))
     }
+
+    /// The class, if it is a register.
+    pub fn class(&self) -> Option<&'static str> {
+        match self {
+            Arg::Reg(class) | Arg::Masked(class) | Arg::Merged(class) | Arg::Rounded(class) | Arg::Sae(class) => {
+                Some(class)
+            }
+            _ => None,
+        }
+    }
+
+    /// The class of the index, if it is vector-indexed memory.
+    pub fn vector_index(&self) -> Option<&'static str> {
+        match self {
+            Arg::Vmem(_, class) | Arg::MergedVmem(_, class) => Some(class),
+            _ => None,
+        }
+    }
+
+    /// Whether a mask may or must be on it.
+    pub fn has_mask(&self) -> bool {
+        use Arg as A;
+        matches!(self, A::Masked(_) | A::Merged(_) | A::MaskedMem(..) | A::MaskedAddr | A::MergedVmem(..))
+    }
+}
+
+/// `Xmm` as `xmm`, `XmmX` as `xmmx`; there is but one kind of `zmm`.
+fn class_name(class: &str) -> String {
+    if class == "ZmmX" { "zmm".to_string() } else { class.to_lowercase() }
 }
 
 /// One function.
@@ -168,7 +207,7 @@ pub struct Form {
     pub params: Vec<String>,
 }
 
-/// The forms of the rows that have functions: tiers T0 and T1.
+/// The forms of the rows that have functions.
 pub fn forms(rows: &[Row]) -> Vec<Form> {
     let mut forms = Vec::new();
     for (number, row) in rows.iter().enumerate().filter(|(_, row)| has_forms(row)) {
@@ -176,8 +215,8 @@ pub fn forms(rows: &[Row]) -> Vec<Form> {
         for args in &plain {
             forms.push(form(number, row, Prefix::None, args));
         }
-        for &prefix in prefixes(row) {
-            let fits = |args: &&Vec<Arg>| prefix != Prefix::Lock || args.iter().any(Arg::is_memory);
+        for prefix in prefixes(row) {
+            let fits = |args: &&Vec<Arg>| !prefix.needs_memory() || args.iter().any(Arg::is_memory);
             forms.extend(plain.iter().filter(fits).map(|args| form(number, row, prefix, args)));
         }
     }
@@ -187,19 +226,25 @@ pub fn forms(rows: &[Row]) -> Vec<Form> {
 
 /// Whether the assembler has functions for the row.
 pub fn has_forms(row: &Row) -> bool {
-    ["T0", "T1"].contains(&row.tier)
+    ["T0", "T1", "T2", "T3"].contains(&row.tier)
 }
 
-fn prefixes(row: &Row) -> &'static [Prefix] {
-    if row.has("lock") {
-        &[Prefix::Lock]
-    } else if row.has("rep") {
-        &[Prefix::Rep]
-    } else if row.has("repcc") {
-        &[Prefix::Repe, Prefix::Repne]
-    } else {
-        &[]
-    }
+fn prefixes(row: &Row) -> Vec<Prefix> {
+    let hle: &[Prefix] = match row.mnemonic.as_str() {
+        "xchg" => &[Prefix::Xacquire, Prefix::Xrelease],
+        _ => &[Prefix::XacquireLock, Prefix::XreleaseLock],
+    };
+    let by_attribute: [(&str, &[Prefix]); 8] = [
+        ("lock", &[Prefix::Lock]),
+        ("hle", hle),
+        ("xrel", &[Prefix::Xrelease]),
+        ("rep", &[Prefix::Rep]),
+        ("repcc", &[Prefix::Repe, Prefix::Repne]),
+        ("bnd", &[Prefix::Bnd]),
+        ("notrack", &[Prefix::Notrack]),
+        ("hint", &[Prefix::Taken, Prefix::NotTaken]),
+    ];
+    by_attribute.iter().filter(|(name, _)| row.has(name)).flat_map(|(_, prefixes)| prefixes.iter().copied()).collect()
 }
 
 fn form(number: usize, row: &Row, prefix: Prefix, args: &[Arg]) -> Form {
@@ -236,26 +281,45 @@ fn parameter_names(row: &Row, args: &[Arg]) -> Vec<String> {
     (0..args.len()).map(name).collect()
 }
 
-/// All argument lists of a row.
+/// All argument lists of a row. Rounding modes and suppressed exceptions are for registers only.
 fn variants(row: &Row) -> Vec<Vec<Arg>> {
     let mut lists: Vec<Vec<Arg>> = vec![Vec::new()];
     for operand in &row.operands {
-        let choices = choices(row, &operand.kind);
+        let choices = choices(row, operand);
         lists = lists
             .iter()
             .flat_map(|list| choices.iter().map(move |arg| [&list[..], std::slice::from_ref(arg)].concat()))
             .collect();
     }
+    let register_only = |arg: &Arg| matches!(arg, Arg::Rounded(_) | Arg::Sae(_));
+    lists.retain(|list| !(list.iter().any(register_only) && list.iter().any(Arg::is_memory)));
     lists
 }
 
-fn choices(row: &Row, kind: &Kind) -> Vec<Arg> {
-    match kind {
-        Kind::Reg(class) => registers(row, class),
+fn choices(row: &Row, operand: &Operand) -> Vec<Arg> {
+    let decorated = |name: &str| operand.decorators.iter().any(|other| other == name);
+    let register = |class: &str| match &registers(row, class)[..] {
+        [Arg::Reg(class)] if decorated("k!") => vec![Arg::Merged(class)],
+        [Arg::Reg(class)] if decorated("k") || decorated("kz") => vec![Arg::Masked(class)],
+        [Arg::Reg(class)] if decorated("er") => vec![Arg::Reg(class), Arg::Rounded(class)],
+        [Arg::Reg(class)] if decorated("sae") => vec![Arg::Reg(class), Arg::Sae(class)],
+        plain => plain.to_vec(),
+    };
+    let memory = |text: &str| match memory(row, text) {
+        Arg::Vmem(text, class) if decorated("k!") => Arg::MergedVmem(text, class),
+        Arg::Mem(bits, text) if decorated("k") || decorated("kz") => Arg::MaskedMem(bits, text),
+        plain => plain,
+    };
+    match &operand.kind {
+        Kind::Reg(class) => register(class),
         Kind::Mem(text) => vec![memory(text)],
-        Kind::RegMem(class, text, _) => {
-            let mut choices = registers(row, class);
+        Kind::RegMem(class, text, broadcast) => {
+            let mut choices = register(class);
             choices.push(memory(text));
+            if let Some(element) = broadcast {
+                let bits = |text: &str| text[1..].parse().expect("a number of bits");
+                choices.push(Arg::Bcst(bits(element), bits(text)));
+            }
             choices
         }
         Kind::Fixed(text) => vec![Arg::Fixed(text.clone())],
@@ -268,26 +332,49 @@ fn choices(row: &Row, kind: &Kind) -> Vec<Arg> {
 /// Outside of VEX and without REX.W a byte register may be a high one.
 fn registers(row: &Row, class: &str) -> Vec<Arg> {
     let rex_free = row.encoding.space == Space::Legacy && !row.encoding.w;
-    match class {
-        "r8" if rex_free => vec![Arg::Reg("R8"), Arg::Reg("R8Hi")],
-        "r8" => vec![Arg::Reg("R8")],
-        "r16" => vec![Arg::Reg("R16")],
-        "r32" => vec![Arg::Reg("R32")],
-        "r64" => vec![Arg::Reg("R64")],
-        "xmm" => vec![Arg::Reg("Xmm")],
-        "ymm" => vec![Arg::Reg("Ymm")],
+    let evex = row.encoding.space == Space::Evex;
+    let class = match class {
+        "r8" if rex_free => return vec![Arg::Reg("R8"), Arg::Reg("R8Hi")],
+        "r8" => "R8",
+        "r16" => "R16",
+        "r32" => "R32",
+        "r64" => "R64",
+        "xmm" if evex => "XmmX",
+        "ymm" if evex => "YmmX",
+        "xmm" => "Xmm",
+        "ymm" => "Ymm",
+        "zmm" => "ZmmX",
+        "k" => "K",
+        "k+1" => "KPair",
+        "mm" => "Mm",
+        "sti" => "St",
+        "tmm" => "Tmm",
+        "sreg" => "Seg",
+        "cr" => "Cr",
+        "dr" => "Dr",
         _ => panic!("no class for {class} in {}", row.text),
-    }
+    };
+    vec![Arg::Reg(class)]
 }
 
-fn memory(text: &str) -> Arg {
+fn memory(row: &Row, text: &str) -> Arg {
+    if row.has("sib") {
+        return Arg::Sib;
+    }
     if let Some(index) = text.strip_prefix("vm") {
-        let class = if index.ends_with('x') { "Xmm" } else { "Ymm" };
+        let evex = row.encoding.space == Space::Evex;
+        let class = match (index.chars().last(), evex) {
+            (Some('x'), true) => "XmmX",
+            (Some('y'), true) => "YmmX",
+            (Some('x'), false) => "Xmm",
+            (Some('y'), false) => "Ymm",
+            _ => "ZmmX",
+        };
         return Arg::Vmem(text.to_string(), class);
     }
-    let bits = text.trim_start_matches('m');
-    match bits.split_once(':') {
-        _ if bits.is_empty() => Arg::Addr,
+    let bits = text.trim_start_matches('m').trim_end_matches(|c: char| c.is_ascii_lowercase());
+    match bits.split_once([':', '&']) {
+        _ if bits.is_empty() || text == "mem" => Arg::Addr,
         Some((selector, offset)) => {
             let number = |text: &str| text.parse::<u32>().expect("a number of bits");
             Arg::Mem(number(selector) + number(offset), text.to_string())
@@ -306,14 +393,20 @@ fn immediate_type(row: &Row, bits: u32, signed: bool) -> &'static str {
         (64, true) => "i64",
         (8, false) => "u8",
         (16, false) => "u16",
+        (32, false) => "u32",
         _ => panic!("immediate of {}", row.text),
     }
 }
 
-/// The second and later forms of one name get `_alt`, `_alt2` ..; rows marked `alt` come last.
+/// The second and later forms of one name get `_alt`, `_alt2` ..; rows marked `alt` come last, and of the system
+/// instructions that read 16 bits of memory at any operand size the shortest comes first.
 fn name_alternatives(forms: &mut [Form], rows: &[Row]) {
     let mut order: Vec<usize> = (0..forms.len()).collect();
-    order.sort_by_key(|&number| rows[forms[number].row].has("alt"));
+    order.sort_by_key(|&number| {
+        let row = &rows[forms[number].row];
+        let sized = matches!(row.tier, "T2" | "T3");
+        (row.has("alt"), if sized { row.encoding.prefixes.len() + usize::from(row.encoding.w) } else { 0 })
+    });
     let mut seen: HashMap<String, usize> = HashMap::new();
     for number in order {
         let count = seen.entry(forms[number].name.clone()).or_default();

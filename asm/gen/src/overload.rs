@@ -1,87 +1,11 @@
 //! Forms grouped into overloaded mnemonics, and which form is the shortest when.
 
+mod vector;
+
 use std::collections::BTreeMap;
 
 use crate::form::{Arg, Form, Prefix};
-use crate::row::{Row, Space};
-
-/// Text at the head of the generated module.
-pub const RULE: &str = "\
-The mnemonics, overloaded by operand types: `a.add(rax, rbx)`, `a.add(eax, dword(rbx + rcx * 4 + 8))`, `a.add(rax, 5)`.
-
-A mnemonic emits the shortest of its forms: sign-extended byte immediates, the accumulator's own opcodes, shifts by one,
-the two-byte VEX prefix (exchanging sources where the result is the same), and 32-bit moves of small 64-bit constants.
-
-- Registers: the classes of [`regs`](crate::regs) and the general ones (`Gp64`, `Rsp` and `R64`, ..).
-- Memory: `dword(..)` and its kin; a plain [`Addr`](crate::Addr) where the other operands fix the width.
-- Immediates have one type per operand width, so literals need no suffix and a value that does not fit does not compile:
-  `i8 i16 i32` for 8, 16 and 32 bits, `i32` (sign-extended) for 64, `i64` for `mov` to a 64-bit register; counts and
-  selectors are `u8`.
-- A shift by `cl` is `shl_cl(rax)`. Far transfers are `call_far`, `jmp_far`.
-- A mnemonic without operands is the form itself: `ret()`. Where operand counts differ, the plain name is the one without
-  operands if there is one, else the one with two; the others say their number: `imul_1(rcx)`, `imul(rax, rcx)`,
-  `imul_3(rax, rcx, 10)`, `ret_1(8)`, `vmovsd_3(xmm0, xmm1, xmm2)`.
-- With a prefix: `lock_add(dword(rdi), eax)`.
-- `loop` is a Rust word: `loop_`.
-
-```
-use planish_asm::{Asm, LabelSlot, mem::dword, regs::*};
-
-let (mut code, mut labels) = ([0; 64], [LabelSlot::EMPTY; 1]);
-let mut a = Asm::new(&mut code, &mut labels);
-let top = a.label();
-a.bind(top);
-a.mov(rcx, 5).add(eax, dword(rbx + rcx * 4 + 8)).add(rax, 1000).vpaddd(xmm0, xmm1, xmm9).shl(rdx, 1).jne(top);
-assert_eq!(
-    a.finish()?,
-    [
-        0xB9, 5, 0, 0, 0, // not the 7 or 10 bytes of the 64-bit rows
-        0x03, 0x44, 0x8B, 8, // base, index, scale, disp8
-        0x48, 0x05, 0xE8, 3, 0, 0, // the accumulator's opcode
-        0xC5, 0xB1, 0xFE, 0xC1, // the sources exchanged for a two-byte VEX prefix
-        0x48, 0xD1, 0xE2, 0x75, 0xE8,
-    ]
-);
-# Ok::<(), planish_asm::AsmError>(())
-```
-
-Mixed widths, unclear widths, wrong classes and immediates that do not fit do not compile:
-
-```compile_fail,E0277
-# use planish_asm::{Asm, regs::*};
-# let mut a = Asm::new(&mut [], &mut []);
-a.add(rax, ebx);
-```
-```compile_fail,E0277
-# use planish_asm::{Asm, regs::*};
-# let mut a = Asm::new(&mut [], &mut []);
-a.add(rax + 8, 5);
-```
-```compile_fail,E0277
-# use planish_asm::{Asm, mem::dword, regs::*};
-# let mut a = Asm::new(&mut [], &mut []);
-a.add(rax, dword(rbx));
-```
-```compile_fail,E0277
-# use planish_asm::{Asm, regs::*};
-# let mut a = Asm::new(&mut [], &mut []);
-a.add(rax, xmm0);
-```
-```compile_fail
-# use planish_asm::{Asm, regs::*};
-# let mut a = Asm::new(&mut [], &mut []);
-a.add(al, 300); // literal out of range for `i8`
-```
-```compile_fail
-# use planish_asm::{Asm, regs::*};
-# let mut a = Asm::new(&mut [], &mut []);
-a.add(rax, 0x1_0000_0000); // literal out of range for `i32`
-```
-```compile_fail,E0308
-# use planish_asm::{Asm, regs::*};
-# let mut a = Asm::new(&mut [], &mut []);
-a.shl(rax, rcx);
-```";
+use crate::row::{Kind, Row, Space};
 
 /// A condition on the operands of an overload; the number is the operand's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +22,8 @@ pub enum Guard {
     IsHigh(usize),
     /// The register is one of the lower eight.
     IsLow(usize),
+    /// The register has a number below 16 and no mask, or the memory operand has no mask: VEX can say it.
+    IsVex(usize),
 }
 
 /// One way to emit an overload.
@@ -155,12 +81,14 @@ fn method(rows: &[Row], form: &Form) -> Option<(String, usize)> {
     let row = &rows[form.row];
     let far = form.args.iter().any(|arg| matches!(arg, Arg::Mem(_, text) if text.contains(':')));
     let branch = ["call", "jmp"].contains(&row.mnemonic.as_str());
-    // A push of 16 bits is asked for by its form; moffs by its form; `nop` with 67 or 66 likewise.
+    // A push of 16 bits is asked for by its form; moffs and `xbegin rel16` by their form; `nop` with 67 or 66 likewise.
     let narrow_push = row.mnemonic == "push" && row.encoding.prefixes == [0x66] && matches!(form.args[0], Arg::Imm(..));
     let excluded = narrow_push
-        || form.args.iter().any(|arg| matches!(arg, Arg::Moffs(_)))
+        || form.args.iter().any(|arg| matches!(arg, Arg::Moffs(_) | Arg::Rel(16)))
         || (row.has("alt") && row.encoding.space == Space::Legacy)
-        || !matches!(form.prefix, Prefix::None | Prefix::Lock);
+        || !in_mnemonics(form.prefix)
+        || (form.prefix == Prefix::Bnd && form.args.iter().any(|arg| matches!(arg, Arg::Rel(_))))
+        || only_fixed_registers(row);
     let count = form.args.len() - usize::from(form.args.contains(&Arg::Fixed("cl".to_string())));
     if excluded || form.args.is_empty() {
         return None;
@@ -169,6 +97,20 @@ fn method(rows: &[Row], form: &Form) -> Option<(String, usize)> {
     let far = if far && branch { "_far" } else { "" };
     let by_cl = if count < form.args.len() { "_cl" } else { "" };
     Some((format!("{}{}{keyword}{far}{by_cl}", form.prefix.name(), row.mnemonic), count))
+}
+
+/// `rep` has no operands beside it; hints belong to a form, whose length they assume.
+fn in_mnemonics(prefix: Prefix) -> bool {
+    use Prefix as P;
+    !matches!(prefix, P::Rep | P::Repe | P::Repne | P::Taken | P::NotTaken)
+}
+
+/// `in al, dx`, `push fs`, `fnstsw ax`: no operand is left to overload.
+fn only_fixed_registers(row: &Row) -> bool {
+    let fixed = |operand: &crate::row::Operand| matches!(&operand.kind, Kind::Fixed(name) if ["fs", "gs", "dx"].contains(&name.as_str()));
+    ["in", "out"].contains(&row.mnemonic.as_str())
+        || row.operands.iter().any(fixed)
+        || (row.mnemonic.ends_with("stsw") && matches!(row.operands[0].kind, Kind::Fixed(_)))
 }
 
 fn name(base: &str, arity: usize, keys: &[(String, usize)], forms: &[Form]) -> String {
@@ -191,28 +133,33 @@ const COMMUTATIVE: &[&str] = &[
     "vpminsw", "vpminub", "vpmulhuw", "vpmulhw", "vpmullw", "vpmuludq", "vpor", "vpsadbw", "vpxor", "vxorpd", "vxorps",
 ];
 
-fn overloads(rows: &[Row], forms: &[Form], members: &[usize]) -> Vec<Overload> {
-    // By operand types, immediates of any size being one type.
-    let mut lists: Vec<(Vec<Arg>, Vec<Candidate>)> = Vec::new();
-    let mut add = |args: Vec<Arg>, candidate: Candidate| {
+/// Operand lists with the candidates of each.
+#[derive(Default)]
+struct Lists(Vec<(Vec<Arg>, Vec<Candidate>)>);
+
+impl Lists {
+    /// By operand types, immediates of any size being one type.
+    fn add(&mut self, args: Vec<Arg>, candidate: Candidate) {
         let same = |other: &[Arg]| {
             other.iter().zip(&args).all(|(one, two)| one == two || both_immediate(one, two) || both_targets(one, two))
         };
-        match lists.iter_mut().find(|(other, _)| same(other)) {
+        match self.0.iter_mut().find(|(other, _)| same(other)) {
             Some((other, candidates)) => {
                 widen(other, &args);
                 candidates.push(candidate);
             }
-            None => lists.push((args, vec![candidate])),
-        }
-    };
-    for &number in members {
-        for (args, candidate) in uses(rows, forms, number) {
-            add(args, candidate);
+            None => self.0.push((args, vec![candidate])),
         }
     }
+}
+
+fn overloads(rows: &[Row], forms: &[Form], members: &[usize]) -> Vec<Overload> {
+    let mut lists = Lists::default();
+    for (args, candidate) in vector::uses(rows, forms, members) {
+        lists.add(args, candidate);
+    }
     let mut overloads: Vec<Overload> = Vec::new();
-    for (args, mut candidates) in lists {
+    for (args, mut candidates) in lists.0 {
         let fits = |candidate: &mut Candidate| immediate_guards(&args, forms, candidate);
         candidates.iter_mut().for_each(fits);
         overloads.push(Overload { args, candidates: shortest_first(rows, forms, candidates) });
@@ -243,7 +190,7 @@ fn widen(args: &mut [Arg], other: &[Arg]) {
 }
 
 /// The operand lists that a form serves.
-fn uses(rows: &[Row], forms: &[Form], number: usize) -> Vec<(Vec<Arg>, Candidate)> {
+fn own_uses(rows: &[Row], forms: &[Form], number: usize) -> Vec<(Vec<Arg>, Candidate)> {
     let (form, row) = (&forms[number], &rows[forms[number].row]);
     let mut args = Vec::new();
     let mut guards = Vec::new();
@@ -251,6 +198,7 @@ fn uses(rows: &[Row], forms: &[Form], number: usize) -> Vec<(Vec<Arg>, Candidate
         match arg {
             Arg::Fixed(name) => match name.as_str() {
                 "cl" => {}
+                "st0" => args.push(Arg::Reg("St0")),
                 "1" => {
                     guards.push(Guard::IsOne(n));
                     args.push(Arg::Imm(8, false, "u8"));
@@ -307,6 +255,13 @@ fn uses(rows: &[Row], forms: &[Form], number: usize) -> Vec<(Vec<Arg>, Candidate
             let guards = vec![Guard::IsHigh(place('R')), Guard::IsLow(place('M'))];
             list.push((args, Candidate { guards, ..plain }));
         }
+        // The top of the stack has a type of its own, but is one of the registers.
+        _ if args.contains(&Arg::Reg("St")) => {
+            let at = args.iter().position(|arg| *arg == Arg::Reg("St")).expect("a register");
+            list.push((args.clone(), plain.clone()));
+            args[at] = Arg::Reg("St0");
+            list.push((args, plain));
+        }
         _ => list.push((args, plain)),
     }
     list
@@ -332,7 +287,8 @@ fn immediate_guards(args: &[Arg], forms: &[Form], candidate: &mut Candidate) {
 
 /// By length; what can always be used ends the list.
 fn shortest_first(rows: &[Row], forms: &[Form], mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-    candidates.sort_by_key(|candidate| (len(rows, forms, candidate), candidate.guards.is_empty()));
+    let only_vex = |candidate: &Candidate| candidate.guards.iter().all(|guard| matches!(guard, Guard::IsVex(_)));
+    candidates.sort_by_key(|candidate| (len(rows, forms, candidate), only_vex(candidate)));
     // Both kinds of branch stay: the core chooses.
     if matches!(forms[candidates[0].form].args[0], Arg::Rel(_)) {
         return candidates;
@@ -356,6 +312,7 @@ fn len(rows: &[Row], forms: &[Form], candidate: &Candidate) -> usize {
     let vex = if encoding.map == "0F" && !encoding.w { 2 } else { 3 };
     let head = match encoding.space {
         Space::Legacy => encoding.prefixes.len() + usize::from(encoding.w),
+        Space::Evex => 4,
         _ => vex,
     };
     let modrm = usize::from(encoding.modrm != crate::row::ModRm::None);
@@ -364,24 +321,23 @@ fn len(rows: &[Row], forms: &[Form], candidate: &Candidate) -> usize {
 
 /// The same overload with a plain address, if the other operands fix the width.
 fn with_plain_address(overload: &Overload, all: &[Overload]) -> Option<Overload> {
-    let at = overload.args.iter().position(|arg| matches!(arg, Arg::Mem(..)))?;
+    let sized = |arg: &Arg| matches!(arg, Arg::Mem(..) | Arg::MaskedMem(..));
+    let at = overload.args.iter().position(sized)?;
     let plain = |args: &[Arg]| {
         let simple = |(n, arg): (usize, &Arg)| match arg {
             Arg::Imm(..) => "imm".to_string(),
-            Arg::Mem(..) if n == at => "addr".to_string(),
+            arg if n == at && sized(arg) => "addr".to_string(),
             arg => arg.name(),
         };
         args.iter().enumerate().map(simple).collect::<Vec<_>>()
     };
     let mine = plain(&overload.args);
-    let rivals = all.iter().filter(|other| {
-        other.args.get(at).is_some_and(|arg| matches!(arg, Arg::Mem(..))) && plain(&other.args) == mine
-    });
+    let rivals = all.iter().filter(|other| other.args.get(at).is_some_and(sized) && plain(&other.args) == mine);
     if rivals.count() > 1 {
         return None;
     }
     let mut args = overload.args.clone();
-    args[at] = Arg::Addr;
+    args[at] = if matches!(args[at], Arg::Mem(..)) { Arg::Addr } else { Arg::MaskedAddr };
     Some(Overload { args, candidates: overload.candidates.clone() })
 }
 

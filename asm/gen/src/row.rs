@@ -274,7 +274,8 @@ fn hex(text: &str) -> u8 {
 
 impl Encoding {
     fn token(&mut self, token: &str) {
-        let legacy_prefix = self.space == Space::Legacy && self.opcode.is_empty();
+        // `wait` comes before the prefixes of the instruction that it is a part of.
+        let legacy_prefix = self.space == Space::Legacy && matches!(self.opcode[..], [] | [0x9B]);
         match token {
             "66" | "67" | "F2" | "F3" if legacy_prefix => self.prefixes.push(hex(token)),
             "NP" => self.no_prefix = true,

@@ -6270,49 +6270,49 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherdpd_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x92).w1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherdpd_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x92).w1(), dst.num(), src2.num(), src1) }
 
     /// `vgatherdpd rw:ymm, vm32x, rw:ymm`: `VEX.256.66.0F38.W1 92 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherdpd_ymm_vm32x_ymm(&mut self, dst: Ymm, src1: VAddr<Xmm>, src2: Ymm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x92).l1().w1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherdpd_ymm_vm32x_ymm(&mut self, dst: Ymm, src1: VAddr<Xmm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x92).l1().w1(), dst.num(), src2.num(), src1) }
 
     /// `vgatherdps rw:xmm, vm32x, rw:xmm`: `VEX.128.66.0F38.W0 92 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherdps_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x92), dst.num(), src2.num(), src1) }
+    pub const fn vgatherdps_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x92), dst.num(), src2.num(), src1) }
 
     /// `vgatherdps rw:ymm, vm32y, rw:ymm`: `VEX.256.66.0F38.W0 92 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherdps_ymm_vm32y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x92).l1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherdps_ymm_vm32y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x92).l1(), dst.num(), src2.num(), src1) }
 
     /// `vgatherqpd rw:xmm, vm64x, rw:xmm`: `VEX.128.66.0F38.W1 93 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherqpd_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x93).w1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherqpd_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x93).w1(), dst.num(), src2.num(), src1) }
 
     /// `vgatherqpd rw:ymm, vm64y, rw:ymm`: `VEX.256.66.0F38.W1 93 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherqpd_ymm_vm64y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x93).l1().w1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherqpd_ymm_vm64y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x93).l1().w1(), dst.num(), src2.num(), src1) }
 
     /// `vgatherqps rw:xmm, vm64x, rw:xmm`: `VEX.128.66.0F38.W0 93 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherqps_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x93), dst.num(), src2.num(), src1) }
+    pub const fn vgatherqps_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x93), dst.num(), src2.num(), src1) }
 
     /// `vgatherqps rw:xmm, vm64y, rw:xmm`: `VEX.256.66.0F38.W0 93 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherqps_xmm_vm64y_xmm(&mut self, dst: Xmm, src1: VAddr<Ymm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x93).l1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherqps_xmm_vm64y_xmm(&mut self, dst: Xmm, src1: VAddr<Ymm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x93).l1(), dst.num(), src2.num(), src1) }
 
     /// `vhaddpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 7C /r` (RVM)
     ///
@@ -6894,49 +6894,49 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherdd_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x90), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherdd_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x90), dst.num(), src2.num(), src1) }
 
     /// `vpgatherdd rw:ymm, vm32y, rw:ymm`: `VEX.256.66.0F38.W0 90 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherdd_ymm_vm32y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x90).l1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherdd_ymm_vm32y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x90).l1(), dst.num(), src2.num(), src1) }
 
     /// `vpgatherdq rw:xmm, vm32x, rw:xmm`: `VEX.128.66.0F38.W1 90 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherdq_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x90).w1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherdq_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x90).w1(), dst.num(), src2.num(), src1) }
 
     /// `vpgatherdq rw:ymm, vm32x, rw:ymm`: `VEX.256.66.0F38.W1 90 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherdq_ymm_vm32x_ymm(&mut self, dst: Ymm, src1: VAddr<Xmm>, src2: Ymm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x90).l1().w1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherdq_ymm_vm32x_ymm(&mut self, dst: Ymm, src1: VAddr<Xmm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x90).l1().w1(), dst.num(), src2.num(), src1) }
 
     /// `vpgatherqd rw:xmm, vm64x, rw:xmm`: `VEX.128.66.0F38.W0 91 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherqd_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x91), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherqd_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x91), dst.num(), src2.num(), src1) }
 
     /// `vpgatherqd rw:xmm, vm64y, rw:xmm`: `VEX.256.66.0F38.W0 91 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherqd_xmm_vm64y_xmm(&mut self, dst: Xmm, src1: VAddr<Ymm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x91).l1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherqd_xmm_vm64y_xmm(&mut self, dst: Xmm, src1: VAddr<Ymm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x91).l1(), dst.num(), src2.num(), src1) }
 
     /// `vpgatherqq rw:xmm, vm64x, rw:xmm`: `VEX.128.66.0F38.W1 91 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherqq_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x91).w1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherqq_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x91).w1(), dst.num(), src2.num(), src1) }
 
     /// `vpgatherqq rw:ymm, vm64y, rw:ymm`: `VEX.256.66.0F38.W1 91 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherqq_ymm_vm64y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.vex_vm(VexOp::new(0x66, 2, 0x91).l1().w1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherqq_ymm_vm64y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x91).l1().w1(), dst.num(), src2.num(), src1) }
 
     /// `vphaddsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 03 /r` (RVM)
     ///

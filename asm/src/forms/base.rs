@@ -58,6 +58,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x10).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock adc rw:r8/m8, r8`: `10 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x10).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock adc rw:r8/m8, r8`: `10 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x10).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock adc rw:r8/m8, r8`: `10 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x10).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock adc rw:r8/m8, r8`: `10 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x10).no_rex(), src.num(), dst.addr) }
+
     /// `adc rw:r16/m16, r16`: `66 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -75,6 +99,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x11), src.num(), dst.addr) }
+
+    /// `xacquire lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x11), src.num(), dst.addr) }
+
+    /// `xrelease lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x11), src.num(), dst.addr) }
 
     /// `adc rw:r32/m32, r32`: `11 /r` (MR)
     ///
@@ -94,6 +130,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x11), src.num(), dst.addr) }
 
+    /// `xacquire lock adc rw:r32/m32, r32`: `11 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x11), src.num(), dst.addr) }
+
+    /// `xrelease lock adc rw:r32/m32, r32`: `11 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x11), src.num(), dst.addr) }
+
     /// `adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -111,6 +159,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x11).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x11).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x11).w(), src.num(), dst.addr) }
 
     /// `adc rw:r8, r8/m8`: `12 /r` (RM)
     ///
@@ -232,6 +292,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 2, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 2, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 2, dst.addr, imm as u8 as u32, 1) }
+
     /// `adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -249,6 +321,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 2, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xacquire lock adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 2, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xrelease lock adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 2, dst.addr, imm as u16 as u32, 2) }
 
     /// `adc rw:r32/m32, imm32`: `81 /2 id` (MI)
     ///
@@ -268,6 +352,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 2, dst.addr, imm as u32, 4) }
 
+    /// `xacquire lock adc rw:r32/m32, imm32`: `81 /2 id` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 2, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock adc rw:r32/m32, imm32`: `81 /2 id` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 2, dst.addr, imm as u32, 4) }
+
     /// `adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -285,6 +381,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 2, dst.addr, imm as u32, 4) }
+
+    /// `xacquire lock adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 2, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 2, dst.addr, imm as u32, 4) }
 
     /// `adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
     ///
@@ -304,6 +412,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
+
     /// `adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -322,6 +442,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
+
     /// `adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -339,6 +471,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 2, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xacquire lock adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_adc_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 2, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_adc_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 2, dst.addr, imm as u8 as u32, 1) }
 
     /// `add rw:r8/m8, r8`: `00 /r` (MR)
     ///
@@ -388,6 +532,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x00).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock add rw:r8/m8, r8`: `00 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x00).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock add rw:r8/m8, r8`: `00 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x00).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock add rw:r8/m8, r8`: `00 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x00).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock add rw:r8/m8, r8`: `00 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x00).no_rex(), src.num(), dst.addr) }
+
     /// `add rw:r16/m16, r16`: `66 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -405,6 +573,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x01), src.num(), dst.addr) }
+
+    /// `xacquire lock add rw:r16/m16, r16`: `66 01 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x01), src.num(), dst.addr) }
+
+    /// `xrelease lock add rw:r16/m16, r16`: `66 01 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x01), src.num(), dst.addr) }
 
     /// `add rw:r32/m32, r32`: `01 /r` (MR)
     ///
@@ -424,6 +604,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x01), src.num(), dst.addr) }
 
+    /// `xacquire lock add rw:r32/m32, r32`: `01 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x01), src.num(), dst.addr) }
+
+    /// `xrelease lock add rw:r32/m32, r32`: `01 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x01), src.num(), dst.addr) }
+
     /// `add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -441,6 +633,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x01).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x01).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x01).w(), src.num(), dst.addr) }
 
     /// `add rw:r8, r8/m8`: `02 /r` (RM)
     ///
@@ -562,6 +766,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 0, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock add rw:r8/m8, imm8`: `80 /0 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 0, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock add rw:r8/m8, imm8`: `80 /0 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 0, dst.addr, imm as u8 as u32, 1) }
+
     /// `add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -579,6 +795,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 0, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xacquire lock add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 0, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xrelease lock add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 0, dst.addr, imm as u16 as u32, 2) }
 
     /// `add rw:r32/m32, imm32`: `81 /0 id` (MI)
     ///
@@ -598,6 +826,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 0, dst.addr, imm as u32, 4) }
 
+    /// `xacquire lock add rw:r32/m32, imm32`: `81 /0 id` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 0, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock add rw:r32/m32, imm32`: `81 /0 id` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 0, dst.addr, imm as u32, 4) }
+
     /// `add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -615,6 +855,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 0, dst.addr, imm as u32, 4) }
+
+    /// `xacquire lock add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 0, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 0, dst.addr, imm as u32, 4) }
 
     /// `add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
     ///
@@ -634,6 +886,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
+
     /// `add rw:r32/m32, simm8`: `83 /0 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -652,6 +916,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock add rw:r32/m32, simm8`: `83 /0 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock add rw:r32/m32, simm8`: `83 /0 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
+
     /// `add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -669,6 +945,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 0, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xacquire lock add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_add_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 0, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_add_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 0, dst.addr, imm as u8 as u32, 1) }
 
     /// `and rw:r8/m8, r8`: `20 /r` (MR)
     ///
@@ -718,6 +1006,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x20).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock and rw:r8/m8, r8`: `20 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x20).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock and rw:r8/m8, r8`: `20 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x20).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock and rw:r8/m8, r8`: `20 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x20).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock and rw:r8/m8, r8`: `20 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x20).no_rex(), src.num(), dst.addr) }
+
     /// `and rw:r16/m16, r16`: `66 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -735,6 +1047,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x21), src.num(), dst.addr) }
+
+    /// `xacquire lock and rw:r16/m16, r16`: `66 21 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x21), src.num(), dst.addr) }
+
+    /// `xrelease lock and rw:r16/m16, r16`: `66 21 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x21), src.num(), dst.addr) }
 
     /// `and rw:r32/m32, r32`: `21 /r` (MR)
     ///
@@ -754,6 +1078,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x21), src.num(), dst.addr) }
 
+    /// `xacquire lock and rw:r32/m32, r32`: `21 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x21), src.num(), dst.addr) }
+
+    /// `xrelease lock and rw:r32/m32, r32`: `21 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x21), src.num(), dst.addr) }
+
     /// `and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -771,6 +1107,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x21).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x21).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x21).w(), src.num(), dst.addr) }
 
     /// `and rw:r8, r8/m8`: `22 /r` (RM)
     ///
@@ -892,6 +1240,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 4, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock and rw:r8/m8, imm8`: `80 /4 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 4, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock and rw:r8/m8, imm8`: `80 /4 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 4, dst.addr, imm as u8 as u32, 1) }
+
     /// `and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -909,6 +1269,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 4, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xacquire lock and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 4, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xrelease lock and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 4, dst.addr, imm as u16 as u32, 2) }
 
     /// `and rw:r32/m32, imm32`: `81 /4 id` (MI)
     ///
@@ -928,6 +1300,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 4, dst.addr, imm as u32, 4) }
 
+    /// `xacquire lock and rw:r32/m32, imm32`: `81 /4 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 4, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock and rw:r32/m32, imm32`: `81 /4 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 4, dst.addr, imm as u32, 4) }
+
     /// `and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -945,6 +1329,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 4, dst.addr, imm as u32, 4) }
+
+    /// `xacquire lock and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 4, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 4, dst.addr, imm as u32, 4) }
 
     /// `and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
     ///
@@ -964,6 +1360,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
+
     /// `and rw:r32/m32, simm8`: `83 /4 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -982,6 +1390,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock and rw:r32/m32, simm8`: `83 /4 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock and rw:r32/m32, simm8`: `83 /4 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
+
     /// `and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -999,6 +1419,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 4, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xacquire lock and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_and_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 4, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_and_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 4, dst.addr, imm as u8 as u32, 1) }
 
     /// `bsf cw:r16, r16/m16`: `66 0F BC /r` (RM)
     ///
@@ -1162,6 +1594,12 @@ impl Asm<'_> {
     #[inline]
     pub const fn call_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M00, 0xE8), to) }
 
+    /// `bnd call rel32`: `E8 cd` (D)
+    ///
+    /// Implied: `rw:rsp`.
+    #[inline]
+    pub const fn bnd_call_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M00, 0xE8), to) }
+
     /// `call r64/m64`: `FF /2` (M)
     ///
     /// Implied: `rw:rsp`.
@@ -1173,6 +1611,30 @@ impl Asm<'_> {
     /// Implied: `rw:rsp`.
     #[inline]
     pub const fn call_m64(&mut self, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0xFF), 2, src.addr) }
+
+    /// `bnd call r64/m64`: `FF /2` (M)
+    ///
+    /// Implied: `rw:rsp`.
+    #[inline]
+    pub const fn bnd_call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M00, 0xFF), 2, src.num()) }
+
+    /// `bnd call r64/m64`: `FF /2` (M)
+    ///
+    /// Implied: `rw:rsp`.
+    #[inline]
+    pub const fn bnd_call_m64(&mut self, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M00, 0xFF), 2, src.addr) }
+
+    /// `notrack call r64/m64`: `FF /2` (M)
+    ///
+    /// Implied: `rw:rsp`.
+    #[inline]
+    pub const fn notrack_call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x3E, M00, 0xFF), 2, src.num()) }
+
+    /// `notrack call r64/m64`: `FF /2` (M)
+    ///
+    /// Implied: `rw:rsp`.
+    #[inline]
+    pub const fn notrack_call_m64(&mut self, src: M64) -> &mut Self { self.no_segment(src.addr).rm(Op::new(0x3E, M00, 0xFF), 2, src.addr) }
 
     /// `cbw`: `66 98`
     ///
@@ -2074,6 +2536,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xacquire_lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB0).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xacquire_lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xrelease_lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB0).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xrelease_lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
+
     /// `cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
@@ -2091,6 +2577,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
     pub const fn lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xB1), src.num(), dst.addr) }
+
+    /// `xacquire lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xacquire_lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xB1), src.num(), dst.addr) }
+
+    /// `xrelease lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xrelease_lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xB1), src.num(), dst.addr) }
 
     /// `cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
     ///
@@ -2110,6 +2608,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB1), src.num(), dst.addr) }
 
+    /// `xacquire lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xacquire_lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB1), src.num(), dst.addr) }
+
+    /// `xrelease lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xrelease_lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB1), src.num(), dst.addr) }
+
     /// `cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
@@ -2127,6 +2637,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
     pub const fn lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB1).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xacquire_lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB1).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
+    #[inline]
+    pub const fn xrelease_lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB1).w(), src.num(), dst.addr) }
 
     /// `cmpxchg16b rcw:m128`: `REX.W 0F C7 /1` (M)
     ///
@@ -2151,6 +2673,18 @@ impl Asm<'_> {
     /// CPUID: CX8. Flags: writes ZF. Implied: `rcw:rax,cr:rcx,rcw:rdx,cr:rbx`.
     #[inline]
     pub const fn lock_cmpxchg8b_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC7), 1, dst.addr) }
+
+    /// `xacquire lock cmpxchg8b rcw:m64`: `0F C7 /1` (M)
+    ///
+    /// CPUID: CX8. Flags: writes ZF. Implied: `rcw:rax,cr:rcx,rcw:rdx,cr:rbx`.
+    #[inline]
+    pub const fn xacquire_lock_cmpxchg8b_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC7), 1, dst.addr) }
+
+    /// `xrelease lock cmpxchg8b rcw:m64`: `0F C7 /1` (M)
+    ///
+    /// CPUID: CX8. Flags: writes ZF. Implied: `rcw:rax,cr:rcx,rcw:rdx,cr:rbx`.
+    #[inline]
+    pub const fn xrelease_lock_cmpxchg8b_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC7), 1, dst.addr) }
 
     /// `cqo`: `REX.W 99`
     ///
@@ -2194,6 +2728,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_dec_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFE), 1, dst.addr) }
 
+    /// `xacquire lock dec rw:r8/m8`: `FE /1` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_dec_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFE), 1, dst.addr) }
+
+    /// `xrelease lock dec rw:r8/m8`: `FE /1` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_dec_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFE), 1, dst.addr) }
+
     /// `dec rw:r16/m16`: `66 FF /1` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
@@ -2211,6 +2757,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
     pub const fn lock_dec_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0xFF), 1, dst.addr) }
+
+    /// `xacquire lock dec rw:r16/m16`: `66 FF /1` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_dec_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0xFF), 1, dst.addr) }
+
+    /// `xrelease lock dec rw:r16/m16`: `66 FF /1` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_dec_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0xFF), 1, dst.addr) }
 
     /// `dec rw:r32/m32`: `FF /1` (M)
     ///
@@ -2230,6 +2788,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_dec_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFF), 1, dst.addr) }
 
+    /// `xacquire lock dec rw:r32/m32`: `FF /1` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_dec_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFF), 1, dst.addr) }
+
+    /// `xrelease lock dec rw:r32/m32`: `FF /1` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_dec_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFF), 1, dst.addr) }
+
     /// `dec rw:r64/m64`: `REX.W FF /1` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
@@ -2247,6 +2817,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
     pub const fn lock_dec_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFF).w(), 1, dst.addr) }
+
+    /// `xacquire lock dec rw:r64/m64`: `REX.W FF /1` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_dec_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFF).w(), 1, dst.addr) }
+
+    /// `xrelease lock dec rw:r64/m64`: `REX.W FF /1` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_dec_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFF).w(), 1, dst.addr) }
 
     /// `div r8/m8`: `F6 /6` (M)
     ///
@@ -2542,6 +3124,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_inc_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFE), 0, dst.addr) }
 
+    /// `xacquire lock inc rw:r8/m8`: `FE /0` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_inc_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFE), 0, dst.addr) }
+
+    /// `xrelease lock inc rw:r8/m8`: `FE /0` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_inc_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFE), 0, dst.addr) }
+
     /// `inc rw:r16/m16`: `66 FF /0` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
@@ -2559,6 +3153,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
     pub const fn lock_inc_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0xFF), 0, dst.addr) }
+
+    /// `xacquire lock inc rw:r16/m16`: `66 FF /0` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_inc_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0xFF), 0, dst.addr) }
+
+    /// `xrelease lock inc rw:r16/m16`: `66 FF /0` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_inc_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0xFF), 0, dst.addr) }
 
     /// `inc rw:r32/m32`: `FF /0` (M)
     ///
@@ -2578,6 +3184,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_inc_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFF), 0, dst.addr) }
 
+    /// `xacquire lock inc rw:r32/m32`: `FF /0` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_inc_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFF), 0, dst.addr) }
+
+    /// `xrelease lock inc rw:r32/m32`: `FF /0` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_inc_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFF), 0, dst.addr) }
+
     /// `inc rw:r64/m64`: `REX.W FF /0` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
@@ -2596,6 +3214,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_inc_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFF).w(), 0, dst.addr) }
 
+    /// `xacquire lock inc rw:r64/m64`: `REX.W FF /0` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_inc_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFF).w(), 0, dst.addr) }
+
+    /// `xrelease lock inc rw:r64/m64`: `REX.W FF /0` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_inc_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFF).w(), 0, dst.addr) }
+
     /// `int3`: `CC`
     #[inline]
     pub const fn int3(&mut self) -> &mut Self { self.op(Op::new(0, M00, 0xCC)) }
@@ -2606,11 +3236,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jo_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x70), to) }
 
+    /// `bnd jo rel8`: `70 cb` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn bnd_jo_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x70), to) }
+
+    /// `taken jo rel8`: `70 cb` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn taken_jo_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x70), to) }
+
+    /// `not taken jo rel8`: `70 cb` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn not_taken_jo_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x70), to) }
+
     /// `jno rel8`: `71 cb` (D)
     ///
     /// Flags: reads OF.
     #[inline]
     pub const fn jno_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x71), to) }
+
+    /// `bnd jno rel8`: `71 cb` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn bnd_jno_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x71), to) }
+
+    /// `taken jno rel8`: `71 cb` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn taken_jno_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x71), to) }
+
+    /// `not taken jno rel8`: `71 cb` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn not_taken_jno_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x71), to) }
 
     /// `jb rel8`: `72 cb` (D)
     ///
@@ -2618,11 +3284,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jb_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x72), to) }
 
+    /// `bnd jb rel8`: `72 cb` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn bnd_jb_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x72), to) }
+
+    /// `taken jb rel8`: `72 cb` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn taken_jb_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x72), to) }
+
+    /// `not taken jb rel8`: `72 cb` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn not_taken_jb_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x72), to) }
+
     /// `jae rel8`: `73 cb` (D)
     ///
     /// Flags: reads CF.
     #[inline]
     pub const fn jae_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x73), to) }
+
+    /// `bnd jae rel8`: `73 cb` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn bnd_jae_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x73), to) }
+
+    /// `taken jae rel8`: `73 cb` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn taken_jae_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x73), to) }
+
+    /// `not taken jae rel8`: `73 cb` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn not_taken_jae_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x73), to) }
 
     /// `je rel8`: `74 cb` (D)
     ///
@@ -2630,11 +3332,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn je_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x74), to) }
 
+    /// `bnd je rel8`: `74 cb` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn bnd_je_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x74), to) }
+
+    /// `taken je rel8`: `74 cb` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn taken_je_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x74), to) }
+
+    /// `not taken je rel8`: `74 cb` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn not_taken_je_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x74), to) }
+
     /// `jne rel8`: `75 cb` (D)
     ///
     /// Flags: reads ZF.
     #[inline]
     pub const fn jne_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x75), to) }
+
+    /// `bnd jne rel8`: `75 cb` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn bnd_jne_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x75), to) }
+
+    /// `taken jne rel8`: `75 cb` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn taken_jne_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x75), to) }
+
+    /// `not taken jne rel8`: `75 cb` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn not_taken_jne_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x75), to) }
 
     /// `jbe rel8`: `76 cb` (D)
     ///
@@ -2642,11 +3380,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jbe_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x76), to) }
 
+    /// `bnd jbe rel8`: `76 cb` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn bnd_jbe_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x76), to) }
+
+    /// `taken jbe rel8`: `76 cb` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn taken_jbe_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x76), to) }
+
+    /// `not taken jbe rel8`: `76 cb` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn not_taken_jbe_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x76), to) }
+
     /// `ja rel8`: `77 cb` (D)
     ///
     /// Flags: reads ZF CF.
     #[inline]
     pub const fn ja_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x77), to) }
+
+    /// `bnd ja rel8`: `77 cb` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn bnd_ja_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x77), to) }
+
+    /// `taken ja rel8`: `77 cb` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn taken_ja_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x77), to) }
+
+    /// `not taken ja rel8`: `77 cb` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn not_taken_ja_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x77), to) }
 
     /// `js rel8`: `78 cb` (D)
     ///
@@ -2654,11 +3428,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn js_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x78), to) }
 
+    /// `bnd js rel8`: `78 cb` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn bnd_js_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x78), to) }
+
+    /// `taken js rel8`: `78 cb` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn taken_js_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x78), to) }
+
+    /// `not taken js rel8`: `78 cb` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn not_taken_js_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x78), to) }
+
     /// `jns rel8`: `79 cb` (D)
     ///
     /// Flags: reads SF.
     #[inline]
     pub const fn jns_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x79), to) }
+
+    /// `bnd jns rel8`: `79 cb` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn bnd_jns_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x79), to) }
+
+    /// `taken jns rel8`: `79 cb` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn taken_jns_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x79), to) }
+
+    /// `not taken jns rel8`: `79 cb` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn not_taken_jns_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x79), to) }
 
     /// `jp rel8`: `7A cb` (D)
     ///
@@ -2666,11 +3476,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7A), to) }
 
+    /// `bnd jp rel8`: `7A cb` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn bnd_jp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7A), to) }
+
+    /// `taken jp rel8`: `7A cb` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn taken_jp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7A), to) }
+
+    /// `not taken jp rel8`: `7A cb` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn not_taken_jp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7A), to) }
+
     /// `jnp rel8`: `7B cb` (D)
     ///
     /// Flags: reads PF.
     #[inline]
     pub const fn jnp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7B), to) }
+
+    /// `bnd jnp rel8`: `7B cb` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn bnd_jnp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7B), to) }
+
+    /// `taken jnp rel8`: `7B cb` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn taken_jnp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7B), to) }
+
+    /// `not taken jnp rel8`: `7B cb` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn not_taken_jnp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7B), to) }
 
     /// `jl rel8`: `7C cb` (D)
     ///
@@ -2678,11 +3524,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jl_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7C), to) }
 
+    /// `bnd jl rel8`: `7C cb` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn bnd_jl_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7C), to) }
+
+    /// `taken jl rel8`: `7C cb` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn taken_jl_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7C), to) }
+
+    /// `not taken jl rel8`: `7C cb` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn not_taken_jl_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7C), to) }
+
     /// `jge rel8`: `7D cb` (D)
     ///
     /// Flags: reads OF SF.
     #[inline]
     pub const fn jge_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7D), to) }
+
+    /// `bnd jge rel8`: `7D cb` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn bnd_jge_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7D), to) }
+
+    /// `taken jge rel8`: `7D cb` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn taken_jge_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7D), to) }
+
+    /// `not taken jge rel8`: `7D cb` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn not_taken_jge_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7D), to) }
 
     /// `jle rel8`: `7E cb` (D)
     ///
@@ -2690,11 +3572,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jle_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7E), to) }
 
+    /// `bnd jle rel8`: `7E cb` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn bnd_jle_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7E), to) }
+
+    /// `taken jle rel8`: `7E cb` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn taken_jle_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7E), to) }
+
+    /// `not taken jle rel8`: `7E cb` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn not_taken_jle_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7E), to) }
+
     /// `jg rel8`: `7F cb` (D)
     ///
     /// Flags: reads OF SF ZF.
     #[inline]
     pub const fn jg_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7F), to) }
+
+    /// `bnd jg rel8`: `7F cb` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn bnd_jg_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7F), to) }
+
+    /// `taken jg rel8`: `7F cb` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn taken_jg_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7F), to) }
+
+    /// `not taken jg rel8`: `7F cb` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn not_taken_jg_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7F), to) }
 
     /// `jo rel32`: `0F 80 cd` (D)
     ///
@@ -2702,11 +3620,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jo_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x80), to) }
 
+    /// `bnd jo rel32`: `0F 80 cd` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn bnd_jo_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x80), to) }
+
+    /// `taken jo rel32`: `0F 80 cd` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn taken_jo_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x80), to) }
+
+    /// `not taken jo rel32`: `0F 80 cd` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn not_taken_jo_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x80), to) }
+
     /// `jno rel32`: `0F 81 cd` (D)
     ///
     /// Flags: reads OF.
     #[inline]
     pub const fn jno_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x81), to) }
+
+    /// `bnd jno rel32`: `0F 81 cd` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn bnd_jno_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x81), to) }
+
+    /// `taken jno rel32`: `0F 81 cd` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn taken_jno_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x81), to) }
+
+    /// `not taken jno rel32`: `0F 81 cd` (D)
+    ///
+    /// Flags: reads OF.
+    #[inline]
+    pub const fn not_taken_jno_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x81), to) }
 
     /// `jb rel32`: `0F 82 cd` (D)
     ///
@@ -2714,11 +3668,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jb_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x82), to) }
 
+    /// `bnd jb rel32`: `0F 82 cd` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn bnd_jb_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x82), to) }
+
+    /// `taken jb rel32`: `0F 82 cd` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn taken_jb_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x82), to) }
+
+    /// `not taken jb rel32`: `0F 82 cd` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn not_taken_jb_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x82), to) }
+
     /// `jae rel32`: `0F 83 cd` (D)
     ///
     /// Flags: reads CF.
     #[inline]
     pub const fn jae_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x83), to) }
+
+    /// `bnd jae rel32`: `0F 83 cd` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn bnd_jae_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x83), to) }
+
+    /// `taken jae rel32`: `0F 83 cd` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn taken_jae_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x83), to) }
+
+    /// `not taken jae rel32`: `0F 83 cd` (D)
+    ///
+    /// Flags: reads CF.
+    #[inline]
+    pub const fn not_taken_jae_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x83), to) }
 
     /// `je rel32`: `0F 84 cd` (D)
     ///
@@ -2726,11 +3716,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn je_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x84), to) }
 
+    /// `bnd je rel32`: `0F 84 cd` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn bnd_je_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x84), to) }
+
+    /// `taken je rel32`: `0F 84 cd` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn taken_je_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x84), to) }
+
+    /// `not taken je rel32`: `0F 84 cd` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn not_taken_je_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x84), to) }
+
     /// `jne rel32`: `0F 85 cd` (D)
     ///
     /// Flags: reads ZF.
     #[inline]
     pub const fn jne_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x85), to) }
+
+    /// `bnd jne rel32`: `0F 85 cd` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn bnd_jne_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x85), to) }
+
+    /// `taken jne rel32`: `0F 85 cd` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn taken_jne_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x85), to) }
+
+    /// `not taken jne rel32`: `0F 85 cd` (D)
+    ///
+    /// Flags: reads ZF.
+    #[inline]
+    pub const fn not_taken_jne_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x85), to) }
 
     /// `jbe rel32`: `0F 86 cd` (D)
     ///
@@ -2738,11 +3764,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jbe_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x86), to) }
 
+    /// `bnd jbe rel32`: `0F 86 cd` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn bnd_jbe_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x86), to) }
+
+    /// `taken jbe rel32`: `0F 86 cd` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn taken_jbe_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x86), to) }
+
+    /// `not taken jbe rel32`: `0F 86 cd` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn not_taken_jbe_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x86), to) }
+
     /// `ja rel32`: `0F 87 cd` (D)
     ///
     /// Flags: reads ZF CF.
     #[inline]
     pub const fn ja_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x87), to) }
+
+    /// `bnd ja rel32`: `0F 87 cd` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn bnd_ja_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x87), to) }
+
+    /// `taken ja rel32`: `0F 87 cd` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn taken_ja_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x87), to) }
+
+    /// `not taken ja rel32`: `0F 87 cd` (D)
+    ///
+    /// Flags: reads ZF CF.
+    #[inline]
+    pub const fn not_taken_ja_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x87), to) }
 
     /// `js rel32`: `0F 88 cd` (D)
     ///
@@ -2750,11 +3812,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn js_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x88), to) }
 
+    /// `bnd js rel32`: `0F 88 cd` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn bnd_js_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x88), to) }
+
+    /// `taken js rel32`: `0F 88 cd` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn taken_js_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x88), to) }
+
+    /// `not taken js rel32`: `0F 88 cd` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn not_taken_js_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x88), to) }
+
     /// `jns rel32`: `0F 89 cd` (D)
     ///
     /// Flags: reads SF.
     #[inline]
     pub const fn jns_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x89), to) }
+
+    /// `bnd jns rel32`: `0F 89 cd` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn bnd_jns_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x89), to) }
+
+    /// `taken jns rel32`: `0F 89 cd` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn taken_jns_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x89), to) }
+
+    /// `not taken jns rel32`: `0F 89 cd` (D)
+    ///
+    /// Flags: reads SF.
+    #[inline]
+    pub const fn not_taken_jns_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x89), to) }
 
     /// `jp rel32`: `0F 8A cd` (D)
     ///
@@ -2762,11 +3860,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8A), to) }
 
+    /// `bnd jp rel32`: `0F 8A cd` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn bnd_jp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8A), to) }
+
+    /// `taken jp rel32`: `0F 8A cd` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn taken_jp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8A), to) }
+
+    /// `not taken jp rel32`: `0F 8A cd` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn not_taken_jp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8A), to) }
+
     /// `jnp rel32`: `0F 8B cd` (D)
     ///
     /// Flags: reads PF.
     #[inline]
     pub const fn jnp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8B), to) }
+
+    /// `bnd jnp rel32`: `0F 8B cd` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn bnd_jnp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8B), to) }
+
+    /// `taken jnp rel32`: `0F 8B cd` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn taken_jnp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8B), to) }
+
+    /// `not taken jnp rel32`: `0F 8B cd` (D)
+    ///
+    /// Flags: reads PF.
+    #[inline]
+    pub const fn not_taken_jnp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8B), to) }
 
     /// `jl rel32`: `0F 8C cd` (D)
     ///
@@ -2774,11 +3908,47 @@ impl Asm<'_> {
     #[inline]
     pub const fn jl_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8C), to) }
 
+    /// `bnd jl rel32`: `0F 8C cd` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn bnd_jl_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8C), to) }
+
+    /// `taken jl rel32`: `0F 8C cd` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn taken_jl_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8C), to) }
+
+    /// `not taken jl rel32`: `0F 8C cd` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn not_taken_jl_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8C), to) }
+
     /// `jge rel32`: `0F 8D cd` (D)
     ///
     /// Flags: reads OF SF.
     #[inline]
     pub const fn jge_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8D), to) }
+
+    /// `bnd jge rel32`: `0F 8D cd` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn bnd_jge_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8D), to) }
+
+    /// `taken jge rel32`: `0F 8D cd` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn taken_jge_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8D), to) }
+
+    /// `not taken jge rel32`: `0F 8D cd` (D)
+    ///
+    /// Flags: reads OF SF.
+    #[inline]
+    pub const fn not_taken_jge_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8D), to) }
 
     /// `jle rel32`: `0F 8E cd` (D)
     ///
@@ -2786,15 +3956,55 @@ impl Asm<'_> {
     #[inline]
     pub const fn jle_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8E), to) }
 
+    /// `bnd jle rel32`: `0F 8E cd` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn bnd_jle_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8E), to) }
+
+    /// `taken jle rel32`: `0F 8E cd` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn taken_jle_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8E), to) }
+
+    /// `not taken jle rel32`: `0F 8E cd` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn not_taken_jle_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8E), to) }
+
     /// `jg rel32`: `0F 8F cd` (D)
     ///
     /// Flags: reads OF SF ZF.
     #[inline]
     pub const fn jg_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8F), to) }
 
+    /// `bnd jg rel32`: `0F 8F cd` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn bnd_jg_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8F), to) }
+
+    /// `taken jg rel32`: `0F 8F cd` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn taken_jg_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8F), to) }
+
+    /// `not taken jg rel32`: `0F 8F cd` (D)
+    ///
+    /// Flags: reads OF SF ZF.
+    #[inline]
+    pub const fn not_taken_jg_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8F), to) }
+
     /// `jmp rel32`: `E9 cd` (D)
     #[inline]
     pub const fn jmp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M00, 0xE9), to) }
+
+    /// `bnd jmp rel32`: `E9 cd` (D)
+    #[inline]
+    pub const fn bnd_jmp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M00, 0xE9), to) }
 
     /// `jmp rel8`: `EB cb` (D)
     #[inline]
@@ -2807,6 +4017,22 @@ impl Asm<'_> {
     /// `jmp r64/m64`: `FF /4` (M)
     #[inline]
     pub const fn jmp_m64(&mut self, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0xFF), 4, src.addr) }
+
+    /// `bnd jmp r64/m64`: `FF /4` (M)
+    #[inline]
+    pub const fn bnd_jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M00, 0xFF), 4, src.num()) }
+
+    /// `bnd jmp r64/m64`: `FF /4` (M)
+    #[inline]
+    pub const fn bnd_jmp_m64(&mut self, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M00, 0xFF), 4, src.addr) }
+
+    /// `notrack jmp r64/m64`: `FF /4` (M)
+    #[inline]
+    pub const fn notrack_jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x3E, M00, 0xFF), 4, src.num()) }
+
+    /// `notrack jmp r64/m64`: `FF /4` (M)
+    #[inline]
+    pub const fn notrack_jmp_m64(&mut self, src: M64) -> &mut Self { self.no_segment(src.addr).rm(Op::new(0x3E, M00, 0xFF), 4, src.addr) }
 
     /// `lea w:r16, a:m`: `66 8D /r` (RM)
     #[inline]
@@ -2844,6 +4070,14 @@ impl Asm<'_> {
     #[inline]
     pub const fn mov_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x88).no_rex(), src.num(), dst.addr) }
 
+    /// `xrelease mov w:r8/m8, r8`: `88 /r` (MR)
+    #[inline]
+    pub const fn xrelease_mov_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x88).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease mov w:r8/m8, r8`: `88 /r` (MR)
+    #[inline]
+    pub const fn xrelease_mov_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x88).no_rex(), src.num(), dst.addr) }
+
     /// `mov w:r16/m16, r16`: `66 89 /r` (MR)
     #[inline]
     pub const fn mov_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x89), src.num(), dst.num()) }
@@ -2851,6 +4085,10 @@ impl Asm<'_> {
     /// `mov w:r16/m16, r16`: `66 89 /r` (MR)
     #[inline]
     pub const fn mov_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x89), src.num(), dst.addr) }
+
+    /// `xrelease mov w:r16/m16, r16`: `66 89 /r` (MR)
+    #[inline]
+    pub const fn xrelease_mov_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F3, M00, 0x89), src.num(), dst.addr) }
 
     /// `mov w:r32/m32, r32`: `89 /r` (MR)
     #[inline]
@@ -2860,6 +4098,10 @@ impl Asm<'_> {
     #[inline]
     pub const fn mov_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x89), src.num(), dst.addr) }
 
+    /// `xrelease mov w:r32/m32, r32`: `89 /r` (MR)
+    #[inline]
+    pub const fn xrelease_mov_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x89), src.num(), dst.addr) }
+
     /// `mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
     #[inline]
     pub const fn mov_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x89).w(), src.num(), dst.num()) }
@@ -2867,6 +4109,10 @@ impl Asm<'_> {
     /// `mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
     #[inline]
     pub const fn mov_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x89).w(), src.num(), dst.addr) }
+
+    /// `xrelease mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
+    #[inline]
+    pub const fn xrelease_mov_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x89).w(), src.num(), dst.addr) }
 
     /// `mov w:r8, r8/m8`: `8A /r` (RM)
     #[inline]
@@ -2980,6 +4226,10 @@ impl Asm<'_> {
     #[inline]
     pub const fn mov_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0, M00, 0xC6), 0, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xrelease mov w:r8/m8, imm8`: `C6 /0 ib` (MI)
+    #[inline]
+    pub const fn xrelease_mov_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF3, M00, 0xC6), 0, dst.addr, imm as u8 as u32, 1) }
+
     /// `mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
     #[inline]
     pub const fn mov_r16_imm16_alt(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC7), 0, dst.num(), imm as u16 as u32, 2) }
@@ -2987,6 +4237,10 @@ impl Asm<'_> {
     /// `mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
     #[inline]
     pub const fn mov_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66, M00, 0xC7), 0, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xrelease mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
+    #[inline]
+    pub const fn xrelease_mov_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F3, M00, 0xC7), 0, dst.addr, imm as u16 as u32, 2) }
 
     /// `mov w:r32/m32, imm32`: `C7 /0 id` (MI)
     #[inline]
@@ -2996,6 +4250,10 @@ impl Asm<'_> {
     #[inline]
     pub const fn mov_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0, M00, 0xC7), 0, dst.addr, imm as u32, 4) }
 
+    /// `xrelease mov w:r32/m32, imm32`: `C7 /0 id` (MI)
+    #[inline]
+    pub const fn xrelease_mov_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF3, M00, 0xC7), 0, dst.addr, imm as u32, 4) }
+
     /// `mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
     #[inline]
     pub const fn mov_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC7).w(), 0, dst.num(), imm as u32, 4) }
@@ -3003,6 +4261,10 @@ impl Asm<'_> {
     /// `mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
     #[inline]
     pub const fn mov_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0, M00, 0xC7).w(), 0, dst.addr, imm as u32, 4) }
+
+    /// `xrelease mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
+    #[inline]
+    pub const fn xrelease_mov_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF3, M00, 0xC7).w(), 0, dst.addr, imm as u32, 4) }
 
     /// `movsx w:r16, r8/m8`: `66 0F BE /r` (RM)
     #[inline]
@@ -3218,6 +4480,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_neg_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF6), 3, dst.addr) }
 
+    /// `xacquire lock neg rw:r8/m8`: `F6 /3` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_neg_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF6), 3, dst.addr) }
+
+    /// `xrelease lock neg rw:r8/m8`: `F6 /3` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_neg_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF6), 3, dst.addr) }
+
     /// `neg rw:r16/m16`: `66 F7 /3` (M)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -3235,6 +4509,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_neg_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0xF7), 3, dst.addr) }
+
+    /// `xacquire lock neg rw:r16/m16`: `66 F7 /3` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_neg_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0xF7), 3, dst.addr) }
+
+    /// `xrelease lock neg rw:r16/m16`: `66 F7 /3` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_neg_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0xF7), 3, dst.addr) }
 
     /// `neg rw:r32/m32`: `F7 /3` (M)
     ///
@@ -3254,6 +4540,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_neg_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF7), 3, dst.addr) }
 
+    /// `xacquire lock neg rw:r32/m32`: `F7 /3` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_neg_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF7), 3, dst.addr) }
+
+    /// `xrelease lock neg rw:r32/m32`: `F7 /3` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_neg_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF7), 3, dst.addr) }
+
     /// `neg rw:r64/m64`: `REX.W F7 /3` (M)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -3271,6 +4569,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_neg_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF7).w(), 3, dst.addr) }
+
+    /// `xacquire lock neg rw:r64/m64`: `REX.W F7 /3` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_neg_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF7).w(), 3, dst.addr) }
+
+    /// `xrelease lock neg rw:r64/m64`: `REX.W F7 /3` (M)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_neg_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF7).w(), 3, dst.addr) }
 
     /// `nop`: `66 90`
     #[inline]
@@ -3336,6 +4646,14 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_not_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF6), 2, dst.addr) }
 
+    /// `xacquire lock not rw:r8/m8`: `F6 /2` (M)
+    #[inline]
+    pub const fn xacquire_lock_not_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF6), 2, dst.addr) }
+
+    /// `xrelease lock not rw:r8/m8`: `F6 /2` (M)
+    #[inline]
+    pub const fn xrelease_lock_not_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF6), 2, dst.addr) }
+
     /// `not rw:r16/m16`: `66 F7 /2` (M)
     #[inline]
     pub const fn not_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 2, dst.num()) }
@@ -3347,6 +4665,14 @@ impl Asm<'_> {
     /// `lock not rw:r16/m16`: `66 F7 /2` (M)
     #[inline]
     pub const fn lock_not_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0xF7), 2, dst.addr) }
+
+    /// `xacquire lock not rw:r16/m16`: `66 F7 /2` (M)
+    #[inline]
+    pub const fn xacquire_lock_not_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0xF7), 2, dst.addr) }
+
+    /// `xrelease lock not rw:r16/m16`: `66 F7 /2` (M)
+    #[inline]
+    pub const fn xrelease_lock_not_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0xF7), 2, dst.addr) }
 
     /// `not rw:r32/m32`: `F7 /2` (M)
     #[inline]
@@ -3360,6 +4686,14 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_not_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF7), 2, dst.addr) }
 
+    /// `xacquire lock not rw:r32/m32`: `F7 /2` (M)
+    #[inline]
+    pub const fn xacquire_lock_not_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF7), 2, dst.addr) }
+
+    /// `xrelease lock not rw:r32/m32`: `F7 /2` (M)
+    #[inline]
+    pub const fn xrelease_lock_not_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF7), 2, dst.addr) }
+
     /// `not rw:r64/m64`: `REX.W F7 /2` (M)
     #[inline]
     pub const fn not_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 2, dst.num()) }
@@ -3371,6 +4705,14 @@ impl Asm<'_> {
     /// `lock not rw:r64/m64`: `REX.W F7 /2` (M)
     #[inline]
     pub const fn lock_not_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF7).w(), 2, dst.addr) }
+
+    /// `xacquire lock not rw:r64/m64`: `REX.W F7 /2` (M)
+    #[inline]
+    pub const fn xacquire_lock_not_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF7).w(), 2, dst.addr) }
+
+    /// `xrelease lock not rw:r64/m64`: `REX.W F7 /2` (M)
+    #[inline]
+    pub const fn xrelease_lock_not_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF7).w(), 2, dst.addr) }
 
     /// `or rw:r8/m8, r8`: `08 /r` (MR)
     ///
@@ -3420,6 +4762,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x08).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock or rw:r8/m8, r8`: `08 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x08).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock or rw:r8/m8, r8`: `08 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x08).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock or rw:r8/m8, r8`: `08 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x08).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock or rw:r8/m8, r8`: `08 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x08).no_rex(), src.num(), dst.addr) }
+
     /// `or rw:r16/m16, r16`: `66 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -3437,6 +4803,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x09), src.num(), dst.addr) }
+
+    /// `xacquire lock or rw:r16/m16, r16`: `66 09 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x09), src.num(), dst.addr) }
+
+    /// `xrelease lock or rw:r16/m16, r16`: `66 09 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x09), src.num(), dst.addr) }
 
     /// `or rw:r32/m32, r32`: `09 /r` (MR)
     ///
@@ -3456,6 +4834,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x09), src.num(), dst.addr) }
 
+    /// `xacquire lock or rw:r32/m32, r32`: `09 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x09), src.num(), dst.addr) }
+
+    /// `xrelease lock or rw:r32/m32, r32`: `09 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x09), src.num(), dst.addr) }
+
     /// `or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -3473,6 +4863,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x09).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x09).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x09).w(), src.num(), dst.addr) }
 
     /// `or rw:r8, r8/m8`: `0A /r` (RM)
     ///
@@ -3594,6 +4996,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 1, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock or rw:r8/m8, imm8`: `80 /1 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 1, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock or rw:r8/m8, imm8`: `80 /1 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 1, dst.addr, imm as u8 as u32, 1) }
+
     /// `or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -3611,6 +5025,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 1, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xacquire lock or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 1, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xrelease lock or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 1, dst.addr, imm as u16 as u32, 2) }
 
     /// `or rw:r32/m32, imm32`: `81 /1 id` (MI)
     ///
@@ -3630,6 +5056,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 1, dst.addr, imm as u32, 4) }
 
+    /// `xacquire lock or rw:r32/m32, imm32`: `81 /1 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 1, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock or rw:r32/m32, imm32`: `81 /1 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 1, dst.addr, imm as u32, 4) }
+
     /// `or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -3647,6 +5085,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 1, dst.addr, imm as u32, 4) }
+
+    /// `xacquire lock or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 1, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 1, dst.addr, imm as u32, 4) }
 
     /// `or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
     ///
@@ -3666,6 +5116,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
+
     /// `or rw:r32/m32, simm8`: `83 /1 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -3684,6 +5146,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock or rw:r32/m32, simm8`: `83 /1 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock or rw:r32/m32, simm8`: `83 /1 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
+
     /// `or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -3701,6 +5175,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 1, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xacquire lock or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_or_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 1, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_or_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 1, dst.addr, imm as u8 as u32, 1) }
 
     /// `pause`: `F3 90`
     ///
@@ -3810,11 +5296,23 @@ impl Asm<'_> {
     #[inline]
     pub const fn ret_imm16(&mut self, imm: u16) -> &mut Self { self.op_imm(Op::new(0, M00, 0xC2), imm as u64, 2) }
 
+    /// `bnd ret imm16`: `C2 iw` (I)
+    ///
+    /// Implied: `rw:rsp`.
+    #[inline]
+    pub const fn bnd_ret_imm16(&mut self, imm: u16) -> &mut Self { self.op_imm(Op::new(0xF2, M00, 0xC2), imm as u64, 2) }
+
     /// `ret`: `C3`
     ///
     /// Implied: `rw:rsp`.
     #[inline]
     pub const fn ret(&mut self) -> &mut Self { self.op(Op::new(0, M00, 0xC3)) }
+
+    /// `bnd ret`: `C3`
+    ///
+    /// Implied: `rw:rsp`.
+    #[inline]
+    pub const fn bnd_ret(&mut self) -> &mut Self { self.op(Op::new(0xF2, M00, 0xC3)) }
 
     /// `rol rw:r8/m8, imm8`: `C0 /0 ib` (MI)
     ///
@@ -4350,6 +5848,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x18).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock sbb rw:r8/m8, r8`: `18 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x18).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock sbb rw:r8/m8, r8`: `18 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x18).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock sbb rw:r8/m8, r8`: `18 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x18).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock sbb rw:r8/m8, r8`: `18 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x18).no_rex(), src.num(), dst.addr) }
+
     /// `sbb rw:r16/m16, r16`: `66 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -4367,6 +5889,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x19), src.num(), dst.addr) }
+
+    /// `xacquire lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x19), src.num(), dst.addr) }
+
+    /// `xrelease lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x19), src.num(), dst.addr) }
 
     /// `sbb rw:r32/m32, r32`: `19 /r` (MR)
     ///
@@ -4386,6 +5920,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x19), src.num(), dst.addr) }
 
+    /// `xacquire lock sbb rw:r32/m32, r32`: `19 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x19), src.num(), dst.addr) }
+
+    /// `xrelease lock sbb rw:r32/m32, r32`: `19 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x19), src.num(), dst.addr) }
+
     /// `sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -4403,6 +5949,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x19).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x19).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x19).w(), src.num(), dst.addr) }
 
     /// `sbb rw:r8, r8/m8`: `1A /r` (RM)
     ///
@@ -4524,6 +6082,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 3, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 3, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 3, dst.addr, imm as u8 as u32, 1) }
+
     /// `sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -4541,6 +6111,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 3, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xacquire lock sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 3, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xrelease lock sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 3, dst.addr, imm as u16 as u32, 2) }
 
     /// `sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
     ///
@@ -4560,6 +6142,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 3, dst.addr, imm as u32, 4) }
 
+    /// `xacquire lock sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 3, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 3, dst.addr, imm as u32, 4) }
+
     /// `sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -4577,6 +6171,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 3, dst.addr, imm as u32, 4) }
+
+    /// `xacquire lock sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 3, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 3, dst.addr, imm as u32, 4) }
 
     /// `sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
     ///
@@ -4596,6 +6202,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
+
     /// `sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -4614,6 +6232,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
+
     /// `sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -4631,6 +6261,18 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 3, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xacquire lock sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sbb_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 3, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
+    ///
+    /// Flags: reads CF; writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sbb_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 3, dst.addr, imm as u8 as u32, 1) }
 
     /// `seto w:r8/m8`: `0F 90 /r` (M)
     ///
@@ -5436,6 +7078,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x28).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock sub rw:r8/m8, r8`: `28 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x28).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock sub rw:r8/m8, r8`: `28 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x28).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock sub rw:r8/m8, r8`: `28 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x28).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock sub rw:r8/m8, r8`: `28 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x28).no_rex(), src.num(), dst.addr) }
+
     /// `sub rw:r16/m16, r16`: `66 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -5453,6 +7119,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x29), src.num(), dst.addr) }
+
+    /// `xacquire lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x29), src.num(), dst.addr) }
+
+    /// `xrelease lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x29), src.num(), dst.addr) }
 
     /// `sub rw:r32/m32, r32`: `29 /r` (MR)
     ///
@@ -5472,6 +7150,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x29), src.num(), dst.addr) }
 
+    /// `xacquire lock sub rw:r32/m32, r32`: `29 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x29), src.num(), dst.addr) }
+
+    /// `xrelease lock sub rw:r32/m32, r32`: `29 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x29), src.num(), dst.addr) }
+
     /// `sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -5489,6 +7179,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x29).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x29).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x29).w(), src.num(), dst.addr) }
 
     /// `sub rw:r8, r8/m8`: `2A /r` (RM)
     ///
@@ -5610,6 +7312,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 5, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 5, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 5, dst.addr, imm as u8 as u32, 1) }
+
     /// `sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -5627,6 +7341,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 5, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xacquire lock sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 5, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xrelease lock sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 5, dst.addr, imm as u16 as u32, 2) }
 
     /// `sub rw:r32/m32, imm32`: `81 /5 id` (MI)
     ///
@@ -5646,6 +7372,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 5, dst.addr, imm as u32, 4) }
 
+    /// `xacquire lock sub rw:r32/m32, imm32`: `81 /5 id` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 5, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock sub rw:r32/m32, imm32`: `81 /5 id` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 5, dst.addr, imm as u32, 4) }
+
     /// `sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -5663,6 +7401,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 5, dst.addr, imm as u32, 4) }
+
+    /// `xacquire lock sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 5, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 5, dst.addr, imm as u32, 4) }
 
     /// `sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
     ///
@@ -5682,6 +7432,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
+
     /// `sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -5700,6 +7462,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
+
     /// `sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -5717,6 +7491,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 5, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xacquire lock sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_sub_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 5, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_sub_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 5, dst.addr, imm as u8 as u32, 1) }
 
     /// `test r8/m8, r8`: `84 /r` (MR)
     ///
@@ -5920,6 +7706,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC0).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC0).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
+
     /// `xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -5937,6 +7747,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xC1), src.num(), dst.addr) }
+
+    /// `xacquire lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xC1), src.num(), dst.addr) }
+
+    /// `xrelease lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xC1), src.num(), dst.addr) }
 
     /// `xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
     ///
@@ -5956,6 +7778,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC1), src.num(), dst.addr) }
 
+    /// `xacquire lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC1), src.num(), dst.addr) }
+
+    /// `xrelease lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC1), src.num(), dst.addr) }
+
     /// `xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -5973,6 +7807,18 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC1).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xacquire_lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC1).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
+    ///
+    /// Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn xrelease_lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC1).w(), src.num(), dst.addr) }
 
     /// `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
@@ -6006,6 +7852,22 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x86).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
+    #[inline]
+    pub const fn xacquire_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x86).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
+    #[inline]
+    pub const fn xacquire_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x86).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
+    #[inline]
+    pub const fn xrelease_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x86).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
+    #[inline]
+    pub const fn xrelease_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x86).no_rex(), src.num(), dst.addr) }
+
     /// `xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
     pub const fn xchg_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x87), src.num(), dst.num()) }
@@ -6017,6 +7879,14 @@ impl Asm<'_> {
     /// `lock xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
     pub const fn lock_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x87), src.num(), dst.addr) }
+
+    /// `xacquire xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
+    #[inline]
+    pub const fn xacquire_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F2, M00, 0x87), src.num(), dst.addr) }
+
+    /// `xrelease xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
+    #[inline]
+    pub const fn xrelease_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F3, M00, 0x87), src.num(), dst.addr) }
 
     /// `xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
     #[inline]
@@ -6030,6 +7900,14 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x87), src.num(), dst.addr) }
 
+    /// `xacquire xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
+    #[inline]
+    pub const fn xacquire_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x87), src.num(), dst.addr) }
+
+    /// `xrelease xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
+    #[inline]
+    pub const fn xrelease_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x87), src.num(), dst.addr) }
+
     /// `xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
     pub const fn xchg_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x87).w(), src.num(), dst.num()) }
@@ -6041,6 +7919,14 @@ impl Asm<'_> {
     /// `lock xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
     pub const fn lock_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x87).w(), src.num(), dst.addr) }
+
+    /// `xacquire xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
+    #[inline]
+    pub const fn xacquire_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x87).w(), src.num(), dst.addr) }
+
+    /// `xrelease xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
+    #[inline]
+    pub const fn xrelease_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x87).w(), src.num(), dst.addr) }
 
     /// `xchg rw:r16, rw:ax`: `66 90+r` (OX)
     #[inline]
@@ -6102,6 +7988,30 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x30).no_rex(), src.num(), dst.addr) }
 
+    /// `xacquire lock xor rw:r8/m8, r8`: `30 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x30).byte_reg(), src.num(), dst.addr) }
+
+    /// `xacquire lock xor rw:r8/m8, r8`: `30 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x30).no_rex(), src.num(), dst.addr) }
+
+    /// `xrelease lock xor rw:r8/m8, r8`: `30 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x30).byte_reg(), src.num(), dst.addr) }
+
+    /// `xrelease lock xor rw:r8/m8, r8`: `30 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x30).no_rex(), src.num(), dst.addr) }
+
     /// `xor rw:r16/m16, r16`: `66 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -6119,6 +8029,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x31), src.num(), dst.addr) }
+
+    /// `xacquire lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x31), src.num(), dst.addr) }
+
+    /// `xrelease lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x31), src.num(), dst.addr) }
 
     /// `xor rw:r32/m32, r32`: `31 /r` (MR)
     ///
@@ -6138,6 +8060,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x31), src.num(), dst.addr) }
 
+    /// `xacquire lock xor rw:r32/m32, r32`: `31 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x31), src.num(), dst.addr) }
+
+    /// `xrelease lock xor rw:r32/m32, r32`: `31 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x31), src.num(), dst.addr) }
+
     /// `xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -6155,6 +8089,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x31).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x31).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x31).w(), src.num(), dst.addr) }
 
     /// `xor rw:r8, r8/m8`: `32 /r` (RM)
     ///
@@ -6276,6 +8222,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 6, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 6, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 6, dst.addr, imm as u8 as u32, 1) }
+
     /// `xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -6293,6 +8251,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 6, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xacquire lock xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 6, dst.addr, imm as u16 as u32, 2) }
+
+    /// `xrelease lock xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 6, dst.addr, imm as u16 as u32, 2) }
 
     /// `xor rw:r32/m32, imm32`: `81 /6 id` (MI)
     ///
@@ -6312,6 +8282,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 6, dst.addr, imm as u32, 4) }
 
+    /// `xacquire lock xor rw:r32/m32, imm32`: `81 /6 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 6, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock xor rw:r32/m32, imm32`: `81 /6 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 6, dst.addr, imm as u32, 4) }
+
     /// `xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -6329,6 +8311,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 6, dst.addr, imm as u32, 4) }
+
+    /// `xacquire lock xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 6, dst.addr, imm as u32, 4) }
+
+    /// `xrelease lock xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 6, dst.addr, imm as u32, 4) }
 
     /// `xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
     ///
@@ -6348,6 +8342,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
+
     /// `xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -6365,6 +8371,18 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xacquire lock xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
 
     /// `xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
     ///
@@ -6384,6 +8402,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 6, dst.addr, imm as u8 as u32, 1) }
 
+    /// `xacquire lock xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xacquire_lock_xor_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 6, dst.addr, imm as u8 as u32, 1) }
+
+    /// `xrelease lock xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
+    ///
+    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
+    #[inline]
+    pub const fn xrelease_lock_xor_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 6, dst.addr, imm as u8 as u32, 1) }
+
     /// `btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6401,6 +8431,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btc_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
+
+    /// `xacquire lock btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btc_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btc_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
 
     /// `btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
     ///
@@ -6420,6 +8462,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btc_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
 
+    /// `xacquire lock btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btc_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btc_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
+
     /// `btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6437,6 +8491,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btc_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA).w(), 7, dst.addr, imm as u32, 1) }
+
+    /// `xacquire lock btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btc_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA).w(), 7, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btc_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA).w(), 7, dst.addr, imm as u32, 1) }
 
     /// `btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
     ///
@@ -6456,6 +8522,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xBB), src.num(), dst.addr) }
 
+    /// `xacquire lock btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xBB), src.num(), dst.addr) }
+
+    /// `xrelease lock btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xBB), src.num(), dst.addr) }
+
     /// `btc rw:r32/m32, r32`: `0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6473,6 +8551,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xBB), src.num(), dst.addr) }
+
+    /// `xacquire lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xBB), src.num(), dst.addr) }
+
+    /// `xrelease lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xBB), src.num(), dst.addr) }
 
     /// `btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
     ///
@@ -6492,6 +8582,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xBB).w(), src.num(), dst.addr) }
 
+    /// `xacquire lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xBB).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xBB).w(), src.num(), dst.addr) }
+
     /// `btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6509,6 +8611,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xB3), src.num(), dst.addr) }
+
+    /// `xacquire lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xB3), src.num(), dst.addr) }
+
+    /// `xrelease lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xB3), src.num(), dst.addr) }
 
     /// `btr rw:r32/m32, r32`: `0F B3 /r` (MR)
     ///
@@ -6528,6 +8642,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB3), src.num(), dst.addr) }
 
+    /// `xacquire lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB3), src.num(), dst.addr) }
+
+    /// `xrelease lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB3), src.num(), dst.addr) }
+
     /// `btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6545,6 +8671,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB3).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB3).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB3).w(), src.num(), dst.addr) }
 
     /// `btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
     ///
@@ -6564,6 +8702,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btr_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
 
+    /// `xacquire lock btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btr_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btr_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
+
     /// `btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6581,6 +8731,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btr_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
+
+    /// `xacquire lock btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btr_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btr_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
 
     /// `btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
     ///
@@ -6600,6 +8762,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btr_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA).w(), 6, dst.addr, imm as u32, 1) }
 
+    /// `xacquire lock btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_btr_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA).w(), 6, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_btr_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA).w(), 6, dst.addr, imm as u32, 1) }
+
     /// `bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6617,6 +8791,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xAB), src.num(), dst.addr) }
+
+    /// `xacquire lock bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xAB), src.num(), dst.addr) }
+
+    /// `xrelease lock bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xAB), src.num(), dst.addr) }
 
     /// `bts rw:r32/m32, r32`: `0F AB /r` (MR)
     ///
@@ -6636,6 +8822,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xAB), src.num(), dst.addr) }
 
+    /// `xacquire lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xAB), src.num(), dst.addr) }
+
+    /// `xrelease lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xAB), src.num(), dst.addr) }
+
     /// `bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6653,6 +8851,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xAB).w(), src.num(), dst.addr) }
+
+    /// `xacquire lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xAB).w(), src.num(), dst.addr) }
+
+    /// `xrelease lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xAB).w(), src.num(), dst.addr) }
 
     /// `bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
     ///
@@ -6672,6 +8882,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_bts_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
 
+    /// `xacquire lock bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_bts_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_bts_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
+
     /// `bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6690,6 +8912,18 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_bts_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
 
+    /// `xacquire lock bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_bts_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_bts_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
+
     /// `bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -6707,6 +8941,18 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_bts_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA).w(), 5, dst.addr, imm as u32, 1) }
+
+    /// `xacquire lock bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xacquire_lock_bts_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA).w(), 5, dst.addr, imm as u32, 1) }
+
+    /// `xrelease lock bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
+    ///
+    /// Flags: writes CF; undefined OF SF AF PF.
+    #[inline]
+    pub const fn xrelease_lock_bts_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA).w(), 5, dst.addr, imm as u32, 1) }
 
     /// `call m16:16`: `66 FF /3` (M)
     ///

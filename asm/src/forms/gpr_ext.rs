@@ -580,4 +580,196 @@ impl Asm<'_> {
     #[inline]
     pub const fn pext_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF5).w1(), dst.num(), src1.num(), src2.addr) }
 
+    /// `cmpoxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E0 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpoxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE0), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpoxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E0 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpoxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE0).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnoxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E1 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnoxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE1), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnoxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E1 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnoxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE1).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpbxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E2 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpbxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE2), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpbxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E2 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpbxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE2).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnbxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E3 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnbxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE3), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnbxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E3 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnbxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE3).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpzxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E4 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpzxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE4), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpzxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E4 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpzxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE4).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnzxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E5 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnzxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE5), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnzxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E5 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnzxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE5).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpbexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E6 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpbexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE6), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpbexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E6 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpbexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE6).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnbexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E7 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnbexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE7), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnbexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E7 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnbexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE7).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpsxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E8 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpsxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE8), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpsxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E8 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpsxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE8).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnsxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E9 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnsxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE9), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnsxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E9 /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnsxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE9).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmppxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EA /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmppxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEA), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmppxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EA /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmppxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEA).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnpxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EB /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnpxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEB), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnpxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EB /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnpxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEB).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmplxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EC /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmplxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEC), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmplxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EC /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmplxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEC).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnlxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 ED /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnlxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xED), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnlxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 ED /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnlxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xED).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmplexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EE /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmplexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEE), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmplexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EE /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmplexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEE).w1(), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnlexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EF /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnlexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEF), src1.num(), src2.num(), dst.addr) }
+
+    /// `cmpnlexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EF /r` (MRV)
+    ///
+    /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
+    #[inline]
+    pub const fn cmpnlexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEF).w1(), src1.num(), src2.num(), dst.addr) }
+
 }

@@ -3375,4 +3375,40 @@ impl Asm<'_> {
     #[inline]
     pub const fn stmxcsr_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xAE), 3, dst.addr) }
 
+    /// `gf2p8affineinvqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CF /r ib` (RMI)
+    ///
+    /// CPUID: GFNI.
+    #[inline]
+    pub const fn gf2p8affineinvqb_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0xCF), dst.num(), src.num(), imm as u32, 1) }
+
+    /// `gf2p8affineinvqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CF /r ib` (RMI)
+    ///
+    /// CPUID: GFNI.
+    #[inline]
+    pub const fn gf2p8affineinvqb_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0xCF), dst.num(), src.addr, imm as u32, 1) }
+
+    /// `gf2p8affineqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CE /r ib` (RMI)
+    ///
+    /// CPUID: GFNI.
+    #[inline]
+    pub const fn gf2p8affineqb_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0xCE), dst.num(), src.num(), imm as u32, 1) }
+
+    /// `gf2p8affineqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CE /r ib` (RMI)
+    ///
+    /// CPUID: GFNI.
+    #[inline]
+    pub const fn gf2p8affineqb_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0xCE), dst.num(), src.addr, imm as u32, 1) }
+
+    /// `gf2p8mulb rw:xmm, xmm/m128`: `66 0F 38 CF /r` (RM)
+    ///
+    /// CPUID: GFNI.
+    #[inline]
+    pub const fn gf2p8mulb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xCF), dst.num(), src.num()) }
+
+    /// `gf2p8mulb rw:xmm, xmm/m128`: `66 0F 38 CF /r` (RM)
+    ///
+    /// CPUID: GFNI.
+    #[inline]
+    pub const fn gf2p8mulb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xCF), dst.num(), src.addr) }
+
 }

@@ -7,7 +7,7 @@ use crate::encode::Map::{M00, M0F};
 use crate::encode::{Op};
 use crate::label::{Label};
 use crate::mem::{Addr};
-use super::operands::{Operand, AdcOperands, LockAdcOperands, BsfOperands, BswapOperands, BtOperands, CallOperands, CmpxchgOperands, LockCmpxchgOperands, Cmpxchg16bOperands, Cmpxchg8bOperands, DecOperands, LockDecOperands, Imul3Operands, JmpOperands, LeaOperands, MovOperands, MovsxOperands, MovsxdOperands, Nop1Operands, PopOperands, PushOperands, RolOperands, SetoOperands, ShldOperands, ShldClOperands, TestOperands, XchgOperands, BtcOperands, LockBtcOperands, LockBtrOperands, CallFarOperands, LfsOperands};
+use super::operands::{Operand, AdcOperands, LockAdcOperands, BsfOperands, BswapOperands, BtOperands, CallOperands, BndCallOperands, NotrackCallOperands, CmpxchgOperands, LockCmpxchgOperands, Cmpxchg16bOperands, Cmpxchg8bOperands, DecOperands, LockDecOperands, Imul3Operands, JmpOperands, LeaOperands, MovOperands, XreleaseMovOperands, MovsxOperands, MovsxdOperands, Nop1Operands, PopOperands, PushOperands, RolOperands, SetoOperands, ShldOperands, ShldClOperands, TestOperands, XchgOperands, BtcOperands, LockBtcOperands, LockBtrOperands, CallFarOperands, LfsOperands};
 
 impl Asm<'_> {
     /// - `adc rw:r8/m8, r8`: `10 /r` (MR)
@@ -49,6 +49,40 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_adc<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
         src.put(self, dst.class(), const { &[Op::new(0xF0, M00, 0x10).byte_reg(), Op::new(0xF0, M00, 0x10).no_rex(), Op::new(0x66F0, M00, 0x11), Op::new(0xF0, M00, 0x11), Op::new(0xF0, M00, 0x11).w(), Op::new(0xF0, M00, 0x80), Op::new(0x66F0, M00, 0x83), Op::new(0x66F0, M00, 0x81), Op::new(0xF0, M00, 0x83), Op::new(0xF0, M00, 0x81), Op::new(0xF0, M00, 0x83).w(), Op::new(0xF0, M00, 0x81).w()] }, [2]);
+        self
+    }
+
+    /// - `xacquire lock adc rw:r8/m8, r8`: `10 /r` (MR)
+    /// - `xacquire lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
+    /// - `xacquire lock adc rw:r32/m32, r32`: `11 /r` (MR)
+    /// - `xacquire lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
+    /// - `xacquire lock adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
+    /// - `xacquire lock adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
+    /// - `xacquire lock adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
+    /// - `xacquire lock adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
+    /// - `xacquire lock adc rw:r32/m32, imm32`: `81 /2 id` (MI)
+    /// - `xacquire lock adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
+    /// - `xacquire lock adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
+    #[inline]
+    pub fn xacquire_lock_adc<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F2, M00, 0x10).byte_reg(), Op::new(0xF0F2, M00, 0x10).no_rex(), Op::new(0x66F0F2, M00, 0x11), Op::new(0xF0F2, M00, 0x11), Op::new(0xF0F2, M00, 0x11).w(), Op::new(0xF0F2, M00, 0x80), Op::new(0x66F0F2, M00, 0x83), Op::new(0x66F0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83), Op::new(0xF0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83).w(), Op::new(0xF0F2, M00, 0x81).w()] }, [2]);
+        self
+    }
+
+    /// - `xrelease lock adc rw:r8/m8, r8`: `10 /r` (MR)
+    /// - `xrelease lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
+    /// - `xrelease lock adc rw:r32/m32, r32`: `11 /r` (MR)
+    /// - `xrelease lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
+    /// - `xrelease lock adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
+    /// - `xrelease lock adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
+    /// - `xrelease lock adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
+    /// - `xrelease lock adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
+    /// - `xrelease lock adc rw:r32/m32, imm32`: `81 /2 id` (MI)
+    /// - `xrelease lock adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
+    /// - `xrelease lock adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
+    #[inline]
+    pub fn xrelease_lock_adc<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F3, M00, 0x10).byte_reg(), Op::new(0xF0F3, M00, 0x10).no_rex(), Op::new(0x66F0F3, M00, 0x11), Op::new(0xF0F3, M00, 0x11), Op::new(0xF0F3, M00, 0x11).w(), Op::new(0xF0F3, M00, 0x80), Op::new(0x66F0F3, M00, 0x83), Op::new(0x66F0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83), Op::new(0xF0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83).w(), Op::new(0xF0F3, M00, 0x81).w()] }, [2]);
         self
     }
 
@@ -94,6 +128,40 @@ impl Asm<'_> {
         self
     }
 
+    /// - `xacquire lock add rw:r8/m8, r8`: `00 /r` (MR)
+    /// - `xacquire lock add rw:r16/m16, r16`: `66 01 /r` (MR)
+    /// - `xacquire lock add rw:r32/m32, r32`: `01 /r` (MR)
+    /// - `xacquire lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
+    /// - `xacquire lock add rw:r8/m8, imm8`: `80 /0 ib` (MI)
+    /// - `xacquire lock add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
+    /// - `xacquire lock add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
+    /// - `xacquire lock add rw:r32/m32, simm8`: `83 /0 ib` (MI)
+    /// - `xacquire lock add rw:r32/m32, imm32`: `81 /0 id` (MI)
+    /// - `xacquire lock add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
+    /// - `xacquire lock add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
+    #[inline]
+    pub fn xacquire_lock_add<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F2, M00, 0x00).byte_reg(), Op::new(0xF0F2, M00, 0x00).no_rex(), Op::new(0x66F0F2, M00, 0x01), Op::new(0xF0F2, M00, 0x01), Op::new(0xF0F2, M00, 0x01).w(), Op::new(0xF0F2, M00, 0x80), Op::new(0x66F0F2, M00, 0x83), Op::new(0x66F0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83), Op::new(0xF0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83).w(), Op::new(0xF0F2, M00, 0x81).w()] }, [0]);
+        self
+    }
+
+    /// - `xrelease lock add rw:r8/m8, r8`: `00 /r` (MR)
+    /// - `xrelease lock add rw:r16/m16, r16`: `66 01 /r` (MR)
+    /// - `xrelease lock add rw:r32/m32, r32`: `01 /r` (MR)
+    /// - `xrelease lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
+    /// - `xrelease lock add rw:r8/m8, imm8`: `80 /0 ib` (MI)
+    /// - `xrelease lock add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
+    /// - `xrelease lock add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
+    /// - `xrelease lock add rw:r32/m32, simm8`: `83 /0 ib` (MI)
+    /// - `xrelease lock add rw:r32/m32, imm32`: `81 /0 id` (MI)
+    /// - `xrelease lock add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
+    /// - `xrelease lock add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
+    #[inline]
+    pub fn xrelease_lock_add<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F3, M00, 0x00).byte_reg(), Op::new(0xF0F3, M00, 0x00).no_rex(), Op::new(0x66F0F3, M00, 0x01), Op::new(0xF0F3, M00, 0x01), Op::new(0xF0F3, M00, 0x01).w(), Op::new(0xF0F3, M00, 0x80), Op::new(0x66F0F3, M00, 0x83), Op::new(0x66F0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83), Op::new(0xF0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83).w(), Op::new(0xF0F3, M00, 0x81).w()] }, [0]);
+        self
+    }
+
     /// - `and rw:r8/m8, r8`: `20 /r` (MR)
     /// - `and rw:r16/m16, r16`: `66 21 /r` (MR)
     /// - `and rw:r32/m32, r32`: `21 /r` (MR)
@@ -133,6 +201,40 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_and<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
         src.put(self, dst.class(), const { &[Op::new(0xF0, M00, 0x20).byte_reg(), Op::new(0xF0, M00, 0x20).no_rex(), Op::new(0x66F0, M00, 0x21), Op::new(0xF0, M00, 0x21), Op::new(0xF0, M00, 0x21).w(), Op::new(0xF0, M00, 0x80), Op::new(0x66F0, M00, 0x83), Op::new(0x66F0, M00, 0x81), Op::new(0xF0, M00, 0x83), Op::new(0xF0, M00, 0x81), Op::new(0xF0, M00, 0x83).w(), Op::new(0xF0, M00, 0x81).w()] }, [4]);
+        self
+    }
+
+    /// - `xacquire lock and rw:r8/m8, r8`: `20 /r` (MR)
+    /// - `xacquire lock and rw:r16/m16, r16`: `66 21 /r` (MR)
+    /// - `xacquire lock and rw:r32/m32, r32`: `21 /r` (MR)
+    /// - `xacquire lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
+    /// - `xacquire lock and rw:r8/m8, imm8`: `80 /4 ib` (MI)
+    /// - `xacquire lock and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
+    /// - `xacquire lock and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
+    /// - `xacquire lock and rw:r32/m32, simm8`: `83 /4 ib` (MI)
+    /// - `xacquire lock and rw:r32/m32, imm32`: `81 /4 id` (MI)
+    /// - `xacquire lock and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
+    /// - `xacquire lock and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
+    #[inline]
+    pub fn xacquire_lock_and<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F2, M00, 0x20).byte_reg(), Op::new(0xF0F2, M00, 0x20).no_rex(), Op::new(0x66F0F2, M00, 0x21), Op::new(0xF0F2, M00, 0x21), Op::new(0xF0F2, M00, 0x21).w(), Op::new(0xF0F2, M00, 0x80), Op::new(0x66F0F2, M00, 0x83), Op::new(0x66F0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83), Op::new(0xF0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83).w(), Op::new(0xF0F2, M00, 0x81).w()] }, [4]);
+        self
+    }
+
+    /// - `xrelease lock and rw:r8/m8, r8`: `20 /r` (MR)
+    /// - `xrelease lock and rw:r16/m16, r16`: `66 21 /r` (MR)
+    /// - `xrelease lock and rw:r32/m32, r32`: `21 /r` (MR)
+    /// - `xrelease lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
+    /// - `xrelease lock and rw:r8/m8, imm8`: `80 /4 ib` (MI)
+    /// - `xrelease lock and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
+    /// - `xrelease lock and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
+    /// - `xrelease lock and rw:r32/m32, simm8`: `83 /4 ib` (MI)
+    /// - `xrelease lock and rw:r32/m32, imm32`: `81 /4 id` (MI)
+    /// - `xrelease lock and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
+    /// - `xrelease lock and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
+    #[inline]
+    pub fn xrelease_lock_and<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F3, M00, 0x20).byte_reg(), Op::new(0xF0F3, M00, 0x20).no_rex(), Op::new(0x66F0F3, M00, 0x21), Op::new(0xF0F3, M00, 0x21), Op::new(0xF0F3, M00, 0x21).w(), Op::new(0xF0F3, M00, 0x80), Op::new(0x66F0F3, M00, 0x83), Op::new(0x66F0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83), Op::new(0xF0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83).w(), Op::new(0xF0F3, M00, 0x81).w()] }, [4]);
         self
     }
 
@@ -180,6 +282,20 @@ impl Asm<'_> {
     #[inline]
     pub fn call<S: Operand>(&mut self, to: S) -> &mut Self where S::Class: CallOperands {
         to.class().put(self, const { &[Op::new(0, M00, 0xE8), Op::new(0, M00, 0xFF)] }, [2]);
+        self
+    }
+
+    /// `bnd call r64/m64`: `FF /2` (M)
+    #[inline]
+    pub fn bnd_call<S: Operand>(&mut self, src: S) -> &mut Self where S::Class: BndCallOperands {
+        src.class().put(self, const { &[Op::new(0xF2, M00, 0xFF)] }, [2]);
+        self
+    }
+
+    /// `notrack call r64/m64`: `FF /2` (M)
+    #[inline]
+    pub fn notrack_call<S: Operand>(&mut self, src: S) -> &mut Self where S::Class: NotrackCallOperands {
+        src.class().put(self, const { &[Op::new(0x3E, M00, 0xFF)] }, [2]);
         self
     }
 
@@ -372,6 +488,26 @@ impl Asm<'_> {
         self
     }
 
+    /// - `xacquire lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
+    /// - `xacquire lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
+    /// - `xacquire lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
+    /// - `xacquire lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
+    #[inline]
+    pub fn xacquire_lock_cmpxchg<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: LockCmpxchgOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0xF0F2, M0F, 0xB0).byte_reg(), Op::new(0xF0F2, M0F, 0xB0).no_rex(), Op::new(0x66F0F2, M0F, 0xB1), Op::new(0xF0F2, M0F, 0xB1), Op::new(0xF0F2, M0F, 0xB1).w()] });
+        self
+    }
+
+    /// - `xrelease lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
+    /// - `xrelease lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
+    /// - `xrelease lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
+    /// - `xrelease lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
+    #[inline]
+    pub fn xrelease_lock_cmpxchg<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: LockCmpxchgOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0xF0F3, M0F, 0xB0).byte_reg(), Op::new(0xF0F3, M0F, 0xB0).no_rex(), Op::new(0x66F0F3, M0F, 0xB1), Op::new(0xF0F3, M0F, 0xB1), Op::new(0xF0F3, M0F, 0xB1).w()] });
+        self
+    }
+
     /// `cmpxchg16b rcw:m128`: `REX.W 0F C7 /1` (M)
     #[inline]
     pub fn cmpxchg16b<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: Cmpxchg16bOperands {
@@ -400,6 +536,20 @@ impl Asm<'_> {
         self
     }
 
+    /// `xacquire lock cmpxchg8b rcw:m64`: `0F C7 /1` (M)
+    #[inline]
+    pub fn xacquire_lock_cmpxchg8b<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: Cmpxchg8bOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F2, M0F, 0xC7)] }, [1]);
+        self
+    }
+
+    /// `xrelease lock cmpxchg8b rcw:m64`: `0F C7 /1` (M)
+    #[inline]
+    pub fn xrelease_lock_cmpxchg8b<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: Cmpxchg8bOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F3, M0F, 0xC7)] }, [1]);
+        self
+    }
+
     /// - `dec rw:r8/m8`: `FE /1` (M)
     /// - `dec rw:r16/m16`: `66 FF /1` (M)
     /// - `dec rw:r32/m32`: `FF /1` (M)
@@ -417,6 +567,26 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_dec<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
         dst.class().put(self, const { &[Op::new(0xF0, M00, 0xFE), Op::new(0x66F0, M00, 0xFF), Op::new(0xF0, M00, 0xFF), Op::new(0xF0, M00, 0xFF).w()] }, [1]);
+        self
+    }
+
+    /// - `xacquire lock dec rw:r8/m8`: `FE /1` (M)
+    /// - `xacquire lock dec rw:r16/m16`: `66 FF /1` (M)
+    /// - `xacquire lock dec rw:r32/m32`: `FF /1` (M)
+    /// - `xacquire lock dec rw:r64/m64`: `REX.W FF /1` (M)
+    #[inline]
+    pub fn xacquire_lock_dec<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F2, M00, 0xFE), Op::new(0x66F0F2, M00, 0xFF), Op::new(0xF0F2, M00, 0xFF), Op::new(0xF0F2, M00, 0xFF).w()] }, [1]);
+        self
+    }
+
+    /// - `xrelease lock dec rw:r8/m8`: `FE /1` (M)
+    /// - `xrelease lock dec rw:r16/m16`: `66 FF /1` (M)
+    /// - `xrelease lock dec rw:r32/m32`: `FF /1` (M)
+    /// - `xrelease lock dec rw:r64/m64`: `REX.W FF /1` (M)
+    #[inline]
+    pub fn xrelease_lock_dec<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F3, M00, 0xFE), Op::new(0x66F0F3, M00, 0xFF), Op::new(0xF0F3, M00, 0xFF), Op::new(0xF0F3, M00, 0xFF).w()] }, [1]);
         self
     }
 
@@ -488,6 +658,26 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_inc<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
         dst.class().put(self, const { &[Op::new(0xF0, M00, 0xFE), Op::new(0x66F0, M00, 0xFF), Op::new(0xF0, M00, 0xFF), Op::new(0xF0, M00, 0xFF).w()] }, [0]);
+        self
+    }
+
+    /// - `xacquire lock inc rw:r8/m8`: `FE /0` (M)
+    /// - `xacquire lock inc rw:r16/m16`: `66 FF /0` (M)
+    /// - `xacquire lock inc rw:r32/m32`: `FF /0` (M)
+    /// - `xacquire lock inc rw:r64/m64`: `REX.W FF /0` (M)
+    #[inline]
+    pub fn xacquire_lock_inc<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F2, M00, 0xFE), Op::new(0x66F0F2, M00, 0xFF), Op::new(0xF0F2, M00, 0xFF), Op::new(0xF0F2, M00, 0xFF).w()] }, [0]);
+        self
+    }
+
+    /// - `xrelease lock inc rw:r8/m8`: `FE /0` (M)
+    /// - `xrelease lock inc rw:r16/m16`: `66 FF /0` (M)
+    /// - `xrelease lock inc rw:r32/m32`: `FF /0` (M)
+    /// - `xrelease lock inc rw:r64/m64`: `REX.W FF /0` (M)
+    #[inline]
+    pub fn xrelease_lock_inc<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F3, M00, 0xFE), Op::new(0x66F0F3, M00, 0xFF), Op::new(0xF0F3, M00, 0xFF), Op::new(0xF0F3, M00, 0xFF).w()] }, [0]);
         self
     }
 
@@ -580,6 +770,20 @@ impl Asm<'_> {
         self
     }
 
+    /// `bnd jmp r64/m64`: `FF /4` (M)
+    #[inline]
+    pub fn bnd_jmp<S: Operand>(&mut self, src: S) -> &mut Self where S::Class: BndCallOperands {
+        src.class().put(self, const { &[Op::new(0xF2, M00, 0xFF)] }, [4]);
+        self
+    }
+
+    /// `notrack jmp r64/m64`: `FF /4` (M)
+    #[inline]
+    pub fn notrack_jmp<S: Operand>(&mut self, src: S) -> &mut Self where S::Class: NotrackCallOperands {
+        src.class().put(self, const { &[Op::new(0x3E, M00, 0xFF)] }, [4]);
+        self
+    }
+
     /// - `lea w:r16, a:m`: `66 8D /r` (RM)
     /// - `lea w:r32, a:m`: `8D /r` (RM)
     /// - `lea w:r64, a:m`: `REX.W 8D /r` (RM)
@@ -605,9 +809,33 @@ impl Asm<'_> {
     /// - `mov w:r8/m8, imm8`: `C6 /0 ib` (MI)
     /// - `mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
     /// - `mov w:r32/m32, imm32`: `C7 /0 id` (MI)
+    /// - `mov w:r16/m16, sreg`: `66 8C /r` (MR)
+    /// - `mov w:r32/m16, sreg`: `8C /r` (MR)
+    /// - `mov w:r64/m16, sreg`: `REX.W 8C /r` (MR)
+    /// - `mov w:sreg, r16/m16`: `66 8E /r` (RM)
+    /// - `mov w:sreg, r32/m16`: `8E /r` (RM)
+    /// - `mov w:sreg, r64/m16`: `REX.W 8E /r` (RM)
+    /// - `mov w:r64, cr`: `0F 20 /r` (MR)
+    /// - `mov w:r64, dr`: `0F 21 /r` (MR)
+    /// - `mov w:cr, r64`: `0F 22 /r` (RM)
+    /// - `mov w:dr, r64`: `0F 23 /r` (RM)
     #[inline]
     pub fn mov<A: Operand, S: MovOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
-        src.put(self, dst.class(), const { &[Op::new(0, M00, 0x88).byte_reg().byte_rm(), Op::new(0, M00, 0x88).byte_rm().no_rex(), Op::new(0, M00, 0x88).byte_reg().no_rex(), Op::new(0, M00, 0x88).no_rex(), Op::new(0, M00, 0x88).byte_reg(), Op::new(0x66, M00, 0x89), Op::new(0, M00, 0x89), Op::new(0, M00, 0x89).w(), Op::new(0, M00, 0x8A).byte_reg(), Op::new(0, M00, 0x8A).no_rex(), Op::new(0x66, M00, 0x8B), Op::new(0, M00, 0x8B), Op::new(0, M00, 0x8B).w(), Op::new(0, M00, 0xB0).byte_rm(), Op::new(0, M00, 0xB0).no_rex(), Op::new(0x66, M00, 0xB8), Op::new(0, M00, 0xB8), Op::new(0, M00, 0xC7).w(), Op::new(0, M00, 0xB8).w(), Op::new(0, M00, 0xC6), Op::new(0x66, M00, 0xC7), Op::new(0, M00, 0xC7)] }, [0]);
+        src.put(self, dst.class(), const { &[Op::new(0, M00, 0x88).byte_reg().byte_rm(), Op::new(0, M00, 0x88).byte_rm().no_rex(), Op::new(0, M00, 0x88).byte_reg().no_rex(), Op::new(0, M00, 0x88).no_rex(), Op::new(0, M00, 0x88).byte_reg(), Op::new(0x66, M00, 0x89), Op::new(0, M00, 0x89), Op::new(0, M00, 0x89).w(), Op::new(0, M00, 0x8A).byte_reg(), Op::new(0, M00, 0x8A).no_rex(), Op::new(0x66, M00, 0x8B), Op::new(0, M00, 0x8B), Op::new(0, M00, 0x8B).w(), Op::new(0, M00, 0xB0).byte_rm(), Op::new(0, M00, 0xB0).no_rex(), Op::new(0x66, M00, 0xB8), Op::new(0, M00, 0xB8), Op::new(0, M00, 0xC7).w(), Op::new(0, M00, 0xB8).w(), Op::new(0, M00, 0xC6), Op::new(0x66, M00, 0xC7), Op::new(0, M00, 0xC7), Op::new(0x66, M00, 0x8C), Op::new(0, M00, 0x8C), Op::new(0, M00, 0x8C).w(), Op::new(0x66, M00, 0x8E), Op::new(0, M00, 0x8E), Op::new(0, M00, 0x8E).w(), Op::new(0, M0F, 0x20), Op::new(0, M0F, 0x21), Op::new(0, M0F, 0x22), Op::new(0, M0F, 0x23)] }, [0]);
+        self
+    }
+
+    /// - `xrelease mov w:r8/m8, r8`: `88 /r` (MR)
+    /// - `xrelease mov w:r16/m16, r16`: `66 89 /r` (MR)
+    /// - `xrelease mov w:r32/m32, r32`: `89 /r` (MR)
+    /// - `xrelease mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
+    /// - `xrelease mov w:r8/m8, imm8`: `C6 /0 ib` (MI)
+    /// - `xrelease mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
+    /// - `xrelease mov w:r32/m32, imm32`: `C7 /0 id` (MI)
+    /// - `xrelease mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
+    #[inline]
+    pub fn xrelease_mov<A: Operand, S: XreleaseMovOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF3, M00, 0x88).byte_reg(), Op::new(0xF3, M00, 0x88).no_rex(), Op::new(0x66F3, M00, 0x89), Op::new(0xF3, M00, 0x89), Op::new(0xF3, M00, 0x89).w(), Op::new(0xF3, M00, 0xC6), Op::new(0x66F3, M00, 0xC7), Op::new(0xF3, M00, 0xC7), Op::new(0xF3, M00, 0xC7).w()] }, [0]);
         self
     }
 
@@ -674,6 +902,26 @@ impl Asm<'_> {
         self
     }
 
+    /// - `xacquire lock neg rw:r8/m8`: `F6 /3` (M)
+    /// - `xacquire lock neg rw:r16/m16`: `66 F7 /3` (M)
+    /// - `xacquire lock neg rw:r32/m32`: `F7 /3` (M)
+    /// - `xacquire lock neg rw:r64/m64`: `REX.W F7 /3` (M)
+    #[inline]
+    pub fn xacquire_lock_neg<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F2, M00, 0xF6), Op::new(0x66F0F2, M00, 0xF7), Op::new(0xF0F2, M00, 0xF7), Op::new(0xF0F2, M00, 0xF7).w()] }, [3]);
+        self
+    }
+
+    /// - `xrelease lock neg rw:r8/m8`: `F6 /3` (M)
+    /// - `xrelease lock neg rw:r16/m16`: `66 F7 /3` (M)
+    /// - `xrelease lock neg rw:r32/m32`: `F7 /3` (M)
+    /// - `xrelease lock neg rw:r64/m64`: `REX.W F7 /3` (M)
+    #[inline]
+    pub fn xrelease_lock_neg<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F3, M00, 0xF6), Op::new(0x66F0F3, M00, 0xF7), Op::new(0xF0F3, M00, 0xF7), Op::new(0xF0F3, M00, 0xF7).w()] }, [3]);
+        self
+    }
+
     /// - `nop n:r16/m16`: `66 0F 1F /0` (M)
     /// - `nop n:r32/m32`: `0F 1F /0` (M)
     /// - `nop n:r64/m64`: `REX.W 0F 1F /0` (M)
@@ -700,6 +948,26 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_not<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
         dst.class().put(self, const { &[Op::new(0xF0, M00, 0xF6), Op::new(0x66F0, M00, 0xF7), Op::new(0xF0, M00, 0xF7), Op::new(0xF0, M00, 0xF7).w()] }, [2]);
+        self
+    }
+
+    /// - `xacquire lock not rw:r8/m8`: `F6 /2` (M)
+    /// - `xacquire lock not rw:r16/m16`: `66 F7 /2` (M)
+    /// - `xacquire lock not rw:r32/m32`: `F7 /2` (M)
+    /// - `xacquire lock not rw:r64/m64`: `REX.W F7 /2` (M)
+    #[inline]
+    pub fn xacquire_lock_not<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F2, M00, 0xF6), Op::new(0x66F0F2, M00, 0xF7), Op::new(0xF0F2, M00, 0xF7), Op::new(0xF0F2, M00, 0xF7).w()] }, [2]);
+        self
+    }
+
+    /// - `xrelease lock not rw:r8/m8`: `F6 /2` (M)
+    /// - `xrelease lock not rw:r16/m16`: `66 F7 /2` (M)
+    /// - `xrelease lock not rw:r32/m32`: `F7 /2` (M)
+    /// - `xrelease lock not rw:r64/m64`: `REX.W F7 /2` (M)
+    #[inline]
+    pub fn xrelease_lock_not<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LockDecOperands {
+        dst.class().put(self, const { &[Op::new(0xF0F3, M00, 0xF6), Op::new(0x66F0F3, M00, 0xF7), Op::new(0xF0F3, M00, 0xF7), Op::new(0xF0F3, M00, 0xF7).w()] }, [2]);
         self
     }
 
@@ -745,6 +1013,40 @@ impl Asm<'_> {
         self
     }
 
+    /// - `xacquire lock or rw:r8/m8, r8`: `08 /r` (MR)
+    /// - `xacquire lock or rw:r16/m16, r16`: `66 09 /r` (MR)
+    /// - `xacquire lock or rw:r32/m32, r32`: `09 /r` (MR)
+    /// - `xacquire lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
+    /// - `xacquire lock or rw:r8/m8, imm8`: `80 /1 ib` (MI)
+    /// - `xacquire lock or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
+    /// - `xacquire lock or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
+    /// - `xacquire lock or rw:r32/m32, simm8`: `83 /1 ib` (MI)
+    /// - `xacquire lock or rw:r32/m32, imm32`: `81 /1 id` (MI)
+    /// - `xacquire lock or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
+    /// - `xacquire lock or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
+    #[inline]
+    pub fn xacquire_lock_or<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F2, M00, 0x08).byte_reg(), Op::new(0xF0F2, M00, 0x08).no_rex(), Op::new(0x66F0F2, M00, 0x09), Op::new(0xF0F2, M00, 0x09), Op::new(0xF0F2, M00, 0x09).w(), Op::new(0xF0F2, M00, 0x80), Op::new(0x66F0F2, M00, 0x83), Op::new(0x66F0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83), Op::new(0xF0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83).w(), Op::new(0xF0F2, M00, 0x81).w()] }, [1]);
+        self
+    }
+
+    /// - `xrelease lock or rw:r8/m8, r8`: `08 /r` (MR)
+    /// - `xrelease lock or rw:r16/m16, r16`: `66 09 /r` (MR)
+    /// - `xrelease lock or rw:r32/m32, r32`: `09 /r` (MR)
+    /// - `xrelease lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
+    /// - `xrelease lock or rw:r8/m8, imm8`: `80 /1 ib` (MI)
+    /// - `xrelease lock or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
+    /// - `xrelease lock or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
+    /// - `xrelease lock or rw:r32/m32, simm8`: `83 /1 ib` (MI)
+    /// - `xrelease lock or rw:r32/m32, imm32`: `81 /1 id` (MI)
+    /// - `xrelease lock or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
+    /// - `xrelease lock or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
+    #[inline]
+    pub fn xrelease_lock_or<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F3, M00, 0x08).byte_reg(), Op::new(0xF0F3, M00, 0x08).no_rex(), Op::new(0x66F0F3, M00, 0x09), Op::new(0xF0F3, M00, 0x09), Op::new(0xF0F3, M00, 0x09).w(), Op::new(0xF0F3, M00, 0x80), Op::new(0x66F0F3, M00, 0x83), Op::new(0x66F0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83), Op::new(0xF0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83).w(), Op::new(0xF0F3, M00, 0x81).w()] }, [1]);
+        self
+    }
+
     /// - `pop w:r16`: `66 58+r` (O)
     /// - `pop w:r64`: `58+r` (O)
     /// - `pop w:r16/m16`: `66 8F /0` (M)
@@ -770,6 +1072,10 @@ impl Asm<'_> {
     /// `ret imm16`: `C2 iw` (I)
     #[inline]
     pub fn ret_1(&mut self, imm: u16) -> &mut Self { self.op_imm(Op::new(0, M00, 0xC2), imm as u64, 2); self }
+
+    /// `bnd ret imm16`: `C2 iw` (I)
+    #[inline]
+    pub fn bnd_ret_1(&mut self, imm: u16) -> &mut Self { self.op_imm(Op::new(0xF2, M00, 0xC2), imm as u64, 2); self }
 
     /// - `rol rw:r8/m8, 1`: `D0 /0` (MX)
     /// - `rol rw:r8/m8, imm8`: `C0 /0 ib` (MI)
@@ -882,6 +1188,40 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_sbb<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
         src.put(self, dst.class(), const { &[Op::new(0xF0, M00, 0x18).byte_reg(), Op::new(0xF0, M00, 0x18).no_rex(), Op::new(0x66F0, M00, 0x19), Op::new(0xF0, M00, 0x19), Op::new(0xF0, M00, 0x19).w(), Op::new(0xF0, M00, 0x80), Op::new(0x66F0, M00, 0x83), Op::new(0x66F0, M00, 0x81), Op::new(0xF0, M00, 0x83), Op::new(0xF0, M00, 0x81), Op::new(0xF0, M00, 0x83).w(), Op::new(0xF0, M00, 0x81).w()] }, [3]);
+        self
+    }
+
+    /// - `xacquire lock sbb rw:r8/m8, r8`: `18 /r` (MR)
+    /// - `xacquire lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
+    /// - `xacquire lock sbb rw:r32/m32, r32`: `19 /r` (MR)
+    /// - `xacquire lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
+    /// - `xacquire lock sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
+    /// - `xacquire lock sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
+    /// - `xacquire lock sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
+    /// - `xacquire lock sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
+    /// - `xacquire lock sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
+    /// - `xacquire lock sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
+    /// - `xacquire lock sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
+    #[inline]
+    pub fn xacquire_lock_sbb<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F2, M00, 0x18).byte_reg(), Op::new(0xF0F2, M00, 0x18).no_rex(), Op::new(0x66F0F2, M00, 0x19), Op::new(0xF0F2, M00, 0x19), Op::new(0xF0F2, M00, 0x19).w(), Op::new(0xF0F2, M00, 0x80), Op::new(0x66F0F2, M00, 0x83), Op::new(0x66F0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83), Op::new(0xF0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83).w(), Op::new(0xF0F2, M00, 0x81).w()] }, [3]);
+        self
+    }
+
+    /// - `xrelease lock sbb rw:r8/m8, r8`: `18 /r` (MR)
+    /// - `xrelease lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
+    /// - `xrelease lock sbb rw:r32/m32, r32`: `19 /r` (MR)
+    /// - `xrelease lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
+    /// - `xrelease lock sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
+    /// - `xrelease lock sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
+    /// - `xrelease lock sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
+    /// - `xrelease lock sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
+    /// - `xrelease lock sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
+    /// - `xrelease lock sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
+    /// - `xrelease lock sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
+    #[inline]
+    pub fn xrelease_lock_sbb<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F3, M00, 0x18).byte_reg(), Op::new(0xF0F3, M00, 0x18).no_rex(), Op::new(0x66F0F3, M00, 0x19), Op::new(0xF0F3, M00, 0x19), Op::new(0xF0F3, M00, 0x19).w(), Op::new(0xF0F3, M00, 0x80), Op::new(0x66F0F3, M00, 0x83), Op::new(0x66F0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83), Op::new(0xF0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83).w(), Op::new(0xF0F3, M00, 0x81).w()] }, [3]);
         self
     }
 
@@ -1123,6 +1463,40 @@ impl Asm<'_> {
         self
     }
 
+    /// - `xacquire lock sub rw:r8/m8, r8`: `28 /r` (MR)
+    /// - `xacquire lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
+    /// - `xacquire lock sub rw:r32/m32, r32`: `29 /r` (MR)
+    /// - `xacquire lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
+    /// - `xacquire lock sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
+    /// - `xacquire lock sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
+    /// - `xacquire lock sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
+    /// - `xacquire lock sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
+    /// - `xacquire lock sub rw:r32/m32, imm32`: `81 /5 id` (MI)
+    /// - `xacquire lock sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
+    /// - `xacquire lock sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
+    #[inline]
+    pub fn xacquire_lock_sub<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F2, M00, 0x28).byte_reg(), Op::new(0xF0F2, M00, 0x28).no_rex(), Op::new(0x66F0F2, M00, 0x29), Op::new(0xF0F2, M00, 0x29), Op::new(0xF0F2, M00, 0x29).w(), Op::new(0xF0F2, M00, 0x80), Op::new(0x66F0F2, M00, 0x83), Op::new(0x66F0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83), Op::new(0xF0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83).w(), Op::new(0xF0F2, M00, 0x81).w()] }, [5]);
+        self
+    }
+
+    /// - `xrelease lock sub rw:r8/m8, r8`: `28 /r` (MR)
+    /// - `xrelease lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
+    /// - `xrelease lock sub rw:r32/m32, r32`: `29 /r` (MR)
+    /// - `xrelease lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
+    /// - `xrelease lock sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
+    /// - `xrelease lock sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
+    /// - `xrelease lock sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
+    /// - `xrelease lock sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
+    /// - `xrelease lock sub rw:r32/m32, imm32`: `81 /5 id` (MI)
+    /// - `xrelease lock sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
+    /// - `xrelease lock sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
+    #[inline]
+    pub fn xrelease_lock_sub<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F3, M00, 0x28).byte_reg(), Op::new(0xF0F3, M00, 0x28).no_rex(), Op::new(0x66F0F3, M00, 0x29), Op::new(0xF0F3, M00, 0x29), Op::new(0xF0F3, M00, 0x29).w(), Op::new(0xF0F3, M00, 0x80), Op::new(0x66F0F3, M00, 0x83), Op::new(0x66F0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83), Op::new(0xF0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83).w(), Op::new(0xF0F3, M00, 0x81).w()] }, [5]);
+        self
+    }
+
     /// - `test r8/m8, r8`: `84 /r` (MR)
     /// - `test r16/m16, r16`: `66 85 /r` (MR)
     /// - `test r32/m32, r32`: `85 /r` (MR)
@@ -1161,6 +1535,26 @@ impl Asm<'_> {
         self
     }
 
+    /// - `xacquire lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
+    /// - `xacquire lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
+    /// - `xacquire lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
+    /// - `xacquire lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
+    #[inline]
+    pub fn xacquire_lock_xadd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: LockCmpxchgOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0xF0F2, M0F, 0xC0).byte_reg(), Op::new(0xF0F2, M0F, 0xC0).no_rex(), Op::new(0x66F0F2, M0F, 0xC1), Op::new(0xF0F2, M0F, 0xC1), Op::new(0xF0F2, M0F, 0xC1).w()] });
+        self
+    }
+
+    /// - `xrelease lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
+    /// - `xrelease lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
+    /// - `xrelease lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
+    /// - `xrelease lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
+    #[inline]
+    pub fn xrelease_lock_xadd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: LockCmpxchgOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0xF0F3, M0F, 0xC0).byte_reg(), Op::new(0xF0F3, M0F, 0xC0).no_rex(), Op::new(0x66F0F3, M0F, 0xC1), Op::new(0xF0F3, M0F, 0xC1), Op::new(0xF0F3, M0F, 0xC1).w()] });
+        self
+    }
+
     /// - `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     /// - `xchg rw:r16, rw:ax`: `66 90+r` (OX)
     /// - `xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
@@ -1181,6 +1575,26 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_xchg<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: LockCmpxchgOperands<A::Class> {
         src.class().put(self, dst.class(), const { &[Op::new(0xF0, M00, 0x86).byte_reg(), Op::new(0xF0, M00, 0x86).no_rex(), Op::new(0x66F0, M00, 0x87), Op::new(0xF0, M00, 0x87), Op::new(0xF0, M00, 0x87).w()] });
+        self
+    }
+
+    /// - `xacquire xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
+    /// - `xacquire xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
+    /// - `xacquire xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
+    /// - `xacquire xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
+    #[inline]
+    pub fn xacquire_xchg<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: LockCmpxchgOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0xF2, M00, 0x86).byte_reg(), Op::new(0xF2, M00, 0x86).no_rex(), Op::new(0x66F2, M00, 0x87), Op::new(0xF2, M00, 0x87), Op::new(0xF2, M00, 0x87).w()] });
+        self
+    }
+
+    /// - `xrelease xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
+    /// - `xrelease xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
+    /// - `xrelease xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
+    /// - `xrelease xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
+    #[inline]
+    pub fn xrelease_xchg<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: LockCmpxchgOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0xF3, M00, 0x86).byte_reg(), Op::new(0xF3, M00, 0x86).no_rex(), Op::new(0x66F3, M00, 0x87), Op::new(0xF3, M00, 0x87), Op::new(0xF3, M00, 0x87).w()] });
         self
     }
 
@@ -1226,6 +1640,40 @@ impl Asm<'_> {
         self
     }
 
+    /// - `xacquire lock xor rw:r8/m8, r8`: `30 /r` (MR)
+    /// - `xacquire lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
+    /// - `xacquire lock xor rw:r32/m32, r32`: `31 /r` (MR)
+    /// - `xacquire lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
+    /// - `xacquire lock xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
+    /// - `xacquire lock xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
+    /// - `xacquire lock xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
+    /// - `xacquire lock xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
+    /// - `xacquire lock xor rw:r32/m32, imm32`: `81 /6 id` (MI)
+    /// - `xacquire lock xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
+    /// - `xacquire lock xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
+    #[inline]
+    pub fn xacquire_lock_xor<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F2, M00, 0x30).byte_reg(), Op::new(0xF0F2, M00, 0x30).no_rex(), Op::new(0x66F0F2, M00, 0x31), Op::new(0xF0F2, M00, 0x31), Op::new(0xF0F2, M00, 0x31).w(), Op::new(0xF0F2, M00, 0x80), Op::new(0x66F0F2, M00, 0x83), Op::new(0x66F0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83), Op::new(0xF0F2, M00, 0x81), Op::new(0xF0F2, M00, 0x83).w(), Op::new(0xF0F2, M00, 0x81).w()] }, [6]);
+        self
+    }
+
+    /// - `xrelease lock xor rw:r8/m8, r8`: `30 /r` (MR)
+    /// - `xrelease lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
+    /// - `xrelease lock xor rw:r32/m32, r32`: `31 /r` (MR)
+    /// - `xrelease lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
+    /// - `xrelease lock xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
+    /// - `xrelease lock xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
+    /// - `xrelease lock xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
+    /// - `xrelease lock xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
+    /// - `xrelease lock xor rw:r32/m32, imm32`: `81 /6 id` (MI)
+    /// - `xrelease lock xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
+    /// - `xrelease lock xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
+    #[inline]
+    pub fn xrelease_lock_xor<A: Operand, S: LockAdcOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0xF0F3, M00, 0x30).byte_reg(), Op::new(0xF0F3, M00, 0x30).no_rex(), Op::new(0x66F0F3, M00, 0x31), Op::new(0xF0F3, M00, 0x31), Op::new(0xF0F3, M00, 0x31).w(), Op::new(0xF0F3, M00, 0x80), Op::new(0x66F0F3, M00, 0x83), Op::new(0x66F0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83), Op::new(0xF0F3, M00, 0x81), Op::new(0xF0F3, M00, 0x83).w(), Op::new(0xF0F3, M00, 0x81).w()] }, [6]);
+        self
+    }
+
     /// - `btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
     /// - `btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
     /// - `btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
@@ -1247,6 +1695,30 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_btc<A: Operand, S: LockBtcOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
         imm.put(self, dst.class(), const { &[Op::new(0x66F0, M0F, 0xBA), Op::new(0xF0, M0F, 0xBA), Op::new(0xF0, M0F, 0xBA).w(), Op::new(0x66F0, M0F, 0xBB), Op::new(0xF0, M0F, 0xBB), Op::new(0xF0, M0F, 0xBB).w()] }, [7]);
+        self
+    }
+
+    /// - `xacquire lock btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
+    /// - `xacquire lock btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
+    /// - `xacquire lock btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
+    /// - `xacquire lock btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
+    /// - `xacquire lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
+    /// - `xacquire lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
+    #[inline]
+    pub fn xacquire_lock_btc<A: Operand, S: LockBtcOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66F0F2, M0F, 0xBA), Op::new(0xF0F2, M0F, 0xBA), Op::new(0xF0F2, M0F, 0xBA).w(), Op::new(0x66F0F2, M0F, 0xBB), Op::new(0xF0F2, M0F, 0xBB), Op::new(0xF0F2, M0F, 0xBB).w()] }, [7]);
+        self
+    }
+
+    /// - `xrelease lock btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
+    /// - `xrelease lock btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
+    /// - `xrelease lock btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
+    /// - `xrelease lock btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
+    /// - `xrelease lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
+    /// - `xrelease lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
+    #[inline]
+    pub fn xrelease_lock_btc<A: Operand, S: LockBtcOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66F0F3, M0F, 0xBA), Op::new(0xF0F3, M0F, 0xBA), Op::new(0xF0F3, M0F, 0xBA).w(), Op::new(0x66F0F3, M0F, 0xBB), Op::new(0xF0F3, M0F, 0xBB), Op::new(0xF0F3, M0F, 0xBB).w()] }, [7]);
         self
     }
 
@@ -1274,6 +1746,30 @@ impl Asm<'_> {
         self
     }
 
+    /// - `xacquire lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
+    /// - `xacquire lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
+    /// - `xacquire lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
+    /// - `xacquire lock btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
+    /// - `xacquire lock btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
+    /// - `xacquire lock btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
+    #[inline]
+    pub fn xacquire_lock_btr<A: Operand, S: LockBtrOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0x66F0F2, M0F, 0xB3), Op::new(0xF0F2, M0F, 0xB3), Op::new(0xF0F2, M0F, 0xB3).w(), Op::new(0x66F0F2, M0F, 0xBA), Op::new(0xF0F2, M0F, 0xBA), Op::new(0xF0F2, M0F, 0xBA).w()] }, [6]);
+        self
+    }
+
+    /// - `xrelease lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
+    /// - `xrelease lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
+    /// - `xrelease lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
+    /// - `xrelease lock btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
+    /// - `xrelease lock btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
+    /// - `xrelease lock btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
+    #[inline]
+    pub fn xrelease_lock_btr<A: Operand, S: LockBtrOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0x66F0F3, M0F, 0xB3), Op::new(0xF0F3, M0F, 0xB3), Op::new(0xF0F3, M0F, 0xB3).w(), Op::new(0x66F0F3, M0F, 0xBA), Op::new(0xF0F3, M0F, 0xBA), Op::new(0xF0F3, M0F, 0xBA).w()] }, [6]);
+        self
+    }
+
     /// - `bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
     /// - `bts rw:r32/m32, r32`: `0F AB /r` (MR)
     /// - `bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
@@ -1295,6 +1791,30 @@ impl Asm<'_> {
     #[inline]
     pub fn lock_bts<A: Operand, S: LockBtrOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
         src.put(self, dst.class(), const { &[Op::new(0x66F0, M0F, 0xAB), Op::new(0xF0, M0F, 0xAB), Op::new(0xF0, M0F, 0xAB).w(), Op::new(0x66F0, M0F, 0xBA), Op::new(0xF0, M0F, 0xBA), Op::new(0xF0, M0F, 0xBA).w()] }, [5]);
+        self
+    }
+
+    /// - `xacquire lock bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
+    /// - `xacquire lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
+    /// - `xacquire lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
+    /// - `xacquire lock bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
+    /// - `xacquire lock bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
+    /// - `xacquire lock bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
+    #[inline]
+    pub fn xacquire_lock_bts<A: Operand, S: LockBtrOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0x66F0F2, M0F, 0xAB), Op::new(0xF0F2, M0F, 0xAB), Op::new(0xF0F2, M0F, 0xAB).w(), Op::new(0x66F0F2, M0F, 0xBA), Op::new(0xF0F2, M0F, 0xBA), Op::new(0xF0F2, M0F, 0xBA).w()] }, [5]);
+        self
+    }
+
+    /// - `xrelease lock bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
+    /// - `xrelease lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
+    /// - `xrelease lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
+    /// - `xrelease lock bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
+    /// - `xrelease lock bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
+    /// - `xrelease lock bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
+    #[inline]
+    pub fn xrelease_lock_bts<A: Operand, S: LockBtrOperands<A::Class>>(&mut self, dst: A, src: S) -> &mut Self {
+        src.put(self, dst.class(), const { &[Op::new(0x66F0F3, M0F, 0xAB), Op::new(0xF0F3, M0F, 0xAB), Op::new(0xF0F3, M0F, 0xAB).w(), Op::new(0x66F0F3, M0F, 0xBA), Op::new(0xF0F3, M0F, 0xBA), Op::new(0xF0F3, M0F, 0xBA).w()] }, [5]);
         self
     }
 

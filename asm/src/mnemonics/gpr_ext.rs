@@ -5,7 +5,7 @@
 use crate::buffer::Asm;
 use crate::encode::Map::{M0F, M0F38};
 use crate::encode::{Op, VexOp};
-use super::operands::{Operand, BsfOperands, AndnOperands, BextrOperands, BlsiOperands, RorxOperands, AdcxOperands, Crc32Operands, MovbeOperands};
+use super::operands::{Operand, BsfOperands, AndnOperands, BextrOperands, BlsiOperands, RorxOperands, AdcxOperands, Crc32Operands, MovbeOperands, CmpoxaddOperands};
 
 impl Asm<'_> {
     /// - `andn w:r32, r32, r32/m32`: `VEX.LZ.0F38.W0 F2 /r` (RVM)
@@ -175,6 +175,134 @@ impl Asm<'_> {
     #[inline]
     pub fn pext<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: AndnOperands<A::Class, B::Class> {
         src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF3, 2, 0xF5), VexOp::new(0xF3, 2, 0xF5).w1()] });
+        self
+    }
+
+    /// - `cmpoxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E0 /r` (MRV)
+    /// - `cmpoxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E0 /r` (MRV)
+    #[inline]
+    pub fn cmpoxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE0), VexOp::new(0x66, 2, 0xE0).w1()] });
+        self
+    }
+
+    /// - `cmpnoxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E1 /r` (MRV)
+    /// - `cmpnoxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E1 /r` (MRV)
+    #[inline]
+    pub fn cmpnoxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE1), VexOp::new(0x66, 2, 0xE1).w1()] });
+        self
+    }
+
+    /// - `cmpbxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E2 /r` (MRV)
+    /// - `cmpbxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E2 /r` (MRV)
+    #[inline]
+    pub fn cmpbxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE2), VexOp::new(0x66, 2, 0xE2).w1()] });
+        self
+    }
+
+    /// - `cmpnbxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E3 /r` (MRV)
+    /// - `cmpnbxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E3 /r` (MRV)
+    #[inline]
+    pub fn cmpnbxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE3), VexOp::new(0x66, 2, 0xE3).w1()] });
+        self
+    }
+
+    /// - `cmpzxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E4 /r` (MRV)
+    /// - `cmpzxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E4 /r` (MRV)
+    #[inline]
+    pub fn cmpzxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE4), VexOp::new(0x66, 2, 0xE4).w1()] });
+        self
+    }
+
+    /// - `cmpnzxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E5 /r` (MRV)
+    /// - `cmpnzxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E5 /r` (MRV)
+    #[inline]
+    pub fn cmpnzxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE5), VexOp::new(0x66, 2, 0xE5).w1()] });
+        self
+    }
+
+    /// - `cmpbexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E6 /r` (MRV)
+    /// - `cmpbexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E6 /r` (MRV)
+    #[inline]
+    pub fn cmpbexadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE6), VexOp::new(0x66, 2, 0xE6).w1()] });
+        self
+    }
+
+    /// - `cmpnbexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E7 /r` (MRV)
+    /// - `cmpnbexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E7 /r` (MRV)
+    #[inline]
+    pub fn cmpnbexadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE7), VexOp::new(0x66, 2, 0xE7).w1()] });
+        self
+    }
+
+    /// - `cmpsxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E8 /r` (MRV)
+    /// - `cmpsxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E8 /r` (MRV)
+    #[inline]
+    pub fn cmpsxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE8), VexOp::new(0x66, 2, 0xE8).w1()] });
+        self
+    }
+
+    /// - `cmpnsxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E9 /r` (MRV)
+    /// - `cmpnsxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E9 /r` (MRV)
+    #[inline]
+    pub fn cmpnsxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xE9), VexOp::new(0x66, 2, 0xE9).w1()] });
+        self
+    }
+
+    /// - `cmppxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EA /r` (MRV)
+    /// - `cmppxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EA /r` (MRV)
+    #[inline]
+    pub fn cmppxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xEA), VexOp::new(0x66, 2, 0xEA).w1()] });
+        self
+    }
+
+    /// - `cmpnpxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EB /r` (MRV)
+    /// - `cmpnpxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EB /r` (MRV)
+    #[inline]
+    pub fn cmpnpxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xEB), VexOp::new(0x66, 2, 0xEB).w1()] });
+        self
+    }
+
+    /// - `cmplxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EC /r` (MRV)
+    /// - `cmplxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EC /r` (MRV)
+    #[inline]
+    pub fn cmplxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xEC), VexOp::new(0x66, 2, 0xEC).w1()] });
+        self
+    }
+
+    /// - `cmpnlxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 ED /r` (MRV)
+    /// - `cmpnlxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 ED /r` (MRV)
+    #[inline]
+    pub fn cmpnlxadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xED), VexOp::new(0x66, 2, 0xED).w1()] });
+        self
+    }
+
+    /// - `cmplexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EE /r` (MRV)
+    /// - `cmplexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EE /r` (MRV)
+    #[inline]
+    pub fn cmplexadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xEE), VexOp::new(0x66, 2, 0xEE).w1()] });
+        self
+    }
+
+    /// - `cmpnlexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EF /r` (MRV)
+    /// - `cmpnlexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EF /r` (MRV)
+    #[inline]
+    pub fn cmpnlexadd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: CmpoxaddOperands<A::Class, B::Class> {
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xEF), VexOp::new(0x66, 2, 0xEF).w1()] });
         self
     }
 

@@ -90,5 +90,23 @@ mod gpr_ext;
 mod sse;
 #[rustfmt::skip]
 mod avx;
+#[rustfmt::skip]
+mod avx_ext;
+#[rustfmt::skip]
+mod avx512;
+#[rustfmt::skip]
+mod avx512k;
+#[rustfmt::skip]
+mod x87;
+#[rustfmt::skip]
+mod mmx;
+#[rustfmt::skip]
+mod system;
+#[rustfmt::skip]
+mod misc;
+#[rustfmt::skip]
+mod amx;
+#[rustfmt::skip]
+mod amd;
 
 pub use operands::Operand;

@@ -6,7 +6,7 @@ use crate::buffer::Asm;
 use crate::encode::Map::{M0F, M0F38, M0F3A};
 use crate::encode::{Op};
 use crate::reg::{Xmm};
-use super::operands::{Operand, AddpdOperands, AddsdOperands, AddssOperands, BlendpdOperands, CmpsdOperands, CmpssOperands, Cvtsd2siOperands, Cvtsi2sdOperands, Cvtss2siOperands, ExtractpsOperands, MovapdOperands, MovdOperands, MovhpdOperands, MovmskpdOperands, MovntdqOperands, MovntiOperands, MovqOperands, MovsdOperands, MovssOperands, PextrbOperands, PextrdOperands, PextrqOperands, PextrwOperands, PinsrwOperands, PmovsxbqOperands, PslldOperands, LdmxcsrOperands, PrefetchntaOperands};
+use super::operands::{Operand, AddpdOperands, AddsdOperands, AddssOperands, BlendpdOperands, CmpsdOperands, CmpssOperands, Cvtsd2siOperands, Cvtsi2sdOperands, Cvtss2siOperands, ExtractpsOperands, MovapdOperands, MovdOperands, MovhpdOperands, MovmskpdOperands, MovntdqOperands, MovntiOperands, MovqOperands, MovsdOperands, MovssOperands, PabsbOperands, PalignrOperands, PextrbOperands, PextrdOperands, PextrqOperands, PextrwOperands, PinsrwOperands, PmovmskbOperands, PmovsxbqOperands, PslldOperands, PunpcklbwOperands, LdmxcsrOperands, PrefetchntaOperands};
 
 impl Asm<'_> {
     /// `addpd rw:xmm, xmm/m128`: `66 0F 58 /r` (RM)
@@ -363,9 +363,11 @@ impl Asm<'_> {
 
     /// - `movd w:xmm, r32/m32`: `66 0F 6E /r` (RM)
     /// - `movd w:r32/m32, xmm`: `66 0F 7E /r` (MR)
+    /// - `movd w:mm, r32/m32`: `NP 0F 6E /r` (RM)
+    /// - `movd w:r32/m32, mm`: `NP 0F 7E /r` (MR)
     #[inline]
     pub fn movd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: MovdOperands<A::Class> {
-        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x6E), Op::new(0x66, M0F, 0x7E)] });
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x6E), Op::new(0x66, M0F, 0x7E), Op::new(0, M0F, 0x6E), Op::new(0, M0F, 0x7E)] });
         self
     }
 
@@ -467,9 +469,13 @@ impl Asm<'_> {
     /// - `movq w:xmm, xmm/m64`: `F3 0F 7E /r` (RM)
     /// - `movq w:r64/m64, xmm`: `66 REX.W 0F 7E /r` (MR)
     /// - `movq w:xmm/m64, xmm`: `66 0F D6 /r` (MR)
+    /// - `movq w:mm, r64/m64`: `NP REX.W 0F 6E /r` (RM)
+    /// - `movq w:mm, mm/m64`: `NP 0F 6F /r` (RM)
+    /// - `movq w:r64/m64, mm`: `NP REX.W 0F 7E /r` (MR)
+    /// - `movq w:mm/m64, mm`: `NP 0F 7F /r` (MR)
     #[inline]
     pub fn movq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: MovqOperands<A::Class> {
-        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x6E).w(), Op::new(0xF3, M0F, 0x7E), Op::new(0x66, M0F, 0x7E).w(), Op::new(0x66, M0F, 0xD6)] });
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x6E).w(), Op::new(0xF3, M0F, 0x7E), Op::new(0x66, M0F, 0x7E).w(), Op::new(0x66, M0F, 0xD6), Op::new(0, M0F, 0x6E).w(), Op::new(0, M0F, 0x6F), Op::new(0, M0F, 0x7E).w(), Op::new(0, M0F, 0x7F)] });
         self
     }
 
@@ -547,38 +553,43 @@ impl Asm<'_> {
         self
     }
 
-    /// `pabsb w:xmm, xmm/m128`: `66 0F 38 1C /r` (RM)
+    /// - `pabsb w:xmm, xmm/m128`: `66 0F 38 1C /r` (RM)
+    /// - `pabsb w:mm, mm/m64`: `NP 0F 38 1C /r` (RM)
     #[inline]
-    pub fn pabsb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x1C)] });
+    pub fn pabsb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x1C), Op::new(0, M0F38, 0x1C)] });
         self
     }
 
-    /// `pabsd w:xmm, xmm/m128`: `66 0F 38 1E /r` (RM)
+    /// - `pabsd w:xmm, xmm/m128`: `66 0F 38 1E /r` (RM)
+    /// - `pabsd w:mm, mm/m64`: `NP 0F 38 1E /r` (RM)
     #[inline]
-    pub fn pabsd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x1E)] });
+    pub fn pabsd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x1E), Op::new(0, M0F38, 0x1E)] });
         self
     }
 
-    /// `pabsw w:xmm, xmm/m128`: `66 0F 38 1D /r` (RM)
+    /// - `pabsw w:xmm, xmm/m128`: `66 0F 38 1D /r` (RM)
+    /// - `pabsw w:mm, mm/m64`: `NP 0F 38 1D /r` (RM)
     #[inline]
-    pub fn pabsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x1D)] });
+    pub fn pabsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x1D), Op::new(0, M0F38, 0x1D)] });
         self
     }
 
-    /// `packssdw rw:xmm, xmm/m128`: `66 0F 6B /r` (RM)
+    /// - `packssdw rw:xmm, xmm/m128`: `66 0F 6B /r` (RM)
+    /// - `packssdw rw:mm, mm/m64`: `NP 0F 6B /r` (RM)
     #[inline]
-    pub fn packssdw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x6B)] });
+    pub fn packssdw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x6B), Op::new(0, M0F, 0x6B)] });
         self
     }
 
-    /// `packsswb rw:xmm, xmm/m128`: `66 0F 63 /r` (RM)
+    /// - `packsswb rw:xmm, xmm/m128`: `66 0F 63 /r` (RM)
+    /// - `packsswb rw:mm, mm/m64`: `NP 0F 63 /r` (RM)
     #[inline]
-    pub fn packsswb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x63)] });
+    pub fn packsswb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x63), Op::new(0, M0F, 0x63)] });
         self
     }
 
@@ -589,101 +600,115 @@ impl Asm<'_> {
         self
     }
 
-    /// `packuswb rw:xmm, xmm/m128`: `66 0F 67 /r` (RM)
+    /// - `packuswb rw:xmm, xmm/m128`: `66 0F 67 /r` (RM)
+    /// - `packuswb rw:mm, mm/m64`: `NP 0F 67 /r` (RM)
     #[inline]
-    pub fn packuswb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x67)] });
+    pub fn packuswb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x67), Op::new(0, M0F, 0x67)] });
         self
     }
 
-    /// `paddb rw:xmm, xmm/m128`: `66 0F FC /r` (RM)
+    /// - `paddb rw:xmm, xmm/m128`: `66 0F FC /r` (RM)
+    /// - `paddb rw:mm, mm/m64`: `NP 0F FC /r` (RM)
     #[inline]
-    pub fn paddb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xFC)] });
+    pub fn paddb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xFC), Op::new(0, M0F, 0xFC)] });
         self
     }
 
-    /// `paddd rw:xmm, xmm/m128`: `66 0F FE /r` (RM)
+    /// - `paddd rw:xmm, xmm/m128`: `66 0F FE /r` (RM)
+    /// - `paddd rw:mm, mm/m64`: `NP 0F FE /r` (RM)
     #[inline]
-    pub fn paddd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xFE)] });
+    pub fn paddd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xFE), Op::new(0, M0F, 0xFE)] });
         self
     }
 
-    /// `paddq rw:xmm, xmm/m128`: `66 0F D4 /r` (RM)
+    /// - `paddq rw:xmm, xmm/m128`: `66 0F D4 /r` (RM)
+    /// - `paddq rw:mm, mm/m64`: `NP 0F D4 /r` (RM)
     #[inline]
-    pub fn paddq<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xD4)] });
+    pub fn paddq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xD4), Op::new(0, M0F, 0xD4)] });
         self
     }
 
-    /// `paddsb rw:xmm, xmm/m128`: `66 0F EC /r` (RM)
+    /// - `paddsb rw:xmm, xmm/m128`: `66 0F EC /r` (RM)
+    /// - `paddsb rw:mm, mm/m64`: `NP 0F EC /r` (RM)
     #[inline]
-    pub fn paddsb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xEC)] });
+    pub fn paddsb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xEC), Op::new(0, M0F, 0xEC)] });
         self
     }
 
-    /// `paddsw rw:xmm, xmm/m128`: `66 0F ED /r` (RM)
+    /// - `paddsw rw:xmm, xmm/m128`: `66 0F ED /r` (RM)
+    /// - `paddsw rw:mm, mm/m64`: `NP 0F ED /r` (RM)
     #[inline]
-    pub fn paddsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xED)] });
+    pub fn paddsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xED), Op::new(0, M0F, 0xED)] });
         self
     }
 
-    /// `paddusb rw:xmm, xmm/m128`: `66 0F DC /r` (RM)
+    /// - `paddusb rw:xmm, xmm/m128`: `66 0F DC /r` (RM)
+    /// - `paddusb rw:mm, mm/m64`: `NP 0F DC /r` (RM)
     #[inline]
-    pub fn paddusb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xDC)] });
+    pub fn paddusb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xDC), Op::new(0, M0F, 0xDC)] });
         self
     }
 
-    /// `paddusw rw:xmm, xmm/m128`: `66 0F DD /r` (RM)
+    /// - `paddusw rw:xmm, xmm/m128`: `66 0F DD /r` (RM)
+    /// - `paddusw rw:mm, mm/m64`: `NP 0F DD /r` (RM)
     #[inline]
-    pub fn paddusw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xDD)] });
+    pub fn paddusw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xDD), Op::new(0, M0F, 0xDD)] });
         self
     }
 
-    /// `paddw rw:xmm, xmm/m128`: `66 0F FD /r` (RM)
+    /// - `paddw rw:xmm, xmm/m128`: `66 0F FD /r` (RM)
+    /// - `paddw rw:mm, mm/m64`: `NP 0F FD /r` (RM)
     #[inline]
-    pub fn paddw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xFD)] });
+    pub fn paddw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xFD), Op::new(0, M0F, 0xFD)] });
         self
     }
 
-    /// `palignr rw:xmm, xmm/m128, imm8`: `66 0F 3A 0F /r ib` (RMI)
+    /// - `palignr rw:xmm, xmm/m128, imm8`: `66 0F 3A 0F /r ib` (RMI)
+    /// - `palignr rw:mm, mm/m64, imm8`: `NP 0F 3A 0F /r ib` (RMI)
     #[inline]
-    pub fn palignr<S: Operand>(&mut self, dst: Xmm, src: S, imm: u8) -> &mut Self where S::Class: BlendpdOperands {
-        src.class().put(self, dst, imm, const { &[Op::new(0x66, M0F3A, 0x0F)] });
+    pub fn palignr<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Class: PalignrOperands<A::Class> {
+        src.class().put(self, dst.class(), imm, const { &[Op::new(0x66, M0F3A, 0x0F), Op::new(0, M0F3A, 0x0F)] });
         self
     }
 
-    /// `pand rw:xmm, xmm/m128`: `66 0F DB /r` (RM)
+    /// - `pand rw:xmm, xmm/m128`: `66 0F DB /r` (RM)
+    /// - `pand rw:mm, mm/m64`: `NP 0F DB /r` (RM)
     #[inline]
-    pub fn pand<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xDB)] });
+    pub fn pand<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xDB), Op::new(0, M0F, 0xDB)] });
         self
     }
 
-    /// `pandn rw:xmm, xmm/m128`: `66 0F DF /r` (RM)
+    /// - `pandn rw:xmm, xmm/m128`: `66 0F DF /r` (RM)
+    /// - `pandn rw:mm, mm/m64`: `NP 0F DF /r` (RM)
     #[inline]
-    pub fn pandn<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xDF)] });
+    pub fn pandn<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xDF), Op::new(0, M0F, 0xDF)] });
         self
     }
 
-    /// `pavgb rw:xmm, xmm/m128`: `66 0F E0 /r` (RM)
+    /// - `pavgb rw:xmm, xmm/m128`: `66 0F E0 /r` (RM)
+    /// - `pavgb rw:mm, mm/m64`: `NP 0F E0 /r` (RM)
     #[inline]
-    pub fn pavgb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xE0)] });
+    pub fn pavgb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xE0), Op::new(0, M0F, 0xE0)] });
         self
     }
 
-    /// `pavgw rw:xmm, xmm/m128`: `66 0F E3 /r` (RM)
+    /// - `pavgw rw:xmm, xmm/m128`: `66 0F E3 /r` (RM)
+    /// - `pavgw rw:mm, mm/m64`: `NP 0F E3 /r` (RM)
     #[inline]
-    pub fn pavgw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xE3)] });
+    pub fn pavgw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xE3), Op::new(0, M0F, 0xE3)] });
         self
     }
 
@@ -701,17 +726,19 @@ impl Asm<'_> {
         self
     }
 
-    /// `pcmpeqb rw:xmm, xmm/m128`: `66 0F 74 /r` (RM)
+    /// - `pcmpeqb rw:xmm, xmm/m128`: `66 0F 74 /r` (RM)
+    /// - `pcmpeqb rw:mm, mm/m64`: `NP 0F 74 /r` (RM)
     #[inline]
-    pub fn pcmpeqb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x74)] });
+    pub fn pcmpeqb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x74), Op::new(0, M0F, 0x74)] });
         self
     }
 
-    /// `pcmpeqd rw:xmm, xmm/m128`: `66 0F 76 /r` (RM)
+    /// - `pcmpeqd rw:xmm, xmm/m128`: `66 0F 76 /r` (RM)
+    /// - `pcmpeqd rw:mm, mm/m64`: `NP 0F 76 /r` (RM)
     #[inline]
-    pub fn pcmpeqd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x76)] });
+    pub fn pcmpeqd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x76), Op::new(0, M0F, 0x76)] });
         self
     }
 
@@ -722,24 +749,27 @@ impl Asm<'_> {
         self
     }
 
-    /// `pcmpeqw rw:xmm, xmm/m128`: `66 0F 75 /r` (RM)
+    /// - `pcmpeqw rw:xmm, xmm/m128`: `66 0F 75 /r` (RM)
+    /// - `pcmpeqw rw:mm, mm/m64`: `NP 0F 75 /r` (RM)
     #[inline]
-    pub fn pcmpeqw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x75)] });
+    pub fn pcmpeqw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x75), Op::new(0, M0F, 0x75)] });
         self
     }
 
-    /// `pcmpgtb rw:xmm, xmm/m128`: `66 0F 64 /r` (RM)
+    /// - `pcmpgtb rw:xmm, xmm/m128`: `66 0F 64 /r` (RM)
+    /// - `pcmpgtb rw:mm, mm/m64`: `NP 0F 64 /r` (RM)
     #[inline]
-    pub fn pcmpgtb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x64)] });
+    pub fn pcmpgtb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x64), Op::new(0, M0F, 0x64)] });
         self
     }
 
-    /// `pcmpgtd rw:xmm, xmm/m128`: `66 0F 66 /r` (RM)
+    /// - `pcmpgtd rw:xmm, xmm/m128`: `66 0F 66 /r` (RM)
+    /// - `pcmpgtd rw:mm, mm/m64`: `NP 0F 66 /r` (RM)
     #[inline]
-    pub fn pcmpgtd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x66)] });
+    pub fn pcmpgtd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x66), Op::new(0, M0F, 0x66)] });
         self
     }
 
@@ -750,10 +780,11 @@ impl Asm<'_> {
         self
     }
 
-    /// `pcmpgtw rw:xmm, xmm/m128`: `66 0F 65 /r` (RM)
+    /// - `pcmpgtw rw:xmm, xmm/m128`: `66 0F 65 /r` (RM)
+    /// - `pcmpgtw rw:mm, mm/m64`: `NP 0F 65 /r` (RM)
     #[inline]
-    pub fn pcmpgtw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x65)] });
+    pub fn pcmpgtw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x65), Op::new(0, M0F, 0x65)] });
         self
     }
 
@@ -782,37 +813,43 @@ impl Asm<'_> {
     /// - `pextrw w:r32, xmm, imm8`: `66 0F C5 /r ib` (RMI)
     /// - `pextrw w:r64, xmm, imm8`: `66 REX.W 0F C5 /r ib` (RMI)
     /// - `pextrw w:r32/m16, xmm, imm8`: `66 0F 3A 15 /r ib` (MRI)
+    /// - `pextrw w:r32, mm, imm8`: `NP 0F C5 /r ib` (RMI)
+    /// - `pextrw w:r64, mm, imm8`: `NP REX.W 0F C5 /r ib` (RMI)
     #[inline]
-    pub fn pextrw<S: Operand>(&mut self, dst: S, src: Xmm, imm: u8) -> &mut Self where S::Class: PextrwOperands {
-        dst.class().put(self, src, imm, const { &[Op::new(0x66, M0F, 0xC5), Op::new(0x66, M0F, 0xC5).w(), Op::new(0x66, M0F3A, 0x15)] });
+    pub fn pextrw<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Class: PextrwOperands<A::Class> {
+        src.class().put(self, dst.class(), imm, const { &[Op::new(0x66, M0F, 0xC5), Op::new(0x66, M0F, 0xC5).w(), Op::new(0x66, M0F3A, 0x15), Op::new(0, M0F, 0xC5), Op::new(0, M0F, 0xC5).w()] });
         self
     }
 
-    /// `phaddd rw:xmm, xmm/m128`: `66 0F 38 02 /r` (RM)
+    /// - `phaddd rw:xmm, xmm/m128`: `66 0F 38 02 /r` (RM)
+    /// - `phaddd rw:mm, mm/m64`: `NP 0F 38 02 /r` (RM)
     #[inline]
-    pub fn phaddd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x02)] });
+    pub fn phaddd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x02), Op::new(0, M0F38, 0x02)] });
         self
     }
 
-    /// `phaddw rw:xmm, xmm/m128`: `66 0F 38 01 /r` (RM)
+    /// - `phaddw rw:xmm, xmm/m128`: `66 0F 38 01 /r` (RM)
+    /// - `phaddw rw:mm, mm/m64`: `NP 0F 38 01 /r` (RM)
     #[inline]
-    pub fn phaddw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x01)] });
+    pub fn phaddw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x01), Op::new(0, M0F38, 0x01)] });
         self
     }
 
-    /// `phsubd rw:xmm, xmm/m128`: `66 0F 38 06 /r` (RM)
+    /// - `phsubd rw:xmm, xmm/m128`: `66 0F 38 06 /r` (RM)
+    /// - `phsubd rw:mm, mm/m64`: `NP 0F 38 06 /r` (RM)
     #[inline]
-    pub fn phsubd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x06)] });
+    pub fn phsubd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x06), Op::new(0, M0F38, 0x06)] });
         self
     }
 
-    /// `phsubw rw:xmm, xmm/m128`: `66 0F 38 05 /r` (RM)
+    /// - `phsubw rw:xmm, xmm/m128`: `66 0F 38 05 /r` (RM)
+    /// - `phsubw rw:mm, mm/m64`: `NP 0F 38 05 /r` (RM)
     #[inline]
-    pub fn phsubw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x05)] });
+    pub fn phsubw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x05), Op::new(0, M0F38, 0x05)] });
         self
     }
 
@@ -840,23 +877,27 @@ impl Asm<'_> {
 
     /// - `pinsrw rw:xmm, r32/m16, imm8`: `66 0F C4 /r ib` (RMI)
     /// - `pinsrw rw:xmm, r64/m16, imm8`: `66 REX.W 0F C4 /r ib` (RMI)
+    /// - `pinsrw rw:mm, r32/m16, imm8`: `NP 0F C4 /r ib` (RMI)
+    /// - `pinsrw rw:mm, r64/m16, imm8`: `NP REX.W 0F C4 /r ib` (RMI)
     #[inline]
-    pub fn pinsrw<S: Operand>(&mut self, dst: Xmm, src: S, imm: u8) -> &mut Self where S::Class: PinsrwOperands {
-        src.class().put(self, dst, imm, const { &[Op::new(0x66, M0F, 0xC4), Op::new(0x66, M0F, 0xC4).w()] });
+    pub fn pinsrw<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Class: PinsrwOperands<A::Class> {
+        src.class().put(self, dst.class(), imm, const { &[Op::new(0x66, M0F, 0xC4), Op::new(0x66, M0F, 0xC4).w(), Op::new(0, M0F, 0xC4), Op::new(0, M0F, 0xC4).w()] });
         self
     }
 
-    /// `pmaddubsw rw:xmm, xmm/m128`: `66 0F 38 04 /r` (RM)
+    /// - `pmaddubsw rw:xmm, xmm/m128`: `66 0F 38 04 /r` (RM)
+    /// - `pmaddubsw rw:mm, mm/m64`: `NP 0F 38 04 /r` (RM)
     #[inline]
-    pub fn pmaddubsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x04)] });
+    pub fn pmaddubsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x04), Op::new(0, M0F38, 0x04)] });
         self
     }
 
-    /// `pmaddwd rw:xmm, xmm/m128`: `66 0F F5 /r` (RM)
+    /// - `pmaddwd rw:xmm, xmm/m128`: `66 0F F5 /r` (RM)
+    /// - `pmaddwd rw:mm, mm/m64`: `NP 0F F5 /r` (RM)
     #[inline]
-    pub fn pmaddwd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xF5)] });
+    pub fn pmaddwd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xF5), Op::new(0, M0F, 0xF5)] });
         self
     }
 
@@ -874,17 +915,19 @@ impl Asm<'_> {
         self
     }
 
-    /// `pmaxsw rw:xmm, xmm/m128`: `66 0F EE /r` (RM)
+    /// - `pmaxsw rw:xmm, xmm/m128`: `66 0F EE /r` (RM)
+    /// - `pmaxsw rw:mm, mm/m64`: `NP 0F EE /r` (RM)
     #[inline]
-    pub fn pmaxsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xEE)] });
+    pub fn pmaxsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xEE), Op::new(0, M0F, 0xEE)] });
         self
     }
 
-    /// `pmaxub rw:xmm, xmm/m128`: `66 0F DE /r` (RM)
+    /// - `pmaxub rw:xmm, xmm/m128`: `66 0F DE /r` (RM)
+    /// - `pmaxub rw:mm, mm/m64`: `NP 0F DE /r` (RM)
     #[inline]
-    pub fn pmaxub<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xDE)] });
+    pub fn pmaxub<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xDE), Op::new(0, M0F, 0xDE)] });
         self
     }
 
@@ -916,17 +959,19 @@ impl Asm<'_> {
         self
     }
 
-    /// `pminsw rw:xmm, xmm/m128`: `66 0F EA /r` (RM)
+    /// - `pminsw rw:xmm, xmm/m128`: `66 0F EA /r` (RM)
+    /// - `pminsw rw:mm, mm/m64`: `NP 0F EA /r` (RM)
     #[inline]
-    pub fn pminsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xEA)] });
+    pub fn pminsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xEA), Op::new(0, M0F, 0xEA)] });
         self
     }
 
-    /// `pminub rw:xmm, xmm/m128`: `66 0F DA /r` (RM)
+    /// - `pminub rw:xmm, xmm/m128`: `66 0F DA /r` (RM)
+    /// - `pminub rw:mm, mm/m64`: `NP 0F DA /r` (RM)
     #[inline]
-    pub fn pminub<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xDA)] });
+    pub fn pminub<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xDA), Op::new(0, M0F, 0xDA)] });
         self
     }
 
@@ -946,9 +991,11 @@ impl Asm<'_> {
 
     /// - `pmovmskb w:r32, xmm`: `66 0F D7 /r` (RM)
     /// - `pmovmskb w:r64, xmm`: `66 REX.W 0F D7 /r` (RM)
+    /// - `pmovmskb w:r32, mm`: `NP 0F D7 /r` (RM)
+    /// - `pmovmskb w:r64, mm`: `NP REX.W 0F D7 /r` (RM)
     #[inline]
-    pub fn pmovmskb<S: Operand>(&mut self, dst: S, src: Xmm) -> &mut Self where S::Class: MovmskpdOperands {
-        dst.class().put(self, src, const { &[Op::new(0x66, M0F, 0xD7), Op::new(0x66, M0F, 0xD7).w()] });
+    pub fn pmovmskb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PmovmskbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xD7), Op::new(0x66, M0F, 0xD7).w(), Op::new(0, M0F, 0xD7), Op::new(0, M0F, 0xD7).w()] });
         self
     }
 
@@ -1043,24 +1090,27 @@ impl Asm<'_> {
         self
     }
 
-    /// `pmulhrsw rw:xmm, xmm/m128`: `66 0F 38 0B /r` (RM)
+    /// - `pmulhrsw rw:xmm, xmm/m128`: `66 0F 38 0B /r` (RM)
+    /// - `pmulhrsw rw:mm, mm/m64`: `NP 0F 38 0B /r` (RM)
     #[inline]
-    pub fn pmulhrsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x0B)] });
+    pub fn pmulhrsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x0B), Op::new(0, M0F38, 0x0B)] });
         self
     }
 
-    /// `pmulhuw rw:xmm, xmm/m128`: `66 0F E4 /r` (RM)
+    /// - `pmulhuw rw:xmm, xmm/m128`: `66 0F E4 /r` (RM)
+    /// - `pmulhuw rw:mm, mm/m64`: `NP 0F E4 /r` (RM)
     #[inline]
-    pub fn pmulhuw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xE4)] });
+    pub fn pmulhuw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xE4), Op::new(0, M0F, 0xE4)] });
         self
     }
 
-    /// `pmulhw rw:xmm, xmm/m128`: `66 0F E5 /r` (RM)
+    /// - `pmulhw rw:xmm, xmm/m128`: `66 0F E5 /r` (RM)
+    /// - `pmulhw rw:mm, mm/m64`: `NP 0F E5 /r` (RM)
     #[inline]
-    pub fn pmulhw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xE5)] });
+    pub fn pmulhw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xE5), Op::new(0, M0F, 0xE5)] });
         self
     }
 
@@ -1071,31 +1121,35 @@ impl Asm<'_> {
         self
     }
 
-    /// `pmullw rw:xmm, xmm/m128`: `66 0F D5 /r` (RM)
+    /// - `pmullw rw:xmm, xmm/m128`: `66 0F D5 /r` (RM)
+    /// - `pmullw rw:mm, mm/m64`: `NP 0F D5 /r` (RM)
     #[inline]
-    pub fn pmullw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xD5)] });
+    pub fn pmullw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xD5), Op::new(0, M0F, 0xD5)] });
         self
     }
 
-    /// `pmuludq rw:xmm, xmm/m128`: `66 0F F4 /r` (RM)
+    /// - `pmuludq rw:xmm, xmm/m128`: `66 0F F4 /r` (RM)
+    /// - `pmuludq rw:mm, mm/m64`: `NP 0F F4 /r` (RM)
     #[inline]
-    pub fn pmuludq<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xF4)] });
+    pub fn pmuludq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xF4), Op::new(0, M0F, 0xF4)] });
         self
     }
 
-    /// `por rw:xmm, xmm/m128`: `66 0F EB /r` (RM)
+    /// - `por rw:xmm, xmm/m128`: `66 0F EB /r` (RM)
+    /// - `por rw:mm, mm/m64`: `NP 0F EB /r` (RM)
     #[inline]
-    pub fn por<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xEB)] });
+    pub fn por<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xEB), Op::new(0, M0F, 0xEB)] });
         self
     }
 
-    /// `pshufb rw:xmm, xmm/m128`: `66 0F 38 00 /r` (RM)
+    /// - `pshufb rw:xmm, xmm/m128`: `66 0F 38 00 /r` (RM)
+    /// - `pshufb rw:mm, mm/m64`: `NP 0F 38 00 /r` (RM)
     #[inline]
-    pub fn pshufb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x00)] });
+    pub fn pshufb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x00), Op::new(0, M0F38, 0x00)] });
         self
     }
 
@@ -1122,121 +1176,145 @@ impl Asm<'_> {
 
     /// - `pslld rw:xmm, imm8`: `66 0F 72 /6 ib` (MI)
     /// - `pslld rw:xmm, xmm/m128`: `66 0F F2 /r` (RM)
+    /// - `pslld rw:mm, imm8`: `NP 0F 72 /6 ib` (MI)
+    /// - `pslld rw:mm, mm/m64`: `NP 0F F2 /r` (RM)
     #[inline]
-    pub fn pslld<S: PslldOperands>(&mut self, dst: Xmm, imm: S) -> &mut Self {
-        imm.put(self, dst, const { &[Op::new(0x66, M0F, 0x72), Op::new(0x66, M0F, 0xF2)] }, [6]);
+    pub fn pslld<A: Operand, S: PslldOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x72), Op::new(0x66, M0F, 0xF2), Op::new(0, M0F, 0x72), Op::new(0, M0F, 0xF2)] }, [6]);
         self
     }
 
     /// - `psllq rw:xmm, imm8`: `66 0F 73 /6 ib` (MI)
     /// - `psllq rw:xmm, xmm/m128`: `66 0F F3 /r` (RM)
+    /// - `psllq rw:mm, imm8`: `NP 0F 73 /6 ib` (MI)
+    /// - `psllq rw:mm, mm/m64`: `NP 0F F3 /r` (RM)
     #[inline]
-    pub fn psllq<S: PslldOperands>(&mut self, dst: Xmm, imm: S) -> &mut Self {
-        imm.put(self, dst, const { &[Op::new(0x66, M0F, 0x73), Op::new(0x66, M0F, 0xF3)] }, [6]);
+    pub fn psllq<A: Operand, S: PslldOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x73), Op::new(0x66, M0F, 0xF3), Op::new(0, M0F, 0x73), Op::new(0, M0F, 0xF3)] }, [6]);
         self
     }
 
     /// - `psllw rw:xmm, imm8`: `66 0F 71 /6 ib` (MI)
     /// - `psllw rw:xmm, xmm/m128`: `66 0F F1 /r` (RM)
+    /// - `psllw rw:mm, imm8`: `NP 0F 71 /6 ib` (MI)
+    /// - `psllw rw:mm, mm/m64`: `NP 0F F1 /r` (RM)
     #[inline]
-    pub fn psllw<S: PslldOperands>(&mut self, dst: Xmm, imm: S) -> &mut Self {
-        imm.put(self, dst, const { &[Op::new(0x66, M0F, 0x71), Op::new(0x66, M0F, 0xF1)] }, [6]);
+    pub fn psllw<A: Operand, S: PslldOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x71), Op::new(0x66, M0F, 0xF1), Op::new(0, M0F, 0x71), Op::new(0, M0F, 0xF1)] }, [6]);
         self
     }
 
     /// - `psrad rw:xmm, imm8`: `66 0F 72 /4 ib` (MI)
     /// - `psrad rw:xmm, xmm/m128`: `66 0F E2 /r` (RM)
+    /// - `psrad rw:mm, imm8`: `NP 0F 72 /4 ib` (MI)
+    /// - `psrad rw:mm, mm/m64`: `NP 0F E2 /r` (RM)
     #[inline]
-    pub fn psrad<S: PslldOperands>(&mut self, dst: Xmm, imm: S) -> &mut Self {
-        imm.put(self, dst, const { &[Op::new(0x66, M0F, 0x72), Op::new(0x66, M0F, 0xE2)] }, [4]);
+    pub fn psrad<A: Operand, S: PslldOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x72), Op::new(0x66, M0F, 0xE2), Op::new(0, M0F, 0x72), Op::new(0, M0F, 0xE2)] }, [4]);
         self
     }
 
     /// - `psraw rw:xmm, imm8`: `66 0F 71 /4 ib` (MI)
     /// - `psraw rw:xmm, xmm/m128`: `66 0F E1 /r` (RM)
+    /// - `psraw rw:mm, imm8`: `NP 0F 71 /4 ib` (MI)
+    /// - `psraw rw:mm, mm/m64`: `NP 0F E1 /r` (RM)
     #[inline]
-    pub fn psraw<S: PslldOperands>(&mut self, dst: Xmm, imm: S) -> &mut Self {
-        imm.put(self, dst, const { &[Op::new(0x66, M0F, 0x71), Op::new(0x66, M0F, 0xE1)] }, [4]);
+    pub fn psraw<A: Operand, S: PslldOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x71), Op::new(0x66, M0F, 0xE1), Op::new(0, M0F, 0x71), Op::new(0, M0F, 0xE1)] }, [4]);
         self
     }
 
     /// - `psrld rw:xmm, imm8`: `66 0F 72 /2 ib` (MI)
     /// - `psrld rw:xmm, xmm/m128`: `66 0F D2 /r` (RM)
+    /// - `psrld rw:mm, imm8`: `NP 0F 72 /2 ib` (MI)
+    /// - `psrld rw:mm, mm/m64`: `NP 0F D2 /r` (RM)
     #[inline]
-    pub fn psrld<S: PslldOperands>(&mut self, dst: Xmm, imm: S) -> &mut Self {
-        imm.put(self, dst, const { &[Op::new(0x66, M0F, 0x72), Op::new(0x66, M0F, 0xD2)] }, [2]);
+    pub fn psrld<A: Operand, S: PslldOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x72), Op::new(0x66, M0F, 0xD2), Op::new(0, M0F, 0x72), Op::new(0, M0F, 0xD2)] }, [2]);
         self
     }
 
     /// - `psrlq rw:xmm, imm8`: `66 0F 73 /2 ib` (MI)
     /// - `psrlq rw:xmm, xmm/m128`: `66 0F D3 /r` (RM)
+    /// - `psrlq rw:mm, imm8`: `NP 0F 73 /2 ib` (MI)
+    /// - `psrlq rw:mm, mm/m64`: `NP 0F D3 /r` (RM)
     #[inline]
-    pub fn psrlq<S: PslldOperands>(&mut self, dst: Xmm, imm: S) -> &mut Self {
-        imm.put(self, dst, const { &[Op::new(0x66, M0F, 0x73), Op::new(0x66, M0F, 0xD3)] }, [2]);
+    pub fn psrlq<A: Operand, S: PslldOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x73), Op::new(0x66, M0F, 0xD3), Op::new(0, M0F, 0x73), Op::new(0, M0F, 0xD3)] }, [2]);
         self
     }
 
     /// - `psrlw rw:xmm, imm8`: `66 0F 71 /2 ib` (MI)
     /// - `psrlw rw:xmm, xmm/m128`: `66 0F D1 /r` (RM)
+    /// - `psrlw rw:mm, imm8`: `NP 0F 71 /2 ib` (MI)
+    /// - `psrlw rw:mm, mm/m64`: `NP 0F D1 /r` (RM)
     #[inline]
-    pub fn psrlw<S: PslldOperands>(&mut self, dst: Xmm, imm: S) -> &mut Self {
-        imm.put(self, dst, const { &[Op::new(0x66, M0F, 0x71), Op::new(0x66, M0F, 0xD1)] }, [2]);
+    pub fn psrlw<A: Operand, S: PslldOperands<A::Class>>(&mut self, dst: A, imm: S) -> &mut Self {
+        imm.put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x71), Op::new(0x66, M0F, 0xD1), Op::new(0, M0F, 0x71), Op::new(0, M0F, 0xD1)] }, [2]);
         self
     }
 
-    /// `psubb rw:xmm, xmm/m128`: `66 0F F8 /r` (RM)
+    /// - `psubb rw:xmm, xmm/m128`: `66 0F F8 /r` (RM)
+    /// - `psubb w|rw:mm, n|r:mm/m64`: `NP 0F F8 /r` (RM)
     #[inline]
-    pub fn psubb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xF8)] });
+    pub fn psubb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xF8), Op::new(0, M0F, 0xF8)] });
         self
     }
 
-    /// `psubd rw:xmm, xmm/m128`: `66 0F FA /r` (RM)
+    /// - `psubd rw:xmm, xmm/m128`: `66 0F FA /r` (RM)
+    /// - `psubd w|rw:mm, n|r:mm/m64`: `NP 0F FA /r` (RM)
     #[inline]
-    pub fn psubd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xFA)] });
+    pub fn psubd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xFA), Op::new(0, M0F, 0xFA)] });
         self
     }
 
-    /// `psubq rw:xmm, xmm/m128`: `66 0F FB /r` (RM)
+    /// - `psubq rw:xmm, xmm/m128`: `66 0F FB /r` (RM)
+    /// - `psubq w|rw:mm, n|r:mm/m64`: `NP 0F FB /r` (RM)
     #[inline]
-    pub fn psubq<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xFB)] });
+    pub fn psubq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xFB), Op::new(0, M0F, 0xFB)] });
         self
     }
 
-    /// `psubsb rw:xmm, xmm/m128`: `66 0F E8 /r` (RM)
+    /// - `psubsb rw:xmm, xmm/m128`: `66 0F E8 /r` (RM)
+    /// - `psubsb w|rw:mm, n|r:mm/m64`: `NP 0F E8 /r` (RM)
     #[inline]
-    pub fn psubsb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xE8)] });
+    pub fn psubsb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xE8), Op::new(0, M0F, 0xE8)] });
         self
     }
 
-    /// `psubsw rw:xmm, xmm/m128`: `66 0F E9 /r` (RM)
+    /// - `psubsw rw:xmm, xmm/m128`: `66 0F E9 /r` (RM)
+    /// - `psubsw w|rw:mm, n|r:mm/m64`: `NP 0F E9 /r` (RM)
     #[inline]
-    pub fn psubsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xE9)] });
+    pub fn psubsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xE9), Op::new(0, M0F, 0xE9)] });
         self
     }
 
-    /// `psubusb rw:xmm, xmm/m128`: `66 0F D8 /r` (RM)
+    /// - `psubusb rw:xmm, xmm/m128`: `66 0F D8 /r` (RM)
+    /// - `psubusb w|rw:mm, n|r:mm/m64`: `NP 0F D8 /r` (RM)
     #[inline]
-    pub fn psubusb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xD8)] });
+    pub fn psubusb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xD8), Op::new(0, M0F, 0xD8)] });
         self
     }
 
-    /// `psubusw rw:xmm, xmm/m128`: `66 0F D9 /r` (RM)
+    /// - `psubusw rw:xmm, xmm/m128`: `66 0F D9 /r` (RM)
+    /// - `psubusw w|rw:mm, n|r:mm/m64`: `NP 0F D9 /r` (RM)
     #[inline]
-    pub fn psubusw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xD9)] });
+    pub fn psubusw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xD9), Op::new(0, M0F, 0xD9)] });
         self
     }
 
-    /// `psubw rw:xmm, xmm/m128`: `66 0F F9 /r` (RM)
+    /// - `psubw rw:xmm, xmm/m128`: `66 0F F9 /r` (RM)
+    /// - `psubw w|rw:mm, n|r:mm/m64`: `NP 0F F9 /r` (RM)
     #[inline]
-    pub fn psubw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xF9)] });
+    pub fn psubw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xF9), Op::new(0, M0F, 0xF9)] });
         self
     }
 
@@ -1247,17 +1325,19 @@ impl Asm<'_> {
         self
     }
 
-    /// `punpckhbw rw:xmm, xmm/m128`: `66 0F 68 /r` (RM)
+    /// - `punpckhbw rw:xmm, xmm/m128`: `66 0F 68 /r` (RM)
+    /// - `punpckhbw rw:mm, mm/m64`: `NP 0F 68 /r` (RM)
     #[inline]
-    pub fn punpckhbw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x68)] });
+    pub fn punpckhbw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x68), Op::new(0, M0F, 0x68)] });
         self
     }
 
-    /// `punpckhdq rw:xmm, xmm/m128`: `66 0F 6A /r` (RM)
+    /// - `punpckhdq rw:xmm, xmm/m128`: `66 0F 6A /r` (RM)
+    /// - `punpckhdq rw:mm, mm/m64`: `NP 0F 6A /r` (RM)
     #[inline]
-    pub fn punpckhdq<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x6A)] });
+    pub fn punpckhdq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x6A), Op::new(0, M0F, 0x6A)] });
         self
     }
 
@@ -1268,24 +1348,27 @@ impl Asm<'_> {
         self
     }
 
-    /// `punpckhwd rw:xmm, xmm/m128`: `66 0F 69 /r` (RM)
+    /// - `punpckhwd rw:xmm, xmm/m128`: `66 0F 69 /r` (RM)
+    /// - `punpckhwd rw:mm, mm/m64`: `NP 0F 69 /r` (RM)
     #[inline]
-    pub fn punpckhwd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x69)] });
+    pub fn punpckhwd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x69), Op::new(0, M0F, 0x69)] });
         self
     }
 
-    /// `punpcklbw rw:xmm, xmm/m128`: `66 0F 60 /r` (RM)
+    /// - `punpcklbw rw:xmm, xmm/m128`: `66 0F 60 /r` (RM)
+    /// - `punpcklbw rw:mm, mm/m32`: `NP 0F 60 /r` (RM)
     #[inline]
-    pub fn punpcklbw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x60)] });
+    pub fn punpcklbw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PunpcklbwOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x60), Op::new(0, M0F, 0x60)] });
         self
     }
 
-    /// `punpckldq rw:xmm, xmm/m128`: `66 0F 62 /r` (RM)
+    /// - `punpckldq rw:xmm, xmm/m128`: `66 0F 62 /r` (RM)
+    /// - `punpckldq rw:mm, mm/m32`: `NP 0F 62 /r` (RM)
     #[inline]
-    pub fn punpckldq<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x62)] });
+    pub fn punpckldq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PunpcklbwOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x62), Op::new(0, M0F, 0x62)] });
         self
     }
 
@@ -1296,17 +1379,19 @@ impl Asm<'_> {
         self
     }
 
-    /// `punpcklwd rw:xmm, xmm/m128`: `66 0F 61 /r` (RM)
+    /// - `punpcklwd rw:xmm, xmm/m128`: `66 0F 61 /r` (RM)
+    /// - `punpcklwd rw:mm, mm/m32`: `NP 0F 61 /r` (RM)
     #[inline]
-    pub fn punpcklwd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0x61)] });
+    pub fn punpcklwd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PunpcklbwOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0x61), Op::new(0, M0F, 0x61)] });
         self
     }
 
-    /// `pxor rw:xmm, xmm/m128`: `66 0F EF /r` (RM)
+    /// - `pxor rw:xmm, xmm/m128`: `66 0F EF /r` (RM)
+    /// - `pxor w|rw:mm, n|r:mm/m64`: `NP 0F EF /r` (RM)
     #[inline]
-    pub fn pxor<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xEF)] });
+    pub fn pxor<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xEF), Op::new(0, M0F, 0xEF)] });
         self
     }
 
@@ -1706,10 +1791,11 @@ impl Asm<'_> {
         self
     }
 
-    /// `phaddsw rw:xmm, xmm/m128`: `66 0F 38 03 /r` (RM)
+    /// - `phaddsw rw:xmm, xmm/m128`: `66 0F 38 03 /r` (RM)
+    /// - `phaddsw rw:mm, mm/m64`: `NP 0F 38 03 /r` (RM)
     #[inline]
-    pub fn phaddsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x03)] });
+    pub fn phaddsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x03), Op::new(0, M0F38, 0x03)] });
         self
     }
 
@@ -1720,10 +1806,11 @@ impl Asm<'_> {
         self
     }
 
-    /// `phsubsw rw:xmm, xmm/m128`: `66 0F 38 07 /r` (RM)
+    /// - `phsubsw rw:xmm, xmm/m128`: `66 0F 38 07 /r` (RM)
+    /// - `phsubsw rw:mm, mm/m64`: `NP 0F 38 07 /r` (RM)
     #[inline]
-    pub fn phsubsw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x07)] });
+    pub fn phsubsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x07), Op::new(0, M0F38, 0x07)] });
         self
     }
 
@@ -1755,31 +1842,35 @@ impl Asm<'_> {
         self
     }
 
-    /// `psadbw rw:xmm, xmm/m128`: `66 0F F6 /r` (RM)
+    /// - `psadbw rw:xmm, xmm/m128`: `66 0F F6 /r` (RM)
+    /// - `psadbw rw:mm, mm/m64`: `NP 0F F6 /r` (RM)
     #[inline]
-    pub fn psadbw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F, 0xF6)] });
+    pub fn psadbw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F, 0xF6), Op::new(0, M0F, 0xF6)] });
         self
     }
 
-    /// `psignb rw:xmm, xmm/m128`: `66 0F 38 08 /r` (RM)
+    /// - `psignb rw:xmm, xmm/m128`: `66 0F 38 08 /r` (RM)
+    /// - `psignb rw:mm, mm/m64`: `NP 0F 38 08 /r` (RM)
     #[inline]
-    pub fn psignb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x08)] });
+    pub fn psignb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x08), Op::new(0, M0F38, 0x08)] });
         self
     }
 
-    /// `psignd rw:xmm, xmm/m128`: `66 0F 38 0A /r` (RM)
+    /// - `psignd rw:xmm, xmm/m128`: `66 0F 38 0A /r` (RM)
+    /// - `psignd rw:mm, mm/m64`: `NP 0F 38 0A /r` (RM)
     #[inline]
-    pub fn psignd<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x0A)] });
+    pub fn psignd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x0A), Op::new(0, M0F38, 0x0A)] });
         self
     }
 
-    /// `psignw rw:xmm, xmm/m128`: `66 0F 38 09 /r` (RM)
+    /// - `psignw rw:xmm, xmm/m128`: `66 0F 38 09 /r` (RM)
+    /// - `psignw rw:mm, mm/m64`: `NP 0F 38 09 /r` (RM)
     #[inline]
-    pub fn psignw<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
-        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0x09)] });
+    pub fn psignw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: PabsbOperands<A::Class> {
+        src.class().put(self, dst.class(), const { &[Op::new(0x66, M0F38, 0x09), Op::new(0, M0F38, 0x09)] });
         self
     }
 
@@ -1844,6 +1935,27 @@ impl Asm<'_> {
     #[inline]
     pub fn stmxcsr<S: Operand>(&mut self, dst: S) -> &mut Self where S::Class: LdmxcsrOperands {
         dst.class().put(self, const { &[Op::new(0, M0F, 0xAE)] }, [3]);
+        self
+    }
+
+    /// `gf2p8affineinvqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CF /r ib` (RMI)
+    #[inline]
+    pub fn gf2p8affineinvqb<S: Operand>(&mut self, dst: Xmm, src: S, imm: u8) -> &mut Self where S::Class: BlendpdOperands {
+        src.class().put(self, dst, imm, const { &[Op::new(0x66, M0F3A, 0xCF)] });
+        self
+    }
+
+    /// `gf2p8affineqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CE /r ib` (RMI)
+    #[inline]
+    pub fn gf2p8affineqb<S: Operand>(&mut self, dst: Xmm, src: S, imm: u8) -> &mut Self where S::Class: BlendpdOperands {
+        src.class().put(self, dst, imm, const { &[Op::new(0x66, M0F3A, 0xCE)] });
+        self
+    }
+
+    /// `gf2p8mulb rw:xmm, xmm/m128`: `66 0F 38 CF /r` (RM)
+    #[inline]
+    pub fn gf2p8mulb<S: Operand>(&mut self, dst: Xmm, src: S) -> &mut Self where S::Class: AddpdOperands {
+        src.class().put(self, dst, const { &[Op::new(0x66, M0F38, 0xCF)] });
         self
     }
 

@@ -1,7 +1,9 @@
 //! Operand values at which encodings change shape, per form.
 
+use planish_asm::AsmError;
+
 use super::operands::{Address, Segment, Value};
-use crate::form::{Arg, Form};
+use crate::form::{Arg, Form, Prefix};
 use crate::row::Row;
 
 const BASES: [u8; 9] = [0, 1, 4, 5, 6, 8, 12, 13, 15];
@@ -11,86 +13,182 @@ const DISPLACEMENTS: [i32; 9] = [0, 1, -1, 127, 128, -128, -129, i32::MAX, i32::
 /// Register numbers that need no REX prefix, so that `ah` may stand beside them; by operand.
 const DEFAULTS: [u8; 4] = [2, 1, 3, 0];
 
+/// Register numbers that only EVEX has; by operand.
+const HIGH_DEFAULTS: [u8; 4] = [18, 17, 19, 16];
+
+/// The numbers of a register class.
+pub fn numbers(class: &str) -> Vec<u8> {
+    match class {
+        "R8Hi" => (4..8).collect(),
+        "XmmX" | "YmmX" | "ZmmX" => (0..32).collect(),
+        "K" | "Mm" | "St" | "Tmm" | "Dr" => (0..8).collect(),
+        "KPair" => vec![0, 2, 4, 6],
+        "St0" => vec![0],
+        "Seg" => (0..6).collect(),
+        "Cr" => vec![0, 2, 3, 4, 8],
+        _ => (0..16).collect(),
+    }
+}
+
+/// The numbers at which the encoding changes, of a class of 32.
+fn extremes(class: &str) -> Vec<u8> {
+    match class {
+        "XmmX" | "YmmX" | "ZmmX" => vec![0, 1, 7, 8, 15, 16, 23, 24, 31],
+        _ => numbers(class),
+    }
+}
+
+fn default_number(class: &str, n: usize) -> u8 {
+    match class {
+        "R8Hi" => 4 + DEFAULTS[n],
+        "XmmX" | "YmmX" | "ZmmX" => HIGH_DEFAULTS[n],
+        "KPair" | "Seg" | "Cr" => 2,
+        "St0" => 0,
+        _ => DEFAULTS[n],
+    }
+}
+
 /// One value per operand, nothing special about any.
 pub fn defaults(form: &Form) -> Vec<Value> {
+    let plain = Address::base(6, 16);
+    let vector = |class: &str| {
+        let index = if class.ends_with('X') { 23 } else { 7 };
+        Address { index: Some((index, 2)), ..plain }
+    };
     let value = |(n, arg): (usize, &Arg)| match arg {
-        Arg::Reg("R8Hi") => Value::Reg(4 + DEFAULTS[n]),
-        Arg::Reg(_) => Value::Reg(DEFAULTS[n]),
-        Arg::Mem(..) | Arg::Addr => Value::Mem(Address::base(6, 16)),
-        Arg::Vmem(..) => Value::Mem(Address { index: Some((7, 2)), ..Address::base(6, 16) }),
+        Arg::Reg(class) | Arg::Sae(class) => Value::Reg(default_number(class, n)),
+        Arg::Masked(class) => Value::Masked(default_number(class, n), 0, false),
+        Arg::Merged(class) => Value::Masked(default_number(class, n), 3, false),
+        Arg::Rounded(class) => Value::Rounded(default_number(class, n), 2),
+        Arg::Mem(..) | Arg::Addr | Arg::Sib | Arg::Bcst(..) => Value::Mem(plain),
+        Arg::MaskedMem(..) | Arg::MaskedAddr => Value::MaskedMem(plain, 0),
+        Arg::Vmem(_, class) => Value::Mem(vector(class)),
+        Arg::MergedVmem(_, class) => Value::MaskedMem(vector(class), 3),
         Arg::Imm(..) => Value::Imm(5),
         Arg::Moffs(_) => Value::Imm(0x1122_3344_5566_7788),
+        Arg::Rel(16) => Value::Imm(300),
         Arg::Rel(_) => Value::Target(3),
         Arg::Fixed(_) => Value::Fixed,
     };
     form.args.iter().enumerate().map(value).collect()
 }
 
+/// Why no encoding exists for these operands, where types do not say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// `ah ch dh bh` and an operand that needs a REX prefix.
+    HighByte,
+    /// Registers that must differ do not.
+    SameRegister,
+    /// A move to `cs`.
+    InvalidRegister,
+    /// Address registers that are not as wide as the row's address size, rip where a SIB byte must be, or a segment
+    /// prefix in the place of `notrack`.
+    InvalidAddress,
+}
+
+impl Conflict {
+    /// Whether that is what the assembler reports, at the start of the code.
+    pub fn is(self, error: AsmError) -> bool {
+        match self {
+            Conflict::HighByte => error == AsmError::HighByte { at: 0 },
+            Conflict::SameRegister => error == AsmError::SameRegister { at: 0 },
+            Conflict::InvalidRegister => error == AsmError::InvalidRegister { at: 0 },
+            Conflict::InvalidAddress => matches!(error, AsmError::InvalidAddress { .. }),
+        }
+    }
+}
+
+/// The conflict among these operands, if there is one.
+pub fn conflict(row: &Row, form: &Form, values: &[Value]) -> Option<Conflict> {
+    let address = values.iter().find_map(Value::address);
+    let narrow = address.is_some_and(|address| address.narrow);
+    let sized = ["movdir64b", "enqcmd", "enqcmds"].contains(&row.mnemonic.as_str());
+    let to_segment = form.args.first() == Some(&Arg::Reg("Seg")) && values[0] == Value::Reg(1);
+    let rip = form.args.contains(&Arg::Sib) && address.is_some_and(|address| address.rip);
+    let segment = address.is_some_and(|address| address.segment != Segment::None);
+    if high_byte_conflict(form, values) {
+        Some(Conflict::HighByte)
+    } else if repeats_a_register(row, form, values) {
+        Some(Conflict::SameRegister)
+    } else if to_segment {
+        Some(Conflict::InvalidRegister)
+    } else if rip
+        || (sized && narrow != row.encoding.prefixes.contains(&0x67))
+        || (form.prefix == Prefix::Notrack && segment)
+    {
+        Some(Conflict::InvalidAddress)
+    } else {
+        None
+    }
+}
+
 /// Every case of the exhaustive sweep: all pairs of registers, all combinations of base, index, scale and
 /// displacement class, all immediate classes with all kinds of memory.
-pub fn sweep(row: &Row, form: &Form, visit: &mut dyn FnMut(&[Value])) {
-    let mut visit = |values: &[Value]| {
-        if !repeats_a_register(row, form, values) {
-            visit(values);
-        }
-    };
+pub fn sweep(form: &Form, visit: &mut dyn FnMut(&[Value])) {
     let defaults = defaults(form);
     visit(&defaults);
-    pairs(form, &defaults, &mut visit);
+    pairs(form, &defaults, visit);
     for (n, arg) in form.args.iter().enumerate() {
         let mut with = |value: Value, base: &[Value]| {
             let mut values = base.to_vec();
             values[n] = value;
             visit(&values);
         };
+        let scale = displacement_unit(arg);
         match arg {
-            Arg::Mem(..) | Arg::Addr => all_addresses(&mut |address| with(Value::Mem(address), &defaults)),
-            Arg::Vmem(..) => vector_addresses(&mut |address| with(Value::Mem(address), &defaults)),
-            _ => singles(arg).into_iter().for_each(|value| with(value, &defaults)),
+            _ if arg.vector_index().is_some() => {
+                vector_addresses(arg, scale, &mut |address| with(defaults[n].with_address(address), &defaults));
+            }
+            _ if arg.is_memory() => {
+                all_addresses(scale, &mut |address| with(defaults[n].with_address(address), &defaults));
+            }
+            _ => {}
         }
+        singles(arg).into_iter().for_each(|value| with(value, &defaults));
         if arg.is_memory() {
             for varied in others(form, n, &defaults) {
-                boundary_addresses(arg).into_iter().for_each(|address| with(Value::Mem(address), &varied));
+                boundary_addresses(arg).into_iter().for_each(|address| with(varied[n].with_address(address), &varied));
             }
         }
     }
 }
 
 /// The short list: each operand through its classes, the others at their defaults.
-pub fn boundary(row: &Row, form: &Form, visit: &mut dyn FnMut(&[Value])) {
+pub fn boundary(form: &Form, visit: &mut dyn FnMut(&[Value])) {
     let defaults = defaults(form);
     visit(&defaults);
     for (n, arg) in form.args.iter().enumerate() {
-        let values = match arg.is_memory() {
-            true => boundary_addresses(arg).into_iter().map(Value::Mem).collect(),
-            false => singles(arg),
-        };
-        for value in values {
+        let mut list = singles(arg);
+        if arg.is_memory() {
+            list.extend(boundary_addresses(arg).into_iter().map(|address| defaults[n].with_address(address)));
+        }
+        for value in list {
             let mut values = defaults.clone();
             values[n] = value;
-            if values != defaults && !repeats_a_register(row, form, &values) {
+            if values != defaults {
                 visit(&values);
             }
         }
     }
 }
 
-/// Gathers raise #UD when destination, index and mask are not three registers.
-pub fn repeats_a_register(row: &Row, form: &Form, values: &[Value]) -> bool {
-    if !row.has("uniq") {
-        return false;
-    }
-    let number = |(arg, value): (&Arg, &Value)| match (arg, value) {
-        (Arg::Reg(_), Value::Reg(number)) => Some(*number),
-        (Arg::Vmem(..), Value::Mem(address)) => address.index.map(|(index, _)| index),
-        _ => None,
+/// Gathers, tile products and complex products raise #UD when registers repeat.
+fn repeats_a_register(row: &Row, form: &Form, values: &[Value]) -> bool {
+    let number = |(arg, value): (&Arg, &Value)| match (arg.vector_index(), value.address()) {
+        (Some(_), Some(address)) => address.index.map(|(index, _)| index),
+        _ => value.number(),
     };
     let numbers: Vec<u8> = form.args.iter().zip(values).filter_map(number).collect();
-    (1..numbers.len()).any(|n| numbers[..n].contains(&numbers[n]))
+    if row.has("uniq") {
+        (1..numbers.len()).any(|n| numbers[..n].contains(&numbers[n]))
+    } else {
+        row.has("uniqd") && numbers[1..].contains(&numbers[0])
+    }
 }
 
 /// Whether the operands need a REX prefix beside `ah ch dh bh`, so that no encoding exists.
-pub fn high_byte_conflict(form: &Form, values: &[Value]) -> bool {
+fn high_byte_conflict(form: &Form, values: &[Value]) -> bool {
     let needs_rex = |(arg, value): (&Arg, &Value)| match (arg, value) {
         (Arg::Reg("R8Hi"), _) => false,
         (Arg::Reg("R8"), Value::Reg(number)) => *number >= 4,
@@ -102,13 +200,14 @@ pub fn high_byte_conflict(form: &Form, values: &[Value]) -> bool {
 }
 
 fn pairs(form: &Form, defaults: &[Value], visit: &mut dyn FnMut(&[Value])) {
-    let registers: Vec<usize> = (0..form.args.len()).filter(|&n| matches!(form.args[n], Arg::Reg(_))).collect();
+    let registers: Vec<usize> = (0..form.args.len()).filter(|&n| form.args[n].class().is_some()).collect();
     for (at, &first) in registers.iter().enumerate() {
         for &second in &registers[at + 1..] {
-            for one in singles(&form.args[first]) {
-                for two in singles(&form.args[second]) {
+            for one in extremes(form.args[first].class().expect("a register")) {
+                for two in extremes(form.args[second].class().expect("a register")) {
                     let mut values = defaults.to_vec();
-                    (values[first], values[second]) = (one, two);
+                    values[first] = values[first].with_number(one);
+                    values[second] = values[second].with_number(two);
                     visit(&values);
                 }
             }
@@ -120,9 +219,14 @@ fn pairs(form: &Form, defaults: &[Value], visit: &mut dyn FnMut(&[Value])) {
 fn others(form: &Form, memory: usize, defaults: &[Value]) -> Vec<Vec<Value>> {
     let mut lists = Vec::new();
     for (n, arg) in form.args.iter().enumerate().filter(|(n, _)| *n != memory) {
-        let values = match arg {
-            Arg::Reg("R8Hi") => vec![Value::Reg(7)],
-            Arg::Reg(_) => [4, 7, 8, 15].map(Value::Reg).to_vec(),
+        let values = match (arg, arg.class()) {
+            (Arg::Masked(_) | Arg::Merged(_), Some(_)) => masks(arg, defaults[n]),
+            (_, Some("R8Hi")) => vec![Value::Reg(7)],
+            (_, Some(class)) => {
+                let all = numbers(class);
+                let chosen = [4, 7, 8, 15, 16, 31].into_iter().filter(|number| all.contains(number));
+                chosen.map(|number| defaults[n].with_number(number)).collect()
+            }
             _ => singles(arg),
         };
         for value in values {
@@ -134,14 +238,43 @@ fn others(form: &Form, memory: usize, defaults: &[Value]) -> Vec<Vec<Value>> {
     lists
 }
 
-/// Every class of an operand that is not memory.
+/// Every mask, merging and zeroing, as far as the operand has them.
+fn masks(arg: &Arg, default: Value) -> Vec<Value> {
+    let masks = 1..8;
+    match (arg, default) {
+        (Arg::Masked("K") | Arg::Merged(_), Value::Masked(number, ..)) => {
+            masks.map(|mask| Value::Masked(number, mask, false)).collect()
+        }
+        (_, Value::Masked(number, ..)) => {
+            masks.flat_map(|mask| [false, true].map(|zero| Value::Masked(number, mask, zero))).collect()
+        }
+        (_, Value::MaskedMem(address, _)) => masks.map(|mask| Value::MaskedMem(address, mask)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Every class of an operand, but for addresses.
 pub fn singles(arg: &Arg) -> Vec<Value> {
+    let number = |class: &str| default_number(class, 0);
     match arg {
-        Arg::Reg("R8Hi") => (4..8).map(Value::Reg).collect(),
-        Arg::Reg(_) => (0..16).map(Value::Reg).collect(),
+        Arg::Masked(class) | Arg::Merged(class) => {
+            let default = Value::Masked(number(class), if matches!(arg, Arg::Merged(_)) { 3 } else { 0 }, false);
+            let registers = numbers(class).into_iter().map(|number| default.with_number(number));
+            registers.chain(masks(arg, default)).collect()
+        }
+        Arg::Rounded(class) => {
+            let modes = (0..4).map(|mode| Value::Rounded(number(class), mode));
+            numbers(class).into_iter().map(|number| Value::Rounded(number, 1)).chain(modes).collect()
+        }
+        Arg::Reg(class) | Arg::Sae(class) => numbers(class).into_iter().map(Value::Reg).collect(),
+        Arg::MaskedMem(..) | Arg::MaskedAddr => masks(arg, Value::MaskedMem(Address::base(6, 16), 0)),
+        Arg::MergedVmem(..) => {
+            masks(arg, Value::MaskedMem(Address { index: Some((23, 2)), ..Address::base(6, 16) }, 0))
+        }
         Arg::Imm(_, _, rust) => immediates(rust).into_iter().map(Value::Imm).collect(),
         Arg::Moffs(_) => [0, 1, -1, 0x7FFF_FFFF, 0x8000_0000, i64::MIN, i64::MAX].map(Value::Imm).to_vec(),
         Arg::Rel(8) => [0, 1, 127, -3, -4, -127, -128].map(Value::Target).to_vec(),
+        Arg::Rel(16) => [0, 1, -1, 0x7FFF, -0x8000].map(Value::Imm).to_vec(),
         Arg::Rel(_) => [0, 1, 127, 128, 129, 40_000, -7, -127, -128, -133, -40_000].map(Value::Target).to_vec(),
         _ => Vec::new(),
     }
@@ -187,22 +320,43 @@ fn immediates(rust: &str) -> Vec<i64> {
     all.into_iter().chain([i64::MIN]).filter(|value| range.contains(value)).collect()
 }
 
-fn all_addresses(visit: &mut dyn FnMut(Address)) {
+/// What the 8-bit displacements of an EVEX form may count in, as its width says; 1 where there is no mask or class of EVEX.
+fn displacement_unit(arg: &Arg) -> i32 {
+    match arg {
+        Arg::Mem(bits, _) | Arg::MaskedMem(bits, _) | Arg::Bcst(bits, _) => (*bits / 8).max(1) as i32,
+        Arg::MergedVmem(..) | Arg::Vmem(_, "XmmX" | "YmmX" | "ZmmX") => 4,
+        _ => 1,
+    }
+}
+
+/// Displacements where encodings change, in single bytes and in units of `scale`.
+fn displacements(scale: i32) -> Vec<i32> {
+    let mut list = DISPLACEMENTS.to_vec();
+    if scale > 1 {
+        list.extend([1, -1, 127, 128, -128, -129].map(|count| count * scale));
+        list.extend([scale + 1, 2 * scale, 127 * scale + scale / 2]);
+    }
+    list
+}
+
+fn all_addresses(scale: i32, visit: &mut dyn FnMut(Address)) {
+    let displacements = displacements(scale);
     let indexes = || INDEXES.iter().flat_map(|&index| (0..4).map(move |exponent| Some((index, exponent))));
     for base in BASES.map(Some).into_iter().chain([None]) {
         for index in [None].into_iter().chain(indexes()) {
-            DISPLACEMENTS.iter().for_each(|&disp| visit(Address { base, index, ..Address::base(0, disp) }));
+            displacements.iter().for_each(|&disp| visit(Address { base, index, ..Address::base(0, disp) }));
         }
     }
     relatives().into_iter().for_each(visit);
 }
 
-fn vector_addresses(visit: &mut dyn FnMut(Address)) {
+fn vector_addresses(arg: &Arg, scale: i32, visit: &mut dyn FnMut(Address)) {
+    let displacements = displacements(scale);
     for base in BASES.map(Some).into_iter().chain([None]) {
-        for index in 0..16 {
+        for index in numbers(arg.vector_index().expect("a vector index")) {
             for exponent in 0..4 {
                 let index = Some((index, exponent));
-                DISPLACEMENTS.iter().for_each(|&disp| visit(Address { base, index, ..Address::base(0, disp) }));
+                displacements.iter().for_each(|&disp| visit(Address { base, index, ..Address::base(0, disp) }));
             }
         }
     }
@@ -236,18 +390,19 @@ fn relatives() -> Vec<Address> {
 
 /// Each part of an address through its classes.
 fn boundary_addresses(arg: &Arg) -> Vec<Address> {
-    let vector = matches!(arg, Arg::Vmem(..));
-    let plain = Address { index: vector.then_some((7, 2)), ..Address::base(6, 16) };
+    let vector = arg.vector_index().map(|class| if class.ends_with('X') { 23 } else { 7 });
+    let plain = Address { index: vector.map(|index| (index, 2)), ..Address::base(6, 16) };
     let mut list = Vec::new();
     for base in BASES.map(Some) {
         list.extend([0, 127, -129].map(|disp| Address { base, disp, ..plain }));
         list.push(Address { base, index: Some((9, 3)), ..plain });
     }
-    list.extend(DISPLACEMENTS.map(|disp| Address { disp, ..plain }));
-    list.extend(INDEXES.map(|index| Address { index: Some((index, 0)), ..plain }));
+    list.extend(displacements(displacement_unit(arg)).into_iter().map(|disp| Address { disp, ..plain }));
+    let high: &[u8] = if vector == Some(23) { &[16, 20, 23, 24, 31] } else { &[] };
+    list.extend(INDEXES.iter().chain(high).map(|&index| Address { index: Some((index, 0)), ..plain }));
     list.extend([0, 1, 2, 3].map(|exponent| Address { index: Some((1, exponent)), ..plain }));
     list.extend([0, 1, 2, 3].map(|exponent| Address { base: None, index: Some((1, exponent)), ..plain }));
-    if !vector {
+    if vector.is_none() {
         list.push(Address { base: None, index: None, disp: 0x1000, ..plain });
         list.push(Address { base: None, index: None, disp: -4, ..plain });
         list.extend(relatives());
@@ -256,11 +411,11 @@ fn boundary_addresses(arg: &Arg) -> Vec<Address> {
 }
 
 /// Every combination of the classes of all operands but memory; pairs of registers where that is too many.
-pub fn products(row: &Row, form: &Form, visit: &mut dyn FnMut(&[Value])) {
+pub fn products(form: &Form, visit: &mut dyn FnMut(&[Value])) {
     let mut lists = vec![defaults(form)];
     for (n, arg) in form.args.iter().enumerate() {
         let values = singles(arg);
-        if values.is_empty() || lists.len() * values.len() > 5_000 {
+        if arg.is_memory() || values.is_empty() || lists.len() * values.len() > 5_000 {
             continue;
         }
         let with = |list: &Vec<Value>, value: Value| {
@@ -270,10 +425,6 @@ pub fn products(row: &Row, form: &Form, visit: &mut dyn FnMut(&[Value])) {
         };
         lists = lists.iter().flat_map(|list| values.iter().map(move |&value| with(list, value))).collect();
     }
-    lists.iter().filter(|list| !repeats_a_register(row, form, list)).for_each(|list| visit(list));
-    pairs(form, &defaults(form), &mut |values| {
-        if !repeats_a_register(row, form, values) {
-            visit(values);
-        }
-    });
+    lists.iter().for_each(|list| visit(list));
+    pairs(form, &defaults(form), visit);
 }

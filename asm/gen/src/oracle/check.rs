@@ -1,13 +1,14 @@
 //! The comparison of emitted bytes with what was asked for, by iced-x86's decoder.
 
-use iced_x86::{Code, Decoder, DecoderOptions, Instruction, OpKind, Register};
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, OpCodeOperandKind, OpKind, Register, RoundingControl};
 use planish_asm::{Asm, AsmError, LabelSlot};
 
 use super::codes::{codes, their_kind};
 use super::emit::{Emit, FORMS};
 use super::operands::{Address, Operands, Segment, Value};
-use crate::form::{Arg, Form, Prefix, forms};
+use crate::form::{Arg, Form, forms};
 use crate::row::{Row, rows};
+use crate::write::code::waits;
 
 /// All forms with what iced must say of them.
 pub struct Oracle {
@@ -66,13 +67,18 @@ impl Oracle {
 
     /// Whether `bytes` are this form with these operands and nothing else.
     pub fn check(&self, form: usize, values: &[Value], bytes: &[u8]) -> Result<Instruction, String> {
+        // The decoder takes the first byte of the waiting x87 instructions for one of its own.
+        let bytes = match waits(self.row(form)) {
+            true => bytes.strip_prefix(&[0x9B]).ok_or("does not wait")?,
+            false => bytes,
+        };
         let instruction = decode(bytes)?;
         let (expected, the_form) = (&self.expected[form], &self.forms[form]);
         if instruction.code() != expected.code && !is_nop(&the_form.name, values, &instruction) {
             return Err(format!("{:?} instead of {:?}", instruction.code(), expected.code));
         }
-        if prefix(&instruction) != the_form.prefix {
-            return Err(format!("prefix {:?}", prefix(&instruction)));
+        if prefixes(&instruction) != expected_prefixes(the_form, values) {
+            return Err(format!("prefixes {:?}", prefixes(&instruction)));
         }
         if instruction.code() != expected.code {
             return Ok(instruction);
@@ -82,14 +88,21 @@ impl Oracle {
                 return Err(format!("operand {number} of {instruction:?} is not {arg:?} {value:?}"));
             }
         }
+        if decorators(&instruction) != expected_decorators(the_form, values) {
+            return Err(format!("decorators {:?}", decorators(&instruction)));
+        }
         Ok(instruction)
     }
 }
 
 fn expected(row: &Row, code: Option<Code>) -> Expected {
     let code = code.unwrap_or_else(|| panic!("no code for {}", row.text));
+    let code = without_wait(code).unwrap_or(code);
     let kinds = code.op_code().op_kinds();
-    let operands = (0..).zip(kinds).filter(|(_, kind)| their_kind(**kind).is_some()).map(|(n, _)| n);
+    // `fcom st(1)`: iced writes the implied operand first.
+    let implied_first = row.implicit.iter().any(|text| text.contains("st0"));
+    let own = |(n, kind): &(u32, &OpCodeOperandKind)| their_kind(**kind).is_some() && !(implied_first && *n == 0);
+    let operands = (0..).zip(kinds).filter(own).map(|(n, _)| n);
     let operands: Vec<u32> = operands.take(row.operands.len()).collect();
     assert_eq!(operands.len(), row.operands.len(), "{}", row.text);
     Expected { code, operands }
@@ -156,30 +169,96 @@ fn is_nop(name: &str, values: &[Value], instruction: &Instruction) -> bool {
         && matches!(instruction.code(), Code::Nopw | Code::Nopd | Code::Nopq)
 }
 
-fn prefix(instruction: &Instruction) -> Prefix {
-    let scans = instruction.code().op_code().can_use_repne_prefix();
-    match (instruction.has_lock_prefix(), instruction.has_repne_prefix(), instruction.has_rep_prefix()) {
-        (true, ..) => Prefix::Lock,
-        (_, true, _) => Prefix::Repne,
-        (_, _, true) if scans => Prefix::Repe,
-        (_, _, true) => Prefix::Rep,
-        _ => Prefix::None,
+/// What a waiting x87 instruction is behind the `wait`.
+fn without_wait(code: Code) -> Option<Code> {
+    Some(match code {
+        Code::Fstenv_m14byte => Code::Fnstenv_m14byte,
+        Code::Fstenv_m28byte => Code::Fnstenv_m28byte,
+        Code::Fstcw_m2byte => Code::Fnstcw_m2byte,
+        Code::Fclex => Code::Fnclex,
+        Code::Finit => Code::Fninit,
+        Code::Fsave_m94byte => Code::Fnsave_m94byte,
+        Code::Fsave_m108byte => Code::Fnsave_m108byte,
+        Code::Fstsw_m2byte => Code::Fnstsw_m2byte,
+        Code::Fstsw_AX => Code::Fnstsw_AX,
+        _ => return None,
+    })
+}
+
+/// F0, F2, F3 and a segment override or branch hint.
+fn prefixes(instruction: &Instruction) -> (bool, bool, bool, Register) {
+    let (lock, repne, rep) =
+        (instruction.has_lock_prefix(), instruction.has_repne_prefix(), instruction.has_rep_prefix());
+    (lock, repne, rep, instruction.segment_prefix())
+}
+
+fn expected_prefixes(form: &Form, values: &[Value]) -> (bool, bool, bool, Register) {
+    let has = |byte| form.prefix.bytes().contains(&byte);
+    let segment = match values.iter().find_map(Value::address).map(|address| address.segment) {
+        _ if has(0x3E) => Register::DS,
+        _ if has(0x2E) => Register::CS,
+        Some(Segment::Fs) => Register::FS,
+        Some(Segment::Gs) => Register::GS,
+        _ => Register::None,
+    };
+    (has(0xF0), has(0xF2), has(0xF3), segment)
+}
+
+/// Mask, zeroing, broadcast, rounding mode, suppressed exceptions.
+pub(crate) fn decorators(instruction: &Instruction) -> (Register, bool, bool, RoundingControl, bool) {
+    (
+        instruction.op_mask(),
+        instruction.zeroing_masking(),
+        instruction.is_broadcast(),
+        instruction.rounding_control(),
+        instruction.suppress_all_exceptions(),
+    )
+}
+
+fn expected_decorators(form: &Form, values: &[Value]) -> (Register, bool, bool, RoundingControl, bool) {
+    let mut expected = (Register::None, false, false, RoundingControl::None, false);
+    for (arg, value) in form.args.iter().zip(values) {
+        match (arg, value) {
+            (_, Value::Masked(_, mask, zero)) if *mask != 0 => (expected.0, expected.1) = (opmask(*mask), *zero),
+            (_, Value::MaskedMem(_, mask)) if *mask != 0 => expected.0 = opmask(*mask),
+            (Arg::Bcst(..), _) => expected.2 = true,
+            (_, Value::Rounded(_, mode)) => expected.3 = rounding(*mode),
+            (Arg::Sae(_), _) => expected.4 = true,
+            _ => {}
+        }
     }
+    expected
+}
+
+fn opmask(number: u8) -> Register {
+    register("K", number)
+}
+
+/// iced's name of a rounding mode.
+pub(crate) fn rounding(mode: u8) -> RoundingControl {
+    use RoundingControl as R;
+    [R::RoundToNearest, R::RoundDown, R::RoundUp, R::RoundTowardZero][usize::from(mode)]
 }
 
 /// Whether iced's operand `n` is this one.
 fn operand_is(instruction: &Instruction, n: u32, arg: &Arg, value: &Value, len: usize) -> bool {
     match (arg, value) {
-        (Arg::Reg(class), Value::Reg(number)) => instruction.op_register(n) == register(class, *number),
-        (Arg::Mem(bits, _), Value::Mem(address)) => {
+        (Arg::Mem(bits, _) | Arg::MaskedMem(bits, _), _) => {
             instruction.op_kind(n) == OpKind::Memory
-                && instruction.memory_size().size() * 8 == *bits as usize
+                && memory_bits(instruction) == *bits
+                && value.address().is_some_and(|address| address_is(instruction, address, "R64", len))
+        }
+        (Arg::Bcst(bits, _), Value::Mem(address)) => {
+            instruction.memory_size().element_size() * 8 == *bits as usize
                 && address_is(instruction, address, "R64", len)
         }
-        (Arg::Addr, Value::Mem(address)) => address_is(instruction, address, "R64", len),
-        (Arg::Vmem(_, index), Value::Mem(address)) => {
-            instruction.is_vsib() && address_is(instruction, address, index, len)
+        (Arg::Addr | Arg::MaskedAddr | Arg::Sib, _) => {
+            value.address().is_some_and(|address| address_is(instruction, address, "R64", len))
         }
+        (Arg::Vmem(_, index) | Arg::MergedVmem(_, index), _) => {
+            instruction.is_vsib() && value.address().is_some_and(|address| address_is(instruction, address, index, len))
+        }
+        (Arg::Rel(16), Value::Imm(distance)) => instruction.near_branch_target() == (len as i64 + distance) as u64,
         (Arg::Imm(bits, _, _), Value::Imm(value)) => {
             is_immediate(instruction.op_kind(n)) && (instruction.immediate(n) ^ *value as u64) << (64 - bits) == 0
         }
@@ -193,8 +272,16 @@ fn operand_is(instruction: &Instruction, n: u32, arg: &Arg, value: &Value, len: 
         }
         (Arg::Fixed(name), Value::Fixed) if name == "1" => instruction.immediate(n) == 1,
         (Arg::Fixed(name), Value::Fixed) => instruction.op_register(n) == fixed(name),
-        _ => false,
+        (arg, value) => match (arg.class(), value.number()) {
+            (Some(class), Some(number)) => instruction.op_register(n) == register(class, number),
+            _ => false,
+        },
     }
+}
+
+/// The width of the memory operand; that of the data that `xsave` and its kin leave to the processor is none.
+fn memory_bits(instruction: &Instruction) -> u32 {
+    instruction.memory_size().size() as u32 * 8
 }
 
 fn is_immediate(kind: OpKind) -> bool {
@@ -210,6 +297,10 @@ pub(crate) fn fixed(name: &str) -> Register {
         "ax" => Register::AX,
         "eax" => Register::EAX,
         "rax" => Register::RAX,
+        "dx" => Register::DX,
+        "fs" => Register::FS,
+        "gs" => Register::GS,
+        "st0" => Register::ST0,
         name => panic!("fixed operand {name}"),
     }
 }
@@ -224,8 +315,16 @@ pub fn register(class: &str, number: u8) -> Register {
         ("R16", _) => (Register::AX, number),
         ("R32", _) => (Register::EAX, number),
         ("R64", _) => (Register::RAX, number),
-        ("Xmm", _) => (Register::XMM0, number),
-        ("Ymm", _) => (Register::YMM0, number),
+        ("Xmm" | "XmmX", _) => (Register::XMM0, number),
+        ("Ymm" | "YmmX", _) => (Register::YMM0, number),
+        ("ZmmX", _) => (Register::ZMM0, number),
+        ("K" | "KPair", _) => (Register::K0, number),
+        ("Mm", _) => (Register::MM0, number),
+        ("St" | "St0", _) => (Register::ST0, number),
+        ("Tmm", _) => (Register::TMM0, number),
+        ("Seg", _) => (Register::ES, number),
+        ("Cr", _) => (Register::CR0, number),
+        ("Dr", _) => (Register::DR0, number),
         _ => panic!("class {class}"),
     };
     first + u32::from(number)
@@ -238,14 +337,6 @@ fn address_is(instruction: &Instruction, address: &Address, index_class: &str, l
     let index = address.index.map_or(Register::None, |(number, _)| register(index_class, number));
     let (their_base, their_index) = (instruction.memory_base(), instruction.memory_index());
     let disp = instruction.memory_displacement64();
-    let segment = match address.segment {
-        Segment::None => Register::None,
-        Segment::Fs => Register::FS,
-        Segment::Gs => Register::GS,
-    };
-    if instruction.segment_prefix() != segment {
-        return false;
-    }
     if address.rip {
         return their_base == Register::RIP && disp == (len as i64 + i64::from(address.disp)) as u64;
     }

@@ -1,20 +1,64 @@
 //! Operand values as plain data, for the assembler on one side and iced on the other.
 
-use planish_asm::{Addr, Gp32, Gp64, Label, Mem, R8, R8Hi, R16, R32, R64, Scale, VAddr, Xmm, Ymm};
+use planish_asm::{
+    Addr, Bcst, Cr, Dr, Gp32, Gp64, K, KMask, KPair, Label, Masked, Mem, Merged, Mm, R8, R8Hi, R16, R32, R64, RoundTo,
+    Scale, Seg, St, St0, Tmm, VAddr, Xmm, XmmX, Ymm, YmmX, ZmmX, regs,
+};
 
 /// The value of one operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A register's hardware number.
     Reg(u8),
+    /// A register's hardware number, the mask on it (0: none), and whether it zeroes.
+    Masked(u8, u8, bool),
+    /// A register's hardware number and the rounding mode.
+    Rounded(u8, u8),
     /// An address.
     Mem(Address),
+    /// An address and the mask on it (0: none).
+    MaskedMem(Address, u8),
     /// An immediate, sign-extended; also an absolute address.
     Imm(i64),
     /// A branch target, as an offset from the start of the instruction.
     Target(i32),
     /// Given by the row.
     Fixed,
+}
+
+impl Value {
+    /// The register's number, with or without decorators.
+    pub fn number(&self) -> Option<u8> {
+        match self {
+            Value::Reg(number) | Value::Masked(number, ..) | Value::Rounded(number, _) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The address, with or without decorators.
+    pub fn address(&self) -> Option<&Address> {
+        match self {
+            Value::Mem(address) | Value::MaskedMem(address, _) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// The same operand with another register.
+    pub fn with_number(self, number: u8) -> Value {
+        match self {
+            Value::Masked(_, mask, zero) => Value::Masked(number, mask, zero),
+            Value::Rounded(_, mode) => Value::Rounded(number, mode),
+            _ => Value::Reg(number),
+        }
+    }
+
+    /// The same operand with another address.
+    pub fn with_address(self, address: Address) -> Value {
+        match self {
+            Value::MaskedMem(_, mask) => Value::MaskedMem(address, mask),
+            _ => Value::Mem(address),
+        }
+    }
 }
 
 /// The parts of an address.
@@ -109,21 +153,102 @@ macro_rules! registers {
     )* };
 }
 
+macro_rules! masked {
+    ($($masked:ident $merged:ident $plain:ident $class:ident),*) => { $(
+        /// The register operand `n` with its mask, if any.
+        #[inline(never)]
+        pub fn $masked(&self, n: usize) -> Masked<$class> {
+            match self.values[n] {
+                Value::Masked(_, 0, _) => self.$plain(n).unmasked(),
+                _ => self.$merged(n).any(),
+            }
+        }
+
+        /// The register operand `n` with its mask.
+        #[inline(never)]
+        pub fn $merged(&self, n: usize) -> Merged<$class> {
+            self.$plain(n).k(self.k_mask(n))
+        }
+    )* };
+}
+
+macro_rules! zeroed {
+    ($($masked:ident $merged:ident $plain:ident $class:ident),*) => { $(
+        /// The register operand `n` with its mask, if any.
+        #[inline(never)]
+        pub fn $masked(&self, n: usize) -> Masked<$class> {
+            match self.values[n] {
+                Value::Masked(_, 0, _) => self.$plain(n).unmasked(),
+                Value::Masked(_, _, true) => self.$merged(n).z(),
+                _ => self.$merged(n).any(),
+            }
+        }
+
+        /// The register operand `n` with its mask.
+        #[inline(never)]
+        pub fn $merged(&self, n: usize) -> Merged<$class> {
+            self.$plain(n).k(self.k_mask(n))
+        }
+    )* };
+}
+
+macro_rules! vector_memory {
+    ($($method:ident $index:ident),*) => { $(
+        /// The operand `n` as memory indexed by these registers.
+        #[inline(never)]
+        pub fn $method(&self, n: usize) -> VAddr<$index> {
+            let address = self.address(n);
+            let (index, exponent) = address.index.expect("a vector index");
+            let (index, scale) = ($index::from_num(index).expect("a register number"), Scale::ALL[usize::from(exponent)]);
+            segment(
+                address,
+                match address.base {
+                    Some(base) => VAddr::<$index>::base_index(gpr(base), index, scale, address.disp),
+                    None => VAddr::<$index>::index_disp(index, scale, address.disp),
+                },
+            )
+        }
+    )* };
+}
+
 /// Not inlined: thousands of functions call them, and compile the faster.
 impl Operands<'_> {
-    registers!(r8 R8, r8hi R8Hi, r16 R16, r32 R32, r64 R64, xmm Xmm, ymm Ymm);
+    registers!(
+        r8 R8, r8hi R8Hi, r16 R16, r32 R32, r64 R64, xmm Xmm, ymm Ymm, xmmx XmmX, ymmx YmmX, zmmx ZmmX, k K, kpair KPair,
+        mm Mm, st St, tmm Tmm, seg Seg, cr Cr, dr Dr
+    );
+    zeroed!(masked_xmmx merged_xmmx xmmx XmmX, masked_ymmx merged_ymmx ymmx YmmX, masked_zmmx merged_zmmx zmmx ZmmX);
+    masked!(masked_k merged_k k K);
+    vector_memory!(vmem_xmm Xmm, vmem_ymm Ymm, vmem_xmmx XmmX, vmem_ymmx YmmX, vmem_zmmx ZmmX);
+
+    /// The top of the x87 stack.
+    pub fn st0(&self, _: usize) -> St0 {
+        regs::st0
+    }
 
     fn number(&self, n: usize) -> u8 {
-        match self.values[n] {
-            Value::Reg(number) => number,
-            value => panic!("not a register: {value:?}"),
-        }
+        self.values[n].number().unwrap_or_else(|| panic!("not a register: {:?}", self.values[n]))
     }
 
     fn address(&self, n: usize) -> Address {
+        *self.values[n].address().unwrap_or_else(|| panic!("not memory: {:?}", self.values[n]))
+    }
+
+    /// The mask on operand `n`.
+    #[inline(never)]
+    pub fn k_mask(&self, n: usize) -> KMask {
         match self.values[n] {
-            Value::Mem(address) => address,
-            value => panic!("not memory: {value:?}"),
+            Value::Masked(_, mask, _) | Value::MaskedMem(_, mask) => KMask::from_num(mask).expect("a mask"),
+            value => panic!("without a mask: {value:?}"),
+        }
+    }
+
+    /// The rounding mode of operand `n`.
+    #[inline(never)]
+    pub fn mode(&self, n: usize) -> RoundTo {
+        match self.values[n] {
+            Value::Rounded(_, mode) => RoundTo::ALL[usize::from(mode)],
+            value => panic!("without a rounding mode: {value:?}"),
         }
     }
 
@@ -138,6 +263,28 @@ impl Operands<'_> {
         Mem { addr: self.addr(n) }
     }
 
+    /// The broadcast operand `n`.
+    pub fn bcst<const BITS: usize, const COUNT: usize>(&self, n: usize) -> Bcst<BITS, COUNT> {
+        Bcst { addr: self.addr(n) }
+    }
+
+    /// The memory operand `n` with its mask, if any.
+    pub fn masked_mem<const BITS: usize>(&self, n: usize) -> Masked<Mem<BITS>> {
+        match self.values[n] {
+            Value::MaskedMem(_, 0) => self.mem(n).unmasked(),
+            _ => self.mem(n).k(self.k_mask(n)).any(),
+        }
+    }
+
+    /// The address operand `n` with its mask, if any.
+    #[inline(never)]
+    pub fn masked_addr(&self, n: usize) -> Masked<Addr> {
+        match self.values[n] {
+            Value::MaskedMem(_, 0) => self.addr(n).unmasked(),
+            _ => self.addr(n).k(self.k_mask(n)).any(),
+        }
+    }
+
     /// The immediate operand `n`.
     #[inline(never)]
     pub fn imm(&self, n: usize) -> i64 {
@@ -147,34 +294,13 @@ impl Operands<'_> {
         }
     }
 
-    /// The operand `n` as memory indexed by xmm registers.
+    /// The branch target `n` as a distance from the end of the instruction.
     #[inline(never)]
-    pub fn vmem_xmm(&self, n: usize) -> VAddr<Xmm> {
-        let address = self.address(n);
-        let (index, exponent) = address.index.expect("a vector index");
-        let (index, scale) = (Xmm::from_num(index).expect("a register number"), Scale::ALL[usize::from(exponent)]);
-        segment(
-            address,
-            match address.base {
-                Some(base) => VAddr::<Xmm>::base_index(gpr(base), index, scale, address.disp),
-                None => VAddr::<Xmm>::index_disp(index, scale, address.disp),
-            },
-        )
-    }
-
-    /// The operand `n` as memory indexed by ymm registers.
-    #[inline(never)]
-    pub fn vmem_ymm(&self, n: usize) -> VAddr<Ymm> {
-        let address = self.address(n);
-        let (index, exponent) = address.index.expect("a vector index");
-        let (index, scale) = (Ymm::from_num(index).expect("a register number"), Scale::ALL[usize::from(exponent)]);
-        segment(
-            address,
-            match address.base {
-                Some(base) => VAddr::<Ymm>::base_index(gpr(base), index, scale, address.disp),
-                None => VAddr::<Ymm>::index_disp(index, scale, address.disp),
-            },
-        )
+    pub fn distance(&self, n: usize) -> i16 {
+        match self.values[n] {
+            Value::Imm(value) => value as i16,
+            value => panic!("not a distance: {value:?}"),
+        }
     }
 }
 

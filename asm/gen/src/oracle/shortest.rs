@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use iced_x86::{Code, Encoder, EncodingKind, Instruction, Mnemonic as IcedMnemonic, OpCodeOperandKind, OpKind};
 
-use super::check::{Oracle, decode};
+use super::check::{Oracle, decode, decorators};
 use super::codes::in_scope;
 use super::operands::Value;
 use crate::form::{Arg, Form};
@@ -21,9 +21,7 @@ impl Mnemonics {
     /// Groups the oracle's forms.
     pub fn new(oracle: &Oracle) -> Mnemonics {
         let mut siblings: HashMap<IcedMnemonic, Vec<Code>> = HashMap::new();
-        // EVEX scales displacements and is then shorter, but needs another processor.
-        let wanted = |code: &Code| in_scope(*code) && code.op_code().encoding() != EncodingKind::EVEX;
-        for code in Code::values().filter(wanted) {
+        for code in Code::values().filter(|code| in_scope(*code)) {
             siblings.entry(code.mnemonic()).or_default().push(code);
         }
         Mnemonics { all: mnemonics(&oracle.rows, &oracle.forms), siblings }
@@ -73,7 +71,10 @@ impl Mnemonics {
     /// The shortest bytes that iced's encoder has for the same mnemonic with the same operands.
     pub fn shortest_by_iced(&self, instruction: &Instruction) -> Option<Vec<u8>> {
         let codes = self.siblings.get(&instruction.mnemonic())?;
-        let encoded = codes.iter().filter_map(|&code| encode_as(instruction, code));
+        // EVEX scales displacements and is then shorter, but needs another processor.
+        let is_evex = |code: Code| code.op_code().encoding() == EncodingKind::EVEX;
+        let wanted = codes.iter().filter(|&&code| is_evex(instruction.code()) || !is_evex(code));
+        let encoded = wanted.filter_map(|&code| encode_as(instruction, code));
         encoded.min_by_key(Vec::len)
     }
 }
@@ -85,7 +86,15 @@ fn candidate_values(
     candidate: &Candidate,
     values: &[Value],
 ) -> Option<Vec<Value>> {
-    let forbidden = |guard: &Guard| matches!(guard, Guard::IsNotZero(n) if values[*n] == Value::Reg(0));
+    let forbidden = |guard: &Guard| match guard {
+        Guard::IsNotZero(n) => values[*n] == Value::Reg(0),
+        Guard::IsVex(n) => match values[*n] {
+            Value::Masked(number, mask, _) => number >= 16 || mask != 0,
+            Value::MaskedMem(_, mask) => mask != 0,
+            value => value.number() >= Some(16),
+        },
+        _ => false,
+    };
     if candidate.guards.iter().any(forbidden) {
         return None;
     }
@@ -101,6 +110,10 @@ fn candidate_values(
                 u32::try_from(value).ok().map(|value| Value::Imm(i64::from(value as i32)))
             }
             (Arg::Imm(_, _, rust), Value::Imm(value)) => fits(rust, value).then_some(Value::Imm(value)),
+            (Arg::Masked(_), Value::Reg(number)) => Some(Value::Masked(number, 0, false)),
+            (Arg::MaskedMem(..), Value::Mem(address)) => Some(Value::MaskedMem(address, 0)),
+            (Arg::Reg(_), Value::Masked(number, ..)) => Some(Value::Reg(number)),
+            (Arg::Mem(..), Value::MaskedMem(address, _)) => Some(Value::Mem(address)),
             (_, value) => Some(value),
         }
     };
@@ -162,7 +175,7 @@ pub(crate) fn immediate_kind(kind: OpCodeOperandKind) -> Option<OpKind> {
     })
 }
 
-/// Registers, memory and immediates alike, the latter up to the operand's width.
+/// Registers, decorators, memory and immediates alike, the latter up to the operand's width.
 fn same_operands(one: &Instruction, two: &Instruction) -> bool {
     let memory = one.memory_size().size() == two.memory_size().size()
         && one.memory_base() == two.memory_base()
@@ -186,5 +199,5 @@ fn same_operands(one: &Instruction, two: &Instruction) -> bool {
         }
         _ => false,
     };
-    memory && (0..one.op_count()).all(operand)
+    decorators(one) == decorators(two) && memory && (0..one.op_count()).all(operand)
 }

@@ -4,9 +4,9 @@ use iced_x86::{
     CodeSize, Formatter, Instruction, IntelFormatter, MemorySizeOptions, Mnemonic, OpCodeOperandKind, OpKind, Register,
 };
 
-use super::check::{Oracle, fixed, register};
+use super::check::{Oracle, fixed, register, rounding};
 use super::operands::{Address, Segment, Value};
-use crate::form::{Arg, Prefix};
+use crate::form::Arg;
 
 /// Writes instructions as text.
 pub struct Text {
@@ -74,11 +74,14 @@ pub fn instruction(oracle: &Oracle, form: usize, values: &[Value], len: usize) -
     instruction.set_code_size(CodeSize::Code64);
     instruction.set_len(len);
     instruction.set_next_ip(len as u64);
-    match the_form.prefix {
-        Prefix::None => {}
-        Prefix::Lock => instruction.set_has_lock_prefix(true),
-        Prefix::Rep | Prefix::Repe => instruction.set_has_rep_prefix(true),
-        Prefix::Repne => instruction.set_has_repne_prefix(true),
+    for &byte in the_form.prefix.bytes() {
+        match byte {
+            0xF0 => instruction.set_has_lock_prefix(true),
+            0xF2 => instruction.set_has_repne_prefix(true),
+            0xF3 => instruction.set_has_rep_prefix(true),
+            0x2E => instruction.set_segment_prefix(Register::CS),
+            _ => instruction.set_segment_prefix(Register::DS),
+        }
     }
     for (n, kind) in (0..).zip(oracle.code(form).op_code().op_kinds()) {
         match oracle.operands(form).iter().position(|&number| number == n) {
@@ -90,11 +93,19 @@ pub fn instruction(oracle: &Oracle, form: usize, values: &[Value], len: usize) -
 }
 
 fn set_operand(instruction: &mut Instruction, n: u32, kind: OpCodeOperandKind, arg: &Arg, value: Value, len: usize) {
+    set_decorators(instruction, arg, value);
+    if let (Some(class), Some(number)) = (arg.class(), value.number()) {
+        return set_register(instruction, n, register(class, number));
+    }
+    if let Some(&address) = value.address() {
+        return set_memory(instruction, n, address, arg.vector_index().unwrap_or("R64"), len);
+    }
     match (arg, value) {
-        (Arg::Reg(class), Value::Reg(number)) => set_register(instruction, n, register(class, number)),
         (Arg::Fixed(name), _) if name != "1" => set_register(instruction, n, fixed(name)),
-        (Arg::Mem(..) | Arg::Addr, Value::Mem(address)) => set_memory(instruction, n, address, "R64", len),
-        (Arg::Vmem(_, index), Value::Mem(address)) => set_memory(instruction, n, address, index, len),
+        (Arg::Rel(16), Value::Imm(distance)) => {
+            instruction.set_op_kind(n, OpKind::NearBranch64);
+            instruction.set_near_branch64((len as i64 + distance) as u64);
+        }
         (Arg::Moffs(_), Value::Imm(address)) => {
             instruction.set_op_kind(n, OpKind::Memory);
             instruction.set_memory_displ_size(8);
@@ -109,6 +120,20 @@ fn set_operand(instruction: &mut Instruction, n: u32, kind: OpCodeOperandKind, a
     }
 }
 
+fn set_decorators(instruction: &mut Instruction, arg: &Arg, value: Value) {
+    match (arg, value) {
+        (_, Value::Masked(_, mask, zero)) if mask != 0 => {
+            instruction.set_op_mask(register("K", mask));
+            instruction.set_zeroing_masking(zero);
+        }
+        (_, Value::MaskedMem(_, mask)) if mask != 0 => instruction.set_op_mask(register("K", mask)),
+        (Arg::Bcst(..), _) => instruction.set_is_broadcast(true),
+        (_, Value::Rounded(_, mode)) => instruction.set_rounding_control(rounding(mode)),
+        (Arg::Sae(_), _) => instruction.set_suppress_all_exceptions(true),
+        _ => {}
+    }
+}
+
 fn set_register(instruction: &mut Instruction, n: u32, register: Register) {
     instruction.set_op_kind(n, OpKind::Register);
     instruction.set_op_register(n, register);
@@ -116,7 +141,7 @@ fn set_register(instruction: &mut Instruction, n: u32, register: Register) {
 
 fn set_immediate(instruction: &mut Instruction, n: u32, kind: OpCodeOperandKind, value: i64) {
     use OpCodeOperandKind as K;
-    let second = n > 0 && instruction.op_kind(n - 1) == OpKind::Immediate16;
+    let second = n > 0 && matches!(instruction.op_kind(n - 1), OpKind::Immediate16 | OpKind::Immediate8);
     let kind = match kind {
         K::imm8 if second => OpKind::Immediate8_2nd,
         kind => super::shortest::immediate_kind(kind).expect("an immediate"),
@@ -137,11 +162,11 @@ fn set_memory(instruction: &mut Instruction, n: u32, address: Address, index_cla
     let class = if address.narrow { "R32" } else { "R64" };
     let index_class = if index_class == "R64" { class } else { index_class };
     instruction.set_op_kind(n, OpKind::Memory);
-    instruction.set_segment_prefix(match address.segment {
-        Segment::None => Register::None,
-        Segment::Fs => Register::FS,
-        Segment::Gs => Register::GS,
-    });
+    match address.segment {
+        Segment::None => {}
+        Segment::Fs => instruction.set_segment_prefix(Register::FS),
+        Segment::Gs => instruction.set_segment_prefix(Register::GS),
+    }
     if let Some((index, exponent)) = address.index {
         instruction.set_memory_index(register(index_class, index));
         instruction.set_memory_index_scale(1 << exponent);
@@ -180,6 +205,8 @@ fn set_implied(instruction: &mut Instruction, n: u32, kind: OpCodeOperandKind) {
         K::ax => set_register(instruction, n, Register::AX),
         K::eax => set_register(instruction, n, Register::EAX),
         K::rax => set_register(instruction, n, Register::RAX),
+        K::dx => set_register(instruction, n, Register::DX),
+        K::st0 => set_register(instruction, n, Register::ST0),
         kind => panic!("implied operand {kind:?}"),
     }
 }

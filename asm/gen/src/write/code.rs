@@ -1,15 +1,19 @@
 //! The call into the core that a form's body consists of.
 
-use crate::form::{Arg, Form};
-use crate::row::{Row, Space};
+use crate::form::{Arg, Form, Prefix};
+use crate::row::{Kind, Row, Space};
 
-/// One call of a core method: `self.{method}({op}, {args})`.
+/// One call of a core method: `self.{checks}.{method}({op}, {args})`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
+    /// Calls in front of it, each with its arguments: `distinct(a.num() == b.num())`.
+    pub checks: Vec<String>,
     /// The core's method.
     pub method: &'static str,
     /// The opcode constant, a Rust expression.
     pub op: String,
+    /// What depends on the operands and completes the opcode: `.rounding(src.mode())`.
+    pub op_suffix: String,
     /// `/digit`: passed where `args` says [`DIGIT`].
     pub digit: Option<u8>,
     /// The other arguments, Rust expressions.
@@ -22,7 +26,8 @@ pub const DIGIT: &str = "<digit>";
 impl Call {
     /// The call as a Rust expression on `receiver`.
     pub fn text(&self, receiver: &str, op: &str, digit: &str) -> String {
-        let mut text = format!("{receiver}.{}({op}", self.method);
+        let checks: String = self.checks.iter().map(|check| format!(".{check}")).collect();
+        let mut text = format!("{receiver}{checks}.{}({op}{}", self.method, self.op_suffix);
         for arg in &self.args {
             text += ", ";
             text += if arg == DIGIT { digit } else { arg };
@@ -35,11 +40,70 @@ impl Call {
 pub fn call(rows: &[Row], form: &Form, params: &[String]) -> Call {
     let row = &rows[form.row];
     let parts = Parts::new(row, form, params);
-    match row.encoding.space {
+    let mut call = match row.encoding.space {
         Space::Legacy => legacy(row, form, &parts),
         Space::Vex => vex(row, &parts),
+        Space::Evex => evex(row, form, &parts),
         space => panic!("no core for {space:?}: {}", row.text),
+    };
+    call.checks = checks(row, form, params);
+    call
+}
+
+/// What the operands' types do not rule out.
+fn checks(row: &Row, form: &Form, params: &[String]) -> Vec<String> {
+    let mut checks = Vec::new();
+    if waits(row) {
+        checks.push("wait_first()".to_string());
     }
+    let same = same_registers(row, form, params);
+    if !same.is_empty() {
+        checks.push(format!("distinct({})", same.join(" || ")));
+    }
+    if row.operands.first().is_some_and(|operand| operand.access == "w" && operand.kind == Kind::Reg("sreg".into())) {
+        checks.push(format!("not_cs({}.num())", params[0]));
+    }
+    let memory = form.args.iter().position(Arg::is_memory);
+    if let Some(at) = memory.filter(|_| address_size_is_fixed(row)) {
+        checks.push(format!("address_size({}, {})", address(&form.args[at], &params[at]), narrow(row)));
+    }
+    if let Some(at) = memory.filter(|_| form.prefix == Prefix::Notrack) {
+        checks.push(format!("no_segment({})", address(&form.args[at], &params[at])));
+    }
+    checks
+}
+
+/// `wait` and another instruction, which is one in the manual.
+pub fn waits(row: &Row) -> bool {
+    row.encoding.opcode[0] == 0x9B && row.encoding.opcode.len() > 1
+}
+
+/// The register operand is as wide as an address, and its width is in the row.
+fn address_size_is_fixed(row: &Row) -> bool {
+    ["movdir64b", "enqcmd", "enqcmds"].contains(&row.mnemonic.as_str())
+}
+
+fn narrow(row: &Row) -> bool {
+    row.encoding.prefixes.contains(&0x67)
+}
+
+/// Comparisons of the registers that must differ: all of them, or the destination with each other one.
+fn same_registers(row: &Row, form: &Form, params: &[String]) -> Vec<String> {
+    let number = |(arg, param): (&Arg, &String)| match (arg.class(), arg.vector_index(), arg) {
+        (Some(_), ..) => Some(format!("{param}.num()")),
+        (_, Some(_), Arg::Vmem(..)) => Some(format!("{param}.index_num()")),
+        (_, Some(_), _) => Some(format!("{param}.to.index_num()")),
+        _ => None,
+    };
+    let numbers: Vec<String> = form.args.iter().zip(params).filter_map(number).collect();
+    let first = match (row.has("uniq"), row.has("uniqd")) {
+        // A scatter has no destination register.
+        (true, _) => numbers.len(),
+        (_, true) => 1,
+        _ => 0,
+    };
+    let pair = |one: usize, two: usize| format!("{} == {}", numbers[one], numbers[two]);
+    (0..first).flat_map(|one| (one + 1..numbers.len()).map(move |two| (one, two))).map(|(a, b)| pair(a, b)).collect()
 }
 
 /// The operands by the place they are encoded in, as Rust expressions.
@@ -52,6 +116,8 @@ struct Parts {
     immediates: Vec<(u32, String, &'static str)>,
     target: Option<String>,
     moffs: Option<String>,
+    mask: String,
+    names: Vec<String>,
 }
 
 impl Parts {
@@ -71,6 +137,8 @@ impl Parts {
             immediates: (0..row.operands.len()).filter_map(immediate).collect(),
             target: at('D').map(|n| params[n].clone()),
             moffs: at('A').map(|n| params[n].clone()),
+            names: params.to_vec(),
+            mask: form.args.iter().position(Arg::has_mask).map_or("0".to_string(), |n| format!("{}.mask()", params[n])),
         }
     }
 
@@ -95,14 +163,17 @@ impl Parts {
 }
 
 fn legacy_op(row: &Row, form: &Form) -> (String, Option<u8>) {
-    let (map, opcode) = match row.encoding.opcode.as_slice() {
+    let opcode = row.encoding.opcode.as_slice();
+    let (map, opcode) = match opcode.get(usize::from(waits(row))..).unwrap_or(&[]) {
         [0x0F, 0x38, rest @ ..] => ("M0F38", rest),
         [0x0F, 0x3A, rest @ ..] => ("M0F3A", rest),
         [0x0F, rest @ ..] => ("M0F", rest),
         rest => ("M00", rest),
     };
-    let prefixes = form.prefix.byte().into_iter().chain(row.encoding.prefixes.iter().copied());
-    let pre = prefixes.enumerate().fold(0u32, |pre, (number, byte)| pre | u32::from(byte) << (8 * number));
+    // The address gives the prefix where there is one.
+    let own = row.encoding.prefixes.iter().filter(|&&byte| byte != 0x67 || !address_size_is_fixed(row));
+    let prefixes = form.prefix.bytes().iter().chain(own);
+    let pre = prefixes.enumerate().fold(0u32, |pre, (number, byte)| pre | u32::from(*byte) << (8 * number));
     let pre = if pre == 0 { "0".to_string() } else { format!("{pre:#X}") };
     let mut op = format!("Op::new({pre}, {map}, {:#04X})", opcode[0]);
     let byte = |place: char| {
@@ -125,8 +196,8 @@ fn legacy_op(row: &Row, form: &Form) -> (String, Option<u8>) {
 }
 
 fn legacy(row: &Row, form: &Form, parts: &Parts) -> Call {
-    let (op, fixed) = legacy_op(row, form);
-    let digit = row.digit();
+    let (mut op, fixed) = legacy_op(row, form);
+    let mut digit = row.digit();
     let reg = parts.reg.clone().unwrap_or_else(|| DIGIT.to_string());
     let with_immediate = |wide: &str, args: Vec<String>| match parts.immediate(wide) {
         Some((value, len)) => (true, [args, vec![value, len.to_string()]].concat()),
@@ -141,39 +212,70 @@ fn legacy(row: &Row, form: &Form, parts: &Parts) -> Call {
             let (immediate, args) = with_immediate("u32", vec![reg, format!("{rm}.num()")]);
             (if immediate { "rr_imm" } else { "rr" }, args)
         }
+        // `D8 C0+i` is a ModRM byte with a digit.
+        (_, Some(register), ..) if fixed.is_some() => {
+            digit = fixed.map(|byte| byte >> 3 & 7);
+            ("rr", vec![DIGIT.to_string(), register.clone()])
+        }
         (_, Some(opcode), ..) => {
             let (immediate, args) = with_immediate("u64", vec![opcode.clone()]);
             (if immediate { "op_reg_imm" } else { "op_reg" }, args)
         }
-        (_, _, Some(target), _) => (if row.encoding.tail == ["cb"] { "rel8" } else { "rel32" }, vec![target.clone()]),
+        (_, _, Some(target), _) => {
+            if let Some(byte) = fixed {
+                op += &format!(".then({byte:#04X})");
+            }
+            match row.encoding.tail[0].as_str() {
+                "cb" => ("rel8", vec![target.clone()]),
+                "cw" => ("op_imm", vec![format!("{target} as u16 as u64"), "2".to_string()]),
+                _ => ("rel32", vec![target.clone()]),
+            }
+        }
         (_, _, _, Some(moffs)) => ("op_imm", vec![moffs.clone(), "8".to_string()]),
         _ => match (fixed, with_immediate("u64", vec![])) {
-            (Some(modrm), _) => ("op_fixed", vec![format!("{modrm:#04X}")]),
+            (Some(modrm), (false, _)) => ("op_fixed", vec![format!("{modrm:#04X}")]),
+            (Some(byte), (true, args)) => {
+                op += &format!(".then({byte:#04X})");
+                ("op_imm", args)
+            }
             (None, (true, args)) => ("op_imm", args),
             (None, (false, _)) => ("op", vec![]),
         },
     };
-    Call { method, op, digit, args }
+    Call { checks: vec![], method, op, op_suffix: String::new(), digit, args }
 }
 
+/// The [`Addr`](Arg::Addr) of a memory operand.
 fn address(arg: &Arg, name: &str) -> String {
     match arg {
-        Arg::Mem(..) => format!("{name}.addr"),
+        Arg::Mem(..) | Arg::Bcst(..) => format!("{name}.addr"),
+        Arg::MaskedMem(..) => format!("{name}.to.addr"),
+        Arg::MaskedAddr | Arg::MergedVmem(..) => format!("{name}.to"),
         _ => name.to_string(),
     }
 }
 
-fn vex(row: &Row, parts: &Parts) -> Call {
-    let encoding = &row.encoding;
-    let pp = encoding.prefixes.first().map_or("0".to_string(), |byte| format!("{byte:#04X}"));
-    let map = match encoding.map.as_str() {
+/// The number that stands for an opcode map.
+fn map_number(map: &str) -> u8 {
+    match map {
         "0F" => 1,
         "0F38" => 2,
         "0F3A" => 3,
-        map => panic!("VEX map {map}"),
-    };
-    let mut op = format!("VexOp::new({pp}, {map}, {:#04X})", encoding.opcode[0]);
-    if encoding.l == "256" {
+        map => map.strip_prefix("MAP").and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("map {map}")),
+    }
+}
+
+/// `VexOp::new(0x66, 1, 0x58)` or the same of [`EvexOp`](Space::Evex).
+fn vector_op(row: &Row, class: &str) -> String {
+    let encoding = &row.encoding;
+    let pp = encoding.prefixes.first().map_or("0".to_string(), |byte| format!("{byte:#04X}"));
+    format!("{class}::new({pp}, {}, {:#04X})", map_number(&encoding.map), encoding.opcode[0])
+}
+
+fn vex(row: &Row, parts: &Parts) -> Call {
+    let encoding = &row.encoding;
+    let mut op = vector_op(row, "VexOp");
+    if ["256", "L1"].contains(&encoding.l.as_str()) {
         op += ".l1()";
     }
     if encoding.w {
@@ -185,9 +287,20 @@ fn vex(row: &Row, parts: &Parts) -> Call {
         (Some(register), _) => Some(format!("{register} << 4")),
         (None, immediate) => immediate.map(|(value, _)| value),
     };
+    let call =
+        |method, digit, args| Call { checks: vec![], method, op: op.clone(), op_suffix: String::new(), digit, args };
+    let words = |words: &[&str]| words.iter().map(|word| word.to_string()).collect::<Vec<_>>();
     let (method, rm) = match (&parts.rm, immediate.is_some()) {
-        (None, _) => return Call { method: "vex", op, digit: None, args: vec![] },
+        // Without a register or memory operand in ModRM.rm its bits are those of register 0.
+        (None, _) if parts.reg.is_some() => ("vex_rr", "0".to_string()),
+        (None, _) => match encoding.opcode.get(1) {
+            Some(modrm) => {
+                return call("vex_rr", None, words(&[&(modrm >> 3 & 7).to_string(), "0", &(modrm & 7).to_string()]));
+            }
+            None => return call("vex", None, vec![]),
+        },
         (Some((Arg::Vmem(..), rm)), _) => ("vex_vm", rm.clone()),
+        (Some((Arg::Sib, rm)), _) => ("vex_sib", rm.clone()),
         (Some((arg, rm)), false) if arg.is_memory() => ("vex_rm", address(arg, rm)),
         (Some((arg, rm)), true) if arg.is_memory() => ("vex_rm_imm", address(arg, rm)),
         (Some((_, rm)), false) => ("vex_rr", format!("{rm}.num()")),
@@ -195,5 +308,59 @@ fn vex(row: &Row, parts: &Parts) -> Call {
     };
     let mut args = vec![reg, vvvv, rm];
     args.extend(immediate);
-    Call { method, op, digit: row.digit(), args }
+    call(method, row.digit(), args)
+}
+
+fn evex(row: &Row, form: &Form, parts: &Parts) -> Call {
+    let mut op = vector_op(row, "EvexOp");
+    let rounded = form.args.iter().any(|arg| matches!(arg, Arg::Rounded(_)));
+    let suppressed = form.args.iter().any(|arg| matches!(arg, Arg::Sae(_)));
+    let broadcast = form.args.iter().any(|arg| matches!(arg, Arg::Bcst(..)));
+    match row.encoding.l.as_str() {
+        // The rounding mode has the place of the length.
+        _ if rounded => {}
+        "256" => op += ".l(1)",
+        "512" => op += ".l(2)",
+        _ => {}
+    }
+    if row.encoding.w {
+        op += ".w1()";
+    }
+    if rounded || suppressed || broadcast {
+        op += ".b()";
+    }
+    let reg = parts.reg.clone().unwrap_or_else(|| DIGIT.to_string());
+    let vvvv = parts.vvvv.clone().unwrap_or_else(|| "0".to_string());
+    let mask = parts.mask.clone();
+    let immediate = parts.immediate("u8").map(|(value, _)| value);
+    let (arg, rm) = parts.rm.as_ref().expect("every EVEX row has an M operand");
+    if arg.is_memory() {
+        match disp8_shift(row, broadcast) {
+            0 => {}
+            shift => op += &format!(".n({shift})"),
+        }
+    }
+    let (method, mut args) = match (arg.is_memory(), immediate.is_some()) {
+        _ if arg.vector_index().is_some() => ("evex_vm", vec![reg, address(arg, rm), mask]),
+        (true, false) => ("evex_rm", vec![reg, vvvv, address(arg, rm), mask]),
+        (true, true) => ("evex_rm_imm", vec![reg, vvvv, address(arg, rm), mask]),
+        (false, false) => ("evex_rr", vec![reg, vvvv, format!("{rm}.num()"), mask]),
+        (false, true) => ("evex_rr_imm", vec![reg, vvvv, format!("{rm}.num()"), mask]),
+    };
+    args.extend(immediate);
+    let mode = form.args.iter().position(|arg| matches!(arg, Arg::Rounded(_)));
+    let op_suffix = mode.map_or(String::new(), |n| format!(".rounding({}.mode())", parts.names[n]));
+    Call { checks: vec![], method, op, op_suffix, digit: row.digit(), args }
+}
+
+/// By how many bits an 8-bit displacement is shifted: `N64b4` is 6, and 2 when broadcasting.
+pub fn disp8_shift(row: &Row, broadcast: bool) -> u32 {
+    let scale = row.attributes.iter().find_map(|attribute| {
+        let rest = attribute.strip_prefix('N')?;
+        rest.starts_with(|c: char| c.is_ascii_digit()).then_some(rest)
+    });
+    let Some(scale) = scale else { return 0 };
+    let (memory, element) = scale.split_once('b').unwrap_or((scale, scale));
+    let bytes: u32 = if broadcast { element } else { memory }.parse().expect("a number of bytes");
+    bytes.trailing_zeros()
 }

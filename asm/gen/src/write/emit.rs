@@ -40,14 +40,24 @@ fn function(own: &str, name: &str, args: &[Arg]) -> String {
 
 /// The expression for operand `n`.
 pub(super) fn argument(arg: &Arg, n: usize) -> Option<String> {
+    let lower = |class: &str| class.to_lowercase();
     Some(match arg {
-        Arg::Reg(class) => format!("o.{}({n})", class.to_lowercase()),
+        Arg::Reg(class) => format!("o.{}({n})", lower(class)),
+        Arg::Masked(class) => format!("o.masked_{}({n})", lower(class)),
+        Arg::Merged(class) => format!("o.merged_{}({n})", lower(class)),
+        Arg::Rounded(class) => format!("o.{}({n}).round(o.mode({n}))", lower(class)),
+        Arg::Sae(class) => format!("o.{}({n}).sae()", lower(class)),
         Arg::Mem(bits, _) => format!("o.mem::<{bits}>({n})"),
-        Arg::Addr => format!("o.addr({n})"),
-        Arg::Vmem(_, index) => format!("o.vmem_{}({n})", index.to_lowercase()),
+        Arg::MaskedMem(bits, _) => format!("o.masked_mem::<{bits}>({n})"),
+        Arg::Bcst(element, bits) => format!("o.bcst::<{element}, {}>({n})", bits / element),
+        Arg::Addr | Arg::Sib => format!("o.addr({n})"),
+        Arg::MaskedAddr => format!("o.masked_addr({n})"),
+        Arg::Vmem(_, index) => format!("o.vmem_{}({n})", lower(index)),
+        Arg::MergedVmem(_, index) => format!("o.vmem_{}({n}).k(o.k_mask({n}))", lower(index)),
         Arg::Imm(_, _, "i64") => format!("o.imm({n})"),
         Arg::Imm(_, _, rust) => format!("o.imm({n}) as {rust}"),
         Arg::Moffs(_) => format!("o.imm({n}) as u64"),
+        Arg::Rel(16) => format!("o.distance({n})"),
         Arg::Rel(_) => "o.label".to_string(),
         Arg::Fixed(_) => return None,
     })

@@ -1,10 +1,12 @@
 //! `src/forms/*.rs`: one function per form.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 
 use super::code::call;
 use super::{File, MARK};
-use crate::form::{Form, NAMING};
+use crate::form::Form;
+use crate::naming::NAMING;
 use crate::row::Row;
 
 pub(super) fn files(rows: &[Row], forms: &[Form]) -> Vec<File> {
@@ -28,7 +30,7 @@ fn module(tables: &[&str]) -> File {
     text += MARK;
     text += "\n";
     for table in tables {
-        writeln!(text, "#[rustfmt::skip]\nmod {table};").expect("a string");
+        writeln!(text, "#[cfg(feature = \"{table}\")]\n#[rustfmt::skip]\nmod {table};").expect("a string");
     }
     File { path: "src/forms/mod.rs".to_string(), text }
 }
@@ -42,22 +44,26 @@ fn file<'a>(rows: &[Row], table: &str, forms: impl Iterator<Item = &'a Form>) ->
     let uses = |name: &str| body.contains(name);
     let list = |names: &[&str]| names.iter().filter(|name| uses(name)).copied().collect::<Vec<_>>().join(", ");
     let maps = list(&["M00", "M0F", "M0F38", "M0F3A"]);
+    let decorators = words(&body, DECORATORS);
+    if !decorators.is_empty() {
+        writeln!(text, "use crate::decorate::{{{}}};", decorators.join(", ")).expect("a string");
+    }
     if uses(" Op::") || uses("(Op::") {
         writeln!(text, "use crate::encode::Map::{{{maps}}};\nuse crate::encode::Op;").expect("a string");
     }
-    if uses("VexOp::") {
-        text += "use crate::encode::VexOp;\n";
+    for op in ["EvexOp", "VexOp"] {
+        if uses(&format!("({op}::")) {
+            writeln!(text, "use crate::encode::{op};").expect("a string");
+        }
     }
     if uses(": Label") {
         text += "use crate::label::Label;\n";
     }
-    let memory: Vec<String> =
-        types(&body, "M").into_iter().chain(types(&body, "Addr")).chain(types(&body, "VAddr")).collect();
+    let memory: Vec<String> = memory_types(&body).into_iter().chain(words(&body, &["Addr", "VAddr"])).collect();
     if !memory.is_empty() {
         writeln!(text, "use crate::mem::{{{}}};", memory.join(", ")).expect("a string");
     }
-    let registers: Vec<String> =
-        types(&body, "R").into_iter().chain(types(&body, "Xmm")).chain(types(&body, "Ymm")).collect();
+    let registers = words(&body, CLASSES);
     if !registers.is_empty() {
         writeln!(text, "use crate::reg::{{{}}};", registers.join(", ")).expect("a string");
     }
@@ -67,22 +73,30 @@ fn file<'a>(rows: &[Row], table: &str, forms: impl Iterator<Item = &'a Form>) ->
     File { path: format!("src/forms/{table}.rs"), text }
 }
 
-/// The parameter types that are used: those that are `head` or `head` and a number (and `R8Hi`).
-fn types(body: &str, head: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for word in body.split(|c: char| !c.is_ascii_alphanumeric()) {
-        let numbered = word.strip_prefix(head).is_some_and(|rest| match head {
-            "M" | "R" => rest.trim_end_matches("Hi").parse::<u32>().is_ok_and(|n| n >= 8) && !rest.starts_with('0'),
-            _ => rest.is_empty(),
-        });
-        if numbered && !found.iter().any(|other| other == word) {
-            found.push(word.to_string());
-        }
-    }
-    found.sort_by_key(|name| {
-        (name.trim_start_matches(head).trim_end_matches("Hi").parse::<u32>().unwrap_or(0), name.len())
-    });
-    found
+/// The register classes of parameters.
+pub(super) const CLASSES: &[&str] = &[
+    "R8", "R8Hi", "R16", "R32", "R64", "Xmm", "Ymm", "XmmX", "YmmX", "ZmmX", "K", "KPair", "Mm", "St", "St0", "Tmm",
+    "Seg", "Cr", "Dr",
+];
+
+/// The types around them.
+pub(super) const DECORATORS: &[&str] = &["Bcst", "Masked", "Merged", "Rounded", "Sae"];
+
+/// Which of `names` the code has as words; comments do not count.
+pub(super) fn words(body: &str, names: &[&str]) -> Vec<String> {
+    let code = body.lines().filter(|line| !line.trim_start().starts_with("///"));
+    let found: HashSet<&str> = code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric())).collect();
+    names.iter().filter(|name| found.contains(*name)).map(|name| name.to_string()).collect()
+}
+
+/// `M8`, `M16` .., by width.
+pub(super) fn memory_types(body: &str) -> Vec<String> {
+    let code = body.lines().filter(|line| !line.trim_start().starts_with("///"));
+    let bits =
+        |word: &str| word.strip_prefix('M')?.parse::<u32>().ok().filter(|&bits| bits >= 8 && !word.starts_with("M0"));
+    let found: BTreeSet<u32> =
+        code.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric())).filter_map(bits).collect();
+    found.into_iter().map(|bits| format!("M{bits}")).collect()
 }
 
 fn function(out: &mut String, rows: &[Row], form: &Form) {
@@ -148,6 +162,7 @@ fn flag_group(group: &str) -> String {
         'd' => "DF",
         'i' => "IF",
         'A' => "AC",
+        'U' => "UIF",
         '0' => "C0",
         '1' => "C1",
         '2' => "C2",

@@ -6,79 +6,14 @@
 use std::fmt::Write;
 
 use super::code::{Call, call};
+use super::forms::{CLASSES, DECORATORS, memory_types, words};
+use super::operand::OPERAND;
+use super::shape::{Constants, Inline, Shape, Source};
 use super::{File, MARK};
 use crate::form::{Arg, Form};
-use crate::overload::{Candidate, Guard, Mnemonic, Overload, RULE};
+use crate::naming::RULE;
+use crate::overload::{Candidate, Guard, Mnemonic, Overload};
 use crate::row::Row;
-
-/// The operand trait and its implementations: which class each type stands for.
-const OPERAND: &str = r#"use crate::label::Label;
-use crate::mem::{Addr, Mem, VAddr};
-use crate::reg::{Gp8, Gp16, Gp32, Gp64, R8, R8Hi, R16, R32, R64, Rsp, Xmm, Ymm};
-
-/// What an instruction can be given, but for immediates: a register, memory, an address, a label.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an operand",
-    label = "not a register, a memory operand or a label",
-    note = "write a memory operand as `dword(rbx + rcx * 4 + 8)`; an immediate is the last operand"
-)]
-pub trait Operand: Copy {
-    /// The class that the forms take.
-    type Class;
-
-    #[doc(hidden)]
-    fn class(self) -> Self::Class;
-}
-
-macro_rules! operands {
-    ($($from:ty => $class:ty: $value:ident -> $expression:expr,)*) => { $(
-        impl Operand for $from {
-            type Class = $class;
-
-            #[inline]
-            fn class(self) -> $class {
-                let $value = self;
-                $expression
-            }
-        }
-    )* };
-}
-
-operands! {
-    R8 => R8: r -> r,
-    R16 => R16: r -> r,
-    R32 => R32: r -> r,
-    R64 => R64: r -> r,
-    R8Hi => R8Hi: r -> r,
-    Gp8 => R8: r -> r.any(),
-    Gp16 => R16: r -> r.any(),
-    Gp32 => R32: r -> r.any(),
-    Gp64 => R64: r -> r.any(),
-    Rsp => R64: r -> r.any(),
-    Xmm => Xmm: r -> r,
-    Ymm => Ymm: r -> r,
-    Addr => Addr: m -> m,
-    Label => Label: l -> l,
-}
-
-impl<const BITS: usize> Operand for Mem<BITS> {
-    type Class = Mem<BITS>;
-
-    #[inline]
-    fn class(self) -> Mem<BITS> {
-        self
-    }
-}
-
-impl<Index: Copy> Operand for VAddr<Index> {
-    type Class = VAddr<Index>;
-
-    #[inline]
-    fn class(self) -> VAddr<Index> {
-        self
-    }
-}
-"#;
 
 pub(super) fn files(rows: &[Row], forms: &[Form], mnemonics: &[Mnemonic]) -> Vec<File> {
     let mut shapes: Vec<Shape> = Vec::new();
@@ -115,12 +50,14 @@ fn module(methods: &[(&str, String)]) -> File {
 fn operands(shapes: &[Shape]) -> File {
     let mut text =
         format!("//! The operand lists that mnemonics take, as traits.\n\n{MARK}\nuse crate::buffer::Asm;\n");
-    text += "use crate::encode::{Op, VexOp};\nuse crate::mem::{M8, M16, M32, M48, M64, M80, M128, M256};\n";
-    text += OPERAND;
-    for shape in shapes {
-        text += "\n";
-        text += &shape.text();
-    }
+    let traits: String = shapes.iter().map(Shape::text).collect::<Vec<_>>().join("\n");
+    let body = format!("{OPERAND}\n{traits}");
+    text += "use crate::decorate::{Bcst, Masked, Merged, Rounded, Sae};\nuse crate::encode::{EvexOp, Op, VexOp};\n";
+    writeln!(text, "use crate::mem::{{{}}};", memory_types(&body).join(", ")).expect("a string");
+    text += "use crate::label::Label;\nuse crate::mem::{Addr, Mem, VAddr};\n";
+    text += "use crate::reg::{Gp8, Gp16, Gp32, Gp64, KMask, Rsp};\n";
+    writeln!(text, "use crate::reg::{{{}}};", words(&body, CLASSES).join(", ")).expect("a string");
+    text += &body;
     File { path: "src/mnemonics/operands.rs".to_string(), text }
 }
 
@@ -131,108 +68,78 @@ fn table_file(table: &str, body: &str, shapes: &[Shape]) -> File {
     if !maps.is_empty() {
         writeln!(text, "use crate::encode::Map::{{{}}};", maps.join(", ")).expect("a string");
     }
-    let words: Vec<&str> = body.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     for (path, names) in [
-        ("encode", &["Op", "VexOp"][..]),
+        ("decorate", DECORATORS),
+        ("encode", &["EvexOp", "Op", "VexOp"][..]),
         ("label", &["Label"]),
         ("mem", &["Addr", "VAddr"]),
-        ("reg", &["R8", "R16", "R32", "R64", "Xmm", "Ymm"]),
+        ("reg", CLASSES),
     ] {
-        let used: Vec<&str> = names.iter().copied().filter(|name| words.contains(name)).collect();
+        let mut used = words(body, names);
+        if path == "decorate" {
+            // `S::Masked` is no type of its own.
+            used.retain(|name| body.contains(&format!("{name}<")));
+        }
+        if path == "mem" {
+            used.extend(memory_types(body));
+        }
         if !used.is_empty() {
             writeln!(text, "use crate::{path}::{{{}}};", used.join(", ")).expect("a string");
         }
     }
-    let traits: Vec<&str> =
-        shapes.iter().map(|shape| shape.name.as_str()).filter(|name| words.contains(name)).collect();
-    writeln!(text, "use super::operands::{{Operand, {}}};\n\nimpl Asm<'_> {{", traits.join(", ")).expect("a string");
+    let names: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
+    let mut traits = words(body, &names);
+    if body.contains(": Operand") {
+        traits.insert(0, "Operand".to_string());
+    }
+    if !traits.is_empty() {
+        writeln!(text, "use super::operands::{{{}}};", traits.join(", ")).expect("a string");
+    }
+    text += "\nimpl Asm<'_> {\n";
     text += body;
     text += "}\n";
     File { path: format!("src/mnemonics/{table}.rs"), text }
-}
-
-/// A trait: operand lists with the core calls they lead to.
-struct Shape {
-    name: String,
-    /// The operands before the one that implements the trait, as far as they are generic.
-    generics: usize,
-    /// The constants that a method passes: `ops: &[Op; 2], digits: [u8; 1]`.
-    constants: String,
-    /// The parameters that have one type in all lists, with that type.
-    concrete: Vec<(String, String)>,
-    /// Per list: type parameters, the implementing type, the body.
-    lists: Vec<(Vec<String>, String, String)>,
-    /// The operand lists in words.
-    note: String,
-    /// The mnemonics that take it.
-    users: Vec<String>,
-}
-
-impl Shape {
-    /// Whether the other can share the trait.
-    fn is_like(&self, other: &Shape) -> bool {
-        (self.generics, &self.constants, &self.concrete, &self.lists)
-            == (other.generics, &other.constants, &other.concrete, &other.lists)
-    }
-
-    fn text(&self) -> String {
-        let letters = ["A", "B", "C"];
-        let generics = letters[..self.generics].join(", ");
-        let angles = if self.generics == 0 { String::new() } else { format!("<{generics}>") };
-        let mut text = format!("/// Operands of {}.\n", users(&self.users));
-        let shown: String = letters[..self.generics].iter().map(|letter| format!("`{{{letter}}}`, ")).collect();
-        let quoted = |text: &str| text.replace('"', "'");
-        writeln!(
-            text,
-            "#[diagnostic::on_unimplemented(\n    message = \"no form takes the operands {shown}`{{Self}}`\",\n    label = \"these operands have no form\",\n    note = \"the forms of {}: {}\"\n)]",
-            quoted(&users(&self.users)).replace('`', ""),
-            quoted(&self.note)
-        )
-        .expect("a string");
-        writeln!(
-            text,
-            "pub trait {}{angles}: Sized {{\n    #[doc(hidden)]\n    {};\n}}",
-            self.name,
-            self.signature(&letters.map(str::to_string))
-        )
-        .expect("a string");
-        for (types, own, body) in &self.lists {
-            let angles = if self.generics == 0 { String::new() } else { format!("<{}>", types.join(", ")) };
-            writeln!(
-                text,
-                "\nimpl {}{angles} for {own} {{\n    #[inline(always)]\n    {} {{ {body} }}\n}}",
-                self.name,
-                self.signature(types)
-            )
-            .expect("a string");
-        }
-        text
-    }
-
-    fn signature(&self, types: &[String]) -> String {
-        let generic: String = (0..self.generics).map(|n| format!(", g{n}: {}", types[n])).collect();
-        let concrete: String = self.concrete.iter().map(|(name, rust)| format!(", {name}: {rust}")).collect();
-        format!("fn put(self, a: &mut Asm<'_>{generic}{concrete}{})", self.constants)
-    }
-}
-
-/// "`adc`, `add`, `and`, .. (8 mnemonics)"
-fn users(users: &[String]) -> String {
-    let shown: Vec<String> = users.iter().take(3).map(|name| format!("`{name}`")).collect();
-    match users.len() {
-        0..=3 => shown.join(", "),
-        n => format!("{}, .. ({n} mnemonics)", shown.join(", ")),
-    }
 }
 
 /// How each position of a mnemonic is passed.
 enum Position {
     /// One type in all lists.
     Concrete(String),
-    /// A type parameter `D: Operand`.
-    Generic,
-    /// The type that implements the trait; `direct` if immediates are among its types, which name no class.
-    Own { direct: bool },
+    /// A type parameter `D: Operand`, through this class of it.
+    Generic(Class),
+    /// The type that implements the trait.
+    Own(Class),
+}
+
+/// Which of an operand's classes a position takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// `Operand::Class`
+    Plain,
+    /// `Operand::Wide`
+    Wide,
+    /// `Operand::Masked`
+    Masked,
+    /// None: immediates are among its types, which name no class.
+    Direct,
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Class::Wide => "Wide",
+            Class::Masked => "Masked",
+            _ => "Class",
+        }
+    }
+
+    fn method(self) -> &'static str {
+        match self {
+            Class::Wide => "wide",
+            Class::Masked => "masked",
+            _ => "class",
+        }
+    }
 }
 
 fn positions(mnemonic: &Mnemonic) -> Vec<Position> {
@@ -245,17 +152,40 @@ fn positions(mnemonic: &Mnemonic) -> Vec<Position> {
     };
     let concrete = |n: usize| {
         let types = types(n);
-        (types.len() == 1 && !types[0].starts_with('R')).then(|| types[0].clone())
+        (types.len() == 1 && !is_open(&types[0])).then(|| types[0].clone())
     };
     let own = (0..arity).rev().find(|&n| concrete(n).is_none());
     let position = |n: usize| match (concrete(n), own == Some(n)) {
         (Some(rust), _) => Position::Concrete(rust),
-        (None, true) => {
-            Position::Own { direct: mnemonic.overloads.iter().any(|list| matches!(list.args[n], Arg::Imm(..))) }
-        }
-        (None, false) => Position::Generic,
+        (None, true) => Position::Own(class(mnemonic, n)),
+        (None, false) => Position::Generic(class(mnemonic, n)),
     };
     (0..arity).map(position).collect()
+}
+
+/// Whether other types may be written in place of a parameter's.
+fn is_open(rust: &str) -> bool {
+    let wide = ["XmmX", "YmmX", "K", "VAddr<XmmX>", "VAddr<YmmX>"].contains(&rust);
+    wide || rust.starts_with('R') || rust.starts_with("Masked") || rust.starts_with("Merged<VAddr")
+}
+
+fn class(mnemonic: &Mnemonic, n: usize) -> Class {
+    let any = |test: fn(&Arg) -> bool| mnemonic.overloads.iter().any(|list| test(&list.args[n]));
+    let narrow = any(|arg| matches!(arg, Arg::Reg("Xmm" | "Ymm")));
+    let wide = any(|arg| matches!(arg, Arg::Reg("XmmX" | "YmmX") | Arg::Vmem(_, "XmmX" | "YmmX")));
+    let separate = any(|arg| matches!(arg, Arg::Merged("K" | "XmmX" | "YmmX") | Arg::Reg("K")))
+        && any(|arg| matches!(arg, Arg::Masked(_)));
+    if any(|arg| matches!(arg, Arg::Imm(..))) {
+        Class::Direct
+    } else if narrow || separate {
+        Class::Plain
+    } else if any(|arg| matches!(arg, Arg::Masked(_) | Arg::MaskedMem(..))) {
+        Class::Masked
+    } else if wide {
+        Class::Wide
+    } else {
+        Class::Plain
+    }
 }
 
 fn rust_type(arg: &Arg) -> String {
@@ -269,48 +199,12 @@ fn written_types(arg: &Arg) -> Vec<String> {
         Arg::Reg("R16") => &["R16", "Gp16"],
         Arg::Reg("R32") => &["R32", "Gp32"],
         Arg::Reg("R64") => &["R64", "Gp64", "Rsp"],
+        Arg::Reg("XmmX") => &["XmmX", "Xmm"],
+        Arg::Reg("YmmX") => &["YmmX", "Ymm"],
+        Arg::Reg("K") => &["K", "KMask"],
         _ => return vec![rust_type(arg)],
     };
     types.iter().map(|name| name.to_string()).collect()
-}
-
-/// The constants of one mnemonic, in the order of their first use.
-#[derive(Default)]
-struct Constants {
-    ops: Vec<String>,
-    digits: Vec<u8>,
-}
-
-impl Constants {
-    fn op(&mut self, op: &str) -> String {
-        let at = self.ops.iter().position(|other| other == op).unwrap_or_else(|| {
-            self.ops.push(op.to_string());
-            self.ops.len() - 1
-        });
-        format!("ops[{at}]")
-    }
-
-    fn digit(&mut self, digit: Option<u8>) -> String {
-        let Some(digit) = digit else { return String::new() };
-        let at = self.digits.iter().position(|&other| other == digit).unwrap_or_else(|| {
-            self.digits.push(digit);
-            self.digits.len() - 1
-        });
-        format!("digits[{at}]")
-    }
-
-    fn parameters(&self) -> String {
-        let op = if self.ops[0].starts_with("Vex") { "VexOp" } else { "Op" };
-        let digits =
-            if self.digits.is_empty() { String::new() } else { format!(", digits: [u8; {}]", self.digits.len()) };
-        format!(", ops: &[{op}; {}]{digits}", self.ops.len())
-    }
-
-    fn arguments(&self) -> String {
-        let digits: Vec<String> = self.digits.iter().map(u8::to_string).collect();
-        let digits = if digits.is_empty() { String::new() } else { format!(", [{}]", digits.join(", ")) };
-        format!(", const {{ &[{}] }}{digits}", self.ops.join(", "))
-    }
 }
 
 fn method(rows: &[Row], forms: &[Form], mnemonic: &Mnemonic, shapes: &mut Vec<Shape>) -> String {
@@ -318,7 +212,7 @@ fn method(rows: &[Row], forms: &[Form], mnemonic: &Mnemonic, shapes: &mut Vec<Sh
     let names = parameter_names(forms, mnemonic);
     let mut constants = Constants::default();
     let mut text = document(rows, forms, mnemonic);
-    if !positions.iter().any(|position| matches!(position, Position::Own { .. })) {
+    if !positions.iter().any(|position| matches!(position, Position::Own(_))) {
         let params: String = names
             .iter()
             .zip(&mnemonic.overloads[0].args)
@@ -339,8 +233,8 @@ fn method(rows: &[Row], forms: &[Form], mnemonic: &Mnemonic, shapes: &mut Vec<Sh
     let mut generics = 0;
     for position in &positions {
         inner.push(match position {
-            Position::Own { .. } => "self".to_string(),
-            Position::Generic => {
+            Position::Own(_) => "self".to_string(),
+            Position::Generic(_) => {
                 generics += 1;
                 format!("g{}", generics - 1)
             }
@@ -357,9 +251,9 @@ fn method(rows: &[Row], forms: &[Form], mnemonic: &Mnemonic, shapes: &mut Vec<Sh
         let mut own = Vec::new();
         for (position, arg) in positions.iter().zip(&overload.args) {
             match position {
-                Position::Generic => types.push(rust_type(arg)),
-                Position::Own { direct: true } => own = written_types(arg),
-                Position::Own { direct: false } => own = vec![rust_type(arg)],
+                Position::Generic(_) => types.push(rust_type(arg)),
+                Position::Own(Class::Direct) => own = written_types(arg),
+                Position::Own(_) => own = vec![rust_type(arg)],
                 Position::Concrete(_) => {}
             }
         }
@@ -396,9 +290,16 @@ fn signature(
     constants: &Constants,
 ) -> String {
     let letters = ["A", "B", "C", "D"];
-    let generic = |position: &Position| matches!(position, Position::Generic);
-    let classes: Vec<String> =
-        positions.iter().filter(|p| generic(p)).enumerate().map(|(n, _)| format!("{}::Class", letters[n])).collect();
+    let of = |position: &Position| match position {
+        Position::Generic(class) => Some(*class),
+        _ => None,
+    };
+    let classes: Vec<String> = positions
+        .iter()
+        .filter_map(of)
+        .zip(letters)
+        .map(|(class, letter)| format!("{letter}::{}", class.name()))
+        .collect();
     let angles = if classes.is_empty() { String::new() } else { format!("<{}>", classes.join(", ")) };
     let (mut bounds, mut params, mut generics, mut rest) = (Vec::new(), String::new(), String::new(), String::new());
     let (mut clause, mut receiver) = (String::new(), String::new());
@@ -409,22 +310,22 @@ fn signature(
                 write!(params, ", {param}: {rust}").expect("a string");
                 write!(rest, ", {param}").expect("a string");
             }
-            Position::Generic => {
+            Position::Generic(class) => {
                 let letter = letter.next().expect("few operands");
                 bounds.push(format!("{letter}: Operand"));
                 write!(params, ", {param}: {letter}").expect("a string");
-                write!(generics, ", {param}.class()").expect("a string");
+                write!(generics, ", {param}.{}()", class.method()).expect("a string");
             }
-            Position::Own { direct: true } => {
+            Position::Own(Class::Direct) => {
                 bounds.push(format!("S: {name}{angles}"));
                 write!(params, ", {param}: S").expect("a string");
                 receiver = param.clone();
             }
-            Position::Own { direct: false } => {
+            Position::Own(class) => {
                 bounds.push("S: Operand".to_string());
                 write!(params, ", {param}: S").expect("a string");
-                clause = format!(" where S::Class: {name}{angles}");
-                receiver = format!("{param}.class()");
+                clause = format!(" where S::{}: {name}{angles}", class.name());
+                receiver = format!("{param}.{}()", class.method());
             }
         }
     }
@@ -434,35 +335,6 @@ fn signature(
         bounds.join(", "),
         constants.arguments()
     )
-}
-
-/// Where a body gets its constants from.
-trait Source {
-    fn op(&mut self, op: &str) -> String;
-    fn digit(&mut self, digit: Option<u8>) -> String;
-}
-
-impl Source for Constants {
-    fn op(&mut self, op: &str) -> String {
-        Constants::op(self, op)
-    }
-
-    fn digit(&mut self, digit: Option<u8>) -> String {
-        Constants::digit(self, digit)
-    }
-}
-
-/// They stand in the call.
-struct Inline;
-
-impl Source for Inline {
-    fn op(&mut self, op: &str) -> String {
-        op.to_string()
-    }
-
-    fn digit(&mut self, digit: Option<u8>) -> String {
-        digit.map_or(String::new(), |digit| digit.to_string())
-    }
 }
 
 /// `if` the first candidate fits, its call, `else` the next one's.
@@ -486,7 +358,7 @@ fn body(
         let call = candidate_call(rows, forms, overload, candidate, names);
         let digit = source.digit(call.digit);
         let call = call.text(receiver, &source.op(&call.op), &digit);
-        let conditions: Vec<String> = candidate.guards.iter().map(|guard| condition(*guard, overload, names)).collect();
+        let conditions = conditions(candidate, overload, names);
         match (conditions.is_empty(), overload.candidates.len()) {
             (true, 1) => write!(text, "{call};"),
             (true, _) => write!(text, "{{ {call}; }}"),
@@ -503,18 +375,42 @@ fn candidate_call(rows: &[Row], forms: &[Form], overload: &Overload, candidate: 
         let Some(name) = names.get(candidate.order[n]) else { return String::new() };
         match (arg, &overload.args[candidate.order[n]]) {
             (Arg::Imm(_, _, small), Arg::Imm(_, _, wide)) if small != wide => format!("({name} as {small})"),
+            (Arg::Masked(_), Arg::Reg(_)) | (Arg::MaskedMem(..), Arg::Mem(..)) => format!("{name}.unmasked()"),
+            (Arg::Mem(..), Arg::MaskedMem(..) | Arg::MaskedAddr) => format!("{name}.to"),
             _ => name.clone(),
         }
     };
     let params: Vec<String> = form.args.iter().enumerate().map(expression).collect();
     let mut call = call(rows, form, &params);
     for (name, arg) in names.iter().zip(&overload.args) {
-        if *arg == Arg::Addr {
-            let with_width = format!("{name}.addr");
-            call.args.iter_mut().filter(|text| **text == with_width).for_each(|text| *text = name.clone());
-        }
+        let (with_width, without) = match arg {
+            Arg::Addr => (format!("{name}.addr"), name.clone()),
+            Arg::MaskedAddr => (format!("{name}.to.addr"), format!("{name}.to")),
+            _ => continue,
+        };
+        call.args.iter_mut().filter(|text| **text == with_width).for_each(|text| *text = without.clone());
+        call.checks.iter_mut().for_each(|text| *text = text.replace(&with_width, &without));
     }
     call
+}
+
+/// The conditions of a candidate; those on VEX are one comparison.
+fn conditions(candidate: &Candidate, overload: &Overload, names: &[String]) -> Vec<String> {
+    let mut bounded = Vec::new();
+    let mut conditions = Vec::new();
+    for guard in &candidate.guards {
+        match *guard {
+            Guard::IsVex(n) if overload.args[n].has_mask() => bounded.push(format!("{}.evex_bits()", names[n])),
+            Guard::IsVex(n) => bounded.push(format!("{}.num() as u32", names[n])),
+            guard => conditions.push(condition(guard, overload, names)),
+        }
+    }
+    match bounded.as_slice() {
+        [] => {}
+        [one] => conditions.insert(0, format!("({one}) < 16")),
+        several => conditions.insert(0, format!("({}) < 16", several.join(" | "))),
+    }
+    conditions
 }
 
 fn condition(guard: Guard, overload: &Overload, names: &[String]) -> String {
@@ -528,6 +424,7 @@ fn condition(guard: Guard, overload: &Overload, names: &[String]) -> String {
         Guard::IsNotZero(n) => format!("{}.num() != 0", names[n]),
         Guard::IsHigh(n) => format!("{}.num() >= 8", names[n]),
         Guard::IsLow(n) => format!("{}.num() < 8", names[n]),
+        Guard::IsVex(_) => unreachable!("joined by the caller"),
     }
 }
 
@@ -554,7 +451,9 @@ fn lists_in_words(mnemonic: &Mnemonic) -> String {
     let all: Vec<String> = mnemonic
         .overloads
         .iter()
-        .filter(|overload| mnemonic.name == "lea" || !overload.args.contains(&Arg::Addr))
+        .filter(|overload| {
+            mnemonic.name == "lea" || !overload.args.iter().any(|arg| matches!(arg, Arg::Addr | Arg::MaskedAddr))
+        })
         .map(list)
         .collect();
     all.join("; ")
