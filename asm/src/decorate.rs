@@ -71,7 +71,7 @@ pub struct Merged<T> {
 pub struct Masked<T> {
     pub(crate) to: T,
     /// `z` and `aaa` as in the prefix's last byte.
-    mask: u8,
+    pub(crate) mask: u8,
 }
 
 impl<T: Copy> Merged<T> {
@@ -84,13 +84,6 @@ impl<T: Copy> Merged<T> {
     #[inline(always)]
     pub(crate) const fn mask(self) -> u8 {
         self.mask.num()
-    }
-}
-
-impl<T: Copy> Masked<T> {
-    #[inline(always)]
-    pub(crate) const fn mask(self) -> u8 {
-        self.mask
     }
 }
 
@@ -235,20 +228,24 @@ impl Merged<VAddr<Ymm>> {
 }
 
 macro_rules! numbers {
-    ($($class:ident),*) => { $(
-        impl Merged<$class> {
+    ($($type:ident: $($class:ident),*;)*) => { $($(
+        impl $type<$class> {
             #[inline(always)]
             pub(crate) const fn num(self) -> u8 {
                 self.to.num()
             }
         }
+    )*)* };
+}
 
+numbers! {
+    Merged: XmmX, YmmX, ZmmX;
+    Masked: XmmX, YmmX, ZmmX, K;
+}
+
+macro_rules! evex_bits {
+    ($($class:ident),*) => { $(
         impl Masked<$class> {
-            #[inline(always)]
-            pub(crate) const fn num(self) -> u8 {
-                self.to.num()
-            }
-
             #[allow(dead_code, reason = "of the mnemonics only")]
             #[inline(always)]
             pub(crate) const fn evex_bits(self) -> u32 {
@@ -258,7 +255,7 @@ macro_rules! numbers {
     )* };
 }
 
-numbers!(XmmX, YmmX, ZmmX, K);
+evex_bits!(XmmX, YmmX, ZmmX);
 
 macro_rules! rounding {
     ($($from:ty => $class:ident: $value:ident -> $expression:expr,)*) => { $(

@@ -100,6 +100,10 @@
 //! short where they can be; forward ones have 32 bits, or 8 by request ([`Asm::jcc_short`]).
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(all(feature = "mnemonics", feature = "forms")),
+    allow(dead_code, unused_imports, reason = "the core also serves what the features leave out")
+)]
 
 pub mod reg;
 pub mod mem;

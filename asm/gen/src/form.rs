@@ -69,6 +69,12 @@ impl Prefix {
         }
     }
 
+    /// Whether its forms are a group of their own: few need them, and they are many.
+    pub fn is_rare(self) -> bool {
+        use Prefix as P;
+        !matches!(self, P::None | P::Lock | P::Rep | P::Repe | P::Repne)
+    }
+
     /// Whether only forms with a memory operand have it.
     fn needs_memory(self) -> bool {
         use Prefix as P;
@@ -222,6 +228,13 @@ pub fn forms(rows: &[Row]) -> Vec<Form> {
     }
     name_alternatives(&mut forms, rows);
     forms
+}
+
+impl Form {
+    /// The cargo feature and the file that it belongs to: its table, or `prefixed`.
+    pub fn group(&self, rows: &[Row]) -> &'static str {
+        if self.prefix.is_rare() { "prefixed" } else { rows[self.row].table }
+    }
 }
 
 /// Whether the assembler has functions for the row.

@@ -4,8 +4,7 @@ use super::{Modrm, NO_INDEX, high, modrm_rr};
 use crate::buffer::Asm;
 use crate::mem::{Addr, Mode, VAddr};
 
-/// An EVEX opcode: `EvexOp::new(pp, map, opcode)` with `pp` one of `0 0x66 0xF3 0xF2` and `map` 1 (`0F`), 2 (`0F38`),
-/// 3 (`0F3A`), 4 to 7. L'L, W, b and the displacement's scale are 0 until set.
+/// An EVEX opcode and what else of the prefix its row fixes.
 #[derive(Clone, Copy)]
 pub(crate) struct EvexOp {
     /// Prefix and opcode, five bytes, with the register bits as for register 0.
@@ -23,8 +22,13 @@ const VVVV: u32 = 19;
 const V4: u32 = 27;
 
 impl EvexOp {
+    /// `pp`: one of `0 0x66 0xF3 0xF2`; `map`: 1 (`0F`), 2 (`0F38`), 3 (`0F3A`), 4 to 7; W; L'L: 1 for 256 bits, 2 for 512;
+    /// `b`: broadcast, rounding or suppressed exceptions; displacements of 8 bits count in units of `1 << shift` bytes.
+    ///
+    /// All in one call: thousands of forms make it, and calls are most of what compiling them costs.
     #[inline(always)]
-    pub(crate) const fn new(pp: u8, map: u8, opcode: u8) -> EvexOp {
+    #[allow(clippy::too_many_arguments, reason = "each is a field of the prefix")]
+    pub(crate) const fn new(pp: u8, map: u8, opcode: u8, w: u8, l: u8, b: u8, shift: u32) -> EvexOp {
         let pp = match pp {
             0x66 => 1,
             0xF3 => 2,
@@ -32,42 +36,16 @@ impl EvexOp {
             _ => 0,
         };
         // R X B R' vvvv V' are stored inverted.
-        let prefix = 0x62 | (0xF0 | map as u64) << 8 | (0x7C | pp) << 16 | 0x08 << 24;
-        EvexOp { head: prefix | (opcode as u64) << 32, shift: 0 }
-    }
-
-    /// W = 1.
-    #[inline(always)]
-    pub(crate) const fn w1(mut self) -> EvexOp {
-        self.head |= 0x80 << 16;
-        self
-    }
-
-    /// L'L: 1 for 256 bits, 2 for 512.
-    #[inline(always)]
-    pub(crate) const fn l(mut self, l: u8) -> EvexOp {
-        self.head |= (l as u64) << 29;
-        self
-    }
-
-    /// b = 1: broadcast, rounding or suppressed exceptions.
-    #[inline(always)]
-    pub(crate) const fn b(mut self) -> EvexOp {
-        self.head |= 0x10 << 24;
-        self
-    }
-
-    /// Displacements of 8 bits count in units of `1 << shift` bytes.
-    #[inline(always)]
-    pub(crate) const fn n(mut self, shift: u32) -> EvexOp {
-        self.shift = shift;
-        self
+        let (w, l, b) = (w as u64, l as u64, b as u64);
+        let prefix = 0x62 | (0xF0 | map as u64) << 8 | (w << 7 | 0x7C | pp) << 16 | (l << 5 | b << 4 | 0x08) << 24;
+        EvexOp { head: prefix | (opcode as u64) << 32, shift }
     }
 
     /// The rounding mode in the place of L'L, which is 0.
     #[inline(always)]
-    pub(crate) const fn rounding(self, mode: u8) -> EvexOp {
-        self.l(mode)
+    pub(crate) const fn rounding(mut self, mode: u8) -> EvexOp {
+        self.head |= (mode as u64) << 29;
+        self
     }
 }
 

@@ -58,30 +58,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x10).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock adc rw:r8/m8, r8`: `10 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x10).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock adc rw:r8/m8, r8`: `10 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x10).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock adc rw:r8/m8, r8`: `10 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x10).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock adc rw:r8/m8, r8`: `10 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x10).no_rex(), src.num(), dst.addr) }
-
     /// `adc rw:r16/m16, r16`: `66 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -99,18 +75,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x11), src.num(), dst.addr) }
-
-    /// `xacquire lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x11), src.num(), dst.addr) }
-
-    /// `xrelease lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x11), src.num(), dst.addr) }
 
     /// `adc rw:r32/m32, r32`: `11 /r` (MR)
     ///
@@ -130,18 +94,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x11), src.num(), dst.addr) }
 
-    /// `xacquire lock adc rw:r32/m32, r32`: `11 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x11), src.num(), dst.addr) }
-
-    /// `xrelease lock adc rw:r32/m32, r32`: `11 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x11), src.num(), dst.addr) }
-
     /// `adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -159,18 +111,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x11).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x11).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x11).w(), src.num(), dst.addr) }
 
     /// `adc rw:r8, r8/m8`: `12 /r` (RM)
     ///
@@ -292,18 +232,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 2, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 2, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 2, dst.addr, imm as u8 as u32, 1) }
-
     /// `adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -321,18 +249,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 2, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xacquire lock adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 2, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xrelease lock adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 2, dst.addr, imm as u16 as u32, 2) }
 
     /// `adc rw:r32/m32, imm32`: `81 /2 id` (MI)
     ///
@@ -352,18 +268,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 2, dst.addr, imm as u32, 4) }
 
-    /// `xacquire lock adc rw:r32/m32, imm32`: `81 /2 id` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 2, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock adc rw:r32/m32, imm32`: `81 /2 id` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 2, dst.addr, imm as u32, 4) }
-
     /// `adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -381,18 +285,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 2, dst.addr, imm as u32, 4) }
-
-    /// `xacquire lock adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 2, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 2, dst.addr, imm as u32, 4) }
 
     /// `adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
     ///
@@ -412,18 +304,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
-
     /// `adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -442,18 +322,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_adc_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 2, dst.addr, imm as u8 as u32, 1) }
-
     /// `adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -471,18 +339,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_adc_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 2, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xacquire lock adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_adc_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 2, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_adc_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 2, dst.addr, imm as u8 as u32, 1) }
 
     /// `add rw:r8/m8, r8`: `00 /r` (MR)
     ///
@@ -532,30 +388,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x00).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock add rw:r8/m8, r8`: `00 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x00).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock add rw:r8/m8, r8`: `00 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x00).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock add rw:r8/m8, r8`: `00 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x00).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock add rw:r8/m8, r8`: `00 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x00).no_rex(), src.num(), dst.addr) }
-
     /// `add rw:r16/m16, r16`: `66 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -573,18 +405,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x01), src.num(), dst.addr) }
-
-    /// `xacquire lock add rw:r16/m16, r16`: `66 01 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x01), src.num(), dst.addr) }
-
-    /// `xrelease lock add rw:r16/m16, r16`: `66 01 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x01), src.num(), dst.addr) }
 
     /// `add rw:r32/m32, r32`: `01 /r` (MR)
     ///
@@ -604,18 +424,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x01), src.num(), dst.addr) }
 
-    /// `xacquire lock add rw:r32/m32, r32`: `01 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x01), src.num(), dst.addr) }
-
-    /// `xrelease lock add rw:r32/m32, r32`: `01 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x01), src.num(), dst.addr) }
-
     /// `add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -633,18 +441,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x01).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x01).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x01).w(), src.num(), dst.addr) }
 
     /// `add rw:r8, r8/m8`: `02 /r` (RM)
     ///
@@ -766,18 +562,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 0, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock add rw:r8/m8, imm8`: `80 /0 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 0, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock add rw:r8/m8, imm8`: `80 /0 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 0, dst.addr, imm as u8 as u32, 1) }
-
     /// `add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -795,18 +579,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 0, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xacquire lock add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 0, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xrelease lock add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 0, dst.addr, imm as u16 as u32, 2) }
 
     /// `add rw:r32/m32, imm32`: `81 /0 id` (MI)
     ///
@@ -826,18 +598,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 0, dst.addr, imm as u32, 4) }
 
-    /// `xacquire lock add rw:r32/m32, imm32`: `81 /0 id` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 0, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock add rw:r32/m32, imm32`: `81 /0 id` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 0, dst.addr, imm as u32, 4) }
-
     /// `add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -855,18 +615,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 0, dst.addr, imm as u32, 4) }
-
-    /// `xacquire lock add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 0, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 0, dst.addr, imm as u32, 4) }
 
     /// `add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
     ///
@@ -886,18 +634,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
-
     /// `add rw:r32/m32, simm8`: `83 /0 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -916,18 +652,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_add_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock add rw:r32/m32, simm8`: `83 /0 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock add rw:r32/m32, simm8`: `83 /0 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 0, dst.addr, imm as u8 as u32, 1) }
-
     /// `add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -945,18 +669,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_add_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 0, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xacquire lock add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_add_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 0, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_add_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 0, dst.addr, imm as u8 as u32, 1) }
 
     /// `and rw:r8/m8, r8`: `20 /r` (MR)
     ///
@@ -1006,30 +718,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x20).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock and rw:r8/m8, r8`: `20 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x20).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock and rw:r8/m8, r8`: `20 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x20).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock and rw:r8/m8, r8`: `20 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x20).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock and rw:r8/m8, r8`: `20 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x20).no_rex(), src.num(), dst.addr) }
-
     /// `and rw:r16/m16, r16`: `66 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -1047,18 +735,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x21), src.num(), dst.addr) }
-
-    /// `xacquire lock and rw:r16/m16, r16`: `66 21 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x21), src.num(), dst.addr) }
-
-    /// `xrelease lock and rw:r16/m16, r16`: `66 21 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x21), src.num(), dst.addr) }
 
     /// `and rw:r32/m32, r32`: `21 /r` (MR)
     ///
@@ -1078,18 +754,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x21), src.num(), dst.addr) }
 
-    /// `xacquire lock and rw:r32/m32, r32`: `21 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x21), src.num(), dst.addr) }
-
-    /// `xrelease lock and rw:r32/m32, r32`: `21 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x21), src.num(), dst.addr) }
-
     /// `and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -1107,18 +771,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x21).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x21).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x21).w(), src.num(), dst.addr) }
 
     /// `and rw:r8, r8/m8`: `22 /r` (RM)
     ///
@@ -1240,18 +892,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 4, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock and rw:r8/m8, imm8`: `80 /4 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 4, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock and rw:r8/m8, imm8`: `80 /4 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 4, dst.addr, imm as u8 as u32, 1) }
-
     /// `and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -1269,18 +909,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 4, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xacquire lock and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 4, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xrelease lock and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 4, dst.addr, imm as u16 as u32, 2) }
 
     /// `and rw:r32/m32, imm32`: `81 /4 id` (MI)
     ///
@@ -1300,18 +928,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 4, dst.addr, imm as u32, 4) }
 
-    /// `xacquire lock and rw:r32/m32, imm32`: `81 /4 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 4, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock and rw:r32/m32, imm32`: `81 /4 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 4, dst.addr, imm as u32, 4) }
-
     /// `and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -1329,18 +945,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 4, dst.addr, imm as u32, 4) }
-
-    /// `xacquire lock and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 4, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 4, dst.addr, imm as u32, 4) }
 
     /// `and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
     ///
@@ -1360,18 +964,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
-
     /// `and rw:r32/m32, simm8`: `83 /4 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -1390,18 +982,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_and_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock and rw:r32/m32, simm8`: `83 /4 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock and rw:r32/m32, simm8`: `83 /4 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 4, dst.addr, imm as u8 as u32, 1) }
-
     /// `and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -1419,18 +999,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_and_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 4, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xacquire lock and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_and_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 4, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_and_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 4, dst.addr, imm as u8 as u32, 1) }
 
     /// `bsf cw:r16, r16/m16`: `66 0F BC /r` (RM)
     ///
@@ -1594,12 +1162,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn call_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M00, 0xE8), to) }
 
-    /// `bnd call rel32`: `E8 cd` (D)
-    ///
-    /// Implied: `rw:rsp`.
-    #[inline]
-    pub const fn bnd_call_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M00, 0xE8), to) }
-
     /// `call r64/m64`: `FF /2` (M)
     ///
     /// Implied: `rw:rsp`.
@@ -1611,30 +1173,6 @@ impl Asm<'_> {
     /// Implied: `rw:rsp`.
     #[inline]
     pub const fn call_m64(&mut self, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0xFF), 2, src.addr) }
-
-    /// `bnd call r64/m64`: `FF /2` (M)
-    ///
-    /// Implied: `rw:rsp`.
-    #[inline]
-    pub const fn bnd_call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M00, 0xFF), 2, src.num()) }
-
-    /// `bnd call r64/m64`: `FF /2` (M)
-    ///
-    /// Implied: `rw:rsp`.
-    #[inline]
-    pub const fn bnd_call_m64(&mut self, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M00, 0xFF), 2, src.addr) }
-
-    /// `notrack call r64/m64`: `FF /2` (M)
-    ///
-    /// Implied: `rw:rsp`.
-    #[inline]
-    pub const fn notrack_call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x3E, M00, 0xFF), 2, src.num()) }
-
-    /// `notrack call r64/m64`: `FF /2` (M)
-    ///
-    /// Implied: `rw:rsp`.
-    #[inline]
-    pub const fn notrack_call_m64(&mut self, src: M64) -> &mut Self { self.no_segment(src.addr).rm(Op::new(0x3E, M00, 0xFF), 2, src.addr) }
 
     /// `cbw`: `66 98`
     ///
@@ -2536,30 +2074,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xacquire_lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB0).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xacquire_lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xrelease_lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB0).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xrelease_lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
-
     /// `cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
@@ -2577,18 +2091,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
     pub const fn lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xB1), src.num(), dst.addr) }
-
-    /// `xacquire lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xacquire_lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xB1), src.num(), dst.addr) }
-
-    /// `xrelease lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xrelease_lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xB1), src.num(), dst.addr) }
 
     /// `cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
     ///
@@ -2608,18 +2110,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB1), src.num(), dst.addr) }
 
-    /// `xacquire lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xacquire_lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB1), src.num(), dst.addr) }
-
-    /// `xrelease lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xrelease_lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB1), src.num(), dst.addr) }
-
     /// `cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
@@ -2637,18 +2127,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
     pub const fn lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB1).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xacquire_lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB1).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
-    #[inline]
-    pub const fn xrelease_lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB1).w(), src.num(), dst.addr) }
 
     /// `cmpxchg16b rcw:m128`: `REX.W 0F C7 /1` (M)
     ///
@@ -2673,18 +2151,6 @@ impl Asm<'_> {
     /// CPUID: CX8. Flags: writes ZF. Implied: `rcw:rax,cr:rcx,rcw:rdx,cr:rbx`.
     #[inline]
     pub const fn lock_cmpxchg8b_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC7), 1, dst.addr) }
-
-    /// `xacquire lock cmpxchg8b rcw:m64`: `0F C7 /1` (M)
-    ///
-    /// CPUID: CX8. Flags: writes ZF. Implied: `rcw:rax,cr:rcx,rcw:rdx,cr:rbx`.
-    #[inline]
-    pub const fn xacquire_lock_cmpxchg8b_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC7), 1, dst.addr) }
-
-    /// `xrelease lock cmpxchg8b rcw:m64`: `0F C7 /1` (M)
-    ///
-    /// CPUID: CX8. Flags: writes ZF. Implied: `rcw:rax,cr:rcx,rcw:rdx,cr:rbx`.
-    #[inline]
-    pub const fn xrelease_lock_cmpxchg8b_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC7), 1, dst.addr) }
 
     /// `cqo`: `REX.W 99`
     ///
@@ -2728,18 +2194,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_dec_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFE), 1, dst.addr) }
 
-    /// `xacquire lock dec rw:r8/m8`: `FE /1` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_dec_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFE), 1, dst.addr) }
-
-    /// `xrelease lock dec rw:r8/m8`: `FE /1` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_dec_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFE), 1, dst.addr) }
-
     /// `dec rw:r16/m16`: `66 FF /1` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
@@ -2757,18 +2211,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
     pub const fn lock_dec_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0xFF), 1, dst.addr) }
-
-    /// `xacquire lock dec rw:r16/m16`: `66 FF /1` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_dec_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0xFF), 1, dst.addr) }
-
-    /// `xrelease lock dec rw:r16/m16`: `66 FF /1` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_dec_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0xFF), 1, dst.addr) }
 
     /// `dec rw:r32/m32`: `FF /1` (M)
     ///
@@ -2788,18 +2230,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_dec_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFF), 1, dst.addr) }
 
-    /// `xacquire lock dec rw:r32/m32`: `FF /1` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_dec_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFF), 1, dst.addr) }
-
-    /// `xrelease lock dec rw:r32/m32`: `FF /1` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_dec_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFF), 1, dst.addr) }
-
     /// `dec rw:r64/m64`: `REX.W FF /1` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
@@ -2817,18 +2247,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
     pub const fn lock_dec_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFF).w(), 1, dst.addr) }
-
-    /// `xacquire lock dec rw:r64/m64`: `REX.W FF /1` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_dec_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFF).w(), 1, dst.addr) }
-
-    /// `xrelease lock dec rw:r64/m64`: `REX.W FF /1` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_dec_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFF).w(), 1, dst.addr) }
 
     /// `div r8/m8`: `F6 /6` (M)
     ///
@@ -3124,18 +2542,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_inc_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFE), 0, dst.addr) }
 
-    /// `xacquire lock inc rw:r8/m8`: `FE /0` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_inc_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFE), 0, dst.addr) }
-
-    /// `xrelease lock inc rw:r8/m8`: `FE /0` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_inc_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFE), 0, dst.addr) }
-
     /// `inc rw:r16/m16`: `66 FF /0` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
@@ -3153,18 +2559,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
     pub const fn lock_inc_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0xFF), 0, dst.addr) }
-
-    /// `xacquire lock inc rw:r16/m16`: `66 FF /0` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_inc_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0xFF), 0, dst.addr) }
-
-    /// `xrelease lock inc rw:r16/m16`: `66 FF /0` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_inc_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0xFF), 0, dst.addr) }
 
     /// `inc rw:r32/m32`: `FF /0` (M)
     ///
@@ -3184,18 +2578,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_inc_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFF), 0, dst.addr) }
 
-    /// `xacquire lock inc rw:r32/m32`: `FF /0` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_inc_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFF), 0, dst.addr) }
-
-    /// `xrelease lock inc rw:r32/m32`: `FF /0` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_inc_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFF), 0, dst.addr) }
-
     /// `inc rw:r64/m64`: `REX.W FF /0` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
@@ -3214,18 +2596,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_inc_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xFF).w(), 0, dst.addr) }
 
-    /// `xacquire lock inc rw:r64/m64`: `REX.W FF /0` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_inc_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xFF).w(), 0, dst.addr) }
-
-    /// `xrelease lock inc rw:r64/m64`: `REX.W FF /0` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_inc_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xFF).w(), 0, dst.addr) }
-
     /// `int3`: `CC`
     #[inline]
     pub const fn int3(&mut self) -> &mut Self { self.op(Op::new(0, M00, 0xCC)) }
@@ -3236,47 +2606,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jo_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x70), to) }
 
-    /// `bnd jo rel8`: `70 cb` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn bnd_jo_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x70), to) }
-
-    /// `taken jo rel8`: `70 cb` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn taken_jo_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x70), to) }
-
-    /// `not taken jo rel8`: `70 cb` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn not_taken_jo_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x70), to) }
-
     /// `jno rel8`: `71 cb` (D)
     ///
     /// Flags: reads OF.
     #[inline]
     pub const fn jno_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x71), to) }
-
-    /// `bnd jno rel8`: `71 cb` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn bnd_jno_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x71), to) }
-
-    /// `taken jno rel8`: `71 cb` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn taken_jno_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x71), to) }
-
-    /// `not taken jno rel8`: `71 cb` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn not_taken_jno_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x71), to) }
 
     /// `jb rel8`: `72 cb` (D)
     ///
@@ -3284,47 +2618,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jb_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x72), to) }
 
-    /// `bnd jb rel8`: `72 cb` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn bnd_jb_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x72), to) }
-
-    /// `taken jb rel8`: `72 cb` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn taken_jb_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x72), to) }
-
-    /// `not taken jb rel8`: `72 cb` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn not_taken_jb_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x72), to) }
-
     /// `jae rel8`: `73 cb` (D)
     ///
     /// Flags: reads CF.
     #[inline]
     pub const fn jae_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x73), to) }
-
-    /// `bnd jae rel8`: `73 cb` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn bnd_jae_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x73), to) }
-
-    /// `taken jae rel8`: `73 cb` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn taken_jae_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x73), to) }
-
-    /// `not taken jae rel8`: `73 cb` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn not_taken_jae_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x73), to) }
 
     /// `je rel8`: `74 cb` (D)
     ///
@@ -3332,47 +2630,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn je_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x74), to) }
 
-    /// `bnd je rel8`: `74 cb` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn bnd_je_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x74), to) }
-
-    /// `taken je rel8`: `74 cb` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn taken_je_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x74), to) }
-
-    /// `not taken je rel8`: `74 cb` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn not_taken_je_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x74), to) }
-
     /// `jne rel8`: `75 cb` (D)
     ///
     /// Flags: reads ZF.
     #[inline]
     pub const fn jne_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x75), to) }
-
-    /// `bnd jne rel8`: `75 cb` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn bnd_jne_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x75), to) }
-
-    /// `taken jne rel8`: `75 cb` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn taken_jne_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x75), to) }
-
-    /// `not taken jne rel8`: `75 cb` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn not_taken_jne_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x75), to) }
 
     /// `jbe rel8`: `76 cb` (D)
     ///
@@ -3380,47 +2642,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jbe_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x76), to) }
 
-    /// `bnd jbe rel8`: `76 cb` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn bnd_jbe_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x76), to) }
-
-    /// `taken jbe rel8`: `76 cb` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn taken_jbe_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x76), to) }
-
-    /// `not taken jbe rel8`: `76 cb` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn not_taken_jbe_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x76), to) }
-
     /// `ja rel8`: `77 cb` (D)
     ///
     /// Flags: reads ZF CF.
     #[inline]
     pub const fn ja_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x77), to) }
-
-    /// `bnd ja rel8`: `77 cb` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn bnd_ja_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x77), to) }
-
-    /// `taken ja rel8`: `77 cb` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn taken_ja_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x77), to) }
-
-    /// `not taken ja rel8`: `77 cb` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn not_taken_ja_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x77), to) }
 
     /// `js rel8`: `78 cb` (D)
     ///
@@ -3428,47 +2654,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn js_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x78), to) }
 
-    /// `bnd js rel8`: `78 cb` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn bnd_js_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x78), to) }
-
-    /// `taken js rel8`: `78 cb` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn taken_js_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x78), to) }
-
-    /// `not taken js rel8`: `78 cb` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn not_taken_js_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x78), to) }
-
     /// `jns rel8`: `79 cb` (D)
     ///
     /// Flags: reads SF.
     #[inline]
     pub const fn jns_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x79), to) }
-
-    /// `bnd jns rel8`: `79 cb` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn bnd_jns_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x79), to) }
-
-    /// `taken jns rel8`: `79 cb` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn taken_jns_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x79), to) }
-
-    /// `not taken jns rel8`: `79 cb` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn not_taken_jns_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x79), to) }
 
     /// `jp rel8`: `7A cb` (D)
     ///
@@ -3476,47 +2666,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7A), to) }
 
-    /// `bnd jp rel8`: `7A cb` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn bnd_jp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7A), to) }
-
-    /// `taken jp rel8`: `7A cb` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn taken_jp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7A), to) }
-
-    /// `not taken jp rel8`: `7A cb` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn not_taken_jp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7A), to) }
-
     /// `jnp rel8`: `7B cb` (D)
     ///
     /// Flags: reads PF.
     #[inline]
     pub const fn jnp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7B), to) }
-
-    /// `bnd jnp rel8`: `7B cb` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn bnd_jnp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7B), to) }
-
-    /// `taken jnp rel8`: `7B cb` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn taken_jnp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7B), to) }
-
-    /// `not taken jnp rel8`: `7B cb` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn not_taken_jnp_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7B), to) }
 
     /// `jl rel8`: `7C cb` (D)
     ///
@@ -3524,47 +2678,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jl_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7C), to) }
 
-    /// `bnd jl rel8`: `7C cb` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn bnd_jl_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7C), to) }
-
-    /// `taken jl rel8`: `7C cb` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn taken_jl_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7C), to) }
-
-    /// `not taken jl rel8`: `7C cb` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn not_taken_jl_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7C), to) }
-
     /// `jge rel8`: `7D cb` (D)
     ///
     /// Flags: reads OF SF.
     #[inline]
     pub const fn jge_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7D), to) }
-
-    /// `bnd jge rel8`: `7D cb` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn bnd_jge_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7D), to) }
-
-    /// `taken jge rel8`: `7D cb` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn taken_jge_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7D), to) }
-
-    /// `not taken jge rel8`: `7D cb` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn not_taken_jge_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7D), to) }
 
     /// `jle rel8`: `7E cb` (D)
     ///
@@ -3572,47 +2690,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jle_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7E), to) }
 
-    /// `bnd jle rel8`: `7E cb` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn bnd_jle_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7E), to) }
-
-    /// `taken jle rel8`: `7E cb` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn taken_jle_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7E), to) }
-
-    /// `not taken jle rel8`: `7E cb` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn not_taken_jle_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7E), to) }
-
     /// `jg rel8`: `7F cb` (D)
     ///
     /// Flags: reads OF SF ZF.
     #[inline]
     pub const fn jg_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0, M00, 0x7F), to) }
-
-    /// `bnd jg rel8`: `7F cb` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn bnd_jg_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0xF2, M00, 0x7F), to) }
-
-    /// `taken jg rel8`: `7F cb` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn taken_jg_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x3E, M00, 0x7F), to) }
-
-    /// `not taken jg rel8`: `7F cb` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn not_taken_jg_rel8(&mut self, to: Label) -> &mut Self { self.rel8(Op::new(0x2E, M00, 0x7F), to) }
 
     /// `jo rel32`: `0F 80 cd` (D)
     ///
@@ -3620,47 +2702,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jo_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x80), to) }
 
-    /// `bnd jo rel32`: `0F 80 cd` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn bnd_jo_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x80), to) }
-
-    /// `taken jo rel32`: `0F 80 cd` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn taken_jo_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x80), to) }
-
-    /// `not taken jo rel32`: `0F 80 cd` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn not_taken_jo_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x80), to) }
-
     /// `jno rel32`: `0F 81 cd` (D)
     ///
     /// Flags: reads OF.
     #[inline]
     pub const fn jno_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x81), to) }
-
-    /// `bnd jno rel32`: `0F 81 cd` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn bnd_jno_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x81), to) }
-
-    /// `taken jno rel32`: `0F 81 cd` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn taken_jno_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x81), to) }
-
-    /// `not taken jno rel32`: `0F 81 cd` (D)
-    ///
-    /// Flags: reads OF.
-    #[inline]
-    pub const fn not_taken_jno_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x81), to) }
 
     /// `jb rel32`: `0F 82 cd` (D)
     ///
@@ -3668,47 +2714,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jb_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x82), to) }
 
-    /// `bnd jb rel32`: `0F 82 cd` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn bnd_jb_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x82), to) }
-
-    /// `taken jb rel32`: `0F 82 cd` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn taken_jb_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x82), to) }
-
-    /// `not taken jb rel32`: `0F 82 cd` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn not_taken_jb_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x82), to) }
-
     /// `jae rel32`: `0F 83 cd` (D)
     ///
     /// Flags: reads CF.
     #[inline]
     pub const fn jae_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x83), to) }
-
-    /// `bnd jae rel32`: `0F 83 cd` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn bnd_jae_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x83), to) }
-
-    /// `taken jae rel32`: `0F 83 cd` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn taken_jae_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x83), to) }
-
-    /// `not taken jae rel32`: `0F 83 cd` (D)
-    ///
-    /// Flags: reads CF.
-    #[inline]
-    pub const fn not_taken_jae_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x83), to) }
 
     /// `je rel32`: `0F 84 cd` (D)
     ///
@@ -3716,47 +2726,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn je_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x84), to) }
 
-    /// `bnd je rel32`: `0F 84 cd` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn bnd_je_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x84), to) }
-
-    /// `taken je rel32`: `0F 84 cd` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn taken_je_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x84), to) }
-
-    /// `not taken je rel32`: `0F 84 cd` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn not_taken_je_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x84), to) }
-
     /// `jne rel32`: `0F 85 cd` (D)
     ///
     /// Flags: reads ZF.
     #[inline]
     pub const fn jne_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x85), to) }
-
-    /// `bnd jne rel32`: `0F 85 cd` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn bnd_jne_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x85), to) }
-
-    /// `taken jne rel32`: `0F 85 cd` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn taken_jne_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x85), to) }
-
-    /// `not taken jne rel32`: `0F 85 cd` (D)
-    ///
-    /// Flags: reads ZF.
-    #[inline]
-    pub const fn not_taken_jne_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x85), to) }
 
     /// `jbe rel32`: `0F 86 cd` (D)
     ///
@@ -3764,47 +2738,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jbe_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x86), to) }
 
-    /// `bnd jbe rel32`: `0F 86 cd` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn bnd_jbe_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x86), to) }
-
-    /// `taken jbe rel32`: `0F 86 cd` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn taken_jbe_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x86), to) }
-
-    /// `not taken jbe rel32`: `0F 86 cd` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn not_taken_jbe_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x86), to) }
-
     /// `ja rel32`: `0F 87 cd` (D)
     ///
     /// Flags: reads ZF CF.
     #[inline]
     pub const fn ja_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x87), to) }
-
-    /// `bnd ja rel32`: `0F 87 cd` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn bnd_ja_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x87), to) }
-
-    /// `taken ja rel32`: `0F 87 cd` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn taken_ja_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x87), to) }
-
-    /// `not taken ja rel32`: `0F 87 cd` (D)
-    ///
-    /// Flags: reads ZF CF.
-    #[inline]
-    pub const fn not_taken_ja_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x87), to) }
 
     /// `js rel32`: `0F 88 cd` (D)
     ///
@@ -3812,47 +2750,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn js_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x88), to) }
 
-    /// `bnd js rel32`: `0F 88 cd` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn bnd_js_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x88), to) }
-
-    /// `taken js rel32`: `0F 88 cd` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn taken_js_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x88), to) }
-
-    /// `not taken js rel32`: `0F 88 cd` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn not_taken_js_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x88), to) }
-
     /// `jns rel32`: `0F 89 cd` (D)
     ///
     /// Flags: reads SF.
     #[inline]
     pub const fn jns_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x89), to) }
-
-    /// `bnd jns rel32`: `0F 89 cd` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn bnd_jns_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x89), to) }
-
-    /// `taken jns rel32`: `0F 89 cd` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn taken_jns_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x89), to) }
-
-    /// `not taken jns rel32`: `0F 89 cd` (D)
-    ///
-    /// Flags: reads SF.
-    #[inline]
-    pub const fn not_taken_jns_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x89), to) }
 
     /// `jp rel32`: `0F 8A cd` (D)
     ///
@@ -3860,47 +2762,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8A), to) }
 
-    /// `bnd jp rel32`: `0F 8A cd` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn bnd_jp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8A), to) }
-
-    /// `taken jp rel32`: `0F 8A cd` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn taken_jp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8A), to) }
-
-    /// `not taken jp rel32`: `0F 8A cd` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn not_taken_jp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8A), to) }
-
     /// `jnp rel32`: `0F 8B cd` (D)
     ///
     /// Flags: reads PF.
     #[inline]
     pub const fn jnp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8B), to) }
-
-    /// `bnd jnp rel32`: `0F 8B cd` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn bnd_jnp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8B), to) }
-
-    /// `taken jnp rel32`: `0F 8B cd` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn taken_jnp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8B), to) }
-
-    /// `not taken jnp rel32`: `0F 8B cd` (D)
-    ///
-    /// Flags: reads PF.
-    #[inline]
-    pub const fn not_taken_jnp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8B), to) }
 
     /// `jl rel32`: `0F 8C cd` (D)
     ///
@@ -3908,47 +2774,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn jl_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8C), to) }
 
-    /// `bnd jl rel32`: `0F 8C cd` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn bnd_jl_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8C), to) }
-
-    /// `taken jl rel32`: `0F 8C cd` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn taken_jl_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8C), to) }
-
-    /// `not taken jl rel32`: `0F 8C cd` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn not_taken_jl_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8C), to) }
-
     /// `jge rel32`: `0F 8D cd` (D)
     ///
     /// Flags: reads OF SF.
     #[inline]
     pub const fn jge_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8D), to) }
-
-    /// `bnd jge rel32`: `0F 8D cd` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn bnd_jge_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8D), to) }
-
-    /// `taken jge rel32`: `0F 8D cd` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn taken_jge_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8D), to) }
-
-    /// `not taken jge rel32`: `0F 8D cd` (D)
-    ///
-    /// Flags: reads OF SF.
-    #[inline]
-    pub const fn not_taken_jge_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8D), to) }
 
     /// `jle rel32`: `0F 8E cd` (D)
     ///
@@ -3956,55 +2786,15 @@ impl Asm<'_> {
     #[inline]
     pub const fn jle_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8E), to) }
 
-    /// `bnd jle rel32`: `0F 8E cd` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn bnd_jle_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8E), to) }
-
-    /// `taken jle rel32`: `0F 8E cd` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn taken_jle_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8E), to) }
-
-    /// `not taken jle rel32`: `0F 8E cd` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn not_taken_jle_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8E), to) }
-
     /// `jg rel32`: `0F 8F cd` (D)
     ///
     /// Flags: reads OF SF ZF.
     #[inline]
     pub const fn jg_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M0F, 0x8F), to) }
 
-    /// `bnd jg rel32`: `0F 8F cd` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn bnd_jg_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M0F, 0x8F), to) }
-
-    /// `taken jg rel32`: `0F 8F cd` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn taken_jg_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x3E, M0F, 0x8F), to) }
-
-    /// `not taken jg rel32`: `0F 8F cd` (D)
-    ///
-    /// Flags: reads OF SF ZF.
-    #[inline]
-    pub const fn not_taken_jg_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0x2E, M0F, 0x8F), to) }
-
     /// `jmp rel32`: `E9 cd` (D)
     #[inline]
     pub const fn jmp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0, M00, 0xE9), to) }
-
-    /// `bnd jmp rel32`: `E9 cd` (D)
-    #[inline]
-    pub const fn bnd_jmp_rel32(&mut self, to: Label) -> &mut Self { self.rel32(Op::new(0xF2, M00, 0xE9), to) }
 
     /// `jmp rel8`: `EB cb` (D)
     #[inline]
@@ -4017,22 +2807,6 @@ impl Asm<'_> {
     /// `jmp r64/m64`: `FF /4` (M)
     #[inline]
     pub const fn jmp_m64(&mut self, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0xFF), 4, src.addr) }
-
-    /// `bnd jmp r64/m64`: `FF /4` (M)
-    #[inline]
-    pub const fn bnd_jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M00, 0xFF), 4, src.num()) }
-
-    /// `bnd jmp r64/m64`: `FF /4` (M)
-    #[inline]
-    pub const fn bnd_jmp_m64(&mut self, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M00, 0xFF), 4, src.addr) }
-
-    /// `notrack jmp r64/m64`: `FF /4` (M)
-    #[inline]
-    pub const fn notrack_jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x3E, M00, 0xFF), 4, src.num()) }
-
-    /// `notrack jmp r64/m64`: `FF /4` (M)
-    #[inline]
-    pub const fn notrack_jmp_m64(&mut self, src: M64) -> &mut Self { self.no_segment(src.addr).rm(Op::new(0x3E, M00, 0xFF), 4, src.addr) }
 
     /// `lea w:r16, a:m`: `66 8D /r` (RM)
     #[inline]
@@ -4070,14 +2844,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn mov_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x88).no_rex(), src.num(), dst.addr) }
 
-    /// `xrelease mov w:r8/m8, r8`: `88 /r` (MR)
-    #[inline]
-    pub const fn xrelease_mov_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x88).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease mov w:r8/m8, r8`: `88 /r` (MR)
-    #[inline]
-    pub const fn xrelease_mov_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x88).no_rex(), src.num(), dst.addr) }
-
     /// `mov w:r16/m16, r16`: `66 89 /r` (MR)
     #[inline]
     pub const fn mov_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x89), src.num(), dst.num()) }
@@ -4085,10 +2851,6 @@ impl Asm<'_> {
     /// `mov w:r16/m16, r16`: `66 89 /r` (MR)
     #[inline]
     pub const fn mov_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x89), src.num(), dst.addr) }
-
-    /// `xrelease mov w:r16/m16, r16`: `66 89 /r` (MR)
-    #[inline]
-    pub const fn xrelease_mov_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F3, M00, 0x89), src.num(), dst.addr) }
 
     /// `mov w:r32/m32, r32`: `89 /r` (MR)
     #[inline]
@@ -4098,10 +2860,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn mov_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x89), src.num(), dst.addr) }
 
-    /// `xrelease mov w:r32/m32, r32`: `89 /r` (MR)
-    #[inline]
-    pub const fn xrelease_mov_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x89), src.num(), dst.addr) }
-
     /// `mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
     #[inline]
     pub const fn mov_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x89).w(), src.num(), dst.num()) }
@@ -4109,10 +2867,6 @@ impl Asm<'_> {
     /// `mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
     #[inline]
     pub const fn mov_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x89).w(), src.num(), dst.addr) }
-
-    /// `xrelease mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
-    #[inline]
-    pub const fn xrelease_mov_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x89).w(), src.num(), dst.addr) }
 
     /// `mov w:r8, r8/m8`: `8A /r` (RM)
     #[inline]
@@ -4226,10 +2980,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn mov_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0, M00, 0xC6), 0, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xrelease mov w:r8/m8, imm8`: `C6 /0 ib` (MI)
-    #[inline]
-    pub const fn xrelease_mov_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF3, M00, 0xC6), 0, dst.addr, imm as u8 as u32, 1) }
-
     /// `mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
     #[inline]
     pub const fn mov_r16_imm16_alt(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC7), 0, dst.num(), imm as u16 as u32, 2) }
@@ -4237,10 +2987,6 @@ impl Asm<'_> {
     /// `mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
     #[inline]
     pub const fn mov_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66, M00, 0xC7), 0, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xrelease mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
-    #[inline]
-    pub const fn xrelease_mov_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F3, M00, 0xC7), 0, dst.addr, imm as u16 as u32, 2) }
 
     /// `mov w:r32/m32, imm32`: `C7 /0 id` (MI)
     #[inline]
@@ -4250,10 +2996,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn mov_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0, M00, 0xC7), 0, dst.addr, imm as u32, 4) }
 
-    /// `xrelease mov w:r32/m32, imm32`: `C7 /0 id` (MI)
-    #[inline]
-    pub const fn xrelease_mov_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF3, M00, 0xC7), 0, dst.addr, imm as u32, 4) }
-
     /// `mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
     #[inline]
     pub const fn mov_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC7).w(), 0, dst.num(), imm as u32, 4) }
@@ -4261,10 +3003,6 @@ impl Asm<'_> {
     /// `mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
     #[inline]
     pub const fn mov_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0, M00, 0xC7).w(), 0, dst.addr, imm as u32, 4) }
-
-    /// `xrelease mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
-    #[inline]
-    pub const fn xrelease_mov_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF3, M00, 0xC7).w(), 0, dst.addr, imm as u32, 4) }
 
     /// `movsx w:r16, r8/m8`: `66 0F BE /r` (RM)
     #[inline]
@@ -4480,18 +3218,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_neg_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF6), 3, dst.addr) }
 
-    /// `xacquire lock neg rw:r8/m8`: `F6 /3` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_neg_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF6), 3, dst.addr) }
-
-    /// `xrelease lock neg rw:r8/m8`: `F6 /3` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_neg_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF6), 3, dst.addr) }
-
     /// `neg rw:r16/m16`: `66 F7 /3` (M)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -4509,18 +3235,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_neg_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0xF7), 3, dst.addr) }
-
-    /// `xacquire lock neg rw:r16/m16`: `66 F7 /3` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_neg_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0xF7), 3, dst.addr) }
-
-    /// `xrelease lock neg rw:r16/m16`: `66 F7 /3` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_neg_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0xF7), 3, dst.addr) }
 
     /// `neg rw:r32/m32`: `F7 /3` (M)
     ///
@@ -4540,18 +3254,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_neg_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF7), 3, dst.addr) }
 
-    /// `xacquire lock neg rw:r32/m32`: `F7 /3` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_neg_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF7), 3, dst.addr) }
-
-    /// `xrelease lock neg rw:r32/m32`: `F7 /3` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_neg_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF7), 3, dst.addr) }
-
     /// `neg rw:r64/m64`: `REX.W F7 /3` (M)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -4569,18 +3271,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_neg_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF7).w(), 3, dst.addr) }
-
-    /// `xacquire lock neg rw:r64/m64`: `REX.W F7 /3` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_neg_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF7).w(), 3, dst.addr) }
-
-    /// `xrelease lock neg rw:r64/m64`: `REX.W F7 /3` (M)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_neg_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF7).w(), 3, dst.addr) }
 
     /// `nop`: `66 90`
     #[inline]
@@ -4646,14 +3336,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_not_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF6), 2, dst.addr) }
 
-    /// `xacquire lock not rw:r8/m8`: `F6 /2` (M)
-    #[inline]
-    pub const fn xacquire_lock_not_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF6), 2, dst.addr) }
-
-    /// `xrelease lock not rw:r8/m8`: `F6 /2` (M)
-    #[inline]
-    pub const fn xrelease_lock_not_m8(&mut self, dst: M8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF6), 2, dst.addr) }
-
     /// `not rw:r16/m16`: `66 F7 /2` (M)
     #[inline]
     pub const fn not_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 2, dst.num()) }
@@ -4665,14 +3347,6 @@ impl Asm<'_> {
     /// `lock not rw:r16/m16`: `66 F7 /2` (M)
     #[inline]
     pub const fn lock_not_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0xF7), 2, dst.addr) }
-
-    /// `xacquire lock not rw:r16/m16`: `66 F7 /2` (M)
-    #[inline]
-    pub const fn xacquire_lock_not_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0xF7), 2, dst.addr) }
-
-    /// `xrelease lock not rw:r16/m16`: `66 F7 /2` (M)
-    #[inline]
-    pub const fn xrelease_lock_not_m16(&mut self, dst: M16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0xF7), 2, dst.addr) }
 
     /// `not rw:r32/m32`: `F7 /2` (M)
     #[inline]
@@ -4686,14 +3360,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_not_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF7), 2, dst.addr) }
 
-    /// `xacquire lock not rw:r32/m32`: `F7 /2` (M)
-    #[inline]
-    pub const fn xacquire_lock_not_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF7), 2, dst.addr) }
-
-    /// `xrelease lock not rw:r32/m32`: `F7 /2` (M)
-    #[inline]
-    pub const fn xrelease_lock_not_m32(&mut self, dst: M32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF7), 2, dst.addr) }
-
     /// `not rw:r64/m64`: `REX.W F7 /2` (M)
     #[inline]
     pub const fn not_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 2, dst.num()) }
@@ -4705,14 +3371,6 @@ impl Asm<'_> {
     /// `lock not rw:r64/m64`: `REX.W F7 /2` (M)
     #[inline]
     pub const fn lock_not_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0xF7).w(), 2, dst.addr) }
-
-    /// `xacquire lock not rw:r64/m64`: `REX.W F7 /2` (M)
-    #[inline]
-    pub const fn xacquire_lock_not_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0xF7).w(), 2, dst.addr) }
-
-    /// `xrelease lock not rw:r64/m64`: `REX.W F7 /2` (M)
-    #[inline]
-    pub const fn xrelease_lock_not_m64(&mut self, dst: M64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0xF7).w(), 2, dst.addr) }
 
     /// `or rw:r8/m8, r8`: `08 /r` (MR)
     ///
@@ -4762,30 +3420,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x08).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock or rw:r8/m8, r8`: `08 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x08).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock or rw:r8/m8, r8`: `08 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x08).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock or rw:r8/m8, r8`: `08 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x08).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock or rw:r8/m8, r8`: `08 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x08).no_rex(), src.num(), dst.addr) }
-
     /// `or rw:r16/m16, r16`: `66 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -4803,18 +3437,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x09), src.num(), dst.addr) }
-
-    /// `xacquire lock or rw:r16/m16, r16`: `66 09 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x09), src.num(), dst.addr) }
-
-    /// `xrelease lock or rw:r16/m16, r16`: `66 09 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x09), src.num(), dst.addr) }
 
     /// `or rw:r32/m32, r32`: `09 /r` (MR)
     ///
@@ -4834,18 +3456,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x09), src.num(), dst.addr) }
 
-    /// `xacquire lock or rw:r32/m32, r32`: `09 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x09), src.num(), dst.addr) }
-
-    /// `xrelease lock or rw:r32/m32, r32`: `09 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x09), src.num(), dst.addr) }
-
     /// `or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -4863,18 +3473,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x09).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x09).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x09).w(), src.num(), dst.addr) }
 
     /// `or rw:r8, r8/m8`: `0A /r` (RM)
     ///
@@ -4996,18 +3594,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 1, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock or rw:r8/m8, imm8`: `80 /1 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 1, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock or rw:r8/m8, imm8`: `80 /1 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 1, dst.addr, imm as u8 as u32, 1) }
-
     /// `or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -5025,18 +3611,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 1, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xacquire lock or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 1, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xrelease lock or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 1, dst.addr, imm as u16 as u32, 2) }
 
     /// `or rw:r32/m32, imm32`: `81 /1 id` (MI)
     ///
@@ -5056,18 +3630,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 1, dst.addr, imm as u32, 4) }
 
-    /// `xacquire lock or rw:r32/m32, imm32`: `81 /1 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 1, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock or rw:r32/m32, imm32`: `81 /1 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 1, dst.addr, imm as u32, 4) }
-
     /// `or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -5085,18 +3647,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 1, dst.addr, imm as u32, 4) }
-
-    /// `xacquire lock or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 1, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 1, dst.addr, imm as u32, 4) }
 
     /// `or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
     ///
@@ -5116,18 +3666,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
-
     /// `or rw:r32/m32, simm8`: `83 /1 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -5146,18 +3684,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_or_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock or rw:r32/m32, simm8`: `83 /1 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock or rw:r32/m32, simm8`: `83 /1 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 1, dst.addr, imm as u8 as u32, 1) }
-
     /// `or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -5175,18 +3701,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_or_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 1, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xacquire lock or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_or_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 1, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_or_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 1, dst.addr, imm as u8 as u32, 1) }
 
     /// `pause`: `F3 90`
     ///
@@ -5296,23 +3810,11 @@ impl Asm<'_> {
     #[inline]
     pub const fn ret_imm16(&mut self, imm: u16) -> &mut Self { self.op_imm(Op::new(0, M00, 0xC2), imm as u64, 2) }
 
-    /// `bnd ret imm16`: `C2 iw` (I)
-    ///
-    /// Implied: `rw:rsp`.
-    #[inline]
-    pub const fn bnd_ret_imm16(&mut self, imm: u16) -> &mut Self { self.op_imm(Op::new(0xF2, M00, 0xC2), imm as u64, 2) }
-
     /// `ret`: `C3`
     ///
     /// Implied: `rw:rsp`.
     #[inline]
     pub const fn ret(&mut self) -> &mut Self { self.op(Op::new(0, M00, 0xC3)) }
-
-    /// `bnd ret`: `C3`
-    ///
-    /// Implied: `rw:rsp`.
-    #[inline]
-    pub const fn bnd_ret(&mut self) -> &mut Self { self.op(Op::new(0xF2, M00, 0xC3)) }
 
     /// `rol rw:r8/m8, imm8`: `C0 /0 ib` (MI)
     ///
@@ -5848,30 +4350,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x18).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock sbb rw:r8/m8, r8`: `18 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x18).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock sbb rw:r8/m8, r8`: `18 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x18).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock sbb rw:r8/m8, r8`: `18 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x18).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock sbb rw:r8/m8, r8`: `18 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x18).no_rex(), src.num(), dst.addr) }
-
     /// `sbb rw:r16/m16, r16`: `66 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -5889,18 +4367,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x19), src.num(), dst.addr) }
-
-    /// `xacquire lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x19), src.num(), dst.addr) }
-
-    /// `xrelease lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x19), src.num(), dst.addr) }
 
     /// `sbb rw:r32/m32, r32`: `19 /r` (MR)
     ///
@@ -5920,18 +4386,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x19), src.num(), dst.addr) }
 
-    /// `xacquire lock sbb rw:r32/m32, r32`: `19 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x19), src.num(), dst.addr) }
-
-    /// `xrelease lock sbb rw:r32/m32, r32`: `19 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x19), src.num(), dst.addr) }
-
     /// `sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -5949,18 +4403,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x19).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x19).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x19).w(), src.num(), dst.addr) }
 
     /// `sbb rw:r8, r8/m8`: `1A /r` (RM)
     ///
@@ -6082,18 +4524,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 3, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 3, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 3, dst.addr, imm as u8 as u32, 1) }
-
     /// `sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -6111,18 +4541,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 3, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xacquire lock sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 3, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xrelease lock sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 3, dst.addr, imm as u16 as u32, 2) }
 
     /// `sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
     ///
@@ -6142,18 +4560,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 3, dst.addr, imm as u32, 4) }
 
-    /// `xacquire lock sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 3, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 3, dst.addr, imm as u32, 4) }
-
     /// `sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -6171,18 +4577,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 3, dst.addr, imm as u32, 4) }
-
-    /// `xacquire lock sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 3, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 3, dst.addr, imm as u32, 4) }
 
     /// `sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
     ///
@@ -6202,18 +4596,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
-
     /// `sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -6232,18 +4614,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sbb_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 3, dst.addr, imm as u8 as u32, 1) }
-
     /// `sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
@@ -6261,18 +4631,6 @@ impl Asm<'_> {
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sbb_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 3, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xacquire lock sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sbb_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 3, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
-    ///
-    /// Flags: reads CF; writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sbb_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 3, dst.addr, imm as u8 as u32, 1) }
 
     /// `seto w:r8/m8`: `0F 90 /r` (M)
     ///
@@ -7078,30 +5436,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x28).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock sub rw:r8/m8, r8`: `28 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x28).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock sub rw:r8/m8, r8`: `28 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x28).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock sub rw:r8/m8, r8`: `28 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x28).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock sub rw:r8/m8, r8`: `28 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x28).no_rex(), src.num(), dst.addr) }
-
     /// `sub rw:r16/m16, r16`: `66 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -7119,18 +5453,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x29), src.num(), dst.addr) }
-
-    /// `xacquire lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x29), src.num(), dst.addr) }
-
-    /// `xrelease lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x29), src.num(), dst.addr) }
 
     /// `sub rw:r32/m32, r32`: `29 /r` (MR)
     ///
@@ -7150,18 +5472,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x29), src.num(), dst.addr) }
 
-    /// `xacquire lock sub rw:r32/m32, r32`: `29 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x29), src.num(), dst.addr) }
-
-    /// `xrelease lock sub rw:r32/m32, r32`: `29 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x29), src.num(), dst.addr) }
-
     /// `sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -7179,18 +5489,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x29).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x29).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x29).w(), src.num(), dst.addr) }
 
     /// `sub rw:r8, r8/m8`: `2A /r` (RM)
     ///
@@ -7312,18 +5610,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 5, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 5, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 5, dst.addr, imm as u8 as u32, 1) }
-
     /// `sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -7341,18 +5627,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 5, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xacquire lock sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 5, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xrelease lock sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 5, dst.addr, imm as u16 as u32, 2) }
 
     /// `sub rw:r32/m32, imm32`: `81 /5 id` (MI)
     ///
@@ -7372,18 +5646,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 5, dst.addr, imm as u32, 4) }
 
-    /// `xacquire lock sub rw:r32/m32, imm32`: `81 /5 id` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 5, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock sub rw:r32/m32, imm32`: `81 /5 id` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 5, dst.addr, imm as u32, 4) }
-
     /// `sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -7401,18 +5663,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 5, dst.addr, imm as u32, 4) }
-
-    /// `xacquire lock sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 5, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 5, dst.addr, imm as u32, 4) }
 
     /// `sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
     ///
@@ -7432,18 +5682,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
-
     /// `sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -7462,18 +5700,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_sub_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 5, dst.addr, imm as u8 as u32, 1) }
-
     /// `sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -7491,18 +5717,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_sub_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 5, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xacquire lock sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_sub_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 5, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_sub_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 5, dst.addr, imm as u8 as u32, 1) }
 
     /// `test r8/m8, r8`: `84 /r` (MR)
     ///
@@ -7706,30 +5920,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC0).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC0).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
-
     /// `xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -7747,18 +5937,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xC1), src.num(), dst.addr) }
-
-    /// `xacquire lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xC1), src.num(), dst.addr) }
-
-    /// `xrelease lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xC1), src.num(), dst.addr) }
 
     /// `xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
     ///
@@ -7778,18 +5956,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC1), src.num(), dst.addr) }
 
-    /// `xacquire lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC1), src.num(), dst.addr) }
-
-    /// `xrelease lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC1), src.num(), dst.addr) }
-
     /// `xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
@@ -7807,18 +5973,6 @@ impl Asm<'_> {
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
     pub const fn lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC1).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xacquire_lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC1).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
-    ///
-    /// Flags: writes OF SF ZF AF PF CF.
-    #[inline]
-    pub const fn xrelease_lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC1).w(), src.num(), dst.addr) }
 
     /// `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
@@ -7852,22 +6006,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x86).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
-    #[inline]
-    pub const fn xacquire_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x86).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
-    #[inline]
-    pub const fn xacquire_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x86).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
-    #[inline]
-    pub const fn xrelease_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x86).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
-    #[inline]
-    pub const fn xrelease_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x86).no_rex(), src.num(), dst.addr) }
-
     /// `xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
     pub const fn xchg_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x87), src.num(), dst.num()) }
@@ -7879,14 +6017,6 @@ impl Asm<'_> {
     /// `lock xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
     pub const fn lock_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x87), src.num(), dst.addr) }
-
-    /// `xacquire xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
-    #[inline]
-    pub const fn xacquire_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F2, M00, 0x87), src.num(), dst.addr) }
-
-    /// `xrelease xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
-    #[inline]
-    pub const fn xrelease_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F3, M00, 0x87), src.num(), dst.addr) }
 
     /// `xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
     #[inline]
@@ -7900,14 +6030,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x87), src.num(), dst.addr) }
 
-    /// `xacquire xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
-    #[inline]
-    pub const fn xacquire_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x87), src.num(), dst.addr) }
-
-    /// `xrelease xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
-    #[inline]
-    pub const fn xrelease_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x87), src.num(), dst.addr) }
-
     /// `xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
     pub const fn xchg_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x87).w(), src.num(), dst.num()) }
@@ -7919,14 +6041,6 @@ impl Asm<'_> {
     /// `lock xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
     pub const fn lock_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x87).w(), src.num(), dst.addr) }
-
-    /// `xacquire xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
-    #[inline]
-    pub const fn xacquire_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x87).w(), src.num(), dst.addr) }
-
-    /// `xrelease xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
-    #[inline]
-    pub const fn xrelease_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x87).w(), src.num(), dst.addr) }
 
     /// `xchg rw:r16, rw:ax`: `66 90+r` (OX)
     #[inline]
@@ -7988,30 +6102,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x30).no_rex(), src.num(), dst.addr) }
 
-    /// `xacquire lock xor rw:r8/m8, r8`: `30 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x30).byte_reg(), src.num(), dst.addr) }
-
-    /// `xacquire lock xor rw:r8/m8, r8`: `30 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x30).no_rex(), src.num(), dst.addr) }
-
-    /// `xrelease lock xor rw:r8/m8, r8`: `30 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x30).byte_reg(), src.num(), dst.addr) }
-
-    /// `xrelease lock xor rw:r8/m8, r8`: `30 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x30).no_rex(), src.num(), dst.addr) }
-
     /// `xor rw:r16/m16, r16`: `66 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -8029,18 +6119,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x31), src.num(), dst.addr) }
-
-    /// `xacquire lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x31), src.num(), dst.addr) }
-
-    /// `xrelease lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x31), src.num(), dst.addr) }
 
     /// `xor rw:r32/m32, r32`: `31 /r` (MR)
     ///
@@ -8060,18 +6138,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x31), src.num(), dst.addr) }
 
-    /// `xacquire lock xor rw:r32/m32, r32`: `31 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x31), src.num(), dst.addr) }
-
-    /// `xrelease lock xor rw:r32/m32, r32`: `31 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x31), src.num(), dst.addr) }
-
     /// `xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -8089,18 +6155,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x31).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x31).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x31).w(), src.num(), dst.addr) }
 
     /// `xor rw:r8, r8/m8`: `32 /r` (RM)
     ///
@@ -8222,18 +6276,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x80), 6, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x80), 6, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m8_imm8(&mut self, dst: M8, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x80), 6, dst.addr, imm as u8 as u32, 1) }
-
     /// `xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -8251,18 +6293,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x81), 6, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xacquire lock xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x81), 6, dst.addr, imm as u16 as u32, 2) }
-
-    /// `xrelease lock xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m16_imm16(&mut self, dst: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x81), 6, dst.addr, imm as u16 as u32, 2) }
 
     /// `xor rw:r32/m32, imm32`: `81 /6 id` (MI)
     ///
@@ -8282,18 +6312,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81), 6, dst.addr, imm as u32, 4) }
 
-    /// `xacquire lock xor rw:r32/m32, imm32`: `81 /6 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81), 6, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock xor rw:r32/m32, imm32`: `81 /6 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m32_imm32(&mut self, dst: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81), 6, dst.addr, imm as u32, 4) }
-
     /// `xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -8311,18 +6329,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x81).w(), 6, dst.addr, imm as u32, 4) }
-
-    /// `xacquire lock xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x81).w(), 6, dst.addr, imm as u32, 4) }
-
-    /// `xrelease lock xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m64_imm32s(&mut self, dst: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x81).w(), 6, dst.addr, imm as u32, 4) }
 
     /// `xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
     ///
@@ -8342,18 +6348,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m16_imm8s(&mut self, dst: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
-
     /// `xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
@@ -8371,18 +6365,6 @@ impl Asm<'_> {
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
     pub const fn lock_xor_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xacquire lock xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m32_imm8s(&mut self, dst: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83), 6, dst.addr, imm as u8 as u32, 1) }
 
     /// `xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
     ///
@@ -8402,18 +6384,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_xor_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0, M00, 0x83).w(), 6, dst.addr, imm as u8 as u32, 1) }
 
-    /// `xacquire lock xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xacquire_lock_xor_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M00, 0x83).w(), 6, dst.addr, imm as u8 as u32, 1) }
-
-    /// `xrelease lock xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
-    ///
-    /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
-    #[inline]
-    pub const fn xrelease_lock_xor_m64_imm8s(&mut self, dst: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M00, 0x83).w(), 6, dst.addr, imm as u8 as u32, 1) }
-
     /// `btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8431,18 +6401,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btc_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
-
-    /// `xacquire lock btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btc_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btc_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
 
     /// `btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
     ///
@@ -8462,18 +6420,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btc_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
 
-    /// `xacquire lock btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btc_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btc_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA), 7, dst.addr, imm as u32, 1) }
-
     /// `btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8491,18 +6437,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btc_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA).w(), 7, dst.addr, imm as u32, 1) }
-
-    /// `xacquire lock btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btc_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA).w(), 7, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btc_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA).w(), 7, dst.addr, imm as u32, 1) }
 
     /// `btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
     ///
@@ -8522,18 +6456,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xBB), src.num(), dst.addr) }
 
-    /// `xacquire lock btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xBB), src.num(), dst.addr) }
-
-    /// `xrelease lock btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xBB), src.num(), dst.addr) }
-
     /// `btc rw:r32/m32, r32`: `0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8551,18 +6473,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xBB), src.num(), dst.addr) }
-
-    /// `xacquire lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xBB), src.num(), dst.addr) }
-
-    /// `xrelease lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xBB), src.num(), dst.addr) }
 
     /// `btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
     ///
@@ -8582,18 +6492,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xBB).w(), src.num(), dst.addr) }
 
-    /// `xacquire lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xBB).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xBB).w(), src.num(), dst.addr) }
-
     /// `btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8611,18 +6509,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xB3), src.num(), dst.addr) }
-
-    /// `xacquire lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xB3), src.num(), dst.addr) }
-
-    /// `xrelease lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xB3), src.num(), dst.addr) }
 
     /// `btr rw:r32/m32, r32`: `0F B3 /r` (MR)
     ///
@@ -8642,18 +6528,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB3), src.num(), dst.addr) }
 
-    /// `xacquire lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB3), src.num(), dst.addr) }
-
-    /// `xrelease lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB3), src.num(), dst.addr) }
-
     /// `btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8671,18 +6545,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB3).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB3).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB3).w(), src.num(), dst.addr) }
 
     /// `btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
     ///
@@ -8702,18 +6564,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btr_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
 
-    /// `xacquire lock btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btr_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btr_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
-
     /// `btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8731,18 +6581,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_btr_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
-
-    /// `xacquire lock btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btr_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btr_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA), 6, dst.addr, imm as u32, 1) }
 
     /// `btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
     ///
@@ -8762,18 +6600,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_btr_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA).w(), 6, dst.addr, imm as u32, 1) }
 
-    /// `xacquire lock btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_btr_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA).w(), 6, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_btr_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA).w(), 6, dst.addr, imm as u32, 1) }
-
     /// `bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8791,18 +6617,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xAB), src.num(), dst.addr) }
-
-    /// `xacquire lock bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xAB), src.num(), dst.addr) }
-
-    /// `xrelease lock bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xAB), src.num(), dst.addr) }
 
     /// `bts rw:r32/m32, r32`: `0F AB /r` (MR)
     ///
@@ -8822,18 +6636,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xAB), src.num(), dst.addr) }
 
-    /// `xacquire lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xAB), src.num(), dst.addr) }
-
-    /// `xrelease lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xAB), src.num(), dst.addr) }
-
     /// `bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8851,18 +6653,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xAB).w(), src.num(), dst.addr) }
-
-    /// `xacquire lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xAB).w(), src.num(), dst.addr) }
-
-    /// `xrelease lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xAB).w(), src.num(), dst.addr) }
 
     /// `bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
     ///
@@ -8882,18 +6672,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_bts_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
 
-    /// `xacquire lock bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_bts_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F2, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_bts_m16_imm8(&mut self, dst: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66F0F3, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
-
     /// `bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8912,18 +6690,6 @@ impl Asm<'_> {
     #[inline]
     pub const fn lock_bts_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
 
-    /// `xacquire lock bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_bts_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_bts_m32_imm8(&mut self, dst: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA), 5, dst.addr, imm as u32, 1) }
-
     /// `bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
@@ -8941,18 +6707,6 @@ impl Asm<'_> {
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
     pub const fn lock_bts_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0, M0F, 0xBA).w(), 5, dst.addr, imm as u32, 1) }
-
-    /// `xacquire lock bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xacquire_lock_bts_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F2, M0F, 0xBA).w(), 5, dst.addr, imm as u32, 1) }
-
-    /// `xrelease lock bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
-    ///
-    /// Flags: writes CF; undefined OF SF AF PF.
-    #[inline]
-    pub const fn xrelease_lock_bts_m64_imm8(&mut self, dst: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF0F3, M0F, 0xBA).w(), 5, dst.addr, imm as u32, 1) }
 
     /// `call m16:16`: `66 FF /3` (M)
     ///

@@ -9,16 +9,23 @@
 //! | --- | --- | --- |
 //! | `r8 r16 r32 r64` | general register | [`R8`](crate::R8) .. [`R64`](crate::R64) |
 //! | `r8hi` | `ah ch dh bh`; another operand that needs a REX prefix is an error of `finish` | [`R8Hi`](crate::R8Hi) |
-//! | `xmm ymm` | vector register | [`Xmm`](crate::Xmm), [`Ymm`](crate::Ymm) |
-//! | `m8` .. `m256` | memory of that many bits | [`Mem`](crate::Mem) |
+//! | `xmm ymm` | vector register 0 to 15 | [`Xmm`](crate::Xmm), [`Ymm`](crate::Ymm) |
+//! | `xmmx ymmx zmm` | vector register 0 to 31 | [`XmmX`](crate::XmmX), [`YmmX`](crate::YmmX), [`ZmmX`](crate::ZmmX) |
+//! | the same and `k`, `m..`, `vm..` as destination | where the row takes a mask | [`Masked`](crate::Masked); [`Merged`](crate::Merged) where it must have one |
+//! | `zmm_er xmmx_sae r64_er` .. | register with a rounding mode, or with suppressed exceptions | [`Rounded`](crate::Rounded), [`Sae`](crate::Sae) |
+//! | `m512b32` .. | an element of 32 bits, broadcast to 512 | [`Bcst`](crate::Bcst) |
+//! | `k kpair mm st tmm seg cr dr` | mask, MMX, x87, tile, segment, control, debug register | [`K`](crate::K) .. [`Dr`](crate::Dr) |
+//! | `m8` .. `m4096`, `m32fp m16int` .. | memory of that many bits | [`Mem`](crate::Mem) |
 //! | `m16_16 m16_32 m16_64` | far pointer: offset and selector | `Mem<32> Mem<48> Mem<80>` |
-//! | `m` | address only (`lea`) | [`Addr`](crate::Addr) |
+//! | `m16_64` of `lgdt` | limit and base | `Mem<80>` |
+//! | `m` | address only, or data whose size the processor knows | [`Addr`](crate::Addr) |
 //! | `vm32x vm64y` .. | vector-indexed memory | [`VAddr`](crate::VAddr) |
 //! | `imm8 imm16 imm32 imm64` | immediate of the operand's own width, or a count or selector | `iN` for values, `uN` for counts and selectors |
 //! | `imm8s imm32s` | immediate that is sign-extended to the operand's width | `i8 i32` |
 //! | `rel8 rel32` | branch target, short or near | [`Label`](crate::Label) |
+//! | `rel16` | branch distance from the end of the instruction | `i16` |
 //! | `moffs8` .. `moffs64` | memory at an absolute 64-bit address | `u64` |
-//! | `al ax eax rax cl 1` | that register or constant; no parameter | |
+//! | `al ax eax rax cl dx st0 fs gs 1` | that register or constant; no parameter | |
 //!
 //! Operands that an instruction implies are not in the name: `blendvps_xmm_xmm`, `movsb`. The string instructions `movsd` and
 //! `cmpsd`, whose mnemonics SSE2 has too, are `movsd_string` and `cmpsd_string`.
@@ -27,7 +34,11 @@
 //!
 //! Rows that read alike get `_alt`, `_alt2` .. after the preferred one: `add_r64_r64` is `01 /r`, `add_r64_r64_alt` is `03 /r`.
 //!
-//! Prefixes with a meaning are part of the name: `lock_add_m64_r64`, `rep_movsb`, `repne_scasb`.
+//! Prefixes with a meaning are part of the name: `lock_add_m64_r64`, `rep_movsb`, `repne_scasb`; and, in the feature `prefixed`,
+//! `xacquire_lock_add_m64_r64`, `xrelease_mov_m64_r64`, `bnd_jmp_rel32`, `notrack_jmp_r64`, `taken_jne_rel8`, `not_taken_jne_rel8`.
+//!
+//! Registers that must differ (gathers, tile products, complex half-precision products) and do not are an error of `finish`, as are
+//! a move to `cs` and address registers that are not as wide as the row's address size (`movdir64b_r32_m512`).
 //!
 //! `xchg_r32_eax` of `eax` is `90`, which is `nop` and does not clear the upper half: `xchg_r32_r32` does.
 //!
@@ -68,6 +79,9 @@
 #[cfg(feature = "base")]
 #[rustfmt::skip]
 mod base;
+#[cfg(feature = "prefixed")]
+#[rustfmt::skip]
+mod prefixed;
 #[cfg(feature = "gpr_ext")]
 #[rustfmt::skip]
 mod gpr_ext;

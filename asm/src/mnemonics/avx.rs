@@ -16,7 +16,7 @@ impl Asm<'_> {
     /// - `vaddpd w:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F.W1 58 /r` (RVM)
     #[inline]
     pub fn vaddpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x58), VexOp::new(0x66, 1, 0x58).l1()] }, const { &[EvexOp::new(0x66, 1, 0x58).w1(), EvexOp::new(0x66, 1, 0x58).w1().n(4), EvexOp::new(0x66, 1, 0x58).l(1).w1(), EvexOp::new(0x66, 1, 0x58).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x58).w1().b().n(3), EvexOp::new(0x66, 1, 0x58).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x58).l(2).w1(), EvexOp::new(0x66, 1, 0x58).w1().b(), EvexOp::new(0x66, 1, 0x58).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x58).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x58), VexOp::new(0x66, 1, 0x58).l1()] }, const { &[EvexOp::new(0x66, 1, 0x58, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x58, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x58, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x58, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x58, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x58, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x58, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x58, 1, 0, 1, 0), EvexOp::new(0x66, 1, 0x58, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x58, 1, 2, 1, 3)] });
         self
     }
 
@@ -27,7 +27,7 @@ impl Asm<'_> {
     /// - `vaddps w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.0F.W0 58 /r` (RVM)
     #[inline]
     pub fn vaddps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x58), VexOp::new(0, 1, 0x58).l1()] }, const { &[EvexOp::new(0, 1, 0x58), EvexOp::new(0, 1, 0x58).n(4), EvexOp::new(0, 1, 0x58).l(1), EvexOp::new(0, 1, 0x58).l(1).n(5), EvexOp::new(0, 1, 0x58).b().n(2), EvexOp::new(0, 1, 0x58).l(1).b().n(2), EvexOp::new(0, 1, 0x58).l(2), EvexOp::new(0, 1, 0x58).b(), EvexOp::new(0, 1, 0x58).l(2).n(6), EvexOp::new(0, 1, 0x58).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x58), VexOp::new(0, 1, 0x58).l1()] }, const { &[EvexOp::new(0, 1, 0x58, 0, 0, 0, 0), EvexOp::new(0, 1, 0x58, 0, 0, 0, 4), EvexOp::new(0, 1, 0x58, 0, 1, 0, 0), EvexOp::new(0, 1, 0x58, 0, 1, 0, 5), EvexOp::new(0, 1, 0x58, 0, 0, 1, 2), EvexOp::new(0, 1, 0x58, 0, 1, 1, 2), EvexOp::new(0, 1, 0x58, 0, 2, 0, 0), EvexOp::new(0, 1, 0x58, 0, 0, 1, 0), EvexOp::new(0, 1, 0x58, 0, 2, 0, 6), EvexOp::new(0, 1, 0x58, 0, 2, 1, 2)] });
         self
     }
 
@@ -35,7 +35,7 @@ impl Asm<'_> {
     /// - `vaddsd w:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.F2.0F.W1 58 /r` (RVM)
     #[inline]
     pub fn vaddsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x58)] }, const { &[EvexOp::new(0xF2, 1, 0x58).w1(), EvexOp::new(0xF2, 1, 0x58).w1().n(3), EvexOp::new(0xF2, 1, 0x58).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x58)] }, const { &[EvexOp::new(0xF2, 1, 0x58, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x58, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x58, 1, 0, 1, 0)] });
         self
     }
 
@@ -43,7 +43,7 @@ impl Asm<'_> {
     /// - `vaddss w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F3.0F.W0 58 /r` (RVM)
     #[inline]
     pub fn vaddss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x58)] }, const { &[EvexOp::new(0xF3, 1, 0x58), EvexOp::new(0xF3, 1, 0x58).n(2), EvexOp::new(0xF3, 1, 0x58).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x58)] }, const { &[EvexOp::new(0xF3, 1, 0x58, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x58, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x58, 0, 0, 1, 0)] });
         self
     }
 
@@ -54,7 +54,7 @@ impl Asm<'_> {
     /// - `vandnpd w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 55 /r` (RVM)
     #[inline]
     pub fn vandnpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x55), VexOp::new(0x66, 1, 0x55).l1()] }, const { &[EvexOp::new(0x66, 1, 0x55).w1(), EvexOp::new(0x66, 1, 0x55).w1().n(4), EvexOp::new(0x66, 1, 0x55).l(1).w1(), EvexOp::new(0x66, 1, 0x55).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x55).w1().b().n(3), EvexOp::new(0x66, 1, 0x55).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x55).l(2).w1(), EvexOp::new(0x66, 1, 0x55).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x55).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x55), VexOp::new(0x66, 1, 0x55).l1()] }, const { &[EvexOp::new(0x66, 1, 0x55, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x55, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x55, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x55, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x55, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x55, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x55, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x55, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x55, 1, 2, 1, 3)] });
         self
     }
 
@@ -65,7 +65,7 @@ impl Asm<'_> {
     /// - `vandnps w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F.W0 55 /r` (RVM)
     #[inline]
     pub fn vandnps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x55), VexOp::new(0, 1, 0x55).l1()] }, const { &[EvexOp::new(0, 1, 0x55), EvexOp::new(0, 1, 0x55).n(4), EvexOp::new(0, 1, 0x55).l(1), EvexOp::new(0, 1, 0x55).l(1).n(5), EvexOp::new(0, 1, 0x55).b().n(2), EvexOp::new(0, 1, 0x55).l(1).b().n(2), EvexOp::new(0, 1, 0x55).l(2), EvexOp::new(0, 1, 0x55).l(2).n(6), EvexOp::new(0, 1, 0x55).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x55), VexOp::new(0, 1, 0x55).l1()] }, const { &[EvexOp::new(0, 1, 0x55, 0, 0, 0, 0), EvexOp::new(0, 1, 0x55, 0, 0, 0, 4), EvexOp::new(0, 1, 0x55, 0, 1, 0, 0), EvexOp::new(0, 1, 0x55, 0, 1, 0, 5), EvexOp::new(0, 1, 0x55, 0, 0, 1, 2), EvexOp::new(0, 1, 0x55, 0, 1, 1, 2), EvexOp::new(0, 1, 0x55, 0, 2, 0, 0), EvexOp::new(0, 1, 0x55, 0, 2, 0, 6), EvexOp::new(0, 1, 0x55, 0, 2, 1, 2)] });
         self
     }
 
@@ -76,7 +76,7 @@ impl Asm<'_> {
     /// - `vandpd w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 54 /r` (RVM)
     #[inline]
     pub fn vandpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x54), VexOp::new(0x66, 1, 0x54).l1()] }, const { &[EvexOp::new(0x66, 1, 0x54).w1(), EvexOp::new(0x66, 1, 0x54).w1().n(4), EvexOp::new(0x66, 1, 0x54).l(1).w1(), EvexOp::new(0x66, 1, 0x54).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x54).w1().b().n(3), EvexOp::new(0x66, 1, 0x54).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x54).l(2).w1(), EvexOp::new(0x66, 1, 0x54).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x54).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x54), VexOp::new(0x66, 1, 0x54).l1()] }, const { &[EvexOp::new(0x66, 1, 0x54, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x54, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x54, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x54, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x54, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x54, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x54, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x54, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x54, 1, 2, 1, 3)] });
         self
     }
 
@@ -87,7 +87,7 @@ impl Asm<'_> {
     /// - `vandps w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F.W0 54 /r` (RVM)
     #[inline]
     pub fn vandps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x54), VexOp::new(0, 1, 0x54).l1()] }, const { &[EvexOp::new(0, 1, 0x54), EvexOp::new(0, 1, 0x54).n(4), EvexOp::new(0, 1, 0x54).l(1), EvexOp::new(0, 1, 0x54).l(1).n(5), EvexOp::new(0, 1, 0x54).b().n(2), EvexOp::new(0, 1, 0x54).l(1).b().n(2), EvexOp::new(0, 1, 0x54).l(2), EvexOp::new(0, 1, 0x54).l(2).n(6), EvexOp::new(0, 1, 0x54).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x54), VexOp::new(0, 1, 0x54).l1()] }, const { &[EvexOp::new(0, 1, 0x54, 0, 0, 0, 0), EvexOp::new(0, 1, 0x54, 0, 0, 0, 4), EvexOp::new(0, 1, 0x54, 0, 1, 0, 0), EvexOp::new(0, 1, 0x54, 0, 1, 0, 5), EvexOp::new(0, 1, 0x54, 0, 0, 1, 2), EvexOp::new(0, 1, 0x54, 0, 1, 1, 2), EvexOp::new(0, 1, 0x54, 0, 2, 0, 0), EvexOp::new(0, 1, 0x54, 0, 2, 0, 6), EvexOp::new(0, 1, 0x54, 0, 2, 1, 2)] });
         self
     }
 
@@ -129,7 +129,7 @@ impl Asm<'_> {
     /// - `vbroadcastsd w:zmm{kz}, xmm/m64`: `EVEX.512.66.0F38.W1 19 /r` (RM)
     #[inline]
     pub fn vbroadcastsd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VbroadcastsdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x19).l1()] }, const { &[EvexOp::new(0x66, 2, 0x19).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x19).l(1).w1(), EvexOp::new(0x66, 2, 0x19).l(2).w1(), EvexOp::new(0x66, 2, 0x19).l(2).w1().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x19).l1()] }, const { &[EvexOp::new(0x66, 2, 0x19, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x19, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x19, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x19, 1, 2, 0, 3)] });
         self
     }
 
@@ -142,7 +142,7 @@ impl Asm<'_> {
     /// - `vbroadcastss w:zmm{kz}, xmm/m32`: `EVEX.512.66.0F38.W0 18 /r` (RM)
     #[inline]
     pub fn vbroadcastss<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VbroadcastssOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x18), VexOp::new(0x66, 2, 0x18).l1()] }, const { &[EvexOp::new(0x66, 2, 0x18).n(2), EvexOp::new(0x66, 2, 0x18), EvexOp::new(0x66, 2, 0x18).l(1).n(2), EvexOp::new(0x66, 2, 0x18).l(1), EvexOp::new(0x66, 2, 0x18).l(2), EvexOp::new(0x66, 2, 0x18).l(2).n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x18), VexOp::new(0x66, 2, 0x18).l1()] }, const { &[EvexOp::new(0x66, 2, 0x18, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x18, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x18, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x18, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x18, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x18, 0, 2, 0, 2)] });
         self
     }
 
@@ -153,7 +153,7 @@ impl Asm<'_> {
     /// - `vcmppd w:k{k}, zmm, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F.W1 C2 /r ib` (RVMI)
     #[inline]
     pub fn vcmppd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VcmppdOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0x66, 1, 0xC2), VexOp::new(0x66, 1, 0xC2).l1()] }, const { &[EvexOp::new(0x66, 1, 0xC2).w1(), EvexOp::new(0x66, 1, 0xC2).w1().n(4), EvexOp::new(0x66, 1, 0xC2).w1().b().n(3), EvexOp::new(0x66, 1, 0xC2).l(1).w1(), EvexOp::new(0x66, 1, 0xC2).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xC2).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xC2).l(2).w1(), EvexOp::new(0x66, 1, 0xC2).l(2).w1().b(), EvexOp::new(0x66, 1, 0xC2).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xC2).l(2).w1().b().n(3)] });
+        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0x66, 1, 0xC2), VexOp::new(0x66, 1, 0xC2).l1()] }, const { &[EvexOp::new(0x66, 1, 0xC2, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xC2, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xC2, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xC2, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xC2, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xC2, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xC2, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xC2, 1, 2, 1, 0), EvexOp::new(0x66, 1, 0xC2, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xC2, 1, 2, 1, 3)] });
         self
     }
 
@@ -164,7 +164,7 @@ impl Asm<'_> {
     /// - `vcmpps w:k{k}, zmm, zmm/m512/b32{sae}, imm8`: `EVEX.512.0F.W0 C2 /r ib` (RVMI)
     #[inline]
     pub fn vcmpps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VcmppsOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0, 1, 0xC2), VexOp::new(0, 1, 0xC2).l1()] }, const { &[EvexOp::new(0, 1, 0xC2), EvexOp::new(0, 1, 0xC2).n(4), EvexOp::new(0, 1, 0xC2).b().n(2), EvexOp::new(0, 1, 0xC2).l(1), EvexOp::new(0, 1, 0xC2).l(1).n(5), EvexOp::new(0, 1, 0xC2).l(1).b().n(2), EvexOp::new(0, 1, 0xC2).l(2), EvexOp::new(0, 1, 0xC2).l(2).b(), EvexOp::new(0, 1, 0xC2).l(2).n(6), EvexOp::new(0, 1, 0xC2).l(2).b().n(2)] });
+        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0, 1, 0xC2), VexOp::new(0, 1, 0xC2).l1()] }, const { &[EvexOp::new(0, 1, 0xC2, 0, 0, 0, 0), EvexOp::new(0, 1, 0xC2, 0, 0, 0, 4), EvexOp::new(0, 1, 0xC2, 0, 0, 1, 2), EvexOp::new(0, 1, 0xC2, 0, 1, 0, 0), EvexOp::new(0, 1, 0xC2, 0, 1, 0, 5), EvexOp::new(0, 1, 0xC2, 0, 1, 1, 2), EvexOp::new(0, 1, 0xC2, 0, 2, 0, 0), EvexOp::new(0, 1, 0xC2, 0, 2, 1, 0), EvexOp::new(0, 1, 0xC2, 0, 2, 0, 6), EvexOp::new(0, 1, 0xC2, 0, 2, 1, 2)] });
         self
     }
 
@@ -172,7 +172,7 @@ impl Asm<'_> {
     /// - `vcmpsd w:k{k}, xmm, xmm/m64{sae}, imm8`: `EVEX.LIG.F2.0F.W1 C2 /r ib` (RVMI)
     #[inline]
     pub fn vcmpsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VcmpsdOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0xF2, 1, 0xC2)] }, const { &[EvexOp::new(0xF2, 1, 0xC2).w1(), EvexOp::new(0xF2, 1, 0xC2).w1().b(), EvexOp::new(0xF2, 1, 0xC2).w1().n(3)] });
+        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0xF2, 1, 0xC2)] }, const { &[EvexOp::new(0xF2, 1, 0xC2, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0xC2, 1, 0, 1, 0), EvexOp::new(0xF2, 1, 0xC2, 1, 0, 0, 3)] });
         self
     }
 
@@ -180,7 +180,7 @@ impl Asm<'_> {
     /// - `vcmpss w:k{k}, xmm, xmm/m32{sae}, imm8`: `EVEX.LIG.F3.0F.W0 C2 /r ib` (RVMI)
     #[inline]
     pub fn vcmpss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VcmpssOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0xF3, 1, 0xC2)] }, const { &[EvexOp::new(0xF3, 1, 0xC2), EvexOp::new(0xF3, 1, 0xC2).b(), EvexOp::new(0xF3, 1, 0xC2).n(2)] });
+        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0xF3, 1, 0xC2)] }, const { &[EvexOp::new(0xF3, 1, 0xC2, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0xC2, 0, 0, 1, 0), EvexOp::new(0xF3, 1, 0xC2, 0, 0, 0, 2)] });
         self
     }
 
@@ -188,7 +188,7 @@ impl Asm<'_> {
     /// - `vcomisd xmm, xmm/m64{sae}`: `EVEX.LIG.66.0F.W1 2F /r` (RM)
     #[inline]
     pub fn vcomisd<A: Operand, S: Operand>(&mut self, src1: A, src2: S) -> &mut Self where S::Wide: VcomisdOperands<A::Wide> {
-        src2.wide().put(self, src1.wide(), const { &[VexOp::new(0x66, 1, 0x2F)] }, const { &[EvexOp::new(0x66, 1, 0x2F).w1(), EvexOp::new(0x66, 1, 0x2F).w1().n(3), EvexOp::new(0x66, 1, 0x2F).w1().b()] });
+        src2.wide().put(self, src1.wide(), const { &[VexOp::new(0x66, 1, 0x2F)] }, const { &[EvexOp::new(0x66, 1, 0x2F, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x2F, 1, 0, 0, 3), EvexOp::new(0x66, 1, 0x2F, 1, 0, 1, 0)] });
         self
     }
 
@@ -196,7 +196,7 @@ impl Asm<'_> {
     /// - `vcomiss xmm, xmm/m32{sae}`: `EVEX.LIG.0F.W0 2F /r` (RM)
     #[inline]
     pub fn vcomiss<A: Operand, S: Operand>(&mut self, src1: A, src2: S) -> &mut Self where S::Wide: VcomissOperands<A::Wide> {
-        src2.wide().put(self, src1.wide(), const { &[VexOp::new(0, 1, 0x2F)] }, const { &[EvexOp::new(0, 1, 0x2F), EvexOp::new(0, 1, 0x2F).n(2), EvexOp::new(0, 1, 0x2F).b()] });
+        src2.wide().put(self, src1.wide(), const { &[VexOp::new(0, 1, 0x2F)] }, const { &[EvexOp::new(0, 1, 0x2F, 0, 0, 0, 0), EvexOp::new(0, 1, 0x2F, 0, 0, 0, 2), EvexOp::new(0, 1, 0x2F, 0, 0, 1, 0)] });
         self
     }
 
@@ -207,7 +207,7 @@ impl Asm<'_> {
     /// - `vcvtdq2pd w:zmm{kz}, ymm/m256/b32`: `EVEX.512.F3.0F.W0 E6 /r` (RM)
     #[inline]
     pub fn vcvtdq2pd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtdq2pdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0xE6), VexOp::new(0xF3, 1, 0xE6).l1()] }, const { &[EvexOp::new(0xF3, 1, 0xE6), EvexOp::new(0xF3, 1, 0xE6).n(3), EvexOp::new(0xF3, 1, 0xE6).l(1), EvexOp::new(0xF3, 1, 0xE6).l(1).n(4), EvexOp::new(0xF3, 1, 0xE6).b().n(2), EvexOp::new(0xF3, 1, 0xE6).l(1).b().n(2), EvexOp::new(0xF3, 1, 0xE6).l(2), EvexOp::new(0xF3, 1, 0xE6).l(2).n(5), EvexOp::new(0xF3, 1, 0xE6).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0xE6), VexOp::new(0xF3, 1, 0xE6).l1()] }, const { &[EvexOp::new(0xF3, 1, 0xE6, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0xE6, 0, 0, 0, 3), EvexOp::new(0xF3, 1, 0xE6, 0, 1, 0, 0), EvexOp::new(0xF3, 1, 0xE6, 0, 1, 0, 4), EvexOp::new(0xF3, 1, 0xE6, 0, 0, 1, 2), EvexOp::new(0xF3, 1, 0xE6, 0, 1, 1, 2), EvexOp::new(0xF3, 1, 0xE6, 0, 2, 0, 0), EvexOp::new(0xF3, 1, 0xE6, 0, 2, 0, 5), EvexOp::new(0xF3, 1, 0xE6, 0, 2, 1, 2)] });
         self
     }
 
@@ -218,7 +218,7 @@ impl Asm<'_> {
     /// - `vcvtdq2ps w:zmm{kz}, zmm/m512/b32{er}`: `EVEX.512.0F.W0 5B /r` (RM)
     #[inline]
     pub fn vcvtdq2ps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtdq2psOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x5B), VexOp::new(0, 1, 0x5B).l1()] }, const { &[EvexOp::new(0, 1, 0x5B), EvexOp::new(0, 1, 0x5B).n(4), EvexOp::new(0, 1, 0x5B).l(1), EvexOp::new(0, 1, 0x5B).l(1).n(5), EvexOp::new(0, 1, 0x5B).b().n(2), EvexOp::new(0, 1, 0x5B).l(1).b().n(2), EvexOp::new(0, 1, 0x5B).l(2), EvexOp::new(0, 1, 0x5B).b(), EvexOp::new(0, 1, 0x5B).l(2).n(6), EvexOp::new(0, 1, 0x5B).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x5B), VexOp::new(0, 1, 0x5B).l1()] }, const { &[EvexOp::new(0, 1, 0x5B, 0, 0, 0, 0), EvexOp::new(0, 1, 0x5B, 0, 0, 0, 4), EvexOp::new(0, 1, 0x5B, 0, 1, 0, 0), EvexOp::new(0, 1, 0x5B, 0, 1, 0, 5), EvexOp::new(0, 1, 0x5B, 0, 0, 1, 2), EvexOp::new(0, 1, 0x5B, 0, 1, 1, 2), EvexOp::new(0, 1, 0x5B, 0, 2, 0, 0), EvexOp::new(0, 1, 0x5B, 0, 0, 1, 0), EvexOp::new(0, 1, 0x5B, 0, 2, 0, 6), EvexOp::new(0, 1, 0x5B, 0, 2, 1, 2)] });
         self
     }
 
@@ -229,7 +229,7 @@ impl Asm<'_> {
     /// - `vcvtpd2ps w:ymm{kz}, zmm/m512/b64{er}`: `EVEX.512.66.0F.W1 5A /r` (RM)
     #[inline]
     pub fn vcvtpd2ps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2psOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x5A), VexOp::new(0x66, 1, 0x5A).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5A).w1(), EvexOp::new(0x66, 1, 0x5A).w1().n(4), EvexOp::new(0x66, 1, 0x5A).l(1).w1(), EvexOp::new(0x66, 1, 0x5A).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x5A).w1().b().n(3), EvexOp::new(0x66, 1, 0x5A).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x5A).l(2).w1(), EvexOp::new(0x66, 1, 0x5A).w1().b(), EvexOp::new(0x66, 1, 0x5A).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x5A).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x5A), VexOp::new(0x66, 1, 0x5A).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5A, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x5A, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x5A, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x5A, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x5A, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x5A, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x5A, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x5A, 1, 0, 1, 0), EvexOp::new(0x66, 1, 0x5A, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x5A, 1, 2, 1, 3)] });
         self
     }
 
@@ -240,7 +240,7 @@ impl Asm<'_> {
     /// - `vcvtps2dq w:zmm{kz}, zmm/m512/b32{er}`: `EVEX.512.66.0F.W0 5B /r` (RM)
     #[inline]
     pub fn vcvtps2dq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtdq2psOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x5B), VexOp::new(0x66, 1, 0x5B).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5B), EvexOp::new(0x66, 1, 0x5B).n(4), EvexOp::new(0x66, 1, 0x5B).l(1), EvexOp::new(0x66, 1, 0x5B).l(1).n(5), EvexOp::new(0x66, 1, 0x5B).b().n(2), EvexOp::new(0x66, 1, 0x5B).l(1).b().n(2), EvexOp::new(0x66, 1, 0x5B).l(2), EvexOp::new(0x66, 1, 0x5B).b(), EvexOp::new(0x66, 1, 0x5B).l(2).n(6), EvexOp::new(0x66, 1, 0x5B).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x5B), VexOp::new(0x66, 1, 0x5B).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5B, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x5B, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x5B, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x5B, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x5B, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x5B, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x5B, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x5B, 0, 0, 1, 0), EvexOp::new(0x66, 1, 0x5B, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x5B, 0, 2, 1, 2)] });
         self
     }
 
@@ -251,7 +251,7 @@ impl Asm<'_> {
     /// - `vcvtps2pd w:zmm{kz}, ymm/m256/b32{sae}`: `EVEX.512.0F.W0 5A /r` (RM)
     #[inline]
     pub fn vcvtps2pd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtps2pdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x5A), VexOp::new(0, 1, 0x5A).l1()] }, const { &[EvexOp::new(0, 1, 0x5A), EvexOp::new(0, 1, 0x5A).n(3), EvexOp::new(0, 1, 0x5A).l(1), EvexOp::new(0, 1, 0x5A).l(1).n(4), EvexOp::new(0, 1, 0x5A).b().n(2), EvexOp::new(0, 1, 0x5A).l(1).b().n(2), EvexOp::new(0, 1, 0x5A).l(2), EvexOp::new(0, 1, 0x5A).l(2).b(), EvexOp::new(0, 1, 0x5A).l(2).n(5), EvexOp::new(0, 1, 0x5A).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x5A), VexOp::new(0, 1, 0x5A).l1()] }, const { &[EvexOp::new(0, 1, 0x5A, 0, 0, 0, 0), EvexOp::new(0, 1, 0x5A, 0, 0, 0, 3), EvexOp::new(0, 1, 0x5A, 0, 1, 0, 0), EvexOp::new(0, 1, 0x5A, 0, 1, 0, 4), EvexOp::new(0, 1, 0x5A, 0, 0, 1, 2), EvexOp::new(0, 1, 0x5A, 0, 1, 1, 2), EvexOp::new(0, 1, 0x5A, 0, 2, 0, 0), EvexOp::new(0, 1, 0x5A, 0, 2, 1, 0), EvexOp::new(0, 1, 0x5A, 0, 2, 0, 5), EvexOp::new(0, 1, 0x5A, 0, 2, 1, 2)] });
         self
     }
 
@@ -261,7 +261,7 @@ impl Asm<'_> {
     /// - `vcvtsd2si w:r64, xmm/m64{er}`: `EVEX.LIG.F2.0F.W1 2D /r` (RM)
     #[inline]
     pub fn vcvtsd2si<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtsd2siOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0xF2, 1, 0x2D), VexOp::new(0xF2, 1, 0x2D).w1()] }, const { &[EvexOp::new(0xF2, 1, 0x2D), EvexOp::new(0xF2, 1, 0x2D).w1(), EvexOp::new(0xF2, 1, 0x2D).b(), EvexOp::new(0xF2, 1, 0x2D).w1().b()] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0xF2, 1, 0x2D), VexOp::new(0xF2, 1, 0x2D).w1()] }, const { &[EvexOp::new(0xF2, 1, 0x2D, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x2D, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x2D, 0, 0, 1, 0), EvexOp::new(0xF2, 1, 0x2D, 1, 0, 1, 0)] });
         self
     }
 
@@ -269,7 +269,7 @@ impl Asm<'_> {
     /// - `vcvtsd2ss w:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.F2.0F.W1 5A /r` (RVM)
     #[inline]
     pub fn vcvtsd2ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5A)] }, const { &[EvexOp::new(0xF2, 1, 0x5A).w1(), EvexOp::new(0xF2, 1, 0x5A).w1().n(3), EvexOp::new(0xF2, 1, 0x5A).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5A)] }, const { &[EvexOp::new(0xF2, 1, 0x5A, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x5A, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x5A, 1, 0, 1, 0)] });
         self
     }
 
@@ -279,7 +279,7 @@ impl Asm<'_> {
     /// - `vcvtsi2sd w:xmm, xmm, r64/m64{er}`: `EVEX.LIG.F2.0F.W1 2A /r` (RVM)
     #[inline]
     pub fn vcvtsi2sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vcvtsi2sdOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x2A), VexOp::new(0xF2, 1, 0x2A).w1()] }, const { &[EvexOp::new(0xF2, 1, 0x2A), EvexOp::new(0xF2, 1, 0x2A).n(2), EvexOp::new(0xF2, 1, 0x2A).w1(), EvexOp::new(0xF2, 1, 0x2A).w1().n(3), EvexOp::new(0xF2, 1, 0x2A).w1().b()] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x2A), VexOp::new(0xF2, 1, 0x2A).w1()] }, const { &[EvexOp::new(0xF2, 1, 0x2A, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x2A, 0, 0, 0, 2), EvexOp::new(0xF2, 1, 0x2A, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x2A, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x2A, 1, 0, 1, 0)] });
         self
     }
 
@@ -289,7 +289,7 @@ impl Asm<'_> {
     /// - `vcvtsi2ss w:xmm, xmm, r64/m64{er}`: `EVEX.LIG.F3.0F.W1 2A /r` (RVM)
     #[inline]
     pub fn vcvtsi2ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vcvtsi2ssOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x2A), VexOp::new(0xF3, 1, 0x2A).w1()] }, const { &[EvexOp::new(0xF3, 1, 0x2A), EvexOp::new(0xF3, 1, 0x2A).n(2), EvexOp::new(0xF3, 1, 0x2A).w1(), EvexOp::new(0xF3, 1, 0x2A).w1().n(3), EvexOp::new(0xF3, 1, 0x2A).b(), EvexOp::new(0xF3, 1, 0x2A).w1().b()] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x2A), VexOp::new(0xF3, 1, 0x2A).w1()] }, const { &[EvexOp::new(0xF3, 1, 0x2A, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x2A, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x2A, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0x2A, 1, 0, 0, 3), EvexOp::new(0xF3, 1, 0x2A, 0, 0, 1, 0), EvexOp::new(0xF3, 1, 0x2A, 1, 0, 1, 0)] });
         self
     }
 
@@ -297,7 +297,7 @@ impl Asm<'_> {
     /// - `vcvtss2sd w:xmm{kz}, xmm, xmm/m32{sae}`: `EVEX.LIG.F3.0F.W0 5A /r` (RVM)
     #[inline]
     pub fn vcvtss2sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtss2sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5A)] }, const { &[EvexOp::new(0xF3, 1, 0x5A), EvexOp::new(0xF3, 1, 0x5A).n(2), EvexOp::new(0xF3, 1, 0x5A).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5A)] }, const { &[EvexOp::new(0xF3, 1, 0x5A, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x5A, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x5A, 0, 0, 1, 0)] });
         self
     }
 
@@ -307,7 +307,7 @@ impl Asm<'_> {
     /// - `vcvtss2si w:r64, xmm/m32{er}`: `EVEX.LIG.F3.0F.W1 2D /r` (RM)
     #[inline]
     pub fn vcvtss2si<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtss2siOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0xF3, 1, 0x2D), VexOp::new(0xF3, 1, 0x2D).w1()] }, const { &[EvexOp::new(0xF3, 1, 0x2D), EvexOp::new(0xF3, 1, 0x2D).w1(), EvexOp::new(0xF3, 1, 0x2D).b(), EvexOp::new(0xF3, 1, 0x2D).w1().b()] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0xF3, 1, 0x2D), VexOp::new(0xF3, 1, 0x2D).w1()] }, const { &[EvexOp::new(0xF3, 1, 0x2D, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x2D, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0x2D, 0, 0, 1, 0), EvexOp::new(0xF3, 1, 0x2D, 1, 0, 1, 0)] });
         self
     }
 
@@ -318,7 +318,7 @@ impl Asm<'_> {
     /// - `vcvttpd2dq w:ymm{kz}, zmm/m512/b64{sae}`: `EVEX.512.66.0F.W1 E6 /r` (RM)
     #[inline]
     pub fn vcvttpd2dq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttpd2dqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0xE6), VexOp::new(0x66, 1, 0xE6).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE6).w1(), EvexOp::new(0x66, 1, 0xE6).w1().n(4), EvexOp::new(0x66, 1, 0xE6).l(1).w1(), EvexOp::new(0x66, 1, 0xE6).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xE6).w1().b().n(3), EvexOp::new(0x66, 1, 0xE6).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xE6).l(2).w1(), EvexOp::new(0x66, 1, 0xE6).l(2).w1().b(), EvexOp::new(0x66, 1, 0xE6).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xE6).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0xE6), VexOp::new(0x66, 1, 0xE6).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE6, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xE6, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xE6, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xE6, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xE6, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xE6, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xE6, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xE6, 1, 2, 1, 0), EvexOp::new(0x66, 1, 0xE6, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xE6, 1, 2, 1, 3)] });
         self
     }
 
@@ -329,7 +329,7 @@ impl Asm<'_> {
     /// - `vcvttps2dq w:zmm{kz}, zmm/m512/b32{sae}`: `EVEX.512.F3.0F.W0 5B /r` (RM)
     #[inline]
     pub fn vcvttps2dq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttps2dqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0x5B), VexOp::new(0xF3, 1, 0x5B).l1()] }, const { &[EvexOp::new(0xF3, 1, 0x5B), EvexOp::new(0xF3, 1, 0x5B).n(4), EvexOp::new(0xF3, 1, 0x5B).l(1), EvexOp::new(0xF3, 1, 0x5B).l(1).n(5), EvexOp::new(0xF3, 1, 0x5B).b().n(2), EvexOp::new(0xF3, 1, 0x5B).l(1).b().n(2), EvexOp::new(0xF3, 1, 0x5B).l(2), EvexOp::new(0xF3, 1, 0x5B).l(2).b(), EvexOp::new(0xF3, 1, 0x5B).l(2).n(6), EvexOp::new(0xF3, 1, 0x5B).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0x5B), VexOp::new(0xF3, 1, 0x5B).l1()] }, const { &[EvexOp::new(0xF3, 1, 0x5B, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x5B, 0, 0, 0, 4), EvexOp::new(0xF3, 1, 0x5B, 0, 1, 0, 0), EvexOp::new(0xF3, 1, 0x5B, 0, 1, 0, 5), EvexOp::new(0xF3, 1, 0x5B, 0, 0, 1, 2), EvexOp::new(0xF3, 1, 0x5B, 0, 1, 1, 2), EvexOp::new(0xF3, 1, 0x5B, 0, 2, 0, 0), EvexOp::new(0xF3, 1, 0x5B, 0, 2, 1, 0), EvexOp::new(0xF3, 1, 0x5B, 0, 2, 0, 6), EvexOp::new(0xF3, 1, 0x5B, 0, 2, 1, 2)] });
         self
     }
 
@@ -339,7 +339,7 @@ impl Asm<'_> {
     /// - `vcvttsd2si w:r64, xmm/m64{sae}`: `EVEX.LIG.F2.0F.W1 2C /r` (RM)
     #[inline]
     pub fn vcvttsd2si<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttsd2siOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0xF2, 1, 0x2C), VexOp::new(0xF2, 1, 0x2C).w1()] }, const { &[EvexOp::new(0xF2, 1, 0x2C), EvexOp::new(0xF2, 1, 0x2C).w1(), EvexOp::new(0xF2, 1, 0x2C).b(), EvexOp::new(0xF2, 1, 0x2C).w1().b()] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0xF2, 1, 0x2C), VexOp::new(0xF2, 1, 0x2C).w1()] }, const { &[EvexOp::new(0xF2, 1, 0x2C, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x2C, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x2C, 0, 0, 1, 0), EvexOp::new(0xF2, 1, 0x2C, 1, 0, 1, 0)] });
         self
     }
 
@@ -349,7 +349,7 @@ impl Asm<'_> {
     /// - `vcvttss2si w:r64, xmm/m32{sae}`: `EVEX.LIG.F3.0F.W1 2C /r` (RM)
     #[inline]
     pub fn vcvttss2si<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttss2siOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0xF3, 1, 0x2C), VexOp::new(0xF3, 1, 0x2C).w1()] }, const { &[EvexOp::new(0xF3, 1, 0x2C), EvexOp::new(0xF3, 1, 0x2C).w1(), EvexOp::new(0xF3, 1, 0x2C).b(), EvexOp::new(0xF3, 1, 0x2C).w1().b()] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0xF3, 1, 0x2C), VexOp::new(0xF3, 1, 0x2C).w1()] }, const { &[EvexOp::new(0xF3, 1, 0x2C, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x2C, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0x2C, 0, 0, 1, 0), EvexOp::new(0xF3, 1, 0x2C, 1, 0, 1, 0)] });
         self
     }
 
@@ -360,7 +360,7 @@ impl Asm<'_> {
     /// - `vdivpd w:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F.W1 5E /r` (RVM)
     #[inline]
     pub fn vdivpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x5E), VexOp::new(0x66, 1, 0x5E).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5E).w1(), EvexOp::new(0x66, 1, 0x5E).w1().n(4), EvexOp::new(0x66, 1, 0x5E).l(1).w1(), EvexOp::new(0x66, 1, 0x5E).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x5E).w1().b().n(3), EvexOp::new(0x66, 1, 0x5E).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x5E).l(2).w1(), EvexOp::new(0x66, 1, 0x5E).w1().b(), EvexOp::new(0x66, 1, 0x5E).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x5E).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x5E), VexOp::new(0x66, 1, 0x5E).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5E, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x5E, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x5E, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x5E, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x5E, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x5E, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x5E, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x5E, 1, 0, 1, 0), EvexOp::new(0x66, 1, 0x5E, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x5E, 1, 2, 1, 3)] });
         self
     }
 
@@ -371,7 +371,7 @@ impl Asm<'_> {
     /// - `vdivps w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.0F.W0 5E /r` (RVM)
     #[inline]
     pub fn vdivps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x5E), VexOp::new(0, 1, 0x5E).l1()] }, const { &[EvexOp::new(0, 1, 0x5E), EvexOp::new(0, 1, 0x5E).n(4), EvexOp::new(0, 1, 0x5E).l(1), EvexOp::new(0, 1, 0x5E).l(1).n(5), EvexOp::new(0, 1, 0x5E).b().n(2), EvexOp::new(0, 1, 0x5E).l(1).b().n(2), EvexOp::new(0, 1, 0x5E).l(2), EvexOp::new(0, 1, 0x5E).b(), EvexOp::new(0, 1, 0x5E).l(2).n(6), EvexOp::new(0, 1, 0x5E).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x5E), VexOp::new(0, 1, 0x5E).l1()] }, const { &[EvexOp::new(0, 1, 0x5E, 0, 0, 0, 0), EvexOp::new(0, 1, 0x5E, 0, 0, 0, 4), EvexOp::new(0, 1, 0x5E, 0, 1, 0, 0), EvexOp::new(0, 1, 0x5E, 0, 1, 0, 5), EvexOp::new(0, 1, 0x5E, 0, 0, 1, 2), EvexOp::new(0, 1, 0x5E, 0, 1, 1, 2), EvexOp::new(0, 1, 0x5E, 0, 2, 0, 0), EvexOp::new(0, 1, 0x5E, 0, 0, 1, 0), EvexOp::new(0, 1, 0x5E, 0, 2, 0, 6), EvexOp::new(0, 1, 0x5E, 0, 2, 1, 2)] });
         self
     }
 
@@ -379,7 +379,7 @@ impl Asm<'_> {
     /// - `vdivsd w:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.F2.0F.W1 5E /r` (RVM)
     #[inline]
     pub fn vdivsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5E)] }, const { &[EvexOp::new(0xF2, 1, 0x5E).w1(), EvexOp::new(0xF2, 1, 0x5E).w1().n(3), EvexOp::new(0xF2, 1, 0x5E).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5E)] }, const { &[EvexOp::new(0xF2, 1, 0x5E, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x5E, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x5E, 1, 0, 1, 0)] });
         self
     }
 
@@ -387,7 +387,7 @@ impl Asm<'_> {
     /// - `vdivss w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F3.0F.W0 5E /r` (RVM)
     #[inline]
     pub fn vdivss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5E)] }, const { &[EvexOp::new(0xF3, 1, 0x5E), EvexOp::new(0xF3, 1, 0x5E).n(2), EvexOp::new(0xF3, 1, 0x5E).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5E)] }, const { &[EvexOp::new(0xF3, 1, 0x5E, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x5E, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x5E, 0, 0, 1, 0)] });
         self
     }
 
@@ -404,7 +404,7 @@ impl Asm<'_> {
     /// - `vextractps w:r64/m32, xmm, imm8`: `EVEX.128.66.0F3A.W1 17 /r ib` (MRI)
     #[inline]
     pub fn vextractps<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VextractpsOperands<A::Class> {
-        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 3, 0x17), VexOp::new(0x66, 3, 0x17).w1()] }, const { &[EvexOp::new(0x66, 3, 0x17), EvexOp::new(0x66, 3, 0x17).n(2), EvexOp::new(0x66, 3, 0x17).w1()] });
+        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 3, 0x17), VexOp::new(0x66, 3, 0x17).w1()] }, const { &[EvexOp::new(0x66, 3, 0x17, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x17, 0, 0, 0, 2), EvexOp::new(0x66, 3, 0x17, 1, 0, 0, 0)] });
         self
     }
 
@@ -415,7 +415,7 @@ impl Asm<'_> {
     /// - `vfmadd132pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 98 /r` (RVM)
     #[inline]
     pub fn vfmadd132pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x98).w1(), VexOp::new(0x66, 2, 0x98).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x98).w1(), EvexOp::new(0x66, 2, 0x98).w1().n(4), EvexOp::new(0x66, 2, 0x98).l(1).w1(), EvexOp::new(0x66, 2, 0x98).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x98).w1().b().n(3), EvexOp::new(0x66, 2, 0x98).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x98).l(2).w1(), EvexOp::new(0x66, 2, 0x98).w1().b(), EvexOp::new(0x66, 2, 0x98).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x98).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x98).w1(), VexOp::new(0x66, 2, 0x98).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x98, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x98, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x98, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x98, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x98, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x98, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x98, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x98, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x98, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x98, 1, 2, 1, 3)] });
         self
     }
 
@@ -426,7 +426,7 @@ impl Asm<'_> {
     /// - `vfmadd132ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 98 /r` (RVM)
     #[inline]
     pub fn vfmadd132ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x98), VexOp::new(0x66, 2, 0x98).l1()] }, const { &[EvexOp::new(0x66, 2, 0x98), EvexOp::new(0x66, 2, 0x98).n(4), EvexOp::new(0x66, 2, 0x98).l(1), EvexOp::new(0x66, 2, 0x98).l(1).n(5), EvexOp::new(0x66, 2, 0x98).b().n(2), EvexOp::new(0x66, 2, 0x98).l(1).b().n(2), EvexOp::new(0x66, 2, 0x98).l(2), EvexOp::new(0x66, 2, 0x98).b(), EvexOp::new(0x66, 2, 0x98).l(2).n(6), EvexOp::new(0x66, 2, 0x98).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x98), VexOp::new(0x66, 2, 0x98).l1()] }, const { &[EvexOp::new(0x66, 2, 0x98, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x98, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x98, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x98, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x98, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x98, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x98, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x98, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x98, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x98, 0, 2, 1, 2)] });
         self
     }
 
@@ -434,7 +434,7 @@ impl Asm<'_> {
     /// - `vfmadd132sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 99 /r` (RVM)
     #[inline]
     pub fn vfmadd132sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x99).w1()] }, const { &[EvexOp::new(0x66, 2, 0x99).w1(), EvexOp::new(0x66, 2, 0x99).w1().n(3), EvexOp::new(0x66, 2, 0x99).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x99).w1()] }, const { &[EvexOp::new(0x66, 2, 0x99, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x99, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x99, 1, 0, 1, 0)] });
         self
     }
 
@@ -442,7 +442,7 @@ impl Asm<'_> {
     /// - `vfmadd132ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 99 /r` (RVM)
     #[inline]
     pub fn vfmadd132ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x99)] }, const { &[EvexOp::new(0x66, 2, 0x99), EvexOp::new(0x66, 2, 0x99).n(2), EvexOp::new(0x66, 2, 0x99).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x99)] }, const { &[EvexOp::new(0x66, 2, 0x99, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x99, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x99, 0, 0, 1, 0)] });
         self
     }
 
@@ -453,7 +453,7 @@ impl Asm<'_> {
     /// - `vfmadd213pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 A8 /r` (RVM)
     #[inline]
     pub fn vfmadd213pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA8).w1(), VexOp::new(0x66, 2, 0xA8).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xA8).w1(), EvexOp::new(0x66, 2, 0xA8).w1().n(4), EvexOp::new(0x66, 2, 0xA8).l(1).w1(), EvexOp::new(0x66, 2, 0xA8).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xA8).w1().b().n(3), EvexOp::new(0x66, 2, 0xA8).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xA8).l(2).w1(), EvexOp::new(0x66, 2, 0xA8).w1().b(), EvexOp::new(0x66, 2, 0xA8).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xA8).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA8).w1(), VexOp::new(0x66, 2, 0xA8).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xA8, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xA8, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xA8, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xA8, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xA8, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xA8, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xA8, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xA8, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xA8, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xA8, 1, 2, 1, 3)] });
         self
     }
 
@@ -464,7 +464,7 @@ impl Asm<'_> {
     /// - `vfmadd213ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 A8 /r` (RVM)
     #[inline]
     pub fn vfmadd213ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA8), VexOp::new(0x66, 2, 0xA8).l1()] }, const { &[EvexOp::new(0x66, 2, 0xA8), EvexOp::new(0x66, 2, 0xA8).n(4), EvexOp::new(0x66, 2, 0xA8).l(1), EvexOp::new(0x66, 2, 0xA8).l(1).n(5), EvexOp::new(0x66, 2, 0xA8).b().n(2), EvexOp::new(0x66, 2, 0xA8).l(1).b().n(2), EvexOp::new(0x66, 2, 0xA8).l(2), EvexOp::new(0x66, 2, 0xA8).b(), EvexOp::new(0x66, 2, 0xA8).l(2).n(6), EvexOp::new(0x66, 2, 0xA8).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA8), VexOp::new(0x66, 2, 0xA8).l1()] }, const { &[EvexOp::new(0x66, 2, 0xA8, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xA8, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xA8, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xA8, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xA8, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xA8, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xA8, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xA8, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xA8, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xA8, 0, 2, 1, 2)] });
         self
     }
 
@@ -472,7 +472,7 @@ impl Asm<'_> {
     /// - `vfmadd213sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 A9 /r` (RVM)
     #[inline]
     pub fn vfmadd213sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA9).w1()] }, const { &[EvexOp::new(0x66, 2, 0xA9).w1(), EvexOp::new(0x66, 2, 0xA9).w1().n(3), EvexOp::new(0x66, 2, 0xA9).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA9).w1()] }, const { &[EvexOp::new(0x66, 2, 0xA9, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xA9, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xA9, 1, 0, 1, 0)] });
         self
     }
 
@@ -480,7 +480,7 @@ impl Asm<'_> {
     /// - `vfmadd213ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 A9 /r` (RVM)
     #[inline]
     pub fn vfmadd213ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA9)] }, const { &[EvexOp::new(0x66, 2, 0xA9), EvexOp::new(0x66, 2, 0xA9).n(2), EvexOp::new(0x66, 2, 0xA9).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA9)] }, const { &[EvexOp::new(0x66, 2, 0xA9, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xA9, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xA9, 0, 0, 1, 0)] });
         self
     }
 
@@ -491,7 +491,7 @@ impl Asm<'_> {
     /// - `vfmadd231pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 B8 /r` (RVM)
     #[inline]
     pub fn vfmadd231pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB8).w1(), VexOp::new(0x66, 2, 0xB8).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB8).w1(), EvexOp::new(0x66, 2, 0xB8).w1().n(4), EvexOp::new(0x66, 2, 0xB8).l(1).w1(), EvexOp::new(0x66, 2, 0xB8).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xB8).w1().b().n(3), EvexOp::new(0x66, 2, 0xB8).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xB8).l(2).w1(), EvexOp::new(0x66, 2, 0xB8).w1().b(), EvexOp::new(0x66, 2, 0xB8).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xB8).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB8).w1(), VexOp::new(0x66, 2, 0xB8).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB8, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xB8, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xB8, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xB8, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xB8, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xB8, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xB8, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xB8, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xB8, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xB8, 1, 2, 1, 3)] });
         self
     }
 
@@ -502,7 +502,7 @@ impl Asm<'_> {
     /// - `vfmadd231ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 B8 /r` (RVM)
     #[inline]
     pub fn vfmadd231ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB8), VexOp::new(0x66, 2, 0xB8).l1()] }, const { &[EvexOp::new(0x66, 2, 0xB8), EvexOp::new(0x66, 2, 0xB8).n(4), EvexOp::new(0x66, 2, 0xB8).l(1), EvexOp::new(0x66, 2, 0xB8).l(1).n(5), EvexOp::new(0x66, 2, 0xB8).b().n(2), EvexOp::new(0x66, 2, 0xB8).l(1).b().n(2), EvexOp::new(0x66, 2, 0xB8).l(2), EvexOp::new(0x66, 2, 0xB8).b(), EvexOp::new(0x66, 2, 0xB8).l(2).n(6), EvexOp::new(0x66, 2, 0xB8).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB8), VexOp::new(0x66, 2, 0xB8).l1()] }, const { &[EvexOp::new(0x66, 2, 0xB8, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xB8, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xB8, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xB8, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xB8, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xB8, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xB8, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xB8, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xB8, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xB8, 0, 2, 1, 2)] });
         self
     }
 
@@ -510,7 +510,7 @@ impl Asm<'_> {
     /// - `vfmadd231sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 B9 /r` (RVM)
     #[inline]
     pub fn vfmadd231sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB9).w1()] }, const { &[EvexOp::new(0x66, 2, 0xB9).w1(), EvexOp::new(0x66, 2, 0xB9).w1().n(3), EvexOp::new(0x66, 2, 0xB9).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB9).w1()] }, const { &[EvexOp::new(0x66, 2, 0xB9, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xB9, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xB9, 1, 0, 1, 0)] });
         self
     }
 
@@ -518,7 +518,7 @@ impl Asm<'_> {
     /// - `vfmadd231ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 B9 /r` (RVM)
     #[inline]
     pub fn vfmadd231ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB9)] }, const { &[EvexOp::new(0x66, 2, 0xB9), EvexOp::new(0x66, 2, 0xB9).n(2), EvexOp::new(0x66, 2, 0xB9).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB9)] }, const { &[EvexOp::new(0x66, 2, 0xB9, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xB9, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xB9, 0, 0, 1, 0)] });
         self
     }
 
@@ -529,7 +529,7 @@ impl Asm<'_> {
     /// - `vfmsub132pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 9A /r` (RVM)
     #[inline]
     pub fn vfmsub132pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9A).w1(), VexOp::new(0x66, 2, 0x9A).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x9A).w1(), EvexOp::new(0x66, 2, 0x9A).w1().n(4), EvexOp::new(0x66, 2, 0x9A).l(1).w1(), EvexOp::new(0x66, 2, 0x9A).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x9A).w1().b().n(3), EvexOp::new(0x66, 2, 0x9A).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x9A).l(2).w1(), EvexOp::new(0x66, 2, 0x9A).w1().b(), EvexOp::new(0x66, 2, 0x9A).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x9A).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9A).w1(), VexOp::new(0x66, 2, 0x9A).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x9A, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x9A, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x9A, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x9A, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x9A, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x9A, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x9A, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x9A, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x9A, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x9A, 1, 2, 1, 3)] });
         self
     }
 
@@ -540,7 +540,7 @@ impl Asm<'_> {
     /// - `vfmsub132ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 9A /r` (RVM)
     #[inline]
     pub fn vfmsub132ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9A), VexOp::new(0x66, 2, 0x9A).l1()] }, const { &[EvexOp::new(0x66, 2, 0x9A), EvexOp::new(0x66, 2, 0x9A).n(4), EvexOp::new(0x66, 2, 0x9A).l(1), EvexOp::new(0x66, 2, 0x9A).l(1).n(5), EvexOp::new(0x66, 2, 0x9A).b().n(2), EvexOp::new(0x66, 2, 0x9A).l(1).b().n(2), EvexOp::new(0x66, 2, 0x9A).l(2), EvexOp::new(0x66, 2, 0x9A).b(), EvexOp::new(0x66, 2, 0x9A).l(2).n(6), EvexOp::new(0x66, 2, 0x9A).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9A), VexOp::new(0x66, 2, 0x9A).l1()] }, const { &[EvexOp::new(0x66, 2, 0x9A, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x9A, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x9A, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x9A, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x9A, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x9A, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x9A, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x9A, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x9A, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x9A, 0, 2, 1, 2)] });
         self
     }
 
@@ -548,7 +548,7 @@ impl Asm<'_> {
     /// - `vfmsub132sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 9B /r` (RVM)
     #[inline]
     pub fn vfmsub132sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9B).w1()] }, const { &[EvexOp::new(0x66, 2, 0x9B).w1(), EvexOp::new(0x66, 2, 0x9B).w1().n(3), EvexOp::new(0x66, 2, 0x9B).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9B).w1()] }, const { &[EvexOp::new(0x66, 2, 0x9B, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x9B, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x9B, 1, 0, 1, 0)] });
         self
     }
 
@@ -556,7 +556,7 @@ impl Asm<'_> {
     /// - `vfmsub132ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 9B /r` (RVM)
     #[inline]
     pub fn vfmsub132ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9B)] }, const { &[EvexOp::new(0x66, 2, 0x9B), EvexOp::new(0x66, 2, 0x9B).n(2), EvexOp::new(0x66, 2, 0x9B).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9B)] }, const { &[EvexOp::new(0x66, 2, 0x9B, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x9B, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x9B, 0, 0, 1, 0)] });
         self
     }
 
@@ -567,7 +567,7 @@ impl Asm<'_> {
     /// - `vfmsub213pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 AA /r` (RVM)
     #[inline]
     pub fn vfmsub213pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAA).w1(), VexOp::new(0x66, 2, 0xAA).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xAA).w1(), EvexOp::new(0x66, 2, 0xAA).w1().n(4), EvexOp::new(0x66, 2, 0xAA).l(1).w1(), EvexOp::new(0x66, 2, 0xAA).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xAA).w1().b().n(3), EvexOp::new(0x66, 2, 0xAA).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xAA).l(2).w1(), EvexOp::new(0x66, 2, 0xAA).w1().b(), EvexOp::new(0x66, 2, 0xAA).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xAA).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAA).w1(), VexOp::new(0x66, 2, 0xAA).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xAA, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xAA, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xAA, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xAA, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xAA, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xAA, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xAA, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xAA, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xAA, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xAA, 1, 2, 1, 3)] });
         self
     }
 
@@ -578,7 +578,7 @@ impl Asm<'_> {
     /// - `vfmsub213ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 AA /r` (RVM)
     #[inline]
     pub fn vfmsub213ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAA), VexOp::new(0x66, 2, 0xAA).l1()] }, const { &[EvexOp::new(0x66, 2, 0xAA), EvexOp::new(0x66, 2, 0xAA).n(4), EvexOp::new(0x66, 2, 0xAA).l(1), EvexOp::new(0x66, 2, 0xAA).l(1).n(5), EvexOp::new(0x66, 2, 0xAA).b().n(2), EvexOp::new(0x66, 2, 0xAA).l(1).b().n(2), EvexOp::new(0x66, 2, 0xAA).l(2), EvexOp::new(0x66, 2, 0xAA).b(), EvexOp::new(0x66, 2, 0xAA).l(2).n(6), EvexOp::new(0x66, 2, 0xAA).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAA), VexOp::new(0x66, 2, 0xAA).l1()] }, const { &[EvexOp::new(0x66, 2, 0xAA, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xAA, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xAA, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xAA, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xAA, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xAA, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xAA, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xAA, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xAA, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xAA, 0, 2, 1, 2)] });
         self
     }
 
@@ -586,7 +586,7 @@ impl Asm<'_> {
     /// - `vfmsub213sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 AB /r` (RVM)
     #[inline]
     pub fn vfmsub213sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAB).w1()] }, const { &[EvexOp::new(0x66, 2, 0xAB).w1(), EvexOp::new(0x66, 2, 0xAB).w1().n(3), EvexOp::new(0x66, 2, 0xAB).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAB).w1()] }, const { &[EvexOp::new(0x66, 2, 0xAB, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xAB, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xAB, 1, 0, 1, 0)] });
         self
     }
 
@@ -594,7 +594,7 @@ impl Asm<'_> {
     /// - `vfmsub213ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 AB /r` (RVM)
     #[inline]
     pub fn vfmsub213ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAB)] }, const { &[EvexOp::new(0x66, 2, 0xAB), EvexOp::new(0x66, 2, 0xAB).n(2), EvexOp::new(0x66, 2, 0xAB).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAB)] }, const { &[EvexOp::new(0x66, 2, 0xAB, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xAB, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xAB, 0, 0, 1, 0)] });
         self
     }
 
@@ -605,7 +605,7 @@ impl Asm<'_> {
     /// - `vfmsub231pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 BA /r` (RVM)
     #[inline]
     pub fn vfmsub231pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBA).w1(), VexOp::new(0x66, 2, 0xBA).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xBA).w1(), EvexOp::new(0x66, 2, 0xBA).w1().n(4), EvexOp::new(0x66, 2, 0xBA).l(1).w1(), EvexOp::new(0x66, 2, 0xBA).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xBA).w1().b().n(3), EvexOp::new(0x66, 2, 0xBA).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xBA).l(2).w1(), EvexOp::new(0x66, 2, 0xBA).w1().b(), EvexOp::new(0x66, 2, 0xBA).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xBA).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBA).w1(), VexOp::new(0x66, 2, 0xBA).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xBA, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xBA, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xBA, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xBA, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xBA, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xBA, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xBA, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xBA, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xBA, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xBA, 1, 2, 1, 3)] });
         self
     }
 
@@ -616,7 +616,7 @@ impl Asm<'_> {
     /// - `vfmsub231ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 BA /r` (RVM)
     #[inline]
     pub fn vfmsub231ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBA), VexOp::new(0x66, 2, 0xBA).l1()] }, const { &[EvexOp::new(0x66, 2, 0xBA), EvexOp::new(0x66, 2, 0xBA).n(4), EvexOp::new(0x66, 2, 0xBA).l(1), EvexOp::new(0x66, 2, 0xBA).l(1).n(5), EvexOp::new(0x66, 2, 0xBA).b().n(2), EvexOp::new(0x66, 2, 0xBA).l(1).b().n(2), EvexOp::new(0x66, 2, 0xBA).l(2), EvexOp::new(0x66, 2, 0xBA).b(), EvexOp::new(0x66, 2, 0xBA).l(2).n(6), EvexOp::new(0x66, 2, 0xBA).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBA), VexOp::new(0x66, 2, 0xBA).l1()] }, const { &[EvexOp::new(0x66, 2, 0xBA, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xBA, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xBA, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xBA, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xBA, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xBA, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xBA, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xBA, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xBA, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xBA, 0, 2, 1, 2)] });
         self
     }
 
@@ -624,7 +624,7 @@ impl Asm<'_> {
     /// - `vfmsub231sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 BB /r` (RVM)
     #[inline]
     pub fn vfmsub231sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBB).w1()] }, const { &[EvexOp::new(0x66, 2, 0xBB).w1(), EvexOp::new(0x66, 2, 0xBB).w1().n(3), EvexOp::new(0x66, 2, 0xBB).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBB).w1()] }, const { &[EvexOp::new(0x66, 2, 0xBB, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xBB, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xBB, 1, 0, 1, 0)] });
         self
     }
 
@@ -632,7 +632,7 @@ impl Asm<'_> {
     /// - `vfmsub231ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 BB /r` (RVM)
     #[inline]
     pub fn vfmsub231ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBB)] }, const { &[EvexOp::new(0x66, 2, 0xBB), EvexOp::new(0x66, 2, 0xBB).n(2), EvexOp::new(0x66, 2, 0xBB).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBB)] }, const { &[EvexOp::new(0x66, 2, 0xBB, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xBB, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xBB, 0, 0, 1, 0)] });
         self
     }
 
@@ -643,7 +643,7 @@ impl Asm<'_> {
     /// - `vfnmadd132pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 9C /r` (RVM)
     #[inline]
     pub fn vfnmadd132pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9C).w1(), VexOp::new(0x66, 2, 0x9C).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x9C).w1(), EvexOp::new(0x66, 2, 0x9C).w1().n(4), EvexOp::new(0x66, 2, 0x9C).l(1).w1(), EvexOp::new(0x66, 2, 0x9C).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x9C).w1().b().n(3), EvexOp::new(0x66, 2, 0x9C).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x9C).l(2).w1(), EvexOp::new(0x66, 2, 0x9C).w1().b(), EvexOp::new(0x66, 2, 0x9C).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x9C).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9C).w1(), VexOp::new(0x66, 2, 0x9C).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x9C, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x9C, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x9C, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x9C, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x9C, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x9C, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x9C, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x9C, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x9C, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x9C, 1, 2, 1, 3)] });
         self
     }
 
@@ -654,7 +654,7 @@ impl Asm<'_> {
     /// - `vfnmadd132ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 9C /r` (RVM)
     #[inline]
     pub fn vfnmadd132ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9C), VexOp::new(0x66, 2, 0x9C).l1()] }, const { &[EvexOp::new(0x66, 2, 0x9C), EvexOp::new(0x66, 2, 0x9C).n(4), EvexOp::new(0x66, 2, 0x9C).l(1), EvexOp::new(0x66, 2, 0x9C).l(1).n(5), EvexOp::new(0x66, 2, 0x9C).b().n(2), EvexOp::new(0x66, 2, 0x9C).l(1).b().n(2), EvexOp::new(0x66, 2, 0x9C).l(2), EvexOp::new(0x66, 2, 0x9C).b(), EvexOp::new(0x66, 2, 0x9C).l(2).n(6), EvexOp::new(0x66, 2, 0x9C).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9C), VexOp::new(0x66, 2, 0x9C).l1()] }, const { &[EvexOp::new(0x66, 2, 0x9C, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x9C, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x9C, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x9C, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x9C, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x9C, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x9C, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x9C, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x9C, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x9C, 0, 2, 1, 2)] });
         self
     }
 
@@ -662,7 +662,7 @@ impl Asm<'_> {
     /// - `vfnmadd132sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 9D /r` (RVM)
     #[inline]
     pub fn vfnmadd132sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9D).w1()] }, const { &[EvexOp::new(0x66, 2, 0x9D).w1(), EvexOp::new(0x66, 2, 0x9D).w1().n(3), EvexOp::new(0x66, 2, 0x9D).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9D).w1()] }, const { &[EvexOp::new(0x66, 2, 0x9D, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x9D, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x9D, 1, 0, 1, 0)] });
         self
     }
 
@@ -670,7 +670,7 @@ impl Asm<'_> {
     /// - `vfnmadd132ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 9D /r` (RVM)
     #[inline]
     pub fn vfnmadd132ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9D)] }, const { &[EvexOp::new(0x66, 2, 0x9D), EvexOp::new(0x66, 2, 0x9D).n(2), EvexOp::new(0x66, 2, 0x9D).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9D)] }, const { &[EvexOp::new(0x66, 2, 0x9D, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x9D, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x9D, 0, 0, 1, 0)] });
         self
     }
 
@@ -681,7 +681,7 @@ impl Asm<'_> {
     /// - `vfnmadd213pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 AC /r` (RVM)
     #[inline]
     pub fn vfnmadd213pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAC).w1(), VexOp::new(0x66, 2, 0xAC).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xAC).w1(), EvexOp::new(0x66, 2, 0xAC).w1().n(4), EvexOp::new(0x66, 2, 0xAC).l(1).w1(), EvexOp::new(0x66, 2, 0xAC).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xAC).w1().b().n(3), EvexOp::new(0x66, 2, 0xAC).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xAC).l(2).w1(), EvexOp::new(0x66, 2, 0xAC).w1().b(), EvexOp::new(0x66, 2, 0xAC).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xAC).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAC).w1(), VexOp::new(0x66, 2, 0xAC).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xAC, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xAC, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xAC, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xAC, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xAC, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xAC, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xAC, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xAC, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xAC, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xAC, 1, 2, 1, 3)] });
         self
     }
 
@@ -692,7 +692,7 @@ impl Asm<'_> {
     /// - `vfnmadd213ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 AC /r` (RVM)
     #[inline]
     pub fn vfnmadd213ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAC), VexOp::new(0x66, 2, 0xAC).l1()] }, const { &[EvexOp::new(0x66, 2, 0xAC), EvexOp::new(0x66, 2, 0xAC).n(4), EvexOp::new(0x66, 2, 0xAC).l(1), EvexOp::new(0x66, 2, 0xAC).l(1).n(5), EvexOp::new(0x66, 2, 0xAC).b().n(2), EvexOp::new(0x66, 2, 0xAC).l(1).b().n(2), EvexOp::new(0x66, 2, 0xAC).l(2), EvexOp::new(0x66, 2, 0xAC).b(), EvexOp::new(0x66, 2, 0xAC).l(2).n(6), EvexOp::new(0x66, 2, 0xAC).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAC), VexOp::new(0x66, 2, 0xAC).l1()] }, const { &[EvexOp::new(0x66, 2, 0xAC, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xAC, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xAC, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xAC, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xAC, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xAC, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xAC, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xAC, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xAC, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xAC, 0, 2, 1, 2)] });
         self
     }
 
@@ -700,7 +700,7 @@ impl Asm<'_> {
     /// - `vfnmadd213sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 AD /r` (RVM)
     #[inline]
     pub fn vfnmadd213sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAD).w1()] }, const { &[EvexOp::new(0x66, 2, 0xAD).w1(), EvexOp::new(0x66, 2, 0xAD).w1().n(3), EvexOp::new(0x66, 2, 0xAD).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAD).w1()] }, const { &[EvexOp::new(0x66, 2, 0xAD, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xAD, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xAD, 1, 0, 1, 0)] });
         self
     }
 
@@ -708,7 +708,7 @@ impl Asm<'_> {
     /// - `vfnmadd213ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 AD /r` (RVM)
     #[inline]
     pub fn vfnmadd213ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAD)] }, const { &[EvexOp::new(0x66, 2, 0xAD), EvexOp::new(0x66, 2, 0xAD).n(2), EvexOp::new(0x66, 2, 0xAD).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAD)] }, const { &[EvexOp::new(0x66, 2, 0xAD, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xAD, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xAD, 0, 0, 1, 0)] });
         self
     }
 
@@ -719,7 +719,7 @@ impl Asm<'_> {
     /// - `vfnmadd231pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 BC /r` (RVM)
     #[inline]
     pub fn vfnmadd231pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBC).w1(), VexOp::new(0x66, 2, 0xBC).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xBC).w1(), EvexOp::new(0x66, 2, 0xBC).w1().n(4), EvexOp::new(0x66, 2, 0xBC).l(1).w1(), EvexOp::new(0x66, 2, 0xBC).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xBC).w1().b().n(3), EvexOp::new(0x66, 2, 0xBC).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xBC).l(2).w1(), EvexOp::new(0x66, 2, 0xBC).w1().b(), EvexOp::new(0x66, 2, 0xBC).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xBC).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBC).w1(), VexOp::new(0x66, 2, 0xBC).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xBC, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xBC, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xBC, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xBC, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xBC, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xBC, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xBC, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xBC, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xBC, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xBC, 1, 2, 1, 3)] });
         self
     }
 
@@ -730,7 +730,7 @@ impl Asm<'_> {
     /// - `vfnmadd231ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 BC /r` (RVM)
     #[inline]
     pub fn vfnmadd231ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBC), VexOp::new(0x66, 2, 0xBC).l1()] }, const { &[EvexOp::new(0x66, 2, 0xBC), EvexOp::new(0x66, 2, 0xBC).n(4), EvexOp::new(0x66, 2, 0xBC).l(1), EvexOp::new(0x66, 2, 0xBC).l(1).n(5), EvexOp::new(0x66, 2, 0xBC).b().n(2), EvexOp::new(0x66, 2, 0xBC).l(1).b().n(2), EvexOp::new(0x66, 2, 0xBC).l(2), EvexOp::new(0x66, 2, 0xBC).b(), EvexOp::new(0x66, 2, 0xBC).l(2).n(6), EvexOp::new(0x66, 2, 0xBC).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBC), VexOp::new(0x66, 2, 0xBC).l1()] }, const { &[EvexOp::new(0x66, 2, 0xBC, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xBC, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xBC, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xBC, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xBC, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xBC, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xBC, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xBC, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xBC, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xBC, 0, 2, 1, 2)] });
         self
     }
 
@@ -738,7 +738,7 @@ impl Asm<'_> {
     /// - `vfnmadd231sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 BD /r` (RVM)
     #[inline]
     pub fn vfnmadd231sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBD).w1()] }, const { &[EvexOp::new(0x66, 2, 0xBD).w1(), EvexOp::new(0x66, 2, 0xBD).w1().n(3), EvexOp::new(0x66, 2, 0xBD).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBD).w1()] }, const { &[EvexOp::new(0x66, 2, 0xBD, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xBD, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xBD, 1, 0, 1, 0)] });
         self
     }
 
@@ -746,7 +746,7 @@ impl Asm<'_> {
     /// - `vfnmadd231ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 BD /r` (RVM)
     #[inline]
     pub fn vfnmadd231ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBD)] }, const { &[EvexOp::new(0x66, 2, 0xBD), EvexOp::new(0x66, 2, 0xBD).n(2), EvexOp::new(0x66, 2, 0xBD).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBD)] }, const { &[EvexOp::new(0x66, 2, 0xBD, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xBD, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xBD, 0, 0, 1, 0)] });
         self
     }
 
@@ -757,7 +757,7 @@ impl Asm<'_> {
     /// - `vfnmsub132pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 9E /r` (RVM)
     #[inline]
     pub fn vfnmsub132pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9E).w1(), VexOp::new(0x66, 2, 0x9E).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x9E).w1(), EvexOp::new(0x66, 2, 0x9E).w1().n(4), EvexOp::new(0x66, 2, 0x9E).l(1).w1(), EvexOp::new(0x66, 2, 0x9E).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x9E).w1().b().n(3), EvexOp::new(0x66, 2, 0x9E).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x9E).l(2).w1(), EvexOp::new(0x66, 2, 0x9E).w1().b(), EvexOp::new(0x66, 2, 0x9E).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x9E).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9E).w1(), VexOp::new(0x66, 2, 0x9E).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x9E, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x9E, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x9E, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x9E, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x9E, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x9E, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x9E, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x9E, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x9E, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x9E, 1, 2, 1, 3)] });
         self
     }
 
@@ -768,7 +768,7 @@ impl Asm<'_> {
     /// - `vfnmsub132ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 9E /r` (RVM)
     #[inline]
     pub fn vfnmsub132ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9E), VexOp::new(0x66, 2, 0x9E).l1()] }, const { &[EvexOp::new(0x66, 2, 0x9E), EvexOp::new(0x66, 2, 0x9E).n(4), EvexOp::new(0x66, 2, 0x9E).l(1), EvexOp::new(0x66, 2, 0x9E).l(1).n(5), EvexOp::new(0x66, 2, 0x9E).b().n(2), EvexOp::new(0x66, 2, 0x9E).l(1).b().n(2), EvexOp::new(0x66, 2, 0x9E).l(2), EvexOp::new(0x66, 2, 0x9E).b(), EvexOp::new(0x66, 2, 0x9E).l(2).n(6), EvexOp::new(0x66, 2, 0x9E).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9E), VexOp::new(0x66, 2, 0x9E).l1()] }, const { &[EvexOp::new(0x66, 2, 0x9E, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x9E, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x9E, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x9E, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x9E, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x9E, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x9E, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x9E, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x9E, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x9E, 0, 2, 1, 2)] });
         self
     }
 
@@ -776,7 +776,7 @@ impl Asm<'_> {
     /// - `vfnmsub132sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 9F /r` (RVM)
     #[inline]
     pub fn vfnmsub132sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9F).w1()] }, const { &[EvexOp::new(0x66, 2, 0x9F).w1(), EvexOp::new(0x66, 2, 0x9F).w1().n(3), EvexOp::new(0x66, 2, 0x9F).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9F).w1()] }, const { &[EvexOp::new(0x66, 2, 0x9F, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x9F, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x9F, 1, 0, 1, 0)] });
         self
     }
 
@@ -784,7 +784,7 @@ impl Asm<'_> {
     /// - `vfnmsub132ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 9F /r` (RVM)
     #[inline]
     pub fn vfnmsub132ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9F)] }, const { &[EvexOp::new(0x66, 2, 0x9F), EvexOp::new(0x66, 2, 0x9F).n(2), EvexOp::new(0x66, 2, 0x9F).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x9F)] }, const { &[EvexOp::new(0x66, 2, 0x9F, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x9F, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x9F, 0, 0, 1, 0)] });
         self
     }
 
@@ -795,7 +795,7 @@ impl Asm<'_> {
     /// - `vfnmsub213pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 AE /r` (RVM)
     #[inline]
     pub fn vfnmsub213pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAE).w1(), VexOp::new(0x66, 2, 0xAE).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xAE).w1(), EvexOp::new(0x66, 2, 0xAE).w1().n(4), EvexOp::new(0x66, 2, 0xAE).l(1).w1(), EvexOp::new(0x66, 2, 0xAE).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xAE).w1().b().n(3), EvexOp::new(0x66, 2, 0xAE).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xAE).l(2).w1(), EvexOp::new(0x66, 2, 0xAE).w1().b(), EvexOp::new(0x66, 2, 0xAE).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xAE).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAE).w1(), VexOp::new(0x66, 2, 0xAE).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xAE, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xAE, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xAE, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xAE, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xAE, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xAE, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xAE, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xAE, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xAE, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xAE, 1, 2, 1, 3)] });
         self
     }
 
@@ -806,7 +806,7 @@ impl Asm<'_> {
     /// - `vfnmsub213ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 AE /r` (RVM)
     #[inline]
     pub fn vfnmsub213ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAE), VexOp::new(0x66, 2, 0xAE).l1()] }, const { &[EvexOp::new(0x66, 2, 0xAE), EvexOp::new(0x66, 2, 0xAE).n(4), EvexOp::new(0x66, 2, 0xAE).l(1), EvexOp::new(0x66, 2, 0xAE).l(1).n(5), EvexOp::new(0x66, 2, 0xAE).b().n(2), EvexOp::new(0x66, 2, 0xAE).l(1).b().n(2), EvexOp::new(0x66, 2, 0xAE).l(2), EvexOp::new(0x66, 2, 0xAE).b(), EvexOp::new(0x66, 2, 0xAE).l(2).n(6), EvexOp::new(0x66, 2, 0xAE).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAE), VexOp::new(0x66, 2, 0xAE).l1()] }, const { &[EvexOp::new(0x66, 2, 0xAE, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xAE, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xAE, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xAE, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xAE, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xAE, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xAE, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xAE, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xAE, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xAE, 0, 2, 1, 2)] });
         self
     }
 
@@ -814,7 +814,7 @@ impl Asm<'_> {
     /// - `vfnmsub213sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 AF /r` (RVM)
     #[inline]
     pub fn vfnmsub213sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAF).w1()] }, const { &[EvexOp::new(0x66, 2, 0xAF).w1(), EvexOp::new(0x66, 2, 0xAF).w1().n(3), EvexOp::new(0x66, 2, 0xAF).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAF).w1()] }, const { &[EvexOp::new(0x66, 2, 0xAF, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xAF, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xAF, 1, 0, 1, 0)] });
         self
     }
 
@@ -822,7 +822,7 @@ impl Asm<'_> {
     /// - `vfnmsub213ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 AF /r` (RVM)
     #[inline]
     pub fn vfnmsub213ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAF)] }, const { &[EvexOp::new(0x66, 2, 0xAF), EvexOp::new(0x66, 2, 0xAF).n(2), EvexOp::new(0x66, 2, 0xAF).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xAF)] }, const { &[EvexOp::new(0x66, 2, 0xAF, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xAF, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xAF, 0, 0, 1, 0)] });
         self
     }
 
@@ -833,7 +833,7 @@ impl Asm<'_> {
     /// - `vfnmsub231pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 BE /r` (RVM)
     #[inline]
     pub fn vfnmsub231pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBE).w1(), VexOp::new(0x66, 2, 0xBE).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xBE).w1(), EvexOp::new(0x66, 2, 0xBE).w1().n(4), EvexOp::new(0x66, 2, 0xBE).l(1).w1(), EvexOp::new(0x66, 2, 0xBE).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xBE).w1().b().n(3), EvexOp::new(0x66, 2, 0xBE).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xBE).l(2).w1(), EvexOp::new(0x66, 2, 0xBE).w1().b(), EvexOp::new(0x66, 2, 0xBE).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xBE).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBE).w1(), VexOp::new(0x66, 2, 0xBE).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xBE, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xBE, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xBE, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xBE, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xBE, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xBE, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xBE, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xBE, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xBE, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xBE, 1, 2, 1, 3)] });
         self
     }
 
@@ -844,7 +844,7 @@ impl Asm<'_> {
     /// - `vfnmsub231ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 BE /r` (RVM)
     #[inline]
     pub fn vfnmsub231ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBE), VexOp::new(0x66, 2, 0xBE).l1()] }, const { &[EvexOp::new(0x66, 2, 0xBE), EvexOp::new(0x66, 2, 0xBE).n(4), EvexOp::new(0x66, 2, 0xBE).l(1), EvexOp::new(0x66, 2, 0xBE).l(1).n(5), EvexOp::new(0x66, 2, 0xBE).b().n(2), EvexOp::new(0x66, 2, 0xBE).l(1).b().n(2), EvexOp::new(0x66, 2, 0xBE).l(2), EvexOp::new(0x66, 2, 0xBE).b(), EvexOp::new(0x66, 2, 0xBE).l(2).n(6), EvexOp::new(0x66, 2, 0xBE).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBE), VexOp::new(0x66, 2, 0xBE).l1()] }, const { &[EvexOp::new(0x66, 2, 0xBE, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xBE, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xBE, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xBE, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xBE, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xBE, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xBE, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xBE, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xBE, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xBE, 0, 2, 1, 2)] });
         self
     }
 
@@ -852,7 +852,7 @@ impl Asm<'_> {
     /// - `vfnmsub231sd rw:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 BF /r` (RVM)
     #[inline]
     pub fn vfnmsub231sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBF).w1()] }, const { &[EvexOp::new(0x66, 2, 0xBF).w1(), EvexOp::new(0x66, 2, 0xBF).w1().n(3), EvexOp::new(0x66, 2, 0xBF).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBF).w1()] }, const { &[EvexOp::new(0x66, 2, 0xBF, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xBF, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xBF, 1, 0, 1, 0)] });
         self
     }
 
@@ -860,7 +860,7 @@ impl Asm<'_> {
     /// - `vfnmsub231ss rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 BF /r` (RVM)
     #[inline]
     pub fn vfnmsub231ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBF)] }, const { &[EvexOp::new(0x66, 2, 0xBF), EvexOp::new(0x66, 2, 0xBF).n(2), EvexOp::new(0x66, 2, 0xBF).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xBF)] }, const { &[EvexOp::new(0x66, 2, 0xBF, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xBF, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xBF, 0, 0, 1, 0)] });
         self
     }
 
@@ -875,7 +875,7 @@ impl Asm<'_> {
     /// - `vinsertps w:xmm, xmm, xmm/m32, imm8`: `EVEX.128.66.0F3A.W0 21 /r ib` (RVMI)
     #[inline]
     pub fn vinsertps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VinsertpsOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x21)] }, const { &[EvexOp::new(0x66, 3, 0x21), EvexOp::new(0x66, 3, 0x21).n(2)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x21)] }, const { &[EvexOp::new(0x66, 3, 0x21, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x21, 0, 0, 0, 2)] });
         self
     }
 
@@ -886,7 +886,7 @@ impl Asm<'_> {
     /// - `vmaxpd w:zmm{kz}, zmm, zmm/m512/b64{sae}`: `EVEX.512.66.0F.W1 5F /r` (RVM)
     #[inline]
     pub fn vmaxpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmaxpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x5F), VexOp::new(0x66, 1, 0x5F).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5F).w1(), EvexOp::new(0x66, 1, 0x5F).w1().n(4), EvexOp::new(0x66, 1, 0x5F).l(1).w1(), EvexOp::new(0x66, 1, 0x5F).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x5F).w1().b().n(3), EvexOp::new(0x66, 1, 0x5F).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x5F).l(2).w1(), EvexOp::new(0x66, 1, 0x5F).l(2).w1().b(), EvexOp::new(0x66, 1, 0x5F).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x5F).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x5F), VexOp::new(0x66, 1, 0x5F).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5F, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x5F, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x5F, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x5F, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x5F, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x5F, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x5F, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x5F, 1, 2, 1, 0), EvexOp::new(0x66, 1, 0x5F, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x5F, 1, 2, 1, 3)] });
         self
     }
 
@@ -897,7 +897,7 @@ impl Asm<'_> {
     /// - `vmaxps w:zmm{kz}, zmm, zmm/m512/b32{sae}`: `EVEX.512.0F.W0 5F /r` (RVM)
     #[inline]
     pub fn vmaxps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmaxpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x5F), VexOp::new(0, 1, 0x5F).l1()] }, const { &[EvexOp::new(0, 1, 0x5F), EvexOp::new(0, 1, 0x5F).n(4), EvexOp::new(0, 1, 0x5F).l(1), EvexOp::new(0, 1, 0x5F).l(1).n(5), EvexOp::new(0, 1, 0x5F).b().n(2), EvexOp::new(0, 1, 0x5F).l(1).b().n(2), EvexOp::new(0, 1, 0x5F).l(2), EvexOp::new(0, 1, 0x5F).l(2).b(), EvexOp::new(0, 1, 0x5F).l(2).n(6), EvexOp::new(0, 1, 0x5F).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x5F), VexOp::new(0, 1, 0x5F).l1()] }, const { &[EvexOp::new(0, 1, 0x5F, 0, 0, 0, 0), EvexOp::new(0, 1, 0x5F, 0, 0, 0, 4), EvexOp::new(0, 1, 0x5F, 0, 1, 0, 0), EvexOp::new(0, 1, 0x5F, 0, 1, 0, 5), EvexOp::new(0, 1, 0x5F, 0, 0, 1, 2), EvexOp::new(0, 1, 0x5F, 0, 1, 1, 2), EvexOp::new(0, 1, 0x5F, 0, 2, 0, 0), EvexOp::new(0, 1, 0x5F, 0, 2, 1, 0), EvexOp::new(0, 1, 0x5F, 0, 2, 0, 6), EvexOp::new(0, 1, 0x5F, 0, 2, 1, 2)] });
         self
     }
 
@@ -905,7 +905,7 @@ impl Asm<'_> {
     /// - `vmaxsd w:xmm{kz}, xmm, xmm/m64{sae}`: `EVEX.LIG.F2.0F.W1 5F /r` (RVM)
     #[inline]
     pub fn vmaxsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmaxsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5F)] }, const { &[EvexOp::new(0xF2, 1, 0x5F).w1(), EvexOp::new(0xF2, 1, 0x5F).w1().n(3), EvexOp::new(0xF2, 1, 0x5F).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5F)] }, const { &[EvexOp::new(0xF2, 1, 0x5F, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x5F, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x5F, 1, 0, 1, 0)] });
         self
     }
 
@@ -913,7 +913,7 @@ impl Asm<'_> {
     /// - `vmaxss w:xmm{kz}, xmm, xmm/m32{sae}`: `EVEX.LIG.F3.0F.W0 5F /r` (RVM)
     #[inline]
     pub fn vmaxss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtss2sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5F)] }, const { &[EvexOp::new(0xF3, 1, 0x5F), EvexOp::new(0xF3, 1, 0x5F).n(2), EvexOp::new(0xF3, 1, 0x5F).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5F)] }, const { &[EvexOp::new(0xF3, 1, 0x5F, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x5F, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x5F, 0, 0, 1, 0)] });
         self
     }
 
@@ -924,7 +924,7 @@ impl Asm<'_> {
     /// - `vminpd w:zmm{kz}, zmm, zmm/m512/b64{sae}`: `EVEX.512.66.0F.W1 5D /r` (RVM)
     #[inline]
     pub fn vminpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmaxpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x5D), VexOp::new(0x66, 1, 0x5D).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5D).w1(), EvexOp::new(0x66, 1, 0x5D).w1().n(4), EvexOp::new(0x66, 1, 0x5D).l(1).w1(), EvexOp::new(0x66, 1, 0x5D).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x5D).w1().b().n(3), EvexOp::new(0x66, 1, 0x5D).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x5D).l(2).w1(), EvexOp::new(0x66, 1, 0x5D).l(2).w1().b(), EvexOp::new(0x66, 1, 0x5D).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x5D).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x5D), VexOp::new(0x66, 1, 0x5D).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5D, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x5D, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x5D, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x5D, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x5D, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x5D, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x5D, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x5D, 1, 2, 1, 0), EvexOp::new(0x66, 1, 0x5D, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x5D, 1, 2, 1, 3)] });
         self
     }
 
@@ -935,7 +935,7 @@ impl Asm<'_> {
     /// - `vminps w:zmm{kz}, zmm, zmm/m512/b32{sae}`: `EVEX.512.0F.W0 5D /r` (RVM)
     #[inline]
     pub fn vminps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmaxpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x5D), VexOp::new(0, 1, 0x5D).l1()] }, const { &[EvexOp::new(0, 1, 0x5D), EvexOp::new(0, 1, 0x5D).n(4), EvexOp::new(0, 1, 0x5D).l(1), EvexOp::new(0, 1, 0x5D).l(1).n(5), EvexOp::new(0, 1, 0x5D).b().n(2), EvexOp::new(0, 1, 0x5D).l(1).b().n(2), EvexOp::new(0, 1, 0x5D).l(2), EvexOp::new(0, 1, 0x5D).l(2).b(), EvexOp::new(0, 1, 0x5D).l(2).n(6), EvexOp::new(0, 1, 0x5D).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x5D), VexOp::new(0, 1, 0x5D).l1()] }, const { &[EvexOp::new(0, 1, 0x5D, 0, 0, 0, 0), EvexOp::new(0, 1, 0x5D, 0, 0, 0, 4), EvexOp::new(0, 1, 0x5D, 0, 1, 0, 0), EvexOp::new(0, 1, 0x5D, 0, 1, 0, 5), EvexOp::new(0, 1, 0x5D, 0, 0, 1, 2), EvexOp::new(0, 1, 0x5D, 0, 1, 1, 2), EvexOp::new(0, 1, 0x5D, 0, 2, 0, 0), EvexOp::new(0, 1, 0x5D, 0, 2, 1, 0), EvexOp::new(0, 1, 0x5D, 0, 2, 0, 6), EvexOp::new(0, 1, 0x5D, 0, 2, 1, 2)] });
         self
     }
 
@@ -943,7 +943,7 @@ impl Asm<'_> {
     /// - `vminsd w:xmm{kz}, xmm, xmm/m64{sae}`: `EVEX.LIG.F2.0F.W1 5D /r` (RVM)
     #[inline]
     pub fn vminsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmaxsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5D)] }, const { &[EvexOp::new(0xF2, 1, 0x5D).w1(), EvexOp::new(0xF2, 1, 0x5D).w1().n(3), EvexOp::new(0xF2, 1, 0x5D).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5D)] }, const { &[EvexOp::new(0xF2, 1, 0x5D, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x5D, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x5D, 1, 0, 1, 0)] });
         self
     }
 
@@ -951,7 +951,7 @@ impl Asm<'_> {
     /// - `vminss w:xmm{kz}, xmm, xmm/m32{sae}`: `EVEX.LIG.F3.0F.W0 5D /r` (RVM)
     #[inline]
     pub fn vminss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtss2sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5D)] }, const { &[EvexOp::new(0xF3, 1, 0x5D), EvexOp::new(0xF3, 1, 0x5D).n(2), EvexOp::new(0xF3, 1, 0x5D).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5D)] }, const { &[EvexOp::new(0xF3, 1, 0x5D, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x5D, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x5D, 0, 0, 1, 0)] });
         self
     }
 
@@ -967,7 +967,7 @@ impl Asm<'_> {
     /// - `vmovapd w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F.W1 29 /r` (MR)
     #[inline]
     pub fn vmovapd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovapdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x29), VexOp::new(0x66, 1, 0x28), VexOp::new(0x66, 1, 0x29).l1(), VexOp::new(0x66, 1, 0x28).l1()] }, const { &[EvexOp::new(0x66, 1, 0x28).w1(), EvexOp::new(0x66, 1, 0x28).w1().n(4), EvexOp::new(0x66, 1, 0x28).l(1).w1(), EvexOp::new(0x66, 1, 0x28).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x29).w1().n(4), EvexOp::new(0x66, 1, 0x29).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x28).l(2).w1(), EvexOp::new(0x66, 1, 0x28).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x29).l(2).w1().n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x29), VexOp::new(0x66, 1, 0x28), VexOp::new(0x66, 1, 0x29).l1(), VexOp::new(0x66, 1, 0x28).l1()] }, const { &[EvexOp::new(0x66, 1, 0x28, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x28, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x28, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x28, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x29, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x29, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x28, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x28, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x29, 1, 2, 0, 6)] });
         self
     }
 
@@ -983,7 +983,7 @@ impl Asm<'_> {
     /// - `vmovaps w:zmm/m512{kz}, zmm`: `EVEX.512.0F.W0 29 /r` (MR)
     #[inline]
     pub fn vmovaps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovapdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x29), VexOp::new(0, 1, 0x28), VexOp::new(0, 1, 0x29).l1(), VexOp::new(0, 1, 0x28).l1()] }, const { &[EvexOp::new(0, 1, 0x28), EvexOp::new(0, 1, 0x28).n(4), EvexOp::new(0, 1, 0x28).l(1), EvexOp::new(0, 1, 0x28).l(1).n(5), EvexOp::new(0, 1, 0x29).n(4), EvexOp::new(0, 1, 0x29).l(1).n(5), EvexOp::new(0, 1, 0x28).l(2), EvexOp::new(0, 1, 0x28).l(2).n(6), EvexOp::new(0, 1, 0x29).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x29), VexOp::new(0, 1, 0x28), VexOp::new(0, 1, 0x29).l1(), VexOp::new(0, 1, 0x28).l1()] }, const { &[EvexOp::new(0, 1, 0x28, 0, 0, 0, 0), EvexOp::new(0, 1, 0x28, 0, 0, 0, 4), EvexOp::new(0, 1, 0x28, 0, 1, 0, 0), EvexOp::new(0, 1, 0x28, 0, 1, 0, 5), EvexOp::new(0, 1, 0x29, 0, 0, 0, 4), EvexOp::new(0, 1, 0x29, 0, 1, 0, 5), EvexOp::new(0, 1, 0x28, 0, 2, 0, 0), EvexOp::new(0, 1, 0x28, 0, 2, 0, 6), EvexOp::new(0, 1, 0x29, 0, 2, 0, 6)] });
         self
     }
 
@@ -993,7 +993,7 @@ impl Asm<'_> {
     /// - `vmovd w:r32/m32, xmm`: `EVEX.128.66.0F.W0 7E /r` (MR)
     #[inline]
     pub fn vmovd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovdOperands<A::Wide> {
-        src.wide().put(self, dst.wide(), const { &[VexOp::new(0x66, 1, 0x6E), VexOp::new(0x66, 1, 0x7E)] }, const { &[EvexOp::new(0x66, 1, 0x6E), EvexOp::new(0x66, 1, 0x6E).n(2), EvexOp::new(0x66, 1, 0x7E), EvexOp::new(0x66, 1, 0x7E).n(2)] });
+        src.wide().put(self, dst.wide(), const { &[VexOp::new(0x66, 1, 0x6E), VexOp::new(0x66, 1, 0x7E)] }, const { &[EvexOp::new(0x66, 1, 0x6E, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x6E, 0, 0, 0, 2), EvexOp::new(0x66, 1, 0x7E, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x7E, 0, 0, 0, 2)] });
         self
     }
 
@@ -1004,7 +1004,7 @@ impl Asm<'_> {
     /// - `vmovddup w:zmm{kz}, zmm/m512`: `EVEX.512.F2.0F.W1 12 /r` (RM)
     #[inline]
     pub fn vmovddup<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovddupOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF2, 1, 0x12), VexOp::new(0xF2, 1, 0x12).l1()] }, const { &[EvexOp::new(0xF2, 1, 0x12).w1(), EvexOp::new(0xF2, 1, 0x12).w1().n(3), EvexOp::new(0xF2, 1, 0x12).l(1).w1(), EvexOp::new(0xF2, 1, 0x12).l(1).w1().n(5), EvexOp::new(0xF2, 1, 0x12).l(2).w1(), EvexOp::new(0xF2, 1, 0x12).l(2).w1().n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF2, 1, 0x12), VexOp::new(0xF2, 1, 0x12).l1()] }, const { &[EvexOp::new(0xF2, 1, 0x12, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x12, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x12, 1, 1, 0, 0), EvexOp::new(0xF2, 1, 0x12, 1, 1, 0, 5), EvexOp::new(0xF2, 1, 0x12, 1, 2, 0, 0), EvexOp::new(0xF2, 1, 0x12, 1, 2, 0, 6)] });
         self
     }
 
@@ -1032,7 +1032,7 @@ impl Asm<'_> {
     /// - `vmovhlps w:xmm, xmm, xmm`: `EVEX.128.0F.W0 12 /r` (RVM)
     #[inline]
     pub fn vmovhlps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmovhlpsOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0, 1, 0x12)] }, const { &[EvexOp::new(0, 1, 0x12)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0, 1, 0x12)] }, const { &[EvexOp::new(0, 1, 0x12, 0, 0, 0, 0)] });
         self
     }
 
@@ -1040,7 +1040,7 @@ impl Asm<'_> {
     /// - `vmovhpd w:xmm, xmm, m64`: `EVEX.128.66.0F.W1 16 /r` (RVM)
     #[inline]
     pub fn vmovhpd_3<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vmovhpd3Operands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x16)] }, const { &[EvexOp::new(0x66, 1, 0x16).w1().n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x16)] }, const { &[EvexOp::new(0x66, 1, 0x16, 1, 0, 0, 3)] });
         self
     }
 
@@ -1048,7 +1048,7 @@ impl Asm<'_> {
     /// - `vmovhpd w:m64, xmm`: `EVEX.128.66.0F.W1 17 /r` (MR)
     #[inline]
     pub fn vmovhpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovhpdOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0x66, 1, 0x17)] }, const { &[EvexOp::new(0x66, 1, 0x17).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0x66, 1, 0x17)] }, const { &[EvexOp::new(0x66, 1, 0x17, 1, 0, 0, 3)] });
         self
     }
 
@@ -1056,7 +1056,7 @@ impl Asm<'_> {
     /// - `vmovhps w:xmm, xmm, m64`: `EVEX.128.0F.W0 16 /r` (RVM)
     #[inline]
     pub fn vmovhps_3<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vmovhpd3Operands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0, 1, 0x16)] }, const { &[EvexOp::new(0, 1, 0x16).n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0, 1, 0x16)] }, const { &[EvexOp::new(0, 1, 0x16, 0, 0, 0, 3)] });
         self
     }
 
@@ -1064,7 +1064,7 @@ impl Asm<'_> {
     /// - `vmovhps w:m64, xmm`: `EVEX.128.0F.W0 17 /r` (MR)
     #[inline]
     pub fn vmovhps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovhpdOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0, 1, 0x17)] }, const { &[EvexOp::new(0, 1, 0x17).n(3)] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0, 1, 0x17)] }, const { &[EvexOp::new(0, 1, 0x17, 0, 0, 0, 3)] });
         self
     }
 
@@ -1072,7 +1072,7 @@ impl Asm<'_> {
     /// - `vmovlhps w:xmm, xmm, xmm`: `EVEX.128.0F.W0 16 /r` (RVM)
     #[inline]
     pub fn vmovlhps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmovhlpsOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0, 1, 0x16)] }, const { &[EvexOp::new(0, 1, 0x16)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0, 1, 0x16)] }, const { &[EvexOp::new(0, 1, 0x16, 0, 0, 0, 0)] });
         self
     }
 
@@ -1080,7 +1080,7 @@ impl Asm<'_> {
     /// - `vmovlpd w:xmm, xmm, m64`: `EVEX.128.66.0F.W1 12 /r` (RVM)
     #[inline]
     pub fn vmovlpd_3<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vmovhpd3Operands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x12)] }, const { &[EvexOp::new(0x66, 1, 0x12).w1().n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x12)] }, const { &[EvexOp::new(0x66, 1, 0x12, 1, 0, 0, 3)] });
         self
     }
 
@@ -1088,7 +1088,7 @@ impl Asm<'_> {
     /// - `vmovlpd w:m64, xmm`: `EVEX.128.66.0F.W1 13 /r` (MR)
     #[inline]
     pub fn vmovlpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovhpdOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0x66, 1, 0x13)] }, const { &[EvexOp::new(0x66, 1, 0x13).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0x66, 1, 0x13)] }, const { &[EvexOp::new(0x66, 1, 0x13, 1, 0, 0, 3)] });
         self
     }
 
@@ -1096,7 +1096,7 @@ impl Asm<'_> {
     /// - `vmovlps w:xmm, xmm, m64`: `EVEX.128.0F.W0 12 /r` (RVM)
     #[inline]
     pub fn vmovlps_3<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vmovhpd3Operands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0, 1, 0x12)] }, const { &[EvexOp::new(0, 1, 0x12).n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0, 1, 0x12)] }, const { &[EvexOp::new(0, 1, 0x12, 0, 0, 0, 3)] });
         self
     }
 
@@ -1104,7 +1104,7 @@ impl Asm<'_> {
     /// - `vmovlps w:m64, xmm`: `EVEX.128.0F.W0 13 /r` (MR)
     #[inline]
     pub fn vmovlps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovhpdOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0, 1, 0x13)] }, const { &[EvexOp::new(0, 1, 0x13).n(3)] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0, 1, 0x13)] }, const { &[EvexOp::new(0, 1, 0x13, 0, 0, 0, 3)] });
         self
     }
 
@@ -1137,7 +1137,7 @@ impl Asm<'_> {
     /// - `vmovq w:xmm, xmm/m64`: `EVEX.128.F3.0F.W1 7E /r` (RM)
     #[inline]
     pub fn vmovq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovqOperands<A::Wide> {
-        src.wide().put(self, dst.wide(), const { &[VexOp::new(0x66, 1, 0x6E).w1(), VexOp::new(0xF3, 1, 0x7E), VexOp::new(0x66, 1, 0x7E).w1(), VexOp::new(0x66, 1, 0xD6)] }, const { &[EvexOp::new(0x66, 1, 0x6E).w1(), EvexOp::new(0x66, 1, 0x6E).w1().n(3), EvexOp::new(0x66, 1, 0x7E).w1(), EvexOp::new(0x66, 1, 0x7E).w1().n(3), EvexOp::new(0xF3, 1, 0x7E).w1()] });
+        src.wide().put(self, dst.wide(), const { &[VexOp::new(0x66, 1, 0x6E).w1(), VexOp::new(0xF3, 1, 0x7E), VexOp::new(0x66, 1, 0x7E).w1(), VexOp::new(0x66, 1, 0xD6)] }, const { &[EvexOp::new(0x66, 1, 0x6E, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x6E, 1, 0, 0, 3), EvexOp::new(0x66, 1, 0x7E, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x7E, 1, 0, 0, 3), EvexOp::new(0xF3, 1, 0x7E, 1, 0, 0, 0)] });
         self
     }
 
@@ -1146,7 +1146,7 @@ impl Asm<'_> {
     /// - `vmovsd w:xmm{kz}, xmm, xmm`: `EVEX.LIG.F2.0F.W1 10 /r` (RVM)
     #[inline]
     pub fn vmovsd_3<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vmovsd3Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x11), VexOp::new(0xF2, 1, 0x10)] }, const { &[EvexOp::new(0xF2, 1, 0x10).w1()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x11), VexOp::new(0xF2, 1, 0x10)] }, const { &[EvexOp::new(0xF2, 1, 0x10, 1, 0, 0, 0)] });
         self
     }
 
@@ -1156,7 +1156,7 @@ impl Asm<'_> {
     /// - `vmovsd w:m64{k}, xmm`: `EVEX.LIG.F2.0F.W1 11 /r` (MR)
     #[inline]
     pub fn vmovsd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovsdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF2, 1, 0x10), VexOp::new(0xF2, 1, 0x11)] }, const { &[EvexOp::new(0xF2, 1, 0x10).w1().n(3), EvexOp::new(0xF2, 1, 0x11).w1().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF2, 1, 0x10), VexOp::new(0xF2, 1, 0x11)] }, const { &[EvexOp::new(0xF2, 1, 0x10, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x11, 1, 0, 0, 3)] });
         self
     }
 
@@ -1165,7 +1165,7 @@ impl Asm<'_> {
     /// - `vmovss w:xmm{kz}, xmm, xmm`: `EVEX.LIG.F3.0F.W0 10 /r` (RVM)
     #[inline]
     pub fn vmovss_3<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vmovsd3Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x11), VexOp::new(0xF3, 1, 0x10)] }, const { &[EvexOp::new(0xF3, 1, 0x10)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x11), VexOp::new(0xF3, 1, 0x10)] }, const { &[EvexOp::new(0xF3, 1, 0x10, 0, 0, 0, 0)] });
         self
     }
 
@@ -1175,7 +1175,7 @@ impl Asm<'_> {
     /// - `vmovss w:m32{k}, xmm`: `EVEX.LIG.F3.0F.W0 11 /r` (MR)
     #[inline]
     pub fn vmovss<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovssOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0x10), VexOp::new(0xF3, 1, 0x11)] }, const { &[EvexOp::new(0xF3, 1, 0x10).n(2), EvexOp::new(0xF3, 1, 0x11).n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0x10), VexOp::new(0xF3, 1, 0x11)] }, const { &[EvexOp::new(0xF3, 1, 0x10, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x11, 0, 0, 0, 2)] });
         self
     }
 
@@ -1191,7 +1191,7 @@ impl Asm<'_> {
     /// - `vmovupd w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F.W1 11 /r` (MR)
     #[inline]
     pub fn vmovupd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovapdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x11), VexOp::new(0x66, 1, 0x10), VexOp::new(0x66, 1, 0x11).l1(), VexOp::new(0x66, 1, 0x10).l1()] }, const { &[EvexOp::new(0x66, 1, 0x10).w1(), EvexOp::new(0x66, 1, 0x10).w1().n(4), EvexOp::new(0x66, 1, 0x10).l(1).w1(), EvexOp::new(0x66, 1, 0x10).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x11).w1().n(4), EvexOp::new(0x66, 1, 0x11).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x10).l(2).w1(), EvexOp::new(0x66, 1, 0x10).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x11).l(2).w1().n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x11), VexOp::new(0x66, 1, 0x10), VexOp::new(0x66, 1, 0x11).l1(), VexOp::new(0x66, 1, 0x10).l1()] }, const { &[EvexOp::new(0x66, 1, 0x10, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x10, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x10, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x10, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x11, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x11, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x10, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x10, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x11, 1, 2, 0, 6)] });
         self
     }
 
@@ -1207,7 +1207,7 @@ impl Asm<'_> {
     /// - `vmovups w:zmm/m512{kz}, zmm`: `EVEX.512.0F.W0 11 /r` (MR)
     #[inline]
     pub fn vmovups<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovapdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x11), VexOp::new(0, 1, 0x10), VexOp::new(0, 1, 0x11).l1(), VexOp::new(0, 1, 0x10).l1()] }, const { &[EvexOp::new(0, 1, 0x10), EvexOp::new(0, 1, 0x10).n(4), EvexOp::new(0, 1, 0x10).l(1), EvexOp::new(0, 1, 0x10).l(1).n(5), EvexOp::new(0, 1, 0x11).n(4), EvexOp::new(0, 1, 0x11).l(1).n(5), EvexOp::new(0, 1, 0x10).l(2), EvexOp::new(0, 1, 0x10).l(2).n(6), EvexOp::new(0, 1, 0x11).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x11), VexOp::new(0, 1, 0x10), VexOp::new(0, 1, 0x11).l1(), VexOp::new(0, 1, 0x10).l1()] }, const { &[EvexOp::new(0, 1, 0x10, 0, 0, 0, 0), EvexOp::new(0, 1, 0x10, 0, 0, 0, 4), EvexOp::new(0, 1, 0x10, 0, 1, 0, 0), EvexOp::new(0, 1, 0x10, 0, 1, 0, 5), EvexOp::new(0, 1, 0x11, 0, 0, 0, 4), EvexOp::new(0, 1, 0x11, 0, 1, 0, 5), EvexOp::new(0, 1, 0x10, 0, 2, 0, 0), EvexOp::new(0, 1, 0x10, 0, 2, 0, 6), EvexOp::new(0, 1, 0x11, 0, 2, 0, 6)] });
         self
     }
 
@@ -1218,7 +1218,7 @@ impl Asm<'_> {
     /// - `vmulpd w:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F.W1 59 /r` (RVM)
     #[inline]
     pub fn vmulpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x59), VexOp::new(0x66, 1, 0x59).l1()] }, const { &[EvexOp::new(0x66, 1, 0x59).w1(), EvexOp::new(0x66, 1, 0x59).w1().n(4), EvexOp::new(0x66, 1, 0x59).l(1).w1(), EvexOp::new(0x66, 1, 0x59).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x59).w1().b().n(3), EvexOp::new(0x66, 1, 0x59).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x59).l(2).w1(), EvexOp::new(0x66, 1, 0x59).w1().b(), EvexOp::new(0x66, 1, 0x59).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x59).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x59), VexOp::new(0x66, 1, 0x59).l1()] }, const { &[EvexOp::new(0x66, 1, 0x59, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x59, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x59, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x59, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x59, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x59, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x59, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x59, 1, 0, 1, 0), EvexOp::new(0x66, 1, 0x59, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x59, 1, 2, 1, 3)] });
         self
     }
 
@@ -1229,7 +1229,7 @@ impl Asm<'_> {
     /// - `vmulps w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.0F.W0 59 /r` (RVM)
     #[inline]
     pub fn vmulps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x59), VexOp::new(0, 1, 0x59).l1()] }, const { &[EvexOp::new(0, 1, 0x59), EvexOp::new(0, 1, 0x59).n(4), EvexOp::new(0, 1, 0x59).l(1), EvexOp::new(0, 1, 0x59).l(1).n(5), EvexOp::new(0, 1, 0x59).b().n(2), EvexOp::new(0, 1, 0x59).l(1).b().n(2), EvexOp::new(0, 1, 0x59).l(2), EvexOp::new(0, 1, 0x59).b(), EvexOp::new(0, 1, 0x59).l(2).n(6), EvexOp::new(0, 1, 0x59).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x59), VexOp::new(0, 1, 0x59).l1()] }, const { &[EvexOp::new(0, 1, 0x59, 0, 0, 0, 0), EvexOp::new(0, 1, 0x59, 0, 0, 0, 4), EvexOp::new(0, 1, 0x59, 0, 1, 0, 0), EvexOp::new(0, 1, 0x59, 0, 1, 0, 5), EvexOp::new(0, 1, 0x59, 0, 0, 1, 2), EvexOp::new(0, 1, 0x59, 0, 1, 1, 2), EvexOp::new(0, 1, 0x59, 0, 2, 0, 0), EvexOp::new(0, 1, 0x59, 0, 0, 1, 0), EvexOp::new(0, 1, 0x59, 0, 2, 0, 6), EvexOp::new(0, 1, 0x59, 0, 2, 1, 2)] });
         self
     }
 
@@ -1237,7 +1237,7 @@ impl Asm<'_> {
     /// - `vmulsd w:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.F2.0F.W1 59 /r` (RVM)
     #[inline]
     pub fn vmulsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x59)] }, const { &[EvexOp::new(0xF2, 1, 0x59).w1(), EvexOp::new(0xF2, 1, 0x59).w1().n(3), EvexOp::new(0xF2, 1, 0x59).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x59)] }, const { &[EvexOp::new(0xF2, 1, 0x59, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x59, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x59, 1, 0, 1, 0)] });
         self
     }
 
@@ -1245,7 +1245,7 @@ impl Asm<'_> {
     /// - `vmulss w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F3.0F.W0 59 /r` (RVM)
     #[inline]
     pub fn vmulss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x59)] }, const { &[EvexOp::new(0xF3, 1, 0x59), EvexOp::new(0xF3, 1, 0x59).n(2), EvexOp::new(0xF3, 1, 0x59).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x59)] }, const { &[EvexOp::new(0xF3, 1, 0x59, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x59, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x59, 0, 0, 1, 0)] });
         self
     }
 
@@ -1256,7 +1256,7 @@ impl Asm<'_> {
     /// - `vorpd w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 56 /r` (RVM)
     #[inline]
     pub fn vorpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x56), VexOp::new(0x66, 1, 0x56).l1()] }, const { &[EvexOp::new(0x66, 1, 0x56).w1(), EvexOp::new(0x66, 1, 0x56).w1().n(4), EvexOp::new(0x66, 1, 0x56).l(1).w1(), EvexOp::new(0x66, 1, 0x56).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x56).w1().b().n(3), EvexOp::new(0x66, 1, 0x56).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x56).l(2).w1(), EvexOp::new(0x66, 1, 0x56).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x56).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x56), VexOp::new(0x66, 1, 0x56).l1()] }, const { &[EvexOp::new(0x66, 1, 0x56, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x56, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x56, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x56, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x56, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x56, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x56, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x56, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x56, 1, 2, 1, 3)] });
         self
     }
 
@@ -1267,7 +1267,7 @@ impl Asm<'_> {
     /// - `vorps w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F.W0 56 /r` (RVM)
     #[inline]
     pub fn vorps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x56), VexOp::new(0, 1, 0x56).l1()] }, const { &[EvexOp::new(0, 1, 0x56), EvexOp::new(0, 1, 0x56).n(4), EvexOp::new(0, 1, 0x56).l(1), EvexOp::new(0, 1, 0x56).l(1).n(5), EvexOp::new(0, 1, 0x56).b().n(2), EvexOp::new(0, 1, 0x56).l(1).b().n(2), EvexOp::new(0, 1, 0x56).l(2), EvexOp::new(0, 1, 0x56).l(2).n(6), EvexOp::new(0, 1, 0x56).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x56), VexOp::new(0, 1, 0x56).l1()] }, const { &[EvexOp::new(0, 1, 0x56, 0, 0, 0, 0), EvexOp::new(0, 1, 0x56, 0, 0, 0, 4), EvexOp::new(0, 1, 0x56, 0, 1, 0, 0), EvexOp::new(0, 1, 0x56, 0, 1, 0, 5), EvexOp::new(0, 1, 0x56, 0, 0, 1, 2), EvexOp::new(0, 1, 0x56, 0, 1, 1, 2), EvexOp::new(0, 1, 0x56, 0, 2, 0, 0), EvexOp::new(0, 1, 0x56, 0, 2, 0, 6), EvexOp::new(0, 1, 0x56, 0, 2, 1, 2)] });
         self
     }
 
@@ -1278,7 +1278,7 @@ impl Asm<'_> {
     /// - `vpabsb w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.WIG 1C /r` (RM)
     #[inline]
     pub fn vpabsb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x1C), VexOp::new(0x66, 2, 0x1C).l1()] }, const { &[EvexOp::new(0x66, 2, 0x1C), EvexOp::new(0x66, 2, 0x1C).n(4), EvexOp::new(0x66, 2, 0x1C).l(1), EvexOp::new(0x66, 2, 0x1C).l(1).n(5), EvexOp::new(0x66, 2, 0x1C).l(2), EvexOp::new(0x66, 2, 0x1C).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x1C), VexOp::new(0x66, 2, 0x1C).l1()] }, const { &[EvexOp::new(0x66, 2, 0x1C, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x1C, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x1C, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x1C, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x1C, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x1C, 0, 2, 0, 6)] });
         self
     }
 
@@ -1289,7 +1289,7 @@ impl Asm<'_> {
     /// - `vpabsd w:zmm{kz}, zmm/m512/b32`: `EVEX.512.66.0F38.W0 1E /r` (RM)
     #[inline]
     pub fn vpabsd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x1E), VexOp::new(0x66, 2, 0x1E).l1()] }, const { &[EvexOp::new(0x66, 2, 0x1E), EvexOp::new(0x66, 2, 0x1E).n(4), EvexOp::new(0x66, 2, 0x1E).l(1), EvexOp::new(0x66, 2, 0x1E).l(1).n(5), EvexOp::new(0x66, 2, 0x1E).b().n(2), EvexOp::new(0x66, 2, 0x1E).l(1).b().n(2), EvexOp::new(0x66, 2, 0x1E).l(2), EvexOp::new(0x66, 2, 0x1E).l(2).n(6), EvexOp::new(0x66, 2, 0x1E).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x1E), VexOp::new(0x66, 2, 0x1E).l1()] }, const { &[EvexOp::new(0x66, 2, 0x1E, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x1E, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x1E, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x1E, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x1E, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x1E, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x1E, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x1E, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x1E, 0, 2, 1, 2)] });
         self
     }
 
@@ -1300,7 +1300,7 @@ impl Asm<'_> {
     /// - `vpabsw w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.WIG 1D /r` (RM)
     #[inline]
     pub fn vpabsw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x1D), VexOp::new(0x66, 2, 0x1D).l1()] }, const { &[EvexOp::new(0x66, 2, 0x1D), EvexOp::new(0x66, 2, 0x1D).n(4), EvexOp::new(0x66, 2, 0x1D).l(1), EvexOp::new(0x66, 2, 0x1D).l(1).n(5), EvexOp::new(0x66, 2, 0x1D).l(2), EvexOp::new(0x66, 2, 0x1D).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x1D), VexOp::new(0x66, 2, 0x1D).l1()] }, const { &[EvexOp::new(0x66, 2, 0x1D, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x1D, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x1D, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x1D, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x1D, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x1D, 0, 2, 0, 6)] });
         self
     }
 
@@ -1311,7 +1311,7 @@ impl Asm<'_> {
     /// - `vpackssdw w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 6B /r` (RVM)
     #[inline]
     pub fn vpackssdw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x6B), VexOp::new(0x66, 1, 0x6B).l1()] }, const { &[EvexOp::new(0x66, 1, 0x6B), EvexOp::new(0x66, 1, 0x6B).n(4), EvexOp::new(0x66, 1, 0x6B).l(1), EvexOp::new(0x66, 1, 0x6B).l(1).n(5), EvexOp::new(0x66, 1, 0x6B).b().n(2), EvexOp::new(0x66, 1, 0x6B).l(1).b().n(2), EvexOp::new(0x66, 1, 0x6B).l(2), EvexOp::new(0x66, 1, 0x6B).l(2).n(6), EvexOp::new(0x66, 1, 0x6B).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x6B), VexOp::new(0x66, 1, 0x6B).l1()] }, const { &[EvexOp::new(0x66, 1, 0x6B, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x6B, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x6B, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x6B, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x6B, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x6B, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x6B, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x6B, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x6B, 0, 2, 1, 2)] });
         self
     }
 
@@ -1322,7 +1322,7 @@ impl Asm<'_> {
     /// - `vpacksswb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 63 /r` (RVM)
     #[inline]
     pub fn vpacksswb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x63), VexOp::new(0x66, 1, 0x63).l1()] }, const { &[EvexOp::new(0x66, 1, 0x63), EvexOp::new(0x66, 1, 0x63).n(4), EvexOp::new(0x66, 1, 0x63).l(1), EvexOp::new(0x66, 1, 0x63).l(1).n(5), EvexOp::new(0x66, 1, 0x63).l(2), EvexOp::new(0x66, 1, 0x63).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x63), VexOp::new(0x66, 1, 0x63).l1()] }, const { &[EvexOp::new(0x66, 1, 0x63, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x63, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x63, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x63, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x63, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x63, 0, 2, 0, 6)] });
         self
     }
 
@@ -1333,7 +1333,7 @@ impl Asm<'_> {
     /// - `vpackusdw w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 2B /r` (RVM)
     #[inline]
     pub fn vpackusdw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x2B), VexOp::new(0x66, 2, 0x2B).l1()] }, const { &[EvexOp::new(0x66, 2, 0x2B), EvexOp::new(0x66, 2, 0x2B).n(4), EvexOp::new(0x66, 2, 0x2B).l(1), EvexOp::new(0x66, 2, 0x2B).l(1).n(5), EvexOp::new(0x66, 2, 0x2B).b().n(2), EvexOp::new(0x66, 2, 0x2B).l(1).b().n(2), EvexOp::new(0x66, 2, 0x2B).l(2), EvexOp::new(0x66, 2, 0x2B).l(2).n(6), EvexOp::new(0x66, 2, 0x2B).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x2B), VexOp::new(0x66, 2, 0x2B).l1()] }, const { &[EvexOp::new(0x66, 2, 0x2B, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x2B, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x2B, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x2B, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x2B, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x2B, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x2B, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x2B, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x2B, 0, 2, 1, 2)] });
         self
     }
 
@@ -1344,7 +1344,7 @@ impl Asm<'_> {
     /// - `vpackuswb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 67 /r` (RVM)
     #[inline]
     pub fn vpackuswb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x67), VexOp::new(0x66, 1, 0x67).l1()] }, const { &[EvexOp::new(0x66, 1, 0x67), EvexOp::new(0x66, 1, 0x67).n(4), EvexOp::new(0x66, 1, 0x67).l(1), EvexOp::new(0x66, 1, 0x67).l(1).n(5), EvexOp::new(0x66, 1, 0x67).l(2), EvexOp::new(0x66, 1, 0x67).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x67), VexOp::new(0x66, 1, 0x67).l1()] }, const { &[EvexOp::new(0x66, 1, 0x67, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x67, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x67, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x67, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x67, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x67, 0, 2, 0, 6)] });
         self
     }
 
@@ -1355,7 +1355,7 @@ impl Asm<'_> {
     /// - `vpaddb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG FC /r` (RVM)
     #[inline]
     pub fn vpaddb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFC), VexOp::new(0x66, 1, 0xFC).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFC), EvexOp::new(0x66, 1, 0xFC).n(4), EvexOp::new(0x66, 1, 0xFC).l(1), EvexOp::new(0x66, 1, 0xFC).l(1).n(5), EvexOp::new(0x66, 1, 0xFC).l(2), EvexOp::new(0x66, 1, 0xFC).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFC), VexOp::new(0x66, 1, 0xFC).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFC, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xFC, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xFC, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xFC, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xFC, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xFC, 0, 2, 0, 6)] });
         self
     }
 
@@ -1366,7 +1366,7 @@ impl Asm<'_> {
     /// - `vpaddd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 FE /r` (RVM)
     #[inline]
     pub fn vpaddd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFE), VexOp::new(0x66, 1, 0xFE).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFE), EvexOp::new(0x66, 1, 0xFE).n(4), EvexOp::new(0x66, 1, 0xFE).l(1), EvexOp::new(0x66, 1, 0xFE).l(1).n(5), EvexOp::new(0x66, 1, 0xFE).b().n(2), EvexOp::new(0x66, 1, 0xFE).l(1).b().n(2), EvexOp::new(0x66, 1, 0xFE).l(2), EvexOp::new(0x66, 1, 0xFE).l(2).n(6), EvexOp::new(0x66, 1, 0xFE).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFE), VexOp::new(0x66, 1, 0xFE).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFE, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xFE, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xFE, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xFE, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xFE, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0xFE, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0xFE, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xFE, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xFE, 0, 2, 1, 2)] });
         self
     }
 
@@ -1377,7 +1377,7 @@ impl Asm<'_> {
     /// - `vpaddq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 D4 /r` (RVM)
     #[inline]
     pub fn vpaddq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xD4), VexOp::new(0x66, 1, 0xD4).l1()] }, const { &[EvexOp::new(0x66, 1, 0xD4).w1(), EvexOp::new(0x66, 1, 0xD4).w1().n(4), EvexOp::new(0x66, 1, 0xD4).l(1).w1(), EvexOp::new(0x66, 1, 0xD4).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xD4).w1().b().n(3), EvexOp::new(0x66, 1, 0xD4).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xD4).l(2).w1(), EvexOp::new(0x66, 1, 0xD4).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xD4).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xD4), VexOp::new(0x66, 1, 0xD4).l1()] }, const { &[EvexOp::new(0x66, 1, 0xD4, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xD4, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xD4, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xD4, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xD4, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xD4, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xD4, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xD4, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xD4, 1, 2, 1, 3)] });
         self
     }
 
@@ -1388,7 +1388,7 @@ impl Asm<'_> {
     /// - `vpaddsb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG EC /r` (RVM)
     #[inline]
     pub fn vpaddsb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xEC), VexOp::new(0x66, 1, 0xEC).l1()] }, const { &[EvexOp::new(0x66, 1, 0xEC), EvexOp::new(0x66, 1, 0xEC).n(4), EvexOp::new(0x66, 1, 0xEC).l(1), EvexOp::new(0x66, 1, 0xEC).l(1).n(5), EvexOp::new(0x66, 1, 0xEC).l(2), EvexOp::new(0x66, 1, 0xEC).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xEC), VexOp::new(0x66, 1, 0xEC).l1()] }, const { &[EvexOp::new(0x66, 1, 0xEC, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xEC, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xEC, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xEC, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xEC, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xEC, 0, 2, 0, 6)] });
         self
     }
 
@@ -1399,7 +1399,7 @@ impl Asm<'_> {
     /// - `vpaddsw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG ED /r` (RVM)
     #[inline]
     pub fn vpaddsw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xED), VexOp::new(0x66, 1, 0xED).l1()] }, const { &[EvexOp::new(0x66, 1, 0xED), EvexOp::new(0x66, 1, 0xED).n(4), EvexOp::new(0x66, 1, 0xED).l(1), EvexOp::new(0x66, 1, 0xED).l(1).n(5), EvexOp::new(0x66, 1, 0xED).l(2), EvexOp::new(0x66, 1, 0xED).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xED), VexOp::new(0x66, 1, 0xED).l1()] }, const { &[EvexOp::new(0x66, 1, 0xED, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xED, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xED, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xED, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xED, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xED, 0, 2, 0, 6)] });
         self
     }
 
@@ -1410,7 +1410,7 @@ impl Asm<'_> {
     /// - `vpaddusb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG DC /r` (RVM)
     #[inline]
     pub fn vpaddusb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xDC), VexOp::new(0x66, 1, 0xDC).l1()] }, const { &[EvexOp::new(0x66, 1, 0xDC), EvexOp::new(0x66, 1, 0xDC).n(4), EvexOp::new(0x66, 1, 0xDC).l(1), EvexOp::new(0x66, 1, 0xDC).l(1).n(5), EvexOp::new(0x66, 1, 0xDC).l(2), EvexOp::new(0x66, 1, 0xDC).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xDC), VexOp::new(0x66, 1, 0xDC).l1()] }, const { &[EvexOp::new(0x66, 1, 0xDC, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xDC, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xDC, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xDC, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xDC, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xDC, 0, 2, 0, 6)] });
         self
     }
 
@@ -1421,7 +1421,7 @@ impl Asm<'_> {
     /// - `vpaddusw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG DD /r` (RVM)
     #[inline]
     pub fn vpaddusw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xDD), VexOp::new(0x66, 1, 0xDD).l1()] }, const { &[EvexOp::new(0x66, 1, 0xDD), EvexOp::new(0x66, 1, 0xDD).n(4), EvexOp::new(0x66, 1, 0xDD).l(1), EvexOp::new(0x66, 1, 0xDD).l(1).n(5), EvexOp::new(0x66, 1, 0xDD).l(2), EvexOp::new(0x66, 1, 0xDD).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xDD), VexOp::new(0x66, 1, 0xDD).l1()] }, const { &[EvexOp::new(0x66, 1, 0xDD, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xDD, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xDD, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xDD, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xDD, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xDD, 0, 2, 0, 6)] });
         self
     }
 
@@ -1432,7 +1432,7 @@ impl Asm<'_> {
     /// - `vpaddw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG FD /r` (RVM)
     #[inline]
     pub fn vpaddw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFD), VexOp::new(0x66, 1, 0xFD).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFD), EvexOp::new(0x66, 1, 0xFD).n(4), EvexOp::new(0x66, 1, 0xFD).l(1), EvexOp::new(0x66, 1, 0xFD).l(1).n(5), EvexOp::new(0x66, 1, 0xFD).l(2), EvexOp::new(0x66, 1, 0xFD).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFD), VexOp::new(0x66, 1, 0xFD).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFD, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xFD, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xFD, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xFD, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xFD, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xFD, 0, 2, 0, 6)] });
         self
     }
 
@@ -1443,7 +1443,7 @@ impl Asm<'_> {
     /// - `vpalignr w:zmm{kz}, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.WIG 0F /r ib` (RVMI)
     #[inline]
     pub fn vpalignr<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpalignrOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x0F), VexOp::new(0x66, 3, 0x0F).l1()] }, const { &[EvexOp::new(0x66, 3, 0x0F), EvexOp::new(0x66, 3, 0x0F).n(4), EvexOp::new(0x66, 3, 0x0F).l(1), EvexOp::new(0x66, 3, 0x0F).l(1).n(5), EvexOp::new(0x66, 3, 0x0F).l(2), EvexOp::new(0x66, 3, 0x0F).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x0F), VexOp::new(0x66, 3, 0x0F).l1()] }, const { &[EvexOp::new(0x66, 3, 0x0F, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x0F, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x0F, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x0F, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x0F, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x0F, 0, 2, 0, 6)] });
         self
     }
 
@@ -1470,7 +1470,7 @@ impl Asm<'_> {
     /// - `vpavgb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG E0 /r` (RVM)
     #[inline]
     pub fn vpavgb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE0), VexOp::new(0x66, 1, 0xE0).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE0), EvexOp::new(0x66, 1, 0xE0).n(4), EvexOp::new(0x66, 1, 0xE0).l(1), EvexOp::new(0x66, 1, 0xE0).l(1).n(5), EvexOp::new(0x66, 1, 0xE0).l(2), EvexOp::new(0x66, 1, 0xE0).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE0), VexOp::new(0x66, 1, 0xE0).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE0, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xE0, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE0, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE0, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xE0, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xE0, 0, 2, 0, 6)] });
         self
     }
 
@@ -1481,7 +1481,7 @@ impl Asm<'_> {
     /// - `vpavgw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG E3 /r` (RVM)
     #[inline]
     pub fn vpavgw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE3), VexOp::new(0x66, 1, 0xE3).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE3), EvexOp::new(0x66, 1, 0xE3).n(4), EvexOp::new(0x66, 1, 0xE3).l(1), EvexOp::new(0x66, 1, 0xE3).l(1).n(5), EvexOp::new(0x66, 1, 0xE3).l(2), EvexOp::new(0x66, 1, 0xE3).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE3), VexOp::new(0x66, 1, 0xE3).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE3, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xE3, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE3, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE3, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xE3, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xE3, 0, 2, 0, 6)] });
         self
     }
 
@@ -1511,7 +1511,7 @@ impl Asm<'_> {
     /// - `vpbroadcastb w:zmm{kz}, r32`: `EVEX.512.66.0F38.W0 7A /r` (RM)
     #[inline]
     pub fn vpbroadcastb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpbroadcastbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x78), VexOp::new(0x66, 2, 0x78).l1()] }, const { &[EvexOp::new(0x66, 2, 0x78), EvexOp::new(0x66, 2, 0x78).l(1), EvexOp::new(0x66, 2, 0x78).l(2), EvexOp::new(0x66, 2, 0x7A), EvexOp::new(0x66, 2, 0x7A).l(1), EvexOp::new(0x66, 2, 0x7A).l(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x78), VexOp::new(0x66, 2, 0x78).l1()] }, const { &[EvexOp::new(0x66, 2, 0x78, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x78, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x78, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x7A, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x7A, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x7A, 0, 2, 0, 0)] });
         self
     }
 
@@ -1525,7 +1525,7 @@ impl Asm<'_> {
     /// - `vpbroadcastd w:zmm{kz}, r32`: `EVEX.512.66.0F38.W0 7C /r` (RM)
     #[inline]
     pub fn vpbroadcastd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpbroadcastdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x58), VexOp::new(0x66, 2, 0x58).l1()] }, const { &[EvexOp::new(0x66, 2, 0x58), EvexOp::new(0x66, 2, 0x58).n(2), EvexOp::new(0x66, 2, 0x58).l(1), EvexOp::new(0x66, 2, 0x58).l(1).n(2), EvexOp::new(0x66, 2, 0x58).l(2), EvexOp::new(0x66, 2, 0x58).l(2).n(2), EvexOp::new(0x66, 2, 0x7C), EvexOp::new(0x66, 2, 0x7C).l(1), EvexOp::new(0x66, 2, 0x7C).l(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x58), VexOp::new(0x66, 2, 0x58).l1()] }, const { &[EvexOp::new(0x66, 2, 0x58, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x58, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x58, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x58, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x58, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x58, 0, 2, 0, 2), EvexOp::new(0x66, 2, 0x7C, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x7C, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x7C, 0, 2, 0, 0)] });
         self
     }
 
@@ -1539,7 +1539,7 @@ impl Asm<'_> {
     /// - `vpbroadcastq w:zmm{kz}, r64`: `EVEX.512.66.0F38.W1 7C /r` (RM)
     #[inline]
     pub fn vpbroadcastq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpbroadcastqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x59), VexOp::new(0x66, 2, 0x59).l1()] }, const { &[EvexOp::new(0x66, 2, 0x59).w1(), EvexOp::new(0x66, 2, 0x59).w1().n(3), EvexOp::new(0x66, 2, 0x59).l(1).w1(), EvexOp::new(0x66, 2, 0x59).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x59).l(2).w1(), EvexOp::new(0x66, 2, 0x59).l(2).w1().n(3), EvexOp::new(0x66, 2, 0x7C).w1(), EvexOp::new(0x66, 2, 0x7C).l(1).w1(), EvexOp::new(0x66, 2, 0x7C).l(2).w1()] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x59), VexOp::new(0x66, 2, 0x59).l1()] }, const { &[EvexOp::new(0x66, 2, 0x59, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x59, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x59, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x59, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x59, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x59, 1, 2, 0, 3), EvexOp::new(0x66, 2, 0x7C, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x7C, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x7C, 1, 2, 0, 0)] });
         self
     }
 
@@ -1553,7 +1553,7 @@ impl Asm<'_> {
     /// - `vpbroadcastw w:zmm{kz}, r32`: `EVEX.512.66.0F38.W0 7B /r` (RM)
     #[inline]
     pub fn vpbroadcastw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpbroadcastwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x79), VexOp::new(0x66, 2, 0x79).l1()] }, const { &[EvexOp::new(0x66, 2, 0x79), EvexOp::new(0x66, 2, 0x79).n(1), EvexOp::new(0x66, 2, 0x79).l(1), EvexOp::new(0x66, 2, 0x79).l(1).n(1), EvexOp::new(0x66, 2, 0x79).l(2), EvexOp::new(0x66, 2, 0x79).l(2).n(1), EvexOp::new(0x66, 2, 0x7B), EvexOp::new(0x66, 2, 0x7B).l(1), EvexOp::new(0x66, 2, 0x7B).l(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x79), VexOp::new(0x66, 2, 0x79).l1()] }, const { &[EvexOp::new(0x66, 2, 0x79, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x79, 0, 0, 0, 1), EvexOp::new(0x66, 2, 0x79, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x79, 0, 1, 0, 1), EvexOp::new(0x66, 2, 0x79, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x79, 0, 2, 0, 1), EvexOp::new(0x66, 2, 0x7B, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x7B, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x7B, 0, 2, 0, 0)] });
         self
     }
 
@@ -1564,7 +1564,7 @@ impl Asm<'_> {
     /// - `vpcmpeqb w:k{k}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 74 /r` (RVM)
     #[inline]
     pub fn vpcmpeqb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpcmpeqbOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x74), VexOp::new(0x66, 1, 0x74).l1()] }, const { &[EvexOp::new(0x66, 1, 0x74), EvexOp::new(0x66, 1, 0x74).n(4), EvexOp::new(0x66, 1, 0x74).l(1), EvexOp::new(0x66, 1, 0x74).l(1).n(5), EvexOp::new(0x66, 1, 0x74).l(2), EvexOp::new(0x66, 1, 0x74).l(2).n(6)] });
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x74), VexOp::new(0x66, 1, 0x74).l1()] }, const { &[EvexOp::new(0x66, 1, 0x74, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x74, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x74, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x74, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x74, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x74, 0, 2, 0, 6)] });
         self
     }
 
@@ -1575,7 +1575,7 @@ impl Asm<'_> {
     /// - `vpcmpeqd w:k{k}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 76 /r` (RVM)
     #[inline]
     pub fn vpcmpeqd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpcmpeqdOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x76), VexOp::new(0x66, 1, 0x76).l1()] }, const { &[EvexOp::new(0x66, 1, 0x76), EvexOp::new(0x66, 1, 0x76).n(4), EvexOp::new(0x66, 1, 0x76).b().n(2), EvexOp::new(0x66, 1, 0x76).l(1), EvexOp::new(0x66, 1, 0x76).l(1).n(5), EvexOp::new(0x66, 1, 0x76).l(1).b().n(2), EvexOp::new(0x66, 1, 0x76).l(2), EvexOp::new(0x66, 1, 0x76).l(2).n(6), EvexOp::new(0x66, 1, 0x76).l(2).b().n(2)] });
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x76), VexOp::new(0x66, 1, 0x76).l1()] }, const { &[EvexOp::new(0x66, 1, 0x76, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x76, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x76, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x76, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x76, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x76, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x76, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x76, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x76, 0, 2, 1, 2)] });
         self
     }
 
@@ -1586,7 +1586,7 @@ impl Asm<'_> {
     /// - `vpcmpeqq w:k{k}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 29 /r` (RVM)
     #[inline]
     pub fn vpcmpeqq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpcmpeqqOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0x29), VexOp::new(0x66, 2, 0x29).l1()] }, const { &[EvexOp::new(0x66, 2, 0x29).w1(), EvexOp::new(0x66, 2, 0x29).w1().n(4), EvexOp::new(0x66, 2, 0x29).w1().b().n(3), EvexOp::new(0x66, 2, 0x29).l(1).w1(), EvexOp::new(0x66, 2, 0x29).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x29).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x29).l(2).w1(), EvexOp::new(0x66, 2, 0x29).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x29).l(2).w1().b().n(3)] });
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0x29), VexOp::new(0x66, 2, 0x29).l1()] }, const { &[EvexOp::new(0x66, 2, 0x29, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x29, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x29, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x29, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x29, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x29, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x29, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x29, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x29, 1, 2, 1, 3)] });
         self
     }
 
@@ -1597,7 +1597,7 @@ impl Asm<'_> {
     /// - `vpcmpeqw w:k{k}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 75 /r` (RVM)
     #[inline]
     pub fn vpcmpeqw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpcmpeqbOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x75), VexOp::new(0x66, 1, 0x75).l1()] }, const { &[EvexOp::new(0x66, 1, 0x75), EvexOp::new(0x66, 1, 0x75).n(4), EvexOp::new(0x66, 1, 0x75).l(1), EvexOp::new(0x66, 1, 0x75).l(1).n(5), EvexOp::new(0x66, 1, 0x75).l(2), EvexOp::new(0x66, 1, 0x75).l(2).n(6)] });
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x75), VexOp::new(0x66, 1, 0x75).l1()] }, const { &[EvexOp::new(0x66, 1, 0x75, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x75, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x75, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x75, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x75, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x75, 0, 2, 0, 6)] });
         self
     }
 
@@ -1608,7 +1608,7 @@ impl Asm<'_> {
     /// - `vpcmpgtb w:k{k}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 64 /r` (RVM)
     #[inline]
     pub fn vpcmpgtb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpcmpgtbOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x64), VexOp::new(0x66, 1, 0x64).l1()] }, const { &[EvexOp::new(0x66, 1, 0x64), EvexOp::new(0x66, 1, 0x64).n(4), EvexOp::new(0x66, 1, 0x64).l(1), EvexOp::new(0x66, 1, 0x64).l(1).n(5), EvexOp::new(0x66, 1, 0x64).l(2), EvexOp::new(0x66, 1, 0x64).l(2).n(6)] });
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x64), VexOp::new(0x66, 1, 0x64).l1()] }, const { &[EvexOp::new(0x66, 1, 0x64, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x64, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x64, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x64, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x64, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x64, 0, 2, 0, 6)] });
         self
     }
 
@@ -1619,7 +1619,7 @@ impl Asm<'_> {
     /// - `vpcmpgtd w:k{k}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 66 /r` (RVM)
     #[inline]
     pub fn vpcmpgtd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpcmpgtdOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x66), VexOp::new(0x66, 1, 0x66).l1()] }, const { &[EvexOp::new(0x66, 1, 0x66), EvexOp::new(0x66, 1, 0x66).n(4), EvexOp::new(0x66, 1, 0x66).b().n(2), EvexOp::new(0x66, 1, 0x66).l(1), EvexOp::new(0x66, 1, 0x66).l(1).n(5), EvexOp::new(0x66, 1, 0x66).l(1).b().n(2), EvexOp::new(0x66, 1, 0x66).l(2), EvexOp::new(0x66, 1, 0x66).l(2).n(6), EvexOp::new(0x66, 1, 0x66).l(2).b().n(2)] });
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x66), VexOp::new(0x66, 1, 0x66).l1()] }, const { &[EvexOp::new(0x66, 1, 0x66, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x66, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x66, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x66, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x66, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x66, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x66, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x66, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x66, 0, 2, 1, 2)] });
         self
     }
 
@@ -1630,7 +1630,7 @@ impl Asm<'_> {
     /// - `vpcmpgtq w:k{k}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 37 /r` (RVM)
     #[inline]
     pub fn vpcmpgtq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpcmpeqqOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0x37), VexOp::new(0x66, 2, 0x37).l1()] }, const { &[EvexOp::new(0x66, 2, 0x37).w1(), EvexOp::new(0x66, 2, 0x37).w1().n(4), EvexOp::new(0x66, 2, 0x37).w1().b().n(3), EvexOp::new(0x66, 2, 0x37).l(1).w1(), EvexOp::new(0x66, 2, 0x37).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x37).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x37).l(2).w1(), EvexOp::new(0x66, 2, 0x37).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x37).l(2).w1().b().n(3)] });
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0x37), VexOp::new(0x66, 2, 0x37).l1()] }, const { &[EvexOp::new(0x66, 2, 0x37, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x37, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x37, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x37, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x37, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x37, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x37, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x37, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x37, 1, 2, 1, 3)] });
         self
     }
 
@@ -1641,7 +1641,7 @@ impl Asm<'_> {
     /// - `vpcmpgtw w:k{k}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 65 /r` (RVM)
     #[inline]
     pub fn vpcmpgtw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpcmpgtbOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x65), VexOp::new(0x66, 1, 0x65).l1()] }, const { &[EvexOp::new(0x66, 1, 0x65), EvexOp::new(0x66, 1, 0x65).n(4), EvexOp::new(0x66, 1, 0x65).l(1), EvexOp::new(0x66, 1, 0x65).l(1).n(5), EvexOp::new(0x66, 1, 0x65).l(2), EvexOp::new(0x66, 1, 0x65).l(2).n(6)] });
+        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 1, 0x65), VexOp::new(0x66, 1, 0x65).l1()] }, const { &[EvexOp::new(0x66, 1, 0x65, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x65, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x65, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x65, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x65, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x65, 0, 2, 0, 6)] });
         self
     }
 
@@ -1651,7 +1651,7 @@ impl Asm<'_> {
     /// - `vpextrb w:r64/m8, xmm, imm8`: `EVEX.128.66.0F3A.W1 14 /r ib` (MRI)
     #[inline]
     pub fn vpextrb<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpextrbOperands<A::Class> {
-        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 3, 0x14), VexOp::new(0x66, 3, 0x14).w1()] }, const { &[EvexOp::new(0x66, 3, 0x14), EvexOp::new(0x66, 3, 0x14).w1()] });
+        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 3, 0x14), VexOp::new(0x66, 3, 0x14).w1()] }, const { &[EvexOp::new(0x66, 3, 0x14, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x14, 1, 0, 0, 0)] });
         self
     }
 
@@ -1659,7 +1659,7 @@ impl Asm<'_> {
     /// - `vpextrd w:r32/m32, xmm, imm8`: `EVEX.128.66.0F3A.W0 16 /r ib` (MRI)
     #[inline]
     pub fn vpextrd<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpextrdOperands<A::Class> {
-        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 3, 0x16)] }, const { &[EvexOp::new(0x66, 3, 0x16), EvexOp::new(0x66, 3, 0x16).n(2)] });
+        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 3, 0x16)] }, const { &[EvexOp::new(0x66, 3, 0x16, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x16, 0, 0, 0, 2)] });
         self
     }
 
@@ -1667,7 +1667,7 @@ impl Asm<'_> {
     /// - `vpextrq w:r64/m64, xmm, imm8`: `EVEX.128.66.0F3A.W1 16 /r ib` (MRI)
     #[inline]
     pub fn vpextrq<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpextrqOperands<A::Class> {
-        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 3, 0x16).w1()] }, const { &[EvexOp::new(0x66, 3, 0x16).w1(), EvexOp::new(0x66, 3, 0x16).w1().n(3)] });
+        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 3, 0x16).w1()] }, const { &[EvexOp::new(0x66, 3, 0x16, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x16, 1, 0, 0, 3)] });
         self
     }
 
@@ -1680,7 +1680,7 @@ impl Asm<'_> {
     /// - `vpextrw w:r32/m16, xmm, imm8`: `EVEX.128.66.0F3A.W0 15 /r ib` (MRI)
     #[inline]
     pub fn vpextrw<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpextrwOperands<A::Class> {
-        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 1, 0xC5), VexOp::new(0x66, 3, 0x15), VexOp::new(0x66, 1, 0xC5).w1(), VexOp::new(0x66, 3, 0x15).w1()] }, const { &[EvexOp::new(0x66, 1, 0xC5), EvexOp::new(0x66, 1, 0xC5).w1(), EvexOp::new(0x66, 3, 0x15).n(1)] });
+        src.wide().put(self, dst.class(), imm, const { &[VexOp::new(0x66, 1, 0xC5), VexOp::new(0x66, 3, 0x15), VexOp::new(0x66, 1, 0xC5).w1(), VexOp::new(0x66, 3, 0x15).w1()] }, const { &[EvexOp::new(0x66, 1, 0xC5, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xC5, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x15, 0, 0, 0, 1)] });
         self
     }
 
@@ -1706,7 +1706,7 @@ impl Asm<'_> {
     /// - `vpinsrb w:xmm, xmm, r64/m8, imm8`: `EVEX.128.66.0F3A.W1 20 /r ib` (RVMI)
     #[inline]
     pub fn vpinsrb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VpinsrbOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x20), VexOp::new(0x66, 3, 0x20).w1()] }, const { &[EvexOp::new(0x66, 3, 0x20), EvexOp::new(0x66, 3, 0x20).w1()] });
+        src2.class().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x20), VexOp::new(0x66, 3, 0x20).w1()] }, const { &[EvexOp::new(0x66, 3, 0x20, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x20, 1, 0, 0, 0)] });
         self
     }
 
@@ -1714,7 +1714,7 @@ impl Asm<'_> {
     /// - `vpinsrd w:xmm, xmm, r32/m32, imm8`: `EVEX.128.66.0F3A.W0 22 /r ib` (RVMI)
     #[inline]
     pub fn vpinsrd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VpinsrdOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x22)] }, const { &[EvexOp::new(0x66, 3, 0x22), EvexOp::new(0x66, 3, 0x22).n(2)] });
+        src2.class().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x22)] }, const { &[EvexOp::new(0x66, 3, 0x22, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x22, 0, 0, 0, 2)] });
         self
     }
 
@@ -1722,7 +1722,7 @@ impl Asm<'_> {
     /// - `vpinsrq w:xmm, xmm, r64/m64, imm8`: `EVEX.128.66.0F3A.W1 22 /r ib` (RVMI)
     #[inline]
     pub fn vpinsrq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VpinsrqOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x22).w1()] }, const { &[EvexOp::new(0x66, 3, 0x22).w1(), EvexOp::new(0x66, 3, 0x22).w1().n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x22).w1()] }, const { &[EvexOp::new(0x66, 3, 0x22, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x22, 1, 0, 0, 3)] });
         self
     }
 
@@ -1732,7 +1732,7 @@ impl Asm<'_> {
     /// - `vpinsrw w:xmm, xmm, r64/m16, imm8`: `EVEX.128.66.0F.W1 C4 /r ib` (RVMI)
     #[inline]
     pub fn vpinsrw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VpinsrwOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 1, 0xC4), VexOp::new(0x66, 1, 0xC4).w1()] }, const { &[EvexOp::new(0x66, 1, 0xC4), EvexOp::new(0x66, 1, 0xC4).n(1), EvexOp::new(0x66, 1, 0xC4).w1()] });
+        src2.class().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 1, 0xC4), VexOp::new(0x66, 1, 0xC4).w1()] }, const { &[EvexOp::new(0x66, 1, 0xC4, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xC4, 0, 0, 0, 1), EvexOp::new(0x66, 1, 0xC4, 1, 0, 0, 0)] });
         self
     }
 
@@ -1743,7 +1743,7 @@ impl Asm<'_> {
     /// - `vpmaddubsw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG 04 /r` (RVM)
     #[inline]
     pub fn vpmaddubsw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x04), VexOp::new(0x66, 2, 0x04).l1()] }, const { &[EvexOp::new(0x66, 2, 0x04), EvexOp::new(0x66, 2, 0x04).n(4), EvexOp::new(0x66, 2, 0x04).l(1), EvexOp::new(0x66, 2, 0x04).l(1).n(5), EvexOp::new(0x66, 2, 0x04).l(2), EvexOp::new(0x66, 2, 0x04).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x04), VexOp::new(0x66, 2, 0x04).l1()] }, const { &[EvexOp::new(0x66, 2, 0x04, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x04, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x04, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x04, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x04, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x04, 0, 2, 0, 6)] });
         self
     }
 
@@ -1754,7 +1754,7 @@ impl Asm<'_> {
     /// - `vpmaddwd w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG F5 /r` (RVM)
     #[inline]
     pub fn vpmaddwd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF5), VexOp::new(0x66, 1, 0xF5).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF5), EvexOp::new(0x66, 1, 0xF5).n(4), EvexOp::new(0x66, 1, 0xF5).l(1), EvexOp::new(0x66, 1, 0xF5).l(1).n(5), EvexOp::new(0x66, 1, 0xF5).l(2), EvexOp::new(0x66, 1, 0xF5).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF5), VexOp::new(0x66, 1, 0xF5).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF5, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xF5, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xF5, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xF5, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xF5, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xF5, 0, 2, 0, 6)] });
         self
     }
 
@@ -1765,7 +1765,7 @@ impl Asm<'_> {
     /// - `vpmaxsb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG 3C /r` (RVM)
     #[inline]
     pub fn vpmaxsb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3C), VexOp::new(0x66, 2, 0x3C).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3C), EvexOp::new(0x66, 2, 0x3C).n(4), EvexOp::new(0x66, 2, 0x3C).l(1), EvexOp::new(0x66, 2, 0x3C).l(1).n(5), EvexOp::new(0x66, 2, 0x3C).l(2), EvexOp::new(0x66, 2, 0x3C).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3C), VexOp::new(0x66, 2, 0x3C).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3C, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x3C, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x3C, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x3C, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x3C, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x3C, 0, 2, 0, 6)] });
         self
     }
 
@@ -1776,7 +1776,7 @@ impl Asm<'_> {
     /// - `vpmaxsd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 3D /r` (RVM)
     #[inline]
     pub fn vpmaxsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3D), VexOp::new(0x66, 2, 0x3D).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3D), EvexOp::new(0x66, 2, 0x3D).n(4), EvexOp::new(0x66, 2, 0x3D).l(1), EvexOp::new(0x66, 2, 0x3D).l(1).n(5), EvexOp::new(0x66, 2, 0x3D).b().n(2), EvexOp::new(0x66, 2, 0x3D).l(1).b().n(2), EvexOp::new(0x66, 2, 0x3D).l(2), EvexOp::new(0x66, 2, 0x3D).l(2).n(6), EvexOp::new(0x66, 2, 0x3D).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3D), VexOp::new(0x66, 2, 0x3D).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3D, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x3D, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x3D, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x3D, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x3D, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x3D, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x3D, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x3D, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x3D, 0, 2, 1, 2)] });
         self
     }
 
@@ -1787,7 +1787,7 @@ impl Asm<'_> {
     /// - `vpmaxsw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG EE /r` (RVM)
     #[inline]
     pub fn vpmaxsw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xEE), VexOp::new(0x66, 1, 0xEE).l1()] }, const { &[EvexOp::new(0x66, 1, 0xEE), EvexOp::new(0x66, 1, 0xEE).n(4), EvexOp::new(0x66, 1, 0xEE).l(1), EvexOp::new(0x66, 1, 0xEE).l(1).n(5), EvexOp::new(0x66, 1, 0xEE).l(2), EvexOp::new(0x66, 1, 0xEE).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xEE), VexOp::new(0x66, 1, 0xEE).l1()] }, const { &[EvexOp::new(0x66, 1, 0xEE, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xEE, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xEE, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xEE, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xEE, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xEE, 0, 2, 0, 6)] });
         self
     }
 
@@ -1798,7 +1798,7 @@ impl Asm<'_> {
     /// - `vpmaxub w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG DE /r` (RVM)
     #[inline]
     pub fn vpmaxub<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xDE), VexOp::new(0x66, 1, 0xDE).l1()] }, const { &[EvexOp::new(0x66, 1, 0xDE), EvexOp::new(0x66, 1, 0xDE).n(4), EvexOp::new(0x66, 1, 0xDE).l(1), EvexOp::new(0x66, 1, 0xDE).l(1).n(5), EvexOp::new(0x66, 1, 0xDE).l(2), EvexOp::new(0x66, 1, 0xDE).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xDE), VexOp::new(0x66, 1, 0xDE).l1()] }, const { &[EvexOp::new(0x66, 1, 0xDE, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xDE, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xDE, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xDE, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xDE, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xDE, 0, 2, 0, 6)] });
         self
     }
 
@@ -1809,7 +1809,7 @@ impl Asm<'_> {
     /// - `vpmaxud w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 3F /r` (RVM)
     #[inline]
     pub fn vpmaxud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3F), VexOp::new(0x66, 2, 0x3F).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3F), EvexOp::new(0x66, 2, 0x3F).n(4), EvexOp::new(0x66, 2, 0x3F).l(1), EvexOp::new(0x66, 2, 0x3F).l(1).n(5), EvexOp::new(0x66, 2, 0x3F).b().n(2), EvexOp::new(0x66, 2, 0x3F).l(1).b().n(2), EvexOp::new(0x66, 2, 0x3F).l(2), EvexOp::new(0x66, 2, 0x3F).l(2).n(6), EvexOp::new(0x66, 2, 0x3F).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3F), VexOp::new(0x66, 2, 0x3F).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3F, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x3F, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x3F, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x3F, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x3F, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x3F, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x3F, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x3F, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x3F, 0, 2, 1, 2)] });
         self
     }
 
@@ -1820,7 +1820,7 @@ impl Asm<'_> {
     /// - `vpmaxuw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG 3E /r` (RVM)
     #[inline]
     pub fn vpmaxuw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3E), VexOp::new(0x66, 2, 0x3E).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3E), EvexOp::new(0x66, 2, 0x3E).n(4), EvexOp::new(0x66, 2, 0x3E).l(1), EvexOp::new(0x66, 2, 0x3E).l(1).n(5), EvexOp::new(0x66, 2, 0x3E).l(2), EvexOp::new(0x66, 2, 0x3E).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3E), VexOp::new(0x66, 2, 0x3E).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3E, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x3E, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x3E, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x3E, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x3E, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x3E, 0, 2, 0, 6)] });
         self
     }
 
@@ -1831,7 +1831,7 @@ impl Asm<'_> {
     /// - `vpminsb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG 38 /r` (RVM)
     #[inline]
     pub fn vpminsb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x38), VexOp::new(0x66, 2, 0x38).l1()] }, const { &[EvexOp::new(0x66, 2, 0x38), EvexOp::new(0x66, 2, 0x38).n(4), EvexOp::new(0x66, 2, 0x38).l(1), EvexOp::new(0x66, 2, 0x38).l(1).n(5), EvexOp::new(0x66, 2, 0x38).l(2), EvexOp::new(0x66, 2, 0x38).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x38), VexOp::new(0x66, 2, 0x38).l1()] }, const { &[EvexOp::new(0x66, 2, 0x38, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x38, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x38, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x38, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x38, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x38, 0, 2, 0, 6)] });
         self
     }
 
@@ -1842,7 +1842,7 @@ impl Asm<'_> {
     /// - `vpminsd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 39 /r` (RVM)
     #[inline]
     pub fn vpminsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x39), VexOp::new(0x66, 2, 0x39).l1()] }, const { &[EvexOp::new(0x66, 2, 0x39), EvexOp::new(0x66, 2, 0x39).n(4), EvexOp::new(0x66, 2, 0x39).l(1), EvexOp::new(0x66, 2, 0x39).l(1).n(5), EvexOp::new(0x66, 2, 0x39).b().n(2), EvexOp::new(0x66, 2, 0x39).l(1).b().n(2), EvexOp::new(0x66, 2, 0x39).l(2), EvexOp::new(0x66, 2, 0x39).l(2).n(6), EvexOp::new(0x66, 2, 0x39).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x39), VexOp::new(0x66, 2, 0x39).l1()] }, const { &[EvexOp::new(0x66, 2, 0x39, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x39, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x39, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x39, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x39, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x39, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x39, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x39, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x39, 0, 2, 1, 2)] });
         self
     }
 
@@ -1853,7 +1853,7 @@ impl Asm<'_> {
     /// - `vpminsw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG EA /r` (RVM)
     #[inline]
     pub fn vpminsw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xEA), VexOp::new(0x66, 1, 0xEA).l1()] }, const { &[EvexOp::new(0x66, 1, 0xEA), EvexOp::new(0x66, 1, 0xEA).n(4), EvexOp::new(0x66, 1, 0xEA).l(1), EvexOp::new(0x66, 1, 0xEA).l(1).n(5), EvexOp::new(0x66, 1, 0xEA).l(2), EvexOp::new(0x66, 1, 0xEA).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xEA), VexOp::new(0x66, 1, 0xEA).l1()] }, const { &[EvexOp::new(0x66, 1, 0xEA, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xEA, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xEA, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xEA, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xEA, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xEA, 0, 2, 0, 6)] });
         self
     }
 
@@ -1864,7 +1864,7 @@ impl Asm<'_> {
     /// - `vpminub w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG DA /r` (RVM)
     #[inline]
     pub fn vpminub<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xDA), VexOp::new(0x66, 1, 0xDA).l1()] }, const { &[EvexOp::new(0x66, 1, 0xDA), EvexOp::new(0x66, 1, 0xDA).n(4), EvexOp::new(0x66, 1, 0xDA).l(1), EvexOp::new(0x66, 1, 0xDA).l(1).n(5), EvexOp::new(0x66, 1, 0xDA).l(2), EvexOp::new(0x66, 1, 0xDA).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xDA), VexOp::new(0x66, 1, 0xDA).l1()] }, const { &[EvexOp::new(0x66, 1, 0xDA, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xDA, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xDA, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xDA, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xDA, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xDA, 0, 2, 0, 6)] });
         self
     }
 
@@ -1875,7 +1875,7 @@ impl Asm<'_> {
     /// - `vpminud w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 3B /r` (RVM)
     #[inline]
     pub fn vpminud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3B), VexOp::new(0x66, 2, 0x3B).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3B), EvexOp::new(0x66, 2, 0x3B).n(4), EvexOp::new(0x66, 2, 0x3B).l(1), EvexOp::new(0x66, 2, 0x3B).l(1).n(5), EvexOp::new(0x66, 2, 0x3B).b().n(2), EvexOp::new(0x66, 2, 0x3B).l(1).b().n(2), EvexOp::new(0x66, 2, 0x3B).l(2), EvexOp::new(0x66, 2, 0x3B).l(2).n(6), EvexOp::new(0x66, 2, 0x3B).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3B), VexOp::new(0x66, 2, 0x3B).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3B, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x3B, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x3B, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x3B, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x3B, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x3B, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x3B, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x3B, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x3B, 0, 2, 1, 2)] });
         self
     }
 
@@ -1886,7 +1886,7 @@ impl Asm<'_> {
     /// - `vpminuw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG 3A /r` (RVM)
     #[inline]
     pub fn vpminuw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3A), VexOp::new(0x66, 2, 0x3A).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3A), EvexOp::new(0x66, 2, 0x3A).n(4), EvexOp::new(0x66, 2, 0x3A).l(1), EvexOp::new(0x66, 2, 0x3A).l(1).n(5), EvexOp::new(0x66, 2, 0x3A).l(2), EvexOp::new(0x66, 2, 0x3A).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x3A), VexOp::new(0x66, 2, 0x3A).l1()] }, const { &[EvexOp::new(0x66, 2, 0x3A, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x3A, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x3A, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x3A, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x3A, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x3A, 0, 2, 0, 6)] });
         self
     }
 
@@ -1907,7 +1907,7 @@ impl Asm<'_> {
     /// - `vpmovsxbd w:zmm{kz}, xmm/m128`: `EVEX.512.66.0F38.WIG 21 /r` (RM)
     #[inline]
     pub fn vpmovsxbd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x21), VexOp::new(0x66, 2, 0x21).l1()] }, const { &[EvexOp::new(0x66, 2, 0x21), EvexOp::new(0x66, 2, 0x21).n(2), EvexOp::new(0x66, 2, 0x21).l(1), EvexOp::new(0x66, 2, 0x21).l(1).n(3), EvexOp::new(0x66, 2, 0x21).l(2), EvexOp::new(0x66, 2, 0x21).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x21), VexOp::new(0x66, 2, 0x21).l1()] }, const { &[EvexOp::new(0x66, 2, 0x21, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x21, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x21, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x21, 0, 1, 0, 3), EvexOp::new(0x66, 2, 0x21, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x21, 0, 2, 0, 4)] });
         self
     }
 
@@ -1918,7 +1918,7 @@ impl Asm<'_> {
     /// - `vpmovsxbq w:zmm{kz}, xmm/m64`: `EVEX.512.66.0F38.WIG 22 /r` (RM)
     #[inline]
     pub fn vpmovsxbq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x22), VexOp::new(0x66, 2, 0x22).l1()] }, const { &[EvexOp::new(0x66, 2, 0x22), EvexOp::new(0x66, 2, 0x22).n(1), EvexOp::new(0x66, 2, 0x22).l(1), EvexOp::new(0x66, 2, 0x22).l(1).n(2), EvexOp::new(0x66, 2, 0x22).l(2), EvexOp::new(0x66, 2, 0x22).l(2).n(3)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x22), VexOp::new(0x66, 2, 0x22).l1()] }, const { &[EvexOp::new(0x66, 2, 0x22, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x22, 0, 0, 0, 1), EvexOp::new(0x66, 2, 0x22, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x22, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x22, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x22, 0, 2, 0, 3)] });
         self
     }
 
@@ -1929,7 +1929,7 @@ impl Asm<'_> {
     /// - `vpmovsxbw w:zmm{kz}, ymm/m256`: `EVEX.512.66.0F38.WIG 20 /r` (RM)
     #[inline]
     pub fn vpmovsxbw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x20), VexOp::new(0x66, 2, 0x20).l1()] }, const { &[EvexOp::new(0x66, 2, 0x20), EvexOp::new(0x66, 2, 0x20).n(3), EvexOp::new(0x66, 2, 0x20).l(1), EvexOp::new(0x66, 2, 0x20).l(1).n(4), EvexOp::new(0x66, 2, 0x20).l(2), EvexOp::new(0x66, 2, 0x20).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x20), VexOp::new(0x66, 2, 0x20).l1()] }, const { &[EvexOp::new(0x66, 2, 0x20, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x20, 0, 0, 0, 3), EvexOp::new(0x66, 2, 0x20, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x20, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x20, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x20, 0, 2, 0, 5)] });
         self
     }
 
@@ -1940,7 +1940,7 @@ impl Asm<'_> {
     /// - `vpmovsxdq w:zmm{kz}, ymm/m256`: `EVEX.512.66.0F38.W0 25 /r` (RM)
     #[inline]
     pub fn vpmovsxdq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x25), VexOp::new(0x66, 2, 0x25).l1()] }, const { &[EvexOp::new(0x66, 2, 0x25), EvexOp::new(0x66, 2, 0x25).n(3), EvexOp::new(0x66, 2, 0x25).l(1), EvexOp::new(0x66, 2, 0x25).l(1).n(4), EvexOp::new(0x66, 2, 0x25).l(2), EvexOp::new(0x66, 2, 0x25).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x25), VexOp::new(0x66, 2, 0x25).l1()] }, const { &[EvexOp::new(0x66, 2, 0x25, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x25, 0, 0, 0, 3), EvexOp::new(0x66, 2, 0x25, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x25, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x25, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x25, 0, 2, 0, 5)] });
         self
     }
 
@@ -1951,7 +1951,7 @@ impl Asm<'_> {
     /// - `vpmovsxwd w:zmm{kz}, ymm/m256`: `EVEX.512.66.0F38.WIG 23 /r` (RM)
     #[inline]
     pub fn vpmovsxwd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x23), VexOp::new(0x66, 2, 0x23).l1()] }, const { &[EvexOp::new(0x66, 2, 0x23), EvexOp::new(0x66, 2, 0x23).n(3), EvexOp::new(0x66, 2, 0x23).l(1), EvexOp::new(0x66, 2, 0x23).l(1).n(4), EvexOp::new(0x66, 2, 0x23).l(2), EvexOp::new(0x66, 2, 0x23).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x23), VexOp::new(0x66, 2, 0x23).l1()] }, const { &[EvexOp::new(0x66, 2, 0x23, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x23, 0, 0, 0, 3), EvexOp::new(0x66, 2, 0x23, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x23, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x23, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x23, 0, 2, 0, 5)] });
         self
     }
 
@@ -1962,7 +1962,7 @@ impl Asm<'_> {
     /// - `vpmovsxwq w:zmm{kz}, xmm/m128`: `EVEX.512.66.0F38.WIG 24 /r` (RM)
     #[inline]
     pub fn vpmovsxwq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x24), VexOp::new(0x66, 2, 0x24).l1()] }, const { &[EvexOp::new(0x66, 2, 0x24), EvexOp::new(0x66, 2, 0x24).n(2), EvexOp::new(0x66, 2, 0x24).l(1), EvexOp::new(0x66, 2, 0x24).l(1).n(3), EvexOp::new(0x66, 2, 0x24).l(2), EvexOp::new(0x66, 2, 0x24).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x24), VexOp::new(0x66, 2, 0x24).l1()] }, const { &[EvexOp::new(0x66, 2, 0x24, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x24, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x24, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x24, 0, 1, 0, 3), EvexOp::new(0x66, 2, 0x24, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x24, 0, 2, 0, 4)] });
         self
     }
 
@@ -1973,7 +1973,7 @@ impl Asm<'_> {
     /// - `vpmovzxbd w:zmm{kz}, xmm/m128`: `EVEX.512.66.0F38.WIG 31 /r` (RM)
     #[inline]
     pub fn vpmovzxbd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x31), VexOp::new(0x66, 2, 0x31).l1()] }, const { &[EvexOp::new(0x66, 2, 0x31), EvexOp::new(0x66, 2, 0x31).n(2), EvexOp::new(0x66, 2, 0x31).l(1), EvexOp::new(0x66, 2, 0x31).l(1).n(3), EvexOp::new(0x66, 2, 0x31).l(2), EvexOp::new(0x66, 2, 0x31).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x31), VexOp::new(0x66, 2, 0x31).l1()] }, const { &[EvexOp::new(0x66, 2, 0x31, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x31, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x31, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x31, 0, 1, 0, 3), EvexOp::new(0x66, 2, 0x31, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x31, 0, 2, 0, 4)] });
         self
     }
 
@@ -1984,7 +1984,7 @@ impl Asm<'_> {
     /// - `vpmovzxbq w:zmm{kz}, xmm/m64`: `EVEX.512.66.0F38.WIG 32 /r` (RM)
     #[inline]
     pub fn vpmovzxbq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x32), VexOp::new(0x66, 2, 0x32).l1()] }, const { &[EvexOp::new(0x66, 2, 0x32), EvexOp::new(0x66, 2, 0x32).n(1), EvexOp::new(0x66, 2, 0x32).l(1), EvexOp::new(0x66, 2, 0x32).l(1).n(2), EvexOp::new(0x66, 2, 0x32).l(2), EvexOp::new(0x66, 2, 0x32).l(2).n(3)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x32), VexOp::new(0x66, 2, 0x32).l1()] }, const { &[EvexOp::new(0x66, 2, 0x32, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x32, 0, 0, 0, 1), EvexOp::new(0x66, 2, 0x32, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x32, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x32, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x32, 0, 2, 0, 3)] });
         self
     }
 
@@ -1995,7 +1995,7 @@ impl Asm<'_> {
     /// - `vpmovzxbw w:zmm{kz}, ymm/m256`: `EVEX.512.66.0F38.WIG 30 /r` (RM)
     #[inline]
     pub fn vpmovzxbw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x30), VexOp::new(0x66, 2, 0x30).l1()] }, const { &[EvexOp::new(0x66, 2, 0x30), EvexOp::new(0x66, 2, 0x30).n(3), EvexOp::new(0x66, 2, 0x30).l(1), EvexOp::new(0x66, 2, 0x30).l(1).n(4), EvexOp::new(0x66, 2, 0x30).l(2), EvexOp::new(0x66, 2, 0x30).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x30), VexOp::new(0x66, 2, 0x30).l1()] }, const { &[EvexOp::new(0x66, 2, 0x30, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x30, 0, 0, 0, 3), EvexOp::new(0x66, 2, 0x30, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x30, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x30, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x30, 0, 2, 0, 5)] });
         self
     }
 
@@ -2006,7 +2006,7 @@ impl Asm<'_> {
     /// - `vpmovzxdq w:zmm{kz}, ymm/m256`: `EVEX.512.66.0F38.W0 35 /r` (RM)
     #[inline]
     pub fn vpmovzxdq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x35), VexOp::new(0x66, 2, 0x35).l1()] }, const { &[EvexOp::new(0x66, 2, 0x35), EvexOp::new(0x66, 2, 0x35).n(3), EvexOp::new(0x66, 2, 0x35).l(1), EvexOp::new(0x66, 2, 0x35).l(1).n(4), EvexOp::new(0x66, 2, 0x35).l(2), EvexOp::new(0x66, 2, 0x35).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x35), VexOp::new(0x66, 2, 0x35).l1()] }, const { &[EvexOp::new(0x66, 2, 0x35, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x35, 0, 0, 0, 3), EvexOp::new(0x66, 2, 0x35, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x35, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x35, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x35, 0, 2, 0, 5)] });
         self
     }
 
@@ -2017,7 +2017,7 @@ impl Asm<'_> {
     /// - `vpmovzxwd w:zmm{kz}, ymm/m256`: `EVEX.512.66.0F38.WIG 33 /r` (RM)
     #[inline]
     pub fn vpmovzxwd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x33), VexOp::new(0x66, 2, 0x33).l1()] }, const { &[EvexOp::new(0x66, 2, 0x33), EvexOp::new(0x66, 2, 0x33).n(3), EvexOp::new(0x66, 2, 0x33).l(1), EvexOp::new(0x66, 2, 0x33).l(1).n(4), EvexOp::new(0x66, 2, 0x33).l(2), EvexOp::new(0x66, 2, 0x33).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x33), VexOp::new(0x66, 2, 0x33).l1()] }, const { &[EvexOp::new(0x66, 2, 0x33, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x33, 0, 0, 0, 3), EvexOp::new(0x66, 2, 0x33, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x33, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x33, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x33, 0, 2, 0, 5)] });
         self
     }
 
@@ -2028,7 +2028,7 @@ impl Asm<'_> {
     /// - `vpmovzxwq w:zmm{kz}, xmm/m128`: `EVEX.512.66.0F38.WIG 34 /r` (RM)
     #[inline]
     pub fn vpmovzxwq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovsxbdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x34), VexOp::new(0x66, 2, 0x34).l1()] }, const { &[EvexOp::new(0x66, 2, 0x34), EvexOp::new(0x66, 2, 0x34).n(2), EvexOp::new(0x66, 2, 0x34).l(1), EvexOp::new(0x66, 2, 0x34).l(1).n(3), EvexOp::new(0x66, 2, 0x34).l(2), EvexOp::new(0x66, 2, 0x34).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x34), VexOp::new(0x66, 2, 0x34).l1()] }, const { &[EvexOp::new(0x66, 2, 0x34, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x34, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x34, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x34, 0, 1, 0, 3), EvexOp::new(0x66, 2, 0x34, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x34, 0, 2, 0, 4)] });
         self
     }
 
@@ -2039,7 +2039,7 @@ impl Asm<'_> {
     /// - `vpmuldq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 28 /r` (RVM)
     #[inline]
     pub fn vpmuldq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x28), VexOp::new(0x66, 2, 0x28).l1()] }, const { &[EvexOp::new(0x66, 2, 0x28).w1(), EvexOp::new(0x66, 2, 0x28).w1().n(4), EvexOp::new(0x66, 2, 0x28).l(1).w1(), EvexOp::new(0x66, 2, 0x28).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x28).w1().b().n(3), EvexOp::new(0x66, 2, 0x28).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x28).l(2).w1(), EvexOp::new(0x66, 2, 0x28).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x28).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x28), VexOp::new(0x66, 2, 0x28).l1()] }, const { &[EvexOp::new(0x66, 2, 0x28, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x28, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x28, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x28, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x28, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x28, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x28, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x28, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x28, 1, 2, 1, 3)] });
         self
     }
 
@@ -2050,7 +2050,7 @@ impl Asm<'_> {
     /// - `vpmulhrsw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG 0B /r` (RVM)
     #[inline]
     pub fn vpmulhrsw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x0B), VexOp::new(0x66, 2, 0x0B).l1()] }, const { &[EvexOp::new(0x66, 2, 0x0B), EvexOp::new(0x66, 2, 0x0B).n(4), EvexOp::new(0x66, 2, 0x0B).l(1), EvexOp::new(0x66, 2, 0x0B).l(1).n(5), EvexOp::new(0x66, 2, 0x0B).l(2), EvexOp::new(0x66, 2, 0x0B).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x0B), VexOp::new(0x66, 2, 0x0B).l1()] }, const { &[EvexOp::new(0x66, 2, 0x0B, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x0B, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x0B, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x0B, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x0B, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x0B, 0, 2, 0, 6)] });
         self
     }
 
@@ -2061,7 +2061,7 @@ impl Asm<'_> {
     /// - `vpmulhuw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG E4 /r` (RVM)
     #[inline]
     pub fn vpmulhuw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE4), VexOp::new(0x66, 1, 0xE4).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE4), EvexOp::new(0x66, 1, 0xE4).n(4), EvexOp::new(0x66, 1, 0xE4).l(1), EvexOp::new(0x66, 1, 0xE4).l(1).n(5), EvexOp::new(0x66, 1, 0xE4).l(2), EvexOp::new(0x66, 1, 0xE4).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE4), VexOp::new(0x66, 1, 0xE4).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE4, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xE4, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE4, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE4, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xE4, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xE4, 0, 2, 0, 6)] });
         self
     }
 
@@ -2072,7 +2072,7 @@ impl Asm<'_> {
     /// - `vpmulhw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG E5 /r` (RVM)
     #[inline]
     pub fn vpmulhw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE5), VexOp::new(0x66, 1, 0xE5).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE5), EvexOp::new(0x66, 1, 0xE5).n(4), EvexOp::new(0x66, 1, 0xE5).l(1), EvexOp::new(0x66, 1, 0xE5).l(1).n(5), EvexOp::new(0x66, 1, 0xE5).l(2), EvexOp::new(0x66, 1, 0xE5).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE5), VexOp::new(0x66, 1, 0xE5).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE5, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xE5, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE5, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE5, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xE5, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xE5, 0, 2, 0, 6)] });
         self
     }
 
@@ -2083,7 +2083,7 @@ impl Asm<'_> {
     /// - `vpmulld w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 40 /r` (RVM)
     #[inline]
     pub fn vpmulld<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x40), VexOp::new(0x66, 2, 0x40).l1()] }, const { &[EvexOp::new(0x66, 2, 0x40), EvexOp::new(0x66, 2, 0x40).n(4), EvexOp::new(0x66, 2, 0x40).l(1), EvexOp::new(0x66, 2, 0x40).l(1).n(5), EvexOp::new(0x66, 2, 0x40).b().n(2), EvexOp::new(0x66, 2, 0x40).l(1).b().n(2), EvexOp::new(0x66, 2, 0x40).l(2), EvexOp::new(0x66, 2, 0x40).l(2).n(6), EvexOp::new(0x66, 2, 0x40).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x40), VexOp::new(0x66, 2, 0x40).l1()] }, const { &[EvexOp::new(0x66, 2, 0x40, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x40, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x40, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x40, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x40, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x40, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x40, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x40, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x40, 0, 2, 1, 2)] });
         self
     }
 
@@ -2094,7 +2094,7 @@ impl Asm<'_> {
     /// - `vpmullw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG D5 /r` (RVM)
     #[inline]
     pub fn vpmullw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpaddbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xD5), VexOp::new(0x66, 1, 0xD5).l1()] }, const { &[EvexOp::new(0x66, 1, 0xD5), EvexOp::new(0x66, 1, 0xD5).n(4), EvexOp::new(0x66, 1, 0xD5).l(1), EvexOp::new(0x66, 1, 0xD5).l(1).n(5), EvexOp::new(0x66, 1, 0xD5).l(2), EvexOp::new(0x66, 1, 0xD5).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xD5), VexOp::new(0x66, 1, 0xD5).l1()] }, const { &[EvexOp::new(0x66, 1, 0xD5, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xD5, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xD5, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xD5, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xD5, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xD5, 0, 2, 0, 6)] });
         self
     }
 
@@ -2105,7 +2105,7 @@ impl Asm<'_> {
     /// - `vpmuludq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 F4 /r` (RVM)
     #[inline]
     pub fn vpmuludq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF4), VexOp::new(0x66, 1, 0xF4).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF4).w1(), EvexOp::new(0x66, 1, 0xF4).w1().n(4), EvexOp::new(0x66, 1, 0xF4).l(1).w1(), EvexOp::new(0x66, 1, 0xF4).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xF4).w1().b().n(3), EvexOp::new(0x66, 1, 0xF4).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xF4).l(2).w1(), EvexOp::new(0x66, 1, 0xF4).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xF4).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF4), VexOp::new(0x66, 1, 0xF4).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF4, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xF4, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xF4, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xF4, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xF4, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xF4, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xF4, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xF4, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xF4, 1, 2, 1, 3)] });
         self
     }
 
@@ -2124,7 +2124,7 @@ impl Asm<'_> {
     /// - `vpshufb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG 00 /r` (RVM)
     #[inline]
     pub fn vpshufb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x00), VexOp::new(0x66, 2, 0x00).l1()] }, const { &[EvexOp::new(0x66, 2, 0x00), EvexOp::new(0x66, 2, 0x00).n(4), EvexOp::new(0x66, 2, 0x00).l(1), EvexOp::new(0x66, 2, 0x00).l(1).n(5), EvexOp::new(0x66, 2, 0x00).l(2), EvexOp::new(0x66, 2, 0x00).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x00), VexOp::new(0x66, 2, 0x00).l1()] }, const { &[EvexOp::new(0x66, 2, 0x00, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x00, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x00, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x00, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x00, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x00, 0, 2, 0, 6)] });
         self
     }
 
@@ -2135,7 +2135,7 @@ impl Asm<'_> {
     /// - `vpshufd w:zmm{kz}, zmm/m512/b32, imm8`: `EVEX.512.66.0F.W0 70 /r ib` (RMI)
     #[inline]
     pub fn vpshufd<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpshufdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[VexOp::new(0x66, 1, 0x70), VexOp::new(0x66, 1, 0x70).l1()] }, const { &[EvexOp::new(0x66, 1, 0x70), EvexOp::new(0x66, 1, 0x70).n(4), EvexOp::new(0x66, 1, 0x70).l(1), EvexOp::new(0x66, 1, 0x70).l(1).n(5), EvexOp::new(0x66, 1, 0x70).b().n(2), EvexOp::new(0x66, 1, 0x70).l(1).b().n(2), EvexOp::new(0x66, 1, 0x70).l(2), EvexOp::new(0x66, 1, 0x70).l(2).n(6), EvexOp::new(0x66, 1, 0x70).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), imm, const { &[VexOp::new(0x66, 1, 0x70), VexOp::new(0x66, 1, 0x70).l1()] }, const { &[EvexOp::new(0x66, 1, 0x70, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x70, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x70, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x70, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x70, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x70, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x70, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x70, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x70, 0, 2, 1, 2)] });
         self
     }
 
@@ -2146,7 +2146,7 @@ impl Asm<'_> {
     /// - `vpshufhw w:zmm{kz}, zmm/m512, imm8`: `EVEX.512.F3.0F.WIG 70 /r ib` (RMI)
     #[inline]
     pub fn vpshufhw<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpshufhwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[VexOp::new(0xF3, 1, 0x70), VexOp::new(0xF3, 1, 0x70).l1()] }, const { &[EvexOp::new(0xF3, 1, 0x70), EvexOp::new(0xF3, 1, 0x70).n(4), EvexOp::new(0xF3, 1, 0x70).l(1), EvexOp::new(0xF3, 1, 0x70).l(1).n(5), EvexOp::new(0xF3, 1, 0x70).l(2), EvexOp::new(0xF3, 1, 0x70).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), imm, const { &[VexOp::new(0xF3, 1, 0x70), VexOp::new(0xF3, 1, 0x70).l1()] }, const { &[EvexOp::new(0xF3, 1, 0x70, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x70, 0, 0, 0, 4), EvexOp::new(0xF3, 1, 0x70, 0, 1, 0, 0), EvexOp::new(0xF3, 1, 0x70, 0, 1, 0, 5), EvexOp::new(0xF3, 1, 0x70, 0, 2, 0, 0), EvexOp::new(0xF3, 1, 0x70, 0, 2, 0, 6)] });
         self
     }
 
@@ -2157,7 +2157,7 @@ impl Asm<'_> {
     /// - `vpshuflw w:zmm{kz}, zmm/m512, imm8`: `EVEX.512.F2.0F.WIG 70 /r ib` (RMI)
     #[inline]
     pub fn vpshuflw<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpshufhwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[VexOp::new(0xF2, 1, 0x70), VexOp::new(0xF2, 1, 0x70).l1()] }, const { &[EvexOp::new(0xF2, 1, 0x70), EvexOp::new(0xF2, 1, 0x70).n(4), EvexOp::new(0xF2, 1, 0x70).l(1), EvexOp::new(0xF2, 1, 0x70).l(1).n(5), EvexOp::new(0xF2, 1, 0x70).l(2), EvexOp::new(0xF2, 1, 0x70).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), imm, const { &[VexOp::new(0xF2, 1, 0x70), VexOp::new(0xF2, 1, 0x70).l1()] }, const { &[EvexOp::new(0xF2, 1, 0x70, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x70, 0, 0, 0, 4), EvexOp::new(0xF2, 1, 0x70, 0, 1, 0, 0), EvexOp::new(0xF2, 1, 0x70, 0, 1, 0, 5), EvexOp::new(0xF2, 1, 0x70, 0, 2, 0, 0), EvexOp::new(0xF2, 1, 0x70, 0, 2, 0, 6)] });
         self
     }
 
@@ -2173,7 +2173,7 @@ impl Asm<'_> {
     /// - `vpslld w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.W0 F2 /r` (RVM)
     #[inline]
     pub fn vpslld<A: Operand, B: Operand, S: VpslldOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x72), VexOp::new(0x66, 1, 0x72).l1(), VexOp::new(0x66, 1, 0xF2), VexOp::new(0x66, 1, 0xF2).l1()] }, const { &[EvexOp::new(0x66, 1, 0x72), EvexOp::new(0x66, 1, 0x72).l(1), EvexOp::new(0x66, 1, 0xF2), EvexOp::new(0x66, 1, 0xF2).n(4), EvexOp::new(0x66, 1, 0xF2).l(1), EvexOp::new(0x66, 1, 0xF2).l(1).n(4), EvexOp::new(0x66, 1, 0x72).n(4), EvexOp::new(0x66, 1, 0x72).b().n(2), EvexOp::new(0x66, 1, 0x72).l(1).n(5), EvexOp::new(0x66, 1, 0x72).l(1).b().n(2), EvexOp::new(0x66, 1, 0x72).l(2), EvexOp::new(0x66, 1, 0x72).l(2).n(6), EvexOp::new(0x66, 1, 0x72).l(2).b().n(2), EvexOp::new(0x66, 1, 0xF2).l(2), EvexOp::new(0x66, 1, 0xF2).l(2).n(4)] }, [6]);
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x72), VexOp::new(0x66, 1, 0x72).l1(), VexOp::new(0x66, 1, 0xF2), VexOp::new(0x66, 1, 0xF2).l1()] }, const { &[EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xF2, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xF2, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xF2, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xF2, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x72, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x72, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x72, 0, 2, 1, 2), EvexOp::new(0x66, 1, 0xF2, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xF2, 0, 2, 0, 4)] }, [6]);
         self
     }
 
@@ -2189,7 +2189,7 @@ impl Asm<'_> {
     /// - `vpsllq w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.W1 F3 /r` (RVM)
     #[inline]
     pub fn vpsllq<A: Operand, B: Operand, S: VpsllqOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x73), VexOp::new(0x66, 1, 0x73).l1(), VexOp::new(0x66, 1, 0xF3), VexOp::new(0x66, 1, 0xF3).l1()] }, const { &[EvexOp::new(0x66, 1, 0x73).w1(), EvexOp::new(0x66, 1, 0x73).l(1).w1(), EvexOp::new(0x66, 1, 0xF3).w1(), EvexOp::new(0x66, 1, 0xF3).w1().n(4), EvexOp::new(0x66, 1, 0xF3).l(1).w1(), EvexOp::new(0x66, 1, 0xF3).l(1).w1().n(4), EvexOp::new(0x66, 1, 0x73).w1().n(4), EvexOp::new(0x66, 1, 0x73).w1().b().n(3), EvexOp::new(0x66, 1, 0x73).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x73).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x73).l(2).w1(), EvexOp::new(0x66, 1, 0x73).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x73).l(2).w1().b().n(3), EvexOp::new(0x66, 1, 0xF3).l(2).w1(), EvexOp::new(0x66, 1, 0xF3).l(2).w1().n(4)] }, [6]);
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x73), VexOp::new(0x66, 1, 0x73).l1(), VexOp::new(0x66, 1, 0xF3), VexOp::new(0x66, 1, 0xF3).l1()] }, const { &[EvexOp::new(0x66, 1, 0x73, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x73, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xF3, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xF3, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xF3, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xF3, 1, 1, 0, 4), EvexOp::new(0x66, 1, 0x73, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x73, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x73, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x73, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x73, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x73, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x73, 1, 2, 1, 3), EvexOp::new(0x66, 1, 0xF3, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xF3, 1, 2, 0, 4)] }, [6]);
         self
     }
 
@@ -2205,7 +2205,7 @@ impl Asm<'_> {
     /// - `vpsllw w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.WIG F1 /r` (RVM)
     #[inline]
     pub fn vpsllw<A: Operand, B: Operand, S: VpsllwOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x71), VexOp::new(0x66, 1, 0x71).l1(), VexOp::new(0x66, 1, 0xF1), VexOp::new(0x66, 1, 0xF1).l1()] }, const { &[EvexOp::new(0x66, 1, 0x71), EvexOp::new(0x66, 1, 0x71).l(1), EvexOp::new(0x66, 1, 0xF1), EvexOp::new(0x66, 1, 0xF1).n(4), EvexOp::new(0x66, 1, 0xF1).l(1), EvexOp::new(0x66, 1, 0xF1).l(1).n(4), EvexOp::new(0x66, 1, 0x71).n(4), EvexOp::new(0x66, 1, 0x71).l(1).n(5), EvexOp::new(0x66, 1, 0x71).l(2), EvexOp::new(0x66, 1, 0x71).l(2).n(6), EvexOp::new(0x66, 1, 0xF1).l(2), EvexOp::new(0x66, 1, 0xF1).l(2).n(4)] }, [6]);
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x71), VexOp::new(0x66, 1, 0x71).l1(), VexOp::new(0x66, 1, 0xF1), VexOp::new(0x66, 1, 0xF1).l1()] }, const { &[EvexOp::new(0x66, 1, 0x71, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x71, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xF1, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xF1, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xF1, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xF1, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x71, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x71, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x71, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x71, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xF1, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xF1, 0, 2, 0, 4)] }, [6]);
         self
     }
 
@@ -2221,7 +2221,7 @@ impl Asm<'_> {
     /// - `vpsrad w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.W0 E2 /r` (RVM)
     #[inline]
     pub fn vpsrad<A: Operand, B: Operand, S: VpslldOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x72), VexOp::new(0x66, 1, 0x72).l1(), VexOp::new(0x66, 1, 0xE2), VexOp::new(0x66, 1, 0xE2).l1()] }, const { &[EvexOp::new(0x66, 1, 0x72), EvexOp::new(0x66, 1, 0x72).l(1), EvexOp::new(0x66, 1, 0xE2), EvexOp::new(0x66, 1, 0xE2).n(4), EvexOp::new(0x66, 1, 0xE2).l(1), EvexOp::new(0x66, 1, 0xE2).l(1).n(4), EvexOp::new(0x66, 1, 0x72).n(4), EvexOp::new(0x66, 1, 0x72).b().n(2), EvexOp::new(0x66, 1, 0x72).l(1).n(5), EvexOp::new(0x66, 1, 0x72).l(1).b().n(2), EvexOp::new(0x66, 1, 0x72).l(2), EvexOp::new(0x66, 1, 0x72).l(2).n(6), EvexOp::new(0x66, 1, 0x72).l(2).b().n(2), EvexOp::new(0x66, 1, 0xE2).l(2), EvexOp::new(0x66, 1, 0xE2).l(2).n(4)] }, [4]);
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x72), VexOp::new(0x66, 1, 0x72).l1(), VexOp::new(0x66, 1, 0xE2), VexOp::new(0x66, 1, 0xE2).l1()] }, const { &[EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE2, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xE2, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE2, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE2, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x72, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x72, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x72, 0, 2, 1, 2), EvexOp::new(0x66, 1, 0xE2, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xE2, 0, 2, 0, 4)] }, [4]);
         self
     }
 
@@ -2237,7 +2237,7 @@ impl Asm<'_> {
     /// - `vpsraw w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.WIG E1 /r` (RVM)
     #[inline]
     pub fn vpsraw<A: Operand, B: Operand, S: VpsllwOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x71), VexOp::new(0x66, 1, 0x71).l1(), VexOp::new(0x66, 1, 0xE1), VexOp::new(0x66, 1, 0xE1).l1()] }, const { &[EvexOp::new(0x66, 1, 0x71), EvexOp::new(0x66, 1, 0x71).l(1), EvexOp::new(0x66, 1, 0xE1), EvexOp::new(0x66, 1, 0xE1).n(4), EvexOp::new(0x66, 1, 0xE1).l(1), EvexOp::new(0x66, 1, 0xE1).l(1).n(4), EvexOp::new(0x66, 1, 0x71).n(4), EvexOp::new(0x66, 1, 0x71).l(1).n(5), EvexOp::new(0x66, 1, 0x71).l(2), EvexOp::new(0x66, 1, 0x71).l(2).n(6), EvexOp::new(0x66, 1, 0xE1).l(2), EvexOp::new(0x66, 1, 0xE1).l(2).n(4)] }, [4]);
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x71), VexOp::new(0x66, 1, 0x71).l1(), VexOp::new(0x66, 1, 0xE1), VexOp::new(0x66, 1, 0xE1).l1()] }, const { &[EvexOp::new(0x66, 1, 0x71, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x71, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE1, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xE1, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE1, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE1, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x71, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x71, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x71, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x71, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xE1, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xE1, 0, 2, 0, 4)] }, [4]);
         self
     }
 
@@ -2253,7 +2253,7 @@ impl Asm<'_> {
     /// - `vpsrld w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.W0 D2 /r` (RVM)
     #[inline]
     pub fn vpsrld<A: Operand, B: Operand, S: VpslldOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x72), VexOp::new(0x66, 1, 0x72).l1(), VexOp::new(0x66, 1, 0xD2), VexOp::new(0x66, 1, 0xD2).l1()] }, const { &[EvexOp::new(0x66, 1, 0x72), EvexOp::new(0x66, 1, 0x72).l(1), EvexOp::new(0x66, 1, 0xD2), EvexOp::new(0x66, 1, 0xD2).n(4), EvexOp::new(0x66, 1, 0xD2).l(1), EvexOp::new(0x66, 1, 0xD2).l(1).n(4), EvexOp::new(0x66, 1, 0x72).n(4), EvexOp::new(0x66, 1, 0x72).b().n(2), EvexOp::new(0x66, 1, 0x72).l(1).n(5), EvexOp::new(0x66, 1, 0x72).l(1).b().n(2), EvexOp::new(0x66, 1, 0x72).l(2), EvexOp::new(0x66, 1, 0x72).l(2).n(6), EvexOp::new(0x66, 1, 0x72).l(2).b().n(2), EvexOp::new(0x66, 1, 0xD2).l(2), EvexOp::new(0x66, 1, 0xD2).l(2).n(4)] }, [2]);
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x72), VexOp::new(0x66, 1, 0x72).l1(), VexOp::new(0x66, 1, 0xD2), VexOp::new(0x66, 1, 0xD2).l1()] }, const { &[EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xD2, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xD2, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xD2, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xD2, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x72, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x72, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x72, 0, 2, 1, 2), EvexOp::new(0x66, 1, 0xD2, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xD2, 0, 2, 0, 4)] }, [2]);
         self
     }
 
@@ -2269,7 +2269,7 @@ impl Asm<'_> {
     /// - `vpsrlq w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.W1 D3 /r` (RVM)
     #[inline]
     pub fn vpsrlq<A: Operand, B: Operand, S: VpsllqOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x73), VexOp::new(0x66, 1, 0x73).l1(), VexOp::new(0x66, 1, 0xD3), VexOp::new(0x66, 1, 0xD3).l1()] }, const { &[EvexOp::new(0x66, 1, 0x73).w1(), EvexOp::new(0x66, 1, 0x73).l(1).w1(), EvexOp::new(0x66, 1, 0xD3).w1(), EvexOp::new(0x66, 1, 0xD3).w1().n(4), EvexOp::new(0x66, 1, 0xD3).l(1).w1(), EvexOp::new(0x66, 1, 0xD3).l(1).w1().n(4), EvexOp::new(0x66, 1, 0x73).w1().n(4), EvexOp::new(0x66, 1, 0x73).w1().b().n(3), EvexOp::new(0x66, 1, 0x73).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x73).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x73).l(2).w1(), EvexOp::new(0x66, 1, 0x73).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x73).l(2).w1().b().n(3), EvexOp::new(0x66, 1, 0xD3).l(2).w1(), EvexOp::new(0x66, 1, 0xD3).l(2).w1().n(4)] }, [2]);
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x73), VexOp::new(0x66, 1, 0x73).l1(), VexOp::new(0x66, 1, 0xD3), VexOp::new(0x66, 1, 0xD3).l1()] }, const { &[EvexOp::new(0x66, 1, 0x73, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x73, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xD3, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xD3, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xD3, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xD3, 1, 1, 0, 4), EvexOp::new(0x66, 1, 0x73, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x73, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x73, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x73, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x73, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x73, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x73, 1, 2, 1, 3), EvexOp::new(0x66, 1, 0xD3, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xD3, 1, 2, 0, 4)] }, [2]);
         self
     }
 
@@ -2285,7 +2285,7 @@ impl Asm<'_> {
     /// - `vpsrlw w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.WIG D1 /r` (RVM)
     #[inline]
     pub fn vpsrlw<A: Operand, B: Operand, S: VpsllwOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x71), VexOp::new(0x66, 1, 0x71).l1(), VexOp::new(0x66, 1, 0xD1), VexOp::new(0x66, 1, 0xD1).l1()] }, const { &[EvexOp::new(0x66, 1, 0x71), EvexOp::new(0x66, 1, 0x71).l(1), EvexOp::new(0x66, 1, 0xD1), EvexOp::new(0x66, 1, 0xD1).n(4), EvexOp::new(0x66, 1, 0xD1).l(1), EvexOp::new(0x66, 1, 0xD1).l(1).n(4), EvexOp::new(0x66, 1, 0x71).n(4), EvexOp::new(0x66, 1, 0x71).l(1).n(5), EvexOp::new(0x66, 1, 0x71).l(2), EvexOp::new(0x66, 1, 0x71).l(2).n(6), EvexOp::new(0x66, 1, 0xD1).l(2), EvexOp::new(0x66, 1, 0xD1).l(2).n(4)] }, [2]);
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 1, 0x71), VexOp::new(0x66, 1, 0x71).l1(), VexOp::new(0x66, 1, 0xD1), VexOp::new(0x66, 1, 0xD1).l1()] }, const { &[EvexOp::new(0x66, 1, 0x71, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x71, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xD1, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xD1, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xD1, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xD1, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x71, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x71, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x71, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x71, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xD1, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xD1, 0, 2, 0, 4)] }, [2]);
         self
     }
 
@@ -2296,7 +2296,7 @@ impl Asm<'_> {
     /// - `vpsubb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG F8 /r` (RVM)
     #[inline]
     pub fn vpsubb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF8), VexOp::new(0x66, 1, 0xF8).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF8), EvexOp::new(0x66, 1, 0xF8).n(4), EvexOp::new(0x66, 1, 0xF8).l(1), EvexOp::new(0x66, 1, 0xF8).l(1).n(5), EvexOp::new(0x66, 1, 0xF8).l(2), EvexOp::new(0x66, 1, 0xF8).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF8), VexOp::new(0x66, 1, 0xF8).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF8, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xF8, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xF8, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xF8, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xF8, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xF8, 0, 2, 0, 6)] });
         self
     }
 
@@ -2307,7 +2307,7 @@ impl Asm<'_> {
     /// - `vpsubd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 FA /r` (RVM)
     #[inline]
     pub fn vpsubd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFA), VexOp::new(0x66, 1, 0xFA).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFA), EvexOp::new(0x66, 1, 0xFA).n(4), EvexOp::new(0x66, 1, 0xFA).l(1), EvexOp::new(0x66, 1, 0xFA).l(1).n(5), EvexOp::new(0x66, 1, 0xFA).b().n(2), EvexOp::new(0x66, 1, 0xFA).l(1).b().n(2), EvexOp::new(0x66, 1, 0xFA).l(2), EvexOp::new(0x66, 1, 0xFA).l(2).n(6), EvexOp::new(0x66, 1, 0xFA).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFA), VexOp::new(0x66, 1, 0xFA).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFA, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xFA, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xFA, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xFA, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xFA, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0xFA, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0xFA, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xFA, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xFA, 0, 2, 1, 2)] });
         self
     }
 
@@ -2318,7 +2318,7 @@ impl Asm<'_> {
     /// - `vpsubq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 FB /r` (RVM)
     #[inline]
     pub fn vpsubq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFB), VexOp::new(0x66, 1, 0xFB).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFB).w1(), EvexOp::new(0x66, 1, 0xFB).w1().n(4), EvexOp::new(0x66, 1, 0xFB).l(1).w1(), EvexOp::new(0x66, 1, 0xFB).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xFB).w1().b().n(3), EvexOp::new(0x66, 1, 0xFB).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xFB).l(2).w1(), EvexOp::new(0x66, 1, 0xFB).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xFB).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xFB), VexOp::new(0x66, 1, 0xFB).l1()] }, const { &[EvexOp::new(0x66, 1, 0xFB, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xFB, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xFB, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xFB, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xFB, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xFB, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xFB, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xFB, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xFB, 1, 2, 1, 3)] });
         self
     }
 
@@ -2329,7 +2329,7 @@ impl Asm<'_> {
     /// - `vpsubsb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG E8 /r` (RVM)
     #[inline]
     pub fn vpsubsb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE8), VexOp::new(0x66, 1, 0xE8).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE8), EvexOp::new(0x66, 1, 0xE8).n(4), EvexOp::new(0x66, 1, 0xE8).l(1), EvexOp::new(0x66, 1, 0xE8).l(1).n(5), EvexOp::new(0x66, 1, 0xE8).l(2), EvexOp::new(0x66, 1, 0xE8).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE8), VexOp::new(0x66, 1, 0xE8).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE8, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xE8, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE8, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE8, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xE8, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xE8, 0, 2, 0, 6)] });
         self
     }
 
@@ -2340,7 +2340,7 @@ impl Asm<'_> {
     /// - `vpsubsw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG E9 /r` (RVM)
     #[inline]
     pub fn vpsubsw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE9), VexOp::new(0x66, 1, 0xE9).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE9), EvexOp::new(0x66, 1, 0xE9).n(4), EvexOp::new(0x66, 1, 0xE9).l(1), EvexOp::new(0x66, 1, 0xE9).l(1).n(5), EvexOp::new(0x66, 1, 0xE9).l(2), EvexOp::new(0x66, 1, 0xE9).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xE9), VexOp::new(0x66, 1, 0xE9).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE9, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xE9, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE9, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xE9, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xE9, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xE9, 0, 2, 0, 6)] });
         self
     }
 
@@ -2351,7 +2351,7 @@ impl Asm<'_> {
     /// - `vpsubusb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG D8 /r` (RVM)
     #[inline]
     pub fn vpsubusb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xD8), VexOp::new(0x66, 1, 0xD8).l1()] }, const { &[EvexOp::new(0x66, 1, 0xD8), EvexOp::new(0x66, 1, 0xD8).n(4), EvexOp::new(0x66, 1, 0xD8).l(1), EvexOp::new(0x66, 1, 0xD8).l(1).n(5), EvexOp::new(0x66, 1, 0xD8).l(2), EvexOp::new(0x66, 1, 0xD8).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xD8), VexOp::new(0x66, 1, 0xD8).l1()] }, const { &[EvexOp::new(0x66, 1, 0xD8, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xD8, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xD8, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xD8, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xD8, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xD8, 0, 2, 0, 6)] });
         self
     }
 
@@ -2362,7 +2362,7 @@ impl Asm<'_> {
     /// - `vpsubusw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG D9 /r` (RVM)
     #[inline]
     pub fn vpsubusw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xD9), VexOp::new(0x66, 1, 0xD9).l1()] }, const { &[EvexOp::new(0x66, 1, 0xD9), EvexOp::new(0x66, 1, 0xD9).n(4), EvexOp::new(0x66, 1, 0xD9).l(1), EvexOp::new(0x66, 1, 0xD9).l(1).n(5), EvexOp::new(0x66, 1, 0xD9).l(2), EvexOp::new(0x66, 1, 0xD9).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xD9), VexOp::new(0x66, 1, 0xD9).l1()] }, const { &[EvexOp::new(0x66, 1, 0xD9, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xD9, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xD9, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xD9, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xD9, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xD9, 0, 2, 0, 6)] });
         self
     }
 
@@ -2373,7 +2373,7 @@ impl Asm<'_> {
     /// - `vpsubw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG F9 /r` (RVM)
     #[inline]
     pub fn vpsubw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF9), VexOp::new(0x66, 1, 0xF9).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF9), EvexOp::new(0x66, 1, 0xF9).n(4), EvexOp::new(0x66, 1, 0xF9).l(1), EvexOp::new(0x66, 1, 0xF9).l(1).n(5), EvexOp::new(0x66, 1, 0xF9).l(2), EvexOp::new(0x66, 1, 0xF9).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF9), VexOp::new(0x66, 1, 0xF9).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF9, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xF9, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xF9, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xF9, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xF9, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xF9, 0, 2, 0, 6)] });
         self
     }
 
@@ -2392,7 +2392,7 @@ impl Asm<'_> {
     /// - `vpunpckhbw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 68 /r` (RVM)
     #[inline]
     pub fn vpunpckhbw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x68), VexOp::new(0x66, 1, 0x68).l1()] }, const { &[EvexOp::new(0x66, 1, 0x68), EvexOp::new(0x66, 1, 0x68).n(4), EvexOp::new(0x66, 1, 0x68).l(1), EvexOp::new(0x66, 1, 0x68).l(1).n(5), EvexOp::new(0x66, 1, 0x68).l(2), EvexOp::new(0x66, 1, 0x68).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x68), VexOp::new(0x66, 1, 0x68).l1()] }, const { &[EvexOp::new(0x66, 1, 0x68, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x68, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x68, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x68, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x68, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x68, 0, 2, 0, 6)] });
         self
     }
 
@@ -2403,7 +2403,7 @@ impl Asm<'_> {
     /// - `vpunpckhdq w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 6A /r` (RVM)
     #[inline]
     pub fn vpunpckhdq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x6A), VexOp::new(0x66, 1, 0x6A).l1()] }, const { &[EvexOp::new(0x66, 1, 0x6A), EvexOp::new(0x66, 1, 0x6A).n(4), EvexOp::new(0x66, 1, 0x6A).l(1), EvexOp::new(0x66, 1, 0x6A).l(1).n(5), EvexOp::new(0x66, 1, 0x6A).b().n(2), EvexOp::new(0x66, 1, 0x6A).l(1).b().n(2), EvexOp::new(0x66, 1, 0x6A).l(2), EvexOp::new(0x66, 1, 0x6A).l(2).n(6), EvexOp::new(0x66, 1, 0x6A).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x6A), VexOp::new(0x66, 1, 0x6A).l1()] }, const { &[EvexOp::new(0x66, 1, 0x6A, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x6A, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x6A, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x6A, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x6A, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x6A, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x6A, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x6A, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x6A, 0, 2, 1, 2)] });
         self
     }
 
@@ -2414,7 +2414,7 @@ impl Asm<'_> {
     /// - `vpunpckhqdq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 6D /r` (RVM)
     #[inline]
     pub fn vpunpckhqdq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x6D), VexOp::new(0x66, 1, 0x6D).l1()] }, const { &[EvexOp::new(0x66, 1, 0x6D).w1(), EvexOp::new(0x66, 1, 0x6D).w1().n(4), EvexOp::new(0x66, 1, 0x6D).l(1).w1(), EvexOp::new(0x66, 1, 0x6D).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x6D).w1().b().n(3), EvexOp::new(0x66, 1, 0x6D).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x6D).l(2).w1(), EvexOp::new(0x66, 1, 0x6D).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x6D).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x6D), VexOp::new(0x66, 1, 0x6D).l1()] }, const { &[EvexOp::new(0x66, 1, 0x6D, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x6D, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x6D, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x6D, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x6D, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x6D, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x6D, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x6D, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x6D, 1, 2, 1, 3)] });
         self
     }
 
@@ -2425,7 +2425,7 @@ impl Asm<'_> {
     /// - `vpunpckhwd w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 69 /r` (RVM)
     #[inline]
     pub fn vpunpckhwd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x69), VexOp::new(0x66, 1, 0x69).l1()] }, const { &[EvexOp::new(0x66, 1, 0x69), EvexOp::new(0x66, 1, 0x69).n(4), EvexOp::new(0x66, 1, 0x69).l(1), EvexOp::new(0x66, 1, 0x69).l(1).n(5), EvexOp::new(0x66, 1, 0x69).l(2), EvexOp::new(0x66, 1, 0x69).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x69), VexOp::new(0x66, 1, 0x69).l1()] }, const { &[EvexOp::new(0x66, 1, 0x69, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x69, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x69, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x69, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x69, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x69, 0, 2, 0, 6)] });
         self
     }
 
@@ -2436,7 +2436,7 @@ impl Asm<'_> {
     /// - `vpunpcklbw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 60 /r` (RVM)
     #[inline]
     pub fn vpunpcklbw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x60), VexOp::new(0x66, 1, 0x60).l1()] }, const { &[EvexOp::new(0x66, 1, 0x60), EvexOp::new(0x66, 1, 0x60).n(4), EvexOp::new(0x66, 1, 0x60).l(1), EvexOp::new(0x66, 1, 0x60).l(1).n(5), EvexOp::new(0x66, 1, 0x60).l(2), EvexOp::new(0x66, 1, 0x60).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x60), VexOp::new(0x66, 1, 0x60).l1()] }, const { &[EvexOp::new(0x66, 1, 0x60, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x60, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x60, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x60, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x60, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x60, 0, 2, 0, 6)] });
         self
     }
 
@@ -2447,7 +2447,7 @@ impl Asm<'_> {
     /// - `vpunpckldq w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 62 /r` (RVM)
     #[inline]
     pub fn vpunpckldq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x62), VexOp::new(0x66, 1, 0x62).l1()] }, const { &[EvexOp::new(0x66, 1, 0x62), EvexOp::new(0x66, 1, 0x62).n(4), EvexOp::new(0x66, 1, 0x62).l(1), EvexOp::new(0x66, 1, 0x62).l(1).n(5), EvexOp::new(0x66, 1, 0x62).b().n(2), EvexOp::new(0x66, 1, 0x62).l(1).b().n(2), EvexOp::new(0x66, 1, 0x62).l(2), EvexOp::new(0x66, 1, 0x62).l(2).n(6), EvexOp::new(0x66, 1, 0x62).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x62), VexOp::new(0x66, 1, 0x62).l1()] }, const { &[EvexOp::new(0x66, 1, 0x62, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x62, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x62, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x62, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x62, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x62, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x62, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x62, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x62, 0, 2, 1, 2)] });
         self
     }
 
@@ -2458,7 +2458,7 @@ impl Asm<'_> {
     /// - `vpunpcklqdq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 6C /r` (RVM)
     #[inline]
     pub fn vpunpcklqdq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x6C), VexOp::new(0x66, 1, 0x6C).l1()] }, const { &[EvexOp::new(0x66, 1, 0x6C).w1(), EvexOp::new(0x66, 1, 0x6C).w1().n(4), EvexOp::new(0x66, 1, 0x6C).l(1).w1(), EvexOp::new(0x66, 1, 0x6C).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x6C).w1().b().n(3), EvexOp::new(0x66, 1, 0x6C).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x6C).l(2).w1(), EvexOp::new(0x66, 1, 0x6C).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x6C).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x6C), VexOp::new(0x66, 1, 0x6C).l1()] }, const { &[EvexOp::new(0x66, 1, 0x6C, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x6C, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x6C, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x6C, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x6C, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x6C, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x6C, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x6C, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x6C, 1, 2, 1, 3)] });
         self
     }
 
@@ -2469,7 +2469,7 @@ impl Asm<'_> {
     /// - `vpunpcklwd w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F.WIG 61 /r` (RVM)
     #[inline]
     pub fn vpunpcklwd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x61), VexOp::new(0x66, 1, 0x61).l1()] }, const { &[EvexOp::new(0x66, 1, 0x61), EvexOp::new(0x66, 1, 0x61).n(4), EvexOp::new(0x66, 1, 0x61).l(1), EvexOp::new(0x66, 1, 0x61).l(1).n(5), EvexOp::new(0x66, 1, 0x61).l(2), EvexOp::new(0x66, 1, 0x61).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x61), VexOp::new(0x66, 1, 0x61).l1()] }, const { &[EvexOp::new(0x66, 1, 0x61, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x61, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x61, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x61, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x61, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x61, 0, 2, 0, 6)] });
         self
     }
 
@@ -2548,7 +2548,7 @@ impl Asm<'_> {
     /// - `vshufpd w:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F.W1 C6 /r ib` (RVMI)
     #[inline]
     pub fn vshufpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VshufpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 1, 0xC6), VexOp::new(0x66, 1, 0xC6).l1()] }, const { &[EvexOp::new(0x66, 1, 0xC6).w1(), EvexOp::new(0x66, 1, 0xC6).w1().n(4), EvexOp::new(0x66, 1, 0xC6).l(1).w1(), EvexOp::new(0x66, 1, 0xC6).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xC6).w1().b().n(3), EvexOp::new(0x66, 1, 0xC6).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xC6).l(2).w1(), EvexOp::new(0x66, 1, 0xC6).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xC6).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 1, 0xC6), VexOp::new(0x66, 1, 0xC6).l1()] }, const { &[EvexOp::new(0x66, 1, 0xC6, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xC6, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xC6, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xC6, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xC6, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xC6, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xC6, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xC6, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xC6, 1, 2, 1, 3)] });
         self
     }
 
@@ -2559,7 +2559,7 @@ impl Asm<'_> {
     /// - `vshufps w:zmm{kz}, zmm, zmm/m512/b32, imm8`: `EVEX.512.0F.W0 C6 /r ib` (RVMI)
     #[inline]
     pub fn vshufps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VshufpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0, 1, 0xC6), VexOp::new(0, 1, 0xC6).l1()] }, const { &[EvexOp::new(0, 1, 0xC6), EvexOp::new(0, 1, 0xC6).n(4), EvexOp::new(0, 1, 0xC6).l(1), EvexOp::new(0, 1, 0xC6).l(1).n(5), EvexOp::new(0, 1, 0xC6).b().n(2), EvexOp::new(0, 1, 0xC6).l(1).b().n(2), EvexOp::new(0, 1, 0xC6).l(2), EvexOp::new(0, 1, 0xC6).l(2).n(6), EvexOp::new(0, 1, 0xC6).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0, 1, 0xC6), VexOp::new(0, 1, 0xC6).l1()] }, const { &[EvexOp::new(0, 1, 0xC6, 0, 0, 0, 0), EvexOp::new(0, 1, 0xC6, 0, 0, 0, 4), EvexOp::new(0, 1, 0xC6, 0, 1, 0, 0), EvexOp::new(0, 1, 0xC6, 0, 1, 0, 5), EvexOp::new(0, 1, 0xC6, 0, 0, 1, 2), EvexOp::new(0, 1, 0xC6, 0, 1, 1, 2), EvexOp::new(0, 1, 0xC6, 0, 2, 0, 0), EvexOp::new(0, 1, 0xC6, 0, 2, 0, 6), EvexOp::new(0, 1, 0xC6, 0, 2, 1, 2)] });
         self
     }
 
@@ -2570,7 +2570,7 @@ impl Asm<'_> {
     /// - `vsqrtpd w:zmm{kz}, zmm/m512/b64{er}`: `EVEX.512.66.0F.W1 51 /r` (RM)
     #[inline]
     pub fn vsqrtpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VsqrtpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x51), VexOp::new(0x66, 1, 0x51).l1()] }, const { &[EvexOp::new(0x66, 1, 0x51).w1(), EvexOp::new(0x66, 1, 0x51).w1().n(4), EvexOp::new(0x66, 1, 0x51).l(1).w1(), EvexOp::new(0x66, 1, 0x51).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x51).w1().b().n(3), EvexOp::new(0x66, 1, 0x51).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x51).l(2).w1(), EvexOp::new(0x66, 1, 0x51).w1().b(), EvexOp::new(0x66, 1, 0x51).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x51).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 1, 0x51), VexOp::new(0x66, 1, 0x51).l1()] }, const { &[EvexOp::new(0x66, 1, 0x51, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x51, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x51, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x51, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x51, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x51, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x51, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x51, 1, 0, 1, 0), EvexOp::new(0x66, 1, 0x51, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x51, 1, 2, 1, 3)] });
         self
     }
 
@@ -2581,7 +2581,7 @@ impl Asm<'_> {
     /// - `vsqrtps w:zmm{kz}, zmm/m512/b32{er}`: `EVEX.512.0F.W0 51 /r` (RM)
     #[inline]
     pub fn vsqrtps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtdq2psOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x51), VexOp::new(0, 1, 0x51).l1()] }, const { &[EvexOp::new(0, 1, 0x51), EvexOp::new(0, 1, 0x51).n(4), EvexOp::new(0, 1, 0x51).l(1), EvexOp::new(0, 1, 0x51).l(1).n(5), EvexOp::new(0, 1, 0x51).b().n(2), EvexOp::new(0, 1, 0x51).l(1).b().n(2), EvexOp::new(0, 1, 0x51).l(2), EvexOp::new(0, 1, 0x51).b(), EvexOp::new(0, 1, 0x51).l(2).n(6), EvexOp::new(0, 1, 0x51).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0, 1, 0x51), VexOp::new(0, 1, 0x51).l1()] }, const { &[EvexOp::new(0, 1, 0x51, 0, 0, 0, 0), EvexOp::new(0, 1, 0x51, 0, 0, 0, 4), EvexOp::new(0, 1, 0x51, 0, 1, 0, 0), EvexOp::new(0, 1, 0x51, 0, 1, 0, 5), EvexOp::new(0, 1, 0x51, 0, 0, 1, 2), EvexOp::new(0, 1, 0x51, 0, 1, 1, 2), EvexOp::new(0, 1, 0x51, 0, 2, 0, 0), EvexOp::new(0, 1, 0x51, 0, 0, 1, 0), EvexOp::new(0, 1, 0x51, 0, 2, 0, 6), EvexOp::new(0, 1, 0x51, 0, 2, 1, 2)] });
         self
     }
 
@@ -2589,7 +2589,7 @@ impl Asm<'_> {
     /// - `vsqrtsd w:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.F2.0F.W1 51 /r` (RVM)
     #[inline]
     pub fn vsqrtsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x51)] }, const { &[EvexOp::new(0xF2, 1, 0x51).w1(), EvexOp::new(0xF2, 1, 0x51).w1().n(3), EvexOp::new(0xF2, 1, 0x51).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x51)] }, const { &[EvexOp::new(0xF2, 1, 0x51, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x51, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x51, 1, 0, 1, 0)] });
         self
     }
 
@@ -2597,7 +2597,7 @@ impl Asm<'_> {
     /// - `vsqrtss w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F3.0F.W0 51 /r` (RVM)
     #[inline]
     pub fn vsqrtss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x51)] }, const { &[EvexOp::new(0xF3, 1, 0x51), EvexOp::new(0xF3, 1, 0x51).n(2), EvexOp::new(0xF3, 1, 0x51).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x51)] }, const { &[EvexOp::new(0xF3, 1, 0x51, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x51, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x51, 0, 0, 1, 0)] });
         self
     }
 
@@ -2608,7 +2608,7 @@ impl Asm<'_> {
     /// - `vsubpd w:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F.W1 5C /r` (RVM)
     #[inline]
     pub fn vsubpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x5C), VexOp::new(0x66, 1, 0x5C).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5C).w1(), EvexOp::new(0x66, 1, 0x5C).w1().n(4), EvexOp::new(0x66, 1, 0x5C).l(1).w1(), EvexOp::new(0x66, 1, 0x5C).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x5C).w1().b().n(3), EvexOp::new(0x66, 1, 0x5C).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x5C).l(2).w1(), EvexOp::new(0x66, 1, 0x5C).w1().b(), EvexOp::new(0x66, 1, 0x5C).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x5C).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x5C), VexOp::new(0x66, 1, 0x5C).l1()] }, const { &[EvexOp::new(0x66, 1, 0x5C, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x5C, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x5C, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x5C, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x5C, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x5C, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x5C, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x5C, 1, 0, 1, 0), EvexOp::new(0x66, 1, 0x5C, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x5C, 1, 2, 1, 3)] });
         self
     }
 
@@ -2619,7 +2619,7 @@ impl Asm<'_> {
     /// - `vsubps w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.0F.W0 5C /r` (RVM)
     #[inline]
     pub fn vsubps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x5C), VexOp::new(0, 1, 0x5C).l1()] }, const { &[EvexOp::new(0, 1, 0x5C), EvexOp::new(0, 1, 0x5C).n(4), EvexOp::new(0, 1, 0x5C).l(1), EvexOp::new(0, 1, 0x5C).l(1).n(5), EvexOp::new(0, 1, 0x5C).b().n(2), EvexOp::new(0, 1, 0x5C).l(1).b().n(2), EvexOp::new(0, 1, 0x5C).l(2), EvexOp::new(0, 1, 0x5C).b(), EvexOp::new(0, 1, 0x5C).l(2).n(6), EvexOp::new(0, 1, 0x5C).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x5C), VexOp::new(0, 1, 0x5C).l1()] }, const { &[EvexOp::new(0, 1, 0x5C, 0, 0, 0, 0), EvexOp::new(0, 1, 0x5C, 0, 0, 0, 4), EvexOp::new(0, 1, 0x5C, 0, 1, 0, 0), EvexOp::new(0, 1, 0x5C, 0, 1, 0, 5), EvexOp::new(0, 1, 0x5C, 0, 0, 1, 2), EvexOp::new(0, 1, 0x5C, 0, 1, 1, 2), EvexOp::new(0, 1, 0x5C, 0, 2, 0, 0), EvexOp::new(0, 1, 0x5C, 0, 0, 1, 0), EvexOp::new(0, 1, 0x5C, 0, 2, 0, 6), EvexOp::new(0, 1, 0x5C, 0, 2, 1, 2)] });
         self
     }
 
@@ -2627,7 +2627,7 @@ impl Asm<'_> {
     /// - `vsubsd w:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.F2.0F.W1 5C /r` (RVM)
     #[inline]
     pub fn vsubsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5C)] }, const { &[EvexOp::new(0xF2, 1, 0x5C).w1(), EvexOp::new(0xF2, 1, 0x5C).w1().n(3), EvexOp::new(0xF2, 1, 0x5C).w1().b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 1, 0x5C)] }, const { &[EvexOp::new(0xF2, 1, 0x5C, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x5C, 1, 0, 0, 3), EvexOp::new(0xF2, 1, 0x5C, 1, 0, 1, 0)] });
         self
     }
 
@@ -2635,7 +2635,7 @@ impl Asm<'_> {
     /// - `vsubss w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F3.0F.W0 5C /r` (RVM)
     #[inline]
     pub fn vsubss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5C)] }, const { &[EvexOp::new(0xF3, 1, 0x5C), EvexOp::new(0xF3, 1, 0x5C).n(2), EvexOp::new(0xF3, 1, 0x5C).b()] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 1, 0x5C)] }, const { &[EvexOp::new(0xF3, 1, 0x5C, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x5C, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x5C, 0, 0, 1, 0)] });
         self
     }
 
@@ -2643,7 +2643,7 @@ impl Asm<'_> {
     /// - `vucomisd xmm, xmm/m64{sae}`: `EVEX.LIG.66.0F.W1 2E /r` (RM)
     #[inline]
     pub fn vucomisd<A: Operand, S: Operand>(&mut self, src1: A, src2: S) -> &mut Self where S::Wide: VcomisdOperands<A::Wide> {
-        src2.wide().put(self, src1.wide(), const { &[VexOp::new(0x66, 1, 0x2E)] }, const { &[EvexOp::new(0x66, 1, 0x2E).w1(), EvexOp::new(0x66, 1, 0x2E).w1().n(3), EvexOp::new(0x66, 1, 0x2E).w1().b()] });
+        src2.wide().put(self, src1.wide(), const { &[VexOp::new(0x66, 1, 0x2E)] }, const { &[EvexOp::new(0x66, 1, 0x2E, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x2E, 1, 0, 0, 3), EvexOp::new(0x66, 1, 0x2E, 1, 0, 1, 0)] });
         self
     }
 
@@ -2651,7 +2651,7 @@ impl Asm<'_> {
     /// - `vucomiss xmm, xmm/m32{sae}`: `EVEX.LIG.0F.W0 2E /r` (RM)
     #[inline]
     pub fn vucomiss<A: Operand, S: Operand>(&mut self, src1: A, src2: S) -> &mut Self where S::Wide: VcomissOperands<A::Wide> {
-        src2.wide().put(self, src1.wide(), const { &[VexOp::new(0, 1, 0x2E)] }, const { &[EvexOp::new(0, 1, 0x2E), EvexOp::new(0, 1, 0x2E).n(2), EvexOp::new(0, 1, 0x2E).b()] });
+        src2.wide().put(self, src1.wide(), const { &[VexOp::new(0, 1, 0x2E)] }, const { &[EvexOp::new(0, 1, 0x2E, 0, 0, 0, 0), EvexOp::new(0, 1, 0x2E, 0, 0, 0, 2), EvexOp::new(0, 1, 0x2E, 0, 0, 1, 0)] });
         self
     }
 
@@ -2662,7 +2662,7 @@ impl Asm<'_> {
     /// - `vunpckhpd w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 15 /r` (RVM)
     #[inline]
     pub fn vunpckhpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x15), VexOp::new(0x66, 1, 0x15).l1()] }, const { &[EvexOp::new(0x66, 1, 0x15).w1(), EvexOp::new(0x66, 1, 0x15).w1().n(4), EvexOp::new(0x66, 1, 0x15).l(1).w1(), EvexOp::new(0x66, 1, 0x15).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x15).w1().b().n(3), EvexOp::new(0x66, 1, 0x15).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x15).l(2).w1(), EvexOp::new(0x66, 1, 0x15).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x15).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x15), VexOp::new(0x66, 1, 0x15).l1()] }, const { &[EvexOp::new(0x66, 1, 0x15, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x15, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x15, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x15, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x15, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x15, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x15, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x15, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x15, 1, 2, 1, 3)] });
         self
     }
 
@@ -2673,7 +2673,7 @@ impl Asm<'_> {
     /// - `vunpckhps w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F.W0 15 /r` (RVM)
     #[inline]
     pub fn vunpckhps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x15), VexOp::new(0, 1, 0x15).l1()] }, const { &[EvexOp::new(0, 1, 0x15), EvexOp::new(0, 1, 0x15).n(4), EvexOp::new(0, 1, 0x15).l(1), EvexOp::new(0, 1, 0x15).l(1).n(5), EvexOp::new(0, 1, 0x15).b().n(2), EvexOp::new(0, 1, 0x15).l(1).b().n(2), EvexOp::new(0, 1, 0x15).l(2), EvexOp::new(0, 1, 0x15).l(2).n(6), EvexOp::new(0, 1, 0x15).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x15), VexOp::new(0, 1, 0x15).l1()] }, const { &[EvexOp::new(0, 1, 0x15, 0, 0, 0, 0), EvexOp::new(0, 1, 0x15, 0, 0, 0, 4), EvexOp::new(0, 1, 0x15, 0, 1, 0, 0), EvexOp::new(0, 1, 0x15, 0, 1, 0, 5), EvexOp::new(0, 1, 0x15, 0, 0, 1, 2), EvexOp::new(0, 1, 0x15, 0, 1, 1, 2), EvexOp::new(0, 1, 0x15, 0, 2, 0, 0), EvexOp::new(0, 1, 0x15, 0, 2, 0, 6), EvexOp::new(0, 1, 0x15, 0, 2, 1, 2)] });
         self
     }
 
@@ -2684,7 +2684,7 @@ impl Asm<'_> {
     /// - `vunpcklpd w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 14 /r` (RVM)
     #[inline]
     pub fn vunpcklpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x14), VexOp::new(0x66, 1, 0x14).l1()] }, const { &[EvexOp::new(0x66, 1, 0x14).w1(), EvexOp::new(0x66, 1, 0x14).w1().n(4), EvexOp::new(0x66, 1, 0x14).l(1).w1(), EvexOp::new(0x66, 1, 0x14).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x14).w1().b().n(3), EvexOp::new(0x66, 1, 0x14).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x14).l(2).w1(), EvexOp::new(0x66, 1, 0x14).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x14).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x14), VexOp::new(0x66, 1, 0x14).l1()] }, const { &[EvexOp::new(0x66, 1, 0x14, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x14, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x14, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x14, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x14, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x14, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x14, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x14, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x14, 1, 2, 1, 3)] });
         self
     }
 
@@ -2695,7 +2695,7 @@ impl Asm<'_> {
     /// - `vunpcklps w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F.W0 14 /r` (RVM)
     #[inline]
     pub fn vunpcklps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x14), VexOp::new(0, 1, 0x14).l1()] }, const { &[EvexOp::new(0, 1, 0x14), EvexOp::new(0, 1, 0x14).n(4), EvexOp::new(0, 1, 0x14).l(1), EvexOp::new(0, 1, 0x14).l(1).n(5), EvexOp::new(0, 1, 0x14).b().n(2), EvexOp::new(0, 1, 0x14).l(1).b().n(2), EvexOp::new(0, 1, 0x14).l(2), EvexOp::new(0, 1, 0x14).l(2).n(6), EvexOp::new(0, 1, 0x14).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x14), VexOp::new(0, 1, 0x14).l1()] }, const { &[EvexOp::new(0, 1, 0x14, 0, 0, 0, 0), EvexOp::new(0, 1, 0x14, 0, 0, 0, 4), EvexOp::new(0, 1, 0x14, 0, 1, 0, 0), EvexOp::new(0, 1, 0x14, 0, 1, 0, 5), EvexOp::new(0, 1, 0x14, 0, 0, 1, 2), EvexOp::new(0, 1, 0x14, 0, 1, 1, 2), EvexOp::new(0, 1, 0x14, 0, 2, 0, 0), EvexOp::new(0, 1, 0x14, 0, 2, 0, 6), EvexOp::new(0, 1, 0x14, 0, 2, 1, 2)] });
         self
     }
 
@@ -2706,7 +2706,7 @@ impl Asm<'_> {
     /// - `vxorpd w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 57 /r` (RVM)
     #[inline]
     pub fn vxorpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x57), VexOp::new(0x66, 1, 0x57).l1()] }, const { &[EvexOp::new(0x66, 1, 0x57).w1(), EvexOp::new(0x66, 1, 0x57).w1().n(4), EvexOp::new(0x66, 1, 0x57).l(1).w1(), EvexOp::new(0x66, 1, 0x57).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x57).w1().b().n(3), EvexOp::new(0x66, 1, 0x57).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x57).l(2).w1(), EvexOp::new(0x66, 1, 0x57).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x57).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 1, 0x57), VexOp::new(0x66, 1, 0x57).l1()] }, const { &[EvexOp::new(0x66, 1, 0x57, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x57, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x57, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x57, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x57, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x57, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x57, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x57, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x57, 1, 2, 1, 3)] });
         self
     }
 
@@ -2717,7 +2717,7 @@ impl Asm<'_> {
     /// - `vxorps w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F.W0 57 /r` (RVM)
     #[inline]
     pub fn vxorps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x57), VexOp::new(0, 1, 0x57).l1()] }, const { &[EvexOp::new(0, 1, 0x57), EvexOp::new(0, 1, 0x57).n(4), EvexOp::new(0, 1, 0x57).l(1), EvexOp::new(0, 1, 0x57).l(1).n(5), EvexOp::new(0, 1, 0x57).b().n(2), EvexOp::new(0, 1, 0x57).l(1).b().n(2), EvexOp::new(0, 1, 0x57).l(2), EvexOp::new(0, 1, 0x57).l(2).n(6), EvexOp::new(0, 1, 0x57).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 1, 0x57), VexOp::new(0, 1, 0x57).l1()] }, const { &[EvexOp::new(0, 1, 0x57, 0, 0, 0, 0), EvexOp::new(0, 1, 0x57, 0, 0, 0, 4), EvexOp::new(0, 1, 0x57, 0, 1, 0, 0), EvexOp::new(0, 1, 0x57, 0, 1, 0, 5), EvexOp::new(0, 1, 0x57, 0, 0, 1, 2), EvexOp::new(0, 1, 0x57, 0, 1, 1, 2), EvexOp::new(0, 1, 0x57, 0, 2, 0, 0), EvexOp::new(0, 1, 0x57, 0, 2, 0, 6), EvexOp::new(0, 1, 0x57, 0, 2, 1, 2)] });
         self
     }
 
@@ -2744,7 +2744,7 @@ impl Asm<'_> {
     /// - `vaesdec w:zmm, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG DE /r` (RVM)
     #[inline]
     pub fn vaesdec<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaesdecOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xDE), VexOp::new(0x66, 2, 0xDE).l1()] }, const { &[EvexOp::new(0x66, 2, 0xDE), EvexOp::new(0x66, 2, 0xDE).n(4), EvexOp::new(0x66, 2, 0xDE).l(1), EvexOp::new(0x66, 2, 0xDE).l(1).n(5), EvexOp::new(0x66, 2, 0xDE).l(2), EvexOp::new(0x66, 2, 0xDE).l(2).n(6)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xDE), VexOp::new(0x66, 2, 0xDE).l1()] }, const { &[EvexOp::new(0x66, 2, 0xDE, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xDE, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xDE, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xDE, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xDE, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xDE, 0, 2, 0, 6)] });
         self
     }
 
@@ -2755,7 +2755,7 @@ impl Asm<'_> {
     /// - `vaesdeclast w:zmm, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG DF /r` (RVM)
     #[inline]
     pub fn vaesdeclast<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaesdecOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xDF), VexOp::new(0x66, 2, 0xDF).l1()] }, const { &[EvexOp::new(0x66, 2, 0xDF), EvexOp::new(0x66, 2, 0xDF).n(4), EvexOp::new(0x66, 2, 0xDF).l(1), EvexOp::new(0x66, 2, 0xDF).l(1).n(5), EvexOp::new(0x66, 2, 0xDF).l(2), EvexOp::new(0x66, 2, 0xDF).l(2).n(6)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xDF), VexOp::new(0x66, 2, 0xDF).l1()] }, const { &[EvexOp::new(0x66, 2, 0xDF, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xDF, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xDF, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xDF, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xDF, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xDF, 0, 2, 0, 6)] });
         self
     }
 
@@ -2766,7 +2766,7 @@ impl Asm<'_> {
     /// - `vaesenc w:zmm, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG DC /r` (RVM)
     #[inline]
     pub fn vaesenc<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaesdecOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xDC), VexOp::new(0x66, 2, 0xDC).l1()] }, const { &[EvexOp::new(0x66, 2, 0xDC), EvexOp::new(0x66, 2, 0xDC).n(4), EvexOp::new(0x66, 2, 0xDC).l(1), EvexOp::new(0x66, 2, 0xDC).l(1).n(5), EvexOp::new(0x66, 2, 0xDC).l(2), EvexOp::new(0x66, 2, 0xDC).l(2).n(6)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xDC), VexOp::new(0x66, 2, 0xDC).l1()] }, const { &[EvexOp::new(0x66, 2, 0xDC, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xDC, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xDC, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xDC, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xDC, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xDC, 0, 2, 0, 6)] });
         self
     }
 
@@ -2777,7 +2777,7 @@ impl Asm<'_> {
     /// - `vaesenclast w:zmm, zmm, zmm/m512`: `EVEX.512.66.0F38.WIG DD /r` (RVM)
     #[inline]
     pub fn vaesenclast<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaesdecOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xDD), VexOp::new(0x66, 2, 0xDD).l1()] }, const { &[EvexOp::new(0x66, 2, 0xDD), EvexOp::new(0x66, 2, 0xDD).n(4), EvexOp::new(0x66, 2, 0xDD).l(1), EvexOp::new(0x66, 2, 0xDD).l(1).n(5), EvexOp::new(0x66, 2, 0xDD).l(2), EvexOp::new(0x66, 2, 0xDD).l(2).n(6)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xDD), VexOp::new(0x66, 2, 0xDD).l1()] }, const { &[EvexOp::new(0x66, 2, 0xDD, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xDD, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xDD, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xDD, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xDD, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xDD, 0, 2, 0, 6)] });
         self
     }
 
@@ -2816,7 +2816,7 @@ impl Asm<'_> {
     /// - `vcvtpd2dq w:ymm{kz}, zmm/m512/b64{er}`: `EVEX.512.F2.0F.W1 E6 /r` (RM)
     #[inline]
     pub fn vcvtpd2dq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2psOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF2, 1, 0xE6), VexOp::new(0xF2, 1, 0xE6).l1()] }, const { &[EvexOp::new(0xF2, 1, 0xE6).w1(), EvexOp::new(0xF2, 1, 0xE6).w1().n(4), EvexOp::new(0xF2, 1, 0xE6).l(1).w1(), EvexOp::new(0xF2, 1, 0xE6).l(1).w1().n(5), EvexOp::new(0xF2, 1, 0xE6).w1().b().n(3), EvexOp::new(0xF2, 1, 0xE6).l(1).w1().b().n(3), EvexOp::new(0xF2, 1, 0xE6).l(2).w1(), EvexOp::new(0xF2, 1, 0xE6).w1().b(), EvexOp::new(0xF2, 1, 0xE6).l(2).w1().n(6), EvexOp::new(0xF2, 1, 0xE6).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF2, 1, 0xE6), VexOp::new(0xF2, 1, 0xE6).l1()] }, const { &[EvexOp::new(0xF2, 1, 0xE6, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0xE6, 1, 0, 0, 4), EvexOp::new(0xF2, 1, 0xE6, 1, 1, 0, 0), EvexOp::new(0xF2, 1, 0xE6, 1, 1, 0, 5), EvexOp::new(0xF2, 1, 0xE6, 1, 0, 1, 3), EvexOp::new(0xF2, 1, 0xE6, 1, 1, 1, 3), EvexOp::new(0xF2, 1, 0xE6, 1, 2, 0, 0), EvexOp::new(0xF2, 1, 0xE6, 1, 0, 1, 0), EvexOp::new(0xF2, 1, 0xE6, 1, 2, 0, 6), EvexOp::new(0xF2, 1, 0xE6, 1, 2, 1, 3)] });
         self
     }
 
@@ -2827,7 +2827,7 @@ impl Asm<'_> {
     /// - `vcvtph2ps w:zmm{kz}, ymm/m256{sae}`: `EVEX.512.66.0F38.W0 13 /r` (RM)
     #[inline]
     pub fn vcvtph2ps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2psOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x13), VexOp::new(0x66, 2, 0x13).l1()] }, const { &[EvexOp::new(0x66, 2, 0x13), EvexOp::new(0x66, 2, 0x13).n(3), EvexOp::new(0x66, 2, 0x13).l(1), EvexOp::new(0x66, 2, 0x13).l(1).n(4), EvexOp::new(0x66, 2, 0x13).l(2), EvexOp::new(0x66, 2, 0x13).l(2).b(), EvexOp::new(0x66, 2, 0x13).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0x66, 2, 0x13), VexOp::new(0x66, 2, 0x13).l1()] }, const { &[EvexOp::new(0x66, 2, 0x13, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x13, 0, 0, 0, 3), EvexOp::new(0x66, 2, 0x13, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x13, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x13, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x13, 0, 2, 1, 0), EvexOp::new(0x66, 2, 0x13, 0, 2, 0, 5)] });
         self
     }
 
@@ -2838,7 +2838,7 @@ impl Asm<'_> {
     /// - `vcvtps2ph w:ymm/m256{kz}, zmm{sae}, imm8`: `EVEX.512.66.0F3A.W0 1D /r ib` (MRI)
     #[inline]
     pub fn vcvtps2ph<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: Vcvtps2phOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[VexOp::new(0x66, 3, 0x1D), VexOp::new(0x66, 3, 0x1D).l1()] }, const { &[EvexOp::new(0x66, 3, 0x1D), EvexOp::new(0x66, 3, 0x1D).n(3), EvexOp::new(0x66, 3, 0x1D).l(1), EvexOp::new(0x66, 3, 0x1D).l(1).n(4), EvexOp::new(0x66, 3, 0x1D).l(2), EvexOp::new(0x66, 3, 0x1D).l(2).b(), EvexOp::new(0x66, 3, 0x1D).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), imm, const { &[VexOp::new(0x66, 3, 0x1D), VexOp::new(0x66, 3, 0x1D).l1()] }, const { &[EvexOp::new(0x66, 3, 0x1D, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x1D, 0, 0, 0, 3), EvexOp::new(0x66, 3, 0x1D, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x1D, 0, 1, 0, 4), EvexOp::new(0x66, 3, 0x1D, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x1D, 0, 2, 1, 0), EvexOp::new(0x66, 3, 0x1D, 0, 2, 0, 5)] });
         self
     }
 
@@ -2871,7 +2871,7 @@ impl Asm<'_> {
     /// - `vfmaddsub132pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 96 /r` (RVM)
     #[inline]
     pub fn vfmaddsub132pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x96).w1(), VexOp::new(0x66, 2, 0x96).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x96).w1(), EvexOp::new(0x66, 2, 0x96).w1().n(4), EvexOp::new(0x66, 2, 0x96).l(1).w1(), EvexOp::new(0x66, 2, 0x96).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x96).w1().b().n(3), EvexOp::new(0x66, 2, 0x96).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x96).l(2).w1(), EvexOp::new(0x66, 2, 0x96).w1().b(), EvexOp::new(0x66, 2, 0x96).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x96).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x96).w1(), VexOp::new(0x66, 2, 0x96).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x96, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x96, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x96, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x96, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x96, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x96, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x96, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x96, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x96, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x96, 1, 2, 1, 3)] });
         self
     }
 
@@ -2882,7 +2882,7 @@ impl Asm<'_> {
     /// - `vfmaddsub132ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 96 /r` (RVM)
     #[inline]
     pub fn vfmaddsub132ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x96), VexOp::new(0x66, 2, 0x96).l1()] }, const { &[EvexOp::new(0x66, 2, 0x96), EvexOp::new(0x66, 2, 0x96).n(4), EvexOp::new(0x66, 2, 0x96).l(1), EvexOp::new(0x66, 2, 0x96).l(1).n(5), EvexOp::new(0x66, 2, 0x96).b().n(2), EvexOp::new(0x66, 2, 0x96).l(1).b().n(2), EvexOp::new(0x66, 2, 0x96).l(2), EvexOp::new(0x66, 2, 0x96).b(), EvexOp::new(0x66, 2, 0x96).l(2).n(6), EvexOp::new(0x66, 2, 0x96).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x96), VexOp::new(0x66, 2, 0x96).l1()] }, const { &[EvexOp::new(0x66, 2, 0x96, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x96, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x96, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x96, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x96, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x96, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x96, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x96, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x96, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x96, 0, 2, 1, 2)] });
         self
     }
 
@@ -2893,7 +2893,7 @@ impl Asm<'_> {
     /// - `vfmaddsub213pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 A6 /r` (RVM)
     #[inline]
     pub fn vfmaddsub213pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA6).w1(), VexOp::new(0x66, 2, 0xA6).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xA6).w1(), EvexOp::new(0x66, 2, 0xA6).w1().n(4), EvexOp::new(0x66, 2, 0xA6).l(1).w1(), EvexOp::new(0x66, 2, 0xA6).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xA6).w1().b().n(3), EvexOp::new(0x66, 2, 0xA6).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xA6).l(2).w1(), EvexOp::new(0x66, 2, 0xA6).w1().b(), EvexOp::new(0x66, 2, 0xA6).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xA6).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA6).w1(), VexOp::new(0x66, 2, 0xA6).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xA6, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xA6, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xA6, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xA6, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xA6, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xA6, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xA6, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xA6, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xA6, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xA6, 1, 2, 1, 3)] });
         self
     }
 
@@ -2904,7 +2904,7 @@ impl Asm<'_> {
     /// - `vfmaddsub213ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 A6 /r` (RVM)
     #[inline]
     pub fn vfmaddsub213ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA6), VexOp::new(0x66, 2, 0xA6).l1()] }, const { &[EvexOp::new(0x66, 2, 0xA6), EvexOp::new(0x66, 2, 0xA6).n(4), EvexOp::new(0x66, 2, 0xA6).l(1), EvexOp::new(0x66, 2, 0xA6).l(1).n(5), EvexOp::new(0x66, 2, 0xA6).b().n(2), EvexOp::new(0x66, 2, 0xA6).l(1).b().n(2), EvexOp::new(0x66, 2, 0xA6).l(2), EvexOp::new(0x66, 2, 0xA6).b(), EvexOp::new(0x66, 2, 0xA6).l(2).n(6), EvexOp::new(0x66, 2, 0xA6).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA6), VexOp::new(0x66, 2, 0xA6).l1()] }, const { &[EvexOp::new(0x66, 2, 0xA6, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xA6, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xA6, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xA6, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xA6, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xA6, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xA6, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xA6, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xA6, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xA6, 0, 2, 1, 2)] });
         self
     }
 
@@ -2915,7 +2915,7 @@ impl Asm<'_> {
     /// - `vfmaddsub231pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 B6 /r` (RVM)
     #[inline]
     pub fn vfmaddsub231pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB6).w1(), VexOp::new(0x66, 2, 0xB6).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB6).w1(), EvexOp::new(0x66, 2, 0xB6).w1().n(4), EvexOp::new(0x66, 2, 0xB6).l(1).w1(), EvexOp::new(0x66, 2, 0xB6).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xB6).w1().b().n(3), EvexOp::new(0x66, 2, 0xB6).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xB6).l(2).w1(), EvexOp::new(0x66, 2, 0xB6).w1().b(), EvexOp::new(0x66, 2, 0xB6).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xB6).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB6).w1(), VexOp::new(0x66, 2, 0xB6).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB6, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xB6, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xB6, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xB6, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xB6, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xB6, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xB6, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xB6, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xB6, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xB6, 1, 2, 1, 3)] });
         self
     }
 
@@ -2926,7 +2926,7 @@ impl Asm<'_> {
     /// - `vfmaddsub231ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 B6 /r` (RVM)
     #[inline]
     pub fn vfmaddsub231ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB6), VexOp::new(0x66, 2, 0xB6).l1()] }, const { &[EvexOp::new(0x66, 2, 0xB6), EvexOp::new(0x66, 2, 0xB6).n(4), EvexOp::new(0x66, 2, 0xB6).l(1), EvexOp::new(0x66, 2, 0xB6).l(1).n(5), EvexOp::new(0x66, 2, 0xB6).b().n(2), EvexOp::new(0x66, 2, 0xB6).l(1).b().n(2), EvexOp::new(0x66, 2, 0xB6).l(2), EvexOp::new(0x66, 2, 0xB6).b(), EvexOp::new(0x66, 2, 0xB6).l(2).n(6), EvexOp::new(0x66, 2, 0xB6).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB6), VexOp::new(0x66, 2, 0xB6).l1()] }, const { &[EvexOp::new(0x66, 2, 0xB6, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xB6, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xB6, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xB6, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xB6, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xB6, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xB6, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xB6, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xB6, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xB6, 0, 2, 1, 2)] });
         self
     }
 
@@ -2937,7 +2937,7 @@ impl Asm<'_> {
     /// - `vfmsubadd132pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 97 /r` (RVM)
     #[inline]
     pub fn vfmsubadd132pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x97).w1(), VexOp::new(0x66, 2, 0x97).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x97).w1(), EvexOp::new(0x66, 2, 0x97).w1().n(4), EvexOp::new(0x66, 2, 0x97).l(1).w1(), EvexOp::new(0x66, 2, 0x97).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x97).w1().b().n(3), EvexOp::new(0x66, 2, 0x97).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x97).l(2).w1(), EvexOp::new(0x66, 2, 0x97).w1().b(), EvexOp::new(0x66, 2, 0x97).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x97).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x97).w1(), VexOp::new(0x66, 2, 0x97).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x97, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x97, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x97, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x97, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x97, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x97, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x97, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x97, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x97, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x97, 1, 2, 1, 3)] });
         self
     }
 
@@ -2948,7 +2948,7 @@ impl Asm<'_> {
     /// - `vfmsubadd132ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 97 /r` (RVM)
     #[inline]
     pub fn vfmsubadd132ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x97), VexOp::new(0x66, 2, 0x97).l1()] }, const { &[EvexOp::new(0x66, 2, 0x97), EvexOp::new(0x66, 2, 0x97).n(4), EvexOp::new(0x66, 2, 0x97).l(1), EvexOp::new(0x66, 2, 0x97).l(1).n(5), EvexOp::new(0x66, 2, 0x97).b().n(2), EvexOp::new(0x66, 2, 0x97).l(1).b().n(2), EvexOp::new(0x66, 2, 0x97).l(2), EvexOp::new(0x66, 2, 0x97).b(), EvexOp::new(0x66, 2, 0x97).l(2).n(6), EvexOp::new(0x66, 2, 0x97).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x97), VexOp::new(0x66, 2, 0x97).l1()] }, const { &[EvexOp::new(0x66, 2, 0x97, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x97, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x97, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x97, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x97, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x97, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x97, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x97, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x97, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x97, 0, 2, 1, 2)] });
         self
     }
 
@@ -2959,7 +2959,7 @@ impl Asm<'_> {
     /// - `vfmsubadd213pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 A7 /r` (RVM)
     #[inline]
     pub fn vfmsubadd213pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA7).w1(), VexOp::new(0x66, 2, 0xA7).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xA7).w1(), EvexOp::new(0x66, 2, 0xA7).w1().n(4), EvexOp::new(0x66, 2, 0xA7).l(1).w1(), EvexOp::new(0x66, 2, 0xA7).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xA7).w1().b().n(3), EvexOp::new(0x66, 2, 0xA7).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xA7).l(2).w1(), EvexOp::new(0x66, 2, 0xA7).w1().b(), EvexOp::new(0x66, 2, 0xA7).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xA7).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA7).w1(), VexOp::new(0x66, 2, 0xA7).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xA7, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xA7, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xA7, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xA7, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xA7, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xA7, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xA7, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xA7, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xA7, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xA7, 1, 2, 1, 3)] });
         self
     }
 
@@ -2970,7 +2970,7 @@ impl Asm<'_> {
     /// - `vfmsubadd213ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 A7 /r` (RVM)
     #[inline]
     pub fn vfmsubadd213ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA7), VexOp::new(0x66, 2, 0xA7).l1()] }, const { &[EvexOp::new(0x66, 2, 0xA7), EvexOp::new(0x66, 2, 0xA7).n(4), EvexOp::new(0x66, 2, 0xA7).l(1), EvexOp::new(0x66, 2, 0xA7).l(1).n(5), EvexOp::new(0x66, 2, 0xA7).b().n(2), EvexOp::new(0x66, 2, 0xA7).l(1).b().n(2), EvexOp::new(0x66, 2, 0xA7).l(2), EvexOp::new(0x66, 2, 0xA7).b(), EvexOp::new(0x66, 2, 0xA7).l(2).n(6), EvexOp::new(0x66, 2, 0xA7).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xA7), VexOp::new(0x66, 2, 0xA7).l1()] }, const { &[EvexOp::new(0x66, 2, 0xA7, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xA7, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xA7, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xA7, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xA7, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xA7, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xA7, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xA7, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xA7, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xA7, 0, 2, 1, 2)] });
         self
     }
 
@@ -2981,7 +2981,7 @@ impl Asm<'_> {
     /// - `vfmsubadd231pd rw:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 B7 /r` (RVM)
     #[inline]
     pub fn vfmsubadd231pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB7).w1(), VexOp::new(0x66, 2, 0xB7).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB7).w1(), EvexOp::new(0x66, 2, 0xB7).w1().n(4), EvexOp::new(0x66, 2, 0xB7).l(1).w1(), EvexOp::new(0x66, 2, 0xB7).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xB7).w1().b().n(3), EvexOp::new(0x66, 2, 0xB7).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xB7).l(2).w1(), EvexOp::new(0x66, 2, 0xB7).w1().b(), EvexOp::new(0x66, 2, 0xB7).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xB7).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB7).w1(), VexOp::new(0x66, 2, 0xB7).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB7, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xB7, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xB7, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xB7, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xB7, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xB7, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xB7, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xB7, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0xB7, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xB7, 1, 2, 1, 3)] });
         self
     }
 
@@ -2992,7 +2992,7 @@ impl Asm<'_> {
     /// - `vfmsubadd231ps rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 B7 /r` (RVM)
     #[inline]
     pub fn vfmsubadd231ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB7), VexOp::new(0x66, 2, 0xB7).l1()] }, const { &[EvexOp::new(0x66, 2, 0xB7), EvexOp::new(0x66, 2, 0xB7).n(4), EvexOp::new(0x66, 2, 0xB7).l(1), EvexOp::new(0x66, 2, 0xB7).l(1).n(5), EvexOp::new(0x66, 2, 0xB7).b().n(2), EvexOp::new(0x66, 2, 0xB7).l(1).b().n(2), EvexOp::new(0x66, 2, 0xB7).l(2), EvexOp::new(0x66, 2, 0xB7).b(), EvexOp::new(0x66, 2, 0xB7).l(2).n(6), EvexOp::new(0x66, 2, 0xB7).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB7), VexOp::new(0x66, 2, 0xB7).l1()] }, const { &[EvexOp::new(0x66, 2, 0xB7, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xB7, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xB7, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xB7, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xB7, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xB7, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xB7, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xB7, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0xB7, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xB7, 0, 2, 1, 2)] });
         self
     }
 
@@ -3113,7 +3113,7 @@ impl Asm<'_> {
     /// - `vmovntdq w:m512, zmm`: `EVEX.512.66.0F.W0 E7 /r` (MR)
     #[inline]
     pub fn vmovntdq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovntdqOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0x66, 1, 0xE7), VexOp::new(0x66, 1, 0xE7).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE7).n(4), EvexOp::new(0x66, 1, 0xE7).l(1).n(5), EvexOp::new(0x66, 1, 0xE7).l(2).n(6)] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0x66, 1, 0xE7), VexOp::new(0x66, 1, 0xE7).l1()] }, const { &[EvexOp::new(0x66, 1, 0xE7, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xE7, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xE7, 0, 2, 0, 6)] });
         self
     }
 
@@ -3124,7 +3124,7 @@ impl Asm<'_> {
     /// - `vmovntdqa w:zmm, m512`: `EVEX.512.66.0F38.W0 2A /r` (RM)
     #[inline]
     pub fn vmovntdqa<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: VmovntdqaOperands<A::Wide> {
-        src.class().put(self, dst.wide(), const { &[VexOp::new(0x66, 2, 0x2A), VexOp::new(0x66, 2, 0x2A).l1()] }, const { &[EvexOp::new(0x66, 2, 0x2A).n(4), EvexOp::new(0x66, 2, 0x2A).l(1).n(5), EvexOp::new(0x66, 2, 0x2A).l(2).n(6)] });
+        src.class().put(self, dst.wide(), const { &[VexOp::new(0x66, 2, 0x2A), VexOp::new(0x66, 2, 0x2A).l1()] }, const { &[EvexOp::new(0x66, 2, 0x2A, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x2A, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x2A, 0, 2, 0, 6)] });
         self
     }
 
@@ -3135,7 +3135,7 @@ impl Asm<'_> {
     /// - `vmovntpd w:m512, zmm`: `EVEX.512.66.0F.W1 2B /r` (MR)
     #[inline]
     pub fn vmovntpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovntdqOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0x66, 1, 0x2B), VexOp::new(0x66, 1, 0x2B).l1()] }, const { &[EvexOp::new(0x66, 1, 0x2B).w1().n(4), EvexOp::new(0x66, 1, 0x2B).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x2B).l(2).w1().n(6)] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0x66, 1, 0x2B), VexOp::new(0x66, 1, 0x2B).l1()] }, const { &[EvexOp::new(0x66, 1, 0x2B, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x2B, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x2B, 1, 2, 0, 6)] });
         self
     }
 
@@ -3146,7 +3146,7 @@ impl Asm<'_> {
     /// - `vmovntps w:m512, zmm`: `EVEX.512.0F.W0 2B /r` (MR)
     #[inline]
     pub fn vmovntps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovntdqOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[VexOp::new(0, 1, 0x2B), VexOp::new(0, 1, 0x2B).l1()] }, const { &[EvexOp::new(0, 1, 0x2B).n(4), EvexOp::new(0, 1, 0x2B).l(1).n(5), EvexOp::new(0, 1, 0x2B).l(2).n(6)] });
+        src.wide().put(self, dst.class(), const { &[VexOp::new(0, 1, 0x2B), VexOp::new(0, 1, 0x2B).l1()] }, const { &[EvexOp::new(0, 1, 0x2B, 0, 0, 0, 4), EvexOp::new(0, 1, 0x2B, 0, 1, 0, 5), EvexOp::new(0, 1, 0x2B, 0, 2, 0, 6)] });
         self
     }
 
@@ -3157,7 +3157,7 @@ impl Asm<'_> {
     /// - `vmovshdup w:zmm{kz}, zmm/m512`: `EVEX.512.F3.0F.W0 16 /r` (RM)
     #[inline]
     pub fn vmovshdup<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0x16), VexOp::new(0xF3, 1, 0x16).l1()] }, const { &[EvexOp::new(0xF3, 1, 0x16), EvexOp::new(0xF3, 1, 0x16).n(4), EvexOp::new(0xF3, 1, 0x16).l(1), EvexOp::new(0xF3, 1, 0x16).l(1).n(5), EvexOp::new(0xF3, 1, 0x16).l(2), EvexOp::new(0xF3, 1, 0x16).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0x16), VexOp::new(0xF3, 1, 0x16).l1()] }, const { &[EvexOp::new(0xF3, 1, 0x16, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x16, 0, 0, 0, 4), EvexOp::new(0xF3, 1, 0x16, 0, 1, 0, 0), EvexOp::new(0xF3, 1, 0x16, 0, 1, 0, 5), EvexOp::new(0xF3, 1, 0x16, 0, 2, 0, 0), EvexOp::new(0xF3, 1, 0x16, 0, 2, 0, 6)] });
         self
     }
 
@@ -3168,7 +3168,7 @@ impl Asm<'_> {
     /// - `vmovsldup w:zmm{kz}, zmm/m512`: `EVEX.512.F3.0F.W0 12 /r` (RM)
     #[inline]
     pub fn vmovsldup<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0x12), VexOp::new(0xF3, 1, 0x12).l1()] }, const { &[EvexOp::new(0xF3, 1, 0x12), EvexOp::new(0xF3, 1, 0x12).n(4), EvexOp::new(0xF3, 1, 0x12).l(1), EvexOp::new(0xF3, 1, 0x12).l(1).n(5), EvexOp::new(0xF3, 1, 0x12).l(2), EvexOp::new(0xF3, 1, 0x12).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 1, 0x12), VexOp::new(0xF3, 1, 0x12).l1()] }, const { &[EvexOp::new(0xF3, 1, 0x12, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x12, 0, 0, 0, 4), EvexOp::new(0xF3, 1, 0x12, 0, 1, 0, 0), EvexOp::new(0xF3, 1, 0x12, 0, 1, 0, 5), EvexOp::new(0xF3, 1, 0x12, 0, 2, 0, 0), EvexOp::new(0xF3, 1, 0x12, 0, 2, 0, 6)] });
         self
     }
 
@@ -3195,7 +3195,7 @@ impl Asm<'_> {
     /// - `vpclmulqdq w:zmm, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.WIG 44 /r ib` (RVMI)
     #[inline]
     pub fn vpclmulqdq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpclmulqdqOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x44), VexOp::new(0x66, 3, 0x44).l1()] }, const { &[EvexOp::new(0x66, 3, 0x44), EvexOp::new(0x66, 3, 0x44).n(4), EvexOp::new(0x66, 3, 0x44).l(1), EvexOp::new(0x66, 3, 0x44).l(1).n(5), EvexOp::new(0x66, 3, 0x44).l(2), EvexOp::new(0x66, 3, 0x44).l(2).n(6)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x44), VexOp::new(0x66, 3, 0x44).l1()] }, const { &[EvexOp::new(0x66, 3, 0x44, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x44, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x44, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x44, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x44, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x44, 0, 2, 0, 6)] });
         self
     }
 
@@ -3260,7 +3260,7 @@ impl Asm<'_> {
     /// - `vpermd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 36 /r` (RVM)
     #[inline]
     pub fn vpermd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpermdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x36).l1()] }, const { &[EvexOp::new(0x66, 2, 0x36).l(1), EvexOp::new(0x66, 2, 0x36).l(1).n(5), EvexOp::new(0x66, 2, 0x36).l(1).b().n(2), EvexOp::new(0x66, 2, 0x36).l(2), EvexOp::new(0x66, 2, 0x36).l(2).n(6), EvexOp::new(0x66, 2, 0x36).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x36).l1()] }, const { &[EvexOp::new(0x66, 2, 0x36, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x36, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x36, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x36, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x36, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x36, 0, 2, 1, 2)] });
         self
     }
 
@@ -3276,7 +3276,7 @@ impl Asm<'_> {
     /// - `vpermilpd w:zmm{kz}, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 05 /r ib` (RMI)
     #[inline]
     pub fn vpermilpd<A: Operand, B: Operand, S: VpermilpdOperands<A::Masked, B::Wide>>(&mut self, dst: A, src1: B, src2: S) -> &mut Self {
-        src2.put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x0D), VexOp::new(0x66, 2, 0x0D).l1(), VexOp::new(0x66, 3, 0x05), VexOp::new(0x66, 3, 0x05).l1()] }, const { &[EvexOp::new(0x66, 2, 0x0D).w1(), EvexOp::new(0x66, 2, 0x0D).w1().n(4), EvexOp::new(0x66, 2, 0x0D).l(1).w1(), EvexOp::new(0x66, 2, 0x0D).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x05).w1(), EvexOp::new(0x66, 3, 0x05).w1().n(4), EvexOp::new(0x66, 3, 0x05).l(1).w1(), EvexOp::new(0x66, 3, 0x05).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x0D).w1().b().n(3), EvexOp::new(0x66, 2, 0x0D).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x0D).l(2).w1(), EvexOp::new(0x66, 2, 0x0D).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x0D).l(2).w1().b().n(3), EvexOp::new(0x66, 3, 0x05).w1().b().n(3), EvexOp::new(0x66, 3, 0x05).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x05).l(2).w1(), EvexOp::new(0x66, 3, 0x05).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x05).l(2).w1().b().n(3)] });
+        src2.put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x0D), VexOp::new(0x66, 2, 0x0D).l1(), VexOp::new(0x66, 3, 0x05), VexOp::new(0x66, 3, 0x05).l1()] }, const { &[EvexOp::new(0x66, 2, 0x0D, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x0D, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x0D, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x0D, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x05, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x05, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x05, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x05, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x0D, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x0D, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x0D, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x0D, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x0D, 1, 2, 1, 3), EvexOp::new(0x66, 3, 0x05, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x05, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x05, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x05, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x05, 1, 2, 1, 3)] });
         self
     }
 
@@ -3292,7 +3292,7 @@ impl Asm<'_> {
     /// - `vpermilps w:zmm{kz}, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 04 /r ib` (RMI)
     #[inline]
     pub fn vpermilps<A: Operand, B: Operand, S: VpermilpsOperands<A::Masked, B::Wide>>(&mut self, dst: A, src1: B, src2: S) -> &mut Self {
-        src2.put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x0C), VexOp::new(0x66, 2, 0x0C).l1(), VexOp::new(0x66, 3, 0x04), VexOp::new(0x66, 3, 0x04).l1()] }, const { &[EvexOp::new(0x66, 2, 0x0C), EvexOp::new(0x66, 2, 0x0C).n(4), EvexOp::new(0x66, 2, 0x0C).l(1), EvexOp::new(0x66, 2, 0x0C).l(1).n(5), EvexOp::new(0x66, 3, 0x04), EvexOp::new(0x66, 3, 0x04).n(4), EvexOp::new(0x66, 3, 0x04).l(1), EvexOp::new(0x66, 3, 0x04).l(1).n(5), EvexOp::new(0x66, 2, 0x0C).b().n(2), EvexOp::new(0x66, 2, 0x0C).l(1).b().n(2), EvexOp::new(0x66, 2, 0x0C).l(2), EvexOp::new(0x66, 2, 0x0C).l(2).n(6), EvexOp::new(0x66, 2, 0x0C).l(2).b().n(2), EvexOp::new(0x66, 3, 0x04).b().n(2), EvexOp::new(0x66, 3, 0x04).l(1).b().n(2), EvexOp::new(0x66, 3, 0x04).l(2), EvexOp::new(0x66, 3, 0x04).l(2).n(6), EvexOp::new(0x66, 3, 0x04).l(2).b().n(2)] });
+        src2.put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x0C), VexOp::new(0x66, 2, 0x0C).l1(), VexOp::new(0x66, 3, 0x04), VexOp::new(0x66, 3, 0x04).l1()] }, const { &[EvexOp::new(0x66, 2, 0x0C, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x0C, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x0C, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x0C, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x04, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x04, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x04, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x04, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x0C, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x0C, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x0C, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x0C, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x0C, 0, 2, 1, 2), EvexOp::new(0x66, 3, 0x04, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x04, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x04, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x04, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x04, 0, 2, 1, 2)] });
         self
     }
 
@@ -3303,7 +3303,7 @@ impl Asm<'_> {
     /// - `vpermpd w:zmm{kz}, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 01 /r ib` (RMI)
     #[inline]
     pub fn vpermpd<A: Operand, B: Operand, S: VpermpdOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 3, 0x01).l1().w1()] }, const { &[EvexOp::new(0x66, 3, 0x01).l(1).w1(), EvexOp::new(0x66, 3, 0x01).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x16).l(1).w1(), EvexOp::new(0x66, 2, 0x16).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x16).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x16).l(2).w1(), EvexOp::new(0x66, 2, 0x16).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x16).l(2).w1().b().n(3), EvexOp::new(0x66, 3, 0x01).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x01).l(2).w1(), EvexOp::new(0x66, 3, 0x01).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x01).l(2).w1().b().n(3)] });
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 3, 0x01).l1().w1()] }, const { &[EvexOp::new(0x66, 3, 0x01, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x01, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x16, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x16, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x16, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x16, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x16, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x16, 1, 2, 1, 3), EvexOp::new(0x66, 3, 0x01, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x01, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x01, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x01, 1, 2, 1, 3)] });
         self
     }
 
@@ -3312,7 +3312,7 @@ impl Asm<'_> {
     /// - `vpermps w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 16 /r` (RVM)
     #[inline]
     pub fn vpermps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpermdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x16).l1()] }, const { &[EvexOp::new(0x66, 2, 0x16).l(1), EvexOp::new(0x66, 2, 0x16).l(1).n(5), EvexOp::new(0x66, 2, 0x16).l(1).b().n(2), EvexOp::new(0x66, 2, 0x16).l(2), EvexOp::new(0x66, 2, 0x16).l(2).n(6), EvexOp::new(0x66, 2, 0x16).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x16).l1()] }, const { &[EvexOp::new(0x66, 2, 0x16, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x16, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x16, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x16, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x16, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x16, 0, 2, 1, 2)] });
         self
     }
 
@@ -3323,7 +3323,7 @@ impl Asm<'_> {
     /// - `vpermq w:zmm{kz}, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 00 /r ib` (RMI)
     #[inline]
     pub fn vpermq<A: Operand, B: Operand, S: VpermpdOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 3, 0x00).l1().w1()] }, const { &[EvexOp::new(0x66, 3, 0x00).l(1).w1(), EvexOp::new(0x66, 3, 0x00).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x36).l(1).w1(), EvexOp::new(0x66, 2, 0x36).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x36).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x36).l(2).w1(), EvexOp::new(0x66, 2, 0x36).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x36).l(2).w1().b().n(3), EvexOp::new(0x66, 3, 0x00).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x00).l(2).w1(), EvexOp::new(0x66, 3, 0x00).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x00).l(2).w1().b().n(3)] });
+        imm.put(self, dst.masked(), src.wide(), const { &[VexOp::new(0x66, 3, 0x00).l1().w1()] }, const { &[EvexOp::new(0x66, 3, 0x00, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x00, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x36, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x36, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x36, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x36, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x36, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x36, 1, 2, 1, 3), EvexOp::new(0x66, 3, 0x00, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x00, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x00, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x00, 1, 2, 1, 3)] });
         self
     }
 
@@ -3425,7 +3425,7 @@ impl Asm<'_> {
     /// - `vpsadbw w:zmm, zmm, zmm/m512`: `EVEX.512.66.0F.WIG F6 /r` (RVM)
     #[inline]
     pub fn vpsadbw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpsadbwOperands<A::Wide, B::Wide> {
-        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF6), VexOp::new(0x66, 1, 0xF6).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF6), EvexOp::new(0x66, 1, 0xF6).n(4), EvexOp::new(0x66, 1, 0xF6).l(1), EvexOp::new(0x66, 1, 0xF6).l(1).n(5), EvexOp::new(0x66, 1, 0xF6).l(2), EvexOp::new(0x66, 1, 0xF6).l(2).n(6)] });
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0x66, 1, 0xF6), VexOp::new(0x66, 1, 0xF6).l1()] }, const { &[EvexOp::new(0x66, 1, 0xF6, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xF6, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xF6, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xF6, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xF6, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xF6, 0, 2, 0, 6)] });
         self
     }
 
@@ -3460,7 +3460,7 @@ impl Asm<'_> {
     /// - `vpslldq w:zmm, zmm/m512, imm8`: `EVEX.512.66.0F.WIG 73 /7 ib` (VMI)
     #[inline]
     pub fn vpslldq<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpslldqOperands<A::Wide> {
-        src.wide().put(self, dst.wide(), imm, const { &[VexOp::new(0x66, 1, 0x73), VexOp::new(0x66, 1, 0x73).l1()] }, const { &[EvexOp::new(0x66, 1, 0x73), EvexOp::new(0x66, 1, 0x73).l(1), EvexOp::new(0x66, 1, 0x73).n(4), EvexOp::new(0x66, 1, 0x73).l(1).n(5), EvexOp::new(0x66, 1, 0x73).l(2), EvexOp::new(0x66, 1, 0x73).l(2).n(6)] }, [7]);
+        src.wide().put(self, dst.wide(), imm, const { &[VexOp::new(0x66, 1, 0x73), VexOp::new(0x66, 1, 0x73).l1()] }, const { &[EvexOp::new(0x66, 1, 0x73, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x73, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x73, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x73, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x73, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x73, 0, 2, 0, 6)] }, [7]);
         self
     }
 
@@ -3471,7 +3471,7 @@ impl Asm<'_> {
     /// - `vpsllvd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 47 /r` (RVM)
     #[inline]
     pub fn vpsllvd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x47), VexOp::new(0x66, 2, 0x47).l1()] }, const { &[EvexOp::new(0x66, 2, 0x47), EvexOp::new(0x66, 2, 0x47).n(4), EvexOp::new(0x66, 2, 0x47).l(1), EvexOp::new(0x66, 2, 0x47).l(1).n(5), EvexOp::new(0x66, 2, 0x47).b().n(2), EvexOp::new(0x66, 2, 0x47).l(1).b().n(2), EvexOp::new(0x66, 2, 0x47).l(2), EvexOp::new(0x66, 2, 0x47).l(2).n(6), EvexOp::new(0x66, 2, 0x47).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x47), VexOp::new(0x66, 2, 0x47).l1()] }, const { &[EvexOp::new(0x66, 2, 0x47, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x47, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x47, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x47, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x47, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x47, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x47, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x47, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x47, 0, 2, 1, 2)] });
         self
     }
 
@@ -3482,7 +3482,7 @@ impl Asm<'_> {
     /// - `vpsllvq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 47 /r` (RVM)
     #[inline]
     pub fn vpsllvq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x47).w1(), VexOp::new(0x66, 2, 0x47).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x47).w1(), EvexOp::new(0x66, 2, 0x47).w1().n(4), EvexOp::new(0x66, 2, 0x47).l(1).w1(), EvexOp::new(0x66, 2, 0x47).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x47).w1().b().n(3), EvexOp::new(0x66, 2, 0x47).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x47).l(2).w1(), EvexOp::new(0x66, 2, 0x47).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x47).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x47).w1(), VexOp::new(0x66, 2, 0x47).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x47, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x47, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x47, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x47, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x47, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x47, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x47, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x47, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x47, 1, 2, 1, 3)] });
         self
     }
 
@@ -3493,7 +3493,7 @@ impl Asm<'_> {
     /// - `vpsravd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 46 /r` (RVM)
     #[inline]
     pub fn vpsravd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x46), VexOp::new(0x66, 2, 0x46).l1()] }, const { &[EvexOp::new(0x66, 2, 0x46), EvexOp::new(0x66, 2, 0x46).n(4), EvexOp::new(0x66, 2, 0x46).l(1), EvexOp::new(0x66, 2, 0x46).l(1).n(5), EvexOp::new(0x66, 2, 0x46).b().n(2), EvexOp::new(0x66, 2, 0x46).l(1).b().n(2), EvexOp::new(0x66, 2, 0x46).l(2), EvexOp::new(0x66, 2, 0x46).l(2).n(6), EvexOp::new(0x66, 2, 0x46).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x46), VexOp::new(0x66, 2, 0x46).l1()] }, const { &[EvexOp::new(0x66, 2, 0x46, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x46, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x46, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x46, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x46, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x46, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x46, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x46, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x46, 0, 2, 1, 2)] });
         self
     }
 
@@ -3504,7 +3504,7 @@ impl Asm<'_> {
     /// - `vpsrldq w:zmm, zmm/m512, imm8`: `EVEX.512.66.0F.WIG 73 /3 ib` (VMI)
     #[inline]
     pub fn vpsrldq<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VpslldqOperands<A::Wide> {
-        src.wide().put(self, dst.wide(), imm, const { &[VexOp::new(0x66, 1, 0x73), VexOp::new(0x66, 1, 0x73).l1()] }, const { &[EvexOp::new(0x66, 1, 0x73), EvexOp::new(0x66, 1, 0x73).l(1), EvexOp::new(0x66, 1, 0x73).n(4), EvexOp::new(0x66, 1, 0x73).l(1).n(5), EvexOp::new(0x66, 1, 0x73).l(2), EvexOp::new(0x66, 1, 0x73).l(2).n(6)] }, [3]);
+        src.wide().put(self, dst.wide(), imm, const { &[VexOp::new(0x66, 1, 0x73), VexOp::new(0x66, 1, 0x73).l1()] }, const { &[EvexOp::new(0x66, 1, 0x73, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x73, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x73, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x73, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x73, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x73, 0, 2, 0, 6)] }, [3]);
         self
     }
 
@@ -3515,7 +3515,7 @@ impl Asm<'_> {
     /// - `vpsrlvd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 45 /r` (RVM)
     #[inline]
     pub fn vpsrlvd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x45), VexOp::new(0x66, 2, 0x45).l1()] }, const { &[EvexOp::new(0x66, 2, 0x45), EvexOp::new(0x66, 2, 0x45).n(4), EvexOp::new(0x66, 2, 0x45).l(1), EvexOp::new(0x66, 2, 0x45).l(1).n(5), EvexOp::new(0x66, 2, 0x45).b().n(2), EvexOp::new(0x66, 2, 0x45).l(1).b().n(2), EvexOp::new(0x66, 2, 0x45).l(2), EvexOp::new(0x66, 2, 0x45).l(2).n(6), EvexOp::new(0x66, 2, 0x45).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x45), VexOp::new(0x66, 2, 0x45).l1()] }, const { &[EvexOp::new(0x66, 2, 0x45, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x45, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x45, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x45, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x45, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x45, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x45, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x45, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x45, 0, 2, 1, 2)] });
         self
     }
 
@@ -3526,7 +3526,7 @@ impl Asm<'_> {
     /// - `vpsrlvq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 45 /r` (RVM)
     #[inline]
     pub fn vpsrlvq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x45).w1(), VexOp::new(0x66, 2, 0x45).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x45).w1(), EvexOp::new(0x66, 2, 0x45).w1().n(4), EvexOp::new(0x66, 2, 0x45).l(1).w1(), EvexOp::new(0x66, 2, 0x45).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x45).w1().b().n(3), EvexOp::new(0x66, 2, 0x45).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x45).l(2).w1(), EvexOp::new(0x66, 2, 0x45).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x45).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x45).w1(), VexOp::new(0x66, 2, 0x45).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0x45, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x45, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x45, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x45, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x45, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x45, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x45, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x45, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x45, 1, 2, 1, 3)] });
         self
     }
 

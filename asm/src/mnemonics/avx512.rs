@@ -13,14 +13,14 @@ impl Asm<'_> {
     /// - `vaddph w:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.MAP5.W0 58 /r` (RVM)
     #[inline]
     pub fn vaddph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x58), EvexOp::new(0, 5, 0x58).n(4), EvexOp::new(0, 5, 0x58).b().n(1), EvexOp::new(0, 5, 0x58).l(1), EvexOp::new(0, 5, 0x58).l(1).n(5), EvexOp::new(0, 5, 0x58).l(1).b().n(1), EvexOp::new(0, 5, 0x58).l(2), EvexOp::new(0, 5, 0x58).b(), EvexOp::new(0, 5, 0x58).l(2).n(6), EvexOp::new(0, 5, 0x58).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x58, 0, 0, 0, 0), EvexOp::new(0, 5, 0x58, 0, 0, 0, 4), EvexOp::new(0, 5, 0x58, 0, 0, 1, 1), EvexOp::new(0, 5, 0x58, 0, 1, 0, 0), EvexOp::new(0, 5, 0x58, 0, 1, 0, 5), EvexOp::new(0, 5, 0x58, 0, 1, 1, 1), EvexOp::new(0, 5, 0x58, 0, 2, 0, 0), EvexOp::new(0, 5, 0x58, 0, 0, 1, 0), EvexOp::new(0, 5, 0x58, 0, 2, 0, 6), EvexOp::new(0, 5, 0x58, 0, 2, 1, 1)] });
         self
     }
 
     /// `vaddsh w:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.F3.MAP5.W0 58 /r` (RVM)
     #[inline]
     pub fn vaddsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x58), EvexOp::new(0xF3, 5, 0x58).b(), EvexOp::new(0xF3, 5, 0x58).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x58, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x58, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x58, 0, 0, 0, 1)] });
         self
     }
 
@@ -29,7 +29,7 @@ impl Asm<'_> {
     /// - `valignd w:zmm{kz}, zmm, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 03 /r ib` (RVMI)
     #[inline]
     pub fn valignd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: ValigndOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x03), EvexOp::new(0x66, 3, 0x03).n(4), EvexOp::new(0x66, 3, 0x03).b().n(2), EvexOp::new(0x66, 3, 0x03).l(1), EvexOp::new(0x66, 3, 0x03).l(1).n(5), EvexOp::new(0x66, 3, 0x03).l(1).b().n(2), EvexOp::new(0x66, 3, 0x03).l(2), EvexOp::new(0x66, 3, 0x03).l(2).n(6), EvexOp::new(0x66, 3, 0x03).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x03, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x03, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x03, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x03, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x03, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x03, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x03, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x03, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x03, 0, 2, 1, 2)] });
         self
     }
 
@@ -38,7 +38,7 @@ impl Asm<'_> {
     /// - `valignq w:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 03 /r ib` (RVMI)
     #[inline]
     pub fn valignq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: ValignqOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x03).w1(), EvexOp::new(0x66, 3, 0x03).w1().n(4), EvexOp::new(0x66, 3, 0x03).w1().b().n(3), EvexOp::new(0x66, 3, 0x03).l(1).w1(), EvexOp::new(0x66, 3, 0x03).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x03).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x03).l(2).w1(), EvexOp::new(0x66, 3, 0x03).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x03).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x03, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x03, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x03, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x03, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x03, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x03, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x03, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x03, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x03, 1, 2, 1, 3)] });
         self
     }
 
@@ -47,7 +47,7 @@ impl Asm<'_> {
     /// - `vblendmpd w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 65 /r` (RVM)
     #[inline]
     pub fn vblendmpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x65).w1(), EvexOp::new(0x66, 2, 0x65).w1().n(4), EvexOp::new(0x66, 2, 0x65).w1().b().n(3), EvexOp::new(0x66, 2, 0x65).l(1).w1(), EvexOp::new(0x66, 2, 0x65).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x65).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x65).l(2).w1(), EvexOp::new(0x66, 2, 0x65).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x65).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x65, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x65, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x65, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x65, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x65, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x65, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x65, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x65, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x65, 1, 2, 1, 3)] });
         self
     }
 
@@ -56,7 +56,7 @@ impl Asm<'_> {
     /// - `vblendmps w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 65 /r` (RVM)
     #[inline]
     pub fn vblendmps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x65), EvexOp::new(0x66, 2, 0x65).n(4), EvexOp::new(0x66, 2, 0x65).b().n(2), EvexOp::new(0x66, 2, 0x65).l(1), EvexOp::new(0x66, 2, 0x65).l(1).n(5), EvexOp::new(0x66, 2, 0x65).l(1).b().n(2), EvexOp::new(0x66, 2, 0x65).l(2), EvexOp::new(0x66, 2, 0x65).l(2).n(6), EvexOp::new(0x66, 2, 0x65).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x65, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x65, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x65, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x65, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x65, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x65, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x65, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x65, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x65, 0, 2, 1, 2)] });
         self
     }
 
@@ -64,7 +64,7 @@ impl Asm<'_> {
     /// - `vbroadcastf32x2 w:zmm{kz}, xmm/m64`: `EVEX.512.66.0F38.W0 19 /r` (RM)
     #[inline]
     pub fn vbroadcastf32x2<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vbroadcastf32x2Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x19).l(1), EvexOp::new(0x66, 2, 0x19).l(1).n(3), EvexOp::new(0x66, 2, 0x19).l(2), EvexOp::new(0x66, 2, 0x19).l(2).n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x19, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x19, 0, 1, 0, 3), EvexOp::new(0x66, 2, 0x19, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x19, 0, 2, 0, 3)] });
         self
     }
 
@@ -72,14 +72,14 @@ impl Asm<'_> {
     /// - `vbroadcastf32x4 w:zmm{kz}, m128`: `EVEX.512.66.0F38.W0 1A /r` (RM)
     #[inline]
     pub fn vbroadcastf32x4<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vbroadcastf32x4Operands<A::Masked> {
-        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1A).l(1).n(4), EvexOp::new(0x66, 2, 0x1A).l(2).n(4)] });
+        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1A, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x1A, 0, 2, 0, 4)] });
         self
     }
 
     /// `vbroadcastf32x8 w:zmm{kz}, m256`: `EVEX.512.66.0F38.W0 1B /r` (RM)
     #[inline]
     pub fn vbroadcastf32x8<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vbroadcastf32x8Operands<A::Masked> {
-        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1B).l(2).n(5)] });
+        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1B, 0, 2, 0, 5)] });
         self
     }
 
@@ -87,14 +87,14 @@ impl Asm<'_> {
     /// - `vbroadcastf64x2 w:zmm{kz}, m128`: `EVEX.512.66.0F38.W1 1A /r` (RM)
     #[inline]
     pub fn vbroadcastf64x2<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vbroadcastf32x4Operands<A::Masked> {
-        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1A).l(1).w1().n(4), EvexOp::new(0x66, 2, 0x1A).l(2).w1().n(4)] });
+        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1A, 1, 1, 0, 4), EvexOp::new(0x66, 2, 0x1A, 1, 2, 0, 4)] });
         self
     }
 
     /// `vbroadcastf64x4 w:zmm{kz}, m256`: `EVEX.512.66.0F38.W1 1B /r` (RM)
     #[inline]
     pub fn vbroadcastf64x4<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vbroadcastf32x8Operands<A::Masked> {
-        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1B).l(2).w1().n(5)] });
+        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1B, 1, 2, 0, 5)] });
         self
     }
 
@@ -103,7 +103,7 @@ impl Asm<'_> {
     /// - `vbroadcasti32x2 w:zmm{kz}, xmm/m64`: `EVEX.512.66.0F38.W0 59 /r` (RM)
     #[inline]
     pub fn vbroadcasti32x2<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vbroadcasti32x2Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x59), EvexOp::new(0x66, 2, 0x59).n(3), EvexOp::new(0x66, 2, 0x59).l(1), EvexOp::new(0x66, 2, 0x59).l(1).n(3), EvexOp::new(0x66, 2, 0x59).l(2), EvexOp::new(0x66, 2, 0x59).l(2).n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x59, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x59, 0, 0, 0, 3), EvexOp::new(0x66, 2, 0x59, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x59, 0, 1, 0, 3), EvexOp::new(0x66, 2, 0x59, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x59, 0, 2, 0, 3)] });
         self
     }
 
@@ -111,14 +111,14 @@ impl Asm<'_> {
     /// - `vbroadcasti32x4 w:zmm{kz}, m128`: `EVEX.512.66.0F38.W0 5A /r` (RM)
     #[inline]
     pub fn vbroadcasti32x4<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vbroadcastf32x4Operands<A::Masked> {
-        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x5A).l(1).n(4), EvexOp::new(0x66, 2, 0x5A).l(2).n(4)] });
+        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x5A, 0, 1, 0, 4), EvexOp::new(0x66, 2, 0x5A, 0, 2, 0, 4)] });
         self
     }
 
     /// `vbroadcasti32x8 w:zmm{kz}, m256`: `EVEX.512.66.0F38.W0 5B /r` (RM)
     #[inline]
     pub fn vbroadcasti32x8<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vbroadcastf32x8Operands<A::Masked> {
-        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x5B).l(2).n(5)] });
+        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x5B, 0, 2, 0, 5)] });
         self
     }
 
@@ -126,14 +126,14 @@ impl Asm<'_> {
     /// - `vbroadcasti64x2 w:zmm{kz}, m128`: `EVEX.512.66.0F38.W1 5A /r` (RM)
     #[inline]
     pub fn vbroadcasti64x2<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vbroadcastf32x4Operands<A::Masked> {
-        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x5A).l(1).w1().n(4), EvexOp::new(0x66, 2, 0x5A).l(2).w1().n(4)] });
+        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x5A, 1, 1, 0, 4), EvexOp::new(0x66, 2, 0x5A, 1, 2, 0, 4)] });
         self
     }
 
     /// `vbroadcasti64x4 w:zmm{kz}, m256`: `EVEX.512.66.0F38.W1 5B /r` (RM)
     #[inline]
     pub fn vbroadcasti64x4<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vbroadcastf32x8Operands<A::Masked> {
-        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x5B).l(2).w1().n(5)] });
+        src.class().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x5B, 1, 2, 0, 5)] });
         self
     }
 
@@ -142,21 +142,21 @@ impl Asm<'_> {
     /// - `vcmpph w:k{k}, zmm, zmm/m512/b16{sae}, imm8`: `EVEX.512.0F3A.W0 C2 /r ib` (RVMI)
     #[inline]
     pub fn vcmpph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VcmpphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0, 3, 0xC2), EvexOp::new(0, 3, 0xC2).n(4), EvexOp::new(0, 3, 0xC2).b().n(1), EvexOp::new(0, 3, 0xC2).l(1), EvexOp::new(0, 3, 0xC2).l(1).n(5), EvexOp::new(0, 3, 0xC2).l(1).b().n(1), EvexOp::new(0, 3, 0xC2).l(2), EvexOp::new(0, 3, 0xC2).l(2).b(), EvexOp::new(0, 3, 0xC2).l(2).n(6), EvexOp::new(0, 3, 0xC2).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0, 3, 0xC2, 0, 0, 0, 0), EvexOp::new(0, 3, 0xC2, 0, 0, 0, 4), EvexOp::new(0, 3, 0xC2, 0, 0, 1, 1), EvexOp::new(0, 3, 0xC2, 0, 1, 0, 0), EvexOp::new(0, 3, 0xC2, 0, 1, 0, 5), EvexOp::new(0, 3, 0xC2, 0, 1, 1, 1), EvexOp::new(0, 3, 0xC2, 0, 2, 0, 0), EvexOp::new(0, 3, 0xC2, 0, 2, 1, 0), EvexOp::new(0, 3, 0xC2, 0, 2, 0, 6), EvexOp::new(0, 3, 0xC2, 0, 2, 1, 1)] });
         self
     }
 
     /// `vcmpsh w:k{k}, xmm, xmm/m16{sae}, imm8`: `EVEX.LIG.F3.0F3A.W0 C2 /r ib` (RVMI)
     #[inline]
     pub fn vcmpsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VcmpshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0xF3, 3, 0xC2), EvexOp::new(0xF3, 3, 0xC2).b(), EvexOp::new(0xF3, 3, 0xC2).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0xF3, 3, 0xC2, 0, 0, 0, 0), EvexOp::new(0xF3, 3, 0xC2, 0, 0, 1, 0), EvexOp::new(0xF3, 3, 0xC2, 0, 0, 0, 1)] });
         self
     }
 
     /// `vcomish xmm, xmm/m16{sae}`: `EVEX.LIG.MAP5.W0 2F /r` (RM)
     #[inline]
     pub fn vcomish<A: Operand, S: Operand>(&mut self, src1: A, src2: S) -> &mut Self where S::Wide: VcomishOperands<A::Wide> {
-        src2.wide().put(self, src1.wide(), const { &[EvexOp::new(0, 5, 0x2F), EvexOp::new(0, 5, 0x2F).b(), EvexOp::new(0, 5, 0x2F).n(1)] });
+        src2.wide().put(self, src1.wide(), const { &[EvexOp::new(0, 5, 0x2F, 0, 0, 0, 0), EvexOp::new(0, 5, 0x2F, 0, 0, 1, 0), EvexOp::new(0, 5, 0x2F, 0, 0, 0, 1)] });
         self
     }
 
@@ -165,7 +165,7 @@ impl Asm<'_> {
     /// - `vcompresspd w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F38.W1 8A /r` (MR)
     #[inline]
     pub fn vcompresspd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VcompresspdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x8A).w1(), EvexOp::new(0x66, 2, 0x8A).w1().n(3), EvexOp::new(0x66, 2, 0x8A).l(1).w1(), EvexOp::new(0x66, 2, 0x8A).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x8A).l(2).w1(), EvexOp::new(0x66, 2, 0x8A).l(2).w1().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x8A, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x8A, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x8A, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x8A, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x8A, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x8A, 1, 2, 0, 3)] });
         self
     }
 
@@ -174,7 +174,7 @@ impl Asm<'_> {
     /// - `vcompressps w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F38.W0 8A /r` (MR)
     #[inline]
     pub fn vcompressps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VcompresspdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x8A), EvexOp::new(0x66, 2, 0x8A).n(2), EvexOp::new(0x66, 2, 0x8A).l(1), EvexOp::new(0x66, 2, 0x8A).l(1).n(2), EvexOp::new(0x66, 2, 0x8A).l(2), EvexOp::new(0x66, 2, 0x8A).l(2).n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x8A, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x8A, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x8A, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x8A, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x8A, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x8A, 0, 2, 0, 2)] });
         self
     }
 
@@ -183,7 +183,7 @@ impl Asm<'_> {
     /// - `vcvtdq2ph w:ymm{kz}, zmm/m512/b32{er}`: `EVEX.512.MAP5.W0 5B /r` (RM)
     #[inline]
     pub fn vcvtdq2ph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtdq2phOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x5B), EvexOp::new(0, 5, 0x5B).n(4), EvexOp::new(0, 5, 0x5B).b().n(2), EvexOp::new(0, 5, 0x5B).l(1), EvexOp::new(0, 5, 0x5B).l(1).n(5), EvexOp::new(0, 5, 0x5B).l(1).b().n(2), EvexOp::new(0, 5, 0x5B).l(2), EvexOp::new(0, 5, 0x5B).b(), EvexOp::new(0, 5, 0x5B).l(2).n(6), EvexOp::new(0, 5, 0x5B).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x5B, 0, 0, 0, 0), EvexOp::new(0, 5, 0x5B, 0, 0, 0, 4), EvexOp::new(0, 5, 0x5B, 0, 0, 1, 2), EvexOp::new(0, 5, 0x5B, 0, 1, 0, 0), EvexOp::new(0, 5, 0x5B, 0, 1, 0, 5), EvexOp::new(0, 5, 0x5B, 0, 1, 1, 2), EvexOp::new(0, 5, 0x5B, 0, 2, 0, 0), EvexOp::new(0, 5, 0x5B, 0, 0, 1, 0), EvexOp::new(0, 5, 0x5B, 0, 2, 0, 6), EvexOp::new(0, 5, 0x5B, 0, 2, 1, 2)] });
         self
     }
 
@@ -192,7 +192,7 @@ impl Asm<'_> {
     /// - `vcvtne2ps2bf16 w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 72 /r` (RVM)
     #[inline]
     pub fn vcvtne2ps2bf16<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 2, 0x72), EvexOp::new(0xF2, 2, 0x72).n(4), EvexOp::new(0xF2, 2, 0x72).b().n(2), EvexOp::new(0xF2, 2, 0x72).l(1), EvexOp::new(0xF2, 2, 0x72).l(1).n(5), EvexOp::new(0xF2, 2, 0x72).l(1).b().n(2), EvexOp::new(0xF2, 2, 0x72).l(2), EvexOp::new(0xF2, 2, 0x72).l(2).n(6), EvexOp::new(0xF2, 2, 0x72).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 2, 0x72, 0, 0, 0, 0), EvexOp::new(0xF2, 2, 0x72, 0, 0, 0, 4), EvexOp::new(0xF2, 2, 0x72, 0, 0, 1, 2), EvexOp::new(0xF2, 2, 0x72, 0, 1, 0, 0), EvexOp::new(0xF2, 2, 0x72, 0, 1, 0, 5), EvexOp::new(0xF2, 2, 0x72, 0, 1, 1, 2), EvexOp::new(0xF2, 2, 0x72, 0, 2, 0, 0), EvexOp::new(0xF2, 2, 0x72, 0, 2, 0, 6), EvexOp::new(0xF2, 2, 0x72, 0, 2, 1, 2)] });
         self
     }
 
@@ -201,7 +201,7 @@ impl Asm<'_> {
     /// - `vcvtpd2ph w:xmm{kz}, zmm/m512/b64{er}`: `EVEX.512.66.MAP5.W1 5A /r` (RM)
     #[inline]
     pub fn vcvtpd2ph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2phOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x5A).w1(), EvexOp::new(0x66, 5, 0x5A).w1().n(4), EvexOp::new(0x66, 5, 0x5A).w1().b().n(3), EvexOp::new(0x66, 5, 0x5A).l(1).w1(), EvexOp::new(0x66, 5, 0x5A).l(1).w1().n(5), EvexOp::new(0x66, 5, 0x5A).l(1).w1().b().n(3), EvexOp::new(0x66, 5, 0x5A).l(2).w1(), EvexOp::new(0x66, 5, 0x5A).w1().b(), EvexOp::new(0x66, 5, 0x5A).l(2).w1().n(6), EvexOp::new(0x66, 5, 0x5A).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x5A, 1, 0, 0, 0), EvexOp::new(0x66, 5, 0x5A, 1, 0, 0, 4), EvexOp::new(0x66, 5, 0x5A, 1, 0, 1, 3), EvexOp::new(0x66, 5, 0x5A, 1, 1, 0, 0), EvexOp::new(0x66, 5, 0x5A, 1, 1, 0, 5), EvexOp::new(0x66, 5, 0x5A, 1, 1, 1, 3), EvexOp::new(0x66, 5, 0x5A, 1, 2, 0, 0), EvexOp::new(0x66, 5, 0x5A, 1, 0, 1, 0), EvexOp::new(0x66, 5, 0x5A, 1, 2, 0, 6), EvexOp::new(0x66, 5, 0x5A, 1, 2, 1, 3)] });
         self
     }
 
@@ -210,7 +210,7 @@ impl Asm<'_> {
     /// - `vcvtpd2qq w:zmm{kz}, zmm/m512/b64{er}`: `EVEX.512.66.0F.W1 7B /r` (RM)
     #[inline]
     pub fn vcvtpd2qq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x7B).w1(), EvexOp::new(0x66, 1, 0x7B).w1().n(4), EvexOp::new(0x66, 1, 0x7B).w1().b().n(3), EvexOp::new(0x66, 1, 0x7B).l(1).w1(), EvexOp::new(0x66, 1, 0x7B).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x7B).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x7B).l(2).w1(), EvexOp::new(0x66, 1, 0x7B).w1().b(), EvexOp::new(0x66, 1, 0x7B).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x7B).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x7B, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x7B, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x7B, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x7B, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x7B, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x7B, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x7B, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x7B, 1, 0, 1, 0), EvexOp::new(0x66, 1, 0x7B, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x7B, 1, 2, 1, 3)] });
         self
     }
 
@@ -219,7 +219,7 @@ impl Asm<'_> {
     /// - `vcvtpd2udq w:ymm{kz}, zmm/m512/b64{er}`: `EVEX.512.0F.W1 79 /r` (RM)
     #[inline]
     pub fn vcvtpd2udq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2udqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x79).w1(), EvexOp::new(0, 1, 0x79).w1().n(4), EvexOp::new(0, 1, 0x79).w1().b().n(3), EvexOp::new(0, 1, 0x79).l(1).w1(), EvexOp::new(0, 1, 0x79).l(1).w1().n(5), EvexOp::new(0, 1, 0x79).l(1).w1().b().n(3), EvexOp::new(0, 1, 0x79).l(2).w1(), EvexOp::new(0, 1, 0x79).w1().b(), EvexOp::new(0, 1, 0x79).l(2).w1().n(6), EvexOp::new(0, 1, 0x79).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x79, 1, 0, 0, 0), EvexOp::new(0, 1, 0x79, 1, 0, 0, 4), EvexOp::new(0, 1, 0x79, 1, 0, 1, 3), EvexOp::new(0, 1, 0x79, 1, 1, 0, 0), EvexOp::new(0, 1, 0x79, 1, 1, 0, 5), EvexOp::new(0, 1, 0x79, 1, 1, 1, 3), EvexOp::new(0, 1, 0x79, 1, 2, 0, 0), EvexOp::new(0, 1, 0x79, 1, 0, 1, 0), EvexOp::new(0, 1, 0x79, 1, 2, 0, 6), EvexOp::new(0, 1, 0x79, 1, 2, 1, 3)] });
         self
     }
 
@@ -228,7 +228,7 @@ impl Asm<'_> {
     /// - `vcvtpd2uqq w:zmm{kz}, zmm/m512/b64{er}`: `EVEX.512.66.0F.W1 79 /r` (RM)
     #[inline]
     pub fn vcvtpd2uqq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x79).w1(), EvexOp::new(0x66, 1, 0x79).w1().n(4), EvexOp::new(0x66, 1, 0x79).w1().b().n(3), EvexOp::new(0x66, 1, 0x79).l(1).w1(), EvexOp::new(0x66, 1, 0x79).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x79).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x79).l(2).w1(), EvexOp::new(0x66, 1, 0x79).w1().b(), EvexOp::new(0x66, 1, 0x79).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x79).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x79, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x79, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x79, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x79, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x79, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x79, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x79, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x79, 1, 0, 1, 0), EvexOp::new(0x66, 1, 0x79, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x79, 1, 2, 1, 3)] });
         self
     }
 
@@ -237,7 +237,7 @@ impl Asm<'_> {
     /// - `vcvtph2dq w:zmm{kz}, ymm/m256/b16{er}`: `EVEX.512.66.MAP5.W0 5B /r` (RM)
     #[inline]
     pub fn vcvtph2dq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2dqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x5B), EvexOp::new(0x66, 5, 0x5B).n(3), EvexOp::new(0x66, 5, 0x5B).b().n(1), EvexOp::new(0x66, 5, 0x5B).l(1), EvexOp::new(0x66, 5, 0x5B).l(1).n(4), EvexOp::new(0x66, 5, 0x5B).l(1).b().n(1), EvexOp::new(0x66, 5, 0x5B).l(2), EvexOp::new(0x66, 5, 0x5B).b(), EvexOp::new(0x66, 5, 0x5B).l(2).n(5), EvexOp::new(0x66, 5, 0x5B).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x5B, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x5B, 0, 0, 0, 3), EvexOp::new(0x66, 5, 0x5B, 0, 0, 1, 1), EvexOp::new(0x66, 5, 0x5B, 0, 1, 0, 0), EvexOp::new(0x66, 5, 0x5B, 0, 1, 0, 4), EvexOp::new(0x66, 5, 0x5B, 0, 1, 1, 1), EvexOp::new(0x66, 5, 0x5B, 0, 2, 0, 0), EvexOp::new(0x66, 5, 0x5B, 0, 0, 1, 0), EvexOp::new(0x66, 5, 0x5B, 0, 2, 0, 5), EvexOp::new(0x66, 5, 0x5B, 0, 2, 1, 1)] });
         self
     }
 
@@ -246,7 +246,7 @@ impl Asm<'_> {
     /// - `vcvtph2pd w:zmm{kz}, xmm/m128/b16{sae}`: `EVEX.512.MAP5.W0 5A /r` (RM)
     #[inline]
     pub fn vcvtph2pd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2pdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x5A), EvexOp::new(0, 5, 0x5A).n(2), EvexOp::new(0, 5, 0x5A).b().n(1), EvexOp::new(0, 5, 0x5A).l(1), EvexOp::new(0, 5, 0x5A).l(1).n(3), EvexOp::new(0, 5, 0x5A).l(1).b().n(1), EvexOp::new(0, 5, 0x5A).l(2), EvexOp::new(0, 5, 0x5A).l(2).b(), EvexOp::new(0, 5, 0x5A).l(2).n(4), EvexOp::new(0, 5, 0x5A).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x5A, 0, 0, 0, 0), EvexOp::new(0, 5, 0x5A, 0, 0, 0, 2), EvexOp::new(0, 5, 0x5A, 0, 0, 1, 1), EvexOp::new(0, 5, 0x5A, 0, 1, 0, 0), EvexOp::new(0, 5, 0x5A, 0, 1, 0, 3), EvexOp::new(0, 5, 0x5A, 0, 1, 1, 1), EvexOp::new(0, 5, 0x5A, 0, 2, 0, 0), EvexOp::new(0, 5, 0x5A, 0, 2, 1, 0), EvexOp::new(0, 5, 0x5A, 0, 2, 0, 4), EvexOp::new(0, 5, 0x5A, 0, 2, 1, 1)] });
         self
     }
 
@@ -255,7 +255,7 @@ impl Asm<'_> {
     /// - `vcvtph2psx w:zmm{kz}, ymm/m256/b16{sae}`: `EVEX.512.66.MAP6.W0 13 /r` (RM)
     #[inline]
     pub fn vcvtph2psx<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2psxOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 6, 0x13), EvexOp::new(0x66, 6, 0x13).n(3), EvexOp::new(0x66, 6, 0x13).b().n(1), EvexOp::new(0x66, 6, 0x13).l(1), EvexOp::new(0x66, 6, 0x13).l(1).n(4), EvexOp::new(0x66, 6, 0x13).l(1).b().n(1), EvexOp::new(0x66, 6, 0x13).l(2), EvexOp::new(0x66, 6, 0x13).l(2).b(), EvexOp::new(0x66, 6, 0x13).l(2).n(5), EvexOp::new(0x66, 6, 0x13).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 6, 0x13, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x13, 0, 0, 0, 3), EvexOp::new(0x66, 6, 0x13, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x13, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x13, 0, 1, 0, 4), EvexOp::new(0x66, 6, 0x13, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x13, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x13, 0, 2, 1, 0), EvexOp::new(0x66, 6, 0x13, 0, 2, 0, 5), EvexOp::new(0x66, 6, 0x13, 0, 2, 1, 1)] });
         self
     }
 
@@ -264,7 +264,7 @@ impl Asm<'_> {
     /// - `vcvtph2qq w:zmm{kz}, xmm/m128/b16{er}`: `EVEX.512.66.MAP5.W0 7B /r` (RM)
     #[inline]
     pub fn vcvtph2qq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x7B), EvexOp::new(0x66, 5, 0x7B).n(2), EvexOp::new(0x66, 5, 0x7B).b().n(1), EvexOp::new(0x66, 5, 0x7B).l(1), EvexOp::new(0x66, 5, 0x7B).l(1).n(3), EvexOp::new(0x66, 5, 0x7B).l(1).b().n(1), EvexOp::new(0x66, 5, 0x7B).l(2), EvexOp::new(0x66, 5, 0x7B).b(), EvexOp::new(0x66, 5, 0x7B).l(2).n(4), EvexOp::new(0x66, 5, 0x7B).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x7B, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x7B, 0, 0, 0, 2), EvexOp::new(0x66, 5, 0x7B, 0, 0, 1, 1), EvexOp::new(0x66, 5, 0x7B, 0, 1, 0, 0), EvexOp::new(0x66, 5, 0x7B, 0, 1, 0, 3), EvexOp::new(0x66, 5, 0x7B, 0, 1, 1, 1), EvexOp::new(0x66, 5, 0x7B, 0, 2, 0, 0), EvexOp::new(0x66, 5, 0x7B, 0, 0, 1, 0), EvexOp::new(0x66, 5, 0x7B, 0, 2, 0, 4), EvexOp::new(0x66, 5, 0x7B, 0, 2, 1, 1)] });
         self
     }
 
@@ -273,7 +273,7 @@ impl Asm<'_> {
     /// - `vcvtph2udq w:zmm{kz}, ymm/m256/b16{er}`: `EVEX.512.MAP5.W0 79 /r` (RM)
     #[inline]
     pub fn vcvtph2udq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2dqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x79), EvexOp::new(0, 5, 0x79).n(3), EvexOp::new(0, 5, 0x79).b().n(1), EvexOp::new(0, 5, 0x79).l(1), EvexOp::new(0, 5, 0x79).l(1).n(4), EvexOp::new(0, 5, 0x79).l(1).b().n(1), EvexOp::new(0, 5, 0x79).l(2), EvexOp::new(0, 5, 0x79).b(), EvexOp::new(0, 5, 0x79).l(2).n(5), EvexOp::new(0, 5, 0x79).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x79, 0, 0, 0, 0), EvexOp::new(0, 5, 0x79, 0, 0, 0, 3), EvexOp::new(0, 5, 0x79, 0, 0, 1, 1), EvexOp::new(0, 5, 0x79, 0, 1, 0, 0), EvexOp::new(0, 5, 0x79, 0, 1, 0, 4), EvexOp::new(0, 5, 0x79, 0, 1, 1, 1), EvexOp::new(0, 5, 0x79, 0, 2, 0, 0), EvexOp::new(0, 5, 0x79, 0, 0, 1, 0), EvexOp::new(0, 5, 0x79, 0, 2, 0, 5), EvexOp::new(0, 5, 0x79, 0, 2, 1, 1)] });
         self
     }
 
@@ -282,7 +282,7 @@ impl Asm<'_> {
     /// - `vcvtph2uqq w:zmm{kz}, xmm/m128/b16{er}`: `EVEX.512.66.MAP5.W0 79 /r` (RM)
     #[inline]
     pub fn vcvtph2uqq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x79), EvexOp::new(0x66, 5, 0x79).n(2), EvexOp::new(0x66, 5, 0x79).b().n(1), EvexOp::new(0x66, 5, 0x79).l(1), EvexOp::new(0x66, 5, 0x79).l(1).n(3), EvexOp::new(0x66, 5, 0x79).l(1).b().n(1), EvexOp::new(0x66, 5, 0x79).l(2), EvexOp::new(0x66, 5, 0x79).b(), EvexOp::new(0x66, 5, 0x79).l(2).n(4), EvexOp::new(0x66, 5, 0x79).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x79, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x79, 0, 0, 0, 2), EvexOp::new(0x66, 5, 0x79, 0, 0, 1, 1), EvexOp::new(0x66, 5, 0x79, 0, 1, 0, 0), EvexOp::new(0x66, 5, 0x79, 0, 1, 0, 3), EvexOp::new(0x66, 5, 0x79, 0, 1, 1, 1), EvexOp::new(0x66, 5, 0x79, 0, 2, 0, 0), EvexOp::new(0x66, 5, 0x79, 0, 0, 1, 0), EvexOp::new(0x66, 5, 0x79, 0, 2, 0, 4), EvexOp::new(0x66, 5, 0x79, 0, 2, 1, 1)] });
         self
     }
 
@@ -291,7 +291,7 @@ impl Asm<'_> {
     /// - `vcvtph2uw w:zmm{kz}, zmm/m512/b16{er}`: `EVEX.512.MAP5.W0 7D /r` (RM)
     #[inline]
     pub fn vcvtph2uw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2uwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x7D), EvexOp::new(0, 5, 0x7D).n(4), EvexOp::new(0, 5, 0x7D).b().n(1), EvexOp::new(0, 5, 0x7D).l(1), EvexOp::new(0, 5, 0x7D).l(1).n(5), EvexOp::new(0, 5, 0x7D).l(1).b().n(1), EvexOp::new(0, 5, 0x7D).l(2), EvexOp::new(0, 5, 0x7D).b(), EvexOp::new(0, 5, 0x7D).l(2).n(6), EvexOp::new(0, 5, 0x7D).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x7D, 0, 0, 0, 0), EvexOp::new(0, 5, 0x7D, 0, 0, 0, 4), EvexOp::new(0, 5, 0x7D, 0, 0, 1, 1), EvexOp::new(0, 5, 0x7D, 0, 1, 0, 0), EvexOp::new(0, 5, 0x7D, 0, 1, 0, 5), EvexOp::new(0, 5, 0x7D, 0, 1, 1, 1), EvexOp::new(0, 5, 0x7D, 0, 2, 0, 0), EvexOp::new(0, 5, 0x7D, 0, 0, 1, 0), EvexOp::new(0, 5, 0x7D, 0, 2, 0, 6), EvexOp::new(0, 5, 0x7D, 0, 2, 1, 1)] });
         self
     }
 
@@ -300,7 +300,7 @@ impl Asm<'_> {
     /// - `vcvtph2w w:zmm{kz}, zmm/m512/b16{er}`: `EVEX.512.66.MAP5.W0 7D /r` (RM)
     #[inline]
     pub fn vcvtph2w<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2uwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x7D), EvexOp::new(0x66, 5, 0x7D).n(4), EvexOp::new(0x66, 5, 0x7D).b().n(1), EvexOp::new(0x66, 5, 0x7D).l(1), EvexOp::new(0x66, 5, 0x7D).l(1).n(5), EvexOp::new(0x66, 5, 0x7D).l(1).b().n(1), EvexOp::new(0x66, 5, 0x7D).l(2), EvexOp::new(0x66, 5, 0x7D).b(), EvexOp::new(0x66, 5, 0x7D).l(2).n(6), EvexOp::new(0x66, 5, 0x7D).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x7D, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x7D, 0, 0, 0, 4), EvexOp::new(0x66, 5, 0x7D, 0, 0, 1, 1), EvexOp::new(0x66, 5, 0x7D, 0, 1, 0, 0), EvexOp::new(0x66, 5, 0x7D, 0, 1, 0, 5), EvexOp::new(0x66, 5, 0x7D, 0, 1, 1, 1), EvexOp::new(0x66, 5, 0x7D, 0, 2, 0, 0), EvexOp::new(0x66, 5, 0x7D, 0, 0, 1, 0), EvexOp::new(0x66, 5, 0x7D, 0, 2, 0, 6), EvexOp::new(0x66, 5, 0x7D, 0, 2, 1, 1)] });
         self
     }
 
@@ -309,7 +309,7 @@ impl Asm<'_> {
     /// - `vcvtps2phx w:ymm{kz}, zmm/m512/b32{er}`: `EVEX.512.66.MAP5.W0 1D /r` (RM)
     #[inline]
     pub fn vcvtps2phx<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtdq2phOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x1D), EvexOp::new(0x66, 5, 0x1D).n(4), EvexOp::new(0x66, 5, 0x1D).b().n(2), EvexOp::new(0x66, 5, 0x1D).l(1), EvexOp::new(0x66, 5, 0x1D).l(1).n(5), EvexOp::new(0x66, 5, 0x1D).l(1).b().n(2), EvexOp::new(0x66, 5, 0x1D).l(2), EvexOp::new(0x66, 5, 0x1D).b(), EvexOp::new(0x66, 5, 0x1D).l(2).n(6), EvexOp::new(0x66, 5, 0x1D).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x1D, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x1D, 0, 0, 0, 4), EvexOp::new(0x66, 5, 0x1D, 0, 0, 1, 2), EvexOp::new(0x66, 5, 0x1D, 0, 1, 0, 0), EvexOp::new(0x66, 5, 0x1D, 0, 1, 0, 5), EvexOp::new(0x66, 5, 0x1D, 0, 1, 1, 2), EvexOp::new(0x66, 5, 0x1D, 0, 2, 0, 0), EvexOp::new(0x66, 5, 0x1D, 0, 0, 1, 0), EvexOp::new(0x66, 5, 0x1D, 0, 2, 0, 6), EvexOp::new(0x66, 5, 0x1D, 0, 2, 1, 2)] });
         self
     }
 
@@ -318,7 +318,7 @@ impl Asm<'_> {
     /// - `vcvtps2qq w:zmm{kz}, ymm/m256/b32{er}`: `EVEX.512.66.0F.W0 7B /r` (RM)
     #[inline]
     pub fn vcvtps2qq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtps2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x7B), EvexOp::new(0x66, 1, 0x7B).n(3), EvexOp::new(0x66, 1, 0x7B).b().n(2), EvexOp::new(0x66, 1, 0x7B).l(1), EvexOp::new(0x66, 1, 0x7B).l(1).n(4), EvexOp::new(0x66, 1, 0x7B).l(1).b().n(2), EvexOp::new(0x66, 1, 0x7B).l(2), EvexOp::new(0x66, 1, 0x7B).b(), EvexOp::new(0x66, 1, 0x7B).l(2).n(5), EvexOp::new(0x66, 1, 0x7B).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x7B, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x7B, 0, 0, 0, 3), EvexOp::new(0x66, 1, 0x7B, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x7B, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x7B, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x7B, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x7B, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x7B, 0, 0, 1, 0), EvexOp::new(0x66, 1, 0x7B, 0, 2, 0, 5), EvexOp::new(0x66, 1, 0x7B, 0, 2, 1, 2)] });
         self
     }
 
@@ -327,7 +327,7 @@ impl Asm<'_> {
     /// - `vcvtps2udq w:zmm{kz}, zmm/m512/b32{er}`: `EVEX.512.0F.W0 79 /r` (RM)
     #[inline]
     pub fn vcvtps2udq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtps2udqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x79), EvexOp::new(0, 1, 0x79).n(4), EvexOp::new(0, 1, 0x79).b().n(2), EvexOp::new(0, 1, 0x79).l(1), EvexOp::new(0, 1, 0x79).l(1).n(5), EvexOp::new(0, 1, 0x79).l(1).b().n(2), EvexOp::new(0, 1, 0x79).l(2), EvexOp::new(0, 1, 0x79).b(), EvexOp::new(0, 1, 0x79).l(2).n(6), EvexOp::new(0, 1, 0x79).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x79, 0, 0, 0, 0), EvexOp::new(0, 1, 0x79, 0, 0, 0, 4), EvexOp::new(0, 1, 0x79, 0, 0, 1, 2), EvexOp::new(0, 1, 0x79, 0, 1, 0, 0), EvexOp::new(0, 1, 0x79, 0, 1, 0, 5), EvexOp::new(0, 1, 0x79, 0, 1, 1, 2), EvexOp::new(0, 1, 0x79, 0, 2, 0, 0), EvexOp::new(0, 1, 0x79, 0, 0, 1, 0), EvexOp::new(0, 1, 0x79, 0, 2, 0, 6), EvexOp::new(0, 1, 0x79, 0, 2, 1, 2)] });
         self
     }
 
@@ -336,7 +336,7 @@ impl Asm<'_> {
     /// - `vcvtps2uqq w:zmm{kz}, ymm/m256/b32{er}`: `EVEX.512.66.0F.W0 79 /r` (RM)
     #[inline]
     pub fn vcvtps2uqq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtps2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x79), EvexOp::new(0x66, 1, 0x79).n(3), EvexOp::new(0x66, 1, 0x79).b().n(2), EvexOp::new(0x66, 1, 0x79).l(1), EvexOp::new(0x66, 1, 0x79).l(1).n(4), EvexOp::new(0x66, 1, 0x79).l(1).b().n(2), EvexOp::new(0x66, 1, 0x79).l(2), EvexOp::new(0x66, 1, 0x79).b(), EvexOp::new(0x66, 1, 0x79).l(2).n(5), EvexOp::new(0x66, 1, 0x79).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x79, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x79, 0, 0, 0, 3), EvexOp::new(0x66, 1, 0x79, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x79, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x79, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x79, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x79, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x79, 0, 0, 1, 0), EvexOp::new(0x66, 1, 0x79, 0, 2, 0, 5), EvexOp::new(0x66, 1, 0x79, 0, 2, 1, 2)] });
         self
     }
 
@@ -345,7 +345,7 @@ impl Asm<'_> {
     /// - `vcvtqq2pd w:zmm{kz}, zmm/m512/b64{er}`: `EVEX.512.F3.0F.W1 E6 /r` (RM)
     #[inline]
     pub fn vcvtqq2pd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0xE6).w1(), EvexOp::new(0xF3, 1, 0xE6).w1().n(4), EvexOp::new(0xF3, 1, 0xE6).w1().b().n(3), EvexOp::new(0xF3, 1, 0xE6).l(1).w1(), EvexOp::new(0xF3, 1, 0xE6).l(1).w1().n(5), EvexOp::new(0xF3, 1, 0xE6).l(1).w1().b().n(3), EvexOp::new(0xF3, 1, 0xE6).l(2).w1(), EvexOp::new(0xF3, 1, 0xE6).w1().b(), EvexOp::new(0xF3, 1, 0xE6).l(2).w1().n(6), EvexOp::new(0xF3, 1, 0xE6).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0xE6, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0xE6, 1, 0, 0, 4), EvexOp::new(0xF3, 1, 0xE6, 1, 0, 1, 3), EvexOp::new(0xF3, 1, 0xE6, 1, 1, 0, 0), EvexOp::new(0xF3, 1, 0xE6, 1, 1, 0, 5), EvexOp::new(0xF3, 1, 0xE6, 1, 1, 1, 3), EvexOp::new(0xF3, 1, 0xE6, 1, 2, 0, 0), EvexOp::new(0xF3, 1, 0xE6, 1, 0, 1, 0), EvexOp::new(0xF3, 1, 0xE6, 1, 2, 0, 6), EvexOp::new(0xF3, 1, 0xE6, 1, 2, 1, 3)] });
         self
     }
 
@@ -354,7 +354,7 @@ impl Asm<'_> {
     /// - `vcvtqq2ph w:xmm{kz}, zmm/m512/b64{er}`: `EVEX.512.MAP5.W1 5B /r` (RM)
     #[inline]
     pub fn vcvtqq2ph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2phOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x5B).w1(), EvexOp::new(0, 5, 0x5B).w1().n(4), EvexOp::new(0, 5, 0x5B).w1().b().n(3), EvexOp::new(0, 5, 0x5B).l(1).w1(), EvexOp::new(0, 5, 0x5B).l(1).w1().n(5), EvexOp::new(0, 5, 0x5B).l(1).w1().b().n(3), EvexOp::new(0, 5, 0x5B).l(2).w1(), EvexOp::new(0, 5, 0x5B).w1().b(), EvexOp::new(0, 5, 0x5B).l(2).w1().n(6), EvexOp::new(0, 5, 0x5B).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x5B, 1, 0, 0, 0), EvexOp::new(0, 5, 0x5B, 1, 0, 0, 4), EvexOp::new(0, 5, 0x5B, 1, 0, 1, 3), EvexOp::new(0, 5, 0x5B, 1, 1, 0, 0), EvexOp::new(0, 5, 0x5B, 1, 1, 0, 5), EvexOp::new(0, 5, 0x5B, 1, 1, 1, 3), EvexOp::new(0, 5, 0x5B, 1, 2, 0, 0), EvexOp::new(0, 5, 0x5B, 1, 0, 1, 0), EvexOp::new(0, 5, 0x5B, 1, 2, 0, 6), EvexOp::new(0, 5, 0x5B, 1, 2, 1, 3)] });
         self
     }
 
@@ -363,14 +363,14 @@ impl Asm<'_> {
     /// - `vcvtqq2ps w:ymm{kz}, zmm/m512/b64{er}`: `EVEX.512.0F.W1 5B /r` (RM)
     #[inline]
     pub fn vcvtqq2ps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2udqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x5B).w1(), EvexOp::new(0, 1, 0x5B).w1().n(4), EvexOp::new(0, 1, 0x5B).w1().b().n(3), EvexOp::new(0, 1, 0x5B).l(1).w1(), EvexOp::new(0, 1, 0x5B).l(1).w1().n(5), EvexOp::new(0, 1, 0x5B).l(1).w1().b().n(3), EvexOp::new(0, 1, 0x5B).l(2).w1(), EvexOp::new(0, 1, 0x5B).w1().b(), EvexOp::new(0, 1, 0x5B).l(2).w1().n(6), EvexOp::new(0, 1, 0x5B).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x5B, 1, 0, 0, 0), EvexOp::new(0, 1, 0x5B, 1, 0, 0, 4), EvexOp::new(0, 1, 0x5B, 1, 0, 1, 3), EvexOp::new(0, 1, 0x5B, 1, 1, 0, 0), EvexOp::new(0, 1, 0x5B, 1, 1, 0, 5), EvexOp::new(0, 1, 0x5B, 1, 1, 1, 3), EvexOp::new(0, 1, 0x5B, 1, 2, 0, 0), EvexOp::new(0, 1, 0x5B, 1, 0, 1, 0), EvexOp::new(0, 1, 0x5B, 1, 2, 0, 6), EvexOp::new(0, 1, 0x5B, 1, 2, 1, 3)] });
         self
     }
 
     /// `vcvtsd2sh w:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.F2.MAP5.W1 5A /r` (RVM)
     #[inline]
     pub fn vcvtsd2sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtsd2shOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 5, 0x5A).w1(), EvexOp::new(0xF2, 5, 0x5A).w1().b(), EvexOp::new(0xF2, 5, 0x5A).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 5, 0x5A, 1, 0, 0, 0), EvexOp::new(0xF2, 5, 0x5A, 1, 0, 1, 0), EvexOp::new(0xF2, 5, 0x5A, 1, 0, 0, 3)] });
         self
     }
 
@@ -378,14 +378,14 @@ impl Asm<'_> {
     /// - `vcvtsd2usi w:r64, xmm/m64{er}`: `EVEX.LIG.F2.0F.W1 79 /r` (RM)
     #[inline]
     pub fn vcvtsd2usi<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtsd2usiOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF2, 1, 0x79), EvexOp::new(0xF2, 1, 0x79).b(), EvexOp::new(0xF2, 1, 0x79).n(3), EvexOp::new(0xF2, 1, 0x79).w1(), EvexOp::new(0xF2, 1, 0x79).w1().b(), EvexOp::new(0xF2, 1, 0x79).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF2, 1, 0x79, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x79, 0, 0, 1, 0), EvexOp::new(0xF2, 1, 0x79, 0, 0, 0, 3), EvexOp::new(0xF2, 1, 0x79, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x79, 1, 0, 1, 0), EvexOp::new(0xF2, 1, 0x79, 1, 0, 0, 3)] });
         self
     }
 
     /// `vcvtsh2sd w:xmm{kz}, xmm, xmm/m16{sae}`: `EVEX.LIG.F3.MAP5.W0 5A /r` (RVM)
     #[inline]
     pub fn vcvtsh2sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtsh2sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5A), EvexOp::new(0xF3, 5, 0x5A).b(), EvexOp::new(0xF3, 5, 0x5A).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5A, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x5A, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x5A, 0, 0, 0, 1)] });
         self
     }
 
@@ -393,14 +393,14 @@ impl Asm<'_> {
     /// - `vcvtsh2si w:r64, xmm/m16{er}`: `EVEX.LIG.F3.MAP5.W1 2D /r` (RM)
     #[inline]
     pub fn vcvtsh2si<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtsh2siOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 5, 0x2D), EvexOp::new(0xF3, 5, 0x2D).b(), EvexOp::new(0xF3, 5, 0x2D).n(1), EvexOp::new(0xF3, 5, 0x2D).w1(), EvexOp::new(0xF3, 5, 0x2D).w1().b(), EvexOp::new(0xF3, 5, 0x2D).w1().n(1)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 5, 0x2D, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x2D, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x2D, 0, 0, 0, 1), EvexOp::new(0xF3, 5, 0x2D, 1, 0, 0, 0), EvexOp::new(0xF3, 5, 0x2D, 1, 0, 1, 0), EvexOp::new(0xF3, 5, 0x2D, 1, 0, 0, 1)] });
         self
     }
 
     /// `vcvtsh2ss w:xmm{kz}, xmm, xmm/m16{sae}`: `EVEX.LIG.MAP6.W0 13 /r` (RVM)
     #[inline]
     pub fn vcvtsh2ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtsh2sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 6, 0x13), EvexOp::new(0, 6, 0x13).b(), EvexOp::new(0, 6, 0x13).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 6, 0x13, 0, 0, 0, 0), EvexOp::new(0, 6, 0x13, 0, 0, 1, 0), EvexOp::new(0, 6, 0x13, 0, 0, 0, 1)] });
         self
     }
 
@@ -408,7 +408,7 @@ impl Asm<'_> {
     /// - `vcvtsh2usi w:r64, xmm/m16{er}`: `EVEX.LIG.F3.MAP5.W1 79 /r` (RM)
     #[inline]
     pub fn vcvtsh2usi<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtsh2siOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 5, 0x79), EvexOp::new(0xF3, 5, 0x79).b(), EvexOp::new(0xF3, 5, 0x79).n(1), EvexOp::new(0xF3, 5, 0x79).w1(), EvexOp::new(0xF3, 5, 0x79).w1().b(), EvexOp::new(0xF3, 5, 0x79).w1().n(1)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 5, 0x79, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x79, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x79, 0, 0, 0, 1), EvexOp::new(0xF3, 5, 0x79, 1, 0, 0, 0), EvexOp::new(0xF3, 5, 0x79, 1, 0, 1, 0), EvexOp::new(0xF3, 5, 0x79, 1, 0, 0, 1)] });
         self
     }
 
@@ -416,14 +416,14 @@ impl Asm<'_> {
     /// - `vcvtsi2sh w:xmm, xmm, r64/m64{er}`: `EVEX.LIG.F3.MAP5.W1 2A /r` (RVM)
     #[inline]
     pub fn vcvtsi2sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vcvtsi2shOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x2A), EvexOp::new(0xF3, 5, 0x2A).b(), EvexOp::new(0xF3, 5, 0x2A).n(2), EvexOp::new(0xF3, 5, 0x2A).w1(), EvexOp::new(0xF3, 5, 0x2A).w1().b(), EvexOp::new(0xF3, 5, 0x2A).w1().n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x2A, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x2A, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x2A, 0, 0, 0, 2), EvexOp::new(0xF3, 5, 0x2A, 1, 0, 0, 0), EvexOp::new(0xF3, 5, 0x2A, 1, 0, 1, 0), EvexOp::new(0xF3, 5, 0x2A, 1, 0, 0, 3)] });
         self
     }
 
     /// `vcvtss2sh w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.MAP5.W0 1D /r` (RVM)
     #[inline]
     pub fn vcvtss2sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtss2shOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x1D), EvexOp::new(0, 5, 0x1D).b(), EvexOp::new(0, 5, 0x1D).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x1D, 0, 0, 0, 0), EvexOp::new(0, 5, 0x1D, 0, 0, 1, 0), EvexOp::new(0, 5, 0x1D, 0, 0, 0, 2)] });
         self
     }
 
@@ -431,7 +431,7 @@ impl Asm<'_> {
     /// - `vcvtss2usi w:r64, xmm/m32{er}`: `EVEX.LIG.F3.0F.W1 79 /r` (RM)
     #[inline]
     pub fn vcvtss2usi<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtss2usiOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 1, 0x79), EvexOp::new(0xF3, 1, 0x79).b(), EvexOp::new(0xF3, 1, 0x79).n(2), EvexOp::new(0xF3, 1, 0x79).w1(), EvexOp::new(0xF3, 1, 0x79).w1().b(), EvexOp::new(0xF3, 1, 0x79).w1().n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 1, 0x79, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x79, 0, 0, 1, 0), EvexOp::new(0xF3, 1, 0x79, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x79, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0x79, 1, 0, 1, 0), EvexOp::new(0xF3, 1, 0x79, 1, 0, 0, 2)] });
         self
     }
 
@@ -440,7 +440,7 @@ impl Asm<'_> {
     /// - `vcvttpd2qq w:zmm{kz}, zmm/m512/b64{sae}`: `EVEX.512.66.0F.W1 7A /r` (RM)
     #[inline]
     pub fn vcvttpd2qq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttpd2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x7A).w1(), EvexOp::new(0x66, 1, 0x7A).w1().n(4), EvexOp::new(0x66, 1, 0x7A).w1().b().n(3), EvexOp::new(0x66, 1, 0x7A).l(1).w1(), EvexOp::new(0x66, 1, 0x7A).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x7A).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x7A).l(2).w1(), EvexOp::new(0x66, 1, 0x7A).l(2).w1().b(), EvexOp::new(0x66, 1, 0x7A).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x7A).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x7A, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x7A, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x7A, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x7A, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x7A, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x7A, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x7A, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x7A, 1, 2, 1, 0), EvexOp::new(0x66, 1, 0x7A, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x7A, 1, 2, 1, 3)] });
         self
     }
 
@@ -449,7 +449,7 @@ impl Asm<'_> {
     /// - `vcvttpd2udq w:ymm{kz}, zmm/m512/b64{sae}`: `EVEX.512.0F.W1 78 /r` (RM)
     #[inline]
     pub fn vcvttpd2udq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttpd2udqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x78).w1(), EvexOp::new(0, 1, 0x78).w1().n(4), EvexOp::new(0, 1, 0x78).w1().b().n(3), EvexOp::new(0, 1, 0x78).l(1).w1(), EvexOp::new(0, 1, 0x78).l(1).w1().n(5), EvexOp::new(0, 1, 0x78).l(1).w1().b().n(3), EvexOp::new(0, 1, 0x78).l(2).w1(), EvexOp::new(0, 1, 0x78).l(2).w1().b(), EvexOp::new(0, 1, 0x78).l(2).w1().n(6), EvexOp::new(0, 1, 0x78).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x78, 1, 0, 0, 0), EvexOp::new(0, 1, 0x78, 1, 0, 0, 4), EvexOp::new(0, 1, 0x78, 1, 0, 1, 3), EvexOp::new(0, 1, 0x78, 1, 1, 0, 0), EvexOp::new(0, 1, 0x78, 1, 1, 0, 5), EvexOp::new(0, 1, 0x78, 1, 1, 1, 3), EvexOp::new(0, 1, 0x78, 1, 2, 0, 0), EvexOp::new(0, 1, 0x78, 1, 2, 1, 0), EvexOp::new(0, 1, 0x78, 1, 2, 0, 6), EvexOp::new(0, 1, 0x78, 1, 2, 1, 3)] });
         self
     }
 
@@ -458,7 +458,7 @@ impl Asm<'_> {
     /// - `vcvttpd2uqq w:zmm{kz}, zmm/m512/b64{sae}`: `EVEX.512.66.0F.W1 78 /r` (RM)
     #[inline]
     pub fn vcvttpd2uqq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttpd2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x78).w1(), EvexOp::new(0x66, 1, 0x78).w1().n(4), EvexOp::new(0x66, 1, 0x78).w1().b().n(3), EvexOp::new(0x66, 1, 0x78).l(1).w1(), EvexOp::new(0x66, 1, 0x78).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x78).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x78).l(2).w1(), EvexOp::new(0x66, 1, 0x78).l(2).w1().b(), EvexOp::new(0x66, 1, 0x78).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x78).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x78, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x78, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x78, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x78, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x78, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x78, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x78, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x78, 1, 2, 1, 0), EvexOp::new(0x66, 1, 0x78, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x78, 1, 2, 1, 3)] });
         self
     }
 
@@ -467,7 +467,7 @@ impl Asm<'_> {
     /// - `vcvttph2dq w:zmm{kz}, ymm/m256/b16{sae}`: `EVEX.512.F3.MAP5.W0 5B /r` (RM)
     #[inline]
     pub fn vcvttph2dq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2psxOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 5, 0x5B), EvexOp::new(0xF3, 5, 0x5B).n(3), EvexOp::new(0xF3, 5, 0x5B).b().n(1), EvexOp::new(0xF3, 5, 0x5B).l(1), EvexOp::new(0xF3, 5, 0x5B).l(1).n(4), EvexOp::new(0xF3, 5, 0x5B).l(1).b().n(1), EvexOp::new(0xF3, 5, 0x5B).l(2), EvexOp::new(0xF3, 5, 0x5B).l(2).b(), EvexOp::new(0xF3, 5, 0x5B).l(2).n(5), EvexOp::new(0xF3, 5, 0x5B).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 5, 0x5B, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x5B, 0, 0, 0, 3), EvexOp::new(0xF3, 5, 0x5B, 0, 0, 1, 1), EvexOp::new(0xF3, 5, 0x5B, 0, 1, 0, 0), EvexOp::new(0xF3, 5, 0x5B, 0, 1, 0, 4), EvexOp::new(0xF3, 5, 0x5B, 0, 1, 1, 1), EvexOp::new(0xF3, 5, 0x5B, 0, 2, 0, 0), EvexOp::new(0xF3, 5, 0x5B, 0, 2, 1, 0), EvexOp::new(0xF3, 5, 0x5B, 0, 2, 0, 5), EvexOp::new(0xF3, 5, 0x5B, 0, 2, 1, 1)] });
         self
     }
 
@@ -476,7 +476,7 @@ impl Asm<'_> {
     /// - `vcvttph2qq w:zmm{kz}, xmm/m128/b16{sae}`: `EVEX.512.66.MAP5.W0 7A /r` (RM)
     #[inline]
     pub fn vcvttph2qq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2pdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x7A), EvexOp::new(0x66, 5, 0x7A).n(2), EvexOp::new(0x66, 5, 0x7A).b().n(1), EvexOp::new(0x66, 5, 0x7A).l(1), EvexOp::new(0x66, 5, 0x7A).l(1).n(3), EvexOp::new(0x66, 5, 0x7A).l(1).b().n(1), EvexOp::new(0x66, 5, 0x7A).l(2), EvexOp::new(0x66, 5, 0x7A).l(2).b(), EvexOp::new(0x66, 5, 0x7A).l(2).n(4), EvexOp::new(0x66, 5, 0x7A).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x7A, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x7A, 0, 0, 0, 2), EvexOp::new(0x66, 5, 0x7A, 0, 0, 1, 1), EvexOp::new(0x66, 5, 0x7A, 0, 1, 0, 0), EvexOp::new(0x66, 5, 0x7A, 0, 1, 0, 3), EvexOp::new(0x66, 5, 0x7A, 0, 1, 1, 1), EvexOp::new(0x66, 5, 0x7A, 0, 2, 0, 0), EvexOp::new(0x66, 5, 0x7A, 0, 2, 1, 0), EvexOp::new(0x66, 5, 0x7A, 0, 2, 0, 4), EvexOp::new(0x66, 5, 0x7A, 0, 2, 1, 1)] });
         self
     }
 
@@ -485,7 +485,7 @@ impl Asm<'_> {
     /// - `vcvttph2udq w:zmm{kz}, ymm/m256/b16{sae}`: `EVEX.512.MAP5.W0 78 /r` (RM)
     #[inline]
     pub fn vcvttph2udq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2psxOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x78), EvexOp::new(0, 5, 0x78).n(3), EvexOp::new(0, 5, 0x78).b().n(1), EvexOp::new(0, 5, 0x78).l(1), EvexOp::new(0, 5, 0x78).l(1).n(4), EvexOp::new(0, 5, 0x78).l(1).b().n(1), EvexOp::new(0, 5, 0x78).l(2), EvexOp::new(0, 5, 0x78).l(2).b(), EvexOp::new(0, 5, 0x78).l(2).n(5), EvexOp::new(0, 5, 0x78).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x78, 0, 0, 0, 0), EvexOp::new(0, 5, 0x78, 0, 0, 0, 3), EvexOp::new(0, 5, 0x78, 0, 0, 1, 1), EvexOp::new(0, 5, 0x78, 0, 1, 0, 0), EvexOp::new(0, 5, 0x78, 0, 1, 0, 4), EvexOp::new(0, 5, 0x78, 0, 1, 1, 1), EvexOp::new(0, 5, 0x78, 0, 2, 0, 0), EvexOp::new(0, 5, 0x78, 0, 2, 1, 0), EvexOp::new(0, 5, 0x78, 0, 2, 0, 5), EvexOp::new(0, 5, 0x78, 0, 2, 1, 1)] });
         self
     }
 
@@ -494,7 +494,7 @@ impl Asm<'_> {
     /// - `vcvttph2uqq w:zmm{kz}, xmm/m128/b16{sae}`: `EVEX.512.66.MAP5.W0 78 /r` (RM)
     #[inline]
     pub fn vcvttph2uqq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2pdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x78), EvexOp::new(0x66, 5, 0x78).n(2), EvexOp::new(0x66, 5, 0x78).b().n(1), EvexOp::new(0x66, 5, 0x78).l(1), EvexOp::new(0x66, 5, 0x78).l(1).n(3), EvexOp::new(0x66, 5, 0x78).l(1).b().n(1), EvexOp::new(0x66, 5, 0x78).l(2), EvexOp::new(0x66, 5, 0x78).l(2).b(), EvexOp::new(0x66, 5, 0x78).l(2).n(4), EvexOp::new(0x66, 5, 0x78).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x78, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x78, 0, 0, 0, 2), EvexOp::new(0x66, 5, 0x78, 0, 0, 1, 1), EvexOp::new(0x66, 5, 0x78, 0, 1, 0, 0), EvexOp::new(0x66, 5, 0x78, 0, 1, 0, 3), EvexOp::new(0x66, 5, 0x78, 0, 1, 1, 1), EvexOp::new(0x66, 5, 0x78, 0, 2, 0, 0), EvexOp::new(0x66, 5, 0x78, 0, 2, 1, 0), EvexOp::new(0x66, 5, 0x78, 0, 2, 0, 4), EvexOp::new(0x66, 5, 0x78, 0, 2, 1, 1)] });
         self
     }
 
@@ -503,7 +503,7 @@ impl Asm<'_> {
     /// - `vcvttph2uw w:zmm{kz}, zmm/m512/b16{sae}`: `EVEX.512.MAP5.W0 7C /r` (RM)
     #[inline]
     pub fn vcvttph2uw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttph2uwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x7C), EvexOp::new(0, 5, 0x7C).n(4), EvexOp::new(0, 5, 0x7C).b().n(1), EvexOp::new(0, 5, 0x7C).l(1), EvexOp::new(0, 5, 0x7C).l(1).n(5), EvexOp::new(0, 5, 0x7C).l(1).b().n(1), EvexOp::new(0, 5, 0x7C).l(2), EvexOp::new(0, 5, 0x7C).l(2).b(), EvexOp::new(0, 5, 0x7C).l(2).n(6), EvexOp::new(0, 5, 0x7C).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x7C, 0, 0, 0, 0), EvexOp::new(0, 5, 0x7C, 0, 0, 0, 4), EvexOp::new(0, 5, 0x7C, 0, 0, 1, 1), EvexOp::new(0, 5, 0x7C, 0, 1, 0, 0), EvexOp::new(0, 5, 0x7C, 0, 1, 0, 5), EvexOp::new(0, 5, 0x7C, 0, 1, 1, 1), EvexOp::new(0, 5, 0x7C, 0, 2, 0, 0), EvexOp::new(0, 5, 0x7C, 0, 2, 1, 0), EvexOp::new(0, 5, 0x7C, 0, 2, 0, 6), EvexOp::new(0, 5, 0x7C, 0, 2, 1, 1)] });
         self
     }
 
@@ -512,7 +512,7 @@ impl Asm<'_> {
     /// - `vcvttph2w w:zmm{kz}, zmm/m512/b16{sae}`: `EVEX.512.66.MAP5.W0 7C /r` (RM)
     #[inline]
     pub fn vcvttph2w<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttph2uwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x7C), EvexOp::new(0x66, 5, 0x7C).n(4), EvexOp::new(0x66, 5, 0x7C).b().n(1), EvexOp::new(0x66, 5, 0x7C).l(1), EvexOp::new(0x66, 5, 0x7C).l(1).n(5), EvexOp::new(0x66, 5, 0x7C).l(1).b().n(1), EvexOp::new(0x66, 5, 0x7C).l(2), EvexOp::new(0x66, 5, 0x7C).l(2).b(), EvexOp::new(0x66, 5, 0x7C).l(2).n(6), EvexOp::new(0x66, 5, 0x7C).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 5, 0x7C, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x7C, 0, 0, 0, 4), EvexOp::new(0x66, 5, 0x7C, 0, 0, 1, 1), EvexOp::new(0x66, 5, 0x7C, 0, 1, 0, 0), EvexOp::new(0x66, 5, 0x7C, 0, 1, 0, 5), EvexOp::new(0x66, 5, 0x7C, 0, 1, 1, 1), EvexOp::new(0x66, 5, 0x7C, 0, 2, 0, 0), EvexOp::new(0x66, 5, 0x7C, 0, 2, 1, 0), EvexOp::new(0x66, 5, 0x7C, 0, 2, 0, 6), EvexOp::new(0x66, 5, 0x7C, 0, 2, 1, 1)] });
         self
     }
 
@@ -521,7 +521,7 @@ impl Asm<'_> {
     /// - `vcvttps2qq w:zmm{kz}, ymm/m256/b32{sae}`: `EVEX.512.66.0F.W0 7A /r` (RM)
     #[inline]
     pub fn vcvttps2qq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttps2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x7A), EvexOp::new(0x66, 1, 0x7A).n(3), EvexOp::new(0x66, 1, 0x7A).b().n(2), EvexOp::new(0x66, 1, 0x7A).l(1), EvexOp::new(0x66, 1, 0x7A).l(1).n(4), EvexOp::new(0x66, 1, 0x7A).l(1).b().n(2), EvexOp::new(0x66, 1, 0x7A).l(2), EvexOp::new(0x66, 1, 0x7A).l(2).b(), EvexOp::new(0x66, 1, 0x7A).l(2).n(5), EvexOp::new(0x66, 1, 0x7A).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x7A, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x7A, 0, 0, 0, 3), EvexOp::new(0x66, 1, 0x7A, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x7A, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x7A, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x7A, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x7A, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x7A, 0, 2, 1, 0), EvexOp::new(0x66, 1, 0x7A, 0, 2, 0, 5), EvexOp::new(0x66, 1, 0x7A, 0, 2, 1, 2)] });
         self
     }
 
@@ -530,7 +530,7 @@ impl Asm<'_> {
     /// - `vcvttps2udq w:zmm{kz}, zmm/m512/b32{sae}`: `EVEX.512.0F.W0 78 /r` (RM)
     #[inline]
     pub fn vcvttps2udq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttps2udqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x78), EvexOp::new(0, 1, 0x78).n(4), EvexOp::new(0, 1, 0x78).b().n(2), EvexOp::new(0, 1, 0x78).l(1), EvexOp::new(0, 1, 0x78).l(1).n(5), EvexOp::new(0, 1, 0x78).l(1).b().n(2), EvexOp::new(0, 1, 0x78).l(2), EvexOp::new(0, 1, 0x78).l(2).b(), EvexOp::new(0, 1, 0x78).l(2).n(6), EvexOp::new(0, 1, 0x78).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 1, 0x78, 0, 0, 0, 0), EvexOp::new(0, 1, 0x78, 0, 0, 0, 4), EvexOp::new(0, 1, 0x78, 0, 0, 1, 2), EvexOp::new(0, 1, 0x78, 0, 1, 0, 0), EvexOp::new(0, 1, 0x78, 0, 1, 0, 5), EvexOp::new(0, 1, 0x78, 0, 1, 1, 2), EvexOp::new(0, 1, 0x78, 0, 2, 0, 0), EvexOp::new(0, 1, 0x78, 0, 2, 1, 0), EvexOp::new(0, 1, 0x78, 0, 2, 0, 6), EvexOp::new(0, 1, 0x78, 0, 2, 1, 2)] });
         self
     }
 
@@ -539,7 +539,7 @@ impl Asm<'_> {
     /// - `vcvttps2uqq w:zmm{kz}, ymm/m256/b32{sae}`: `EVEX.512.66.0F.W0 78 /r` (RM)
     #[inline]
     pub fn vcvttps2uqq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttps2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x78), EvexOp::new(0x66, 1, 0x78).n(3), EvexOp::new(0x66, 1, 0x78).b().n(2), EvexOp::new(0x66, 1, 0x78).l(1), EvexOp::new(0x66, 1, 0x78).l(1).n(4), EvexOp::new(0x66, 1, 0x78).l(1).b().n(2), EvexOp::new(0x66, 1, 0x78).l(2), EvexOp::new(0x66, 1, 0x78).l(2).b(), EvexOp::new(0x66, 1, 0x78).l(2).n(5), EvexOp::new(0x66, 1, 0x78).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x78, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x78, 0, 0, 0, 3), EvexOp::new(0x66, 1, 0x78, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x78, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x78, 0, 1, 0, 4), EvexOp::new(0x66, 1, 0x78, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x78, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x78, 0, 2, 1, 0), EvexOp::new(0x66, 1, 0x78, 0, 2, 0, 5), EvexOp::new(0x66, 1, 0x78, 0, 2, 1, 2)] });
         self
     }
 
@@ -547,7 +547,7 @@ impl Asm<'_> {
     /// - `vcvttsd2usi w:r64, xmm/m64{sae}`: `EVEX.LIG.F2.0F.W1 78 /r` (RM)
     #[inline]
     pub fn vcvttsd2usi<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttsd2usiOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF2, 1, 0x78), EvexOp::new(0xF2, 1, 0x78).b(), EvexOp::new(0xF2, 1, 0x78).n(3), EvexOp::new(0xF2, 1, 0x78).w1(), EvexOp::new(0xF2, 1, 0x78).w1().b(), EvexOp::new(0xF2, 1, 0x78).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF2, 1, 0x78, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x78, 0, 0, 1, 0), EvexOp::new(0xF2, 1, 0x78, 0, 0, 0, 3), EvexOp::new(0xF2, 1, 0x78, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x78, 1, 0, 1, 0), EvexOp::new(0xF2, 1, 0x78, 1, 0, 0, 3)] });
         self
     }
 
@@ -555,7 +555,7 @@ impl Asm<'_> {
     /// - `vcvttsh2si w:r64, xmm/m16{sae}`: `EVEX.LIG.F3.MAP5.W1 2C /r` (RM)
     #[inline]
     pub fn vcvttsh2si<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttsh2siOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 5, 0x2C), EvexOp::new(0xF3, 5, 0x2C).b(), EvexOp::new(0xF3, 5, 0x2C).n(1), EvexOp::new(0xF3, 5, 0x2C).w1(), EvexOp::new(0xF3, 5, 0x2C).w1().b(), EvexOp::new(0xF3, 5, 0x2C).w1().n(1)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 5, 0x2C, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x2C, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x2C, 0, 0, 0, 1), EvexOp::new(0xF3, 5, 0x2C, 1, 0, 0, 0), EvexOp::new(0xF3, 5, 0x2C, 1, 0, 1, 0), EvexOp::new(0xF3, 5, 0x2C, 1, 0, 0, 1)] });
         self
     }
 
@@ -563,7 +563,7 @@ impl Asm<'_> {
     /// - `vcvttsh2usi w:r64, xmm/m16{sae}`: `EVEX.LIG.F3.MAP5.W1 78 /r` (RM)
     #[inline]
     pub fn vcvttsh2usi<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttsh2siOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 5, 0x78), EvexOp::new(0xF3, 5, 0x78).b(), EvexOp::new(0xF3, 5, 0x78).n(1), EvexOp::new(0xF3, 5, 0x78).w1(), EvexOp::new(0xF3, 5, 0x78).w1().b(), EvexOp::new(0xF3, 5, 0x78).w1().n(1)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 5, 0x78, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x78, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x78, 0, 0, 0, 1), EvexOp::new(0xF3, 5, 0x78, 1, 0, 0, 0), EvexOp::new(0xF3, 5, 0x78, 1, 0, 1, 0), EvexOp::new(0xF3, 5, 0x78, 1, 0, 0, 1)] });
         self
     }
 
@@ -571,7 +571,7 @@ impl Asm<'_> {
     /// - `vcvttss2usi w:r64, xmm/m32{sae}`: `EVEX.LIG.F3.0F.W1 78 /r` (RM)
     #[inline]
     pub fn vcvttss2usi<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttss2usiOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 1, 0x78), EvexOp::new(0xF3, 1, 0x78).b(), EvexOp::new(0xF3, 1, 0x78).n(2), EvexOp::new(0xF3, 1, 0x78).w1(), EvexOp::new(0xF3, 1, 0x78).w1().b(), EvexOp::new(0xF3, 1, 0x78).w1().n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 1, 0x78, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x78, 0, 0, 1, 0), EvexOp::new(0xF3, 1, 0x78, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x78, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0x78, 1, 0, 1, 0), EvexOp::new(0xF3, 1, 0x78, 1, 0, 0, 2)] });
         self
     }
 
@@ -580,7 +580,7 @@ impl Asm<'_> {
     /// - `vcvtudq2pd w:zmm{kz}, ymm/m256/b32`: `EVEX.512.F3.0F.W0 7A /r` (RM)
     #[inline]
     pub fn vcvtudq2pd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtudq2pdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0x7A), EvexOp::new(0xF3, 1, 0x7A).n(3), EvexOp::new(0xF3, 1, 0x7A).b().n(2), EvexOp::new(0xF3, 1, 0x7A).l(1), EvexOp::new(0xF3, 1, 0x7A).l(1).n(4), EvexOp::new(0xF3, 1, 0x7A).l(1).b().n(2), EvexOp::new(0xF3, 1, 0x7A).l(2), EvexOp::new(0xF3, 1, 0x7A).l(2).n(5), EvexOp::new(0xF3, 1, 0x7A).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0x7A, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x7A, 0, 0, 0, 3), EvexOp::new(0xF3, 1, 0x7A, 0, 0, 1, 2), EvexOp::new(0xF3, 1, 0x7A, 0, 1, 0, 0), EvexOp::new(0xF3, 1, 0x7A, 0, 1, 0, 4), EvexOp::new(0xF3, 1, 0x7A, 0, 1, 1, 2), EvexOp::new(0xF3, 1, 0x7A, 0, 2, 0, 0), EvexOp::new(0xF3, 1, 0x7A, 0, 2, 0, 5), EvexOp::new(0xF3, 1, 0x7A, 0, 2, 1, 2)] });
         self
     }
 
@@ -589,7 +589,7 @@ impl Asm<'_> {
     /// - `vcvtudq2ph w:ymm{kz}, zmm/m512/b32{er}`: `EVEX.512.F2.MAP5.W0 7A /r` (RM)
     #[inline]
     pub fn vcvtudq2ph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtdq2phOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 5, 0x7A), EvexOp::new(0xF2, 5, 0x7A).n(4), EvexOp::new(0xF2, 5, 0x7A).b().n(2), EvexOp::new(0xF2, 5, 0x7A).l(1), EvexOp::new(0xF2, 5, 0x7A).l(1).n(5), EvexOp::new(0xF2, 5, 0x7A).l(1).b().n(2), EvexOp::new(0xF2, 5, 0x7A).l(2), EvexOp::new(0xF2, 5, 0x7A).b(), EvexOp::new(0xF2, 5, 0x7A).l(2).n(6), EvexOp::new(0xF2, 5, 0x7A).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 5, 0x7A, 0, 0, 0, 0), EvexOp::new(0xF2, 5, 0x7A, 0, 0, 0, 4), EvexOp::new(0xF2, 5, 0x7A, 0, 0, 1, 2), EvexOp::new(0xF2, 5, 0x7A, 0, 1, 0, 0), EvexOp::new(0xF2, 5, 0x7A, 0, 1, 0, 5), EvexOp::new(0xF2, 5, 0x7A, 0, 1, 1, 2), EvexOp::new(0xF2, 5, 0x7A, 0, 2, 0, 0), EvexOp::new(0xF2, 5, 0x7A, 0, 0, 1, 0), EvexOp::new(0xF2, 5, 0x7A, 0, 2, 0, 6), EvexOp::new(0xF2, 5, 0x7A, 0, 2, 1, 2)] });
         self
     }
 
@@ -598,7 +598,7 @@ impl Asm<'_> {
     /// - `vcvtudq2ps w:zmm{kz}, zmm/m512/b32{er}`: `EVEX.512.F2.0F.W0 7A /r` (RM)
     #[inline]
     pub fn vcvtudq2ps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtps2udqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 1, 0x7A), EvexOp::new(0xF2, 1, 0x7A).n(4), EvexOp::new(0xF2, 1, 0x7A).b().n(2), EvexOp::new(0xF2, 1, 0x7A).l(1), EvexOp::new(0xF2, 1, 0x7A).l(1).n(5), EvexOp::new(0xF2, 1, 0x7A).l(1).b().n(2), EvexOp::new(0xF2, 1, 0x7A).l(2), EvexOp::new(0xF2, 1, 0x7A).b(), EvexOp::new(0xF2, 1, 0x7A).l(2).n(6), EvexOp::new(0xF2, 1, 0x7A).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 1, 0x7A, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x7A, 0, 0, 0, 4), EvexOp::new(0xF2, 1, 0x7A, 0, 0, 1, 2), EvexOp::new(0xF2, 1, 0x7A, 0, 1, 0, 0), EvexOp::new(0xF2, 1, 0x7A, 0, 1, 0, 5), EvexOp::new(0xF2, 1, 0x7A, 0, 1, 1, 2), EvexOp::new(0xF2, 1, 0x7A, 0, 2, 0, 0), EvexOp::new(0xF2, 1, 0x7A, 0, 0, 1, 0), EvexOp::new(0xF2, 1, 0x7A, 0, 2, 0, 6), EvexOp::new(0xF2, 1, 0x7A, 0, 2, 1, 2)] });
         self
     }
 
@@ -607,7 +607,7 @@ impl Asm<'_> {
     /// - `vcvtuqq2pd w:zmm{kz}, zmm/m512/b64{er}`: `EVEX.512.F3.0F.W1 7A /r` (RM)
     #[inline]
     pub fn vcvtuqq2pd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0x7A).w1(), EvexOp::new(0xF3, 1, 0x7A).w1().n(4), EvexOp::new(0xF3, 1, 0x7A).w1().b().n(3), EvexOp::new(0xF3, 1, 0x7A).l(1).w1(), EvexOp::new(0xF3, 1, 0x7A).l(1).w1().n(5), EvexOp::new(0xF3, 1, 0x7A).l(1).w1().b().n(3), EvexOp::new(0xF3, 1, 0x7A).l(2).w1(), EvexOp::new(0xF3, 1, 0x7A).w1().b(), EvexOp::new(0xF3, 1, 0x7A).l(2).w1().n(6), EvexOp::new(0xF3, 1, 0x7A).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0x7A, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0x7A, 1, 0, 0, 4), EvexOp::new(0xF3, 1, 0x7A, 1, 0, 1, 3), EvexOp::new(0xF3, 1, 0x7A, 1, 1, 0, 0), EvexOp::new(0xF3, 1, 0x7A, 1, 1, 0, 5), EvexOp::new(0xF3, 1, 0x7A, 1, 1, 1, 3), EvexOp::new(0xF3, 1, 0x7A, 1, 2, 0, 0), EvexOp::new(0xF3, 1, 0x7A, 1, 0, 1, 0), EvexOp::new(0xF3, 1, 0x7A, 1, 2, 0, 6), EvexOp::new(0xF3, 1, 0x7A, 1, 2, 1, 3)] });
         self
     }
 
@@ -616,7 +616,7 @@ impl Asm<'_> {
     /// - `vcvtuqq2ph w:xmm{kz}, zmm/m512/b64{er}`: `EVEX.512.F2.MAP5.W1 7A /r` (RM)
     #[inline]
     pub fn vcvtuqq2ph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2phOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 5, 0x7A).w1(), EvexOp::new(0xF2, 5, 0x7A).w1().n(4), EvexOp::new(0xF2, 5, 0x7A).w1().b().n(3), EvexOp::new(0xF2, 5, 0x7A).l(1).w1(), EvexOp::new(0xF2, 5, 0x7A).l(1).w1().n(5), EvexOp::new(0xF2, 5, 0x7A).l(1).w1().b().n(3), EvexOp::new(0xF2, 5, 0x7A).l(2).w1(), EvexOp::new(0xF2, 5, 0x7A).w1().b(), EvexOp::new(0xF2, 5, 0x7A).l(2).w1().n(6), EvexOp::new(0xF2, 5, 0x7A).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 5, 0x7A, 1, 0, 0, 0), EvexOp::new(0xF2, 5, 0x7A, 1, 0, 0, 4), EvexOp::new(0xF2, 5, 0x7A, 1, 0, 1, 3), EvexOp::new(0xF2, 5, 0x7A, 1, 1, 0, 0), EvexOp::new(0xF2, 5, 0x7A, 1, 1, 0, 5), EvexOp::new(0xF2, 5, 0x7A, 1, 1, 1, 3), EvexOp::new(0xF2, 5, 0x7A, 1, 2, 0, 0), EvexOp::new(0xF2, 5, 0x7A, 1, 0, 1, 0), EvexOp::new(0xF2, 5, 0x7A, 1, 2, 0, 6), EvexOp::new(0xF2, 5, 0x7A, 1, 2, 1, 3)] });
         self
     }
 
@@ -625,7 +625,7 @@ impl Asm<'_> {
     /// - `vcvtuqq2ps w:ymm{kz}, zmm/m512/b64{er}`: `EVEX.512.F2.0F.W1 7A /r` (RM)
     #[inline]
     pub fn vcvtuqq2ps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtpd2udqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 1, 0x7A).w1(), EvexOp::new(0xF2, 1, 0x7A).w1().n(4), EvexOp::new(0xF2, 1, 0x7A).w1().b().n(3), EvexOp::new(0xF2, 1, 0x7A).l(1).w1(), EvexOp::new(0xF2, 1, 0x7A).l(1).w1().n(5), EvexOp::new(0xF2, 1, 0x7A).l(1).w1().b().n(3), EvexOp::new(0xF2, 1, 0x7A).l(2).w1(), EvexOp::new(0xF2, 1, 0x7A).w1().b(), EvexOp::new(0xF2, 1, 0x7A).l(2).w1().n(6), EvexOp::new(0xF2, 1, 0x7A).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 1, 0x7A, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x7A, 1, 0, 0, 4), EvexOp::new(0xF2, 1, 0x7A, 1, 0, 1, 3), EvexOp::new(0xF2, 1, 0x7A, 1, 1, 0, 0), EvexOp::new(0xF2, 1, 0x7A, 1, 1, 0, 5), EvexOp::new(0xF2, 1, 0x7A, 1, 1, 1, 3), EvexOp::new(0xF2, 1, 0x7A, 1, 2, 0, 0), EvexOp::new(0xF2, 1, 0x7A, 1, 0, 1, 0), EvexOp::new(0xF2, 1, 0x7A, 1, 2, 0, 6), EvexOp::new(0xF2, 1, 0x7A, 1, 2, 1, 3)] });
         self
     }
 
@@ -633,7 +633,7 @@ impl Asm<'_> {
     /// - `vcvtusi2sd w:xmm, xmm, r64/m64{er}`: `EVEX.LIG.F2.0F.W1 7B /r` (RVM)
     #[inline]
     pub fn vcvtusi2sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vcvtusi2sdOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[EvexOp::new(0xF2, 1, 0x7B), EvexOp::new(0xF2, 1, 0x7B).n(2), EvexOp::new(0xF2, 1, 0x7B).w1(), EvexOp::new(0xF2, 1, 0x7B).w1().b(), EvexOp::new(0xF2, 1, 0x7B).w1().n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[EvexOp::new(0xF2, 1, 0x7B, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x7B, 0, 0, 0, 2), EvexOp::new(0xF2, 1, 0x7B, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x7B, 1, 0, 1, 0), EvexOp::new(0xF2, 1, 0x7B, 1, 0, 0, 3)] });
         self
     }
 
@@ -641,7 +641,7 @@ impl Asm<'_> {
     /// - `vcvtusi2sh w:xmm, xmm, r64/m64{er}`: `EVEX.LIG.F3.MAP5.W1 7B /r` (RVM)
     #[inline]
     pub fn vcvtusi2sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vcvtsi2shOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x7B), EvexOp::new(0xF3, 5, 0x7B).b(), EvexOp::new(0xF3, 5, 0x7B).n(2), EvexOp::new(0xF3, 5, 0x7B).w1(), EvexOp::new(0xF3, 5, 0x7B).w1().b(), EvexOp::new(0xF3, 5, 0x7B).w1().n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x7B, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x7B, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x7B, 0, 0, 0, 2), EvexOp::new(0xF3, 5, 0x7B, 1, 0, 0, 0), EvexOp::new(0xF3, 5, 0x7B, 1, 0, 1, 0), EvexOp::new(0xF3, 5, 0x7B, 1, 0, 0, 3)] });
         self
     }
 
@@ -649,7 +649,7 @@ impl Asm<'_> {
     /// - `vcvtusi2ss w:xmm, xmm, r64/m64{er}`: `EVEX.LIG.F3.0F.W1 7B /r` (RVM)
     #[inline]
     pub fn vcvtusi2ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: Vcvtsi2shOperands<A::Wide, B::Wide> {
-        src2.class().put(self, dst.wide(), src1.wide(), const { &[EvexOp::new(0xF3, 1, 0x7B), EvexOp::new(0xF3, 1, 0x7B).b(), EvexOp::new(0xF3, 1, 0x7B).n(2), EvexOp::new(0xF3, 1, 0x7B).w1(), EvexOp::new(0xF3, 1, 0x7B).w1().b(), EvexOp::new(0xF3, 1, 0x7B).w1().n(3)] });
+        src2.class().put(self, dst.wide(), src1.wide(), const { &[EvexOp::new(0xF3, 1, 0x7B, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x7B, 0, 0, 1, 0), EvexOp::new(0xF3, 1, 0x7B, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x7B, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0x7B, 1, 0, 1, 0), EvexOp::new(0xF3, 1, 0x7B, 1, 0, 0, 3)] });
         self
     }
 
@@ -658,7 +658,7 @@ impl Asm<'_> {
     /// - `vcvtuw2ph w:zmm{kz}, zmm/m512/b16{er}`: `EVEX.512.F2.MAP5.W0 7D /r` (RM)
     #[inline]
     pub fn vcvtuw2ph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2uwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 5, 0x7D), EvexOp::new(0xF2, 5, 0x7D).n(4), EvexOp::new(0xF2, 5, 0x7D).b().n(1), EvexOp::new(0xF2, 5, 0x7D).l(1), EvexOp::new(0xF2, 5, 0x7D).l(1).n(5), EvexOp::new(0xF2, 5, 0x7D).l(1).b().n(1), EvexOp::new(0xF2, 5, 0x7D).l(2), EvexOp::new(0xF2, 5, 0x7D).b(), EvexOp::new(0xF2, 5, 0x7D).l(2).n(6), EvexOp::new(0xF2, 5, 0x7D).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 5, 0x7D, 0, 0, 0, 0), EvexOp::new(0xF2, 5, 0x7D, 0, 0, 0, 4), EvexOp::new(0xF2, 5, 0x7D, 0, 0, 1, 1), EvexOp::new(0xF2, 5, 0x7D, 0, 1, 0, 0), EvexOp::new(0xF2, 5, 0x7D, 0, 1, 0, 5), EvexOp::new(0xF2, 5, 0x7D, 0, 1, 1, 1), EvexOp::new(0xF2, 5, 0x7D, 0, 2, 0, 0), EvexOp::new(0xF2, 5, 0x7D, 0, 0, 1, 0), EvexOp::new(0xF2, 5, 0x7D, 0, 2, 0, 6), EvexOp::new(0xF2, 5, 0x7D, 0, 2, 1, 1)] });
         self
     }
 
@@ -667,7 +667,7 @@ impl Asm<'_> {
     /// - `vcvtw2ph w:zmm{kz}, zmm/m512/b16{er}`: `EVEX.512.F3.MAP5.W0 7D /r` (RM)
     #[inline]
     pub fn vcvtw2ph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2uwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 5, 0x7D), EvexOp::new(0xF3, 5, 0x7D).n(4), EvexOp::new(0xF3, 5, 0x7D).b().n(1), EvexOp::new(0xF3, 5, 0x7D).l(1), EvexOp::new(0xF3, 5, 0x7D).l(1).n(5), EvexOp::new(0xF3, 5, 0x7D).l(1).b().n(1), EvexOp::new(0xF3, 5, 0x7D).l(2), EvexOp::new(0xF3, 5, 0x7D).b(), EvexOp::new(0xF3, 5, 0x7D).l(2).n(6), EvexOp::new(0xF3, 5, 0x7D).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 5, 0x7D, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x7D, 0, 0, 0, 4), EvexOp::new(0xF3, 5, 0x7D, 0, 0, 1, 1), EvexOp::new(0xF3, 5, 0x7D, 0, 1, 0, 0), EvexOp::new(0xF3, 5, 0x7D, 0, 1, 0, 5), EvexOp::new(0xF3, 5, 0x7D, 0, 1, 1, 1), EvexOp::new(0xF3, 5, 0x7D, 0, 2, 0, 0), EvexOp::new(0xF3, 5, 0x7D, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x7D, 0, 2, 0, 6), EvexOp::new(0xF3, 5, 0x7D, 0, 2, 1, 1)] });
         self
     }
 
@@ -676,7 +676,7 @@ impl Asm<'_> {
     /// - `vdbpsadbw w:zmm{kz}, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.W0 42 /r ib` (RVMI)
     #[inline]
     pub fn vdbpsadbw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VdbpsadbwOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x42), EvexOp::new(0x66, 3, 0x42).n(4), EvexOp::new(0x66, 3, 0x42).l(1), EvexOp::new(0x66, 3, 0x42).l(1).n(5), EvexOp::new(0x66, 3, 0x42).l(2), EvexOp::new(0x66, 3, 0x42).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x42, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x42, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x42, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x42, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x42, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x42, 0, 2, 0, 6)] });
         self
     }
 
@@ -685,14 +685,14 @@ impl Asm<'_> {
     /// - `vdivph w:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.MAP5.W0 5E /r` (RVM)
     #[inline]
     pub fn vdivph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x5E), EvexOp::new(0, 5, 0x5E).n(4), EvexOp::new(0, 5, 0x5E).b().n(1), EvexOp::new(0, 5, 0x5E).l(1), EvexOp::new(0, 5, 0x5E).l(1).n(5), EvexOp::new(0, 5, 0x5E).l(1).b().n(1), EvexOp::new(0, 5, 0x5E).l(2), EvexOp::new(0, 5, 0x5E).b(), EvexOp::new(0, 5, 0x5E).l(2).n(6), EvexOp::new(0, 5, 0x5E).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x5E, 0, 0, 0, 0), EvexOp::new(0, 5, 0x5E, 0, 0, 0, 4), EvexOp::new(0, 5, 0x5E, 0, 0, 1, 1), EvexOp::new(0, 5, 0x5E, 0, 1, 0, 0), EvexOp::new(0, 5, 0x5E, 0, 1, 0, 5), EvexOp::new(0, 5, 0x5E, 0, 1, 1, 1), EvexOp::new(0, 5, 0x5E, 0, 2, 0, 0), EvexOp::new(0, 5, 0x5E, 0, 0, 1, 0), EvexOp::new(0, 5, 0x5E, 0, 2, 0, 6), EvexOp::new(0, 5, 0x5E, 0, 2, 1, 1)] });
         self
     }
 
     /// `vdivsh w:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.F3.MAP5.W0 5E /r` (RVM)
     #[inline]
     pub fn vdivsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5E), EvexOp::new(0xF3, 5, 0x5E).b(), EvexOp::new(0xF3, 5, 0x5E).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5E, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x5E, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x5E, 0, 0, 0, 1)] });
         self
     }
 
@@ -701,7 +701,7 @@ impl Asm<'_> {
     /// - `vdpbf16ps rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 52 /r` (RVM)
     #[inline]
     pub fn vdpbf16ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x52), EvexOp::new(0xF3, 2, 0x52).n(4), EvexOp::new(0xF3, 2, 0x52).b().n(2), EvexOp::new(0xF3, 2, 0x52).l(1), EvexOp::new(0xF3, 2, 0x52).l(1).n(5), EvexOp::new(0xF3, 2, 0x52).l(1).b().n(2), EvexOp::new(0xF3, 2, 0x52).l(2), EvexOp::new(0xF3, 2, 0x52).l(2).n(6), EvexOp::new(0xF3, 2, 0x52).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x52, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x52, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0x52, 0, 0, 1, 2), EvexOp::new(0xF3, 2, 0x52, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x52, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0x52, 0, 1, 1, 2), EvexOp::new(0xF3, 2, 0x52, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x52, 0, 2, 0, 6), EvexOp::new(0xF3, 2, 0x52, 0, 2, 1, 2)] });
         self
     }
 
@@ -710,7 +710,7 @@ impl Asm<'_> {
     /// - `vexpandpd w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.W1 88 /r` (RM)
     #[inline]
     pub fn vexpandpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VexpandpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x88).w1(), EvexOp::new(0x66, 2, 0x88).w1().n(3), EvexOp::new(0x66, 2, 0x88).l(1).w1(), EvexOp::new(0x66, 2, 0x88).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x88).l(2).w1(), EvexOp::new(0x66, 2, 0x88).l(2).w1().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x88, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x88, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x88, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x88, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x88, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x88, 1, 2, 0, 3)] });
         self
     }
 
@@ -719,7 +719,7 @@ impl Asm<'_> {
     /// - `vexpandps w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.W0 88 /r` (RM)
     #[inline]
     pub fn vexpandps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VexpandpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x88), EvexOp::new(0x66, 2, 0x88).n(2), EvexOp::new(0x66, 2, 0x88).l(1), EvexOp::new(0x66, 2, 0x88).l(1).n(2), EvexOp::new(0x66, 2, 0x88).l(2), EvexOp::new(0x66, 2, 0x88).l(2).n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x88, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x88, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x88, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x88, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x88, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x88, 0, 2, 0, 2)] });
         self
     }
 
@@ -727,14 +727,14 @@ impl Asm<'_> {
     /// - `vextractf32x4 w:xmm/m128{kz}, zmm, imm8`: `EVEX.512.66.0F3A.W0 19 /r ib` (MRI)
     #[inline]
     pub fn vextractf32x4<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: Vextractf32x4Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x19).l(1), EvexOp::new(0x66, 3, 0x19).l(1).n(4), EvexOp::new(0x66, 3, 0x19).l(2), EvexOp::new(0x66, 3, 0x19).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x19, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x19, 0, 1, 0, 4), EvexOp::new(0x66, 3, 0x19, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x19, 0, 2, 0, 4)] });
         self
     }
 
     /// `vextractf32x8 w:ymm/m256{kz}, zmm, imm8`: `EVEX.512.66.0F3A.W0 1B /r ib` (MRI)
     #[inline]
     pub fn vextractf32x8<S: Operand>(&mut self, dst: S, src: ZmmX, imm: u8) -> &mut Self where S::Masked: Vextractf32x8Operands {
-        dst.masked().put(self, src, imm, const { &[EvexOp::new(0x66, 3, 0x1B).l(2), EvexOp::new(0x66, 3, 0x1B).l(2).n(5)] });
+        dst.masked().put(self, src, imm, const { &[EvexOp::new(0x66, 3, 0x1B, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x1B, 0, 2, 0, 5)] });
         self
     }
 
@@ -742,14 +742,14 @@ impl Asm<'_> {
     /// - `vextractf64x2 w:xmm/m128{kz}, zmm, imm8`: `EVEX.512.66.0F3A.W1 19 /r ib` (MRI)
     #[inline]
     pub fn vextractf64x2<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: Vextractf32x4Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x19).l(1).w1(), EvexOp::new(0x66, 3, 0x19).l(1).w1().n(4), EvexOp::new(0x66, 3, 0x19).l(2).w1(), EvexOp::new(0x66, 3, 0x19).l(2).w1().n(4)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x19, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x19, 1, 1, 0, 4), EvexOp::new(0x66, 3, 0x19, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x19, 1, 2, 0, 4)] });
         self
     }
 
     /// `vextractf64x4 w:ymm/m256{kz}, zmm, imm8`: `EVEX.512.66.0F3A.W1 1B /r ib` (MRI)
     #[inline]
     pub fn vextractf64x4<S: Operand>(&mut self, dst: S, src: ZmmX, imm: u8) -> &mut Self where S::Masked: Vextractf32x8Operands {
-        dst.masked().put(self, src, imm, const { &[EvexOp::new(0x66, 3, 0x1B).l(2).w1(), EvexOp::new(0x66, 3, 0x1B).l(2).w1().n(5)] });
+        dst.masked().put(self, src, imm, const { &[EvexOp::new(0x66, 3, 0x1B, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x1B, 1, 2, 0, 5)] });
         self
     }
 
@@ -757,14 +757,14 @@ impl Asm<'_> {
     /// - `vextracti32x4 w:xmm/m128{kz}, zmm, imm8`: `EVEX.512.66.0F3A.W0 39 /r ib` (MRI)
     #[inline]
     pub fn vextracti32x4<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: Vextractf32x4Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x39).l(1), EvexOp::new(0x66, 3, 0x39).l(1).n(4), EvexOp::new(0x66, 3, 0x39).l(2), EvexOp::new(0x66, 3, 0x39).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x39, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x39, 0, 1, 0, 4), EvexOp::new(0x66, 3, 0x39, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x39, 0, 2, 0, 4)] });
         self
     }
 
     /// `vextracti32x8 w:ymm/m256{kz}, zmm, imm8`: `EVEX.512.66.0F3A.W0 3B /r ib` (MRI)
     #[inline]
     pub fn vextracti32x8<S: Operand>(&mut self, dst: S, src: ZmmX, imm: u8) -> &mut Self where S::Masked: Vextractf32x8Operands {
-        dst.masked().put(self, src, imm, const { &[EvexOp::new(0x66, 3, 0x3B).l(2), EvexOp::new(0x66, 3, 0x3B).l(2).n(5)] });
+        dst.masked().put(self, src, imm, const { &[EvexOp::new(0x66, 3, 0x3B, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x3B, 0, 2, 0, 5)] });
         self
     }
 
@@ -772,14 +772,14 @@ impl Asm<'_> {
     /// - `vextracti64x2 w:xmm/m128{kz}, zmm, imm8`: `EVEX.512.66.0F3A.W1 39 /r ib` (MRI)
     #[inline]
     pub fn vextracti64x2<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: Vextractf32x4Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x39).l(1).w1(), EvexOp::new(0x66, 3, 0x39).l(1).w1().n(4), EvexOp::new(0x66, 3, 0x39).l(2).w1(), EvexOp::new(0x66, 3, 0x39).l(2).w1().n(4)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x39, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x39, 1, 1, 0, 4), EvexOp::new(0x66, 3, 0x39, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x39, 1, 2, 0, 4)] });
         self
     }
 
     /// `vextracti64x4 w:ymm/m256{kz}, zmm, imm8`: `EVEX.512.66.0F3A.W1 3B /r ib` (MRI)
     #[inline]
     pub fn vextracti64x4<S: Operand>(&mut self, dst: S, src: ZmmX, imm: u8) -> &mut Self where S::Masked: Vextractf32x8Operands {
-        dst.masked().put(self, src, imm, const { &[EvexOp::new(0x66, 3, 0x3B).l(2).w1(), EvexOp::new(0x66, 3, 0x3B).l(2).w1().n(5)] });
+        dst.masked().put(self, src, imm, const { &[EvexOp::new(0x66, 3, 0x3B, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x3B, 1, 2, 0, 5)] });
         self
     }
 
@@ -788,14 +788,14 @@ impl Asm<'_> {
     /// - `vfcmaddcph rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.F2.MAP6.W0 56 /r` (RVM)
     #[inline]
     pub fn vfcmaddcph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VfcmaddcphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 6, 0x56), EvexOp::new(0xF2, 6, 0x56).n(4), EvexOp::new(0xF2, 6, 0x56).b().n(2), EvexOp::new(0xF2, 6, 0x56).l(1), EvexOp::new(0xF2, 6, 0x56).l(1).n(5), EvexOp::new(0xF2, 6, 0x56).l(1).b().n(2), EvexOp::new(0xF2, 6, 0x56).l(2), EvexOp::new(0xF2, 6, 0x56).b(), EvexOp::new(0xF2, 6, 0x56).l(2).n(6), EvexOp::new(0xF2, 6, 0x56).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 6, 0x56, 0, 0, 0, 0), EvexOp::new(0xF2, 6, 0x56, 0, 0, 0, 4), EvexOp::new(0xF2, 6, 0x56, 0, 0, 1, 2), EvexOp::new(0xF2, 6, 0x56, 0, 1, 0, 0), EvexOp::new(0xF2, 6, 0x56, 0, 1, 0, 5), EvexOp::new(0xF2, 6, 0x56, 0, 1, 1, 2), EvexOp::new(0xF2, 6, 0x56, 0, 2, 0, 0), EvexOp::new(0xF2, 6, 0x56, 0, 0, 1, 0), EvexOp::new(0xF2, 6, 0x56, 0, 2, 0, 6), EvexOp::new(0xF2, 6, 0x56, 0, 2, 1, 2)] });
         self
     }
 
     /// `vfcmaddcsh rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F2.MAP6.W0 57 /r` (RVM)
     #[inline]
     pub fn vfcmaddcsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VfcmaddcshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 6, 0x57), EvexOp::new(0xF2, 6, 0x57).b(), EvexOp::new(0xF2, 6, 0x57).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 6, 0x57, 0, 0, 0, 0), EvexOp::new(0xF2, 6, 0x57, 0, 0, 1, 0), EvexOp::new(0xF2, 6, 0x57, 0, 0, 0, 2)] });
         self
     }
 
@@ -804,14 +804,14 @@ impl Asm<'_> {
     /// - `vfcmulcph w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.F2.MAP6.W0 D6 /r` (RVM)
     #[inline]
     pub fn vfcmulcph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VfcmaddcphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 6, 0xD6), EvexOp::new(0xF2, 6, 0xD6).n(4), EvexOp::new(0xF2, 6, 0xD6).b().n(2), EvexOp::new(0xF2, 6, 0xD6).l(1), EvexOp::new(0xF2, 6, 0xD6).l(1).n(5), EvexOp::new(0xF2, 6, 0xD6).l(1).b().n(2), EvexOp::new(0xF2, 6, 0xD6).l(2), EvexOp::new(0xF2, 6, 0xD6).b(), EvexOp::new(0xF2, 6, 0xD6).l(2).n(6), EvexOp::new(0xF2, 6, 0xD6).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 6, 0xD6, 0, 0, 0, 0), EvexOp::new(0xF2, 6, 0xD6, 0, 0, 0, 4), EvexOp::new(0xF2, 6, 0xD6, 0, 0, 1, 2), EvexOp::new(0xF2, 6, 0xD6, 0, 1, 0, 0), EvexOp::new(0xF2, 6, 0xD6, 0, 1, 0, 5), EvexOp::new(0xF2, 6, 0xD6, 0, 1, 1, 2), EvexOp::new(0xF2, 6, 0xD6, 0, 2, 0, 0), EvexOp::new(0xF2, 6, 0xD6, 0, 0, 1, 0), EvexOp::new(0xF2, 6, 0xD6, 0, 2, 0, 6), EvexOp::new(0xF2, 6, 0xD6, 0, 2, 1, 2)] });
         self
     }
 
     /// `vfcmulcsh w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F2.MAP6.W0 D7 /r` (RVM)
     #[inline]
     pub fn vfcmulcsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VfcmaddcshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 6, 0xD7), EvexOp::new(0xF2, 6, 0xD7).b(), EvexOp::new(0xF2, 6, 0xD7).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF2, 6, 0xD7, 0, 0, 0, 0), EvexOp::new(0xF2, 6, 0xD7, 0, 0, 1, 0), EvexOp::new(0xF2, 6, 0xD7, 0, 0, 0, 2)] });
         self
     }
 
@@ -820,7 +820,7 @@ impl Asm<'_> {
     /// - `vfixupimmpd rw:zmm{kz}, zmm, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 54 /r ib` (RVMI)
     #[inline]
     pub fn vfixupimmpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x54).w1(), EvexOp::new(0x66, 3, 0x54).w1().n(4), EvexOp::new(0x66, 3, 0x54).w1().b().n(3), EvexOp::new(0x66, 3, 0x54).l(1).w1(), EvexOp::new(0x66, 3, 0x54).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x54).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x54).l(2).w1(), EvexOp::new(0x66, 3, 0x54).l(2).w1().b(), EvexOp::new(0x66, 3, 0x54).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x54).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x54, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x54, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x54, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x54, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x54, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x54, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x54, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x54, 1, 2, 1, 0), EvexOp::new(0x66, 3, 0x54, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x54, 1, 2, 1, 3)] });
         self
     }
 
@@ -829,21 +829,21 @@ impl Asm<'_> {
     /// - `vfixupimmps rw:zmm{kz}, zmm, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 54 /r ib` (RVMI)
     #[inline]
     pub fn vfixupimmps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x54), EvexOp::new(0x66, 3, 0x54).n(4), EvexOp::new(0x66, 3, 0x54).b().n(2), EvexOp::new(0x66, 3, 0x54).l(1), EvexOp::new(0x66, 3, 0x54).l(1).n(5), EvexOp::new(0x66, 3, 0x54).l(1).b().n(2), EvexOp::new(0x66, 3, 0x54).l(2), EvexOp::new(0x66, 3, 0x54).l(2).b(), EvexOp::new(0x66, 3, 0x54).l(2).n(6), EvexOp::new(0x66, 3, 0x54).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x54, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x54, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x54, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x54, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x54, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x54, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x54, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x54, 0, 2, 1, 0), EvexOp::new(0x66, 3, 0x54, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x54, 0, 2, 1, 2)] });
         self
     }
 
     /// `vfixupimmsd rw:xmm{kz}, xmm, xmm/m64{sae}, imm8`: `EVEX.LIG.66.0F3A.W1 55 /r ib` (RVMI)
     #[inline]
     pub fn vfixupimmsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x55).w1(), EvexOp::new(0x66, 3, 0x55).w1().b(), EvexOp::new(0x66, 3, 0x55).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x55, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x55, 1, 0, 1, 0), EvexOp::new(0x66, 3, 0x55, 1, 0, 0, 3)] });
         self
     }
 
     /// `vfixupimmss rw:xmm{kz}, xmm, xmm/m32{sae}, imm8`: `EVEX.LIG.66.0F3A.W0 55 /r ib` (RVMI)
     #[inline]
     pub fn vfixupimmss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x55), EvexOp::new(0x66, 3, 0x55).b(), EvexOp::new(0x66, 3, 0x55).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x55, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x55, 0, 0, 1, 0), EvexOp::new(0x66, 3, 0x55, 0, 0, 0, 2)] });
         self
     }
 
@@ -852,14 +852,14 @@ impl Asm<'_> {
     /// - `vfmadd132ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 98 /r` (RVM)
     #[inline]
     pub fn vfmadd132ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x98), EvexOp::new(0x66, 6, 0x98).n(4), EvexOp::new(0x66, 6, 0x98).b().n(1), EvexOp::new(0x66, 6, 0x98).l(1), EvexOp::new(0x66, 6, 0x98).l(1).n(5), EvexOp::new(0x66, 6, 0x98).l(1).b().n(1), EvexOp::new(0x66, 6, 0x98).l(2), EvexOp::new(0x66, 6, 0x98).b(), EvexOp::new(0x66, 6, 0x98).l(2).n(6), EvexOp::new(0x66, 6, 0x98).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x98, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x98, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x98, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x98, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x98, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x98, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x98, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x98, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x98, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x98, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfmadd132sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 99 /r` (RVM)
     #[inline]
     pub fn vfmadd132sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x99), EvexOp::new(0x66, 6, 0x99).b(), EvexOp::new(0x66, 6, 0x99).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x99, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x99, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x99, 0, 0, 0, 1)] });
         self
     }
 
@@ -868,14 +868,14 @@ impl Asm<'_> {
     /// - `vfmadd213ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 A8 /r` (RVM)
     #[inline]
     pub fn vfmadd213ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xA8), EvexOp::new(0x66, 6, 0xA8).n(4), EvexOp::new(0x66, 6, 0xA8).b().n(1), EvexOp::new(0x66, 6, 0xA8).l(1), EvexOp::new(0x66, 6, 0xA8).l(1).n(5), EvexOp::new(0x66, 6, 0xA8).l(1).b().n(1), EvexOp::new(0x66, 6, 0xA8).l(2), EvexOp::new(0x66, 6, 0xA8).b(), EvexOp::new(0x66, 6, 0xA8).l(2).n(6), EvexOp::new(0x66, 6, 0xA8).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xA8, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xA8, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xA8, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xA8, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xA8, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xA8, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xA8, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xA8, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xA8, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xA8, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfmadd213sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 A9 /r` (RVM)
     #[inline]
     pub fn vfmadd213sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xA9), EvexOp::new(0x66, 6, 0xA9).b(), EvexOp::new(0x66, 6, 0xA9).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xA9, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xA9, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xA9, 0, 0, 0, 1)] });
         self
     }
 
@@ -884,14 +884,14 @@ impl Asm<'_> {
     /// - `vfmadd231ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 B8 /r` (RVM)
     #[inline]
     pub fn vfmadd231ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xB8), EvexOp::new(0x66, 6, 0xB8).n(4), EvexOp::new(0x66, 6, 0xB8).b().n(1), EvexOp::new(0x66, 6, 0xB8).l(1), EvexOp::new(0x66, 6, 0xB8).l(1).n(5), EvexOp::new(0x66, 6, 0xB8).l(1).b().n(1), EvexOp::new(0x66, 6, 0xB8).l(2), EvexOp::new(0x66, 6, 0xB8).b(), EvexOp::new(0x66, 6, 0xB8).l(2).n(6), EvexOp::new(0x66, 6, 0xB8).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xB8, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xB8, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xB8, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xB8, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xB8, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xB8, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xB8, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xB8, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xB8, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xB8, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfmadd231sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 B9 /r` (RVM)
     #[inline]
     pub fn vfmadd231sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xB9), EvexOp::new(0x66, 6, 0xB9).b(), EvexOp::new(0x66, 6, 0xB9).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xB9, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xB9, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xB9, 0, 0, 0, 1)] });
         self
     }
 
@@ -900,14 +900,14 @@ impl Asm<'_> {
     /// - `vfmaddcph rw:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.F3.MAP6.W0 56 /r` (RVM)
     #[inline]
     pub fn vfmaddcph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VfcmaddcphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 6, 0x56), EvexOp::new(0xF3, 6, 0x56).n(4), EvexOp::new(0xF3, 6, 0x56).b().n(2), EvexOp::new(0xF3, 6, 0x56).l(1), EvexOp::new(0xF3, 6, 0x56).l(1).n(5), EvexOp::new(0xF3, 6, 0x56).l(1).b().n(2), EvexOp::new(0xF3, 6, 0x56).l(2), EvexOp::new(0xF3, 6, 0x56).b(), EvexOp::new(0xF3, 6, 0x56).l(2).n(6), EvexOp::new(0xF3, 6, 0x56).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 6, 0x56, 0, 0, 0, 0), EvexOp::new(0xF3, 6, 0x56, 0, 0, 0, 4), EvexOp::new(0xF3, 6, 0x56, 0, 0, 1, 2), EvexOp::new(0xF3, 6, 0x56, 0, 1, 0, 0), EvexOp::new(0xF3, 6, 0x56, 0, 1, 0, 5), EvexOp::new(0xF3, 6, 0x56, 0, 1, 1, 2), EvexOp::new(0xF3, 6, 0x56, 0, 2, 0, 0), EvexOp::new(0xF3, 6, 0x56, 0, 0, 1, 0), EvexOp::new(0xF3, 6, 0x56, 0, 2, 0, 6), EvexOp::new(0xF3, 6, 0x56, 0, 2, 1, 2)] });
         self
     }
 
     /// `vfmaddcsh rw:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F3.MAP6.W0 57 /r` (RVM)
     #[inline]
     pub fn vfmaddcsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VfcmaddcshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 6, 0x57), EvexOp::new(0xF3, 6, 0x57).b(), EvexOp::new(0xF3, 6, 0x57).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 6, 0x57, 0, 0, 0, 0), EvexOp::new(0xF3, 6, 0x57, 0, 0, 1, 0), EvexOp::new(0xF3, 6, 0x57, 0, 0, 0, 2)] });
         self
     }
 
@@ -916,7 +916,7 @@ impl Asm<'_> {
     /// - `vfmaddsub132ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 96 /r` (RVM)
     #[inline]
     pub fn vfmaddsub132ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x96), EvexOp::new(0x66, 6, 0x96).n(4), EvexOp::new(0x66, 6, 0x96).b().n(1), EvexOp::new(0x66, 6, 0x96).l(1), EvexOp::new(0x66, 6, 0x96).l(1).n(5), EvexOp::new(0x66, 6, 0x96).l(1).b().n(1), EvexOp::new(0x66, 6, 0x96).l(2), EvexOp::new(0x66, 6, 0x96).b(), EvexOp::new(0x66, 6, 0x96).l(2).n(6), EvexOp::new(0x66, 6, 0x96).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x96, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x96, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x96, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x96, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x96, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x96, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x96, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x96, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x96, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x96, 0, 2, 1, 1)] });
         self
     }
 
@@ -925,7 +925,7 @@ impl Asm<'_> {
     /// - `vfmaddsub213ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 A6 /r` (RVM)
     #[inline]
     pub fn vfmaddsub213ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xA6), EvexOp::new(0x66, 6, 0xA6).n(4), EvexOp::new(0x66, 6, 0xA6).b().n(1), EvexOp::new(0x66, 6, 0xA6).l(1), EvexOp::new(0x66, 6, 0xA6).l(1).n(5), EvexOp::new(0x66, 6, 0xA6).l(1).b().n(1), EvexOp::new(0x66, 6, 0xA6).l(2), EvexOp::new(0x66, 6, 0xA6).b(), EvexOp::new(0x66, 6, 0xA6).l(2).n(6), EvexOp::new(0x66, 6, 0xA6).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xA6, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xA6, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xA6, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xA6, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xA6, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xA6, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xA6, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xA6, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xA6, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xA6, 0, 2, 1, 1)] });
         self
     }
 
@@ -934,7 +934,7 @@ impl Asm<'_> {
     /// - `vfmaddsub231ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 B6 /r` (RVM)
     #[inline]
     pub fn vfmaddsub231ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xB6), EvexOp::new(0x66, 6, 0xB6).n(4), EvexOp::new(0x66, 6, 0xB6).b().n(1), EvexOp::new(0x66, 6, 0xB6).l(1), EvexOp::new(0x66, 6, 0xB6).l(1).n(5), EvexOp::new(0x66, 6, 0xB6).l(1).b().n(1), EvexOp::new(0x66, 6, 0xB6).l(2), EvexOp::new(0x66, 6, 0xB6).b(), EvexOp::new(0x66, 6, 0xB6).l(2).n(6), EvexOp::new(0x66, 6, 0xB6).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xB6, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xB6, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xB6, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xB6, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xB6, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xB6, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xB6, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xB6, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xB6, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xB6, 0, 2, 1, 1)] });
         self
     }
 
@@ -943,14 +943,14 @@ impl Asm<'_> {
     /// - `vfmsub132ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 9A /r` (RVM)
     #[inline]
     pub fn vfmsub132ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9A), EvexOp::new(0x66, 6, 0x9A).n(4), EvexOp::new(0x66, 6, 0x9A).b().n(1), EvexOp::new(0x66, 6, 0x9A).l(1), EvexOp::new(0x66, 6, 0x9A).l(1).n(5), EvexOp::new(0x66, 6, 0x9A).l(1).b().n(1), EvexOp::new(0x66, 6, 0x9A).l(2), EvexOp::new(0x66, 6, 0x9A).b(), EvexOp::new(0x66, 6, 0x9A).l(2).n(6), EvexOp::new(0x66, 6, 0x9A).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9A, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x9A, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x9A, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x9A, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x9A, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x9A, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x9A, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x9A, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x9A, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x9A, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfmsub132sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 9B /r` (RVM)
     #[inline]
     pub fn vfmsub132sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9B), EvexOp::new(0x66, 6, 0x9B).b(), EvexOp::new(0x66, 6, 0x9B).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9B, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x9B, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x9B, 0, 0, 0, 1)] });
         self
     }
 
@@ -959,14 +959,14 @@ impl Asm<'_> {
     /// - `vfmsub213ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 AA /r` (RVM)
     #[inline]
     pub fn vfmsub213ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAA), EvexOp::new(0x66, 6, 0xAA).n(4), EvexOp::new(0x66, 6, 0xAA).b().n(1), EvexOp::new(0x66, 6, 0xAA).l(1), EvexOp::new(0x66, 6, 0xAA).l(1).n(5), EvexOp::new(0x66, 6, 0xAA).l(1).b().n(1), EvexOp::new(0x66, 6, 0xAA).l(2), EvexOp::new(0x66, 6, 0xAA).b(), EvexOp::new(0x66, 6, 0xAA).l(2).n(6), EvexOp::new(0x66, 6, 0xAA).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAA, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xAA, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xAA, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xAA, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xAA, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xAA, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xAA, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xAA, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xAA, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xAA, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfmsub213sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 AB /r` (RVM)
     #[inline]
     pub fn vfmsub213sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAB), EvexOp::new(0x66, 6, 0xAB).b(), EvexOp::new(0x66, 6, 0xAB).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAB, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xAB, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xAB, 0, 0, 0, 1)] });
         self
     }
 
@@ -975,14 +975,14 @@ impl Asm<'_> {
     /// - `vfmsub231ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 BA /r` (RVM)
     #[inline]
     pub fn vfmsub231ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBA), EvexOp::new(0x66, 6, 0xBA).n(4), EvexOp::new(0x66, 6, 0xBA).b().n(1), EvexOp::new(0x66, 6, 0xBA).l(1), EvexOp::new(0x66, 6, 0xBA).l(1).n(5), EvexOp::new(0x66, 6, 0xBA).l(1).b().n(1), EvexOp::new(0x66, 6, 0xBA).l(2), EvexOp::new(0x66, 6, 0xBA).b(), EvexOp::new(0x66, 6, 0xBA).l(2).n(6), EvexOp::new(0x66, 6, 0xBA).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBA, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xBA, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xBA, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xBA, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xBA, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xBA, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xBA, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xBA, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xBA, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xBA, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfmsub231sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 BB /r` (RVM)
     #[inline]
     pub fn vfmsub231sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBB), EvexOp::new(0x66, 6, 0xBB).b(), EvexOp::new(0x66, 6, 0xBB).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBB, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xBB, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xBB, 0, 0, 0, 1)] });
         self
     }
 
@@ -991,7 +991,7 @@ impl Asm<'_> {
     /// - `vfmsubadd132ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 97 /r` (RVM)
     #[inline]
     pub fn vfmsubadd132ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x97), EvexOp::new(0x66, 6, 0x97).n(4), EvexOp::new(0x66, 6, 0x97).b().n(1), EvexOp::new(0x66, 6, 0x97).l(1), EvexOp::new(0x66, 6, 0x97).l(1).n(5), EvexOp::new(0x66, 6, 0x97).l(1).b().n(1), EvexOp::new(0x66, 6, 0x97).l(2), EvexOp::new(0x66, 6, 0x97).b(), EvexOp::new(0x66, 6, 0x97).l(2).n(6), EvexOp::new(0x66, 6, 0x97).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x97, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x97, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x97, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x97, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x97, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x97, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x97, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x97, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x97, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x97, 0, 2, 1, 1)] });
         self
     }
 
@@ -1000,7 +1000,7 @@ impl Asm<'_> {
     /// - `vfmsubadd213ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 A7 /r` (RVM)
     #[inline]
     pub fn vfmsubadd213ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xA7), EvexOp::new(0x66, 6, 0xA7).n(4), EvexOp::new(0x66, 6, 0xA7).b().n(1), EvexOp::new(0x66, 6, 0xA7).l(1), EvexOp::new(0x66, 6, 0xA7).l(1).n(5), EvexOp::new(0x66, 6, 0xA7).l(1).b().n(1), EvexOp::new(0x66, 6, 0xA7).l(2), EvexOp::new(0x66, 6, 0xA7).b(), EvexOp::new(0x66, 6, 0xA7).l(2).n(6), EvexOp::new(0x66, 6, 0xA7).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xA7, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xA7, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xA7, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xA7, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xA7, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xA7, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xA7, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xA7, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xA7, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xA7, 0, 2, 1, 1)] });
         self
     }
 
@@ -1009,7 +1009,7 @@ impl Asm<'_> {
     /// - `vfmsubadd231ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 B7 /r` (RVM)
     #[inline]
     pub fn vfmsubadd231ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xB7), EvexOp::new(0x66, 6, 0xB7).n(4), EvexOp::new(0x66, 6, 0xB7).b().n(1), EvexOp::new(0x66, 6, 0xB7).l(1), EvexOp::new(0x66, 6, 0xB7).l(1).n(5), EvexOp::new(0x66, 6, 0xB7).l(1).b().n(1), EvexOp::new(0x66, 6, 0xB7).l(2), EvexOp::new(0x66, 6, 0xB7).b(), EvexOp::new(0x66, 6, 0xB7).l(2).n(6), EvexOp::new(0x66, 6, 0xB7).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xB7, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xB7, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xB7, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xB7, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xB7, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xB7, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xB7, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xB7, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xB7, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xB7, 0, 2, 1, 1)] });
         self
     }
 
@@ -1018,14 +1018,14 @@ impl Asm<'_> {
     /// - `vfmulcph w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.F3.MAP6.W0 D6 /r` (RVM)
     #[inline]
     pub fn vfmulcph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VfcmaddcphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 6, 0xD6), EvexOp::new(0xF3, 6, 0xD6).n(4), EvexOp::new(0xF3, 6, 0xD6).b().n(2), EvexOp::new(0xF3, 6, 0xD6).l(1), EvexOp::new(0xF3, 6, 0xD6).l(1).n(5), EvexOp::new(0xF3, 6, 0xD6).l(1).b().n(2), EvexOp::new(0xF3, 6, 0xD6).l(2), EvexOp::new(0xF3, 6, 0xD6).b(), EvexOp::new(0xF3, 6, 0xD6).l(2).n(6), EvexOp::new(0xF3, 6, 0xD6).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 6, 0xD6, 0, 0, 0, 0), EvexOp::new(0xF3, 6, 0xD6, 0, 0, 0, 4), EvexOp::new(0xF3, 6, 0xD6, 0, 0, 1, 2), EvexOp::new(0xF3, 6, 0xD6, 0, 1, 0, 0), EvexOp::new(0xF3, 6, 0xD6, 0, 1, 0, 5), EvexOp::new(0xF3, 6, 0xD6, 0, 1, 1, 2), EvexOp::new(0xF3, 6, 0xD6, 0, 2, 0, 0), EvexOp::new(0xF3, 6, 0xD6, 0, 0, 1, 0), EvexOp::new(0xF3, 6, 0xD6, 0, 2, 0, 6), EvexOp::new(0xF3, 6, 0xD6, 0, 2, 1, 2)] });
         self
     }
 
     /// `vfmulcsh w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.F3.MAP6.W0 D7 /r` (RVM)
     #[inline]
     pub fn vfmulcsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VfcmaddcshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 6, 0xD7), EvexOp::new(0xF3, 6, 0xD7).b(), EvexOp::new(0xF3, 6, 0xD7).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 6, 0xD7, 0, 0, 0, 0), EvexOp::new(0xF3, 6, 0xD7, 0, 0, 1, 0), EvexOp::new(0xF3, 6, 0xD7, 0, 0, 0, 2)] });
         self
     }
 
@@ -1034,14 +1034,14 @@ impl Asm<'_> {
     /// - `vfnmadd132ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 9C /r` (RVM)
     #[inline]
     pub fn vfnmadd132ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9C), EvexOp::new(0x66, 6, 0x9C).n(4), EvexOp::new(0x66, 6, 0x9C).b().n(1), EvexOp::new(0x66, 6, 0x9C).l(1), EvexOp::new(0x66, 6, 0x9C).l(1).n(5), EvexOp::new(0x66, 6, 0x9C).l(1).b().n(1), EvexOp::new(0x66, 6, 0x9C).l(2), EvexOp::new(0x66, 6, 0x9C).b(), EvexOp::new(0x66, 6, 0x9C).l(2).n(6), EvexOp::new(0x66, 6, 0x9C).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9C, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x9C, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x9C, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x9C, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x9C, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x9C, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x9C, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x9C, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x9C, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x9C, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfnmadd132sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 9D /r` (RVM)
     #[inline]
     pub fn vfnmadd132sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9D), EvexOp::new(0x66, 6, 0x9D).b(), EvexOp::new(0x66, 6, 0x9D).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9D, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x9D, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x9D, 0, 0, 0, 1)] });
         self
     }
 
@@ -1050,14 +1050,14 @@ impl Asm<'_> {
     /// - `vfnmadd213ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 AC /r` (RVM)
     #[inline]
     pub fn vfnmadd213ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAC), EvexOp::new(0x66, 6, 0xAC).n(4), EvexOp::new(0x66, 6, 0xAC).b().n(1), EvexOp::new(0x66, 6, 0xAC).l(1), EvexOp::new(0x66, 6, 0xAC).l(1).n(5), EvexOp::new(0x66, 6, 0xAC).l(1).b().n(1), EvexOp::new(0x66, 6, 0xAC).l(2), EvexOp::new(0x66, 6, 0xAC).b(), EvexOp::new(0x66, 6, 0xAC).l(2).n(6), EvexOp::new(0x66, 6, 0xAC).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAC, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xAC, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xAC, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xAC, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xAC, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xAC, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xAC, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xAC, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xAC, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xAC, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfnmadd213sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 AD /r` (RVM)
     #[inline]
     pub fn vfnmadd213sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAD), EvexOp::new(0x66, 6, 0xAD).b(), EvexOp::new(0x66, 6, 0xAD).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAD, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xAD, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xAD, 0, 0, 0, 1)] });
         self
     }
 
@@ -1066,14 +1066,14 @@ impl Asm<'_> {
     /// - `vfnmadd231ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 BC /r` (RVM)
     #[inline]
     pub fn vfnmadd231ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBC), EvexOp::new(0x66, 6, 0xBC).n(4), EvexOp::new(0x66, 6, 0xBC).b().n(1), EvexOp::new(0x66, 6, 0xBC).l(1), EvexOp::new(0x66, 6, 0xBC).l(1).n(5), EvexOp::new(0x66, 6, 0xBC).l(1).b().n(1), EvexOp::new(0x66, 6, 0xBC).l(2), EvexOp::new(0x66, 6, 0xBC).b(), EvexOp::new(0x66, 6, 0xBC).l(2).n(6), EvexOp::new(0x66, 6, 0xBC).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBC, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xBC, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xBC, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xBC, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xBC, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xBC, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xBC, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xBC, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xBC, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xBC, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfnmadd231sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 BD /r` (RVM)
     #[inline]
     pub fn vfnmadd231sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBD), EvexOp::new(0x66, 6, 0xBD).b(), EvexOp::new(0x66, 6, 0xBD).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBD, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xBD, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xBD, 0, 0, 0, 1)] });
         self
     }
 
@@ -1082,14 +1082,14 @@ impl Asm<'_> {
     /// - `vfnmsub132ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 9E /r` (RVM)
     #[inline]
     pub fn vfnmsub132ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9E), EvexOp::new(0x66, 6, 0x9E).n(4), EvexOp::new(0x66, 6, 0x9E).b().n(1), EvexOp::new(0x66, 6, 0x9E).l(1), EvexOp::new(0x66, 6, 0x9E).l(1).n(5), EvexOp::new(0x66, 6, 0x9E).l(1).b().n(1), EvexOp::new(0x66, 6, 0x9E).l(2), EvexOp::new(0x66, 6, 0x9E).b(), EvexOp::new(0x66, 6, 0x9E).l(2).n(6), EvexOp::new(0x66, 6, 0x9E).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9E, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x9E, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x9E, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x9E, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x9E, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x9E, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x9E, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x9E, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x9E, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x9E, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfnmsub132sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 9F /r` (RVM)
     #[inline]
     pub fn vfnmsub132sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9F), EvexOp::new(0x66, 6, 0x9F).b(), EvexOp::new(0x66, 6, 0x9F).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x9F, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x9F, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x9F, 0, 0, 0, 1)] });
         self
     }
 
@@ -1098,14 +1098,14 @@ impl Asm<'_> {
     /// - `vfnmsub213ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 AE /r` (RVM)
     #[inline]
     pub fn vfnmsub213ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAE), EvexOp::new(0x66, 6, 0xAE).n(4), EvexOp::new(0x66, 6, 0xAE).b().n(1), EvexOp::new(0x66, 6, 0xAE).l(1), EvexOp::new(0x66, 6, 0xAE).l(1).n(5), EvexOp::new(0x66, 6, 0xAE).l(1).b().n(1), EvexOp::new(0x66, 6, 0xAE).l(2), EvexOp::new(0x66, 6, 0xAE).b(), EvexOp::new(0x66, 6, 0xAE).l(2).n(6), EvexOp::new(0x66, 6, 0xAE).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAE, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xAE, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xAE, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xAE, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xAE, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xAE, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xAE, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xAE, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xAE, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xAE, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfnmsub213sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 AF /r` (RVM)
     #[inline]
     pub fn vfnmsub213sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAF), EvexOp::new(0x66, 6, 0xAF).b(), EvexOp::new(0x66, 6, 0xAF).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xAF, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xAF, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xAF, 0, 0, 0, 1)] });
         self
     }
 
@@ -1114,14 +1114,14 @@ impl Asm<'_> {
     /// - `vfnmsub231ph rw:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 BE /r` (RVM)
     #[inline]
     pub fn vfnmsub231ph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBE), EvexOp::new(0x66, 6, 0xBE).n(4), EvexOp::new(0x66, 6, 0xBE).b().n(1), EvexOp::new(0x66, 6, 0xBE).l(1), EvexOp::new(0x66, 6, 0xBE).l(1).n(5), EvexOp::new(0x66, 6, 0xBE).l(1).b().n(1), EvexOp::new(0x66, 6, 0xBE).l(2), EvexOp::new(0x66, 6, 0xBE).b(), EvexOp::new(0x66, 6, 0xBE).l(2).n(6), EvexOp::new(0x66, 6, 0xBE).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBE, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xBE, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0xBE, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0xBE, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0xBE, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0xBE, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0xBE, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0xBE, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xBE, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0xBE, 0, 2, 1, 1)] });
         self
     }
 
     /// `vfnmsub231sh rw:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 BF /r` (RVM)
     #[inline]
     pub fn vfnmsub231sh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBF), EvexOp::new(0x66, 6, 0xBF).b(), EvexOp::new(0x66, 6, 0xBF).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0xBF, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0xBF, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0xBF, 0, 0, 0, 1)] });
         self
     }
 
@@ -1130,7 +1130,7 @@ impl Asm<'_> {
     /// - `vfpclasspd w:k{k}, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 66 /r ib` (RMI)
     #[inline]
     pub fn vfpclasspd<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VfpclasspdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x66).w1(), EvexOp::new(0x66, 3, 0x66).w1().n(4), EvexOp::new(0x66, 3, 0x66).w1().b().n(3), EvexOp::new(0x66, 3, 0x66).l(1).w1(), EvexOp::new(0x66, 3, 0x66).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x66).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x66).l(2).w1(), EvexOp::new(0x66, 3, 0x66).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x66).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x66, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x66, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x66, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x66, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x66, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x66, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x66, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x66, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x66, 1, 2, 1, 3)] });
         self
     }
 
@@ -1139,7 +1139,7 @@ impl Asm<'_> {
     /// - `vfpclassph w:k{k}, zmm/m512/b16, imm8`: `EVEX.512.0F3A.W0 66 /r ib` (RMI)
     #[inline]
     pub fn vfpclassph<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VfpclassphOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x66), EvexOp::new(0, 3, 0x66).n(4), EvexOp::new(0, 3, 0x66).b().n(1), EvexOp::new(0, 3, 0x66).l(1), EvexOp::new(0, 3, 0x66).l(1).n(5), EvexOp::new(0, 3, 0x66).l(1).b().n(1), EvexOp::new(0, 3, 0x66).l(2), EvexOp::new(0, 3, 0x66).l(2).n(6), EvexOp::new(0, 3, 0x66).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x66, 0, 0, 0, 0), EvexOp::new(0, 3, 0x66, 0, 0, 0, 4), EvexOp::new(0, 3, 0x66, 0, 0, 1, 1), EvexOp::new(0, 3, 0x66, 0, 1, 0, 0), EvexOp::new(0, 3, 0x66, 0, 1, 0, 5), EvexOp::new(0, 3, 0x66, 0, 1, 1, 1), EvexOp::new(0, 3, 0x66, 0, 2, 0, 0), EvexOp::new(0, 3, 0x66, 0, 2, 0, 6), EvexOp::new(0, 3, 0x66, 0, 2, 1, 1)] });
         self
     }
 
@@ -1148,28 +1148,28 @@ impl Asm<'_> {
     /// - `vfpclassps w:k{k}, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 66 /r ib` (RMI)
     #[inline]
     pub fn vfpclassps<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VfpclasspsOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x66), EvexOp::new(0x66, 3, 0x66).n(4), EvexOp::new(0x66, 3, 0x66).b().n(2), EvexOp::new(0x66, 3, 0x66).l(1), EvexOp::new(0x66, 3, 0x66).l(1).n(5), EvexOp::new(0x66, 3, 0x66).l(1).b().n(2), EvexOp::new(0x66, 3, 0x66).l(2), EvexOp::new(0x66, 3, 0x66).l(2).n(6), EvexOp::new(0x66, 3, 0x66).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x66, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x66, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x66, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x66, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x66, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x66, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x66, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x66, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x66, 0, 2, 1, 2)] });
         self
     }
 
     /// `vfpclasssd w:k{k}, xmm/m64, imm8`: `EVEX.LIG.66.0F3A.W1 67 /r ib` (RMI)
     #[inline]
     pub fn vfpclasssd<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VfpclasssdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x67).w1(), EvexOp::new(0x66, 3, 0x67).w1().n(3)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x67, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x67, 1, 0, 0, 3)] });
         self
     }
 
     /// `vfpclasssh w:k{k}, xmm/m16, imm8`: `EVEX.LIG.0F3A.W0 67 /r ib` (RMI)
     #[inline]
     pub fn vfpclasssh<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VfpclassshOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x67), EvexOp::new(0, 3, 0x67).n(1)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x67, 0, 0, 0, 0), EvexOp::new(0, 3, 0x67, 0, 0, 0, 1)] });
         self
     }
 
     /// `vfpclassss w:k{k}, xmm/m32, imm8`: `EVEX.LIG.66.0F3A.W0 67 /r ib` (RMI)
     #[inline]
     pub fn vfpclassss<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VfpclassssOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x67), EvexOp::new(0x66, 3, 0x67).n(2)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x67, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x67, 0, 0, 0, 2)] });
         self
     }
 
@@ -1178,7 +1178,7 @@ impl Asm<'_> {
     /// - `vgatherdpd rcw:zmm{k!}, vm32y`: `EVEX.512.66.0F38.W1 92 /r` (RM)
     #[inline]
     pub fn vgatherdpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VgatherdpdOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x92).w1().n(3), EvexOp::new(0x66, 2, 0x92).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x92).l(2).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x92, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x92, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x92, 1, 2, 0, 3)] });
         self
     }
 
@@ -1187,7 +1187,7 @@ impl Asm<'_> {
     /// - `vgatherdps rcw:zmm{k!}, vm32z`: `EVEX.512.66.0F38.W0 92 /r` (RM)
     #[inline]
     pub fn vgatherdps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VgatherdpsOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x92).n(2), EvexOp::new(0x66, 2, 0x92).l(1).n(2), EvexOp::new(0x66, 2, 0x92).l(2).n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x92, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x92, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x92, 0, 2, 0, 2)] });
         self
     }
 
@@ -1196,7 +1196,7 @@ impl Asm<'_> {
     /// - `vgatherqpd rcw:zmm{k!}, vm64z`: `EVEX.512.66.0F38.W1 93 /r` (RM)
     #[inline]
     pub fn vgatherqpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VgatherdpsOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x93).w1().n(3), EvexOp::new(0x66, 2, 0x93).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x93).l(2).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x93, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x93, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x93, 1, 2, 0, 3)] });
         self
     }
 
@@ -1205,7 +1205,7 @@ impl Asm<'_> {
     /// - `vgatherqps rw:ymm{k!}, vm64z`: `EVEX.512.66.0F38.W0 93 /r` (RM)
     #[inline]
     pub fn vgatherqps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VgatherqpsOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x93).n(2), EvexOp::new(0x66, 2, 0x93).l(1).n(2), EvexOp::new(0x66, 2, 0x93).l(2).n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x93, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x93, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x93, 0, 2, 0, 2)] });
         self
     }
 
@@ -1214,7 +1214,7 @@ impl Asm<'_> {
     /// - `vgetexppd w:zmm{kz}, zmm/m512/b64{sae}`: `EVEX.512.66.0F38.W1 42 /r` (RM)
     #[inline]
     pub fn vgetexppd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttpd2qqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x42).w1(), EvexOp::new(0x66, 2, 0x42).w1().n(4), EvexOp::new(0x66, 2, 0x42).w1().b().n(3), EvexOp::new(0x66, 2, 0x42).l(1).w1(), EvexOp::new(0x66, 2, 0x42).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x42).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x42).l(2).w1(), EvexOp::new(0x66, 2, 0x42).l(2).w1().b(), EvexOp::new(0x66, 2, 0x42).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x42).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x42, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x42, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x42, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x42, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x42, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x42, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x42, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x42, 1, 2, 1, 0), EvexOp::new(0x66, 2, 0x42, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x42, 1, 2, 1, 3)] });
         self
     }
 
@@ -1223,7 +1223,7 @@ impl Asm<'_> {
     /// - `vgetexpph w:zmm{kz}, zmm/m512/b16{sae}`: `EVEX.512.66.MAP6.W0 42 /r` (RM)
     #[inline]
     pub fn vgetexpph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttph2uwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 6, 0x42), EvexOp::new(0x66, 6, 0x42).n(4), EvexOp::new(0x66, 6, 0x42).b().n(1), EvexOp::new(0x66, 6, 0x42).l(1), EvexOp::new(0x66, 6, 0x42).l(1).n(5), EvexOp::new(0x66, 6, 0x42).l(1).b().n(1), EvexOp::new(0x66, 6, 0x42).l(2), EvexOp::new(0x66, 6, 0x42).l(2).b(), EvexOp::new(0x66, 6, 0x42).l(2).n(6), EvexOp::new(0x66, 6, 0x42).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 6, 0x42, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x42, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x42, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x42, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x42, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x42, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x42, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x42, 0, 2, 1, 0), EvexOp::new(0x66, 6, 0x42, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x42, 0, 2, 1, 1)] });
         self
     }
 
@@ -1232,28 +1232,28 @@ impl Asm<'_> {
     /// - `vgetexpps w:zmm{kz}, zmm/m512/b32{sae}`: `EVEX.512.66.0F38.W0 42 /r` (RM)
     #[inline]
     pub fn vgetexpps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvttps2udqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x42), EvexOp::new(0x66, 2, 0x42).n(4), EvexOp::new(0x66, 2, 0x42).b().n(2), EvexOp::new(0x66, 2, 0x42).l(1), EvexOp::new(0x66, 2, 0x42).l(1).n(5), EvexOp::new(0x66, 2, 0x42).l(1).b().n(2), EvexOp::new(0x66, 2, 0x42).l(2), EvexOp::new(0x66, 2, 0x42).l(2).b(), EvexOp::new(0x66, 2, 0x42).l(2).n(6), EvexOp::new(0x66, 2, 0x42).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x42, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x42, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x42, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x42, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x42, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x42, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x42, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x42, 0, 2, 1, 0), EvexOp::new(0x66, 2, 0x42, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x42, 0, 2, 1, 2)] });
         self
     }
 
     /// `vgetexpsd w:xmm{kz}, xmm, xmm/m64{sae}`: `EVEX.LIG.66.0F38.W1 43 /r` (RVM)
     #[inline]
     pub fn vgetexpsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VgetexpsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x43).w1(), EvexOp::new(0x66, 2, 0x43).w1().b(), EvexOp::new(0x66, 2, 0x43).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x43, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x43, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x43, 1, 0, 0, 3)] });
         self
     }
 
     /// `vgetexpsh w:xmm{kz}, xmm, xmm/m16{sae}`: `EVEX.LIG.66.MAP6.W0 43 /r` (RVM)
     #[inline]
     pub fn vgetexpsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtsh2sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x43), EvexOp::new(0x66, 6, 0x43).b(), EvexOp::new(0x66, 6, 0x43).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x43, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x43, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x43, 0, 0, 0, 1)] });
         self
     }
 
     /// `vgetexpss w:xmm{kz}, xmm, xmm/m32{sae}`: `EVEX.LIG.66.0F38.W0 43 /r` (RVM)
     #[inline]
     pub fn vgetexpss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VgetexpssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x43), EvexOp::new(0x66, 2, 0x43).b(), EvexOp::new(0x66, 2, 0x43).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x43, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x43, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x43, 0, 0, 0, 2)] });
         self
     }
 
@@ -1262,7 +1262,7 @@ impl Asm<'_> {
     /// - `vgetmantpd w:zmm{kz}, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 26 /r ib` (RMI)
     #[inline]
     pub fn vgetmantpd<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x26).w1(), EvexOp::new(0x66, 3, 0x26).w1().n(4), EvexOp::new(0x66, 3, 0x26).w1().b().n(3), EvexOp::new(0x66, 3, 0x26).l(1).w1(), EvexOp::new(0x66, 3, 0x26).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x26).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x26).l(2).w1(), EvexOp::new(0x66, 3, 0x26).l(2).w1().b(), EvexOp::new(0x66, 3, 0x26).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x26).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x26, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x26, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x26, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x26, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x26, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x26, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x26, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x26, 1, 2, 1, 0), EvexOp::new(0x66, 3, 0x26, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x26, 1, 2, 1, 3)] });
         self
     }
 
@@ -1271,7 +1271,7 @@ impl Asm<'_> {
     /// - `vgetmantph w:zmm{kz}, zmm/m512/b16{sae}, imm8`: `EVEX.512.0F3A.W0 26 /r ib` (RMI)
     #[inline]
     pub fn vgetmantph<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantphOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x26), EvexOp::new(0, 3, 0x26).n(4), EvexOp::new(0, 3, 0x26).b().n(1), EvexOp::new(0, 3, 0x26).l(1), EvexOp::new(0, 3, 0x26).l(1).n(5), EvexOp::new(0, 3, 0x26).l(1).b().n(1), EvexOp::new(0, 3, 0x26).l(2), EvexOp::new(0, 3, 0x26).l(2).b(), EvexOp::new(0, 3, 0x26).l(2).n(6), EvexOp::new(0, 3, 0x26).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x26, 0, 0, 0, 0), EvexOp::new(0, 3, 0x26, 0, 0, 0, 4), EvexOp::new(0, 3, 0x26, 0, 0, 1, 1), EvexOp::new(0, 3, 0x26, 0, 1, 0, 0), EvexOp::new(0, 3, 0x26, 0, 1, 0, 5), EvexOp::new(0, 3, 0x26, 0, 1, 1, 1), EvexOp::new(0, 3, 0x26, 0, 2, 0, 0), EvexOp::new(0, 3, 0x26, 0, 2, 1, 0), EvexOp::new(0, 3, 0x26, 0, 2, 0, 6), EvexOp::new(0, 3, 0x26, 0, 2, 1, 1)] });
         self
     }
 
@@ -1280,28 +1280,28 @@ impl Asm<'_> {
     /// - `vgetmantps w:zmm{kz}, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 26 /r ib` (RMI)
     #[inline]
     pub fn vgetmantps<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantpsOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x26), EvexOp::new(0x66, 3, 0x26).n(4), EvexOp::new(0x66, 3, 0x26).b().n(2), EvexOp::new(0x66, 3, 0x26).l(1), EvexOp::new(0x66, 3, 0x26).l(1).n(5), EvexOp::new(0x66, 3, 0x26).l(1).b().n(2), EvexOp::new(0x66, 3, 0x26).l(2), EvexOp::new(0x66, 3, 0x26).l(2).b(), EvexOp::new(0x66, 3, 0x26).l(2).n(6), EvexOp::new(0x66, 3, 0x26).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x26, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x26, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x26, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x26, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x26, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x26, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x26, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x26, 0, 2, 1, 0), EvexOp::new(0x66, 3, 0x26, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x26, 0, 2, 1, 2)] });
         self
     }
 
     /// `vgetmantsd w:xmm{kz}, xmm, xmm/m64{sae}, imm8`: `EVEX.LIG.66.0F3A.W1 27 /r ib` (RVMI)
     #[inline]
     pub fn vgetmantsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x27).w1(), EvexOp::new(0x66, 3, 0x27).w1().b(), EvexOp::new(0x66, 3, 0x27).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x27, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x27, 1, 0, 1, 0), EvexOp::new(0x66, 3, 0x27, 1, 0, 0, 3)] });
         self
     }
 
     /// `vgetmantsh w:xmm{kz}, xmm, xmm/m16{sae}, imm8`: `EVEX.LIG.0F3A.W0 27 /r ib` (RVMI)
     #[inline]
     pub fn vgetmantsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VgetmantshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0, 3, 0x27), EvexOp::new(0, 3, 0x27).b(), EvexOp::new(0, 3, 0x27).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0, 3, 0x27, 0, 0, 0, 0), EvexOp::new(0, 3, 0x27, 0, 0, 1, 0), EvexOp::new(0, 3, 0x27, 0, 0, 0, 1)] });
         self
     }
 
     /// `vgetmantss w:xmm{kz}, xmm, xmm/m32{sae}, imm8`: `EVEX.LIG.66.0F3A.W0 27 /r ib` (RVMI)
     #[inline]
     pub fn vgetmantss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x27), EvexOp::new(0x66, 3, 0x27).b(), EvexOp::new(0x66, 3, 0x27).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x27, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x27, 0, 0, 1, 0), EvexOp::new(0x66, 3, 0x27, 0, 0, 0, 2)] });
         self
     }
 
@@ -1309,14 +1309,14 @@ impl Asm<'_> {
     /// - `vinsertf32x4 w:zmm{kz}, zmm, xmm/m128, imm8`: `EVEX.512.66.0F3A.W0 18 /r ib` (RVMI)
     #[inline]
     pub fn vinsertf32x4<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: Vinsertf32x4Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x18).l(1), EvexOp::new(0x66, 3, 0x18).l(1).n(4), EvexOp::new(0x66, 3, 0x18).l(2), EvexOp::new(0x66, 3, 0x18).l(2).n(4)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x18, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x18, 0, 1, 0, 4), EvexOp::new(0x66, 3, 0x18, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x18, 0, 2, 0, 4)] });
         self
     }
 
     /// `vinsertf32x8 w:zmm{kz}, zmm, ymm/m256, imm8`: `EVEX.512.66.0F3A.W0 1A /r ib` (RVMI)
     #[inline]
     pub fn vinsertf32x8<A: Operand, S: Operand>(&mut self, dst: A, src1: ZmmX, src2: S, imm: u8) -> &mut Self where S::Wide: Vinsertf32x8Operands<A::Masked> {
-        src2.wide().put(self, dst.masked(), src1, imm, const { &[EvexOp::new(0x66, 3, 0x1A).l(2), EvexOp::new(0x66, 3, 0x1A).l(2).n(5)] });
+        src2.wide().put(self, dst.masked(), src1, imm, const { &[EvexOp::new(0x66, 3, 0x1A, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x1A, 0, 2, 0, 5)] });
         self
     }
 
@@ -1324,14 +1324,14 @@ impl Asm<'_> {
     /// - `vinsertf64x2 w:zmm{kz}, zmm, xmm/m128, imm8`: `EVEX.512.66.0F3A.W1 18 /r ib` (RVMI)
     #[inline]
     pub fn vinsertf64x2<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: Vinsertf32x4Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x18).l(1).w1(), EvexOp::new(0x66, 3, 0x18).l(1).w1().n(4), EvexOp::new(0x66, 3, 0x18).l(2).w1(), EvexOp::new(0x66, 3, 0x18).l(2).w1().n(4)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x18, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x18, 1, 1, 0, 4), EvexOp::new(0x66, 3, 0x18, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x18, 1, 2, 0, 4)] });
         self
     }
 
     /// `vinsertf64x4 w:zmm{kz}, zmm, ymm/m256, imm8`: `EVEX.512.66.0F3A.W1 1A /r ib` (RVMI)
     #[inline]
     pub fn vinsertf64x4<A: Operand, S: Operand>(&mut self, dst: A, src1: ZmmX, src2: S, imm: u8) -> &mut Self where S::Wide: Vinsertf32x8Operands<A::Masked> {
-        src2.wide().put(self, dst.masked(), src1, imm, const { &[EvexOp::new(0x66, 3, 0x1A).l(2).w1(), EvexOp::new(0x66, 3, 0x1A).l(2).w1().n(5)] });
+        src2.wide().put(self, dst.masked(), src1, imm, const { &[EvexOp::new(0x66, 3, 0x1A, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x1A, 1, 2, 0, 5)] });
         self
     }
 
@@ -1339,14 +1339,14 @@ impl Asm<'_> {
     /// - `vinserti32x4 w:zmm{kz}, zmm, xmm/m128, imm8`: `EVEX.512.66.0F3A.W0 38 /r ib` (RVMI)
     #[inline]
     pub fn vinserti32x4<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: Vinsertf32x4Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x38).l(1), EvexOp::new(0x66, 3, 0x38).l(1).n(4), EvexOp::new(0x66, 3, 0x38).l(2), EvexOp::new(0x66, 3, 0x38).l(2).n(4)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x38, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x38, 0, 1, 0, 4), EvexOp::new(0x66, 3, 0x38, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x38, 0, 2, 0, 4)] });
         self
     }
 
     /// `vinserti32x8 w:zmm{kz}, zmm, ymm/m256, imm8`: `EVEX.512.66.0F3A.W0 3A /r ib` (RVMI)
     #[inline]
     pub fn vinserti32x8<A: Operand, S: Operand>(&mut self, dst: A, src1: ZmmX, src2: S, imm: u8) -> &mut Self where S::Wide: Vinsertf32x8Operands<A::Masked> {
-        src2.wide().put(self, dst.masked(), src1, imm, const { &[EvexOp::new(0x66, 3, 0x3A).l(2), EvexOp::new(0x66, 3, 0x3A).l(2).n(5)] });
+        src2.wide().put(self, dst.masked(), src1, imm, const { &[EvexOp::new(0x66, 3, 0x3A, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x3A, 0, 2, 0, 5)] });
         self
     }
 
@@ -1354,14 +1354,14 @@ impl Asm<'_> {
     /// - `vinserti64x2 w:zmm{kz}, zmm, xmm/m128, imm8`: `EVEX.512.66.0F3A.W1 38 /r ib` (RVMI)
     #[inline]
     pub fn vinserti64x2<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: Vinsertf32x4Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x38).l(1).w1(), EvexOp::new(0x66, 3, 0x38).l(1).w1().n(4), EvexOp::new(0x66, 3, 0x38).l(2).w1(), EvexOp::new(0x66, 3, 0x38).l(2).w1().n(4)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x38, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x38, 1, 1, 0, 4), EvexOp::new(0x66, 3, 0x38, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x38, 1, 2, 0, 4)] });
         self
     }
 
     /// `vinserti64x4 w:zmm{kz}, zmm, ymm/m256, imm8`: `EVEX.512.66.0F3A.W1 3A /r ib` (RVMI)
     #[inline]
     pub fn vinserti64x4<A: Operand, S: Operand>(&mut self, dst: A, src1: ZmmX, src2: S, imm: u8) -> &mut Self where S::Wide: Vinsertf32x8Operands<A::Masked> {
-        src2.wide().put(self, dst.masked(), src1, imm, const { &[EvexOp::new(0x66, 3, 0x3A).l(2).w1(), EvexOp::new(0x66, 3, 0x3A).l(2).w1().n(5)] });
+        src2.wide().put(self, dst.masked(), src1, imm, const { &[EvexOp::new(0x66, 3, 0x3A, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x3A, 1, 2, 0, 5)] });
         self
     }
 
@@ -1370,14 +1370,14 @@ impl Asm<'_> {
     /// - `vmaxph w:zmm{kz}, zmm, zmm/m512/b16{sae}`: `EVEX.512.MAP5.W0 5F /r` (RVM)
     #[inline]
     pub fn vmaxph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmaxphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x5F), EvexOp::new(0, 5, 0x5F).n(4), EvexOp::new(0, 5, 0x5F).b().n(1), EvexOp::new(0, 5, 0x5F).l(1), EvexOp::new(0, 5, 0x5F).l(1).n(5), EvexOp::new(0, 5, 0x5F).l(1).b().n(1), EvexOp::new(0, 5, 0x5F).l(2), EvexOp::new(0, 5, 0x5F).l(2).b(), EvexOp::new(0, 5, 0x5F).l(2).n(6), EvexOp::new(0, 5, 0x5F).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x5F, 0, 0, 0, 0), EvexOp::new(0, 5, 0x5F, 0, 0, 0, 4), EvexOp::new(0, 5, 0x5F, 0, 0, 1, 1), EvexOp::new(0, 5, 0x5F, 0, 1, 0, 0), EvexOp::new(0, 5, 0x5F, 0, 1, 0, 5), EvexOp::new(0, 5, 0x5F, 0, 1, 1, 1), EvexOp::new(0, 5, 0x5F, 0, 2, 0, 0), EvexOp::new(0, 5, 0x5F, 0, 2, 1, 0), EvexOp::new(0, 5, 0x5F, 0, 2, 0, 6), EvexOp::new(0, 5, 0x5F, 0, 2, 1, 1)] });
         self
     }
 
     /// `vmaxsh w:xmm{kz}, xmm, xmm/m16{sae}`: `EVEX.LIG.F3.MAP5.W0 5F /r` (RVM)
     #[inline]
     pub fn vmaxsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtsh2sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5F), EvexOp::new(0xF3, 5, 0x5F).b(), EvexOp::new(0xF3, 5, 0x5F).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5F, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x5F, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x5F, 0, 0, 0, 1)] });
         self
     }
 
@@ -1386,14 +1386,14 @@ impl Asm<'_> {
     /// - `vminph w:zmm{kz}, zmm, zmm/m512/b16{sae}`: `EVEX.512.MAP5.W0 5D /r` (RVM)
     #[inline]
     pub fn vminph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VmaxphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x5D), EvexOp::new(0, 5, 0x5D).n(4), EvexOp::new(0, 5, 0x5D).b().n(1), EvexOp::new(0, 5, 0x5D).l(1), EvexOp::new(0, 5, 0x5D).l(1).n(5), EvexOp::new(0, 5, 0x5D).l(1).b().n(1), EvexOp::new(0, 5, 0x5D).l(2), EvexOp::new(0, 5, 0x5D).l(2).b(), EvexOp::new(0, 5, 0x5D).l(2).n(6), EvexOp::new(0, 5, 0x5D).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x5D, 0, 0, 0, 0), EvexOp::new(0, 5, 0x5D, 0, 0, 0, 4), EvexOp::new(0, 5, 0x5D, 0, 0, 1, 1), EvexOp::new(0, 5, 0x5D, 0, 1, 0, 0), EvexOp::new(0, 5, 0x5D, 0, 1, 0, 5), EvexOp::new(0, 5, 0x5D, 0, 1, 1, 1), EvexOp::new(0, 5, 0x5D, 0, 2, 0, 0), EvexOp::new(0, 5, 0x5D, 0, 2, 1, 0), EvexOp::new(0, 5, 0x5D, 0, 2, 0, 6), EvexOp::new(0, 5, 0x5D, 0, 2, 1, 1)] });
         self
     }
 
     /// `vminsh w:xmm{kz}, xmm, xmm/m16{sae}`: `EVEX.LIG.F3.MAP5.W0 5D /r` (RVM)
     #[inline]
     pub fn vminsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtsh2sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5D), EvexOp::new(0xF3, 5, 0x5D).b(), EvexOp::new(0xF3, 5, 0x5D).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5D, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x5D, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x5D, 0, 0, 0, 1)] });
         self
     }
 
@@ -1405,7 +1405,7 @@ impl Asm<'_> {
     /// - `vmovdqa32 w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F.W0 7F /r` (MR)
     #[inline]
     pub fn vmovdqa32<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vmovdqa32Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x6F), EvexOp::new(0x66, 1, 0x6F).n(4), EvexOp::new(0x66, 1, 0x6F).l(1), EvexOp::new(0x66, 1, 0x6F).l(1).n(5), EvexOp::new(0x66, 1, 0x6F).l(2), EvexOp::new(0x66, 1, 0x6F).l(2).n(6), EvexOp::new(0x66, 1, 0x7F).n(4), EvexOp::new(0x66, 1, 0x7F).l(1).n(5), EvexOp::new(0x66, 1, 0x7F).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x6F, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x6F, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x6F, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x6F, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x6F, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x6F, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x7F, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x7F, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x7F, 0, 2, 0, 6)] });
         self
     }
 
@@ -1417,7 +1417,7 @@ impl Asm<'_> {
     /// - `vmovdqa64 w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F.W1 7F /r` (MR)
     #[inline]
     pub fn vmovdqa64<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vmovdqa32Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x6F).w1(), EvexOp::new(0x66, 1, 0x6F).w1().n(4), EvexOp::new(0x66, 1, 0x6F).l(1).w1(), EvexOp::new(0x66, 1, 0x6F).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x6F).l(2).w1(), EvexOp::new(0x66, 1, 0x6F).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x7F).w1().n(4), EvexOp::new(0x66, 1, 0x7F).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x7F).l(2).w1().n(6)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 1, 0x6F, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x6F, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x6F, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x6F, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x6F, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x6F, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x7F, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x7F, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x7F, 1, 2, 0, 6)] });
         self
     }
 
@@ -1429,7 +1429,7 @@ impl Asm<'_> {
     /// - `vmovdqu16 w:zmm/m512{kz}, zmm`: `EVEX.512.F2.0F.W1 7F /r` (MR)
     #[inline]
     pub fn vmovdqu16<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vmovdqa32Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 1, 0x6F).w1(), EvexOp::new(0xF2, 1, 0x6F).w1().n(4), EvexOp::new(0xF2, 1, 0x6F).l(1).w1(), EvexOp::new(0xF2, 1, 0x6F).l(1).w1().n(5), EvexOp::new(0xF2, 1, 0x6F).l(2).w1(), EvexOp::new(0xF2, 1, 0x6F).l(2).w1().n(6), EvexOp::new(0xF2, 1, 0x7F).w1().n(4), EvexOp::new(0xF2, 1, 0x7F).l(1).w1().n(5), EvexOp::new(0xF2, 1, 0x7F).l(2).w1().n(6)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 1, 0x6F, 1, 0, 0, 0), EvexOp::new(0xF2, 1, 0x6F, 1, 0, 0, 4), EvexOp::new(0xF2, 1, 0x6F, 1, 1, 0, 0), EvexOp::new(0xF2, 1, 0x6F, 1, 1, 0, 5), EvexOp::new(0xF2, 1, 0x6F, 1, 2, 0, 0), EvexOp::new(0xF2, 1, 0x6F, 1, 2, 0, 6), EvexOp::new(0xF2, 1, 0x7F, 1, 0, 0, 4), EvexOp::new(0xF2, 1, 0x7F, 1, 1, 0, 5), EvexOp::new(0xF2, 1, 0x7F, 1, 2, 0, 6)] });
         self
     }
 
@@ -1441,7 +1441,7 @@ impl Asm<'_> {
     /// - `vmovdqu32 w:zmm/m512{kz}, zmm`: `EVEX.512.F3.0F.W0 7F /r` (MR)
     #[inline]
     pub fn vmovdqu32<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vmovdqa32Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0x6F), EvexOp::new(0xF3, 1, 0x6F).n(4), EvexOp::new(0xF3, 1, 0x6F).l(1), EvexOp::new(0xF3, 1, 0x6F).l(1).n(5), EvexOp::new(0xF3, 1, 0x6F).l(2), EvexOp::new(0xF3, 1, 0x6F).l(2).n(6), EvexOp::new(0xF3, 1, 0x7F).n(4), EvexOp::new(0xF3, 1, 0x7F).l(1).n(5), EvexOp::new(0xF3, 1, 0x7F).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0x6F, 0, 0, 0, 0), EvexOp::new(0xF3, 1, 0x6F, 0, 0, 0, 4), EvexOp::new(0xF3, 1, 0x6F, 0, 1, 0, 0), EvexOp::new(0xF3, 1, 0x6F, 0, 1, 0, 5), EvexOp::new(0xF3, 1, 0x6F, 0, 2, 0, 0), EvexOp::new(0xF3, 1, 0x6F, 0, 2, 0, 6), EvexOp::new(0xF3, 1, 0x7F, 0, 0, 0, 4), EvexOp::new(0xF3, 1, 0x7F, 0, 1, 0, 5), EvexOp::new(0xF3, 1, 0x7F, 0, 2, 0, 6)] });
         self
     }
 
@@ -1453,7 +1453,7 @@ impl Asm<'_> {
     /// - `vmovdqu64 w:zmm/m512{kz}, zmm`: `EVEX.512.F3.0F.W1 7F /r` (MR)
     #[inline]
     pub fn vmovdqu64<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vmovdqa32Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0x6F).w1(), EvexOp::new(0xF3, 1, 0x6F).w1().n(4), EvexOp::new(0xF3, 1, 0x6F).l(1).w1(), EvexOp::new(0xF3, 1, 0x6F).l(1).w1().n(5), EvexOp::new(0xF3, 1, 0x6F).l(2).w1(), EvexOp::new(0xF3, 1, 0x6F).l(2).w1().n(6), EvexOp::new(0xF3, 1, 0x7F).w1().n(4), EvexOp::new(0xF3, 1, 0x7F).l(1).w1().n(5), EvexOp::new(0xF3, 1, 0x7F).l(2).w1().n(6)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 1, 0x6F, 1, 0, 0, 0), EvexOp::new(0xF3, 1, 0x6F, 1, 0, 0, 4), EvexOp::new(0xF3, 1, 0x6F, 1, 1, 0, 0), EvexOp::new(0xF3, 1, 0x6F, 1, 1, 0, 5), EvexOp::new(0xF3, 1, 0x6F, 1, 2, 0, 0), EvexOp::new(0xF3, 1, 0x6F, 1, 2, 0, 6), EvexOp::new(0xF3, 1, 0x7F, 1, 0, 0, 4), EvexOp::new(0xF3, 1, 0x7F, 1, 1, 0, 5), EvexOp::new(0xF3, 1, 0x7F, 1, 2, 0, 6)] });
         self
     }
 
@@ -1465,7 +1465,7 @@ impl Asm<'_> {
     /// - `vmovdqu8 w:zmm/m512{kz}, zmm`: `EVEX.512.F2.0F.W0 7F /r` (MR)
     #[inline]
     pub fn vmovdqu8<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vmovdqa32Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 1, 0x6F), EvexOp::new(0xF2, 1, 0x6F).n(4), EvexOp::new(0xF2, 1, 0x6F).l(1), EvexOp::new(0xF2, 1, 0x6F).l(1).n(5), EvexOp::new(0xF2, 1, 0x6F).l(2), EvexOp::new(0xF2, 1, 0x6F).l(2).n(6), EvexOp::new(0xF2, 1, 0x7F).n(4), EvexOp::new(0xF2, 1, 0x7F).l(1).n(5), EvexOp::new(0xF2, 1, 0x7F).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF2, 1, 0x6F, 0, 0, 0, 0), EvexOp::new(0xF2, 1, 0x6F, 0, 0, 0, 4), EvexOp::new(0xF2, 1, 0x6F, 0, 1, 0, 0), EvexOp::new(0xF2, 1, 0x6F, 0, 1, 0, 5), EvexOp::new(0xF2, 1, 0x6F, 0, 2, 0, 0), EvexOp::new(0xF2, 1, 0x6F, 0, 2, 0, 6), EvexOp::new(0xF2, 1, 0x7F, 0, 0, 0, 4), EvexOp::new(0xF2, 1, 0x7F, 0, 1, 0, 5), EvexOp::new(0xF2, 1, 0x7F, 0, 2, 0, 6)] });
         self
     }
 
@@ -1473,14 +1473,14 @@ impl Asm<'_> {
     /// - `vmovsh w:m16{k}, xmm`: `EVEX.LIG.F3.MAP5.W0 11 /r` (MR)
     #[inline]
     pub fn vmovsh<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovshOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 5, 0x10).n(1), EvexOp::new(0xF3, 5, 0x11).n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 5, 0x10, 0, 0, 0, 1), EvexOp::new(0xF3, 5, 0x11, 0, 0, 0, 1)] });
         self
     }
 
     /// `vmovsh w:xmm{kz}, xmm, xmm`: `EVEX.LIG.F3.MAP5.W0 10 /r` (RVM)
     #[inline]
     pub fn vmovsh_3<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vmovsh3Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x10)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x10, 0, 0, 0, 0)] });
         self
     }
 
@@ -1490,7 +1490,7 @@ impl Asm<'_> {
     /// - `vmovw w:r64/m16, xmm`: `EVEX.128.66.MAP5.W1 7E /r` (MR)
     #[inline]
     pub fn vmovw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovwOperands<A::Wide> {
-        src.wide().put(self, dst.wide(), const { &[EvexOp::new(0x66, 5, 0x6E), EvexOp::new(0x66, 5, 0x6E).n(1), EvexOp::new(0x66, 5, 0x6E).w1(), EvexOp::new(0x66, 5, 0x7E), EvexOp::new(0x66, 5, 0x7E).n(1), EvexOp::new(0x66, 5, 0x7E).w1()] });
+        src.wide().put(self, dst.wide(), const { &[EvexOp::new(0x66, 5, 0x6E, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x6E, 0, 0, 0, 1), EvexOp::new(0x66, 5, 0x6E, 1, 0, 0, 0), EvexOp::new(0x66, 5, 0x7E, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x7E, 0, 0, 0, 1), EvexOp::new(0x66, 5, 0x7E, 1, 0, 0, 0)] });
         self
     }
 
@@ -1499,14 +1499,14 @@ impl Asm<'_> {
     /// - `vmulph w:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.MAP5.W0 59 /r` (RVM)
     #[inline]
     pub fn vmulph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x59), EvexOp::new(0, 5, 0x59).n(4), EvexOp::new(0, 5, 0x59).b().n(1), EvexOp::new(0, 5, 0x59).l(1), EvexOp::new(0, 5, 0x59).l(1).n(5), EvexOp::new(0, 5, 0x59).l(1).b().n(1), EvexOp::new(0, 5, 0x59).l(2), EvexOp::new(0, 5, 0x59).b(), EvexOp::new(0, 5, 0x59).l(2).n(6), EvexOp::new(0, 5, 0x59).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x59, 0, 0, 0, 0), EvexOp::new(0, 5, 0x59, 0, 0, 0, 4), EvexOp::new(0, 5, 0x59, 0, 0, 1, 1), EvexOp::new(0, 5, 0x59, 0, 1, 0, 0), EvexOp::new(0, 5, 0x59, 0, 1, 0, 5), EvexOp::new(0, 5, 0x59, 0, 1, 1, 1), EvexOp::new(0, 5, 0x59, 0, 2, 0, 0), EvexOp::new(0, 5, 0x59, 0, 0, 1, 0), EvexOp::new(0, 5, 0x59, 0, 2, 0, 6), EvexOp::new(0, 5, 0x59, 0, 2, 1, 1)] });
         self
     }
 
     /// `vmulsh w:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.F3.MAP5.W0 59 /r` (RVM)
     #[inline]
     pub fn vmulsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x59), EvexOp::new(0xF3, 5, 0x59).b(), EvexOp::new(0xF3, 5, 0x59).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x59, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x59, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x59, 0, 0, 0, 1)] });
         self
     }
 
@@ -1515,7 +1515,7 @@ impl Asm<'_> {
     /// - `vp2intersectd w:k+1, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 68 /r` (RVM)
     #[inline]
     pub fn vp2intersectd<A: Operand, S: Operand>(&mut self, dst: KPair, src1: A, src2: S) -> &mut Self where S::Wide: Vp2intersectdOperands<A::Wide> {
-        src2.wide().put(self, src1.wide(), dst, const { &[EvexOp::new(0xF2, 2, 0x68), EvexOp::new(0xF2, 2, 0x68).n(4), EvexOp::new(0xF2, 2, 0x68).b().n(2), EvexOp::new(0xF2, 2, 0x68).l(1), EvexOp::new(0xF2, 2, 0x68).l(1).n(5), EvexOp::new(0xF2, 2, 0x68).l(1).b().n(2), EvexOp::new(0xF2, 2, 0x68).l(2), EvexOp::new(0xF2, 2, 0x68).l(2).n(6), EvexOp::new(0xF2, 2, 0x68).l(2).b().n(2)] });
+        src2.wide().put(self, src1.wide(), dst, const { &[EvexOp::new(0xF2, 2, 0x68, 0, 0, 0, 0), EvexOp::new(0xF2, 2, 0x68, 0, 0, 0, 4), EvexOp::new(0xF2, 2, 0x68, 0, 0, 1, 2), EvexOp::new(0xF2, 2, 0x68, 0, 1, 0, 0), EvexOp::new(0xF2, 2, 0x68, 0, 1, 0, 5), EvexOp::new(0xF2, 2, 0x68, 0, 1, 1, 2), EvexOp::new(0xF2, 2, 0x68, 0, 2, 0, 0), EvexOp::new(0xF2, 2, 0x68, 0, 2, 0, 6), EvexOp::new(0xF2, 2, 0x68, 0, 2, 1, 2)] });
         self
     }
 
@@ -1524,7 +1524,7 @@ impl Asm<'_> {
     /// - `vp2intersectq w:k+1, zmm, zmm/m512/b64`: `EVEX.512.F2.0F38.W1 68 /r` (RVM)
     #[inline]
     pub fn vp2intersectq<A: Operand, S: Operand>(&mut self, dst: KPair, src1: A, src2: S) -> &mut Self where S::Wide: Vp2intersectqOperands<A::Wide> {
-        src2.wide().put(self, src1.wide(), dst, const { &[EvexOp::new(0xF2, 2, 0x68).w1(), EvexOp::new(0xF2, 2, 0x68).w1().n(4), EvexOp::new(0xF2, 2, 0x68).w1().b().n(3), EvexOp::new(0xF2, 2, 0x68).l(1).w1(), EvexOp::new(0xF2, 2, 0x68).l(1).w1().n(5), EvexOp::new(0xF2, 2, 0x68).l(1).w1().b().n(3), EvexOp::new(0xF2, 2, 0x68).l(2).w1(), EvexOp::new(0xF2, 2, 0x68).l(2).w1().n(6), EvexOp::new(0xF2, 2, 0x68).l(2).w1().b().n(3)] });
+        src2.wide().put(self, src1.wide(), dst, const { &[EvexOp::new(0xF2, 2, 0x68, 1, 0, 0, 0), EvexOp::new(0xF2, 2, 0x68, 1, 0, 0, 4), EvexOp::new(0xF2, 2, 0x68, 1, 0, 1, 3), EvexOp::new(0xF2, 2, 0x68, 1, 1, 0, 0), EvexOp::new(0xF2, 2, 0x68, 1, 1, 0, 5), EvexOp::new(0xF2, 2, 0x68, 1, 1, 1, 3), EvexOp::new(0xF2, 2, 0x68, 1, 2, 0, 0), EvexOp::new(0xF2, 2, 0x68, 1, 2, 0, 6), EvexOp::new(0xF2, 2, 0x68, 1, 2, 1, 3)] });
         self
     }
 
@@ -1533,7 +1533,7 @@ impl Asm<'_> {
     /// - `vpabsq w:zmm{kz}, zmm/m512/b64`: `EVEX.512.66.0F38.W1 1F /r` (RM)
     #[inline]
     pub fn vpabsq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1F).w1(), EvexOp::new(0x66, 2, 0x1F).w1().n(4), EvexOp::new(0x66, 2, 0x1F).w1().b().n(3), EvexOp::new(0x66, 2, 0x1F).l(1).w1(), EvexOp::new(0x66, 2, 0x1F).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x1F).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x1F).l(2).w1(), EvexOp::new(0x66, 2, 0x1F).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x1F).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x1F, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x1F, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x1F, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x1F, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x1F, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x1F, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x1F, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x1F, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x1F, 1, 2, 1, 3)] });
         self
     }
 
@@ -1542,7 +1542,7 @@ impl Asm<'_> {
     /// - `vpandd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 DB /r` (RVM)
     #[inline]
     pub fn vpandd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xDB), EvexOp::new(0x66, 1, 0xDB).n(4), EvexOp::new(0x66, 1, 0xDB).b().n(2), EvexOp::new(0x66, 1, 0xDB).l(1), EvexOp::new(0x66, 1, 0xDB).l(1).n(5), EvexOp::new(0x66, 1, 0xDB).l(1).b().n(2), EvexOp::new(0x66, 1, 0xDB).l(2), EvexOp::new(0x66, 1, 0xDB).l(2).n(6), EvexOp::new(0x66, 1, 0xDB).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xDB, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xDB, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xDB, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0xDB, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xDB, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xDB, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0xDB, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xDB, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xDB, 0, 2, 1, 2)] });
         self
     }
 
@@ -1551,7 +1551,7 @@ impl Asm<'_> {
     /// - `vpandnd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 DF /r` (RVM)
     #[inline]
     pub fn vpandnd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xDF), EvexOp::new(0x66, 1, 0xDF).n(4), EvexOp::new(0x66, 1, 0xDF).b().n(2), EvexOp::new(0x66, 1, 0xDF).l(1), EvexOp::new(0x66, 1, 0xDF).l(1).n(5), EvexOp::new(0x66, 1, 0xDF).l(1).b().n(2), EvexOp::new(0x66, 1, 0xDF).l(2), EvexOp::new(0x66, 1, 0xDF).l(2).n(6), EvexOp::new(0x66, 1, 0xDF).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xDF, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xDF, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xDF, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0xDF, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xDF, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xDF, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0xDF, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xDF, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xDF, 0, 2, 1, 2)] });
         self
     }
 
@@ -1560,7 +1560,7 @@ impl Asm<'_> {
     /// - `vpandnq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 DF /r` (RVM)
     #[inline]
     pub fn vpandnq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xDF).w1(), EvexOp::new(0x66, 1, 0xDF).w1().n(4), EvexOp::new(0x66, 1, 0xDF).w1().b().n(3), EvexOp::new(0x66, 1, 0xDF).l(1).w1(), EvexOp::new(0x66, 1, 0xDF).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xDF).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xDF).l(2).w1(), EvexOp::new(0x66, 1, 0xDF).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xDF).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xDF, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xDF, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xDF, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xDF, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xDF, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xDF, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xDF, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xDF, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xDF, 1, 2, 1, 3)] });
         self
     }
 
@@ -1569,7 +1569,7 @@ impl Asm<'_> {
     /// - `vpandq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 DB /r` (RVM)
     #[inline]
     pub fn vpandq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xDB).w1(), EvexOp::new(0x66, 1, 0xDB).w1().n(4), EvexOp::new(0x66, 1, 0xDB).w1().b().n(3), EvexOp::new(0x66, 1, 0xDB).l(1).w1(), EvexOp::new(0x66, 1, 0xDB).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xDB).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xDB).l(2).w1(), EvexOp::new(0x66, 1, 0xDB).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xDB).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xDB, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xDB, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xDB, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xDB, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xDB, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xDB, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xDB, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xDB, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xDB, 1, 2, 1, 3)] });
         self
     }
 
@@ -1578,7 +1578,7 @@ impl Asm<'_> {
     /// - `vpblendmb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W0 66 /r` (RVM)
     #[inline]
     pub fn vpblendmb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x66), EvexOp::new(0x66, 2, 0x66).n(4), EvexOp::new(0x66, 2, 0x66).l(1), EvexOp::new(0x66, 2, 0x66).l(1).n(5), EvexOp::new(0x66, 2, 0x66).l(2), EvexOp::new(0x66, 2, 0x66).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x66, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x66, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x66, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x66, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x66, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x66, 0, 2, 0, 6)] });
         self
     }
 
@@ -1587,7 +1587,7 @@ impl Asm<'_> {
     /// - `vpblendmd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 64 /r` (RVM)
     #[inline]
     pub fn vpblendmd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x64), EvexOp::new(0x66, 2, 0x64).n(4), EvexOp::new(0x66, 2, 0x64).b().n(2), EvexOp::new(0x66, 2, 0x64).l(1), EvexOp::new(0x66, 2, 0x64).l(1).n(5), EvexOp::new(0x66, 2, 0x64).l(1).b().n(2), EvexOp::new(0x66, 2, 0x64).l(2), EvexOp::new(0x66, 2, 0x64).l(2).n(6), EvexOp::new(0x66, 2, 0x64).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x64, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x64, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x64, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x64, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x64, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x64, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x64, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x64, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x64, 0, 2, 1, 2)] });
         self
     }
 
@@ -1596,7 +1596,7 @@ impl Asm<'_> {
     /// - `vpblendmq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 64 /r` (RVM)
     #[inline]
     pub fn vpblendmq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x64).w1(), EvexOp::new(0x66, 2, 0x64).w1().n(4), EvexOp::new(0x66, 2, 0x64).w1().b().n(3), EvexOp::new(0x66, 2, 0x64).l(1).w1(), EvexOp::new(0x66, 2, 0x64).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x64).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x64).l(2).w1(), EvexOp::new(0x66, 2, 0x64).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x64).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x64, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x64, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x64, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x64, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x64, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x64, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x64, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x64, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x64, 1, 2, 1, 3)] });
         self
     }
 
@@ -1605,7 +1605,7 @@ impl Asm<'_> {
     /// - `vpblendmw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 66 /r` (RVM)
     #[inline]
     pub fn vpblendmw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x66).w1(), EvexOp::new(0x66, 2, 0x66).w1().n(4), EvexOp::new(0x66, 2, 0x66).l(1).w1(), EvexOp::new(0x66, 2, 0x66).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x66).l(2).w1(), EvexOp::new(0x66, 2, 0x66).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x66, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x66, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x66, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x66, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x66, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x66, 1, 2, 0, 6)] });
         self
     }
 
@@ -1614,7 +1614,7 @@ impl Asm<'_> {
     /// - `vpbroadcastmb2q w:zmm, k`: `EVEX.512.F3.0F38.W1 2A /r` (RM)
     #[inline]
     pub fn vpbroadcastmb2q<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vpbroadcastmb2qOperands<A::Wide> {
-        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x2A).w1(), EvexOp::new(0xF3, 2, 0x2A).l(1).w1(), EvexOp::new(0xF3, 2, 0x2A).l(2).w1()] });
+        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x2A, 1, 0, 0, 0), EvexOp::new(0xF3, 2, 0x2A, 1, 1, 0, 0), EvexOp::new(0xF3, 2, 0x2A, 1, 2, 0, 0)] });
         self
     }
 
@@ -1623,7 +1623,7 @@ impl Asm<'_> {
     /// - `vpbroadcastmw2d w:zmm, k`: `EVEX.512.F3.0F38.W0 3A /r` (RM)
     #[inline]
     pub fn vpbroadcastmw2d<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vpbroadcastmb2qOperands<A::Wide> {
-        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x3A), EvexOp::new(0xF3, 2, 0x3A).l(1), EvexOp::new(0xF3, 2, 0x3A).l(2)] });
+        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x3A, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x3A, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x3A, 0, 2, 0, 0)] });
         self
     }
 
@@ -1632,7 +1632,7 @@ impl Asm<'_> {
     /// - `vpcmpb w:k{k}, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.W0 3F /r ib` (RVMI)
     #[inline]
     pub fn vpcmpb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpcmpbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x3F), EvexOp::new(0x66, 3, 0x3F).n(4), EvexOp::new(0x66, 3, 0x3F).l(1), EvexOp::new(0x66, 3, 0x3F).l(1).n(5), EvexOp::new(0x66, 3, 0x3F).l(2), EvexOp::new(0x66, 3, 0x3F).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x3F, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x3F, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x3F, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x3F, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x3F, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x3F, 0, 2, 0, 6)] });
         self
     }
 
@@ -1641,7 +1641,7 @@ impl Asm<'_> {
     /// - `vpcmpd w:k{k}, zmm, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 1F /r ib` (RVMI)
     #[inline]
     pub fn vpcmpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpcmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x1F), EvexOp::new(0x66, 3, 0x1F).n(4), EvexOp::new(0x66, 3, 0x1F).b().n(2), EvexOp::new(0x66, 3, 0x1F).l(1), EvexOp::new(0x66, 3, 0x1F).l(1).n(5), EvexOp::new(0x66, 3, 0x1F).l(1).b().n(2), EvexOp::new(0x66, 3, 0x1F).l(2), EvexOp::new(0x66, 3, 0x1F).l(2).n(6), EvexOp::new(0x66, 3, 0x1F).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x1F, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x1F, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x1F, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x1F, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x1F, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x1F, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x1F, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x1F, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x1F, 0, 2, 1, 2)] });
         self
     }
 
@@ -1650,7 +1650,7 @@ impl Asm<'_> {
     /// - `vpcmpq w:k{k}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 1F /r ib` (RVMI)
     #[inline]
     pub fn vpcmpq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpcmpqOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x1F).w1(), EvexOp::new(0x66, 3, 0x1F).w1().n(4), EvexOp::new(0x66, 3, 0x1F).w1().b().n(3), EvexOp::new(0x66, 3, 0x1F).l(1).w1(), EvexOp::new(0x66, 3, 0x1F).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x1F).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x1F).l(2).w1(), EvexOp::new(0x66, 3, 0x1F).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x1F).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x1F, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x1F, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x1F, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x1F, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x1F, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x1F, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x1F, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x1F, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x1F, 1, 2, 1, 3)] });
         self
     }
 
@@ -1659,7 +1659,7 @@ impl Asm<'_> {
     /// - `vpcmpub w:k{k}, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.W0 3E /r ib` (RVMI)
     #[inline]
     pub fn vpcmpub<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpcmpbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x3E), EvexOp::new(0x66, 3, 0x3E).n(4), EvexOp::new(0x66, 3, 0x3E).l(1), EvexOp::new(0x66, 3, 0x3E).l(1).n(5), EvexOp::new(0x66, 3, 0x3E).l(2), EvexOp::new(0x66, 3, 0x3E).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x3E, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x3E, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x3E, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x3E, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x3E, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x3E, 0, 2, 0, 6)] });
         self
     }
 
@@ -1668,7 +1668,7 @@ impl Asm<'_> {
     /// - `vpcmpud w:k{k}, zmm, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 1E /r ib` (RVMI)
     #[inline]
     pub fn vpcmpud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpcmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x1E), EvexOp::new(0x66, 3, 0x1E).n(4), EvexOp::new(0x66, 3, 0x1E).b().n(2), EvexOp::new(0x66, 3, 0x1E).l(1), EvexOp::new(0x66, 3, 0x1E).l(1).n(5), EvexOp::new(0x66, 3, 0x1E).l(1).b().n(2), EvexOp::new(0x66, 3, 0x1E).l(2), EvexOp::new(0x66, 3, 0x1E).l(2).n(6), EvexOp::new(0x66, 3, 0x1E).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x1E, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x1E, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x1E, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x1E, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x1E, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x1E, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x1E, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x1E, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x1E, 0, 2, 1, 2)] });
         self
     }
 
@@ -1677,7 +1677,7 @@ impl Asm<'_> {
     /// - `vpcmpuq w:k{k}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 1E /r ib` (RVMI)
     #[inline]
     pub fn vpcmpuq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpcmpqOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x1E).w1(), EvexOp::new(0x66, 3, 0x1E).w1().n(4), EvexOp::new(0x66, 3, 0x1E).w1().b().n(3), EvexOp::new(0x66, 3, 0x1E).l(1).w1(), EvexOp::new(0x66, 3, 0x1E).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x1E).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x1E).l(2).w1(), EvexOp::new(0x66, 3, 0x1E).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x1E).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x1E, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x1E, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x1E, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x1E, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x1E, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x1E, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x1E, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x1E, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x1E, 1, 2, 1, 3)] });
         self
     }
 
@@ -1686,7 +1686,7 @@ impl Asm<'_> {
     /// - `vpcmpuw w:k{k}, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.W1 3E /r ib` (RVMI)
     #[inline]
     pub fn vpcmpuw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpcmpbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x3E).w1(), EvexOp::new(0x66, 3, 0x3E).w1().n(4), EvexOp::new(0x66, 3, 0x3E).l(1).w1(), EvexOp::new(0x66, 3, 0x3E).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x3E).l(2).w1(), EvexOp::new(0x66, 3, 0x3E).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x3E, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x3E, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x3E, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x3E, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x3E, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x3E, 1, 2, 0, 6)] });
         self
     }
 
@@ -1695,7 +1695,7 @@ impl Asm<'_> {
     /// - `vpcmpw w:k{k}, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.W1 3F /r ib` (RVMI)
     #[inline]
     pub fn vpcmpw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpcmpbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x3F).w1(), EvexOp::new(0x66, 3, 0x3F).w1().n(4), EvexOp::new(0x66, 3, 0x3F).l(1).w1(), EvexOp::new(0x66, 3, 0x3F).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x3F).l(2).w1(), EvexOp::new(0x66, 3, 0x3F).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x3F, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x3F, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x3F, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x3F, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x3F, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x3F, 1, 2, 0, 6)] });
         self
     }
 
@@ -1704,7 +1704,7 @@ impl Asm<'_> {
     /// - `vpcompressb w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F38.W0 63 /r` (MR)
     #[inline]
     pub fn vpcompressb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpcompressbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x63), EvexOp::new(0x66, 2, 0x63).l(1), EvexOp::new(0x66, 2, 0x63).l(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x63, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x63, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x63, 0, 2, 0, 0)] });
         self
     }
 
@@ -1713,7 +1713,7 @@ impl Asm<'_> {
     /// - `vpcompressd w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F38.W0 8B /r` (MR)
     #[inline]
     pub fn vpcompressd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VcompresspdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x8B), EvexOp::new(0x66, 2, 0x8B).n(2), EvexOp::new(0x66, 2, 0x8B).l(1), EvexOp::new(0x66, 2, 0x8B).l(1).n(2), EvexOp::new(0x66, 2, 0x8B).l(2), EvexOp::new(0x66, 2, 0x8B).l(2).n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x8B, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x8B, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x8B, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x8B, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x8B, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x8B, 0, 2, 0, 2)] });
         self
     }
 
@@ -1722,7 +1722,7 @@ impl Asm<'_> {
     /// - `vpcompressq w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F38.W1 8B /r` (MR)
     #[inline]
     pub fn vpcompressq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VcompresspdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x8B).w1(), EvexOp::new(0x66, 2, 0x8B).w1().n(3), EvexOp::new(0x66, 2, 0x8B).l(1).w1(), EvexOp::new(0x66, 2, 0x8B).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x8B).l(2).w1(), EvexOp::new(0x66, 2, 0x8B).l(2).w1().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x8B, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x8B, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x8B, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x8B, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x8B, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x8B, 1, 2, 0, 3)] });
         self
     }
 
@@ -1731,7 +1731,7 @@ impl Asm<'_> {
     /// - `vpcompressw w:zmm/m512{kz}, zmm`: `EVEX.512.66.0F38.W1 63 /r` (MR)
     #[inline]
     pub fn vpcompressw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VcompresspdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x63).w1(), EvexOp::new(0x66, 2, 0x63).w1().n(1), EvexOp::new(0x66, 2, 0x63).l(1).w1(), EvexOp::new(0x66, 2, 0x63).l(1).w1().n(1), EvexOp::new(0x66, 2, 0x63).l(2).w1(), EvexOp::new(0x66, 2, 0x63).l(2).w1().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x63, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x63, 1, 0, 0, 1), EvexOp::new(0x66, 2, 0x63, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x63, 1, 1, 0, 1), EvexOp::new(0x66, 2, 0x63, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x63, 1, 2, 0, 1)] });
         self
     }
 
@@ -1740,7 +1740,7 @@ impl Asm<'_> {
     /// - `vpconflictd w:zmm{kz}, zmm/m512/b32`: `EVEX.512.66.0F38.W0 C4 /r` (RM)
     #[inline]
     pub fn vpconflictd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpconflictdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0xC4), EvexOp::new(0x66, 2, 0xC4).n(4), EvexOp::new(0x66, 2, 0xC4).b().n(2), EvexOp::new(0x66, 2, 0xC4).l(1), EvexOp::new(0x66, 2, 0xC4).l(1).n(5), EvexOp::new(0x66, 2, 0xC4).l(1).b().n(2), EvexOp::new(0x66, 2, 0xC4).l(2), EvexOp::new(0x66, 2, 0xC4).l(2).n(6), EvexOp::new(0x66, 2, 0xC4).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0xC4, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xC4, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xC4, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xC4, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xC4, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xC4, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xC4, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xC4, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xC4, 0, 2, 1, 2)] });
         self
     }
 
@@ -1749,7 +1749,7 @@ impl Asm<'_> {
     /// - `vpconflictq w:zmm{kz}, zmm/m512/b64`: `EVEX.512.66.0F38.W1 C4 /r` (RM)
     #[inline]
     pub fn vpconflictq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0xC4).w1(), EvexOp::new(0x66, 2, 0xC4).w1().n(4), EvexOp::new(0x66, 2, 0xC4).w1().b().n(3), EvexOp::new(0x66, 2, 0xC4).l(1).w1(), EvexOp::new(0x66, 2, 0xC4).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xC4).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xC4).l(2).w1(), EvexOp::new(0x66, 2, 0xC4).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xC4).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0xC4, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xC4, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xC4, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xC4, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xC4, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xC4, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xC4, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xC4, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xC4, 1, 2, 1, 3)] });
         self
     }
 
@@ -1758,7 +1758,7 @@ impl Asm<'_> {
     /// - `vpermb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W0 8D /r` (RVM)
     #[inline]
     pub fn vpermb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x8D), EvexOp::new(0x66, 2, 0x8D).n(4), EvexOp::new(0x66, 2, 0x8D).l(1), EvexOp::new(0x66, 2, 0x8D).l(1).n(5), EvexOp::new(0x66, 2, 0x8D).l(2), EvexOp::new(0x66, 2, 0x8D).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x8D, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x8D, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x8D, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x8D, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x8D, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x8D, 0, 2, 0, 6)] });
         self
     }
 
@@ -1767,7 +1767,7 @@ impl Asm<'_> {
     /// - `vpermi2b rw:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W0 75 /r` (RVM)
     #[inline]
     pub fn vpermi2b<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x75), EvexOp::new(0x66, 2, 0x75).n(4), EvexOp::new(0x66, 2, 0x75).l(1), EvexOp::new(0x66, 2, 0x75).l(1).n(5), EvexOp::new(0x66, 2, 0x75).l(2), EvexOp::new(0x66, 2, 0x75).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x75, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x75, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x75, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x75, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x75, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x75, 0, 2, 0, 6)] });
         self
     }
 
@@ -1776,7 +1776,7 @@ impl Asm<'_> {
     /// - `vpermi2d rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 76 /r` (RVM)
     #[inline]
     pub fn vpermi2d<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x76), EvexOp::new(0x66, 2, 0x76).n(4), EvexOp::new(0x66, 2, 0x76).b().n(2), EvexOp::new(0x66, 2, 0x76).l(1), EvexOp::new(0x66, 2, 0x76).l(1).n(5), EvexOp::new(0x66, 2, 0x76).l(1).b().n(2), EvexOp::new(0x66, 2, 0x76).l(2), EvexOp::new(0x66, 2, 0x76).l(2).n(6), EvexOp::new(0x66, 2, 0x76).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x76, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x76, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x76, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x76, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x76, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x76, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x76, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x76, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x76, 0, 2, 1, 2)] });
         self
     }
 
@@ -1785,7 +1785,7 @@ impl Asm<'_> {
     /// - `vpermi2pd rw:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 77 /r` (RVM)
     #[inline]
     pub fn vpermi2pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x77).w1(), EvexOp::new(0x66, 2, 0x77).w1().n(4), EvexOp::new(0x66, 2, 0x77).w1().b().n(3), EvexOp::new(0x66, 2, 0x77).l(1).w1(), EvexOp::new(0x66, 2, 0x77).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x77).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x77).l(2).w1(), EvexOp::new(0x66, 2, 0x77).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x77).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x77, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x77, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x77, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x77, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x77, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x77, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x77, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x77, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x77, 1, 2, 1, 3)] });
         self
     }
 
@@ -1794,7 +1794,7 @@ impl Asm<'_> {
     /// - `vpermi2ps rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 77 /r` (RVM)
     #[inline]
     pub fn vpermi2ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x77), EvexOp::new(0x66, 2, 0x77).n(4), EvexOp::new(0x66, 2, 0x77).b().n(2), EvexOp::new(0x66, 2, 0x77).l(1), EvexOp::new(0x66, 2, 0x77).l(1).n(5), EvexOp::new(0x66, 2, 0x77).l(1).b().n(2), EvexOp::new(0x66, 2, 0x77).l(2), EvexOp::new(0x66, 2, 0x77).l(2).n(6), EvexOp::new(0x66, 2, 0x77).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x77, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x77, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x77, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x77, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x77, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x77, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x77, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x77, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x77, 0, 2, 1, 2)] });
         self
     }
 
@@ -1803,7 +1803,7 @@ impl Asm<'_> {
     /// - `vpermi2q rw:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 76 /r` (RVM)
     #[inline]
     pub fn vpermi2q<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x76).w1(), EvexOp::new(0x66, 2, 0x76).w1().n(4), EvexOp::new(0x66, 2, 0x76).w1().b().n(3), EvexOp::new(0x66, 2, 0x76).l(1).w1(), EvexOp::new(0x66, 2, 0x76).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x76).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x76).l(2).w1(), EvexOp::new(0x66, 2, 0x76).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x76).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x76, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x76, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x76, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x76, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x76, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x76, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x76, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x76, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x76, 1, 2, 1, 3)] });
         self
     }
 
@@ -1812,7 +1812,7 @@ impl Asm<'_> {
     /// - `vpermi2w rw:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 75 /r` (RVM)
     #[inline]
     pub fn vpermi2w<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x75).w1(), EvexOp::new(0x66, 2, 0x75).w1().n(4), EvexOp::new(0x66, 2, 0x75).l(1).w1(), EvexOp::new(0x66, 2, 0x75).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x75).l(2).w1(), EvexOp::new(0x66, 2, 0x75).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x75, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x75, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x75, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x75, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x75, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x75, 1, 2, 0, 6)] });
         self
     }
 
@@ -1821,7 +1821,7 @@ impl Asm<'_> {
     /// - `vpermt2b rw:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W0 7D /r` (RVM)
     #[inline]
     pub fn vpermt2b<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7D), EvexOp::new(0x66, 2, 0x7D).n(4), EvexOp::new(0x66, 2, 0x7D).l(1), EvexOp::new(0x66, 2, 0x7D).l(1).n(5), EvexOp::new(0x66, 2, 0x7D).l(2), EvexOp::new(0x66, 2, 0x7D).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7D, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x7D, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x7D, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x7D, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x7D, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x7D, 0, 2, 0, 6)] });
         self
     }
 
@@ -1830,7 +1830,7 @@ impl Asm<'_> {
     /// - `vpermt2d rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 7E /r` (RVM)
     #[inline]
     pub fn vpermt2d<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7E), EvexOp::new(0x66, 2, 0x7E).n(4), EvexOp::new(0x66, 2, 0x7E).b().n(2), EvexOp::new(0x66, 2, 0x7E).l(1), EvexOp::new(0x66, 2, 0x7E).l(1).n(5), EvexOp::new(0x66, 2, 0x7E).l(1).b().n(2), EvexOp::new(0x66, 2, 0x7E).l(2), EvexOp::new(0x66, 2, 0x7E).l(2).n(6), EvexOp::new(0x66, 2, 0x7E).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7E, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x7E, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x7E, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x7E, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x7E, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x7E, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x7E, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x7E, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x7E, 0, 2, 1, 2)] });
         self
     }
 
@@ -1839,7 +1839,7 @@ impl Asm<'_> {
     /// - `vpermt2pd rw:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 7F /r` (RVM)
     #[inline]
     pub fn vpermt2pd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7F).w1(), EvexOp::new(0x66, 2, 0x7F).w1().n(4), EvexOp::new(0x66, 2, 0x7F).w1().b().n(3), EvexOp::new(0x66, 2, 0x7F).l(1).w1(), EvexOp::new(0x66, 2, 0x7F).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x7F).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x7F).l(2).w1(), EvexOp::new(0x66, 2, 0x7F).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x7F).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7F, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x7F, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x7F, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x7F, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x7F, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x7F, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x7F, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x7F, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x7F, 1, 2, 1, 3)] });
         self
     }
 
@@ -1848,7 +1848,7 @@ impl Asm<'_> {
     /// - `vpermt2ps rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 7F /r` (RVM)
     #[inline]
     pub fn vpermt2ps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7F), EvexOp::new(0x66, 2, 0x7F).n(4), EvexOp::new(0x66, 2, 0x7F).b().n(2), EvexOp::new(0x66, 2, 0x7F).l(1), EvexOp::new(0x66, 2, 0x7F).l(1).n(5), EvexOp::new(0x66, 2, 0x7F).l(1).b().n(2), EvexOp::new(0x66, 2, 0x7F).l(2), EvexOp::new(0x66, 2, 0x7F).l(2).n(6), EvexOp::new(0x66, 2, 0x7F).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7F, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x7F, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x7F, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x7F, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x7F, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x7F, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x7F, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x7F, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x7F, 0, 2, 1, 2)] });
         self
     }
 
@@ -1857,7 +1857,7 @@ impl Asm<'_> {
     /// - `vpermt2q rw:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 7E /r` (RVM)
     #[inline]
     pub fn vpermt2q<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7E).w1(), EvexOp::new(0x66, 2, 0x7E).w1().n(4), EvexOp::new(0x66, 2, 0x7E).w1().b().n(3), EvexOp::new(0x66, 2, 0x7E).l(1).w1(), EvexOp::new(0x66, 2, 0x7E).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x7E).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x7E).l(2).w1(), EvexOp::new(0x66, 2, 0x7E).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x7E).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7E, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x7E, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x7E, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x7E, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x7E, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x7E, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x7E, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x7E, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x7E, 1, 2, 1, 3)] });
         self
     }
 
@@ -1866,7 +1866,7 @@ impl Asm<'_> {
     /// - `vpermt2w rw:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 7D /r` (RVM)
     #[inline]
     pub fn vpermt2w<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7D).w1(), EvexOp::new(0x66, 2, 0x7D).w1().n(4), EvexOp::new(0x66, 2, 0x7D).l(1).w1(), EvexOp::new(0x66, 2, 0x7D).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x7D).l(2).w1(), EvexOp::new(0x66, 2, 0x7D).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x7D, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x7D, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x7D, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x7D, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x7D, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x7D, 1, 2, 0, 6)] });
         self
     }
 
@@ -1875,7 +1875,7 @@ impl Asm<'_> {
     /// - `vpermw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 8D /r` (RVM)
     #[inline]
     pub fn vpermw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x8D).w1(), EvexOp::new(0x66, 2, 0x8D).w1().n(4), EvexOp::new(0x66, 2, 0x8D).l(1).w1(), EvexOp::new(0x66, 2, 0x8D).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x8D).l(2).w1(), EvexOp::new(0x66, 2, 0x8D).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x8D, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x8D, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x8D, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x8D, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x8D, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x8D, 1, 2, 0, 6)] });
         self
     }
 
@@ -1884,7 +1884,7 @@ impl Asm<'_> {
     /// - `vpexpandb w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.W0 62 /r` (RM)
     #[inline]
     pub fn vpexpandb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpexpandbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x62), EvexOp::new(0x66, 2, 0x62).l(1), EvexOp::new(0x66, 2, 0x62).l(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x62, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x62, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x62, 0, 2, 0, 0)] });
         self
     }
 
@@ -1893,7 +1893,7 @@ impl Asm<'_> {
     /// - `vpexpandd w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.W0 89 /r` (RM)
     #[inline]
     pub fn vpexpandd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VexpandpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x89), EvexOp::new(0x66, 2, 0x89).n(2), EvexOp::new(0x66, 2, 0x89).l(1), EvexOp::new(0x66, 2, 0x89).l(1).n(2), EvexOp::new(0x66, 2, 0x89).l(2), EvexOp::new(0x66, 2, 0x89).l(2).n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x89, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x89, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x89, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x89, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x89, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x89, 0, 2, 0, 2)] });
         self
     }
 
@@ -1902,7 +1902,7 @@ impl Asm<'_> {
     /// - `vpexpandq w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.W1 89 /r` (RM)
     #[inline]
     pub fn vpexpandq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VexpandpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x89).w1(), EvexOp::new(0x66, 2, 0x89).w1().n(3), EvexOp::new(0x66, 2, 0x89).l(1).w1(), EvexOp::new(0x66, 2, 0x89).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x89).l(2).w1(), EvexOp::new(0x66, 2, 0x89).l(2).w1().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x89, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x89, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x89, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x89, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x89, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x89, 1, 2, 0, 3)] });
         self
     }
 
@@ -1911,7 +1911,7 @@ impl Asm<'_> {
     /// - `vpexpandw w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.W1 62 /r` (RM)
     #[inline]
     pub fn vpexpandw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VexpandpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x62).w1(), EvexOp::new(0x66, 2, 0x62).w1().n(1), EvexOp::new(0x66, 2, 0x62).l(1).w1(), EvexOp::new(0x66, 2, 0x62).l(1).w1().n(1), EvexOp::new(0x66, 2, 0x62).l(2).w1(), EvexOp::new(0x66, 2, 0x62).l(2).w1().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x62, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x62, 1, 0, 0, 1), EvexOp::new(0x66, 2, 0x62, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x62, 1, 1, 0, 1), EvexOp::new(0x66, 2, 0x62, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x62, 1, 2, 0, 1)] });
         self
     }
 
@@ -1920,7 +1920,7 @@ impl Asm<'_> {
     /// - `vpgatherdd rcw:zmm{k!}, vm32z`: `EVEX.512.66.0F38.W0 90 /r` (RM)
     #[inline]
     pub fn vpgatherdd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VgatherdpsOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x90).n(2), EvexOp::new(0x66, 2, 0x90).l(1).n(2), EvexOp::new(0x66, 2, 0x90).l(2).n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x90, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x90, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x90, 0, 2, 0, 2)] });
         self
     }
 
@@ -1929,7 +1929,7 @@ impl Asm<'_> {
     /// - `vpgatherdq rcw:zmm{k!}, vm32y`: `EVEX.512.66.0F38.W1 90 /r` (RM)
     #[inline]
     pub fn vpgatherdq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VgatherdpdOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x90).w1().n(3), EvexOp::new(0x66, 2, 0x90).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x90).l(2).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x90, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x90, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x90, 1, 2, 0, 3)] });
         self
     }
 
@@ -1938,7 +1938,7 @@ impl Asm<'_> {
     /// - `vpgatherqd rw:ymm{k!}, vm64z`: `EVEX.512.66.0F38.W0 91 /r` (RM)
     #[inline]
     pub fn vpgatherqd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VgatherqpsOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x91).n(2), EvexOp::new(0x66, 2, 0x91).l(1).n(2), EvexOp::new(0x66, 2, 0x91).l(2).n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x91, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0x91, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0x91, 0, 2, 0, 2)] });
         self
     }
 
@@ -1947,7 +1947,7 @@ impl Asm<'_> {
     /// - `vpgatherqq rcw:zmm{k!}, vm64z`: `EVEX.512.66.0F38.W1 91 /r` (RM)
     #[inline]
     pub fn vpgatherqq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VgatherdpsOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x91).w1().n(3), EvexOp::new(0x66, 2, 0x91).l(1).w1().n(3), EvexOp::new(0x66, 2, 0x91).l(2).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0x91, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0x91, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0x91, 1, 2, 0, 3)] });
         self
     }
 
@@ -1956,7 +1956,7 @@ impl Asm<'_> {
     /// - `vplzcntd w:zmm{kz}, zmm/m512/b32`: `EVEX.512.66.0F38.W0 44 /r` (RM)
     #[inline]
     pub fn vplzcntd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpconflictdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x44), EvexOp::new(0x66, 2, 0x44).n(4), EvexOp::new(0x66, 2, 0x44).b().n(2), EvexOp::new(0x66, 2, 0x44).l(1), EvexOp::new(0x66, 2, 0x44).l(1).n(5), EvexOp::new(0x66, 2, 0x44).l(1).b().n(2), EvexOp::new(0x66, 2, 0x44).l(2), EvexOp::new(0x66, 2, 0x44).l(2).n(6), EvexOp::new(0x66, 2, 0x44).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x44, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x44, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x44, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x44, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x44, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x44, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x44, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x44, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x44, 0, 2, 1, 2)] });
         self
     }
 
@@ -1965,7 +1965,7 @@ impl Asm<'_> {
     /// - `vplzcntq w:zmm{kz}, zmm/m512/b64`: `EVEX.512.66.0F38.W1 44 /r` (RM)
     #[inline]
     pub fn vplzcntq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x44).w1(), EvexOp::new(0x66, 2, 0x44).w1().n(4), EvexOp::new(0x66, 2, 0x44).w1().b().n(3), EvexOp::new(0x66, 2, 0x44).l(1).w1(), EvexOp::new(0x66, 2, 0x44).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x44).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x44).l(2).w1(), EvexOp::new(0x66, 2, 0x44).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x44).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x44, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x44, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x44, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x44, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x44, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x44, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x44, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x44, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x44, 1, 2, 1, 3)] });
         self
     }
 
@@ -1974,7 +1974,7 @@ impl Asm<'_> {
     /// - `vpmaxsq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 3D /r` (RVM)
     #[inline]
     pub fn vpmaxsq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x3D).w1(), EvexOp::new(0x66, 2, 0x3D).w1().n(4), EvexOp::new(0x66, 2, 0x3D).w1().b().n(3), EvexOp::new(0x66, 2, 0x3D).l(1).w1(), EvexOp::new(0x66, 2, 0x3D).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x3D).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x3D).l(2).w1(), EvexOp::new(0x66, 2, 0x3D).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x3D).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x3D, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x3D, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x3D, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x3D, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x3D, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x3D, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x3D, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x3D, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x3D, 1, 2, 1, 3)] });
         self
     }
 
@@ -1983,7 +1983,7 @@ impl Asm<'_> {
     /// - `vpmaxuq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 3F /r` (RVM)
     #[inline]
     pub fn vpmaxuq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x3F).w1(), EvexOp::new(0x66, 2, 0x3F).w1().n(4), EvexOp::new(0x66, 2, 0x3F).w1().b().n(3), EvexOp::new(0x66, 2, 0x3F).l(1).w1(), EvexOp::new(0x66, 2, 0x3F).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x3F).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x3F).l(2).w1(), EvexOp::new(0x66, 2, 0x3F).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x3F).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x3F, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x3F, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x3F, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x3F, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x3F, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x3F, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x3F, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x3F, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x3F, 1, 2, 1, 3)] });
         self
     }
 
@@ -1992,7 +1992,7 @@ impl Asm<'_> {
     /// - `vpminsq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 39 /r` (RVM)
     #[inline]
     pub fn vpminsq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x39).w1(), EvexOp::new(0x66, 2, 0x39).w1().n(4), EvexOp::new(0x66, 2, 0x39).w1().b().n(3), EvexOp::new(0x66, 2, 0x39).l(1).w1(), EvexOp::new(0x66, 2, 0x39).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x39).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x39).l(2).w1(), EvexOp::new(0x66, 2, 0x39).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x39).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x39, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x39, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x39, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x39, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x39, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x39, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x39, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x39, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x39, 1, 2, 1, 3)] });
         self
     }
 
@@ -2001,7 +2001,7 @@ impl Asm<'_> {
     /// - `vpminuq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 3B /r` (RVM)
     #[inline]
     pub fn vpminuq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x3B).w1(), EvexOp::new(0x66, 2, 0x3B).w1().n(4), EvexOp::new(0x66, 2, 0x3B).w1().b().n(3), EvexOp::new(0x66, 2, 0x3B).l(1).w1(), EvexOp::new(0x66, 2, 0x3B).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x3B).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x3B).l(2).w1(), EvexOp::new(0x66, 2, 0x3B).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x3B).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x3B, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x3B, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x3B, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x3B, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x3B, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x3B, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x3B, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x3B, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x3B, 1, 2, 1, 3)] });
         self
     }
 
@@ -2010,7 +2010,7 @@ impl Asm<'_> {
     /// - `vpmovb2m w:k, zmm`: `EVEX.512.F3.0F38.W0 29 /r` (RM)
     #[inline]
     pub fn vpmovb2m<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vpmovb2mOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 2, 0x29), EvexOp::new(0xF3, 2, 0x29).l(1), EvexOp::new(0xF3, 2, 0x29).l(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 2, 0x29, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x29, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x29, 0, 2, 0, 0)] });
         self
     }
 
@@ -2019,7 +2019,7 @@ impl Asm<'_> {
     /// - `vpmovd2m w:k, zmm`: `EVEX.512.F3.0F38.W0 39 /r` (RM)
     #[inline]
     pub fn vpmovd2m<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vpmovb2mOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 2, 0x39), EvexOp::new(0xF3, 2, 0x39).l(1), EvexOp::new(0xF3, 2, 0x39).l(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 2, 0x39, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x39, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x39, 0, 2, 0, 0)] });
         self
     }
 
@@ -2028,7 +2028,7 @@ impl Asm<'_> {
     /// - `vpmovdb w:xmm/m128{kz}, zmm`: `EVEX.512.F3.0F38.W0 31 /r` (MR)
     #[inline]
     pub fn vpmovdb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x31), EvexOp::new(0xF3, 2, 0x31).n(2), EvexOp::new(0xF3, 2, 0x31).l(1), EvexOp::new(0xF3, 2, 0x31).l(1).n(3), EvexOp::new(0xF3, 2, 0x31).l(2), EvexOp::new(0xF3, 2, 0x31).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x31, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x31, 0, 0, 0, 2), EvexOp::new(0xF3, 2, 0x31, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x31, 0, 1, 0, 3), EvexOp::new(0xF3, 2, 0x31, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x31, 0, 2, 0, 4)] });
         self
     }
 
@@ -2037,7 +2037,7 @@ impl Asm<'_> {
     /// - `vpmovdw w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 33 /r` (MR)
     #[inline]
     pub fn vpmovdw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x33), EvexOp::new(0xF3, 2, 0x33).n(3), EvexOp::new(0xF3, 2, 0x33).l(1), EvexOp::new(0xF3, 2, 0x33).l(1).n(4), EvexOp::new(0xF3, 2, 0x33).l(2), EvexOp::new(0xF3, 2, 0x33).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x33, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x33, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x33, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x33, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x33, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x33, 0, 2, 0, 5)] });
         self
     }
 
@@ -2046,7 +2046,7 @@ impl Asm<'_> {
     /// - `vpmovm2b w:zmm, k`: `EVEX.512.F3.0F38.W0 28 /r` (RM)
     #[inline]
     pub fn vpmovm2b<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vpbroadcastmb2qOperands<A::Wide> {
-        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x28), EvexOp::new(0xF3, 2, 0x28).l(1), EvexOp::new(0xF3, 2, 0x28).l(2)] });
+        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x28, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x28, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x28, 0, 2, 0, 0)] });
         self
     }
 
@@ -2055,7 +2055,7 @@ impl Asm<'_> {
     /// - `vpmovm2d w:zmm, k`: `EVEX.512.F3.0F38.W0 38 /r` (RM)
     #[inline]
     pub fn vpmovm2d<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vpbroadcastmb2qOperands<A::Wide> {
-        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x38), EvexOp::new(0xF3, 2, 0x38).l(1), EvexOp::new(0xF3, 2, 0x38).l(2)] });
+        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x38, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x38, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x38, 0, 2, 0, 0)] });
         self
     }
 
@@ -2064,7 +2064,7 @@ impl Asm<'_> {
     /// - `vpmovm2q w:zmm, k`: `EVEX.512.F3.0F38.W1 38 /r` (RM)
     #[inline]
     pub fn vpmovm2q<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vpbroadcastmb2qOperands<A::Wide> {
-        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x38).w1(), EvexOp::new(0xF3, 2, 0x38).l(1).w1(), EvexOp::new(0xF3, 2, 0x38).l(2).w1()] });
+        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x38, 1, 0, 0, 0), EvexOp::new(0xF3, 2, 0x38, 1, 1, 0, 0), EvexOp::new(0xF3, 2, 0x38, 1, 2, 0, 0)] });
         self
     }
 
@@ -2073,7 +2073,7 @@ impl Asm<'_> {
     /// - `vpmovm2w w:zmm, k`: `EVEX.512.F3.0F38.W1 28 /r` (RM)
     #[inline]
     pub fn vpmovm2w<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Class: Vpbroadcastmb2qOperands<A::Wide> {
-        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x28).w1(), EvexOp::new(0xF3, 2, 0x28).l(1).w1(), EvexOp::new(0xF3, 2, 0x28).l(2).w1()] });
+        src.class().put(self, dst.wide(), const { &[EvexOp::new(0xF3, 2, 0x28, 1, 0, 0, 0), EvexOp::new(0xF3, 2, 0x28, 1, 1, 0, 0), EvexOp::new(0xF3, 2, 0x28, 1, 2, 0, 0)] });
         self
     }
 
@@ -2082,7 +2082,7 @@ impl Asm<'_> {
     /// - `vpmovq2m w:k, zmm`: `EVEX.512.F3.0F38.W1 39 /r` (RM)
     #[inline]
     pub fn vpmovq2m<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vpmovb2mOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 2, 0x39).w1(), EvexOp::new(0xF3, 2, 0x39).l(1).w1(), EvexOp::new(0xF3, 2, 0x39).l(2).w1()] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 2, 0x39, 1, 0, 0, 0), EvexOp::new(0xF3, 2, 0x39, 1, 1, 0, 0), EvexOp::new(0xF3, 2, 0x39, 1, 2, 0, 0)] });
         self
     }
 
@@ -2091,7 +2091,7 @@ impl Asm<'_> {
     /// - `vpmovqb w:xmm/m64{kz}, zmm`: `EVEX.512.F3.0F38.W0 32 /r` (MR)
     #[inline]
     pub fn vpmovqb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovqbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x32), EvexOp::new(0xF3, 2, 0x32).n(1), EvexOp::new(0xF3, 2, 0x32).l(1), EvexOp::new(0xF3, 2, 0x32).l(1).n(2), EvexOp::new(0xF3, 2, 0x32).l(2), EvexOp::new(0xF3, 2, 0x32).l(2).n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x32, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x32, 0, 0, 0, 1), EvexOp::new(0xF3, 2, 0x32, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x32, 0, 1, 0, 2), EvexOp::new(0xF3, 2, 0x32, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x32, 0, 2, 0, 3)] });
         self
     }
 
@@ -2100,7 +2100,7 @@ impl Asm<'_> {
     /// - `vpmovqd w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 35 /r` (MR)
     #[inline]
     pub fn vpmovqd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x35), EvexOp::new(0xF3, 2, 0x35).n(3), EvexOp::new(0xF3, 2, 0x35).l(1), EvexOp::new(0xF3, 2, 0x35).l(1).n(4), EvexOp::new(0xF3, 2, 0x35).l(2), EvexOp::new(0xF3, 2, 0x35).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x35, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x35, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x35, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x35, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x35, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x35, 0, 2, 0, 5)] });
         self
     }
 
@@ -2109,7 +2109,7 @@ impl Asm<'_> {
     /// - `vpmovqw w:xmm/m128{kz}, zmm`: `EVEX.512.F3.0F38.W0 34 /r` (MR)
     #[inline]
     pub fn vpmovqw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x34), EvexOp::new(0xF3, 2, 0x34).n(2), EvexOp::new(0xF3, 2, 0x34).l(1), EvexOp::new(0xF3, 2, 0x34).l(1).n(3), EvexOp::new(0xF3, 2, 0x34).l(2), EvexOp::new(0xF3, 2, 0x34).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x34, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x34, 0, 0, 0, 2), EvexOp::new(0xF3, 2, 0x34, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x34, 0, 1, 0, 3), EvexOp::new(0xF3, 2, 0x34, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x34, 0, 2, 0, 4)] });
         self
     }
 
@@ -2118,7 +2118,7 @@ impl Asm<'_> {
     /// - `vpmovsdb w:xmm/m128{kz}, zmm`: `EVEX.512.F3.0F38.W0 21 /r` (MR)
     #[inline]
     pub fn vpmovsdb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x21), EvexOp::new(0xF3, 2, 0x21).n(2), EvexOp::new(0xF3, 2, 0x21).l(1), EvexOp::new(0xF3, 2, 0x21).l(1).n(3), EvexOp::new(0xF3, 2, 0x21).l(2), EvexOp::new(0xF3, 2, 0x21).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x21, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x21, 0, 0, 0, 2), EvexOp::new(0xF3, 2, 0x21, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x21, 0, 1, 0, 3), EvexOp::new(0xF3, 2, 0x21, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x21, 0, 2, 0, 4)] });
         self
     }
 
@@ -2127,7 +2127,7 @@ impl Asm<'_> {
     /// - `vpmovsdw w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 23 /r` (MR)
     #[inline]
     pub fn vpmovsdw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x23), EvexOp::new(0xF3, 2, 0x23).n(3), EvexOp::new(0xF3, 2, 0x23).l(1), EvexOp::new(0xF3, 2, 0x23).l(1).n(4), EvexOp::new(0xF3, 2, 0x23).l(2), EvexOp::new(0xF3, 2, 0x23).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x23, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x23, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x23, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x23, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x23, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x23, 0, 2, 0, 5)] });
         self
     }
 
@@ -2136,7 +2136,7 @@ impl Asm<'_> {
     /// - `vpmovsqb w:xmm/m64{kz}, zmm`: `EVEX.512.F3.0F38.W0 22 /r` (MR)
     #[inline]
     pub fn vpmovsqb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovqbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x22), EvexOp::new(0xF3, 2, 0x22).n(1), EvexOp::new(0xF3, 2, 0x22).l(1), EvexOp::new(0xF3, 2, 0x22).l(1).n(2), EvexOp::new(0xF3, 2, 0x22).l(2), EvexOp::new(0xF3, 2, 0x22).l(2).n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x22, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x22, 0, 0, 0, 1), EvexOp::new(0xF3, 2, 0x22, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x22, 0, 1, 0, 2), EvexOp::new(0xF3, 2, 0x22, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x22, 0, 2, 0, 3)] });
         self
     }
 
@@ -2145,7 +2145,7 @@ impl Asm<'_> {
     /// - `vpmovsqd w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 25 /r` (MR)
     #[inline]
     pub fn vpmovsqd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x25), EvexOp::new(0xF3, 2, 0x25).n(3), EvexOp::new(0xF3, 2, 0x25).l(1), EvexOp::new(0xF3, 2, 0x25).l(1).n(4), EvexOp::new(0xF3, 2, 0x25).l(2), EvexOp::new(0xF3, 2, 0x25).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x25, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x25, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x25, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x25, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x25, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x25, 0, 2, 0, 5)] });
         self
     }
 
@@ -2154,7 +2154,7 @@ impl Asm<'_> {
     /// - `vpmovsqw w:xmm/m128{kz}, zmm`: `EVEX.512.F3.0F38.W0 24 /r` (MR)
     #[inline]
     pub fn vpmovsqw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x24), EvexOp::new(0xF3, 2, 0x24).n(2), EvexOp::new(0xF3, 2, 0x24).l(1), EvexOp::new(0xF3, 2, 0x24).l(1).n(3), EvexOp::new(0xF3, 2, 0x24).l(2), EvexOp::new(0xF3, 2, 0x24).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x24, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x24, 0, 0, 0, 2), EvexOp::new(0xF3, 2, 0x24, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x24, 0, 1, 0, 3), EvexOp::new(0xF3, 2, 0x24, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x24, 0, 2, 0, 4)] });
         self
     }
 
@@ -2163,7 +2163,7 @@ impl Asm<'_> {
     /// - `vpmovswb w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 20 /r` (MR)
     #[inline]
     pub fn vpmovswb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x20), EvexOp::new(0xF3, 2, 0x20).n(3), EvexOp::new(0xF3, 2, 0x20).l(1), EvexOp::new(0xF3, 2, 0x20).l(1).n(4), EvexOp::new(0xF3, 2, 0x20).l(2), EvexOp::new(0xF3, 2, 0x20).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x20, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x20, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x20, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x20, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x20, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x20, 0, 2, 0, 5)] });
         self
     }
 
@@ -2172,7 +2172,7 @@ impl Asm<'_> {
     /// - `vpmovusdb w:xmm/m128{kz}, zmm`: `EVEX.512.F3.0F38.W0 11 /r` (MR)
     #[inline]
     pub fn vpmovusdb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x11), EvexOp::new(0xF3, 2, 0x11).n(2), EvexOp::new(0xF3, 2, 0x11).l(1), EvexOp::new(0xF3, 2, 0x11).l(1).n(3), EvexOp::new(0xF3, 2, 0x11).l(2), EvexOp::new(0xF3, 2, 0x11).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x11, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x11, 0, 0, 0, 2), EvexOp::new(0xF3, 2, 0x11, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x11, 0, 1, 0, 3), EvexOp::new(0xF3, 2, 0x11, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x11, 0, 2, 0, 4)] });
         self
     }
 
@@ -2181,7 +2181,7 @@ impl Asm<'_> {
     /// - `vpmovusdw w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 13 /r` (MR)
     #[inline]
     pub fn vpmovusdw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x13), EvexOp::new(0xF3, 2, 0x13).n(3), EvexOp::new(0xF3, 2, 0x13).l(1), EvexOp::new(0xF3, 2, 0x13).l(1).n(4), EvexOp::new(0xF3, 2, 0x13).l(2), EvexOp::new(0xF3, 2, 0x13).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x13, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x13, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x13, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x13, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x13, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x13, 0, 2, 0, 5)] });
         self
     }
 
@@ -2190,7 +2190,7 @@ impl Asm<'_> {
     /// - `vpmovusqb w:xmm/m64{kz}, zmm`: `EVEX.512.F3.0F38.W0 12 /r` (MR)
     #[inline]
     pub fn vpmovusqb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovqbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x12), EvexOp::new(0xF3, 2, 0x12).n(1), EvexOp::new(0xF3, 2, 0x12).l(1), EvexOp::new(0xF3, 2, 0x12).l(1).n(2), EvexOp::new(0xF3, 2, 0x12).l(2), EvexOp::new(0xF3, 2, 0x12).l(2).n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x12, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x12, 0, 0, 0, 1), EvexOp::new(0xF3, 2, 0x12, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x12, 0, 1, 0, 2), EvexOp::new(0xF3, 2, 0x12, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x12, 0, 2, 0, 3)] });
         self
     }
 
@@ -2199,7 +2199,7 @@ impl Asm<'_> {
     /// - `vpmovusqd w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 15 /r` (MR)
     #[inline]
     pub fn vpmovusqd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x15), EvexOp::new(0xF3, 2, 0x15).n(3), EvexOp::new(0xF3, 2, 0x15).l(1), EvexOp::new(0xF3, 2, 0x15).l(1).n(4), EvexOp::new(0xF3, 2, 0x15).l(2), EvexOp::new(0xF3, 2, 0x15).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x15, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x15, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x15, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x15, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x15, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x15, 0, 2, 0, 5)] });
         self
     }
 
@@ -2208,7 +2208,7 @@ impl Asm<'_> {
     /// - `vpmovusqw w:xmm/m128{kz}, zmm`: `EVEX.512.F3.0F38.W0 14 /r` (MR)
     #[inline]
     pub fn vpmovusqw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdbOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x14), EvexOp::new(0xF3, 2, 0x14).n(2), EvexOp::new(0xF3, 2, 0x14).l(1), EvexOp::new(0xF3, 2, 0x14).l(1).n(3), EvexOp::new(0xF3, 2, 0x14).l(2), EvexOp::new(0xF3, 2, 0x14).l(2).n(4)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x14, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x14, 0, 0, 0, 2), EvexOp::new(0xF3, 2, 0x14, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x14, 0, 1, 0, 3), EvexOp::new(0xF3, 2, 0x14, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x14, 0, 2, 0, 4)] });
         self
     }
 
@@ -2217,7 +2217,7 @@ impl Asm<'_> {
     /// - `vpmovuswb w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 10 /r` (MR)
     #[inline]
     pub fn vpmovuswb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x10), EvexOp::new(0xF3, 2, 0x10).n(3), EvexOp::new(0xF3, 2, 0x10).l(1), EvexOp::new(0xF3, 2, 0x10).l(1).n(4), EvexOp::new(0xF3, 2, 0x10).l(2), EvexOp::new(0xF3, 2, 0x10).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x10, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x10, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x10, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x10, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x10, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x10, 0, 2, 0, 5)] });
         self
     }
 
@@ -2226,7 +2226,7 @@ impl Asm<'_> {
     /// - `vpmovw2m w:k, zmm`: `EVEX.512.F3.0F38.W1 29 /r` (RM)
     #[inline]
     pub fn vpmovw2m<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vpmovb2mOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 2, 0x29).w1(), EvexOp::new(0xF3, 2, 0x29).l(1).w1(), EvexOp::new(0xF3, 2, 0x29).l(2).w1()] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0xF3, 2, 0x29, 1, 0, 0, 0), EvexOp::new(0xF3, 2, 0x29, 1, 1, 0, 0), EvexOp::new(0xF3, 2, 0x29, 1, 2, 0, 0)] });
         self
     }
 
@@ -2235,7 +2235,7 @@ impl Asm<'_> {
     /// - `vpmovwb w:ymm/m256{kz}, zmm`: `EVEX.512.F3.0F38.W0 30 /r` (MR)
     #[inline]
     pub fn vpmovwb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpmovdwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x30), EvexOp::new(0xF3, 2, 0x30).n(3), EvexOp::new(0xF3, 2, 0x30).l(1), EvexOp::new(0xF3, 2, 0x30).l(1).n(4), EvexOp::new(0xF3, 2, 0x30).l(2), EvexOp::new(0xF3, 2, 0x30).l(2).n(5)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0xF3, 2, 0x30, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x30, 0, 0, 0, 3), EvexOp::new(0xF3, 2, 0x30, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x30, 0, 1, 0, 4), EvexOp::new(0xF3, 2, 0x30, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x30, 0, 2, 0, 5)] });
         self
     }
 
@@ -2244,7 +2244,7 @@ impl Asm<'_> {
     /// - `vpmullq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 40 /r` (RVM)
     #[inline]
     pub fn vpmullq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x40).w1(), EvexOp::new(0x66, 2, 0x40).w1().n(4), EvexOp::new(0x66, 2, 0x40).w1().b().n(3), EvexOp::new(0x66, 2, 0x40).l(1).w1(), EvexOp::new(0x66, 2, 0x40).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x40).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x40).l(2).w1(), EvexOp::new(0x66, 2, 0x40).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x40).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x40, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x40, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x40, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x40, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x40, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x40, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x40, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x40, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x40, 1, 2, 1, 3)] });
         self
     }
 
@@ -2253,7 +2253,7 @@ impl Asm<'_> {
     /// - `vpmultishiftqb w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 83 /r` (RVM)
     #[inline]
     pub fn vpmultishiftqb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x83).w1(), EvexOp::new(0x66, 2, 0x83).w1().n(4), EvexOp::new(0x66, 2, 0x83).w1().b().n(3), EvexOp::new(0x66, 2, 0x83).l(1).w1(), EvexOp::new(0x66, 2, 0x83).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x83).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x83).l(2).w1(), EvexOp::new(0x66, 2, 0x83).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x83).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x83, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x83, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x83, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x83, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x83, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x83, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x83, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x83, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x83, 1, 2, 1, 3)] });
         self
     }
 
@@ -2262,7 +2262,7 @@ impl Asm<'_> {
     /// - `vpopcntb w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.W0 54 /r` (RM)
     #[inline]
     pub fn vpopcntb<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VexpandpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x54), EvexOp::new(0x66, 2, 0x54).n(4), EvexOp::new(0x66, 2, 0x54).l(1), EvexOp::new(0x66, 2, 0x54).l(1).n(5), EvexOp::new(0x66, 2, 0x54).l(2), EvexOp::new(0x66, 2, 0x54).l(2).n(6)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x54, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x54, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x54, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x54, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x54, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x54, 0, 2, 0, 6)] });
         self
     }
 
@@ -2271,7 +2271,7 @@ impl Asm<'_> {
     /// - `vpopcntd w:zmm{kz}, zmm/m512/b32`: `EVEX.512.66.0F38.W0 55 /r` (RM)
     #[inline]
     pub fn vpopcntd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpconflictdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x55), EvexOp::new(0x66, 2, 0x55).n(4), EvexOp::new(0x66, 2, 0x55).b().n(2), EvexOp::new(0x66, 2, 0x55).l(1), EvexOp::new(0x66, 2, 0x55).l(1).n(5), EvexOp::new(0x66, 2, 0x55).l(1).b().n(2), EvexOp::new(0x66, 2, 0x55).l(2), EvexOp::new(0x66, 2, 0x55).l(2).n(6), EvexOp::new(0x66, 2, 0x55).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x55, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x55, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x55, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x55, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x55, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x55, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x55, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x55, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x55, 0, 2, 1, 2)] });
         self
     }
 
@@ -2280,7 +2280,7 @@ impl Asm<'_> {
     /// - `vpopcntq w:zmm{kz}, zmm/m512/b64`: `EVEX.512.66.0F38.W1 55 /r` (RM)
     #[inline]
     pub fn vpopcntq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x55).w1(), EvexOp::new(0x66, 2, 0x55).w1().n(4), EvexOp::new(0x66, 2, 0x55).w1().b().n(3), EvexOp::new(0x66, 2, 0x55).l(1).w1(), EvexOp::new(0x66, 2, 0x55).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x55).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x55).l(2).w1(), EvexOp::new(0x66, 2, 0x55).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x55).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x55, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x55, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x55, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x55, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x55, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x55, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x55, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x55, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x55, 1, 2, 1, 3)] });
         self
     }
 
@@ -2289,7 +2289,7 @@ impl Asm<'_> {
     /// - `vpopcntw w:zmm{kz}, zmm/m512`: `EVEX.512.66.0F38.W1 54 /r` (RM)
     #[inline]
     pub fn vpopcntw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VexpandpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x54).w1(), EvexOp::new(0x66, 2, 0x54).w1().n(4), EvexOp::new(0x66, 2, 0x54).l(1).w1(), EvexOp::new(0x66, 2, 0x54).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x54).l(2).w1(), EvexOp::new(0x66, 2, 0x54).l(2).w1().n(6)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x54, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x54, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x54, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x54, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x54, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x54, 1, 2, 0, 6)] });
         self
     }
 
@@ -2298,7 +2298,7 @@ impl Asm<'_> {
     /// - `vpord w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 EB /r` (RVM)
     #[inline]
     pub fn vpord<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xEB), EvexOp::new(0x66, 1, 0xEB).n(4), EvexOp::new(0x66, 1, 0xEB).b().n(2), EvexOp::new(0x66, 1, 0xEB).l(1), EvexOp::new(0x66, 1, 0xEB).l(1).n(5), EvexOp::new(0x66, 1, 0xEB).l(1).b().n(2), EvexOp::new(0x66, 1, 0xEB).l(2), EvexOp::new(0x66, 1, 0xEB).l(2).n(6), EvexOp::new(0x66, 1, 0xEB).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xEB, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xEB, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xEB, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0xEB, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xEB, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xEB, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0xEB, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xEB, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xEB, 0, 2, 1, 2)] });
         self
     }
 
@@ -2307,7 +2307,7 @@ impl Asm<'_> {
     /// - `vporq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 EB /r` (RVM)
     #[inline]
     pub fn vporq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xEB).w1(), EvexOp::new(0x66, 1, 0xEB).w1().n(4), EvexOp::new(0x66, 1, 0xEB).w1().b().n(3), EvexOp::new(0x66, 1, 0xEB).l(1).w1(), EvexOp::new(0x66, 1, 0xEB).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xEB).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xEB).l(2).w1(), EvexOp::new(0x66, 1, 0xEB).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xEB).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xEB, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xEB, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xEB, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xEB, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xEB, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xEB, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xEB, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xEB, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xEB, 1, 2, 1, 3)] });
         self
     }
 
@@ -2316,7 +2316,7 @@ impl Asm<'_> {
     /// - `vprold w:zmm{kz}, zmm/m512/b32, imm8`: `EVEX.512.66.0F.W0 72 /1 ib` (VMI)
     #[inline]
     pub fn vprold<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VproldOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 1, 0x72), EvexOp::new(0x66, 1, 0x72).n(4), EvexOp::new(0x66, 1, 0x72).b().n(2), EvexOp::new(0x66, 1, 0x72).l(1), EvexOp::new(0x66, 1, 0x72).l(1).n(5), EvexOp::new(0x66, 1, 0x72).l(1).b().n(2), EvexOp::new(0x66, 1, 0x72).l(2), EvexOp::new(0x66, 1, 0x72).l(2).n(6), EvexOp::new(0x66, 1, 0x72).l(2).b().n(2)] }, [1]);
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x72, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x72, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x72, 0, 2, 1, 2)] }, [1]);
         self
     }
 
@@ -2325,7 +2325,7 @@ impl Asm<'_> {
     /// - `vprolq w:zmm{kz}, zmm/m512/b64, imm8`: `EVEX.512.66.0F.W1 72 /1 ib` (VMI)
     #[inline]
     pub fn vprolq<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VprolqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 1, 0x72).w1(), EvexOp::new(0x66, 1, 0x72).w1().n(4), EvexOp::new(0x66, 1, 0x72).w1().b().n(3), EvexOp::new(0x66, 1, 0x72).l(1).w1(), EvexOp::new(0x66, 1, 0x72).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x72).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x72).l(2).w1(), EvexOp::new(0x66, 1, 0x72).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x72).l(2).w1().b().n(3)] }, [1]);
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 1, 0x72, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x72, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x72, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x72, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x72, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x72, 1, 2, 1, 3)] }, [1]);
         self
     }
 
@@ -2334,7 +2334,7 @@ impl Asm<'_> {
     /// - `vprolvd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 15 /r` (RVM)
     #[inline]
     pub fn vprolvd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x15), EvexOp::new(0x66, 2, 0x15).n(4), EvexOp::new(0x66, 2, 0x15).b().n(2), EvexOp::new(0x66, 2, 0x15).l(1), EvexOp::new(0x66, 2, 0x15).l(1).n(5), EvexOp::new(0x66, 2, 0x15).l(1).b().n(2), EvexOp::new(0x66, 2, 0x15).l(2), EvexOp::new(0x66, 2, 0x15).l(2).n(6), EvexOp::new(0x66, 2, 0x15).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x15, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x15, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x15, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x15, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x15, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x15, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x15, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x15, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x15, 0, 2, 1, 2)] });
         self
     }
 
@@ -2343,7 +2343,7 @@ impl Asm<'_> {
     /// - `vprolvq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 15 /r` (RVM)
     #[inline]
     pub fn vprolvq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x15).w1(), EvexOp::new(0x66, 2, 0x15).w1().n(4), EvexOp::new(0x66, 2, 0x15).w1().b().n(3), EvexOp::new(0x66, 2, 0x15).l(1).w1(), EvexOp::new(0x66, 2, 0x15).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x15).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x15).l(2).w1(), EvexOp::new(0x66, 2, 0x15).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x15).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x15, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x15, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x15, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x15, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x15, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x15, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x15, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x15, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x15, 1, 2, 1, 3)] });
         self
     }
 
@@ -2352,7 +2352,7 @@ impl Asm<'_> {
     /// - `vprord w:zmm{kz}, zmm/m512/b32, imm8`: `EVEX.512.66.0F.W0 72 /0 ib` (VMI)
     #[inline]
     pub fn vprord<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VproldOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 1, 0x72), EvexOp::new(0x66, 1, 0x72).n(4), EvexOp::new(0x66, 1, 0x72).b().n(2), EvexOp::new(0x66, 1, 0x72).l(1), EvexOp::new(0x66, 1, 0x72).l(1).n(5), EvexOp::new(0x66, 1, 0x72).l(1).b().n(2), EvexOp::new(0x66, 1, 0x72).l(2), EvexOp::new(0x66, 1, 0x72).l(2).n(6), EvexOp::new(0x66, 1, 0x72).l(2).b().n(2)] }, [0]);
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0x72, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0x72, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0x72, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0x72, 0, 2, 1, 2)] }, [0]);
         self
     }
 
@@ -2361,7 +2361,7 @@ impl Asm<'_> {
     /// - `vprorq w:zmm{kz}, zmm/m512/b64, imm8`: `EVEX.512.66.0F.W1 72 /0 ib` (VMI)
     #[inline]
     pub fn vprorq<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VprolqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 1, 0x72).w1(), EvexOp::new(0x66, 1, 0x72).w1().n(4), EvexOp::new(0x66, 1, 0x72).w1().b().n(3), EvexOp::new(0x66, 1, 0x72).l(1).w1(), EvexOp::new(0x66, 1, 0x72).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x72).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x72).l(2).w1(), EvexOp::new(0x66, 1, 0x72).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x72).l(2).w1().b().n(3)] }, [0]);
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 1, 0x72, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x72, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x72, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x72, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x72, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x72, 1, 2, 1, 3)] }, [0]);
         self
     }
 
@@ -2370,7 +2370,7 @@ impl Asm<'_> {
     /// - `vprorvd w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 14 /r` (RVM)
     #[inline]
     pub fn vprorvd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x14), EvexOp::new(0x66, 2, 0x14).n(4), EvexOp::new(0x66, 2, 0x14).b().n(2), EvexOp::new(0x66, 2, 0x14).l(1), EvexOp::new(0x66, 2, 0x14).l(1).n(5), EvexOp::new(0x66, 2, 0x14).l(1).b().n(2), EvexOp::new(0x66, 2, 0x14).l(2), EvexOp::new(0x66, 2, 0x14).l(2).n(6), EvexOp::new(0x66, 2, 0x14).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x14, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x14, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x14, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x14, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x14, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x14, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x14, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x14, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x14, 0, 2, 1, 2)] });
         self
     }
 
@@ -2379,7 +2379,7 @@ impl Asm<'_> {
     /// - `vprorvq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 14 /r` (RVM)
     #[inline]
     pub fn vprorvq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x14).w1(), EvexOp::new(0x66, 2, 0x14).w1().n(4), EvexOp::new(0x66, 2, 0x14).w1().b().n(3), EvexOp::new(0x66, 2, 0x14).l(1).w1(), EvexOp::new(0x66, 2, 0x14).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x14).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x14).l(2).w1(), EvexOp::new(0x66, 2, 0x14).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x14).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x14, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x14, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x14, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x14, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x14, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x14, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x14, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x14, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x14, 1, 2, 1, 3)] });
         self
     }
 
@@ -2388,7 +2388,7 @@ impl Asm<'_> {
     /// - `vpscatterdd cw:vm32z{k!}, zmm`: `EVEX.512.66.0F38.W0 A0 /r` (MR)
     #[inline]
     pub fn vpscatterdd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpscatterddOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA0).n(2), EvexOp::new(0x66, 2, 0xA0).l(1).n(2), EvexOp::new(0x66, 2, 0xA0).l(2).n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA0, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xA0, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0xA0, 0, 2, 0, 2)] });
         self
     }
 
@@ -2397,7 +2397,7 @@ impl Asm<'_> {
     /// - `vpscatterdq cw:vm32y{k!}, zmm`: `EVEX.512.66.0F38.W1 A0 /r` (MR)
     #[inline]
     pub fn vpscatterdq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpscatterdqOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA0).w1().n(3), EvexOp::new(0x66, 2, 0xA0).l(1).w1().n(3), EvexOp::new(0x66, 2, 0xA0).l(2).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA0, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xA0, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0xA0, 1, 2, 0, 3)] });
         self
     }
 
@@ -2406,7 +2406,7 @@ impl Asm<'_> {
     /// - `vpscatterqd cw:vm64z{k!}, ymm`: `EVEX.512.66.0F38.W0 A1 /r` (MR)
     #[inline]
     pub fn vpscatterqd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpscatterqdOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA1).n(2), EvexOp::new(0x66, 2, 0xA1).l(1).n(2), EvexOp::new(0x66, 2, 0xA1).l(2).n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA1, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xA1, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0xA1, 0, 2, 0, 2)] });
         self
     }
 
@@ -2415,7 +2415,7 @@ impl Asm<'_> {
     /// - `vpscatterqq cw:vm64z{k!}, zmm`: `EVEX.512.66.0F38.W1 A1 /r` (MR)
     #[inline]
     pub fn vpscatterqq<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpscatterddOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA1).w1().n(3), EvexOp::new(0x66, 2, 0xA1).l(1).w1().n(3), EvexOp::new(0x66, 2, 0xA1).l(2).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA1, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xA1, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0xA1, 1, 2, 0, 3)] });
         self
     }
 
@@ -2424,7 +2424,7 @@ impl Asm<'_> {
     /// - `vpshldd w:zmm{kz}, zmm, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 71 /r ib` (RVMI)
     #[inline]
     pub fn vpshldd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: ValigndOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x71), EvexOp::new(0x66, 3, 0x71).n(4), EvexOp::new(0x66, 3, 0x71).b().n(2), EvexOp::new(0x66, 3, 0x71).l(1), EvexOp::new(0x66, 3, 0x71).l(1).n(5), EvexOp::new(0x66, 3, 0x71).l(1).b().n(2), EvexOp::new(0x66, 3, 0x71).l(2), EvexOp::new(0x66, 3, 0x71).l(2).n(6), EvexOp::new(0x66, 3, 0x71).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x71, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x71, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x71, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x71, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x71, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x71, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x71, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x71, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x71, 0, 2, 1, 2)] });
         self
     }
 
@@ -2433,7 +2433,7 @@ impl Asm<'_> {
     /// - `vpshldq w:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 71 /r ib` (RVMI)
     #[inline]
     pub fn vpshldq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: ValignqOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x71).w1(), EvexOp::new(0x66, 3, 0x71).w1().n(4), EvexOp::new(0x66, 3, 0x71).w1().b().n(3), EvexOp::new(0x66, 3, 0x71).l(1).w1(), EvexOp::new(0x66, 3, 0x71).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x71).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x71).l(2).w1(), EvexOp::new(0x66, 3, 0x71).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x71).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x71, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x71, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x71, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x71, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x71, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x71, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x71, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x71, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x71, 1, 2, 1, 3)] });
         self
     }
 
@@ -2442,7 +2442,7 @@ impl Asm<'_> {
     /// - `vpshldvd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 71 /r` (RVM)
     #[inline]
     pub fn vpshldvd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x71), EvexOp::new(0x66, 2, 0x71).n(4), EvexOp::new(0x66, 2, 0x71).b().n(2), EvexOp::new(0x66, 2, 0x71).l(1), EvexOp::new(0x66, 2, 0x71).l(1).n(5), EvexOp::new(0x66, 2, 0x71).l(1).b().n(2), EvexOp::new(0x66, 2, 0x71).l(2), EvexOp::new(0x66, 2, 0x71).l(2).n(6), EvexOp::new(0x66, 2, 0x71).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x71, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x71, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x71, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x71, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x71, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x71, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x71, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x71, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x71, 0, 2, 1, 2)] });
         self
     }
 
@@ -2451,7 +2451,7 @@ impl Asm<'_> {
     /// - `vpshldvq rw:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 71 /r` (RVM)
     #[inline]
     pub fn vpshldvq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x71).w1(), EvexOp::new(0x66, 2, 0x71).w1().n(4), EvexOp::new(0x66, 2, 0x71).w1().b().n(3), EvexOp::new(0x66, 2, 0x71).l(1).w1(), EvexOp::new(0x66, 2, 0x71).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x71).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x71).l(2).w1(), EvexOp::new(0x66, 2, 0x71).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x71).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x71, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x71, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x71, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x71, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x71, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x71, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x71, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x71, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x71, 1, 2, 1, 3)] });
         self
     }
 
@@ -2460,7 +2460,7 @@ impl Asm<'_> {
     /// - `vpshldvw rw:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 70 /r` (RVM)
     #[inline]
     pub fn vpshldvw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x70).w1(), EvexOp::new(0x66, 2, 0x70).w1().n(4), EvexOp::new(0x66, 2, 0x70).l(1).w1(), EvexOp::new(0x66, 2, 0x70).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x70).l(2).w1(), EvexOp::new(0x66, 2, 0x70).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x70, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x70, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x70, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x70, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x70, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x70, 1, 2, 0, 6)] });
         self
     }
 
@@ -2469,7 +2469,7 @@ impl Asm<'_> {
     /// - `vpshldw w:zmm{kz}, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.W1 70 /r ib` (RVMI)
     #[inline]
     pub fn vpshldw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VdbpsadbwOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x70).w1(), EvexOp::new(0x66, 3, 0x70).w1().n(4), EvexOp::new(0x66, 3, 0x70).l(1).w1(), EvexOp::new(0x66, 3, 0x70).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x70).l(2).w1(), EvexOp::new(0x66, 3, 0x70).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x70, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x70, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x70, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x70, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x70, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x70, 1, 2, 0, 6)] });
         self
     }
 
@@ -2478,7 +2478,7 @@ impl Asm<'_> {
     /// - `vpshrdd w:zmm{kz}, zmm, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 73 /r ib` (RVMI)
     #[inline]
     pub fn vpshrdd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: ValigndOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x73), EvexOp::new(0x66, 3, 0x73).n(4), EvexOp::new(0x66, 3, 0x73).b().n(2), EvexOp::new(0x66, 3, 0x73).l(1), EvexOp::new(0x66, 3, 0x73).l(1).n(5), EvexOp::new(0x66, 3, 0x73).l(1).b().n(2), EvexOp::new(0x66, 3, 0x73).l(2), EvexOp::new(0x66, 3, 0x73).l(2).n(6), EvexOp::new(0x66, 3, 0x73).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x73, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x73, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x73, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x73, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x73, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x73, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x73, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x73, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x73, 0, 2, 1, 2)] });
         self
     }
 
@@ -2487,7 +2487,7 @@ impl Asm<'_> {
     /// - `vpshrdq w:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 73 /r ib` (RVMI)
     #[inline]
     pub fn vpshrdq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: ValignqOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x73).w1(), EvexOp::new(0x66, 3, 0x73).w1().n(4), EvexOp::new(0x66, 3, 0x73).w1().b().n(3), EvexOp::new(0x66, 3, 0x73).l(1).w1(), EvexOp::new(0x66, 3, 0x73).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x73).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x73).l(2).w1(), EvexOp::new(0x66, 3, 0x73).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x73).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x73, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x73, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x73, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x73, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x73, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x73, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x73, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x73, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x73, 1, 2, 1, 3)] });
         self
     }
 
@@ -2496,7 +2496,7 @@ impl Asm<'_> {
     /// - `vpshrdvd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 73 /r` (RVM)
     #[inline]
     pub fn vpshrdvd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x73), EvexOp::new(0x66, 2, 0x73).n(4), EvexOp::new(0x66, 2, 0x73).b().n(2), EvexOp::new(0x66, 2, 0x73).l(1), EvexOp::new(0x66, 2, 0x73).l(1).n(5), EvexOp::new(0x66, 2, 0x73).l(1).b().n(2), EvexOp::new(0x66, 2, 0x73).l(2), EvexOp::new(0x66, 2, 0x73).l(2).n(6), EvexOp::new(0x66, 2, 0x73).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x73, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x73, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x73, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x73, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x73, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x73, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x73, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x73, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x73, 0, 2, 1, 2)] });
         self
     }
 
@@ -2505,7 +2505,7 @@ impl Asm<'_> {
     /// - `vpshrdvq rw:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 73 /r` (RVM)
     #[inline]
     pub fn vpshrdvq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x73).w1(), EvexOp::new(0x66, 2, 0x73).w1().n(4), EvexOp::new(0x66, 2, 0x73).w1().b().n(3), EvexOp::new(0x66, 2, 0x73).l(1).w1(), EvexOp::new(0x66, 2, 0x73).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x73).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x73).l(2).w1(), EvexOp::new(0x66, 2, 0x73).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x73).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x73, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x73, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x73, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x73, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x73, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x73, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x73, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x73, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x73, 1, 2, 1, 3)] });
         self
     }
 
@@ -2514,7 +2514,7 @@ impl Asm<'_> {
     /// - `vpshrdvw rw:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 72 /r` (RVM)
     #[inline]
     pub fn vpshrdvw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x72).w1(), EvexOp::new(0x66, 2, 0x72).w1().n(4), EvexOp::new(0x66, 2, 0x72).l(1).w1(), EvexOp::new(0x66, 2, 0x72).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x72).l(2).w1(), EvexOp::new(0x66, 2, 0x72).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x72, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x72, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x72, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x72, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x72, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x72, 1, 2, 0, 6)] });
         self
     }
 
@@ -2523,7 +2523,7 @@ impl Asm<'_> {
     /// - `vpshrdw w:zmm{kz}, zmm, zmm/m512, imm8`: `EVEX.512.66.0F3A.W1 72 /r ib` (RVMI)
     #[inline]
     pub fn vpshrdw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VdbpsadbwOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x72).w1(), EvexOp::new(0x66, 3, 0x72).w1().n(4), EvexOp::new(0x66, 3, 0x72).l(1).w1(), EvexOp::new(0x66, 3, 0x72).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x72).l(2).w1(), EvexOp::new(0x66, 3, 0x72).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x72, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x72, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x72, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x72, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x72, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x72, 1, 2, 0, 6)] });
         self
     }
 
@@ -2532,7 +2532,7 @@ impl Asm<'_> {
     /// - `vpshufbitqmb w:k{k}, zmm, zmm/m512`: `EVEX.512.66.0F38.W0 8F /r` (RVM)
     #[inline]
     pub fn vpshufbitqmb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpshufbitqmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x8F), EvexOp::new(0x66, 2, 0x8F).n(4), EvexOp::new(0x66, 2, 0x8F).l(1), EvexOp::new(0x66, 2, 0x8F).l(1).n(5), EvexOp::new(0x66, 2, 0x8F).l(2), EvexOp::new(0x66, 2, 0x8F).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x8F, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x8F, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x8F, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x8F, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x8F, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x8F, 0, 2, 0, 6)] });
         self
     }
 
@@ -2541,7 +2541,7 @@ impl Asm<'_> {
     /// - `vpsllvw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 12 /r` (RVM)
     #[inline]
     pub fn vpsllvw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x12).w1(), EvexOp::new(0x66, 2, 0x12).w1().n(4), EvexOp::new(0x66, 2, 0x12).l(1).w1(), EvexOp::new(0x66, 2, 0x12).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x12).l(2).w1(), EvexOp::new(0x66, 2, 0x12).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x12, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x12, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x12, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x12, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x12, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x12, 1, 2, 0, 6)] });
         self
     }
 
@@ -2553,7 +2553,7 @@ impl Asm<'_> {
     /// - `vpsraq w:zmm{kz}, zmm, xmm/m128`: `EVEX.512.66.0F.W1 E2 /r` (RVM)
     #[inline]
     pub fn vpsraq<A: Operand, B: Operand, S: VpsraqOperands<A::Masked, B::Wide>>(&mut self, dst: A, src: B, imm: S) -> &mut Self {
-        imm.put(self, dst.masked(), src.wide(), const { &[EvexOp::new(0x66, 1, 0x72).w1(), EvexOp::new(0x66, 1, 0x72).w1().n(4), EvexOp::new(0x66, 1, 0x72).w1().b().n(3), EvexOp::new(0x66, 1, 0x72).l(1).w1(), EvexOp::new(0x66, 1, 0x72).l(1).w1().n(5), EvexOp::new(0x66, 1, 0x72).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0x72).l(2).w1(), EvexOp::new(0x66, 1, 0x72).l(2).w1().n(6), EvexOp::new(0x66, 1, 0x72).l(2).w1().b().n(3), EvexOp::new(0x66, 1, 0xE2).w1(), EvexOp::new(0x66, 1, 0xE2).w1().n(4), EvexOp::new(0x66, 1, 0xE2).l(1).w1(), EvexOp::new(0x66, 1, 0xE2).l(1).w1().n(4), EvexOp::new(0x66, 1, 0xE2).l(2).w1(), EvexOp::new(0x66, 1, 0xE2).l(2).w1().n(4)] }, [4]);
+        imm.put(self, dst.masked(), src.wide(), const { &[EvexOp::new(0x66, 1, 0x72, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0x72, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0x72, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0x72, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0x72, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0x72, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0x72, 1, 2, 1, 3), EvexOp::new(0x66, 1, 0xE2, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xE2, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xE2, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xE2, 1, 1, 0, 4), EvexOp::new(0x66, 1, 0xE2, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xE2, 1, 2, 0, 4)] }, [4]);
         self
     }
 
@@ -2562,7 +2562,7 @@ impl Asm<'_> {
     /// - `vpsravq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 46 /r` (RVM)
     #[inline]
     pub fn vpsravq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x46).w1(), EvexOp::new(0x66, 2, 0x46).w1().n(4), EvexOp::new(0x66, 2, 0x46).w1().b().n(3), EvexOp::new(0x66, 2, 0x46).l(1).w1(), EvexOp::new(0x66, 2, 0x46).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x46).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x46).l(2).w1(), EvexOp::new(0x66, 2, 0x46).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x46).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x46, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x46, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x46, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x46, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x46, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x46, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x46, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x46, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x46, 1, 2, 1, 3)] });
         self
     }
 
@@ -2571,7 +2571,7 @@ impl Asm<'_> {
     /// - `vpsravw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 11 /r` (RVM)
     #[inline]
     pub fn vpsravw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x11).w1(), EvexOp::new(0x66, 2, 0x11).w1().n(4), EvexOp::new(0x66, 2, 0x11).l(1).w1(), EvexOp::new(0x66, 2, 0x11).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x11).l(2).w1(), EvexOp::new(0x66, 2, 0x11).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x11, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x11, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x11, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x11, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x11, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x11, 1, 2, 0, 6)] });
         self
     }
 
@@ -2580,7 +2580,7 @@ impl Asm<'_> {
     /// - `vpsrlvw w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 10 /r` (RVM)
     #[inline]
     pub fn vpsrlvw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpblendmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x10).w1(), EvexOp::new(0x66, 2, 0x10).w1().n(4), EvexOp::new(0x66, 2, 0x10).l(1).w1(), EvexOp::new(0x66, 2, 0x10).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x10).l(2).w1(), EvexOp::new(0x66, 2, 0x10).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x10, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x10, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x10, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x10, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x10, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x10, 1, 2, 0, 6)] });
         self
     }
 
@@ -2589,7 +2589,7 @@ impl Asm<'_> {
     /// - `vpternlogd rw:zmm{kz}, zmm, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 25 /r ib` (RVMI)
     #[inline]
     pub fn vpternlogd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: ValigndOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x25), EvexOp::new(0x66, 3, 0x25).n(4), EvexOp::new(0x66, 3, 0x25).b().n(2), EvexOp::new(0x66, 3, 0x25).l(1), EvexOp::new(0x66, 3, 0x25).l(1).n(5), EvexOp::new(0x66, 3, 0x25).l(1).b().n(2), EvexOp::new(0x66, 3, 0x25).l(2), EvexOp::new(0x66, 3, 0x25).l(2).n(6), EvexOp::new(0x66, 3, 0x25).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x25, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x25, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x25, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x25, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x25, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x25, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x25, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x25, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x25, 0, 2, 1, 2)] });
         self
     }
 
@@ -2598,7 +2598,7 @@ impl Asm<'_> {
     /// - `vpternlogq rw:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 25 /r ib` (RVMI)
     #[inline]
     pub fn vpternlogq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: ValignqOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x25).w1(), EvexOp::new(0x66, 3, 0x25).w1().n(4), EvexOp::new(0x66, 3, 0x25).w1().b().n(3), EvexOp::new(0x66, 3, 0x25).l(1).w1(), EvexOp::new(0x66, 3, 0x25).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x25).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x25).l(2).w1(), EvexOp::new(0x66, 3, 0x25).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x25).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x25, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x25, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x25, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x25, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x25, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x25, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x25, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x25, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x25, 1, 2, 1, 3)] });
         self
     }
 
@@ -2607,7 +2607,7 @@ impl Asm<'_> {
     /// - `vptestmb w:k{k}, zmm, zmm/m512`: `EVEX.512.66.0F38.W0 26 /r` (RVM)
     #[inline]
     pub fn vptestmb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpshufbitqmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x26), EvexOp::new(0x66, 2, 0x26).n(4), EvexOp::new(0x66, 2, 0x26).l(1), EvexOp::new(0x66, 2, 0x26).l(1).n(5), EvexOp::new(0x66, 2, 0x26).l(2), EvexOp::new(0x66, 2, 0x26).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x26, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x26, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x26, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x26, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x26, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x26, 0, 2, 0, 6)] });
         self
     }
 
@@ -2616,7 +2616,7 @@ impl Asm<'_> {
     /// - `vptestmd w:k{k}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 27 /r` (RVM)
     #[inline]
     pub fn vptestmd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VptestmdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x27), EvexOp::new(0x66, 2, 0x27).n(4), EvexOp::new(0x66, 2, 0x27).b().n(2), EvexOp::new(0x66, 2, 0x27).l(1), EvexOp::new(0x66, 2, 0x27).l(1).n(5), EvexOp::new(0x66, 2, 0x27).l(1).b().n(2), EvexOp::new(0x66, 2, 0x27).l(2), EvexOp::new(0x66, 2, 0x27).l(2).n(6), EvexOp::new(0x66, 2, 0x27).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x27, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x27, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x27, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x27, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x27, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x27, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x27, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x27, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x27, 0, 2, 1, 2)] });
         self
     }
 
@@ -2625,7 +2625,7 @@ impl Asm<'_> {
     /// - `vptestmq w:k{k}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 27 /r` (RVM)
     #[inline]
     pub fn vptestmq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VptestmqOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x27).w1(), EvexOp::new(0x66, 2, 0x27).w1().n(4), EvexOp::new(0x66, 2, 0x27).w1().b().n(3), EvexOp::new(0x66, 2, 0x27).l(1).w1(), EvexOp::new(0x66, 2, 0x27).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x27).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x27).l(2).w1(), EvexOp::new(0x66, 2, 0x27).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x27).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x27, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x27, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x27, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x27, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x27, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x27, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x27, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x27, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x27, 1, 2, 1, 3)] });
         self
     }
 
@@ -2634,7 +2634,7 @@ impl Asm<'_> {
     /// - `vptestmw w:k{k}, zmm, zmm/m512`: `EVEX.512.66.0F38.W1 26 /r` (RVM)
     #[inline]
     pub fn vptestmw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpshufbitqmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x26).w1(), EvexOp::new(0x66, 2, 0x26).w1().n(4), EvexOp::new(0x66, 2, 0x26).l(1).w1(), EvexOp::new(0x66, 2, 0x26).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x26).l(2).w1(), EvexOp::new(0x66, 2, 0x26).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x26, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x26, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x26, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x26, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x26, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x26, 1, 2, 0, 6)] });
         self
     }
 
@@ -2643,7 +2643,7 @@ impl Asm<'_> {
     /// - `vptestnmb w:k{k}, zmm, zmm/m512`: `EVEX.512.F3.0F38.W0 26 /r` (RVM)
     #[inline]
     pub fn vptestnmb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpshufbitqmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x26), EvexOp::new(0xF3, 2, 0x26).n(4), EvexOp::new(0xF3, 2, 0x26).l(1), EvexOp::new(0xF3, 2, 0x26).l(1).n(5), EvexOp::new(0xF3, 2, 0x26).l(2), EvexOp::new(0xF3, 2, 0x26).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x26, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x26, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0x26, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x26, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0x26, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x26, 0, 2, 0, 6)] });
         self
     }
 
@@ -2652,7 +2652,7 @@ impl Asm<'_> {
     /// - `vptestnmd w:k{k}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 27 /r` (RVM)
     #[inline]
     pub fn vptestnmd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VptestmdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x27), EvexOp::new(0xF3, 2, 0x27).n(4), EvexOp::new(0xF3, 2, 0x27).b().n(2), EvexOp::new(0xF3, 2, 0x27).l(1), EvexOp::new(0xF3, 2, 0x27).l(1).n(5), EvexOp::new(0xF3, 2, 0x27).l(1).b().n(2), EvexOp::new(0xF3, 2, 0x27).l(2), EvexOp::new(0xF3, 2, 0x27).l(2).n(6), EvexOp::new(0xF3, 2, 0x27).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x27, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x27, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0x27, 0, 0, 1, 2), EvexOp::new(0xF3, 2, 0x27, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x27, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0x27, 0, 1, 1, 2), EvexOp::new(0xF3, 2, 0x27, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x27, 0, 2, 0, 6), EvexOp::new(0xF3, 2, 0x27, 0, 2, 1, 2)] });
         self
     }
 
@@ -2661,7 +2661,7 @@ impl Asm<'_> {
     /// - `vptestnmq w:k{k}, zmm, zmm/m512/b64`: `EVEX.512.F3.0F38.W1 27 /r` (RVM)
     #[inline]
     pub fn vptestnmq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VptestmqOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x27).w1(), EvexOp::new(0xF3, 2, 0x27).w1().n(4), EvexOp::new(0xF3, 2, 0x27).w1().b().n(3), EvexOp::new(0xF3, 2, 0x27).l(1).w1(), EvexOp::new(0xF3, 2, 0x27).l(1).w1().n(5), EvexOp::new(0xF3, 2, 0x27).l(1).w1().b().n(3), EvexOp::new(0xF3, 2, 0x27).l(2).w1(), EvexOp::new(0xF3, 2, 0x27).l(2).w1().n(6), EvexOp::new(0xF3, 2, 0x27).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x27, 1, 0, 0, 0), EvexOp::new(0xF3, 2, 0x27, 1, 0, 0, 4), EvexOp::new(0xF3, 2, 0x27, 1, 0, 1, 3), EvexOp::new(0xF3, 2, 0x27, 1, 1, 0, 0), EvexOp::new(0xF3, 2, 0x27, 1, 1, 0, 5), EvexOp::new(0xF3, 2, 0x27, 1, 1, 1, 3), EvexOp::new(0xF3, 2, 0x27, 1, 2, 0, 0), EvexOp::new(0xF3, 2, 0x27, 1, 2, 0, 6), EvexOp::new(0xF3, 2, 0x27, 1, 2, 1, 3)] });
         self
     }
 
@@ -2670,7 +2670,7 @@ impl Asm<'_> {
     /// - `vptestnmw w:k{k}, zmm, zmm/m512`: `EVEX.512.F3.0F38.W1 26 /r` (RVM)
     #[inline]
     pub fn vptestnmw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpshufbitqmbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x26).w1(), EvexOp::new(0xF3, 2, 0x26).w1().n(4), EvexOp::new(0xF3, 2, 0x26).l(1).w1(), EvexOp::new(0xF3, 2, 0x26).l(1).w1().n(5), EvexOp::new(0xF3, 2, 0x26).l(2).w1(), EvexOp::new(0xF3, 2, 0x26).l(2).w1().n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 2, 0x26, 1, 0, 0, 0), EvexOp::new(0xF3, 2, 0x26, 1, 0, 0, 4), EvexOp::new(0xF3, 2, 0x26, 1, 1, 0, 0), EvexOp::new(0xF3, 2, 0x26, 1, 1, 0, 5), EvexOp::new(0xF3, 2, 0x26, 1, 2, 0, 0), EvexOp::new(0xF3, 2, 0x26, 1, 2, 0, 6)] });
         self
     }
 
@@ -2679,7 +2679,7 @@ impl Asm<'_> {
     /// - `vpxord w:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F.W0 EF /r` (RVM)
     #[inline]
     pub fn vpxord<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xEF), EvexOp::new(0x66, 1, 0xEF).n(4), EvexOp::new(0x66, 1, 0xEF).b().n(2), EvexOp::new(0x66, 1, 0xEF).l(1), EvexOp::new(0x66, 1, 0xEF).l(1).n(5), EvexOp::new(0x66, 1, 0xEF).l(1).b().n(2), EvexOp::new(0x66, 1, 0xEF).l(2), EvexOp::new(0x66, 1, 0xEF).l(2).n(6), EvexOp::new(0x66, 1, 0xEF).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xEF, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0xEF, 0, 0, 0, 4), EvexOp::new(0x66, 1, 0xEF, 0, 0, 1, 2), EvexOp::new(0x66, 1, 0xEF, 0, 1, 0, 0), EvexOp::new(0x66, 1, 0xEF, 0, 1, 0, 5), EvexOp::new(0x66, 1, 0xEF, 0, 1, 1, 2), EvexOp::new(0x66, 1, 0xEF, 0, 2, 0, 0), EvexOp::new(0x66, 1, 0xEF, 0, 2, 0, 6), EvexOp::new(0x66, 1, 0xEF, 0, 2, 1, 2)] });
         self
     }
 
@@ -2688,7 +2688,7 @@ impl Asm<'_> {
     /// - `vpxorq w:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F.W1 EF /r` (RVM)
     #[inline]
     pub fn vpxorq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VblendmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xEF).w1(), EvexOp::new(0x66, 1, 0xEF).w1().n(4), EvexOp::new(0x66, 1, 0xEF).w1().b().n(3), EvexOp::new(0x66, 1, 0xEF).l(1).w1(), EvexOp::new(0x66, 1, 0xEF).l(1).w1().n(5), EvexOp::new(0x66, 1, 0xEF).l(1).w1().b().n(3), EvexOp::new(0x66, 1, 0xEF).l(2).w1(), EvexOp::new(0x66, 1, 0xEF).l(2).w1().n(6), EvexOp::new(0x66, 1, 0xEF).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 1, 0xEF, 1, 0, 0, 0), EvexOp::new(0x66, 1, 0xEF, 1, 0, 0, 4), EvexOp::new(0x66, 1, 0xEF, 1, 0, 1, 3), EvexOp::new(0x66, 1, 0xEF, 1, 1, 0, 0), EvexOp::new(0x66, 1, 0xEF, 1, 1, 0, 5), EvexOp::new(0x66, 1, 0xEF, 1, 1, 1, 3), EvexOp::new(0x66, 1, 0xEF, 1, 2, 0, 0), EvexOp::new(0x66, 1, 0xEF, 1, 2, 0, 6), EvexOp::new(0x66, 1, 0xEF, 1, 2, 1, 3)] });
         self
     }
 
@@ -2697,7 +2697,7 @@ impl Asm<'_> {
     /// - `vrangepd w:zmm{kz}, zmm, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 50 /r ib` (RVMI)
     #[inline]
     pub fn vrangepd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x50).w1(), EvexOp::new(0x66, 3, 0x50).w1().n(4), EvexOp::new(0x66, 3, 0x50).w1().b().n(3), EvexOp::new(0x66, 3, 0x50).l(1).w1(), EvexOp::new(0x66, 3, 0x50).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x50).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x50).l(2).w1(), EvexOp::new(0x66, 3, 0x50).l(2).w1().b(), EvexOp::new(0x66, 3, 0x50).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x50).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x50, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x50, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x50, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x50, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x50, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x50, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x50, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x50, 1, 2, 1, 0), EvexOp::new(0x66, 3, 0x50, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x50, 1, 2, 1, 3)] });
         self
     }
 
@@ -2706,21 +2706,21 @@ impl Asm<'_> {
     /// - `vrangeps w:zmm{kz}, zmm, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 50 /r ib` (RVMI)
     #[inline]
     pub fn vrangeps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x50), EvexOp::new(0x66, 3, 0x50).n(4), EvexOp::new(0x66, 3, 0x50).b().n(2), EvexOp::new(0x66, 3, 0x50).l(1), EvexOp::new(0x66, 3, 0x50).l(1).n(5), EvexOp::new(0x66, 3, 0x50).l(1).b().n(2), EvexOp::new(0x66, 3, 0x50).l(2), EvexOp::new(0x66, 3, 0x50).l(2).b(), EvexOp::new(0x66, 3, 0x50).l(2).n(6), EvexOp::new(0x66, 3, 0x50).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x50, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x50, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x50, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x50, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x50, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x50, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x50, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x50, 0, 2, 1, 0), EvexOp::new(0x66, 3, 0x50, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x50, 0, 2, 1, 2)] });
         self
     }
 
     /// `vrangesd w:xmm{kz}, xmm, xmm/m64{sae}, imm8`: `EVEX.LIG.66.0F3A.W1 51 /r ib` (RVMI)
     #[inline]
     pub fn vrangesd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x51).w1(), EvexOp::new(0x66, 3, 0x51).w1().b(), EvexOp::new(0x66, 3, 0x51).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x51, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x51, 1, 0, 1, 0), EvexOp::new(0x66, 3, 0x51, 1, 0, 0, 3)] });
         self
     }
 
     /// `vrangess w:xmm{kz}, xmm, xmm/m32{sae}, imm8`: `EVEX.LIG.66.0F3A.W0 51 /r ib` (RVMI)
     #[inline]
     pub fn vrangess<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x51), EvexOp::new(0x66, 3, 0x51).b(), EvexOp::new(0x66, 3, 0x51).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x51, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x51, 0, 0, 1, 0), EvexOp::new(0x66, 3, 0x51, 0, 0, 0, 2)] });
         self
     }
 
@@ -2729,7 +2729,7 @@ impl Asm<'_> {
     /// - `vrcp14pd w:zmm{kz}, zmm/m512/b64`: `EVEX.512.66.0F38.W1 4C /r` (RM)
     #[inline]
     pub fn vrcp14pd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x4C).w1(), EvexOp::new(0x66, 2, 0x4C).w1().n(4), EvexOp::new(0x66, 2, 0x4C).w1().b().n(3), EvexOp::new(0x66, 2, 0x4C).l(1).w1(), EvexOp::new(0x66, 2, 0x4C).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x4C).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x4C).l(2).w1(), EvexOp::new(0x66, 2, 0x4C).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x4C).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x4C, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x4C, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x4C, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x4C, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x4C, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x4C, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x4C, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x4C, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x4C, 1, 2, 1, 3)] });
         self
     }
 
@@ -2738,21 +2738,21 @@ impl Asm<'_> {
     /// - `vrcp14ps w:zmm{kz}, zmm/m512/b32`: `EVEX.512.66.0F38.W0 4C /r` (RM)
     #[inline]
     pub fn vrcp14ps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpconflictdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x4C), EvexOp::new(0x66, 2, 0x4C).n(4), EvexOp::new(0x66, 2, 0x4C).b().n(2), EvexOp::new(0x66, 2, 0x4C).l(1), EvexOp::new(0x66, 2, 0x4C).l(1).n(5), EvexOp::new(0x66, 2, 0x4C).l(1).b().n(2), EvexOp::new(0x66, 2, 0x4C).l(2), EvexOp::new(0x66, 2, 0x4C).l(2).n(6), EvexOp::new(0x66, 2, 0x4C).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x4C, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x4C, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x4C, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x4C, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x4C, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x4C, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x4C, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x4C, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x4C, 0, 2, 1, 2)] });
         self
     }
 
     /// `vrcp14sd w:xmm{kz}, xmm, xmm/m64`: `EVEX.LIG.66.0F38.W1 4D /r` (RVM)
     #[inline]
     pub fn vrcp14sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vrcp14sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x4D).w1(), EvexOp::new(0x66, 2, 0x4D).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x4D, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x4D, 1, 0, 0, 3)] });
         self
     }
 
     /// `vrcp14ss w:xmm{kz}, xmm, xmm/m32`: `EVEX.LIG.66.0F38.W0 4D /r` (RVM)
     #[inline]
     pub fn vrcp14ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vrcp14ssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x4D), EvexOp::new(0x66, 2, 0x4D).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x4D, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x4D, 0, 0, 0, 2)] });
         self
     }
 
@@ -2761,14 +2761,14 @@ impl Asm<'_> {
     /// - `vrcpph w:zmm{kz}, zmm/m512/b16`: `EVEX.512.66.MAP6.W0 4C /r` (RM)
     #[inline]
     pub fn vrcpph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VrcpphOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 6, 0x4C), EvexOp::new(0x66, 6, 0x4C).n(4), EvexOp::new(0x66, 6, 0x4C).b().n(1), EvexOp::new(0x66, 6, 0x4C).l(1), EvexOp::new(0x66, 6, 0x4C).l(1).n(5), EvexOp::new(0x66, 6, 0x4C).l(1).b().n(1), EvexOp::new(0x66, 6, 0x4C).l(2), EvexOp::new(0x66, 6, 0x4C).l(2).n(6), EvexOp::new(0x66, 6, 0x4C).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 6, 0x4C, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x4C, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x4C, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x4C, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x4C, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x4C, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x4C, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x4C, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x4C, 0, 2, 1, 1)] });
         self
     }
 
     /// `vrcpsh w:xmm{kz}, xmm, xmm/m16`: `EVEX.LIG.66.MAP6.W0 4D /r` (RVM)
     #[inline]
     pub fn vrcpsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VrcpshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x4D), EvexOp::new(0x66, 6, 0x4D).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x4D, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x4D, 0, 0, 0, 1)] });
         self
     }
 
@@ -2777,7 +2777,7 @@ impl Asm<'_> {
     /// - `vreducepd w:zmm{kz}, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 56 /r ib` (RMI)
     #[inline]
     pub fn vreducepd<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x56).w1(), EvexOp::new(0x66, 3, 0x56).w1().n(4), EvexOp::new(0x66, 3, 0x56).w1().b().n(3), EvexOp::new(0x66, 3, 0x56).l(1).w1(), EvexOp::new(0x66, 3, 0x56).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x56).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x56).l(2).w1(), EvexOp::new(0x66, 3, 0x56).l(2).w1().b(), EvexOp::new(0x66, 3, 0x56).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x56).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x56, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x56, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x56, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x56, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x56, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x56, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x56, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x56, 1, 2, 1, 0), EvexOp::new(0x66, 3, 0x56, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x56, 1, 2, 1, 3)] });
         self
     }
 
@@ -2786,7 +2786,7 @@ impl Asm<'_> {
     /// - `vreduceph w:zmm{kz}, zmm/m512/b16{sae}, imm8`: `EVEX.512.0F3A.W0 56 /r ib` (RMI)
     #[inline]
     pub fn vreduceph<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantphOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x56), EvexOp::new(0, 3, 0x56).n(4), EvexOp::new(0, 3, 0x56).b().n(1), EvexOp::new(0, 3, 0x56).l(1), EvexOp::new(0, 3, 0x56).l(1).n(5), EvexOp::new(0, 3, 0x56).l(1).b().n(1), EvexOp::new(0, 3, 0x56).l(2), EvexOp::new(0, 3, 0x56).l(2).b(), EvexOp::new(0, 3, 0x56).l(2).n(6), EvexOp::new(0, 3, 0x56).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x56, 0, 0, 0, 0), EvexOp::new(0, 3, 0x56, 0, 0, 0, 4), EvexOp::new(0, 3, 0x56, 0, 0, 1, 1), EvexOp::new(0, 3, 0x56, 0, 1, 0, 0), EvexOp::new(0, 3, 0x56, 0, 1, 0, 5), EvexOp::new(0, 3, 0x56, 0, 1, 1, 1), EvexOp::new(0, 3, 0x56, 0, 2, 0, 0), EvexOp::new(0, 3, 0x56, 0, 2, 1, 0), EvexOp::new(0, 3, 0x56, 0, 2, 0, 6), EvexOp::new(0, 3, 0x56, 0, 2, 1, 1)] });
         self
     }
 
@@ -2795,28 +2795,28 @@ impl Asm<'_> {
     /// - `vreduceps w:zmm{kz}, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 56 /r ib` (RMI)
     #[inline]
     pub fn vreduceps<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantpsOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x56), EvexOp::new(0x66, 3, 0x56).n(4), EvexOp::new(0x66, 3, 0x56).b().n(2), EvexOp::new(0x66, 3, 0x56).l(1), EvexOp::new(0x66, 3, 0x56).l(1).n(5), EvexOp::new(0x66, 3, 0x56).l(1).b().n(2), EvexOp::new(0x66, 3, 0x56).l(2), EvexOp::new(0x66, 3, 0x56).l(2).b(), EvexOp::new(0x66, 3, 0x56).l(2).n(6), EvexOp::new(0x66, 3, 0x56).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x56, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x56, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x56, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x56, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x56, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x56, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x56, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x56, 0, 2, 1, 0), EvexOp::new(0x66, 3, 0x56, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x56, 0, 2, 1, 2)] });
         self
     }
 
     /// `vreducesd w:xmm{kz}, xmm, xmm/m64{sae}, imm8`: `EVEX.LIG.66.0F3A.W1 57 /r ib` (RVMI)
     #[inline]
     pub fn vreducesd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x57).w1(), EvexOp::new(0x66, 3, 0x57).w1().b(), EvexOp::new(0x66, 3, 0x57).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x57, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x57, 1, 0, 1, 0), EvexOp::new(0x66, 3, 0x57, 1, 0, 0, 3)] });
         self
     }
 
     /// `vreducesh w:xmm{kz}, xmm, xmm/m16{sae}, imm8`: `EVEX.LIG.0F3A.W0 57 /r ib` (RVMI)
     #[inline]
     pub fn vreducesh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VgetmantshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0, 3, 0x57), EvexOp::new(0, 3, 0x57).b(), EvexOp::new(0, 3, 0x57).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0, 3, 0x57, 0, 0, 0, 0), EvexOp::new(0, 3, 0x57, 0, 0, 1, 0), EvexOp::new(0, 3, 0x57, 0, 0, 0, 1)] });
         self
     }
 
     /// `vreducess w:xmm{kz}, xmm, xmm/m32{sae}, imm8`: `EVEX.LIG.66.0F3A.W0 57 /r ib` (RVMI)
     #[inline]
     pub fn vreducess<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x57), EvexOp::new(0x66, 3, 0x57).b(), EvexOp::new(0x66, 3, 0x57).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x57, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x57, 0, 0, 1, 0), EvexOp::new(0x66, 3, 0x57, 0, 0, 0, 2)] });
         self
     }
 
@@ -2825,7 +2825,7 @@ impl Asm<'_> {
     /// - `vrndscalepd w:zmm{kz}, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 09 /r ib` (RMI)
     #[inline]
     pub fn vrndscalepd<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantpdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x09).w1(), EvexOp::new(0x66, 3, 0x09).w1().n(4), EvexOp::new(0x66, 3, 0x09).w1().b().n(3), EvexOp::new(0x66, 3, 0x09).l(1).w1(), EvexOp::new(0x66, 3, 0x09).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x09).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x09).l(2).w1(), EvexOp::new(0x66, 3, 0x09).l(2).w1().b(), EvexOp::new(0x66, 3, 0x09).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x09).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x09, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x09, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0x09, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0x09, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x09, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x09, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x09, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x09, 1, 2, 1, 0), EvexOp::new(0x66, 3, 0x09, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x09, 1, 2, 1, 3)] });
         self
     }
 
@@ -2834,7 +2834,7 @@ impl Asm<'_> {
     /// - `vrndscaleph w:zmm{kz}, zmm/m512/b16{sae}, imm8`: `EVEX.512.0F3A.W0 08 /r ib` (RMI)
     #[inline]
     pub fn vrndscaleph<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantphOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x08), EvexOp::new(0, 3, 0x08).n(4), EvexOp::new(0, 3, 0x08).b().n(1), EvexOp::new(0, 3, 0x08).l(1), EvexOp::new(0, 3, 0x08).l(1).n(5), EvexOp::new(0, 3, 0x08).l(1).b().n(1), EvexOp::new(0, 3, 0x08).l(2), EvexOp::new(0, 3, 0x08).l(2).b(), EvexOp::new(0, 3, 0x08).l(2).n(6), EvexOp::new(0, 3, 0x08).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0, 3, 0x08, 0, 0, 0, 0), EvexOp::new(0, 3, 0x08, 0, 0, 0, 4), EvexOp::new(0, 3, 0x08, 0, 0, 1, 1), EvexOp::new(0, 3, 0x08, 0, 1, 0, 0), EvexOp::new(0, 3, 0x08, 0, 1, 0, 5), EvexOp::new(0, 3, 0x08, 0, 1, 1, 1), EvexOp::new(0, 3, 0x08, 0, 2, 0, 0), EvexOp::new(0, 3, 0x08, 0, 2, 1, 0), EvexOp::new(0, 3, 0x08, 0, 2, 0, 6), EvexOp::new(0, 3, 0x08, 0, 2, 1, 1)] });
         self
     }
 
@@ -2843,28 +2843,28 @@ impl Asm<'_> {
     /// - `vrndscaleps w:zmm{kz}, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 08 /r ib` (RMI)
     #[inline]
     pub fn vrndscaleps<A: Operand, S: Operand>(&mut self, dst: A, src: S, imm: u8) -> &mut Self where S::Wide: VgetmantpsOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x08), EvexOp::new(0x66, 3, 0x08).n(4), EvexOp::new(0x66, 3, 0x08).b().n(2), EvexOp::new(0x66, 3, 0x08).l(1), EvexOp::new(0x66, 3, 0x08).l(1).n(5), EvexOp::new(0x66, 3, 0x08).l(1).b().n(2), EvexOp::new(0x66, 3, 0x08).l(2), EvexOp::new(0x66, 3, 0x08).l(2).b(), EvexOp::new(0x66, 3, 0x08).l(2).n(6), EvexOp::new(0x66, 3, 0x08).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), imm, const { &[EvexOp::new(0x66, 3, 0x08, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x08, 0, 0, 0, 4), EvexOp::new(0x66, 3, 0x08, 0, 0, 1, 2), EvexOp::new(0x66, 3, 0x08, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x08, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x08, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x08, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x08, 0, 2, 1, 0), EvexOp::new(0x66, 3, 0x08, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x08, 0, 2, 1, 2)] });
         self
     }
 
     /// `vrndscalesd w:xmm{kz}, xmm, xmm/m64{sae}, imm8`: `EVEX.LIG.66.0F3A.W1 0B /r ib` (RVMI)
     #[inline]
     pub fn vrndscalesd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmsdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x0B).w1(), EvexOp::new(0x66, 3, 0x0B).w1().b(), EvexOp::new(0x66, 3, 0x0B).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x0B, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0x0B, 1, 0, 1, 0), EvexOp::new(0x66, 3, 0x0B, 1, 0, 0, 3)] });
         self
     }
 
     /// `vrndscalesh w:xmm{kz}, xmm, xmm/m16{sae}, imm8`: `EVEX.LIG.0F3A.W0 0A /r ib` (RVMI)
     #[inline]
     pub fn vrndscalesh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VgetmantshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0, 3, 0x0A), EvexOp::new(0, 3, 0x0A).b(), EvexOp::new(0, 3, 0x0A).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0, 3, 0x0A, 0, 0, 0, 0), EvexOp::new(0, 3, 0x0A, 0, 0, 1, 0), EvexOp::new(0, 3, 0x0A, 0, 0, 0, 1)] });
         self
     }
 
     /// `vrndscaless w:xmm{kz}, xmm, xmm/m32{sae}, imm8`: `EVEX.LIG.66.0F3A.W0 0A /r ib` (RVMI)
     #[inline]
     pub fn vrndscaless<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VfixupimmssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x0A), EvexOp::new(0x66, 3, 0x0A).b(), EvexOp::new(0x66, 3, 0x0A).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x0A, 0, 0, 0, 0), EvexOp::new(0x66, 3, 0x0A, 0, 0, 1, 0), EvexOp::new(0x66, 3, 0x0A, 0, 0, 0, 2)] });
         self
     }
 
@@ -2873,7 +2873,7 @@ impl Asm<'_> {
     /// - `vrsqrt14pd w:zmm{kz}, zmm/m512/b64`: `EVEX.512.66.0F38.W1 4E /r` (RM)
     #[inline]
     pub fn vrsqrt14pd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpabsqOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x4E).w1(), EvexOp::new(0x66, 2, 0x4E).w1().n(4), EvexOp::new(0x66, 2, 0x4E).w1().b().n(3), EvexOp::new(0x66, 2, 0x4E).l(1).w1(), EvexOp::new(0x66, 2, 0x4E).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x4E).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x4E).l(2).w1(), EvexOp::new(0x66, 2, 0x4E).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x4E).l(2).w1().b().n(3)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x4E, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x4E, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x4E, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x4E, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x4E, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x4E, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x4E, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x4E, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x4E, 1, 2, 1, 3)] });
         self
     }
 
@@ -2882,21 +2882,21 @@ impl Asm<'_> {
     /// - `vrsqrt14ps w:zmm{kz}, zmm/m512/b32`: `EVEX.512.66.0F38.W0 4E /r` (RM)
     #[inline]
     pub fn vrsqrt14ps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpconflictdOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x4E), EvexOp::new(0x66, 2, 0x4E).n(4), EvexOp::new(0x66, 2, 0x4E).b().n(2), EvexOp::new(0x66, 2, 0x4E).l(1), EvexOp::new(0x66, 2, 0x4E).l(1).n(5), EvexOp::new(0x66, 2, 0x4E).l(1).b().n(2), EvexOp::new(0x66, 2, 0x4E).l(2), EvexOp::new(0x66, 2, 0x4E).l(2).n(6), EvexOp::new(0x66, 2, 0x4E).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 2, 0x4E, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x4E, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x4E, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x4E, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x4E, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x4E, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x4E, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x4E, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x4E, 0, 2, 1, 2)] });
         self
     }
 
     /// `vrsqrt14sd w:xmm{kz}, xmm, xmm/m64`: `EVEX.LIG.66.0F38.W1 4F /r` (RVM)
     #[inline]
     pub fn vrsqrt14sd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vrcp14sdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x4F).w1(), EvexOp::new(0x66, 2, 0x4F).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x4F, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x4F, 1, 0, 0, 3)] });
         self
     }
 
     /// `vrsqrt14ss w:xmm{kz}, xmm, xmm/m32`: `EVEX.LIG.66.0F38.W0 4F /r` (RVM)
     #[inline]
     pub fn vrsqrt14ss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vrcp14ssOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x4F), EvexOp::new(0x66, 2, 0x4F).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x4F, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x4F, 0, 0, 0, 2)] });
         self
     }
 
@@ -2905,14 +2905,14 @@ impl Asm<'_> {
     /// - `vrsqrtph w:zmm{kz}, zmm/m512/b16`: `EVEX.512.66.MAP6.W0 4E /r` (RM)
     #[inline]
     pub fn vrsqrtph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VrcpphOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 6, 0x4E), EvexOp::new(0x66, 6, 0x4E).n(4), EvexOp::new(0x66, 6, 0x4E).b().n(1), EvexOp::new(0x66, 6, 0x4E).l(1), EvexOp::new(0x66, 6, 0x4E).l(1).n(5), EvexOp::new(0x66, 6, 0x4E).l(1).b().n(1), EvexOp::new(0x66, 6, 0x4E).l(2), EvexOp::new(0x66, 6, 0x4E).l(2).n(6), EvexOp::new(0x66, 6, 0x4E).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0x66, 6, 0x4E, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x4E, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x4E, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x4E, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x4E, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x4E, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x4E, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x4E, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x4E, 0, 2, 1, 1)] });
         self
     }
 
     /// `vrsqrtsh w:xmm{kz}, xmm, xmm/m16`: `EVEX.LIG.66.MAP6.W0 4F /r` (RVM)
     #[inline]
     pub fn vrsqrtsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VrcpshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x4F), EvexOp::new(0x66, 6, 0x4F).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x4F, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x4F, 0, 0, 0, 1)] });
         self
     }
 
@@ -2921,7 +2921,7 @@ impl Asm<'_> {
     /// - `vscalefpd w:zmm{kz}, zmm, zmm/m512/b64{er}`: `EVEX.512.66.0F38.W1 2C /r` (RVM)
     #[inline]
     pub fn vscalefpd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VscalefpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x2C).w1(), EvexOp::new(0x66, 2, 0x2C).w1().n(4), EvexOp::new(0x66, 2, 0x2C).w1().b().n(3), EvexOp::new(0x66, 2, 0x2C).l(1).w1(), EvexOp::new(0x66, 2, 0x2C).l(1).w1().n(5), EvexOp::new(0x66, 2, 0x2C).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0x2C).l(2).w1(), EvexOp::new(0x66, 2, 0x2C).w1().b(), EvexOp::new(0x66, 2, 0x2C).l(2).w1().n(6), EvexOp::new(0x66, 2, 0x2C).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x2C, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x2C, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0x2C, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0x2C, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0x2C, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0x2C, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0x2C, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0x2C, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x2C, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0x2C, 1, 2, 1, 3)] });
         self
     }
 
@@ -2930,7 +2930,7 @@ impl Asm<'_> {
     /// - `vscalefph w:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.66.MAP6.W0 2C /r` (RVM)
     #[inline]
     pub fn vscalefph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x2C), EvexOp::new(0x66, 6, 0x2C).n(4), EvexOp::new(0x66, 6, 0x2C).b().n(1), EvexOp::new(0x66, 6, 0x2C).l(1), EvexOp::new(0x66, 6, 0x2C).l(1).n(5), EvexOp::new(0x66, 6, 0x2C).l(1).b().n(1), EvexOp::new(0x66, 6, 0x2C).l(2), EvexOp::new(0x66, 6, 0x2C).b(), EvexOp::new(0x66, 6, 0x2C).l(2).n(6), EvexOp::new(0x66, 6, 0x2C).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x2C, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x2C, 0, 0, 0, 4), EvexOp::new(0x66, 6, 0x2C, 0, 0, 1, 1), EvexOp::new(0x66, 6, 0x2C, 0, 1, 0, 0), EvexOp::new(0x66, 6, 0x2C, 0, 1, 0, 5), EvexOp::new(0x66, 6, 0x2C, 0, 1, 1, 1), EvexOp::new(0x66, 6, 0x2C, 0, 2, 0, 0), EvexOp::new(0x66, 6, 0x2C, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x2C, 0, 2, 0, 6), EvexOp::new(0x66, 6, 0x2C, 0, 2, 1, 1)] });
         self
     }
 
@@ -2939,28 +2939,28 @@ impl Asm<'_> {
     /// - `vscalefps w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 2C /r` (RVM)
     #[inline]
     pub fn vscalefps<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VscalefpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x2C), EvexOp::new(0x66, 2, 0x2C).n(4), EvexOp::new(0x66, 2, 0x2C).b().n(2), EvexOp::new(0x66, 2, 0x2C).l(1), EvexOp::new(0x66, 2, 0x2C).l(1).n(5), EvexOp::new(0x66, 2, 0x2C).l(1).b().n(2), EvexOp::new(0x66, 2, 0x2C).l(2), EvexOp::new(0x66, 2, 0x2C).b(), EvexOp::new(0x66, 2, 0x2C).l(2).n(6), EvexOp::new(0x66, 2, 0x2C).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x2C, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x2C, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x2C, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x2C, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x2C, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x2C, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x2C, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x2C, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x2C, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x2C, 0, 2, 1, 2)] });
         self
     }
 
     /// `vscalefsd w:xmm{kz}, xmm, xmm/m64{er}`: `EVEX.LIG.66.0F38.W1 2D /r` (RVM)
     #[inline]
     pub fn vscalefsd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtsd2shOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x2D).w1(), EvexOp::new(0x66, 2, 0x2D).w1().b(), EvexOp::new(0x66, 2, 0x2D).w1().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x2D, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0x2D, 1, 0, 1, 0), EvexOp::new(0x66, 2, 0x2D, 1, 0, 0, 3)] });
         self
     }
 
     /// `vscalefsh w:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.66.MAP6.W0 2D /r` (RVM)
     #[inline]
     pub fn vscalefsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x2D), EvexOp::new(0x66, 6, 0x2D).b(), EvexOp::new(0x66, 6, 0x2D).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 6, 0x2D, 0, 0, 0, 0), EvexOp::new(0x66, 6, 0x2D, 0, 0, 1, 0), EvexOp::new(0x66, 6, 0x2D, 0, 0, 0, 1)] });
         self
     }
 
     /// `vscalefss w:xmm{kz}, xmm, xmm/m32{er}`: `EVEX.LIG.66.0F38.W0 2D /r` (RVM)
     #[inline]
     pub fn vscalefss<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: Vcvtss2shOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x2D), EvexOp::new(0x66, 2, 0x2D).b(), EvexOp::new(0x66, 2, 0x2D).n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0x66, 2, 0x2D, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x2D, 0, 0, 1, 0), EvexOp::new(0x66, 2, 0x2D, 0, 0, 0, 2)] });
         self
     }
 
@@ -2969,7 +2969,7 @@ impl Asm<'_> {
     /// - `vscatterdpd cw:vm32y{k!}, zmm`: `EVEX.512.66.0F38.W1 A2 /r` (MR)
     #[inline]
     pub fn vscatterdpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpscatterdqOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA2).w1().n(3), EvexOp::new(0x66, 2, 0xA2).l(1).w1().n(3), EvexOp::new(0x66, 2, 0xA2).l(2).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA2, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xA2, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0xA2, 1, 2, 0, 3)] });
         self
     }
 
@@ -2978,7 +2978,7 @@ impl Asm<'_> {
     /// - `vscatterdps cw:vm32z{k!}, zmm`: `EVEX.512.66.0F38.W0 A2 /r` (MR)
     #[inline]
     pub fn vscatterdps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpscatterddOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA2).n(2), EvexOp::new(0x66, 2, 0xA2).l(1).n(2), EvexOp::new(0x66, 2, 0xA2).l(2).n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA2, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xA2, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0xA2, 0, 2, 0, 2)] });
         self
     }
 
@@ -2987,7 +2987,7 @@ impl Asm<'_> {
     /// - `vscatterqpd cw:vm64z{k!}, zmm`: `EVEX.512.66.0F38.W1 A3 /r` (MR)
     #[inline]
     pub fn vscatterqpd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpscatterddOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA3).w1().n(3), EvexOp::new(0x66, 2, 0xA3).l(1).w1().n(3), EvexOp::new(0x66, 2, 0xA3).l(2).w1().n(3)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA3, 1, 0, 0, 3), EvexOp::new(0x66, 2, 0xA3, 1, 1, 0, 3), EvexOp::new(0x66, 2, 0xA3, 1, 2, 0, 3)] });
         self
     }
 
@@ -2996,7 +2996,7 @@ impl Asm<'_> {
     /// - `vscatterqps cw:vm64z{k!}, ymm`: `EVEX.512.66.0F38.W0 A3 /r` (MR)
     #[inline]
     pub fn vscatterqps<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VpscatterqdOperands<A::Class> {
-        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA3).n(2), EvexOp::new(0x66, 2, 0xA3).l(1).n(2), EvexOp::new(0x66, 2, 0xA3).l(2).n(2)] });
+        src.wide().put(self, dst.class(), const { &[EvexOp::new(0x66, 2, 0xA3, 0, 0, 0, 2), EvexOp::new(0x66, 2, 0xA3, 0, 1, 0, 2), EvexOp::new(0x66, 2, 0xA3, 0, 2, 0, 2)] });
         self
     }
 
@@ -3004,7 +3004,7 @@ impl Asm<'_> {
     /// - `vshuff32x4 w:zmm{kz}, zmm, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 23 /r ib` (RVMI)
     #[inline]
     pub fn vshuff32x4<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: Vshuff32x4Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x23).l(1), EvexOp::new(0x66, 3, 0x23).l(1).n(5), EvexOp::new(0x66, 3, 0x23).l(1).b().n(2), EvexOp::new(0x66, 3, 0x23).l(2), EvexOp::new(0x66, 3, 0x23).l(2).n(6), EvexOp::new(0x66, 3, 0x23).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x23, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x23, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x23, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x23, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x23, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x23, 0, 2, 1, 2)] });
         self
     }
 
@@ -3012,7 +3012,7 @@ impl Asm<'_> {
     /// - `vshuff64x2 w:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 23 /r ib` (RVMI)
     #[inline]
     pub fn vshuff64x2<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: Vshuff64x2Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x23).l(1).w1(), EvexOp::new(0x66, 3, 0x23).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x23).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x23).l(2).w1(), EvexOp::new(0x66, 3, 0x23).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x23).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x23, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x23, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x23, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x23, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x23, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x23, 1, 2, 1, 3)] });
         self
     }
 
@@ -3020,7 +3020,7 @@ impl Asm<'_> {
     /// - `vshufi32x4 w:zmm{kz}, zmm, zmm/m512/b32, imm8`: `EVEX.512.66.0F3A.W0 43 /r ib` (RVMI)
     #[inline]
     pub fn vshufi32x4<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: Vshuff32x4Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x43).l(1), EvexOp::new(0x66, 3, 0x43).l(1).n(5), EvexOp::new(0x66, 3, 0x43).l(1).b().n(2), EvexOp::new(0x66, 3, 0x43).l(2), EvexOp::new(0x66, 3, 0x43).l(2).n(6), EvexOp::new(0x66, 3, 0x43).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x43, 0, 1, 0, 0), EvexOp::new(0x66, 3, 0x43, 0, 1, 0, 5), EvexOp::new(0x66, 3, 0x43, 0, 1, 1, 2), EvexOp::new(0x66, 3, 0x43, 0, 2, 0, 0), EvexOp::new(0x66, 3, 0x43, 0, 2, 0, 6), EvexOp::new(0x66, 3, 0x43, 0, 2, 1, 2)] });
         self
     }
 
@@ -3028,7 +3028,7 @@ impl Asm<'_> {
     /// - `vshufi64x2 w:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 43 /r ib` (RVMI)
     #[inline]
     pub fn vshufi64x2<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: Vshuff64x2Operands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x43).l(1).w1(), EvexOp::new(0x66, 3, 0x43).l(1).w1().n(5), EvexOp::new(0x66, 3, 0x43).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0x43).l(2).w1(), EvexOp::new(0x66, 3, 0x43).l(2).w1().n(6), EvexOp::new(0x66, 3, 0x43).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[EvexOp::new(0x66, 3, 0x43, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0x43, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0x43, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0x43, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0x43, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0x43, 1, 2, 1, 3)] });
         self
     }
 
@@ -3037,14 +3037,14 @@ impl Asm<'_> {
     /// - `vsqrtph w:zmm{kz}, zmm/m512/b16{er}`: `EVEX.512.MAP5.W0 51 /r` (RM)
     #[inline]
     pub fn vsqrtph<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtph2uwOperands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x51), EvexOp::new(0, 5, 0x51).n(4), EvexOp::new(0, 5, 0x51).b().n(1), EvexOp::new(0, 5, 0x51).l(1), EvexOp::new(0, 5, 0x51).l(1).n(5), EvexOp::new(0, 5, 0x51).l(1).b().n(1), EvexOp::new(0, 5, 0x51).l(2), EvexOp::new(0, 5, 0x51).b(), EvexOp::new(0, 5, 0x51).l(2).n(6), EvexOp::new(0, 5, 0x51).l(2).b().n(1)] });
+        src.wide().put(self, dst.masked(), const { &[EvexOp::new(0, 5, 0x51, 0, 0, 0, 0), EvexOp::new(0, 5, 0x51, 0, 0, 0, 4), EvexOp::new(0, 5, 0x51, 0, 0, 1, 1), EvexOp::new(0, 5, 0x51, 0, 1, 0, 0), EvexOp::new(0, 5, 0x51, 0, 1, 0, 5), EvexOp::new(0, 5, 0x51, 0, 1, 1, 1), EvexOp::new(0, 5, 0x51, 0, 2, 0, 0), EvexOp::new(0, 5, 0x51, 0, 0, 1, 0), EvexOp::new(0, 5, 0x51, 0, 2, 0, 6), EvexOp::new(0, 5, 0x51, 0, 2, 1, 1)] });
         self
     }
 
     /// `vsqrtsh w:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.F3.MAP5.W0 51 /r` (RVM)
     #[inline]
     pub fn vsqrtsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x51), EvexOp::new(0xF3, 5, 0x51).b(), EvexOp::new(0xF3, 5, 0x51).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x51, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x51, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x51, 0, 0, 0, 1)] });
         self
     }
 
@@ -3053,21 +3053,21 @@ impl Asm<'_> {
     /// - `vsubph w:zmm{kz}, zmm, zmm/m512/b16{er}`: `EVEX.512.MAP5.W0 5C /r` (RVM)
     #[inline]
     pub fn vsubph<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddphOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x5C), EvexOp::new(0, 5, 0x5C).n(4), EvexOp::new(0, 5, 0x5C).b().n(1), EvexOp::new(0, 5, 0x5C).l(1), EvexOp::new(0, 5, 0x5C).l(1).n(5), EvexOp::new(0, 5, 0x5C).l(1).b().n(1), EvexOp::new(0, 5, 0x5C).l(2), EvexOp::new(0, 5, 0x5C).b(), EvexOp::new(0, 5, 0x5C).l(2).n(6), EvexOp::new(0, 5, 0x5C).l(2).b().n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0, 5, 0x5C, 0, 0, 0, 0), EvexOp::new(0, 5, 0x5C, 0, 0, 0, 4), EvexOp::new(0, 5, 0x5C, 0, 0, 1, 1), EvexOp::new(0, 5, 0x5C, 0, 1, 0, 0), EvexOp::new(0, 5, 0x5C, 0, 1, 0, 5), EvexOp::new(0, 5, 0x5C, 0, 1, 1, 1), EvexOp::new(0, 5, 0x5C, 0, 2, 0, 0), EvexOp::new(0, 5, 0x5C, 0, 0, 1, 0), EvexOp::new(0, 5, 0x5C, 0, 2, 0, 6), EvexOp::new(0, 5, 0x5C, 0, 2, 1, 1)] });
         self
     }
 
     /// `vsubsh w:xmm{kz}, xmm, xmm/m16{er}`: `EVEX.LIG.F3.MAP5.W0 5C /r` (RVM)
     #[inline]
     pub fn vsubsh<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaddshOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5C), EvexOp::new(0xF3, 5, 0x5C).b(), EvexOp::new(0xF3, 5, 0x5C).n(1)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[EvexOp::new(0xF3, 5, 0x5C, 0, 0, 0, 0), EvexOp::new(0xF3, 5, 0x5C, 0, 0, 1, 0), EvexOp::new(0xF3, 5, 0x5C, 0, 0, 0, 1)] });
         self
     }
 
     /// `vucomish xmm, xmm/m16{sae}`: `EVEX.LIG.MAP5.W0 2E /r` (RM)
     #[inline]
     pub fn vucomish<A: Operand, S: Operand>(&mut self, src1: A, src2: S) -> &mut Self where S::Wide: VcomishOperands<A::Wide> {
-        src2.wide().put(self, src1.wide(), const { &[EvexOp::new(0, 5, 0x2E), EvexOp::new(0, 5, 0x2E).b(), EvexOp::new(0, 5, 0x2E).n(1)] });
+        src2.wide().put(self, src1.wide(), const { &[EvexOp::new(0, 5, 0x2E, 0, 0, 0, 0), EvexOp::new(0, 5, 0x2E, 0, 0, 1, 0), EvexOp::new(0, 5, 0x2E, 0, 0, 0, 1)] });
         self
     }
 

@@ -63,7 +63,7 @@ impl Asm<'_> {
     /// - `vcvtneps2bf16 w:ymm{kz}, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 72 /r` (RM)
     #[inline]
     pub fn vcvtneps2bf16<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: Vcvtneps2bf16Operands<A::Masked> {
-        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 2, 0x72), VexOp::new(0xF3, 2, 0x72).l1()] }, const { &[EvexOp::new(0xF3, 2, 0x72), EvexOp::new(0xF3, 2, 0x72).n(4), EvexOp::new(0xF3, 2, 0x72).l(1), EvexOp::new(0xF3, 2, 0x72).l(1).n(5), EvexOp::new(0xF3, 2, 0x72).b().n(2), EvexOp::new(0xF3, 2, 0x72).l(1).b().n(2), EvexOp::new(0xF3, 2, 0x72).l(2), EvexOp::new(0xF3, 2, 0x72).l(2).n(6), EvexOp::new(0xF3, 2, 0x72).l(2).b().n(2)] });
+        src.wide().put(self, dst.masked(), const { &[VexOp::new(0xF3, 2, 0x72), VexOp::new(0xF3, 2, 0x72).l1()] }, const { &[EvexOp::new(0xF3, 2, 0x72, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x72, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0x72, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x72, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0x72, 0, 0, 1, 2), EvexOp::new(0xF3, 2, 0x72, 0, 1, 1, 2), EvexOp::new(0xF3, 2, 0x72, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x72, 0, 2, 0, 6), EvexOp::new(0xF3, 2, 0x72, 0, 2, 1, 2)] });
         self
     }
 
@@ -74,7 +74,7 @@ impl Asm<'_> {
     /// - `vgf2p8affineinvqb w:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 CF /r ib` (RVMI)
     #[inline]
     pub fn vgf2p8affineinvqb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VshufpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0xCF).w1(), VexOp::new(0x66, 3, 0xCF).l1().w1()] }, const { &[EvexOp::new(0x66, 3, 0xCF).w1(), EvexOp::new(0x66, 3, 0xCF).w1().n(4), EvexOp::new(0x66, 3, 0xCF).l(1).w1(), EvexOp::new(0x66, 3, 0xCF).l(1).w1().n(5), EvexOp::new(0x66, 3, 0xCF).w1().b().n(3), EvexOp::new(0x66, 3, 0xCF).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0xCF).l(2).w1(), EvexOp::new(0x66, 3, 0xCF).l(2).w1().n(6), EvexOp::new(0x66, 3, 0xCF).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0xCF).w1(), VexOp::new(0x66, 3, 0xCF).l1().w1()] }, const { &[EvexOp::new(0x66, 3, 0xCF, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0xCF, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0xCF, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0xCF, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0xCF, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0xCF, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0xCF, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0xCF, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0xCF, 1, 2, 1, 3)] });
         self
     }
 
@@ -85,7 +85,7 @@ impl Asm<'_> {
     /// - `vgf2p8affineqb w:zmm{kz}, zmm, zmm/m512/b64, imm8`: `EVEX.512.66.0F3A.W1 CE /r ib` (RVMI)
     #[inline]
     pub fn vgf2p8affineqb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VshufpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0xCE).w1(), VexOp::new(0x66, 3, 0xCE).l1().w1()] }, const { &[EvexOp::new(0x66, 3, 0xCE).w1(), EvexOp::new(0x66, 3, 0xCE).w1().n(4), EvexOp::new(0x66, 3, 0xCE).l(1).w1(), EvexOp::new(0x66, 3, 0xCE).l(1).w1().n(5), EvexOp::new(0x66, 3, 0xCE).w1().b().n(3), EvexOp::new(0x66, 3, 0xCE).l(1).w1().b().n(3), EvexOp::new(0x66, 3, 0xCE).l(2).w1(), EvexOp::new(0x66, 3, 0xCE).l(2).w1().n(6), EvexOp::new(0x66, 3, 0xCE).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0xCE).w1(), VexOp::new(0x66, 3, 0xCE).l1().w1()] }, const { &[EvexOp::new(0x66, 3, 0xCE, 1, 0, 0, 0), EvexOp::new(0x66, 3, 0xCE, 1, 0, 0, 4), EvexOp::new(0x66, 3, 0xCE, 1, 1, 0, 0), EvexOp::new(0x66, 3, 0xCE, 1, 1, 0, 5), EvexOp::new(0x66, 3, 0xCE, 1, 0, 1, 3), EvexOp::new(0x66, 3, 0xCE, 1, 1, 1, 3), EvexOp::new(0x66, 3, 0xCE, 1, 2, 0, 0), EvexOp::new(0x66, 3, 0xCE, 1, 2, 0, 6), EvexOp::new(0x66, 3, 0xCE, 1, 2, 1, 3)] });
         self
     }
 
@@ -96,7 +96,7 @@ impl Asm<'_> {
     /// - `vgf2p8mulb w:zmm{kz}, zmm, zmm/m512`: `EVEX.512.66.0F38.W0 CF /r` (RVM)
     #[inline]
     pub fn vgf2p8mulb<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VpacksswbOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xCF), VexOp::new(0x66, 2, 0xCF).l1()] }, const { &[EvexOp::new(0x66, 2, 0xCF), EvexOp::new(0x66, 2, 0xCF).n(4), EvexOp::new(0x66, 2, 0xCF).l(1), EvexOp::new(0x66, 2, 0xCF).l(1).n(5), EvexOp::new(0x66, 2, 0xCF).l(2), EvexOp::new(0x66, 2, 0xCF).l(2).n(6)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xCF), VexOp::new(0x66, 2, 0xCF).l1()] }, const { &[EvexOp::new(0x66, 2, 0xCF, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xCF, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xCF, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xCF, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xCF, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xCF, 0, 2, 0, 6)] });
         self
     }
 
@@ -139,7 +139,7 @@ impl Asm<'_> {
     /// - `vpdpbusd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 50 /r` (RVM)
     #[inline]
     pub fn vpdpbusd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x50), VexOp::new(0x66, 2, 0x50).l1()] }, const { &[EvexOp::new(0x66, 2, 0x50), EvexOp::new(0x66, 2, 0x50).n(4), EvexOp::new(0x66, 2, 0x50).l(1), EvexOp::new(0x66, 2, 0x50).l(1).n(5), EvexOp::new(0x66, 2, 0x50).b().n(2), EvexOp::new(0x66, 2, 0x50).l(1).b().n(2), EvexOp::new(0x66, 2, 0x50).l(2), EvexOp::new(0x66, 2, 0x50).l(2).n(6), EvexOp::new(0x66, 2, 0x50).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x50), VexOp::new(0x66, 2, 0x50).l1()] }, const { &[EvexOp::new(0x66, 2, 0x50, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x50, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x50, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x50, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x50, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x50, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x50, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x50, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x50, 0, 2, 1, 2)] });
         self
     }
 
@@ -150,7 +150,7 @@ impl Asm<'_> {
     /// - `vpdpbusds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 51 /r` (RVM)
     #[inline]
     pub fn vpdpbusds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x51), VexOp::new(0x66, 2, 0x51).l1()] }, const { &[EvexOp::new(0x66, 2, 0x51), EvexOp::new(0x66, 2, 0x51).n(4), EvexOp::new(0x66, 2, 0x51).l(1), EvexOp::new(0x66, 2, 0x51).l(1).n(5), EvexOp::new(0x66, 2, 0x51).b().n(2), EvexOp::new(0x66, 2, 0x51).l(1).b().n(2), EvexOp::new(0x66, 2, 0x51).l(2), EvexOp::new(0x66, 2, 0x51).l(2).n(6), EvexOp::new(0x66, 2, 0x51).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x51), VexOp::new(0x66, 2, 0x51).l1()] }, const { &[EvexOp::new(0x66, 2, 0x51, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x51, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x51, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x51, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x51, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x51, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x51, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x51, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x51, 0, 2, 1, 2)] });
         self
     }
 
@@ -177,7 +177,7 @@ impl Asm<'_> {
     /// - `vpdpwssd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 52 /r` (RVM)
     #[inline]
     pub fn vpdpwssd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x52), VexOp::new(0x66, 2, 0x52).l1()] }, const { &[EvexOp::new(0x66, 2, 0x52), EvexOp::new(0x66, 2, 0x52).n(4), EvexOp::new(0x66, 2, 0x52).l(1), EvexOp::new(0x66, 2, 0x52).l(1).n(5), EvexOp::new(0x66, 2, 0x52).b().n(2), EvexOp::new(0x66, 2, 0x52).l(1).b().n(2), EvexOp::new(0x66, 2, 0x52).l(2), EvexOp::new(0x66, 2, 0x52).l(2).n(6), EvexOp::new(0x66, 2, 0x52).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x52), VexOp::new(0x66, 2, 0x52).l1()] }, const { &[EvexOp::new(0x66, 2, 0x52, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x52, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x52, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x52, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x52, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x52, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x52, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x52, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x52, 0, 2, 1, 2)] });
         self
     }
 
@@ -188,7 +188,7 @@ impl Asm<'_> {
     /// - `vpdpwssds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 53 /r` (RVM)
     #[inline]
     pub fn vpdpwssds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x53), VexOp::new(0x66, 2, 0x53).l1()] }, const { &[EvexOp::new(0x66, 2, 0x53), EvexOp::new(0x66, 2, 0x53).n(4), EvexOp::new(0x66, 2, 0x53).l(1), EvexOp::new(0x66, 2, 0x53).l(1).n(5), EvexOp::new(0x66, 2, 0x53).b().n(2), EvexOp::new(0x66, 2, 0x53).l(1).b().n(2), EvexOp::new(0x66, 2, 0x53).l(2), EvexOp::new(0x66, 2, 0x53).l(2).n(6), EvexOp::new(0x66, 2, 0x53).l(2).b().n(2)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0x53), VexOp::new(0x66, 2, 0x53).l1()] }, const { &[EvexOp::new(0x66, 2, 0x53, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0x53, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0x53, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0x53, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0x53, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0x53, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0x53, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0x53, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0x53, 0, 2, 1, 2)] });
         self
     }
 
@@ -247,7 +247,7 @@ impl Asm<'_> {
     /// - `vpmadd52huq rw:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 B5 /r` (RVM)
     #[inline]
     pub fn vpmadd52huq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB5).w1(), VexOp::new(0x66, 2, 0xB5).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB5).w1(), EvexOp::new(0x66, 2, 0xB5).w1().n(4), EvexOp::new(0x66, 2, 0xB5).l(1).w1(), EvexOp::new(0x66, 2, 0xB5).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xB5).w1().b().n(3), EvexOp::new(0x66, 2, 0xB5).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xB5).l(2).w1(), EvexOp::new(0x66, 2, 0xB5).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xB5).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB5).w1(), VexOp::new(0x66, 2, 0xB5).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB5, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xB5, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xB5, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xB5, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xB5, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xB5, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xB5, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xB5, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xB5, 1, 2, 1, 3)] });
         self
     }
 
@@ -258,7 +258,7 @@ impl Asm<'_> {
     /// - `vpmadd52luq rw:zmm{kz}, zmm, zmm/m512/b64`: `EVEX.512.66.0F38.W1 B4 /r` (RVM)
     #[inline]
     pub fn vpmadd52luq<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpdOperands<A::Masked, B::Wide> {
-        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB4).w1(), VexOp::new(0x66, 2, 0xB4).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB4).w1(), EvexOp::new(0x66, 2, 0xB4).w1().n(4), EvexOp::new(0x66, 2, 0xB4).l(1).w1(), EvexOp::new(0x66, 2, 0xB4).l(1).w1().n(5), EvexOp::new(0x66, 2, 0xB4).w1().b().n(3), EvexOp::new(0x66, 2, 0xB4).l(1).w1().b().n(3), EvexOp::new(0x66, 2, 0xB4).l(2).w1(), EvexOp::new(0x66, 2, 0xB4).l(2).w1().n(6), EvexOp::new(0x66, 2, 0xB4).l(2).w1().b().n(3)] });
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xB4).w1(), VexOp::new(0x66, 2, 0xB4).l1().w1()] }, const { &[EvexOp::new(0x66, 2, 0xB4, 1, 0, 0, 0), EvexOp::new(0x66, 2, 0xB4, 1, 0, 0, 4), EvexOp::new(0x66, 2, 0xB4, 1, 1, 0, 0), EvexOp::new(0x66, 2, 0xB4, 1, 1, 0, 5), EvexOp::new(0x66, 2, 0xB4, 1, 0, 1, 3), EvexOp::new(0x66, 2, 0xB4, 1, 1, 1, 3), EvexOp::new(0x66, 2, 0xB4, 1, 2, 0, 0), EvexOp::new(0x66, 2, 0xB4, 1, 2, 0, 6), EvexOp::new(0x66, 2, 0xB4, 1, 2, 1, 3)] });
         self
     }
 

@@ -13,6 +13,9 @@
 //!   operands if there is one, else the one with two; the others say their number: `imul_1(rcx)`, `imul(rax, rcx)`,
 //!   `imul_3(rax, rcx, 10)`, `ret_1(8)`, `vmovsd_3(xmm0, xmm1, xmm2)`.
 //! - With a prefix: `lock_add(dword(rdi), eax)`.
+//! - Masks, zeroing, broadcasts and rounding are [decorators](crate::decorate): `vaddps(zmm1.k(k2).z(), zmm3, dword(rax).to16())`.
+//!   EVEX is taken where something asks for it: a decorator, a register from 16 up, `zmm`, or a mnemonic that VEX has not.
+//! - Where a row fixes every register, the form is the mnemonic: `in_al_dx()`, `push_fs()`, `fnstsw_ax()`.
 //! - `loop` is a Rust word: `loop_`.
 //!
 //! ```

@@ -4555,67 +4555,67 @@ pub trait VaddpdOperands<A, B>: Sized {
 
 impl VaddpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VaddpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VaddpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VaddpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VaddpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddpdOperands<Masked<ZmmX>, ZmmX> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VaddpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VaddpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vaddps`, `vdivps`, `vfmadd132ps`, .. (22 mnemonics).
@@ -4631,67 +4631,67 @@ pub trait VaddpsOperands<A, B>: Sized {
 
 impl VaddpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VaddpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VaddpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VaddpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VaddpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddpsOperands<Masked<ZmmX>, ZmmX> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VaddpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VaddpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vaddsd`, `vcvtsd2ss`, `vdivsd`, .. (18 mnemonics).
@@ -4707,22 +4707,22 @@ pub trait VaddsdOperands<A, B>: Sized {
 
 impl VaddsdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VaddsdOperands<Masked<XmmX>, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VaddsdOperands<Masked<XmmX>, XmmX> for Rounded<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr(evex[2].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr(evex[2].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddsdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 /// Operands of `vaddss`, `vdivss`, `vfmadd132ss`, .. (17 mnemonics).
@@ -4738,22 +4738,22 @@ pub trait VaddssOperands<A, B>: Sized {
 
 impl VaddssOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VaddssOperands<Masked<XmmX>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VaddssOperands<Masked<XmmX>, XmmX> for Rounded<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr(evex[2].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr(evex[2].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddssOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 /// Operands of `vandnpd`, `vpmuldq`, `vpsubq`, .. (11 mnemonics).
@@ -4769,62 +4769,62 @@ pub trait VandnpdOperands<A, B>: Sized {
 
 impl VandnpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VandnpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VandnpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VandnpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VandnpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandnpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandnpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VandnpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandnpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandnpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VandnpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VandnpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vandnps`, `vpackssdw`, `vpackusdw`, .. (20 mnemonics).
@@ -4840,62 +4840,62 @@ pub trait VandnpsOperands<A, B>: Sized {
 
 impl VandnpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VandnpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VandnpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VandnpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VandnpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandnpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandnpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VandnpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandnpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandnpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VandnpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VandnpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vandpd`, `vorpd`, `vpaddq`, .. (5 mnemonics).
@@ -4911,62 +4911,62 @@ pub trait VandpdOperands<A, B>: Sized {
 
 impl VandpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[0], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[0], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VandpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VandpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[1], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[1], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VandpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VandpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VandpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VandpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VandpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vandps`, `vorps`, `vpaddd`, .. (4 mnemonics).
@@ -4982,62 +4982,62 @@ pub trait VandpsOperands<A, B>: Sized {
 
 impl VandpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[0], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[0], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VandpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VandpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[1], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[1], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VandpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VandpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VandpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VandpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VandpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VandpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vblendpd`, `vblendps`, `vpblendw`, .. (6 mnemonics).
@@ -5135,32 +5135,32 @@ pub trait VbroadcastsdOperands<A>: Sized {
 
 impl VbroadcastsdOperands<Masked<YmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VbroadcastsdOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VbroadcastsdOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VbroadcastsdOperands<Masked<ZmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VbroadcastsdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VbroadcastsdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 1], evex: &[EvexOp; 4]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vbroadcastss`.
@@ -5176,47 +5176,47 @@ pub trait VbroadcastssOperands<A>: Sized {
 
 impl VbroadcastssOperands<Masked<XmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VbroadcastssOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VbroadcastssOperands<Masked<YmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VbroadcastssOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VbroadcastssOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VbroadcastssOperands<Masked<ZmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VbroadcastssOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VbroadcastssOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[2], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[2], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VbroadcastssOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcmppd`.
@@ -5252,302 +5252,302 @@ impl VcmppdOperands<Ymm, Ymm> for M256 {
 
 impl VcmppdOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, Xmm> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, Xmm> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, Xmm> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, Ymm> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, Ymm> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<K, Ymm> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Masked<K>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppdOperands<Merged<K>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppdOperands<K, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppdOperands<Xmm, Xmm> for Addr {
@@ -5593,302 +5593,302 @@ impl VcmppsOperands<Ymm, Ymm> for M256 {
 
 impl VcmppsOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<K, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Masked<K>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmppsOperands<Merged<K>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmppsOperands<K, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmppsOperands<Xmm, Xmm> for Addr {
@@ -5924,122 +5924,122 @@ impl VcmpsdOperands<Xmm, Xmm> for M64 {
 
 impl VcmpsdOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpsdOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpsdOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpsdOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpsdOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpsdOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpsdOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpsdOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpsdOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpsdOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpsdOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpsdOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpsdOperands<Masked<K>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpsdOperands<Masked<K>, Xmm> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpsdOperands<Merged<K>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpsdOperands<Merged<K>, Xmm> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpsdOperands<K, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpsdOperands<K, Xmm> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpsdOperands<Masked<K>, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpsdOperands<Masked<K>, Xmm> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpsdOperands<Merged<K>, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmpsdOperands<Merged<K>, Xmm> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmpsdOperands<K, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmpsdOperands<K, Xmm> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmpsdOperands<Xmm, Xmm> for Addr {
@@ -6070,122 +6070,122 @@ impl VcmpssOperands<Xmm, Xmm> for M32 {
 
 impl VcmpssOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpssOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpssOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpssOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpssOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpssOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpssOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpssOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpssOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpssOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpssOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpssOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpssOperands<Masked<K>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpssOperands<Masked<K>, Xmm> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpssOperands<Merged<K>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpssOperands<Merged<K>, Xmm> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.any().num(), g1.num(), self.num(), g0.any().mask, c0); }
 }
 
 impl VcmpssOperands<K, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpssOperands<K, Xmm> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask, c0); }
 }
 
 impl VcmpssOperands<Masked<K>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpssOperands<Masked<K>, Xmm> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpssOperands<Merged<K>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmpssOperands<Merged<K>, Xmm> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask, c0); }
 }
 
 impl VcmpssOperands<K, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmpssOperands<K, Xmm> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, c0: u8, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask, c0); }
 }
 
 impl VcmpssOperands<Xmm, Xmm> for Addr {
@@ -6268,62 +6268,62 @@ pub trait Vcvtdq2pdOperands<A>: Sized {
 
 impl Vcvtdq2pdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtdq2pdOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtdq2pdOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtdq2pdOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtdq2pdOperands<Masked<XmmX>> for Bcst<32, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2pdOperands<Masked<YmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2pdOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtdq2pdOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2pdOperands<Masked<ZmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2pdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvtdq2pdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvtdq2pdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtdq2ps`, `vcvtps2dq`, `vsqrtps`.
@@ -6339,67 +6339,67 @@ pub trait Vcvtdq2psOperands<A>: Sized {
 
 impl Vcvtdq2psOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtdq2psOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtdq2psOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtdq2psOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtdq2psOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2psOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2psOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtdq2psOperands<Masked<ZmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtdq2psOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2psOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2psOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvtdq2psOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvtdq2psOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtpd2ps`, `vcvtpd2dq`.
@@ -6415,57 +6415,57 @@ pub trait Vcvtpd2psOperands<A>: Sized {
 
 impl Vcvtpd2psOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtpd2psOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtpd2psOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtpd2psOperands<Masked<XmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtpd2psOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2psOperands<Masked<XmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2psOperands<Masked<YmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2psOperands<Masked<YmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2psOperands<Masked<YmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2psOperands<Masked<YmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2psOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtps2pd`.
@@ -6481,67 +6481,67 @@ pub trait Vcvtps2pdOperands<A>: Sized {
 
 impl Vcvtps2pdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtps2pdOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtps2pdOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtps2pdOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtps2pdOperands<Masked<XmmX>> for Bcst<32, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2pdOperands<Masked<YmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2pdOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2pdOperands<Masked<ZmmX>> for Sae<YmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2pdOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2pdOperands<Masked<ZmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2pdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvtps2pdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvtps2pdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtsd2si`.
@@ -6685,22 +6685,22 @@ pub trait Vcvtss2sdOperands<A, B>: Sized {
 
 impl Vcvtss2sdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl Vcvtss2sdOperands<Masked<XmmX>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl Vcvtss2sdOperands<Masked<XmmX>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vcvtss2sdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 /// Operands of `vcvtss2si`.
@@ -6767,57 +6767,57 @@ pub trait Vcvttpd2dqOperands<A>: Sized {
 
 impl Vcvttpd2dqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvttpd2dqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvttpd2dqOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvttpd2dqOperands<Masked<XmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvttpd2dqOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2dqOperands<Masked<XmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2dqOperands<Masked<YmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2dqOperands<Masked<YmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2dqOperands<Masked<YmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2dqOperands<Masked<YmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2dqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvttps2dq`.
@@ -6833,67 +6833,67 @@ pub trait Vcvttps2dqOperands<A>: Sized {
 
 impl Vcvttps2dqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvttps2dqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvttps2dqOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvttps2dqOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvttps2dqOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2dqOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2dqOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2dqOperands<Masked<ZmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2dqOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2dqOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2dqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvttps2dqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvttps2dqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvttsd2si`.
@@ -7120,67 +7120,67 @@ pub trait VmaxpdOperands<A, B>: Sized {
 
 impl VmaxpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VmaxpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VmaxpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VmaxpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VmaxpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxpdOperands<Masked<ZmmX>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VmaxpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VmaxpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vmaxps`, `vminps`.
@@ -7196,67 +7196,67 @@ pub trait VmaxpsOperands<A, B>: Sized {
 
 impl VmaxpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VmaxpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VmaxpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VmaxpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VmaxpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxpsOperands<Masked<ZmmX>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VmaxpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VmaxpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vmaxsd`, `vminsd`.
@@ -7272,22 +7272,22 @@ pub trait VmaxsdOperands<A, B>: Sized {
 
 impl VmaxsdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VmaxsdOperands<Masked<XmmX>, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VmaxsdOperands<Masked<XmmX>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxsdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 1], evex: &[EvexOp; 3]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 /// Operands of `vmovapd`, `vmovaps`, `vmovupd`, .. (4 mnemonics).
@@ -7303,77 +7303,77 @@ pub trait VmovapdOperands<A>: Sized {
 
 impl VmovapdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 && self.num() >= 8 && g0.num() < 8 { a.vex_rr(vex[0], self.num(), 0, g0.num()); } else if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 && self.num() >= 8 && g0.num() < 8 { a.vex_rr(vex[0], self.num(), 0, g0.num()); } else if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 && self.num() >= 8 && g0.num() < 8 { a.vex_rr(vex[2], self.num(), 0, g0.num()); } else if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 && self.num() >= 8 && g0.num() < 8 { a.vex_rr(vex[2], self.num(), 0, g0.num()); } else if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[3], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[3], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<M128>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[0], self.num(), 0, g0.to.addr); } else { a.evex_rm(evex[4], self.num(), 0, g0.to.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[0], self.num(), 0, g0.to.addr); } else { a.evex_rm(evex[4], self.num(), 0, g0.to.addr, g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<M256>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[2], self.num(), 0, g0.to.addr); } else { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[2], self.num(), 0, g0.to.addr); } else { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VmovapdOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VmovapdOperands<Masked<M512>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M512>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M512>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VmovapdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[3], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[3], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[0], self.num(), 0, g0.to); } else { a.evex_rm(evex[4], self.num(), 0, g0.to, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[0], self.num(), 0, g0.to); } else { a.evex_rm(evex[4], self.num(), 0, g0.to, g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[2], self.num(), 0, g0.to); } else { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[2], self.num(), 0, g0.to); } else { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask); } }
 }
 
 impl VmovapdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
 }
 
 impl VmovapdOperands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 4], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], self.num(), 0, g0.to, g0.mask); }
 }
 
 /// Operands of `vmovd`.
@@ -7430,47 +7430,47 @@ pub trait VmovddupOperands<A>: Sized {
 
 impl VmovddupOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VmovddupOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VmovddupOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VmovddupOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VmovddupOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VmovddupOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VmovddupOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VmovddupOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VmovddupOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vmovdqa`, `vmovdqu`.
@@ -7682,7 +7682,7 @@ pub trait Vmovsd3Operands<A, B>: Sized {
 
 impl Vmovsd3Operands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g0.num() < 8 { a.vex_rr(vex[0], self.num(), g1.num(), g0.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g0.num() < 8 { a.vex_rr(vex[0], self.num(), g1.num(), g0.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 /// Operands of `vmovsd`.
@@ -7698,22 +7698,22 @@ pub trait VmovsdOperands<A>: Sized {
 
 impl VmovsdOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VmovsdOperands<Masked<M64>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.to.addr); } else { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.to.addr); } else { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); } }
 }
 
 impl VmovsdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VmovsdOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.to); } else { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.to); } else { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); } }
 }
 
 /// Operands of `vmovss`.
@@ -7729,22 +7729,22 @@ pub trait VmovssOperands<A>: Sized {
 
 impl VmovssOperands<Masked<XmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VmovssOperands<Masked<M32>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M32>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.to.addr); } else { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M32>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.to.addr); } else { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); } }
 }
 
 impl VmovssOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VmovssOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.to); } else { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, vex: &[VexOp; 2], evex: &[EvexOp; 2]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.to); } else { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); } }
 }
 
 /// Operands of `vpabsb`, `vpabsw`, `vmovshdup`, .. (4 mnemonics).
@@ -7760,47 +7760,47 @@ pub trait VpabsbOperands<A>: Sized {
 
 impl VpabsbOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpabsbOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpabsbOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpabsbOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpabsbOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpabsbOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsbOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpabsbOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpabsbOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpabsd`.
@@ -7816,62 +7816,62 @@ pub trait VpabsdOperands<A>: Sized {
 
 impl VpabsdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpabsdOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpabsdOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpabsdOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpabsdOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsdOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsdOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpabsdOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsdOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpabsdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpabsdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpacksswb`, `vpackuswb`, `vpmaddubsw`, .. (20 mnemonics).
@@ -7887,47 +7887,47 @@ pub trait VpacksswbOperands<A, B>: Sized {
 
 impl VpacksswbOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpacksswbOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpacksswbOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpacksswbOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpacksswbOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpacksswbOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpacksswbOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpacksswbOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpacksswbOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vpaddb`, `vpaddsb`, `vpaddsw`, .. (16 mnemonics).
@@ -7943,47 +7943,47 @@ pub trait VpaddbOperands<A, B>: Sized {
 
 impl VpaddbOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[0], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[0], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpaddbOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpaddbOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[1], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 && self.num() >= 8 && g1.num() < 8 { a.vex_rr(vex[1], g0.num(), self.num(), g1.num()); } else if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpaddbOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpaddbOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpaddbOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpaddbOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpaddbOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpaddbOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vpalignr`.
@@ -7999,47 +7999,47 @@ pub trait VpalignrOperands<A, B>: Sized {
 
 impl VpalignrOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); } }
 }
 
 impl VpalignrOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); } }
 }
 
 impl VpalignrOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask, c0); } }
 }
 
 impl VpalignrOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask, c0); } }
 }
 
 impl VpalignrOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpalignrOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpalignrOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); } }
 }
 
 impl VpalignrOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask, c0); } }
 }
 
 impl VpalignrOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vpand`, `vpor`, `vpxor`.
@@ -8137,62 +8137,62 @@ pub trait VpbroadcastbOperands<A>: Sized {
 
 impl VpbroadcastbOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpbroadcastbOperands<Masked<XmmX>> for M8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpbroadcastbOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpbroadcastbOperands<Masked<YmmX>> for M8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpbroadcastbOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastbOperands<Masked<ZmmX>> for M8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpbroadcastbOperands<Masked<XmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastbOperands<Masked<YmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastbOperands<Masked<ZmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[5], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[5], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastbOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpbroadcastbOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpbroadcastbOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[2], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[2], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpbroadcastd`.
@@ -8208,62 +8208,62 @@ pub trait VpbroadcastdOperands<A>: Sized {
 
 impl VpbroadcastdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpbroadcastdOperands<Masked<XmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpbroadcastdOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpbroadcastdOperands<Masked<YmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpbroadcastdOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastdOperands<Masked<ZmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpbroadcastdOperands<Masked<XmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastdOperands<Masked<YmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastdOperands<Masked<ZmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[8], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[8], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpbroadcastdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpbroadcastdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpbroadcastq`.
@@ -8279,62 +8279,62 @@ pub trait VpbroadcastqOperands<A>: Sized {
 
 impl VpbroadcastqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpbroadcastqOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpbroadcastqOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpbroadcastqOperands<Masked<YmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpbroadcastqOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastqOperands<Masked<ZmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpbroadcastqOperands<Masked<XmmX>> for R64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastqOperands<Masked<YmmX>> for R64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastqOperands<Masked<ZmmX>> for R64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[8], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[8], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpbroadcastqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpbroadcastqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpbroadcastw`.
@@ -8350,62 +8350,62 @@ pub trait VpbroadcastwOperands<A>: Sized {
 
 impl VpbroadcastwOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpbroadcastwOperands<Masked<XmmX>> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpbroadcastwOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpbroadcastwOperands<Masked<YmmX>> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpbroadcastwOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastwOperands<Masked<ZmmX>> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpbroadcastwOperands<Masked<XmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastwOperands<Masked<YmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastwOperands<Masked<ZmmX>> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[8], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[8], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpbroadcastwOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpbroadcastwOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpbroadcastwOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpcmpeqb`, `vpcmpeqw`.
@@ -8441,212 +8441,212 @@ impl VpcmpeqbOperands<Ymm, Ymm> for M256 {
 
 impl VpcmpeqbOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<K, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<K, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<K, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<K, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<K, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<K, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<K, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<K, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<K, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqbOperands<Merged<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqbOperands<K, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqbOperands<Xmm, Xmm> for Addr {
@@ -8692,287 +8692,287 @@ impl VpcmpeqdOperands<Ymm, Ymm> for M256 {
 
 impl VpcmpeqdOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<K, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Masked<K>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqdOperands<Merged<K>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqdOperands<K, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqdOperands<Xmm, Xmm> for Addr {
@@ -9018,287 +9018,287 @@ impl VpcmpeqqOperands<Ymm, Ymm> for M256 {
 
 impl VpcmpeqqOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, Xmm> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, Xmm> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, Xmm> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, Ymm> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, Ymm> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<K, Ymm> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Masked<K>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpeqqOperands<Merged<K>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpeqqOperands<K, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpeqqOperands<Xmm, Xmm> for Addr {
@@ -9344,212 +9344,212 @@ impl VpcmpgtbOperands<Ymm, Ymm> for M256 {
 
 impl VpcmpgtbOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<K, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<K, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<K, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<K, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<K, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<K, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<K, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<K, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<K, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtbOperands<Merged<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtbOperands<K, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtbOperands<Xmm, Xmm> for Addr {
@@ -9595,287 +9595,287 @@ impl VpcmpgtdOperands<Ymm, Ymm> for M256 {
 
 impl VpcmpgtdOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, Xmm> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, Xmm> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, Xmm> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, Xmm> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Xmm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, Ymm> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, Ymm> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, Ymm> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: YmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<K, Ymm> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: Ymm, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.any().num(), g1.num(), self.num(), g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.unmasked().num(), g1.num(), self.num(), g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Masked<K>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpcmpgtdOperands<Merged<K>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Merged<K>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.any().num(), g1.num(), self.addr, g0.any().mask); }
 }
 
 impl VpcmpgtdOperands<K, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: K, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.unmasked().num(), g1.num(), self.addr, g0.unmasked().mask); }
 }
 
 impl VpcmpgtdOperands<Xmm, Xmm> for Addr {
@@ -10129,47 +10129,47 @@ pub trait VpmovsxbdOperands<A>: Sized {
 
 impl VpmovsxbdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpmovsxbdOperands<Masked<XmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpmovsxbdOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpmovsxbdOperands<Masked<YmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpmovsxbdOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpmovsxbdOperands<Masked<ZmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpmovsxbdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpmovsxbdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpmovsxbdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpmovsxbq`, `vpmovzxbq`.
@@ -10185,47 +10185,47 @@ pub trait VpmovsxbqOperands<A>: Sized {
 
 impl VpmovsxbqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpmovsxbqOperands<Masked<XmmX>> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpmovsxbqOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpmovsxbqOperands<Masked<YmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpmovsxbqOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpmovsxbqOperands<Masked<ZmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpmovsxbqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpmovsxbqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpmovsxbqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpmovsxbw`, `vpmovsxdq`, `vpmovsxwd`, .. (6 mnemonics).
@@ -10241,47 +10241,47 @@ pub trait VpmovsxbwOperands<A>: Sized {
 
 impl VpmovsxbwOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpmovsxbwOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpmovsxbwOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VpmovsxbwOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VpmovsxbwOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpmovsxbwOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpmovsxbwOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpmovsxbwOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VpmovsxbwOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpshufd`.
@@ -10297,62 +10297,62 @@ pub trait VpshufdOperands<A>: Sized {
 
 impl VpshufdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), 0, self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), 0, self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); } }
 }
 
 impl VpshufdOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); } }
 }
 
 impl VpshufdOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), 0, self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), 0, self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), 0, self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), 0, self.num(), g0.mask, c0); } }
 }
 
 impl VpshufdOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[1], g0.num(), 0, self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), 0, self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[1], g0.num(), 0, self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), 0, self.addr, g0.mask, c0); } }
 }
 
 impl VpshufdOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VpshufdOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VpshufdOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VpshufdOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VpshufdOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VpshufdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); } }
 }
 
 impl VpshufdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[1], g0.num(), 0, self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), 0, self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[1], g0.num(), 0, self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), 0, self, g0.mask, c0); } }
 }
 
 impl VpshufdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self, g0.mask, c0); }
 }
 
 /// Operands of `vpshufhw`, `vpshuflw`.
@@ -10368,47 +10368,47 @@ pub trait VpshufhwOperands<A>: Sized {
 
 impl VpshufhwOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), 0, self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), 0, self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); } }
 }
 
 impl VpshufhwOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); } }
 }
 
 impl VpshufhwOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), 0, self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), 0, self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), 0, self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), 0, self.num(), g0.mask, c0); } }
 }
 
 impl VpshufhwOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[1], g0.num(), 0, self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), 0, self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[1], g0.num(), 0, self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), 0, self.addr, g0.mask, c0); } }
 }
 
 impl VpshufhwOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VpshufhwOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VpshufhwOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); } }
 }
 
 impl VpshufhwOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[1], g0.num(), 0, self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), 0, self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[1], g0.num(), 0, self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), 0, self, g0.mask, c0); } }
 }
 
 impl VpshufhwOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), 0, self, g0.mask, c0); }
 }
 
 /// Operands of `vpslld`, `vpsrad`, `vpsrld`.
@@ -10424,122 +10424,122 @@ pub trait VpslldOperands<A, B>: Sized {
 
 impl VpslldOperands<Masked<XmmX>, XmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[0], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[0], digits[0], g0.num(), g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[0], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[0], digits[0], g0.num(), g1.num(), g0.mask, self); } }
 }
 
 impl VpslldOperands<Masked<YmmX>, YmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[1], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[1], digits[0], g0.num(), g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[1], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[1], digits[0], g0.num(), g1.num(), g0.mask, self); } }
 }
 
 impl VpslldOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpslldOperands<Masked<XmmX>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpslldOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpslldOperands<Masked<YmmX>, YmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpslldOperands<Masked<YmmX>, YmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpslldOperands<Masked<YmmX>, YmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpslldOperands<Masked<XmmX>, M128> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<XmmX>, Bcst<32, 4>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<32, 4>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<32, 4>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<YmmX>, M256> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<YmmX>, Bcst<32, 8>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<32, 8>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[9], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<32, 8>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[9], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<ZmmX>, ZmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[10], digits[0], g0.num(), g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[10], digits[0], g0.num(), g1.num(), g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<ZmmX>, M512> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[11], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[11], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<ZmmX>, Bcst<32, 16>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<32, 16>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[12], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<32, 16>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[12], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<ZmmX>, ZmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpslldOperands<Masked<ZmmX>, ZmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpslldOperands<Masked<ZmmX>, ZmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpslldOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpslldOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpslldOperands<Masked<XmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<YmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<ZmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[11], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[11], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpslldOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vpsllq`, `vpsrlq`.
@@ -10555,122 +10555,122 @@ pub trait VpsllqOperands<A, B>: Sized {
 
 impl VpsllqOperands<Masked<XmmX>, XmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[0], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[0], digits[0], g0.num(), g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[0], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[0], digits[0], g0.num(), g1.num(), g0.mask, self); } }
 }
 
 impl VpsllqOperands<Masked<YmmX>, YmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[1], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[1], digits[0], g0.num(), g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[1], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[1], digits[0], g0.num(), g1.num(), g0.mask, self); } }
 }
 
 impl VpsllqOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpsllqOperands<Masked<XmmX>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpsllqOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpsllqOperands<Masked<YmmX>, YmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpsllqOperands<Masked<YmmX>, YmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpsllqOperands<Masked<YmmX>, YmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpsllqOperands<Masked<XmmX>, M128> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<XmmX>, Bcst<64, 2>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<64, 2>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<64, 2>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<YmmX>, M256> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<YmmX>, Bcst<64, 4>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<64, 4>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[9], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<64, 4>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[9], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<ZmmX>, ZmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[10], digits[0], g0.num(), g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[10], digits[0], g0.num(), g1.num(), g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<ZmmX>, M512> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[11], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[11], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<ZmmX>, Bcst<64, 8>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<64, 8>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[12], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<64, 8>, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[12], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<ZmmX>, ZmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsllqOperands<Masked<ZmmX>, ZmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsllqOperands<Masked<ZmmX>, ZmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpsllqOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpsllqOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpsllqOperands<Masked<XmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<YmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<ZmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[11], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[11], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsllqOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vpsllw`, `vpsraw`, `vpsrlw`.
@@ -10686,107 +10686,107 @@ pub trait VpsllwOperands<A, B>: Sized {
 
 impl VpsllwOperands<Masked<XmmX>, XmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[0], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[0], digits[0], g0.num(), g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[0], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[0], digits[0], g0.num(), g1.num(), g0.mask, self); } }
 }
 
 impl VpsllwOperands<Masked<YmmX>, YmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[1], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[1], digits[0], g0.num(), g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[1], digits[0], g0.num(), g1.num(), self); } else { a.evex_rr_imm(evex[1], digits[0], g0.num(), g1.num(), g0.mask, self); } }
 }
 
 impl VpsllwOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpsllwOperands<Masked<XmmX>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[2], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpsllwOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpsllwOperands<Masked<YmmX>, YmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpsllwOperands<Masked<YmmX>, YmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[3], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpsllwOperands<Masked<YmmX>, YmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpsllwOperands<Masked<XmmX>, M128> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllwOperands<Masked<YmmX>, M256> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllwOperands<Masked<ZmmX>, ZmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rr_imm(evex[8], digits[0], g0.num(), g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rr_imm(evex[8], digits[0], g0.num(), g1.num(), g0.mask, self); }
 }
 
 impl VpsllwOperands<Masked<ZmmX>, M512> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[9], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[9], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsllwOperands<Masked<ZmmX>, ZmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rr(evex[10], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rr(evex[10], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsllwOperands<Masked<ZmmX>, ZmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rr(evex[10], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rr(evex[10], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsllwOperands<Masked<ZmmX>, ZmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm(evex[11], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm(evex[11], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpsllwOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[2], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpsllwOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[3], g0.num(), g1.num(), self); } else { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpsllwOperands<Masked<XmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[6], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsllwOperands<Masked<YmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsllwOperands<Masked<ZmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[9], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm_imm(evex[9], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsllwOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm(evex[11], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 12], digits: [u8; 1]) { a.evex_rm(evex[11], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vptest`, `vrcpps`, `vrsqrtps`, .. (5 mnemonics).
@@ -10962,62 +10962,62 @@ pub trait VshufpdOperands<A, B>: Sized {
 
 impl VshufpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); } }
 }
 
 impl VshufpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); } }
 }
 
 impl VshufpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask, c0); } }
 }
 
 impl VshufpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask, c0); } }
 }
 
 impl VshufpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VshufpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VshufpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VshufpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VshufpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VshufpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); } }
 }
 
 impl VshufpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask, c0); } }
 }
 
 impl VshufpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vshufps`.
@@ -11033,62 +11033,62 @@ pub trait VshufpsOperands<A, B>: Sized {
 
 impl VshufpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); } }
 }
 
 impl VshufpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); } }
 }
 
 impl VshufpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], g0.num(), g1.num(), self.num(), c0); } else { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask, c0); } }
 }
 
 impl VshufpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self.addr, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask, c0); } }
 }
 
 impl VshufpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VshufpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VshufpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VshufpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VshufpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VshufpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[0], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); } }
 }
 
 impl VshufpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm_imm(vex[1], g0.num(), g1.num(), self, c0); } else { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask, c0); } }
 }
 
 impl VshufpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vsqrtpd`.
@@ -11104,67 +11104,67 @@ pub trait VsqrtpdOperands<A>: Sized {
 
 impl VsqrtpdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VsqrtpdOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VsqrtpdOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl VsqrtpdOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl VsqrtpdOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VsqrtpdOperands<Masked<YmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VsqrtpdOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VsqrtpdOperands<Masked<ZmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VsqrtpdOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VsqrtpdOperands<Masked<ZmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VsqrtpdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VsqrtpdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl VsqrtpdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vaesdec`, `vaesdeclast`, `vaesenc`, .. (4 mnemonics).
@@ -11309,52 +11309,52 @@ pub trait Vcvtph2psOperands<A>: Sized {
 
 impl Vcvtph2psOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtph2psOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtph2psOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtph2psOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtph2psOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2psOperands<Masked<ZmmX>> for Sae<YmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rr(evex[5], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rr(evex[5], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2psOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rm(evex[6], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rm(evex[6], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2psOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvtph2psOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self); } else { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); } }
 }
 
 impl Vcvtph2psOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rm(evex[6], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rm(evex[6], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtps2ph`.
@@ -11370,52 +11370,52 @@ pub trait Vcvtps2phOperands<A>: Sized {
 
 impl Vcvtps2phOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], self.num(), 0, g0.num(), c0); } else { a.evex_rr_imm(evex[0], self.num(), 0, g0.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[0], self.num(), 0, g0.num(), c0); } else { a.evex_rr_imm(evex[0], self.num(), 0, g0.num(), g0.mask, c0); } }
 }
 
 impl Vcvtps2phOperands<Masked<M64>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm_imm(vex[0], self.num(), 0, g0.to.addr, c0); } else { a.evex_rm_imm(evex[1], self.num(), 0, g0.to.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm_imm(vex[0], self.num(), 0, g0.to.addr, c0); } else { a.evex_rm_imm(evex[1], self.num(), 0, g0.to.addr, g0.mask, c0); } }
 }
 
 impl Vcvtps2phOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], self.num(), 0, g0.num(), c0); } else { a.evex_rr_imm(evex[2], self.num(), 0, g0.num(), g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr_imm(vex[1], self.num(), 0, g0.num(), c0); } else { a.evex_rr_imm(evex[2], self.num(), 0, g0.num(), g0.mask, c0); } }
 }
 
 impl Vcvtps2phOperands<Masked<M128>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm_imm(vex[1], self.num(), 0, g0.to.addr, c0); } else { a.evex_rm_imm(evex[3], self.num(), 0, g0.to.addr, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm_imm(vex[1], self.num(), 0, g0.to.addr, c0); } else { a.evex_rm_imm(evex[3], self.num(), 0, g0.to.addr, g0.mask, c0); } }
 }
 
 impl Vcvtps2phOperands<Masked<YmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rr_imm(evex[4], self.num(), 0, g0.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rr_imm(evex[4], self.num(), 0, g0.num(), g0.mask, c0); }
 }
 
 impl Vcvtps2phOperands<Masked<YmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rr_imm(evex[5], self.num(), 0, g0.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rr_imm(evex[5], self.num(), 0, g0.num(), g0.mask, c0); }
 }
 
 impl Vcvtps2phOperands<Masked<M256>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rm_imm(evex[6], self.num(), 0, g0.to.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rm_imm(evex[6], self.num(), 0, g0.to.addr, g0.mask, c0); }
 }
 
 impl Vcvtps2phOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm_imm(vex[0], self.num(), 0, g0.to, c0); } else { a.evex_rm_imm(evex[1], self.num(), 0, g0.to, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm_imm(vex[0], self.num(), 0, g0.to, c0); } else { a.evex_rm_imm(evex[1], self.num(), 0, g0.to, g0.mask, c0); } }
 }
 
 impl Vcvtps2phOperands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm_imm(vex[1], self.num(), 0, g0.to, c0); } else { a.evex_rm_imm(evex[3], self.num(), 0, g0.to, g0.mask(), c0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rm_imm(vex[1], self.num(), 0, g0.to, c0); } else { a.evex_rm_imm(evex[3], self.num(), 0, g0.to, g0.mask, c0); } }
 }
 
 impl Vcvtps2phOperands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rm_imm(evex[6], self.num(), 0, g0.to, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, vex: &[VexOp; 2], evex: &[EvexOp; 7]) { a.evex_rm_imm(evex[6], self.num(), 0, g0.to, g0.mask, c0); }
 }
 
 /// Operands of `vdppd`, `vsm3rnds2`.
@@ -11787,42 +11787,42 @@ pub trait VpermdOperands<A, B>: Sized {
 
 impl VpermdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpermdOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpermdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermdOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpermdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 6]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vpermilpd`.
@@ -11838,132 +11838,132 @@ pub trait VpermilpdOperands<A, B>: Sized {
 
 impl VpermilpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermilpdOperands<Masked<XmmX>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermilpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpermilpdOperands<Masked<XmmX>, XmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[2], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[4], g0.num(), 0, g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[2], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[4], g0.num(), 0, g1.num(), g0.mask, self); } }
 }
 
 impl VpermilpdOperands<Masked<XmmX>, M128> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[2], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[5], g0.num(), 0, g1.addr, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[2], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[5], g0.num(), 0, g1.addr, g0.mask, self); } }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, YmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[3], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[6], g0.num(), 0, g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[3], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[6], g0.num(), 0, g1.num(), g0.mask, self); } }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, M256> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[3], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[7], g0.num(), 0, g1.addr, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[3], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[7], g0.num(), 0, g1.addr, g0.mask, self); } }
 }
 
 impl VpermilpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermilpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rr(evex[10], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rr(evex[10], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpermilpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[11], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[11], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermilpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[12], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[12], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermilpdOperands<Masked<XmmX>, Bcst<64, 2>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<64, 2>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[13], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<64, 2>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[13], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, Bcst<64, 4>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<64, 4>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[14], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<64, 4>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[14], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermilpdOperands<Masked<ZmmX>, ZmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rr_imm(evex[15], g0.num(), 0, g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rr_imm(evex[15], g0.num(), 0, g1.num(), g0.mask, self); }
 }
 
 impl VpermilpdOperands<Masked<ZmmX>, M512> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[16], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[16], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermilpdOperands<Masked<ZmmX>, Bcst<64, 8>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<64, 8>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[17], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<64, 8>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[17], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermilpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpermilpdOperands<Masked<XmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[2], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[5], g0.num(), 0, g1, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[2], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[5], g0.num(), 0, g1, g0.mask, self); } }
 }
 
 impl VpermilpdOperands<Masked<YmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[3], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[7], g0.num(), 0, g1, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[3], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[7], g0.num(), 0, g1, g0.mask, self); } }
 }
 
 impl VpermilpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[11], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[11], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpermilpdOperands<Masked<ZmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[16], g0.num(), 0, g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[16], g0.num(), 0, g1, g0.mask, self); }
 }
 
 /// Operands of `vpermilps`.
@@ -11979,132 +11979,132 @@ pub trait VpermilpsOperands<A, B>: Sized {
 
 impl VpermilpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermilpsOperands<Masked<XmmX>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermilpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32 | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), g1.num(), self.num()); } else { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); } }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self.addr); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); } }
 }
 
 impl VpermilpsOperands<Masked<XmmX>, XmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[2], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[4], g0.num(), 0, g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[2], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[4], g0.num(), 0, g1.num(), g0.mask, self); } }
 }
 
 impl VpermilpsOperands<Masked<XmmX>, M128> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[2], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[5], g0.num(), 0, g1.addr, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[2], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[5], g0.num(), 0, g1.addr, g0.mask, self); } }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, YmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[3], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[6], g0.num(), 0, g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[3], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[6], g0.num(), 0, g1.num(), g0.mask, self); } }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, M256> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[3], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[7], g0.num(), 0, g1.addr, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[3], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[7], g0.num(), 0, g1.addr, g0.mask, self); } }
 }
 
 impl VpermilpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermilpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rr(evex[10], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rr(evex[10], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpermilpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[11], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[11], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermilpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[12], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[12], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermilpsOperands<Masked<XmmX>, Bcst<32, 4>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<32, 4>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[13], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<32, 4>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[13], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, Bcst<32, 8>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<32, 8>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[14], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<32, 8>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[14], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermilpsOperands<Masked<ZmmX>, ZmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rr_imm(evex[15], g0.num(), 0, g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rr_imm(evex[15], g0.num(), 0, g1.num(), g0.mask, self); }
 }
 
 impl VpermilpsOperands<Masked<ZmmX>, M512> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[16], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[16], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermilpsOperands<Masked<ZmmX>, Bcst<32, 16>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<32, 16>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[17], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<32, 16>, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[17], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermilpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), g1.num(), self); } else { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rm(vex[1], g0.num(), g1.num(), self); } else { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); } }
 }
 
 impl VpermilpsOperands<Masked<XmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[2], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[5], g0.num(), 0, g1, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[2], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[5], g0.num(), 0, g1, g0.mask, self); } }
 }
 
 impl VpermilpsOperands<Masked<YmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[3], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[7], g0.num(), 0, g1, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[3], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[7], g0.num(), 0, g1, g0.mask, self); } }
 }
 
 impl VpermilpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[11], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm(evex[11], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpermilpsOperands<Masked<ZmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[16], g0.num(), 0, g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 4], evex: &[EvexOp; 18]) { a.evex_rm_imm(evex[16], g0.num(), 0, g1, g0.mask, self); }
 }
 
 /// Operands of `vpermpd`, `vpermq`.
@@ -12120,87 +12120,87 @@ pub trait VpermpdOperands<A, B>: Sized {
 
 impl VpermpdOperands<Masked<YmmX>, YmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[0], g0.num(), 0, g1.num(), g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { if (g0.evex_bits() | g1.num() as u32) < 16 { a.vex_rr_imm(vex[0], g0.num(), 0, g1.num(), self); } else { a.evex_rr_imm(evex[0], g0.num(), 0, g1.num(), g0.mask, self); } }
 }
 
 impl VpermpdOperands<Masked<YmmX>, M256> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[1], g0.num(), 0, g1.addr, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, g1.addr, self); } else { a.evex_rm_imm(evex[1], g0.num(), 0, g1.addr, g0.mask, self); } }
 }
 
 impl VpermpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpermpdOperands<Masked<YmmX>, YmmX> for Ymm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpermpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rr(evex[5], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rr(evex[5], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpermpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[6], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[6], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpermpdOperands<Masked<YmmX>, Bcst<64, 4>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<64, 4>, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm_imm(evex[8], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<64, 4>, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm_imm(evex[8], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermpdOperands<Masked<ZmmX>, ZmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rr_imm(evex[9], g0.num(), 0, g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rr_imm(evex[9], g0.num(), 0, g1.num(), g0.mask, self); }
 }
 
 impl VpermpdOperands<Masked<ZmmX>, M512> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm_imm(evex[10], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm_imm(evex[10], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermpdOperands<Masked<ZmmX>, Bcst<64, 8>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<64, 8>, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm_imm(evex[11], g0.num(), 0, g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<64, 8>, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm_imm(evex[11], g0.num(), 0, g1.addr, g0.mask, self); }
 }
 
 impl VpermpdOperands<Masked<YmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[1], g0.num(), 0, g1, g0.mask(), self); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { if (g0.evex_bits()) < 16 { a.vex_rm_imm(vex[0], g0.num(), 0, g1, self); } else { a.evex_rm_imm(evex[1], g0.num(), 0, g1, g0.mask, self); } }
 }
 
 impl VpermpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpermpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[6], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm(evex[6], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpermpdOperands<Masked<ZmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm_imm(evex[10], g0.num(), 0, g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, vex: &[VexOp; 1], evex: &[EvexOp; 12]) { a.evex_rm_imm(evex[10], g0.num(), 0, g1, g0.mask, self); }
 }
 
 /// Operands of `vpsadbw`.
@@ -12359,52 +12359,52 @@ pub trait Vcvtneps2bf16Operands<A>: Sized {
 
 impl Vcvtneps2bf16Operands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtneps2bf16Operands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtneps2bf16Operands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits() | self.num() as u32) < 16 { a.vex_rr(vex[1], g0.num(), 0, self.num()); } else { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); } }
 }
 
 impl Vcvtneps2bf16Operands<Masked<XmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); } }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { if (g0.evex_bits()) < 16 { a.vex_rm(vex[1], g0.num(), 0, self.addr); } else { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); } }
 }
 
 impl Vcvtneps2bf16Operands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtneps2bf16Operands<Masked<XmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtneps2bf16Operands<Masked<YmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtneps2bf16Operands<Masked<YmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtneps2bf16Operands<Masked<YmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtneps2bf16Operands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vsm3msg1`, `vsm3msg2`.
@@ -12446,67 +12446,67 @@ pub trait VaddphOperands<A, B>: Sized {
 
 impl VaddphOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddphOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddphOperands<Masked<XmmX>, XmmX> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddphOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddphOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddphOperands<Masked<YmmX>, YmmX> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddphOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddphOperands<Masked<ZmmX>, ZmmX> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddphOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddphOperands<Masked<ZmmX>, ZmmX> for Bcst<16, 32> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddphOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VaddphOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VaddphOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vaddsh`, `vdivsh`, `vfmadd132sh`, .. (18 mnemonics).
@@ -12522,22 +12522,22 @@ pub trait VaddshOperands<A, B>: Sized {
 
 impl VaddshOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddshOperands<Masked<XmmX>, XmmX> for Rounded<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VaddshOperands<Masked<XmmX>, XmmX> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VaddshOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `valignd`, `vpshldd`, `vpshrdd`, .. (4 mnemonics).
@@ -12553,62 +12553,62 @@ pub trait ValigndOperands<A, B>: Sized {
 
 impl ValigndOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl ValigndOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `valignq`, `vpshldq`, `vpshrdq`, .. (4 mnemonics).
@@ -12624,62 +12624,62 @@ pub trait ValignqOperands<A, B>: Sized {
 
 impl ValignqOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl ValignqOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vblendmpd`, `vpandnq`, `vpandq`, .. (21 mnemonics).
@@ -12695,62 +12695,62 @@ pub trait VblendmpdOperands<A, B>: Sized {
 
 impl VblendmpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VblendmpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vblendmps`, `vcvtne2ps2bf16`, `vdpbf16ps`, .. (16 mnemonics).
@@ -12766,62 +12766,62 @@ pub trait VblendmpsOperands<A, B>: Sized {
 
 impl VblendmpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VblendmpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vbroadcastf32x2`.
@@ -12837,32 +12837,32 @@ pub trait Vbroadcastf32x2Operands<A>: Sized {
 
 impl Vbroadcastf32x2Operands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 4]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 4]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vbroadcastf32x2Operands<Masked<YmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 4]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 4]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vbroadcastf32x2Operands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 4]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 4]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vbroadcastf32x2Operands<Masked<ZmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 4]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 4]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vbroadcastf32x2Operands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 4]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 4]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vbroadcastf32x2Operands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 4]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 4]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vbroadcastf32x4`, `vbroadcastf64x2`, `vbroadcasti32x4`, .. (4 mnemonics).
@@ -12878,22 +12878,22 @@ pub trait Vbroadcastf32x4Operands<A>: Sized {
 
 impl Vbroadcastf32x4Operands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vbroadcastf32x4Operands<Masked<ZmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vbroadcastf32x4Operands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vbroadcastf32x4Operands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vbroadcastf32x8`, `vbroadcastf64x4`, `vbroadcasti32x8`, .. (4 mnemonics).
@@ -12909,12 +12909,12 @@ pub trait Vbroadcastf32x8Operands<A>: Sized {
 
 impl Vbroadcastf32x8Operands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 1]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 1]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vbroadcastf32x8Operands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 1]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 1]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vbroadcasti32x2`.
@@ -12930,47 +12930,47 @@ pub trait Vbroadcasti32x2Operands<A>: Sized {
 
 impl Vbroadcasti32x2Operands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vbroadcasti32x2Operands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vbroadcasti32x2Operands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vbroadcasti32x2Operands<Masked<YmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vbroadcasti32x2Operands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vbroadcasti32x2Operands<Masked<ZmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vbroadcasti32x2Operands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vbroadcasti32x2Operands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vbroadcasti32x2Operands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcmpph`.
@@ -12986,67 +12986,67 @@ pub trait VcmpphOperands<A, B>: Sized {
 
 impl VcmpphOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, XmmX> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, YmmX> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, ZmmX> for Bcst<16, 32> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VcmpphOperands<Masked<K>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vcmpsh`.
@@ -13062,22 +13062,22 @@ pub trait VcmpshOperands<A, B>: Sized {
 
 impl VcmpshOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpshOperands<Masked<K>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VcmpshOperands<Masked<K>, XmmX> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VcmpshOperands<Masked<K>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vcomish`, `vucomish`.
@@ -13124,47 +13124,47 @@ pub trait VcompresspdOperands<A>: Sized {
 
 impl VcompresspdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VcompresspdOperands<Masked<M128>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VcompresspdOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VcompresspdOperands<Masked<M256>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VcompresspdOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VcompresspdOperands<Masked<M512>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M512>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M512>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VcompresspdOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VcompresspdOperands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VcompresspdOperands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask); }
 }
 
 /// Operands of `vcvtdq2ph`, `vcvtps2phx`, `vcvtudq2ph`.
@@ -13180,57 +13180,57 @@ pub trait Vcvtdq2phOperands<A>: Sized {
 
 impl Vcvtdq2phOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<XmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<XmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<YmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<YmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<YmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<YmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtdq2phOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtpd2ph`, `vcvtqq2ph`, `vcvtuqq2ph`.
@@ -13246,52 +13246,52 @@ pub trait Vcvtpd2phOperands<A>: Sized {
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2phOperands<Masked<XmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 /// Operands of `vcvtpd2qq`, `vcvtpd2uqq`, `vcvtqq2pd`, .. (4 mnemonics).
@@ -13307,67 +13307,67 @@ pub trait Vcvtpd2qqOperands<A>: Sized {
 
 impl Vcvtpd2qqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<YmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<ZmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<ZmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtpd2qqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtpd2udq`, `vcvtqq2ps`, `vcvtuqq2ps`.
@@ -13383,57 +13383,57 @@ pub trait Vcvtpd2udqOperands<A>: Sized {
 
 impl Vcvtpd2udqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<XmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<XmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<YmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<YmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<YmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<YmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtpd2udqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtph2dq`, `vcvtph2udq`.
@@ -13449,67 +13449,67 @@ pub trait Vcvtph2dqOperands<A>: Sized {
 
 impl Vcvtph2dqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<XmmX>> for Bcst<16, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<YmmX>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<ZmmX>> for Rounded<YmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<ZmmX>> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2dqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtph2pd`, `vcvttph2qq`, `vcvttph2uqq`.
@@ -13525,67 +13525,67 @@ pub trait Vcvtph2pdOperands<A>: Sized {
 
 impl Vcvtph2pdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<XmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<XmmX>> for Bcst<16, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<YmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<YmmX>> for Bcst<16, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<ZmmX>> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<ZmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<ZmmX>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2pdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtph2psx`, `vcvttph2dq`, `vcvttph2udq`.
@@ -13601,67 +13601,67 @@ pub trait Vcvtph2psxOperands<A>: Sized {
 
 impl Vcvtph2psxOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<XmmX>> for Bcst<16, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<YmmX>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<ZmmX>> for Sae<YmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<ZmmX>> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2psxOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtph2qq`, `vcvtph2uqq`.
@@ -13677,67 +13677,67 @@ pub trait Vcvtph2qqOperands<A>: Sized {
 
 impl Vcvtph2qqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<XmmX>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<XmmX>> for Bcst<16, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<YmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<YmmX>> for Bcst<16, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<ZmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<ZmmX>> for Rounded<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<ZmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<ZmmX>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2qqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtph2uw`, `vcvtph2w`, `vcvtuw2ph`, .. (5 mnemonics).
@@ -13753,67 +13753,67 @@ pub trait Vcvtph2uwOperands<A>: Sized {
 
 impl Vcvtph2uwOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<XmmX>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<YmmX>> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<ZmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<ZmmX>> for Bcst<16, 32> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtph2uwOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtps2qq`, `vcvtps2uqq`.
@@ -13829,67 +13829,67 @@ pub trait Vcvtps2qqOperands<A>: Sized {
 
 impl Vcvtps2qqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<XmmX>> for Bcst<32, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<YmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<ZmmX>> for Rounded<YmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<ZmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtps2qqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtps2udq`, `vcvtudq2ps`.
@@ -13905,67 +13905,67 @@ pub trait Vcvtps2udqOperands<A>: Sized {
 
 impl Vcvtps2udqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<ZmmX>> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtps2udqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtsd2sh`, `vscalefsd`.
@@ -13981,22 +13981,22 @@ pub trait Vcvtsd2shOperands<A, B>: Sized {
 
 impl Vcvtsd2shOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vcvtsd2shOperands<Masked<XmmX>, XmmX> for Rounded<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vcvtsd2shOperands<Masked<XmmX>, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl Vcvtsd2shOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vcvtsd2usi`.
@@ -14063,22 +14063,22 @@ pub trait Vcvtsh2sdOperands<A, B>: Sized {
 
 impl Vcvtsh2sdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vcvtsh2sdOperands<Masked<XmmX>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vcvtsh2sdOperands<Masked<XmmX>, XmmX> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl Vcvtsh2sdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vcvtsh2si`, `vcvtsh2usi`.
@@ -14186,22 +14186,22 @@ pub trait Vcvtss2shOperands<A, B>: Sized {
 
 impl Vcvtss2shOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vcvtss2shOperands<Masked<XmmX>, XmmX> for Rounded<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vcvtss2shOperands<Masked<XmmX>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl Vcvtss2shOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vcvtss2usi`.
@@ -14268,67 +14268,67 @@ pub trait Vcvttpd2qqOperands<A>: Sized {
 
 impl Vcvttpd2qqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<YmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<ZmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<ZmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvttpd2qqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvttpd2udq`.
@@ -14344,57 +14344,57 @@ pub trait Vcvttpd2udqOperands<A>: Sized {
 
 impl Vcvttpd2udqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<XmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<XmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<YmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<YmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<YmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<YmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttpd2udqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvttph2uw`, `vcvttph2w`, `vgetexpph`.
@@ -14410,67 +14410,67 @@ pub trait Vcvttph2uwOperands<A>: Sized {
 
 impl Vcvttph2uwOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<XmmX>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<YmmX>> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<ZmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<ZmmX>> for Bcst<16, 32> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvttph2uwOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvttps2qq`, `vcvttps2uqq`.
@@ -14486,67 +14486,67 @@ pub trait Vcvttps2qqOperands<A>: Sized {
 
 impl Vcvttps2qqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<XmmX>> for Bcst<32, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<YmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<ZmmX>> for Sae<YmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<ZmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvttps2qqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvttps2udq`, `vgetexpps`.
@@ -14562,67 +14562,67 @@ pub trait Vcvttps2udqOperands<A>: Sized {
 
 impl Vcvttps2udqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<ZmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvttps2udqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvttsd2usi`.
@@ -14791,62 +14791,62 @@ pub trait Vcvtudq2pdOperands<A>: Sized {
 
 impl Vcvtudq2pdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<XmmX>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<XmmX>> for Bcst<32, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<YmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<YmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<YmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<ZmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vcvtudq2pdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vcvtusi2sd`.
@@ -14898,47 +14898,47 @@ pub trait VdbpsadbwOperands<A, B>: Sized {
 
 impl VdbpsadbwOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VdbpsadbwOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VdbpsadbwOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VdbpsadbwOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VdbpsadbwOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VdbpsadbwOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VdbpsadbwOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VdbpsadbwOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VdbpsadbwOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vexpandpd`, `vexpandps`, `vpexpandd`, .. (7 mnemonics).
@@ -14954,47 +14954,47 @@ pub trait VexpandpdOperands<A>: Sized {
 
 impl VexpandpdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VexpandpdOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VexpandpdOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VexpandpdOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VexpandpdOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VexpandpdOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VexpandpdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl VexpandpdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); }
 }
 
 impl VexpandpdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vextractf32x4`, `vextractf64x2`, `vextracti32x4`, .. (4 mnemonics).
@@ -15010,32 +15010,32 @@ pub trait Vextractf32x4Operands<A>: Sized {
 
 impl Vextractf32x4Operands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[0], self.num(), 0, g0.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[0], self.num(), 0, g0.num(), g0.mask, c0); }
 }
 
 impl Vextractf32x4Operands<Masked<M128>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[1], self.num(), 0, g0.to.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[1], self.num(), 0, g0.to.addr, g0.mask, c0); }
 }
 
 impl Vextractf32x4Operands<Masked<XmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[2], self.num(), 0, g0.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[2], self.num(), 0, g0.num(), g0.mask, c0); }
 }
 
 impl Vextractf32x4Operands<Masked<M128>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[3], self.num(), 0, g0.to.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[3], self.num(), 0, g0.to.addr, g0.mask, c0); }
 }
 
 impl Vextractf32x4Operands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[1], self.num(), 0, g0.to, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[1], self.num(), 0, g0.to, g0.mask, c0); }
 }
 
 impl Vextractf32x4Operands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[3], self.num(), 0, g0.to, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[3], self.num(), 0, g0.to, g0.mask, c0); }
 }
 
 /// Operands of `vextractf32x8`, `vextractf64x4`, `vextracti32x8`, .. (4 mnemonics).
@@ -15051,17 +15051,17 @@ pub trait Vextractf32x8Operands: Sized {
 
 impl Vextractf32x8Operands for Masked<YmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], c0.num(), 0, self.num(), self.mask(), c1); }
+    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], c0.num(), 0, self.num(), self.mask, c1); }
 }
 
 impl Vextractf32x8Operands for Masked<M256> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], c0.num(), 0, self.to.addr, self.mask(), c1); }
+    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], c0.num(), 0, self.to.addr, self.mask, c1); }
 }
 
 impl Vextractf32x8Operands for Masked<Addr> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], c0.num(), 0, self.to, self.mask(), c1); }
+    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], c0.num(), 0, self.to, self.mask, c1); }
 }
 
 /// Operands of `vfcmaddcph`, `vfcmulcph`, `vfmaddcph`, .. (4 mnemonics).
@@ -15077,67 +15077,67 @@ pub trait VfcmaddcphOperands<A, B>: Sized {
 
 impl VfcmaddcphOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<ZmmX>, ZmmX> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VfcmaddcphOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vfcmaddcsh`, `vfcmulcsh`, `vfmaddcsh`, .. (4 mnemonics).
@@ -15153,22 +15153,22 @@ pub trait VfcmaddcshOperands<A, B>: Sized {
 
 impl VfcmaddcshOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VfcmaddcshOperands<Masked<XmmX>, XmmX> for Rounded<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[1].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num() || g0.num() == self.num()).evex_rr(evex[1].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VfcmaddcshOperands<Masked<XmmX>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VfcmaddcshOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vfixupimmpd`, `vrangepd`.
@@ -15184,67 +15184,67 @@ pub trait VfixupimmpdOperands<A, B>: Sized {
 
 impl VfixupimmpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<ZmmX>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VfixupimmpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vfixupimmps`, `vrangeps`.
@@ -15260,67 +15260,67 @@ pub trait VfixupimmpsOperands<A, B>: Sized {
 
 impl VfixupimmpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<ZmmX>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VfixupimmpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vfixupimmsd`, `vgetmantsd`, `vrangesd`, .. (5 mnemonics).
@@ -15336,22 +15336,22 @@ pub trait VfixupimmsdOperands<A, B>: Sized {
 
 impl VfixupimmsdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmsdOperands<Masked<XmmX>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmsdOperands<Masked<XmmX>, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmsdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vfixupimmss`, `vgetmantss`, `vrangess`, .. (5 mnemonics).
@@ -15367,22 +15367,22 @@ pub trait VfixupimmssOperands<A, B>: Sized {
 
 impl VfixupimmssOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmssOperands<Masked<XmmX>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VfixupimmssOperands<Masked<XmmX>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VfixupimmssOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vfpclasspd`.
@@ -15398,47 +15398,47 @@ pub trait VfpclasspdOperands<A>: Sized {
 
 impl VfpclasspdOperands<Masked<K>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclasspdOperands<Masked<K>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspdOperands<Masked<K>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspdOperands<Masked<K>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclasspdOperands<Masked<K>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspdOperands<Masked<K>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspdOperands<Masked<K>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclasspdOperands<Masked<K>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspdOperands<Masked<K>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 /// Operands of `vfpclassph`.
@@ -15454,47 +15454,47 @@ pub trait VfpclassphOperands<A>: Sized {
 
 impl VfpclassphOperands<Masked<K>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclassphOperands<Masked<K>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclassphOperands<Masked<K>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclassphOperands<Masked<K>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclassphOperands<Masked<K>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclassphOperands<Masked<K>> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclassphOperands<Masked<K>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclassphOperands<Masked<K>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclassphOperands<Masked<K>> for Bcst<16, 32> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 /// Operands of `vfpclassps`.
@@ -15510,47 +15510,47 @@ pub trait VfpclasspsOperands<A>: Sized {
 
 impl VfpclasspsOperands<Masked<K>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclasspsOperands<Masked<K>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspsOperands<Masked<K>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspsOperands<Masked<K>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclasspsOperands<Masked<K>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspsOperands<Masked<K>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspsOperands<Masked<K>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclasspsOperands<Masked<K>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasspsOperands<Masked<K>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 /// Operands of `vfpclasssd`.
@@ -15566,17 +15566,17 @@ pub trait VfpclasssdOperands<A>: Sized {
 
 impl VfpclasssdOperands<Masked<K>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclasssdOperands<Masked<K>> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclasssdOperands<Masked<K>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); }
 }
 
 /// Operands of `vfpclasssh`.
@@ -15592,17 +15592,17 @@ pub trait VfpclassshOperands<A>: Sized {
 
 impl VfpclassshOperands<Masked<K>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclassshOperands<Masked<K>> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclassshOperands<Masked<K>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); }
 }
 
 /// Operands of `vfpclassss`.
@@ -15618,17 +15618,17 @@ pub trait VfpclassssOperands<A>: Sized {
 
 impl VfpclassssOperands<Masked<K>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VfpclassssOperands<Masked<K>> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VfpclassssOperands<Masked<K>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); }
 }
 
 /// Operands of `vgatherdpd`, `vpgatherdq`.
@@ -15722,22 +15722,22 @@ pub trait VgetexpsdOperands<A, B>: Sized {
 
 impl VgetexpsdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VgetexpsdOperands<Masked<XmmX>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VgetexpsdOperands<Masked<XmmX>, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VgetexpsdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vgetexpss`.
@@ -15753,22 +15753,22 @@ pub trait VgetexpssOperands<A, B>: Sized {
 
 impl VgetexpssOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VgetexpssOperands<Masked<XmmX>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VgetexpssOperands<Masked<XmmX>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VgetexpssOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vgetmantpd`, `vreducepd`, `vrndscalepd`.
@@ -15784,67 +15784,67 @@ pub trait VgetmantpdOperands<A>: Sized {
 
 impl VgetmantpdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<YmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<ZmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<ZmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self, g0.mask, c0); }
 }
 
 impl VgetmantpdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self, g0.mask, c0); }
 }
 
 /// Operands of `vgetmantph`, `vreduceph`, `vrndscaleph`.
@@ -15860,67 +15860,67 @@ pub trait VgetmantphOperands<A>: Sized {
 
 impl VgetmantphOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<XmmX>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<YmmX>> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<ZmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<ZmmX>> for Bcst<16, 32> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self, g0.mask, c0); }
 }
 
 impl VgetmantphOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self, g0.mask, c0); }
 }
 
 /// Operands of `vgetmantps`, `vreduceps`, `vrndscaleps`.
@@ -15936,67 +15936,67 @@ pub trait VgetmantpsOperands<A>: Sized {
 
 impl VgetmantpsOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<ZmmX>> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), 0, self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), 0, self.num(), g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), 0, self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), 0, self, g0.mask, c0); }
 }
 
 impl VgetmantpsOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self, g0.mask, c0); }
 }
 
 /// Operands of `vgetmantsh`, `vreducesh`, `vrndscalesh`.
@@ -16012,22 +16012,22 @@ pub trait VgetmantshOperands<A, B>: Sized {
 
 impl VgetmantshOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VgetmantshOperands<Masked<XmmX>, XmmX> for Sae<XmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rr_imm(evex[1], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VgetmantshOperands<Masked<XmmX>, XmmX> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VgetmantshOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vinsertf32x4`, `vinsertf64x2`, `vinserti32x4`, .. (4 mnemonics).
@@ -16043,32 +16043,32 @@ pub trait Vinsertf32x4Operands<A, B>: Sized {
 
 impl Vinsertf32x4Operands<Masked<YmmX>, YmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl Vinsertf32x4Operands<Masked<YmmX>, YmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vinsertf32x4Operands<Masked<ZmmX>, ZmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl Vinsertf32x4Operands<Masked<ZmmX>, ZmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vinsertf32x4Operands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl Vinsertf32x4Operands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 4]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vinsertf32x8`, `vinsertf64x4`, `vinserti32x8`, .. (4 mnemonics).
@@ -16084,17 +16084,17 @@ pub trait Vinsertf32x8Operands<A>: Sized {
 
 impl Vinsertf32x8Operands<Masked<ZmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], g0.num(), c0.num(), self.num(), g0.mask(), c1); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], g0.num(), c0.num(), self.num(), g0.mask, c1); }
 }
 
 impl Vinsertf32x8Operands<Masked<ZmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), c0.num(), self.addr, g0.mask(), c1); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), c0.num(), self.addr, g0.mask, c1); }
 }
 
 impl Vinsertf32x8Operands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), c0.num(), self, g0.mask(), c1); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: ZmmX, c1: u8, evex: &[EvexOp; 2]) { a.evex_rm_imm(evex[1], g0.num(), c0.num(), self, g0.mask, c1); }
 }
 
 /// Operands of `vmaxph`, `vminph`.
@@ -16110,67 +16110,67 @@ pub trait VmaxphOperands<A, B>: Sized {
 
 impl VmaxphOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxphOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxphOperands<Masked<XmmX>, XmmX> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxphOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxphOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxphOperands<Masked<YmmX>, YmmX> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxphOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxphOperands<Masked<ZmmX>, ZmmX> for Sae<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[7], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VmaxphOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxphOperands<Masked<ZmmX>, ZmmX> for Bcst<16, 32> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VmaxphOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VmaxphOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VmaxphOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vmovdqa32`, `vmovdqa64`, `vmovdqu16`, .. (6 mnemonics).
@@ -16186,77 +16186,77 @@ pub trait Vmovdqa32Operands<A>: Sized {
 
 impl Vmovdqa32Operands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<M128>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 9]) { a.evex_rm(evex[6], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 9]) { a.evex_rm(evex[6], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<M256>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<M512>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M512>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M512>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 9]) { a.evex_rm(evex[6], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 9]) { a.evex_rm(evex[6], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl Vmovdqa32Operands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], self.num(), 0, g0.to, g0.mask); }
 }
 
 /// Operands of `vmovsh`.
@@ -16272,22 +16272,22 @@ pub trait VmovshOperands<A>: Sized {
 
 impl VmovshOperands<Masked<XmmX>> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VmovshOperands<Masked<M16>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M16>, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M16>, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VmovshOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 2]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); }
 }
 
 impl VmovshOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); }
 }
 
 /// Operands of `vmovsh_3`.
@@ -16303,7 +16303,7 @@ pub trait Vmovsh3Operands<A, B>: Sized {
 
 impl Vmovsh3Operands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 1]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 1]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 /// Operands of `vmovw`.
@@ -16512,62 +16512,62 @@ pub trait VpabsqOperands<A>: Sized {
 
 impl VpabsqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpabsqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsqOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsqOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpabsqOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsqOperands<Masked<YmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsqOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpabsqOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsqOperands<Masked<ZmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpabsqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl VpabsqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl VpabsqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpblendmb`, `vpblendmw`, `vpermb`, .. (13 mnemonics).
@@ -16583,47 +16583,47 @@ pub trait VpblendmbOperands<A, B>: Sized {
 
 impl VpblendmbOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpblendmbOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpblendmbOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpblendmbOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpblendmbOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpblendmbOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpblendmbOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpblendmbOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpblendmbOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vpbroadcastmb2q`, `vpbroadcastmw2d`, `vpmovm2b`, .. (6 mnemonics).
@@ -16665,47 +16665,47 @@ pub trait VpcmpbOperands<A, B>: Sized {
 
 impl VpcmpbOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpbOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpbOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[2], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpbOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpbOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpbOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpbOperands<Masked<K>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VpcmpbOperands<Masked<K>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VpcmpbOperands<Masked<K>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vpcmpd`, `vpcmpud`.
@@ -16721,62 +16721,62 @@ pub trait VpcmpdOperands<A, B>: Sized {
 
 impl VpcmpdOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VpcmpdOperands<Masked<K>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vpcmpq`, `vpcmpuq`.
@@ -16792,62 +16792,62 @@ pub trait VpcmpqOperands<A, B>: Sized {
 
 impl VpcmpqOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl VpcmpqOperands<Masked<K>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vpcompressb`.
@@ -16863,47 +16863,47 @@ pub trait VpcompressbOperands<A>: Sized {
 
 impl VpcompressbOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpcompressbOperands<Masked<M128>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpcompressbOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpcompressbOperands<Masked<M256>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpcompressbOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpcompressbOperands<Masked<M512>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M512>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M512>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpcompressbOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VpcompressbOperands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VpcompressbOperands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], self.num(), 0, g0.to, g0.mask); }
 }
 
 /// Operands of `vpconflictd`, `vplzcntd`, `vpopcntd`, .. (5 mnemonics).
@@ -16919,62 +16919,62 @@ pub trait VpconflictdOperands<A>: Sized {
 
 impl VpconflictdOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl VpconflictdOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpexpandb`.
@@ -16990,47 +16990,47 @@ pub trait VpexpandbOperands<A>: Sized {
 
 impl VpexpandbOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpexpandbOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpexpandbOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpexpandbOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpexpandbOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VpexpandbOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VpexpandbOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); }
 }
 
 impl VpexpandbOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl VpexpandbOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vpmovb2m`, `vpmovd2m`, `vpmovq2m`, .. (4 mnemonics).
@@ -17072,47 +17072,47 @@ pub trait VpmovdbOperands<A>: Sized {
 
 impl VpmovdbOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovdbOperands<Masked<M32>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M32>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M32>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovdbOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovdbOperands<Masked<M64>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovdbOperands<Masked<XmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovdbOperands<Masked<M128>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovdbOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VpmovdbOperands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VpmovdbOperands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask); }
 }
 
 /// Operands of `vpmovdw`, `vpmovqd`, `vpmovsdw`, .. (9 mnemonics).
@@ -17128,47 +17128,47 @@ pub trait VpmovdwOperands<A>: Sized {
 
 impl VpmovdwOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovdwOperands<Masked<M64>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovdwOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovdwOperands<Masked<M128>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovdwOperands<Masked<YmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovdwOperands<Masked<M256>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M256>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovdwOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VpmovdwOperands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VpmovdwOperands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask); }
 }
 
 /// Operands of `vpmovqb`, `vpmovsqb`, `vpmovusqb`.
@@ -17184,47 +17184,47 @@ pub trait VpmovqbOperands<A>: Sized {
 
 impl VpmovqbOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovqbOperands<Masked<M16>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M16>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M16>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovqbOperands<Masked<XmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovqbOperands<Masked<M32>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M32>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M32>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovqbOperands<Masked<XmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask); }
 }
 
 impl VpmovqbOperands<Masked<M64>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask); }
 }
 
 impl VpmovqbOperands<Masked<Addr>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VpmovqbOperands<Masked<Addr>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask); }
 }
 
 impl VpmovqbOperands<Masked<Addr>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask); }
 }
 
 /// Operands of `vprold`, `vprord`.
@@ -17240,62 +17240,62 @@ pub trait VproldOperands<A>: Sized {
 
 impl VproldOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[0], digits[0], g0.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[0], digits[0], g0.num(), self.num(), g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<XmmX>> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[2], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[2], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[3], digits[0], g0.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[3], digits[0], g0.num(), self.num(), g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<YmmX>> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[5], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[5], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[6], digits[0], g0.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[6], digits[0], g0.num(), self.num(), g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<ZmmX>> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), self, g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), self, g0.mask, c0); }
 }
 
 impl VproldOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vprolq`, `vprorq`.
@@ -17311,62 +17311,62 @@ pub trait VprolqOperands<A>: Sized {
 
 impl VprolqOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[0], digits[0], g0.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[0], digits[0], g0.num(), self.num(), g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<XmmX>> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[2], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[2], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[3], digits[0], g0.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[3], digits[0], g0.num(), self.num(), g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<YmmX>> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[5], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[5], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[6], digits[0], g0.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rr_imm(evex[6], digits[0], g0.num(), self.num(), g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<ZmmX>> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), self.addr, g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), self, g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), self, g0.mask, c0); }
 }
 
 impl VprolqOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vpscatterdd`, `vpscatterqq`, `vscatterdps`, .. (4 mnemonics).
@@ -17460,47 +17460,47 @@ pub trait VpshufbitqmbOperands<A, B>: Sized {
 
 impl VpshufbitqmbOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpshufbitqmbOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpshufbitqmbOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpshufbitqmbOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpshufbitqmbOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpshufbitqmbOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpshufbitqmbOperands<Masked<K>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpshufbitqmbOperands<Masked<K>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpshufbitqmbOperands<Masked<K>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vpsraq`.
@@ -17516,122 +17516,122 @@ pub trait VpsraqOperands<A, B>: Sized {
 
 impl VpsraqOperands<Masked<XmmX>, XmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[0], digits[0], g0.num(), g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[0], digits[0], g0.num(), g1.num(), g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<XmmX>, M128> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: M128, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<XmmX>, Bcst<64, 2>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<64, 2>, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[2], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Bcst<64, 2>, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[2], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<YmmX>, YmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[3], digits[0], g0.num(), g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[3], digits[0], g0.num(), g1.num(), g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<YmmX>, M256> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: M256, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<YmmX>, Bcst<64, 4>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<64, 4>, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[5], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Bcst<64, 4>, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[5], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<ZmmX>, ZmmX> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[6], digits[0], g0.num(), g1.num(), g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr_imm(evex[6], digits[0], g0.num(), g1.num(), g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<ZmmX>, M512> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: M512, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<ZmmX>, Bcst<64, 8>> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<64, 8>, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1.addr, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Bcst<64, 8>, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[8], digits[0], g0.num(), g1.addr, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[9], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[9], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsraqOperands<Masked<XmmX>, XmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[9], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[9], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsraqOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[10], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[10], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpsraqOperands<Masked<YmmX>, YmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[11], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[11], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsraqOperands<Masked<YmmX>, YmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[11], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[11], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsraqOperands<Masked<YmmX>, YmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[12], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[12], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpsraqOperands<Masked<ZmmX>, ZmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsraqOperands<Masked<ZmmX>, ZmmX> for Xmm {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rr(evex[13], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VpsraqOperands<Masked<ZmmX>, ZmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VpsraqOperands<Masked<XmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: Addr, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[1], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<YmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: Addr, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[4], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<ZmmX>, Addr> for u8 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1, g0.mask(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: Addr, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm_imm(evex[7], digits[0], g0.num(), g1, g0.mask, self); }
 }
 
 impl VpsraqOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[10], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[10], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpsraqOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[12], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[12], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VpsraqOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 15], digits: [u8; 1]) { a.evex_rm(evex[14], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vptestmd`, `vptestnmd`.
@@ -17647,62 +17647,62 @@ pub trait VptestmdOperands<A, B>: Sized {
 
 impl VptestmdOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VptestmdOperands<Masked<K>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vptestmq`, `vptestnmq`.
@@ -17718,62 +17718,62 @@ pub trait VptestmqOperands<A, B>: Sized {
 
 impl VptestmqOperands<Masked<K>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VptestmqOperands<Masked<K>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vrcp14sd`, `vrsqrt14sd`.
@@ -17789,17 +17789,17 @@ pub trait Vrcp14sdOperands<A, B>: Sized {
 
 impl Vrcp14sdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vrcp14sdOperands<Masked<XmmX>, XmmX> for M64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl Vrcp14sdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vrcp14ss`, `vrsqrt14ss`.
@@ -17815,17 +17815,17 @@ pub trait Vrcp14ssOperands<A, B>: Sized {
 
 impl Vrcp14ssOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl Vrcp14ssOperands<Masked<XmmX>, XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl Vrcp14ssOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vrcpph`, `vrsqrtph`.
@@ -17841,62 +17841,62 @@ pub trait VrcpphOperands<A>: Sized {
 
 impl VrcpphOperands<Masked<XmmX>> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VrcpphOperands<Masked<XmmX>> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VrcpphOperands<Masked<XmmX>> for Bcst<16, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VrcpphOperands<Masked<YmmX>> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VrcpphOperands<Masked<YmmX>> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VrcpphOperands<Masked<YmmX>> for Bcst<16, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VrcpphOperands<Masked<ZmmX>> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
 }
 
 impl VrcpphOperands<Masked<ZmmX>> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VrcpphOperands<Masked<ZmmX>> for Bcst<16, 32> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
 }
 
 impl VrcpphOperands<Masked<XmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
 }
 
 impl VrcpphOperands<Masked<YmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self, g0.mask); }
 }
 
 impl VrcpphOperands<Masked<ZmmX>> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
 }
 
 /// Operands of `vrcpsh`, `vrsqrtsh`.
@@ -17912,17 +17912,17 @@ pub trait VrcpshOperands<A, B>: Sized {
 
 impl VrcpshOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VrcpshOperands<Masked<XmmX>, XmmX> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VrcpshOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vscalefpd`.
@@ -17938,67 +17938,67 @@ pub trait VscalefpdOperands<A, B>: Sized {
 
 impl VscalefpdOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<XmmX>, XmmX> for Bcst<64, 2> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<ZmmX>, ZmmX> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VscalefpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vscalefps`.
@@ -18014,67 +18014,67 @@ pub trait VscalefpsOperands<A, B>: Sized {
 
 impl VscalefpsOperands<Masked<XmmX>, XmmX> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<XmmX>, XmmX> for M128 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<ZmmX>, ZmmX> for Rounded<ZmmX> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rr(evex[7].rounding(self.mode()), g0.num(), g1.num(), self.num(), g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[9], g0.num(), g1.num(), self.addr, g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<XmmX>, XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
 }
 
 impl VscalefpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask()); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
 /// Operands of `vshuff32x4`, `vshufi32x4`.
@@ -18090,42 +18090,42 @@ pub trait Vshuff32x4Operands<A, B>: Sized {
 
 impl Vshuff32x4Operands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl Vshuff32x4Operands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vshuff32x4Operands<Masked<YmmX>, YmmX> for Bcst<32, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vshuff32x4Operands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl Vshuff32x4Operands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vshuff32x4Operands<Masked<ZmmX>, ZmmX> for Bcst<32, 16> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vshuff32x4Operands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl Vshuff32x4Operands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `vshuff64x2`, `vshufi64x2`.
@@ -18141,42 +18141,42 @@ pub trait Vshuff64x2Operands<A, B>: Sized {
 
 impl Vshuff64x2Operands<Masked<YmmX>, YmmX> for YmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl Vshuff64x2Operands<Masked<YmmX>, YmmX> for M256 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vshuff64x2Operands<Masked<YmmX>, YmmX> for Bcst<64, 4> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vshuff64x2Operands<Masked<ZmmX>, ZmmX> for ZmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
 }
 
 impl Vshuff64x2Operands<Masked<ZmmX>, ZmmX> for M512 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vshuff64x2Operands<Masked<ZmmX>, ZmmX> for Bcst<64, 8> {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
 }
 
 impl Vshuff64x2Operands<Masked<YmmX>, YmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 impl Vshuff64x2Operands<Masked<ZmmX>, ZmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask(), c0); }
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
 /// Operands of `kaddb`, `kaddd`, `kaddq`, .. (27 mnemonics).

@@ -138,7 +138,10 @@ impl Parts {
             target: at('D').map(|n| params[n].clone()),
             moffs: at('A').map(|n| params[n].clone()),
             names: params.to_vec(),
-            mask: form.args.iter().position(Arg::has_mask).map_or("0".to_string(), |n| format!("{}.mask()", params[n])),
+            mask: form.args.iter().position(Arg::has_mask).map_or("0".to_string(), |n| match form.args[n] {
+                Arg::Merged(_) | Arg::MergedVmem(..) => format!("{}.mask()", params[n]),
+                _ => format!("{}.mask", params[n]),
+            }),
         }
     }
 
@@ -265,16 +268,16 @@ fn map_number(map: &str) -> u8 {
     }
 }
 
-/// `VexOp::new(0x66, 1, 0x58)` or the same of [`EvexOp`](Space::Evex).
-fn vector_op(row: &Row, class: &str) -> String {
+/// `0x66, 1, 0x58`: prefix, map, opcode.
+fn opcode(row: &Row) -> String {
     let encoding = &row.encoding;
     let pp = encoding.prefixes.first().map_or("0".to_string(), |byte| format!("{byte:#04X}"));
-    format!("{class}::new({pp}, {}, {:#04X})", map_number(&encoding.map), encoding.opcode[0])
+    format!("{pp}, {}, {:#04X}", map_number(&encoding.map), encoding.opcode[0])
 }
 
 fn vex(row: &Row, parts: &Parts) -> Call {
     let encoding = &row.encoding;
-    let mut op = vector_op(row, "VexOp");
+    let mut op = format!("VexOp::new({})", opcode(row));
     if ["256", "L1"].contains(&encoding.l.as_str()) {
         op += ".l1()";
     }
@@ -312,34 +315,25 @@ fn vex(row: &Row, parts: &Parts) -> Call {
 }
 
 fn evex(row: &Row, form: &Form, parts: &Parts) -> Call {
-    let mut op = vector_op(row, "EvexOp");
     let rounded = form.args.iter().any(|arg| matches!(arg, Arg::Rounded(_)));
     let suppressed = form.args.iter().any(|arg| matches!(arg, Arg::Sae(_)));
     let broadcast = form.args.iter().any(|arg| matches!(arg, Arg::Bcst(..)));
-    match row.encoding.l.as_str() {
+    let length = match row.encoding.l.as_str() {
         // The rounding mode has the place of the length.
-        _ if rounded => {}
-        "256" => op += ".l(1)",
-        "512" => op += ".l(2)",
-        _ => {}
-    }
-    if row.encoding.w {
-        op += ".w1()";
-    }
-    if rounded || suppressed || broadcast {
-        op += ".b()";
-    }
+        _ if rounded => 0,
+        "256" => 1,
+        "512" => 2,
+        _ => 0,
+    };
     let reg = parts.reg.clone().unwrap_or_else(|| DIGIT.to_string());
     let vvvv = parts.vvvv.clone().unwrap_or_else(|| "0".to_string());
     let mask = parts.mask.clone();
     let immediate = parts.immediate("u8").map(|(value, _)| value);
     let (arg, rm) = parts.rm.as_ref().expect("every EVEX row has an M operand");
-    if arg.is_memory() {
-        match disp8_shift(row, broadcast) {
-            0 => {}
-            shift => op += &format!(".n({shift})"),
-        }
-    }
+    let shift = if arg.is_memory() { disp8_shift(row, broadcast) } else { 0 };
+    let b = u8::from(rounded || suppressed || broadcast);
+    let w = u8::from(row.encoding.w);
+    let op = format!("EvexOp::new({}, {w}, {length}, {b}, {shift})", opcode(row));
     let (method, mut args) = match (arg.is_memory(), immediate.is_some()) {
         _ if arg.vector_index().is_some() => ("evex_vm", vec![reg, address(arg, rm), mask]),
         (true, false) => ("evex_rm", vec![reg, vvvv, address(arg, rm), mask]),

@@ -10,11 +10,15 @@ use crate::naming::NAMING;
 use crate::row::Row;
 
 pub(super) fn files(rows: &[Row], forms: &[Form]) -> Vec<File> {
-    let mut tables: Vec<&str> = forms.iter().map(|form| rows[form.row].table).collect();
-    tables.dedup();
+    let mut tables: Vec<&str> = Vec::new();
+    for table in forms.iter().map(|form| form.group(rows)) {
+        if !tables.contains(&table) {
+            tables.push(table);
+        }
+    }
     let mut files = vec![module(&tables)];
     for table in tables {
-        let chosen = forms.iter().filter(|form| rows[form.row].table == table);
+        let chosen = forms.iter().filter(|form| form.group(rows) == table);
         files.push(file(rows, table, chosen));
     }
     files
@@ -40,7 +44,7 @@ fn file<'a>(rows: &[Row], table: &str, forms: impl Iterator<Item = &'a Form>) ->
     for form in forms {
         function(&mut body, rows, form);
     }
-    let mut text = format!("//! The forms of the table `{table}`.\n\n{MARK}\nuse crate::buffer::Asm;\n");
+    let mut text = format!("//! The forms of the {}.\n\n{MARK}\nuse crate::buffer::Asm;\n", title(table));
     let uses = |name: &str| body.contains(name);
     let list = |names: &[&str]| names.iter().filter(|name| uses(name)).copied().collect::<Vec<_>>().join(", ");
     let maps = list(&["M00", "M0F", "M0F38", "M0F3A"]);
@@ -71,6 +75,13 @@ fn file<'a>(rows: &[Row], table: &str, forms: impl Iterator<Item = &'a Form>) ->
     text += &body;
     text += "}\n";
     File { path: format!("src/forms/{table}.rs"), text }
+}
+
+fn title(group: &str) -> String {
+    match group {
+        "prefixed" => "tables with `xacquire`, `xrelease`, `bnd`, `notrack` and branch hints".to_string(),
+        table => format!("table `{table}`"),
+    }
 }
 
 /// The register classes of parameters.

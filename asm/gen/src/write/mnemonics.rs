@@ -376,6 +376,7 @@ fn candidate_call(rows: &[Row], forms: &[Form], overload: &Overload, candidate: 
         match (arg, &overload.args[candidate.order[n]]) {
             (Arg::Imm(_, _, small), Arg::Imm(_, _, wide)) if small != wide => format!("({name} as {small})"),
             (Arg::Masked(_), Arg::Reg(_)) | (Arg::MaskedMem(..), Arg::Mem(..)) => format!("{name}.unmasked()"),
+            (Arg::Masked(_), Arg::Merged(_)) => format!("{name}.any()"),
             (Arg::Mem(..), Arg::MaskedMem(..) | Arg::MaskedAddr) => format!("{name}.to"),
             _ => name.clone(),
         }
