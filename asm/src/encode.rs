@@ -529,6 +529,13 @@ impl Asm<'_> {
         self.put(v, n)
     }
 
+    /// The same with an immediate of 4 bytes and no V operand: the number of a model-specific register.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    pub(crate) const fn vex_rr_imm32(&mut self, op: VexOp, reg: u8, rm: u8, imm: u32) -> &mut Self {
+        let (v, n) = vex(op, reg, 0, rm, 0, op.opcode as u64 | modrm_rr(reg, rm) << 8, 2);
+        self.put_pair(v, n, imm as u64, 4)
+    }
+
     /// ModRM with memory.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) const fn vex_rm(&mut self, op: VexOp, reg: u8, vvvv: u8, rm: Addr) -> &mut Self {

@@ -35,6 +35,7 @@ fn every_overload_is_right_and_never_longer() {
                     Err(error) => panic!("{} {values:?}\n{bytes:02X?}\n{error}", mnemonic.name),
                 };
                 cases += 1;
+                let Some(instruction) = instruction else { return };
                 // A branch forward is near until the relax pass or `jmp_short` says otherwise.
                 if values.iter().any(|value| matches!(value, Value::Target(0..))) {
                     return;

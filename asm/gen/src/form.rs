@@ -237,9 +237,9 @@ impl Form {
     }
 }
 
-/// Whether the assembler has functions for the row.
+/// Whether the assembler has functions for the row. Tier T3x is what processors no longer run, and undocumented encodings.
 pub fn has_forms(row: &Row) -> bool {
-    ["T0", "T1", "T2", "T3"].contains(&row.tier)
+    row.tier != "T3x"
 }
 
 fn prefixes(row: &Row) -> Vec<Prefix> {

@@ -4,6 +4,7 @@ pub mod codes;
 pub mod operands;
 #[rustfmt::skip]
 pub mod emit;
+pub mod fields;
 pub mod check;
 pub mod cases;
 pub mod shortest;

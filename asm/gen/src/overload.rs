@@ -88,7 +88,9 @@ fn method(rows: &[Row], form: &Form) -> Option<(String, usize)> {
         || (row.has("alt") && row.encoding.space == Space::Legacy)
         || !in_mnemonics(form.prefix)
         || (form.prefix == Prefix::Bnd && form.args.iter().any(|arg| matches!(arg, Arg::Rel(_))))
-        || only_fixed_registers(row);
+        || only_fixed_registers(row)
+        // An immediate in front of a register that may also be a register.
+        || (row.mnemonic == "uwrmsr" && matches!(form.args[0], Arg::Imm(..)));
     let count = form.args.len() - usize::from(form.args.contains(&Arg::Fixed("cl".to_string())));
     if excluded || form.args.is_empty() {
         return None;
@@ -107,7 +109,7 @@ fn in_mnemonics(prefix: Prefix) -> bool {
 
 /// `in al, dx`, `push fs`, `fnstsw ax`: no operand is left to overload.
 fn only_fixed_registers(row: &Row) -> bool {
-    let fixed = |operand: &crate::row::Operand| matches!(&operand.kind, Kind::Fixed(name) if ["fs", "gs", "dx"].contains(&name.as_str()));
+    let fixed = |operand: &crate::row::Operand| matches!(&operand.kind, Kind::Fixed(name) if ["fs", "gs", "dx", "bsr0"].contains(&name.as_str()));
     ["in", "out"].contains(&row.mnemonic.as_str())
         || row.operands.iter().any(fixed)
         || (row.mnemonic.ends_with("stsw") && matches!(row.operands[0].kind, Kind::Fixed(_)))

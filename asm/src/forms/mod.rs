@@ -118,3 +118,9 @@ mod amx;
 #[cfg(feature = "amd")]
 #[rustfmt::skip]
 mod amd;
+#[cfg(feature = "avx10_2")]
+#[rustfmt::skip]
+mod avx10_2;
+#[cfg(feature = "new")]
+#[rustfmt::skip]
+mod new;

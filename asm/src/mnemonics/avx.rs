@@ -991,9 +991,10 @@ impl Asm<'_> {
     /// - `vmovd w:xmm, r32/m32`: `EVEX.128.66.0F.W0 6E /r` (RM)
     /// - `vmovd w:r32/m32, xmm`: `VEX.128.66.0F.W0 7E /r` (MR)
     /// - `vmovd w:r32/m32, xmm`: `EVEX.128.66.0F.W0 7E /r` (MR)
+    /// - `vmovd w:xmm, xmm/m32`: `EVEX.128.F3.0F.W0 7E /r` (RM)
     #[inline]
     pub fn vmovd<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovdOperands<A::Wide> {
-        src.wide().put(self, dst.wide(), const { &[VexOp::new(0x66, 1, 0x6E), VexOp::new(0x66, 1, 0x7E)] }, const { &[EvexOp::new(0x66, 1, 0x6E, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x6E, 0, 0, 0, 2), EvexOp::new(0x66, 1, 0x7E, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x7E, 0, 0, 0, 2)] });
+        src.wide().put(self, dst.wide(), const { &[VexOp::new(0x66, 1, 0x6E), VexOp::new(0x66, 1, 0x7E)] }, const { &[EvexOp::new(0x66, 1, 0x6E, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x6E, 0, 0, 0, 2), EvexOp::new(0x66, 1, 0x7E, 0, 0, 0, 0), EvexOp::new(0x66, 1, 0x7E, 0, 0, 0, 2), EvexOp::new(0xF3, 1, 0x7E, 0, 0, 0, 0)] });
         self
     }
 
@@ -3173,10 +3174,13 @@ impl Asm<'_> {
     }
 
     /// - `vmpsadbw w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 42 /r ib` (RVMI)
+    /// - `vmpsadbw w:xmm{kz}, xmm, xmm/m128, imm8`: `EVEX.128.F3.0F3A.W0 42 /r ib` (RVMI)
     /// - `vmpsadbw w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 42 /r ib` (RVMI)
+    /// - `vmpsadbw w:ymm{kz}, ymm, ymm/m256, imm8`: `EVEX.256.F3.0F3A.W0 42 /r ib` (RVMI)
+    /// - `vmpsadbw w:zmm{kz}, zmm, zmm/m512, imm8`: `EVEX.512.F3.0F3A.W0 42 /r ib` (RVMI)
     #[inline]
-    pub fn vmpsadbw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Class: VblendpdOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), imm, const { &[VexOp::new(0x66, 3, 0x42), VexOp::new(0x66, 3, 0x42).l1()] });
+    pub fn vmpsadbw<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S, imm: u8) -> &mut Self where S::Wide: VpalignrOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), imm, const { &[VexOp::new(0x66, 3, 0x42), VexOp::new(0x66, 3, 0x42).l1()] }, const { &[EvexOp::new(0xF3, 3, 0x42, 0, 0, 0, 0), EvexOp::new(0xF3, 3, 0x42, 0, 0, 0, 4), EvexOp::new(0xF3, 3, 0x42, 0, 1, 0, 0), EvexOp::new(0xF3, 3, 0x42, 0, 1, 0, 5), EvexOp::new(0xF3, 3, 0x42, 0, 2, 0, 0), EvexOp::new(0xF3, 3, 0x42, 0, 2, 0, 6)] });
         self
     }
 

@@ -1488,9 +1488,10 @@ impl Asm<'_> {
     /// - `vmovw w:xmm, r64/m16`: `EVEX.128.66.MAP5.W1 6E /r` (RM)
     /// - `vmovw w:r32/m16, xmm`: `EVEX.128.66.MAP5.W0 7E /r` (MR)
     /// - `vmovw w:r64/m16, xmm`: `EVEX.128.66.MAP5.W1 7E /r` (MR)
+    /// - `vmovw w:xmm, xmm/m16`: `EVEX.128.F3.MAP5.W0 6E /r` (RM)
     #[inline]
     pub fn vmovw<A: Operand, S: Operand>(&mut self, dst: A, src: S) -> &mut Self where S::Wide: VmovwOperands<A::Wide> {
-        src.wide().put(self, dst.wide(), const { &[EvexOp::new(0x66, 5, 0x6E, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x6E, 0, 0, 0, 1), EvexOp::new(0x66, 5, 0x6E, 1, 0, 0, 0), EvexOp::new(0x66, 5, 0x7E, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x7E, 0, 0, 0, 1), EvexOp::new(0x66, 5, 0x7E, 1, 0, 0, 0)] });
+        src.wide().put(self, dst.wide(), const { &[EvexOp::new(0x66, 5, 0x6E, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x6E, 0, 0, 0, 1), EvexOp::new(0x66, 5, 0x6E, 1, 0, 0, 0), EvexOp::new(0x66, 5, 0x7E, 0, 0, 0, 0), EvexOp::new(0x66, 5, 0x7E, 0, 0, 0, 1), EvexOp::new(0x66, 5, 0x7E, 1, 0, 0, 0), EvexOp::new(0xF3, 5, 0x6E, 0, 0, 0, 0)] });
         self
     }
 

@@ -5,7 +5,7 @@
 use crate::buffer::Asm;
 use crate::encode::{EvexOp, VexOp};
 use crate::reg::{Xmm, Ymm};
-use super::operands::{Operand, VandnpdOperands, VandnpsOperands, VpacksswbOperands, VpandnOperands, VshufpdOperands, VdppdOperands, VlddquOperands, Vbcstnebf162psOperands, Vcvtneps2bf16Operands, Vsm3msg1Operands};
+use super::operands::{Operand, VandnpdOperands, VandnpsOperands, VpacksswbOperands, VshufpdOperands, VaesdecOperands, VdppdOperands, VlddquOperands, Vbcstnebf162psOperands, Vcvtneps2bf16Operands, Vsm3msg1Operands};
 
 impl Asm<'_> {
     /// - `vbcstnebf162ps w:xmm, m16`: `VEX.128.F3.0F38.W0 B1 /r` (RM)
@@ -101,34 +101,46 @@ impl Asm<'_> {
     }
 
     /// - `vpdpbssd rw:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbssd rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F2.0F38.W0 50 /r` (RVM)
     /// - `vpdpbssd rw:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbssd rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F2.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbssd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 50 /r` (RVM)
     #[inline]
-    pub fn vpdpbssd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF2, 2, 0x50), VexOp::new(0xF2, 2, 0x50).l1()] });
+    pub fn vpdpbssd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 2, 0x50), VexOp::new(0xF2, 2, 0x50).l1()] }, const { &[EvexOp::new(0xF2, 2, 0x50, 0, 0, 0, 0), EvexOp::new(0xF2, 2, 0x50, 0, 0, 0, 4), EvexOp::new(0xF2, 2, 0x50, 0, 1, 0, 0), EvexOp::new(0xF2, 2, 0x50, 0, 1, 0, 5), EvexOp::new(0xF2, 2, 0x50, 0, 0, 1, 2), EvexOp::new(0xF2, 2, 0x50, 0, 1, 1, 2), EvexOp::new(0xF2, 2, 0x50, 0, 2, 0, 0), EvexOp::new(0xF2, 2, 0x50, 0, 2, 0, 6), EvexOp::new(0xF2, 2, 0x50, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpbssds rw:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbssds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F2.0F38.W0 51 /r` (RVM)
     /// - `vpdpbssds rw:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbssds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F2.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbssds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 51 /r` (RVM)
     #[inline]
-    pub fn vpdpbssds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF2, 2, 0x51), VexOp::new(0xF2, 2, 0x51).l1()] });
+    pub fn vpdpbssds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF2, 2, 0x51), VexOp::new(0xF2, 2, 0x51).l1()] }, const { &[EvexOp::new(0xF2, 2, 0x51, 0, 0, 0, 0), EvexOp::new(0xF2, 2, 0x51, 0, 0, 0, 4), EvexOp::new(0xF2, 2, 0x51, 0, 1, 0, 0), EvexOp::new(0xF2, 2, 0x51, 0, 1, 0, 5), EvexOp::new(0xF2, 2, 0x51, 0, 0, 1, 2), EvexOp::new(0xF2, 2, 0x51, 0, 1, 1, 2), EvexOp::new(0xF2, 2, 0x51, 0, 2, 0, 0), EvexOp::new(0xF2, 2, 0x51, 0, 2, 0, 6), EvexOp::new(0xF2, 2, 0x51, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpbsud rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbsud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 50 /r` (RVM)
     /// - `vpdpbsud rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbsud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbsud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 50 /r` (RVM)
     #[inline]
-    pub fn vpdpbsud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF3, 2, 0x50), VexOp::new(0xF3, 2, 0x50).l1()] });
+    pub fn vpdpbsud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 2, 0x50), VexOp::new(0xF3, 2, 0x50).l1()] }, const { &[EvexOp::new(0xF3, 2, 0x50, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x50, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0x50, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x50, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0x50, 0, 0, 1, 2), EvexOp::new(0xF3, 2, 0x50, 0, 1, 1, 2), EvexOp::new(0xF3, 2, 0x50, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x50, 0, 2, 0, 6), EvexOp::new(0xF3, 2, 0x50, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpbsuds rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbsuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 51 /r` (RVM)
     /// - `vpdpbsuds rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbsuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbsuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 51 /r` (RVM)
     #[inline]
-    pub fn vpdpbsuds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF3, 2, 0x51), VexOp::new(0xF3, 2, 0x51).l1()] });
+    pub fn vpdpbsuds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 2, 0x51), VexOp::new(0xF3, 2, 0x51).l1()] }, const { &[EvexOp::new(0xF3, 2, 0x51, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0x51, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0x51, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0x51, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0x51, 0, 0, 1, 2), EvexOp::new(0xF3, 2, 0x51, 0, 1, 1, 2), EvexOp::new(0xF3, 2, 0x51, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0x51, 0, 2, 0, 6), EvexOp::new(0xF3, 2, 0x51, 0, 2, 1, 2)] });
         self
     }
 
@@ -155,18 +167,24 @@ impl Asm<'_> {
     }
 
     /// - `vpdpbuud rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbuud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 50 /r` (RVM)
     /// - `vpdpbuud rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbuud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 50 /r` (RVM)
+    /// - `vpdpbuud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 50 /r` (RVM)
     #[inline]
-    pub fn vpdpbuud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0, 2, 0x50), VexOp::new(0, 2, 0x50).l1()] });
+    pub fn vpdpbuud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 2, 0x50), VexOp::new(0, 2, 0x50).l1()] }, const { &[EvexOp::new(0, 2, 0x50, 0, 0, 0, 0), EvexOp::new(0, 2, 0x50, 0, 0, 0, 4), EvexOp::new(0, 2, 0x50, 0, 1, 0, 0), EvexOp::new(0, 2, 0x50, 0, 1, 0, 5), EvexOp::new(0, 2, 0x50, 0, 0, 1, 2), EvexOp::new(0, 2, 0x50, 0, 1, 1, 2), EvexOp::new(0, 2, 0x50, 0, 2, 0, 0), EvexOp::new(0, 2, 0x50, 0, 2, 0, 6), EvexOp::new(0, 2, 0x50, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpbuuds rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbuuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 51 /r` (RVM)
     /// - `vpdpbuuds rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbuuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 51 /r` (RVM)
+    /// - `vpdpbuuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 51 /r` (RVM)
     #[inline]
-    pub fn vpdpbuuds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0, 2, 0x51), VexOp::new(0, 2, 0x51).l1()] });
+    pub fn vpdpbuuds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 2, 0x51), VexOp::new(0, 2, 0x51).l1()] }, const { &[EvexOp::new(0, 2, 0x51, 0, 0, 0, 0), EvexOp::new(0, 2, 0x51, 0, 0, 0, 4), EvexOp::new(0, 2, 0x51, 0, 1, 0, 0), EvexOp::new(0, 2, 0x51, 0, 1, 0, 5), EvexOp::new(0, 2, 0x51, 0, 0, 1, 2), EvexOp::new(0, 2, 0x51, 0, 1, 1, 2), EvexOp::new(0, 2, 0x51, 0, 2, 0, 0), EvexOp::new(0, 2, 0x51, 0, 2, 0, 6), EvexOp::new(0, 2, 0x51, 0, 2, 1, 2)] });
         self
     }
 
@@ -193,50 +211,68 @@ impl Asm<'_> {
     }
 
     /// - `vpdpwsud rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwsud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 D2 /r` (RVM)
     /// - `vpdpwsud rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwsud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwsud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 D2 /r` (RVM)
     #[inline]
-    pub fn vpdpwsud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF3, 2, 0xD2), VexOp::new(0xF3, 2, 0xD2).l1()] });
+    pub fn vpdpwsud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 2, 0xD2), VexOp::new(0xF3, 2, 0xD2).l1()] }, const { &[EvexOp::new(0xF3, 2, 0xD2, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0xD2, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0xD2, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0xD2, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0xD2, 0, 0, 1, 2), EvexOp::new(0xF3, 2, 0xD2, 0, 1, 1, 2), EvexOp::new(0xF3, 2, 0xD2, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0xD2, 0, 2, 0, 6), EvexOp::new(0xF3, 2, 0xD2, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpwsuds rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwsuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 D3 /r` (RVM)
     /// - `vpdpwsuds rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwsuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwsuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 D3 /r` (RVM)
     #[inline]
-    pub fn vpdpwsuds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF3, 2, 0xD3), VexOp::new(0xF3, 2, 0xD3).l1()] });
+    pub fn vpdpwsuds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0xF3, 2, 0xD3), VexOp::new(0xF3, 2, 0xD3).l1()] }, const { &[EvexOp::new(0xF3, 2, 0xD3, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0xD3, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0xD3, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0xD3, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0xD3, 0, 0, 1, 2), EvexOp::new(0xF3, 2, 0xD3, 0, 1, 1, 2), EvexOp::new(0xF3, 2, 0xD3, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0xD3, 0, 2, 0, 6), EvexOp::new(0xF3, 2, 0xD3, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpwusd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwusd rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 D2 /r` (RVM)
     /// - `vpdpwusd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwusd rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwusd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 D2 /r` (RVM)
     #[inline]
-    pub fn vpdpwusd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xD2), VexOp::new(0x66, 2, 0xD2).l1()] });
+    pub fn vpdpwusd<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xD2), VexOp::new(0x66, 2, 0xD2).l1()] }, const { &[EvexOp::new(0x66, 2, 0xD2, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xD2, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xD2, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xD2, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xD2, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xD2, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xD2, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xD2, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xD2, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpwusds rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwusds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 D3 /r` (RVM)
     /// - `vpdpwusds rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwusds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwusds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 D3 /r` (RVM)
     #[inline]
-    pub fn vpdpwusds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0x66, 2, 0xD3), VexOp::new(0x66, 2, 0xD3).l1()] });
+    pub fn vpdpwusds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0x66, 2, 0xD3), VexOp::new(0x66, 2, 0xD3).l1()] }, const { &[EvexOp::new(0x66, 2, 0xD3, 0, 0, 0, 0), EvexOp::new(0x66, 2, 0xD3, 0, 0, 0, 4), EvexOp::new(0x66, 2, 0xD3, 0, 1, 0, 0), EvexOp::new(0x66, 2, 0xD3, 0, 1, 0, 5), EvexOp::new(0x66, 2, 0xD3, 0, 0, 1, 2), EvexOp::new(0x66, 2, 0xD3, 0, 1, 1, 2), EvexOp::new(0x66, 2, 0xD3, 0, 2, 0, 0), EvexOp::new(0x66, 2, 0xD3, 0, 2, 0, 6), EvexOp::new(0x66, 2, 0xD3, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpwuud rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwuud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 D2 /r` (RVM)
     /// - `vpdpwuud rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwuud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 D2 /r` (RVM)
+    /// - `vpdpwuud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 D2 /r` (RVM)
     #[inline]
-    pub fn vpdpwuud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0, 2, 0xD2), VexOp::new(0, 2, 0xD2).l1()] });
+    pub fn vpdpwuud<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 2, 0xD2), VexOp::new(0, 2, 0xD2).l1()] }, const { &[EvexOp::new(0, 2, 0xD2, 0, 0, 0, 0), EvexOp::new(0, 2, 0xD2, 0, 0, 0, 4), EvexOp::new(0, 2, 0xD2, 0, 1, 0, 0), EvexOp::new(0, 2, 0xD2, 0, 1, 0, 5), EvexOp::new(0, 2, 0xD2, 0, 0, 1, 2), EvexOp::new(0, 2, 0xD2, 0, 1, 1, 2), EvexOp::new(0, 2, 0xD2, 0, 2, 0, 0), EvexOp::new(0, 2, 0xD2, 0, 2, 0, 6), EvexOp::new(0, 2, 0xD2, 0, 2, 1, 2)] });
         self
     }
 
     /// - `vpdpwuuds rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwuuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 D3 /r` (RVM)
     /// - `vpdpwuuds rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwuuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 D3 /r` (RVM)
+    /// - `vpdpwuuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 D3 /r` (RVM)
     #[inline]
-    pub fn vpdpwuuds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0, 2, 0xD3), VexOp::new(0, 2, 0xD3).l1()] });
+    pub fn vpdpwuuds<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VandnpsOperands<A::Masked, B::Wide> {
+        src2.wide().put(self, dst.masked(), src1.wide(), const { &[VexOp::new(0, 2, 0xD3), VexOp::new(0, 2, 0xD3).l1()] }, const { &[EvexOp::new(0, 2, 0xD3, 0, 0, 0, 0), EvexOp::new(0, 2, 0xD3, 0, 0, 0, 4), EvexOp::new(0, 2, 0xD3, 0, 1, 0, 0), EvexOp::new(0, 2, 0xD3, 0, 1, 0, 5), EvexOp::new(0, 2, 0xD3, 0, 0, 1, 2), EvexOp::new(0, 2, 0xD3, 0, 1, 1, 2), EvexOp::new(0, 2, 0xD3, 0, 2, 0, 0), EvexOp::new(0, 2, 0xD3, 0, 2, 0, 6), EvexOp::new(0, 2, 0xD3, 0, 2, 1, 2)] });
         self
     }
 
@@ -296,18 +332,24 @@ impl Asm<'_> {
     }
 
     /// - `vsm4key4 w:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 DA /r` (RVM)
+    /// - `vsm4key4 w:xmm, xmm, xmm/m128`: `EVEX.128.F3.0F38.W0 DA /r` (RVM)
     /// - `vsm4key4 w:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 DA /r` (RVM)
+    /// - `vsm4key4 w:ymm, ymm, ymm/m256`: `EVEX.256.F3.0F38.W0 DA /r` (RVM)
+    /// - `vsm4key4 w:zmm, zmm, zmm/m512`: `EVEX.512.F3.0F38.W0 DA /r` (RVM)
     #[inline]
-    pub fn vsm4key4<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF3, 2, 0xDA), VexOp::new(0xF3, 2, 0xDA).l1()] });
+    pub fn vsm4key4<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaesdecOperands<A::Wide, B::Wide> {
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0xF3, 2, 0xDA), VexOp::new(0xF3, 2, 0xDA).l1()] }, const { &[EvexOp::new(0xF3, 2, 0xDA, 0, 0, 0, 0), EvexOp::new(0xF3, 2, 0xDA, 0, 0, 0, 4), EvexOp::new(0xF3, 2, 0xDA, 0, 1, 0, 0), EvexOp::new(0xF3, 2, 0xDA, 0, 1, 0, 5), EvexOp::new(0xF3, 2, 0xDA, 0, 2, 0, 0), EvexOp::new(0xF3, 2, 0xDA, 0, 2, 0, 6)] });
         self
     }
 
     /// - `vsm4rnds4 w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 DA /r` (RVM)
+    /// - `vsm4rnds4 w:xmm, xmm, xmm/m128`: `EVEX.128.F2.0F38.W0 DA /r` (RVM)
     /// - `vsm4rnds4 w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 DA /r` (RVM)
+    /// - `vsm4rnds4 w:ymm, ymm, ymm/m256`: `EVEX.256.F2.0F38.W0 DA /r` (RVM)
+    /// - `vsm4rnds4 w:zmm, zmm, zmm/m512`: `EVEX.512.F2.0F38.W0 DA /r` (RVM)
     #[inline]
-    pub fn vsm4rnds4<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Class: VpandnOperands<A::Class, B::Class> {
-        src2.class().put(self, dst.class(), src1.class(), const { &[VexOp::new(0xF2, 2, 0xDA), VexOp::new(0xF2, 2, 0xDA).l1()] });
+    pub fn vsm4rnds4<A: Operand, B: Operand, S: Operand>(&mut self, dst: A, src1: B, src2: S) -> &mut Self where S::Wide: VaesdecOperands<A::Wide, B::Wide> {
+        src2.wide().put(self, dst.wide(), src1.wide(), const { &[VexOp::new(0xF2, 2, 0xDA), VexOp::new(0xF2, 2, 0xDA).l1()] }, const { &[EvexOp::new(0xF2, 2, 0xDA, 0, 0, 0, 0), EvexOp::new(0xF2, 2, 0xDA, 0, 0, 0, 4), EvexOp::new(0xF2, 2, 0xDA, 0, 1, 0, 0), EvexOp::new(0xF2, 2, 0xDA, 0, 1, 0, 5), EvexOp::new(0xF2, 2, 0xDA, 0, 2, 0, 0), EvexOp::new(0xF2, 2, 0xDA, 0, 2, 0, 6)] });
         self
     }
 

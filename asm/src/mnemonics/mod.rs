@@ -111,5 +111,9 @@ mod misc;
 mod amx;
 #[rustfmt::skip]
 mod amd;
+#[rustfmt::skip]
+mod avx10_2;
+#[rustfmt::skip]
+mod new;
 
 pub use operands::Operand;

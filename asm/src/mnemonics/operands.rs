@@ -4827,11 +4827,11 @@ impl VandnpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
-/// Operands of `vandnps`, `vpackssdw`, `vpackusdw`, .. (20 mnemonics).
+/// Operands of `vandnps`, `vpackssdw`, `vpackusdw`, .. (32 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vandnps, vpackssdw, vpackusdw, .. (20 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; ymmx, ymmx, ymmx; ymmx, ymmx, m256; xmmx, xmmx, m128b32; ymmx, ymmx, m256b32; zmm, zmm, zmm; zmm, zmm, m512; zmm, zmm, m512b32"
+    note = "the forms of vandnps, vpackssdw, vpackusdw, .. (32 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; ymmx, ymmx, ymmx; ymmx, ymmx, m256; xmmx, xmmx, m128b32; ymmx, ymmx, m256b32; zmm, zmm, zmm; zmm, zmm, m512; zmm, zmm, m512b32"
 )]
 pub trait VandnpsOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -5040,11 +5040,11 @@ impl VandpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
-/// Operands of `vblendpd`, `vblendps`, `vpblendw`, .. (6 mnemonics).
+/// Operands of `vblendpd`, `vblendps`, `vpblendw`, .. (5 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vblendpd, vblendps, vpblendw, .. (6 mnemonics): xmm, xmm, xmm, u8; xmm, xmm, m128, u8; ymm, ymm, ymm, u8; ymm, ymm, m256, u8"
+    note = "the forms of vblendpd, vblendps, vpblendw, .. (5 mnemonics): xmm, xmm, xmm, u8; xmm, xmm, m128, u8; ymm, ymm, ymm, u8; ymm, ymm, m256, u8"
 )]
 pub trait VblendpdOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -7380,41 +7380,46 @@ impl VmovapdOperands<Masked<Addr>> for ZmmX {
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vmovd: xmmx, r32; xmmx, m32; r32, xmmx; m32, xmmx"
+    note = "the forms of vmovd: xmmx, r32; xmmx, m32; r32, xmmx; m32, xmmx; xmmx, xmmx"
 )]
 pub trait VmovdOperands<A>: Sized {
     #[doc(hidden)]
-    fn put(self, a: &mut Asm<'_>, g0: A, vex: &[VexOp; 2], evex: &[EvexOp; 4]);
+    fn put(self, a: &mut Asm<'_>, g0: A, vex: &[VexOp; 2], evex: &[EvexOp; 5]);
 }
 
 impl VmovdOperands<XmmX> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 4]) { if (g0.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), 0); } }
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 5]) { if (g0.num() as u32) < 16 { a.vex_rr(vex[0], g0.num(), 0, self.num()); } else { a.evex_rr(evex[0], g0.num(), 0, self.num(), 0); } }
 }
 
 impl VmovdOperands<XmmX> for M32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 4]) { if (g0.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, 0); } }
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 5]) { if (g0.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), 0, self.addr); } else { a.evex_rm(evex[1], g0.num(), 0, self.addr, 0); } }
 }
 
 impl VmovdOperands<R32> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: R32, vex: &[VexOp; 2], evex: &[EvexOp; 4]) { if (self.num() as u32) < 16 { a.vex_rr(vex[1], self.num(), 0, g0.num()); } else { a.evex_rr(evex[2], self.num(), 0, g0.num(), 0); } }
+    fn put(self, a: &mut Asm<'_>, g0: R32, vex: &[VexOp; 2], evex: &[EvexOp; 5]) { if (self.num() as u32) < 16 { a.vex_rr(vex[1], self.num(), 0, g0.num()); } else { a.evex_rr(evex[2], self.num(), 0, g0.num(), 0); } }
 }
 
 impl VmovdOperands<M32> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: M32, vex: &[VexOp; 2], evex: &[EvexOp; 4]) { if (self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.addr); } else { a.evex_rm(evex[3], self.num(), 0, g0.addr, 0); } }
+    fn put(self, a: &mut Asm<'_>, g0: M32, vex: &[VexOp; 2], evex: &[EvexOp; 5]) { if (self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0.addr); } else { a.evex_rm(evex[3], self.num(), 0, g0.addr, 0); } }
+}
+
+impl VmovdOperands<XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 5]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), 0); }
 }
 
 impl VmovdOperands<XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 4]) { if (g0.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, 0); } }
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, vex: &[VexOp; 2], evex: &[EvexOp; 5]) { if (g0.num() as u32) < 16 { a.vex_rm(vex[0], g0.num(), 0, self); } else { a.evex_rm(evex[1], g0.num(), 0, self, 0); } }
 }
 
 impl VmovdOperands<Addr> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Addr, vex: &[VexOp; 2], evex: &[EvexOp; 4]) { if (self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0); } else { a.evex_rm(evex[3], self.num(), 0, g0, 0); } }
+    fn put(self, a: &mut Asm<'_>, g0: Addr, vex: &[VexOp; 2], evex: &[EvexOp; 5]) { if (self.num() as u32) < 16 { a.vex_rm(vex[1], self.num(), 0, g0); } else { a.evex_rm(evex[3], self.num(), 0, g0, 0); } }
 }
 
 /// Operands of `vmovddup`.
@@ -7986,11 +7991,11 @@ impl VpaddbOperands<Masked<ZmmX>, ZmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, vex: &[VexOp; 2], evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), g1.num(), self, g0.mask); }
 }
 
-/// Operands of `vpalignr`.
+/// Operands of `vpalignr`, `vmpsadbw`.
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vpalignr: xmmx, xmmx, xmmx, u8; xmmx, xmmx, m128, u8; ymmx, ymmx, ymmx, u8; ymmx, ymmx, m256, u8; zmm, zmm, zmm, u8; zmm, zmm, m512, u8"
+    note = "the forms of vpalignr, vmpsadbw: xmmx, xmmx, xmmx, u8; xmmx, xmmx, m128, u8; ymmx, ymmx, ymmx, u8; ymmx, ymmx, m256, u8; zmm, zmm, zmm, u8; zmm, zmm, m512, u8"
 )]
 pub trait VpalignrOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -8083,11 +8088,11 @@ impl VpandOperands<Ymm, Ymm> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Ymm, g1: Ymm, vex: &[VexOp; 2]) { a.vex_rm(vex[1], g0.num(), g1.num(), self); }
 }
 
-/// Operands of `vpandn`, `vphaddd`, `vphaddw`, .. (30 mnemonics).
+/// Operands of `vpandn`, `vphaddd`, `vphaddw`, .. (16 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vpandn, vphaddd, vphaddw, .. (30 mnemonics): xmm, xmm, xmm; xmm, xmm, m128; ymm, ymm, ymm; ymm, ymm, m256"
+    note = "the forms of vpandn, vphaddd, vphaddw, .. (16 mnemonics): xmm, xmm, xmm; xmm, xmm, m128; ymm, ymm, ymm; ymm, ymm, m256"
 )]
 pub trait VpandnOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -11167,11 +11172,11 @@ impl VsqrtpdOperands<Masked<ZmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, vex: &[VexOp; 2], evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
-/// Operands of `vaesdec`, `vaesdeclast`, `vaesenc`, .. (4 mnemonics).
+/// Operands of `vaesdec`, `vaesdeclast`, `vaesenc`, .. (6 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vaesdec, vaesdeclast, vaesenc, .. (4 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; ymmx, ymmx, ymmx; ymmx, ymmx, m256; zmm, zmm, zmm; zmm, zmm, m512"
+    note = "the forms of vaesdec, vaesdeclast, vaesenc, .. (6 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; ymmx, ymmx, ymmx; ymmx, ymmx, m256; zmm, zmm, zmm; zmm, zmm, m512"
 )]
 pub trait VaesdecOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -12753,11 +12758,11 @@ impl VblendmpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
 }
 
-/// Operands of `vblendmps`, `vcvtne2ps2bf16`, `vdpbf16ps`, .. (16 mnemonics).
+/// Operands of `vblendmps`, `vcvtne2ps2bf16`, `vdpbf16ps`, .. (17 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vblendmps, vcvtne2ps2bf16, vdpbf16ps, .. (16 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; xmmx, xmmx, m128b32; ymmx, ymmx, ymmx; ymmx, ymmx, m256; ymmx, ymmx, m256b32; zmm, zmm, zmm; zmm, zmm, m512; zmm, zmm, m512b32"
+    note = "the forms of vblendmps, vcvtne2ps2bf16, vdpbf16ps, .. (17 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; xmmx, xmmx, m128b32; ymmx, ymmx, ymmx; ymmx, ymmx, m256; ymmx, ymmx, m256b32; zmm, zmm, zmm; zmm, zmm, m512; zmm, zmm, m512b32"
 )]
 pub trait VblendmpsOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -13080,11 +13085,11 @@ impl VcmpshOperands<Masked<K>, XmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
-/// Operands of `vcomish`, `vucomish`.
+/// Operands of `vcomish`, `vucomish`, `vcomxsh`, .. (4 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcomish, vucomish: xmmx, xmmx; xmmx, xmmx_sae; xmmx, m16"
+    note = "the forms of vcomish, vucomish, vcomxsh, .. (4 mnemonics): xmmx, xmmx; xmmx, xmmx_sae; xmmx, m16"
 )]
 pub trait VcomishOperands<A>: Sized {
     #[doc(hidden)]
@@ -13740,11 +13745,11 @@ impl Vcvtph2qqOperands<Masked<ZmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
-/// Operands of `vcvtph2uw`, `vcvtph2w`, `vcvtuw2ph`, .. (5 mnemonics).
+/// Operands of `vcvtph2uw`, `vcvtph2w`, `vcvtuw2ph`, .. (7 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvtph2uw, vcvtph2w, vcvtuw2ph, .. (5 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b16; ymmx, ymmx; ymmx, m256; ymmx, m256b16; zmm, zmm; zmm, zmm_er; zmm, m512; zmm, m512b16"
+    note = "the forms of vcvtph2uw, vcvtph2w, vcvtuw2ph, .. (7 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b16; ymmx, ymmx; ymmx, m256; ymmx, m256b16; zmm, zmm; zmm, zmm_er; zmm, m512; zmm, m512b16"
 )]
 pub trait Vcvtph2uwOperands<A>: Sized {
     #[doc(hidden)]
@@ -13892,11 +13897,11 @@ impl Vcvtps2qqOperands<Masked<ZmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
-/// Operands of `vcvtps2udq`, `vcvtudq2ps`.
+/// Operands of `vcvtps2udq`, `vcvtudq2ps`, `vcvtps2ibs`, .. (4 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvtps2udq, vcvtudq2ps: xmmx, xmmx; xmmx, m128; xmmx, m128b32; ymmx, ymmx; ymmx, m256; ymmx, m256b32; zmm, zmm; zmm, zmm_er; zmm, m512; zmm, m512b32"
+    note = "the forms of vcvtps2udq, vcvtudq2ps, vcvtps2ibs, .. (4 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b32; ymmx, ymmx; ymmx, m256; ymmx, m256b32; zmm, zmm; zmm, zmm_er; zmm, m512; zmm, m512b32"
 )]
 pub trait Vcvtps2udqOperands<A>: Sized {
     #[doc(hidden)]
@@ -14255,11 +14260,11 @@ impl Vcvtss2usiOperands<R64> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: R64, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, 0); }
 }
 
-/// Operands of `vcvttpd2qq`, `vcvttpd2uqq`, `vgetexppd`.
+/// Operands of `vcvttpd2qq`, `vcvttpd2uqq`, `vgetexppd`, .. (5 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvttpd2qq, vcvttpd2uqq, vgetexppd: xmmx, xmmx; xmmx, m128; xmmx, m128b64; ymmx, ymmx; ymmx, m256; ymmx, m256b64; zmm, zmm; zmm, zmm_sae; zmm, m512; zmm, m512b64"
+    note = "the forms of vcvttpd2qq, vcvttpd2uqq, vgetexppd, .. (5 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b64; ymmx, ymmx; ymmx, m256; ymmx, m256b64; zmm, zmm; zmm, zmm_sae; zmm, m512; zmm, m512b64"
 )]
 pub trait Vcvttpd2qqOperands<A>: Sized {
     #[doc(hidden)]
@@ -14331,11 +14336,11 @@ impl Vcvttpd2qqOperands<Masked<ZmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
-/// Operands of `vcvttpd2udq`.
+/// Operands of `vcvttpd2udq`, `vcvttpd2dqs`, `vcvttpd2udqs`.
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvttpd2udq: xmmx, xmmx; xmmx, m128; xmmx, m128b64; xmmx, ymmx; xmmx, m256; xmmx, m256b64; ymmx, zmm; ymmx, zmm_sae; ymmx, m512; ymmx, m512b64"
+    note = "the forms of vcvttpd2udq, vcvttpd2dqs, vcvttpd2udqs: xmmx, xmmx; xmmx, m128; xmmx, m128b64; xmmx, ymmx; xmmx, m256; xmmx, m256b64; ymmx, zmm; ymmx, zmm_sae; ymmx, m512; ymmx, m512b64"
 )]
 pub trait Vcvttpd2udqOperands<A>: Sized {
     #[doc(hidden)]
@@ -14397,11 +14402,11 @@ impl Vcvttpd2udqOperands<Masked<YmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
-/// Operands of `vcvttph2uw`, `vcvttph2w`, `vgetexpph`.
+/// Operands of `vcvttph2uw`, `vcvttph2w`, `vgetexpph`, .. (5 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvttph2uw, vcvttph2w, vgetexpph: xmmx, xmmx; xmmx, m128; xmmx, m128b16; ymmx, ymmx; ymmx, m256; ymmx, m256b16; zmm, zmm; zmm, zmm_sae; zmm, m512; zmm, m512b16"
+    note = "the forms of vcvttph2uw, vcvttph2w, vgetexpph, .. (5 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b16; ymmx, ymmx; ymmx, m256; ymmx, m256b16; zmm, zmm; zmm, zmm_sae; zmm, m512; zmm, m512b16"
 )]
 pub trait Vcvttph2uwOperands<A>: Sized {
     #[doc(hidden)]
@@ -14473,11 +14478,11 @@ impl Vcvttph2uwOperands<Masked<ZmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
-/// Operands of `vcvttps2qq`, `vcvttps2uqq`.
+/// Operands of `vcvttps2qq`, `vcvttps2uqq`, `vcvttps2qqs`, .. (4 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvttps2qq, vcvttps2uqq: xmmx, xmmx; xmmx, m64; xmmx, m64b32; ymmx, xmmx; ymmx, m128; ymmx, m128b32; zmm, ymmx; zmm, ymmx_sae; zmm, m256; zmm, m256b32"
+    note = "the forms of vcvttps2qq, vcvttps2uqq, vcvttps2qqs, .. (4 mnemonics): xmmx, xmmx; xmmx, m64; xmmx, m64b32; ymmx, xmmx; ymmx, m128; ymmx, m128b32; zmm, ymmx; zmm, ymmx_sae; zmm, m256; zmm, m256b32"
 )]
 pub trait Vcvttps2qqOperands<A>: Sized {
     #[doc(hidden)]
@@ -14549,11 +14554,11 @@ impl Vcvttps2qqOperands<Masked<ZmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
-/// Operands of `vcvttps2udq`, `vgetexpps`.
+/// Operands of `vcvttps2udq`, `vgetexpps`, `vcvttps2dqs`, .. (6 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvttps2udq, vgetexpps: xmmx, xmmx; xmmx, m128; xmmx, m128b32; ymmx, ymmx; ymmx, m256; ymmx, m256b32; zmm, zmm; zmm, zmm_sae; zmm, m512; zmm, m512b32"
+    note = "the forms of vcvttps2udq, vgetexpps, vcvttps2dqs, .. (6 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b32; ymmx, ymmx; ymmx, m256; ymmx, m256b32; zmm, zmm; zmm, zmm_sae; zmm, m512; zmm, m512b32"
 )]
 pub trait Vcvttps2udqOperands<A>: Sized {
     #[doc(hidden)]
@@ -14625,11 +14630,11 @@ impl Vcvttps2udqOperands<Masked<ZmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), 0, self, g0.mask); }
 }
 
-/// Operands of `vcvttsd2usi`.
+/// Operands of `vcvttsd2usi`, `vcvttsd2sis`, `vcvttsd2usis`.
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvttsd2usi: r32, xmmx; r32, xmmx_sae; r32, m64; r64, xmmx; r64, xmmx_sae; r64, m64"
+    note = "the forms of vcvttsd2usi, vcvttsd2sis, vcvttsd2usis: r32, xmmx; r32, xmmx_sae; r32, m64; r64, xmmx; r64, xmmx_sae; r64, m64"
 )]
 pub trait Vcvttsd2usiOperands<A>: Sized {
     #[doc(hidden)]
@@ -14727,11 +14732,11 @@ impl Vcvttsh2siOperands<R64> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: R64, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, 0); }
 }
 
-/// Operands of `vcvttss2usi`.
+/// Operands of `vcvttss2usi`, `vcvttss2sis`, `vcvttss2usis`.
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vcvttss2usi: r32, xmmx; r32, xmmx_sae; r32, m32; r64, xmmx; r64, xmmx_sae; r64, m32"
+    note = "the forms of vcvttss2usi, vcvttss2sis, vcvttss2usis: r32, xmmx; r32, xmmx_sae; r32, m32; r64, xmmx; r64, xmmx_sae; r64, m32"
 )]
 pub trait Vcvttss2usiOperands<A>: Sized {
     #[doc(hidden)]
@@ -15171,11 +15176,11 @@ impl VfcmaddcshOperands<Masked<XmmX>, XmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 3]) { a.distinct(g0.num() == g1.num()).evex_rm(evex[2], g0.num(), g1.num(), self, g0.mask); }
 }
 
-/// Operands of `vfixupimmpd`, `vrangepd`.
+/// Operands of `vfixupimmpd`, `vrangepd`, `vminmaxpd`.
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vfixupimmpd, vrangepd: xmmx, xmmx, xmmx, u8; xmmx, xmmx, m128, u8; xmmx, xmmx, m128b64, u8; ymmx, ymmx, ymmx, u8; ymmx, ymmx, m256, u8; ymmx, ymmx, m256b64, u8; zmm, zmm, zmm, u8; zmm, zmm, zmm_sae, u8; zmm, zmm, m512, u8; zmm, zmm, m512b64, u8"
+    note = "the forms of vfixupimmpd, vrangepd, vminmaxpd: xmmx, xmmx, xmmx, u8; xmmx, xmmx, m128, u8; xmmx, xmmx, m128b64, u8; ymmx, ymmx, ymmx, u8; ymmx, ymmx, m256, u8; ymmx, ymmx, m256b64, u8; zmm, zmm, zmm, u8; zmm, zmm, zmm_sae, u8; zmm, zmm, m512, u8; zmm, zmm, m512b64, u8"
 )]
 pub trait VfixupimmpdOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -15247,11 +15252,11 @@ impl VfixupimmpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
-/// Operands of `vfixupimmps`, `vrangeps`.
+/// Operands of `vfixupimmps`, `vrangeps`, `vminmaxps`.
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vfixupimmps, vrangeps: xmmx, xmmx, xmmx, u8; xmmx, xmmx, m128, u8; xmmx, xmmx, m128b32, u8; ymmx, ymmx, ymmx, u8; ymmx, ymmx, m256, u8; ymmx, ymmx, m256b32, u8; zmm, zmm, zmm, u8; zmm, zmm, zmm_sae, u8; zmm, zmm, m512, u8; zmm, zmm, m512b32, u8"
+    note = "the forms of vfixupimmps, vrangeps, vminmaxps: xmmx, xmmx, xmmx, u8; xmmx, xmmx, m128, u8; xmmx, xmmx, m128b32, u8; ymmx, ymmx, ymmx, u8; ymmx, ymmx, m256, u8; ymmx, ymmx, m256b32, u8; zmm, zmm, zmm, u8; zmm, zmm, zmm_sae, u8; zmm, zmm, m512, u8; zmm, zmm, m512b32, u8"
 )]
 pub trait VfixupimmpsOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -15323,11 +15328,11 @@ impl VfixupimmpsOperands<Masked<ZmmX>, ZmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
-/// Operands of `vfixupimmsd`, `vgetmantsd`, `vrangesd`, .. (5 mnemonics).
+/// Operands of `vfixupimmsd`, `vgetmantsd`, `vrangesd`, .. (6 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vfixupimmsd, vgetmantsd, vrangesd, .. (5 mnemonics): xmmx, xmmx, xmmx, u8; xmmx, xmmx, xmmx_sae, u8; xmmx, xmmx, m64, u8"
+    note = "the forms of vfixupimmsd, vgetmantsd, vrangesd, .. (6 mnemonics): xmmx, xmmx, xmmx, u8; xmmx, xmmx, xmmx_sae, u8; xmmx, xmmx, m64, u8"
 )]
 pub trait VfixupimmsdOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -15354,11 +15359,11 @@ impl VfixupimmsdOperands<Masked<XmmX>, XmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 3]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self, g0.mask, c0); }
 }
 
-/// Operands of `vfixupimmss`, `vgetmantss`, `vrangess`, .. (5 mnemonics).
+/// Operands of `vfixupimmss`, `vgetmantss`, `vrangess`, .. (6 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vfixupimmss, vgetmantss, vrangess, .. (5 mnemonics): xmmx, xmmx, xmmx, u8; xmmx, xmmx, xmmx_sae, u8; xmmx, xmmx, m32, u8"
+    note = "the forms of vfixupimmss, vgetmantss, vrangess, .. (6 mnemonics): xmmx, xmmx, xmmx, u8; xmmx, xmmx, xmmx_sae, u8; xmmx, xmmx, m32, u8"
 )]
 pub trait VfixupimmssOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -15441,11 +15446,11 @@ impl VfpclasspdOperands<Masked<K>> for Bcst<64, 8> {
     fn put(self, a: &mut Asm<'_>, g0: Masked<K>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
 }
 
-/// Operands of `vfpclassph`.
+/// Operands of `vfpclassph`, `vfpclassbf16`.
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vfpclassph: k, xmmx, u8; k, m128, u8; k, m128b16, u8; k, ymmx, u8; k, m256, u8; k, m256b16, u8; k, zmm, u8; k, m512, u8; k, m512b16, u8"
+    note = "the forms of vfpclassph, vfpclassbf16: k, xmmx, u8; k, m128, u8; k, m128b16, u8; k, ymmx, u8; k, m256, u8; k, m256b16, u8; k, zmm, u8; k, m512, u8; k, m512b16, u8"
 )]
 pub trait VfpclassphOperands<A>: Sized {
     #[doc(hidden)]
@@ -15999,11 +16004,11 @@ impl VgetmantpsOperands<Masked<ZmmX>> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), 0, self, g0.mask, c0); }
 }
 
-/// Operands of `vgetmantsh`, `vreducesh`, `vrndscalesh`.
+/// Operands of `vgetmantsh`, `vreducesh`, `vrndscalesh`, .. (4 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vgetmantsh, vreducesh, vrndscalesh: xmmx, xmmx, xmmx, u8; xmmx, xmmx, xmmx_sae, u8; xmmx, xmmx, m16, u8"
+    note = "the forms of vgetmantsh, vreducesh, vrndscalesh, .. (4 mnemonics): xmmx, xmmx, xmmx, u8; xmmx, xmmx, xmmx_sae, u8; xmmx, xmmx, m16, u8"
 )]
 pub trait VgetmantshOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -16310,51 +16315,56 @@ impl Vmovsh3Operands<Masked<XmmX>, XmmX> for XmmX {
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vmovw: xmmx, r32; xmmx, m16; xmmx, r64; r32, xmmx; m16, xmmx; r64, xmmx"
+    note = "the forms of vmovw: xmmx, r32; xmmx, m16; xmmx, r64; r32, xmmx; m16, xmmx; r64, xmmx; xmmx, xmmx"
 )]
 pub trait VmovwOperands<A>: Sized {
     #[doc(hidden)]
-    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 6]);
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 7]);
 }
 
 impl VmovwOperands<XmmX> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), 0); }
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 7]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), 0); }
 }
 
 impl VmovwOperands<XmmX> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, 0); }
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 7]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, 0); }
 }
 
 impl VmovwOperands<XmmX> for R64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), 0); }
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 7]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), 0); }
 }
 
 impl VmovwOperands<R32> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: R32, evex: &[EvexOp; 6]) { a.evex_rr(evex[3], self.num(), 0, g0.num(), 0); }
+    fn put(self, a: &mut Asm<'_>, g0: R32, evex: &[EvexOp; 7]) { a.evex_rr(evex[3], self.num(), 0, g0.num(), 0); }
 }
 
 impl VmovwOperands<M16> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: M16, evex: &[EvexOp; 6]) { a.evex_rm(evex[4], self.num(), 0, g0.addr, 0); }
+    fn put(self, a: &mut Asm<'_>, g0: M16, evex: &[EvexOp; 7]) { a.evex_rm(evex[4], self.num(), 0, g0.addr, 0); }
 }
 
 impl VmovwOperands<R64> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: R64, evex: &[EvexOp; 6]) { a.evex_rr(evex[5], self.num(), 0, g0.num(), 0); }
+    fn put(self, a: &mut Asm<'_>, g0: R64, evex: &[EvexOp; 7]) { a.evex_rr(evex[5], self.num(), 0, g0.num(), 0); }
+}
+
+impl VmovwOperands<XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 7]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), 0); }
 }
 
 impl VmovwOperands<XmmX> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self, 0); }
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 7]) { a.evex_rm(evex[1], g0.num(), 0, self, 0); }
 }
 
 impl VmovwOperands<Addr> for XmmX {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Addr, evex: &[EvexOp; 6]) { a.evex_rm(evex[4], self.num(), 0, g0, 0); }
+    fn put(self, a: &mut Asm<'_>, g0: Addr, evex: &[EvexOp; 7]) { a.evex_rm(evex[4], self.num(), 0, g0, 0); }
 }
 
 /// Operands of `vp2intersectd`.
@@ -17828,11 +17838,11 @@ impl Vrcp14ssOperands<Masked<XmmX>, XmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
 }
 
-/// Operands of `vrcpph`, `vrsqrtph`.
+/// Operands of `vrcpph`, `vrsqrtph`, `vcvtbf162ibs`, .. (10 mnemonics).
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vrcpph, vrsqrtph: xmmx, xmmx; xmmx, m128; xmmx, m128b16; ymmx, ymmx; ymmx, m256; ymmx, m256b16; zmm, zmm; zmm, m512; zmm, m512b16"
+    note = "the forms of vrcpph, vrsqrtph, vcvtbf162ibs, .. (10 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b16; ymmx, ymmx; ymmx, m256; ymmx, m256b16; zmm, zmm; zmm, m512; zmm, m512b16"
 )]
 pub trait VrcpphOperands<A>: Sized {
     #[doc(hidden)]
@@ -18001,11 +18011,11 @@ impl VscalefpdOperands<Masked<ZmmX>, ZmmX> for Addr {
     fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 10]) { a.evex_rm(evex[8], g0.num(), g1.num(), self, g0.mask); }
 }
 
-/// Operands of `vscalefps`.
+/// Operands of `vscalefps`, `vcvt2ps2phx`.
 #[diagnostic::on_unimplemented(
     message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
     label = "these operands have no form",
-    note = "the forms of vscalefps: xmmx, xmmx, xmmx; xmmx, xmmx, m128; xmmx, xmmx, m128b32; ymmx, ymmx, ymmx; ymmx, ymmx, m256; ymmx, ymmx, m256b32; zmm, zmm, zmm; zmm, zmm, zmm_er; zmm, zmm, m512; zmm, zmm, m512b32"
+    note = "the forms of vscalefps, vcvt2ps2phx: xmmx, xmmx, xmmx; xmmx, xmmx, m128; xmmx, xmmx, m128b32; ymmx, ymmx, ymmx; ymmx, ymmx, m256; ymmx, ymmx, m256b32; zmm, zmm, zmm; zmm, zmm, zmm_er; zmm, zmm, m512; zmm, zmm, m512b32"
 )]
 pub trait VscalefpsOperands<A, B>: Sized {
     #[doc(hidden)]
@@ -19535,4 +19545,1301 @@ impl MovntssOperands for M32 {
 impl MovntssOperands for Addr {
     #[inline(always)]
     fn put(self, a: &mut Asm<'_>, c0: Xmm, ops: &[Op; 1]) { a.rm(ops[0], c0.num(), self); }
+}
+
+/// Operands of `vaddbf16`, `vcvt2ph2bf8`, `vcvt2ph2bf8s`, .. (23 mnemonics).
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vaddbf16, vcvt2ph2bf8, vcvt2ph2bf8s, .. (23 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; xmmx, xmmx, m128b16; ymmx, ymmx, ymmx; ymmx, ymmx, m256; ymmx, ymmx, m256b16; zmm, zmm, zmm; zmm, zmm, m512; zmm, zmm, m512b16"
+)]
+pub trait Vaddbf16Operands<A, B>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, g1: B, evex: &[EvexOp; 9]);
+}
+
+impl Vaddbf16Operands<Masked<XmmX>, XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<XmmX>, XmmX> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<XmmX>, XmmX> for Bcst<16, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<YmmX>, YmmX> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<YmmX>, YmmX> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<YmmX>, YmmX> for Bcst<16, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<ZmmX>, ZmmX> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<ZmmX>, ZmmX> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<ZmmX>, ZmmX> for Bcst<16, 32> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<XmmX>, XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<YmmX>, YmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
+}
+
+impl Vaddbf16Operands<Masked<ZmmX>, ZmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
+}
+
+/// Operands of `vcmpbf16`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcmpbf16: k, xmmx, xmmx, u8; k, xmmx, m128, u8; k, xmmx, m128b16, u8; k, ymmx, ymmx, u8; k, ymmx, m256, u8; k, ymmx, m256b16, u8; k, zmm, zmm, u8; k, zmm, m512, u8; k, zmm, m512b16, u8"
+)]
+pub trait Vcmpbf16Operands<A, B>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, g1: B, c0: u8, evex: &[EvexOp; 9]);
+}
+
+impl Vcmpbf16Operands<Masked<K>, XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, XmmX> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, XmmX> for Bcst<16, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, YmmX> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, YmmX> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, YmmX> for Bcst<16, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, ZmmX> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, ZmmX> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, ZmmX> for Bcst<16, 32> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, YmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+impl Vcmpbf16Operands<Masked<K>, ZmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<K>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+/// Operands of `vcomisbf16`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcomisbf16: xmmx, xmmx; xmmx, m16"
+)]
+pub trait Vcomisbf16Operands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 2]);
+}
+
+impl Vcomisbf16Operands<XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), 0); }
+}
+
+impl Vcomisbf16Operands<XmmX> for M16 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, 0); }
+}
+
+impl Vcomisbf16Operands<XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 2]) { a.evex_rm(evex[1], g0.num(), 0, self, 0); }
+}
+
+/// Operands of `vcomxsd`, `vucomxsd`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcomxsd, vucomxsd: xmmx, xmmx; xmmx, xmmx_sae; xmmx, m64"
+)]
+pub trait VcomxsdOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 3]);
+}
+
+impl VcomxsdOperands<XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), 0); }
+}
+
+impl VcomxsdOperands<XmmX> for Sae<XmmX> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), 0, self.num(), 0); }
+}
+
+impl VcomxsdOperands<XmmX> for M64 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, 0); }
+}
+
+impl VcomxsdOperands<XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self, 0); }
+}
+
+/// Operands of `vcomxss`, `vucomxss`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcomxss, vucomxss: xmmx, xmmx; xmmx, xmmx_sae; xmmx, m32"
+)]
+pub trait VcomxssOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 3]);
+}
+
+impl VcomxssOperands<XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), 0); }
+}
+
+impl VcomxssOperands<XmmX> for Sae<XmmX> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), 0, self.num(), 0); }
+}
+
+impl VcomxssOperands<XmmX> for M32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, 0); }
+}
+
+impl VcomxssOperands<XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self, 0); }
+}
+
+/// Operands of `vcvtbf42hf8`, `vcvthf82ph`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtbf42hf8, vcvthf82ph: xmmx, xmmx; xmmx, m64; ymmx, xmmx; ymmx, m128; zmm, ymmx; zmm, m256"
+)]
+pub trait Vcvtbf42hf8Operands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 6]);
+}
+
+impl Vcvtbf42hf8Operands<Masked<XmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtbf42hf8Operands<Masked<XmmX>> for M64 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtbf42hf8Operands<Masked<YmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtbf42hf8Operands<Masked<YmmX>> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtbf42hf8Operands<Masked<ZmmX>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtbf42hf8Operands<Masked<ZmmX>> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtbf42hf8Operands<Masked<XmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
+}
+
+impl Vcvtbf42hf8Operands<Masked<YmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); }
+}
+
+impl Vcvtbf42hf8Operands<Masked<ZmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
+}
+
+/// Operands of `vcvtbf62hf8`, `vcvthf62hf8`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtbf62hf8, vcvthf62hf8: xmmx, xmmx; ymmx, ymmx; zmm, zmm"
+)]
+pub trait Vcvtbf62hf8Operands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 3]);
+}
+
+impl Vcvtbf62hf8Operands<Masked<XmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtbf62hf8Operands<Masked<YmmX>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtbf62hf8Operands<Masked<ZmmX>> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
+}
+
+/// Operands of `vcvtbf82bf4s`, `vcvthf82bf4s`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtbf82bf4s, vcvthf82bf4s: xmmx, ymmx; m128, ymmx; xmmx, xmmx; m64, xmmx; ymmx, zmm; m256, zmm"
+)]
+pub trait Vcvtbf82bf4sOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 6]);
+}
+
+impl Vcvtbf82bf4sOperands<XmmX> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), 0); }
+}
+
+impl Vcvtbf82bf4sOperands<M128> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: M128, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.addr, 0); }
+}
+
+impl Vcvtbf82bf4sOperands<XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), 0); }
+}
+
+impl Vcvtbf82bf4sOperands<M64> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: M64, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.addr, 0); }
+}
+
+impl Vcvtbf82bf4sOperands<YmmX> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: YmmX, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), 0); }
+}
+
+impl Vcvtbf82bf4sOperands<M256> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: M256, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.addr, 0); }
+}
+
+impl Vcvtbf82bf4sOperands<Addr> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Addr, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0, 0); }
+}
+
+impl Vcvtbf82bf4sOperands<Addr> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Addr, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0, 0); }
+}
+
+impl Vcvtbf82bf4sOperands<Addr> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Addr, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0, 0); }
+}
+
+/// Operands of `vcvtbf82bf6s`, `vcvthf82hf6s`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtbf82bf6s, vcvthf82hf6s: xmmx, xmmx; ymmx, ymmx; zmm, zmm"
+)]
+pub trait Vcvtbf82bf6sOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 3]);
+}
+
+impl Vcvtbf82bf6sOperands<XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: XmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), 0); }
+}
+
+impl Vcvtbf82bf6sOperands<YmmX> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: YmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[1], self.num(), 0, g0.num(), 0); }
+}
+
+impl Vcvtbf82bf6sOperands<ZmmX> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: ZmmX, evex: &[EvexOp; 3]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), 0); }
+}
+
+/// Operands of `vcvtbf82ps`, `vcvthf82ps`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtbf82ps, vcvthf82ps: xmmx, xmmx; xmmx, m32; ymmx, xmmx; ymmx, m64; zmm, xmmx; zmm, m128"
+)]
+pub trait Vcvtbf82psOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 6]);
+}
+
+impl Vcvtbf82psOperands<Masked<XmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtbf82psOperands<Masked<XmmX>> for M32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtbf82psOperands<Masked<YmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtbf82psOperands<Masked<YmmX>> for M64 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtbf82psOperands<Masked<ZmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtbf82psOperands<Masked<ZmmX>> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtbf82psOperands<Masked<XmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
+}
+
+impl Vcvtbf82psOperands<Masked<YmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], g0.num(), 0, self, g0.mask); }
+}
+
+impl Vcvtbf82psOperands<Masked<ZmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], g0.num(), 0, self, g0.mask); }
+}
+
+/// Operands of `vcvtbiasph2bf8`, `vcvtbiasph2bf8s`, `vcvtbiasph2hf8`, .. (4 mnemonics).
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtbiasph2bf8, vcvtbiasph2bf8s, vcvtbiasph2hf8, .. (4 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; xmmx, xmmx, m128b16; xmmx, ymmx, ymmx; xmmx, ymmx, m256; xmmx, ymmx, m256b16; ymmx, zmm, zmm; ymmx, zmm, m512; ymmx, zmm, m512b16"
+)]
+pub trait Vcvtbiasph2bf8Operands<A, B>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, g1: B, evex: &[EvexOp; 9]);
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<XmmX>, XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<XmmX>, XmmX> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<XmmX>, XmmX> for Bcst<16, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<XmmX>, YmmX> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<XmmX>, YmmX> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<XmmX>, YmmX> for Bcst<16, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<YmmX>, ZmmX> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<YmmX>, ZmmX> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<YmmX>, ZmmX> for Bcst<16, 32> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<XmmX>, XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<XmmX>, YmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
+}
+
+impl Vcvtbiasph2bf8Operands<Masked<YmmX>, ZmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
+}
+
+/// Operands of `vcvtbiasps2bf8`, `vcvtbiasps2bf8s`, `vcvtbiasps2hf8`, .. (4 mnemonics).
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtbiasps2bf8, vcvtbiasps2bf8s, vcvtbiasps2hf8, .. (4 mnemonics): xmmx, xmmx, xmmx; xmmx, xmmx, m128; xmmx, xmmx, m128b32; xmmx, ymmx, ymmx; xmmx, ymmx, m256; xmmx, ymmx, m256b32; xmmx, zmm, zmm; xmmx, zmm, m512; xmmx, zmm, m512b32"
+)]
+pub trait Vcvtbiasps2bf8Operands<A, B>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, g1: B, evex: &[EvexOp; 9]);
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, XmmX> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, XmmX> for Bcst<32, 4> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, YmmX> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, YmmX> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, YmmX> for Bcst<32, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, ZmmX> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), g1.num(), self.num(), g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, ZmmX> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, ZmmX> for Bcst<32, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), g1.num(), self.addr, g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), g1.num(), self, g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, YmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: YmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), g1.num(), self, g0.mask); }
+}
+
+impl Vcvtbiasps2bf8Operands<Masked<XmmX>, ZmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: ZmmX, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), g1.num(), self, g0.mask); }
+}
+
+/// Operands of `vcvtph2bf8`, `vcvtph2bf8s`, `vcvtph2hf8`, .. (4 mnemonics).
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtph2bf8, vcvtph2bf8s, vcvtph2hf8, .. (4 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b16; xmmx, ymmx; xmmx, m256; xmmx, m256b16; ymmx, zmm; ymmx, m512; ymmx, m512b16"
+)]
+pub trait Vcvtph2bf8Operands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 9]);
+}
+
+impl Vcvtph2bf8Operands<Masked<XmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<XmmX>> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<XmmX>> for Bcst<16, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<XmmX>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<XmmX>> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<XmmX>> for Bcst<16, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<YmmX>> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<YmmX>> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<YmmX>> for Bcst<16, 32> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtph2bf8Operands<Masked<YmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self, g0.mask); }
+}
+
+/// Operands of `vcvtps2bf8`, `vcvtps2bf8s`, `vcvtps2hf8`, .. (6 mnemonics).
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vcvtps2bf8, vcvtps2bf8s, vcvtps2hf8, .. (6 mnemonics): xmmx, xmmx; xmmx, m128; xmmx, m128b32; xmmx, ymmx; xmmx, m256; xmmx, m256b32; xmmx, zmm; xmmx, m512; xmmx, m512b32"
+)]
+pub trait Vcvtps2bf8Operands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 9]);
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[0], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for Bcst<32, 4> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[3], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[4], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for Bcst<32, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[5], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rr(evex[6], g0.num(), 0, self.num(), g0.mask); }
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[7], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl Vcvtps2bf8Operands<Masked<XmmX>> for Bcst<32, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 9]) { a.evex_rm(evex[8], g0.num(), 0, self.addr, g0.mask); }
+}
+
+/// Operands of `vgetmantbf16`, `vreducebf16`, `vrndscalebf16`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vgetmantbf16, vreducebf16, vrndscalebf16: xmmx, xmmx, u8; xmmx, m128, u8; xmmx, m128b16, u8; ymmx, ymmx, u8; ymmx, m256, u8; ymmx, m256b16, u8; zmm, zmm, u8; zmm, m512, u8; zmm, m512b16, u8"
+)]
+pub trait Vgetmantbf16Operands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, c0: u8, evex: &[EvexOp; 9]);
+}
+
+impl Vgetmantbf16Operands<Masked<XmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<XmmX>> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<XmmX>> for Bcst<16, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<YmmX>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), 0, self.num(), g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<YmmX>> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<YmmX>> for Bcst<16, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<ZmmX>> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), 0, self.num(), g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<ZmmX>> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<ZmmX>> for Bcst<16, 32> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<XmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<YmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), 0, self, g0.mask, c0); }
+}
+
+impl Vgetmantbf16Operands<Masked<ZmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), 0, self, g0.mask, c0); }
+}
+
+/// Operands of `vminmaxbf16`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vminmaxbf16: xmmx, xmmx, xmmx, u8; xmmx, xmmx, m128, u8; xmmx, xmmx, m128b16, u8; ymmx, ymmx, ymmx, u8; ymmx, ymmx, m256, u8; ymmx, ymmx, m256b16, u8; zmm, zmm, zmm, u8; zmm, zmm, m512, u8; zmm, zmm, m512b16, u8"
+)]
+pub trait Vminmaxbf16Operands<A, B>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, g1: B, c0: u8, evex: &[EvexOp; 9]);
+}
+
+impl Vminmaxbf16Operands<Masked<XmmX>, XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<XmmX>, XmmX> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<XmmX>, XmmX> for Bcst<16, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<YmmX>, YmmX> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<YmmX>, YmmX> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<YmmX>, YmmX> for Bcst<16, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<ZmmX>, ZmmX> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<ZmmX>, ZmmX> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<ZmmX>, ZmmX> for Bcst<16, 32> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<XmmX>, XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<YmmX>, YmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+impl Vminmaxbf16Operands<Masked<ZmmX>, ZmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 9]) { a.evex_rm_imm(evex[7], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+/// Operands of `vminmaxph`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vminmaxph: xmmx, xmmx, xmmx, u8; xmmx, xmmx, m128, u8; xmmx, xmmx, m128b16, u8; ymmx, ymmx, ymmx, u8; ymmx, ymmx, m256, u8; ymmx, ymmx, m256b16, u8; zmm, zmm, zmm, u8; zmm, zmm, zmm_sae, u8; zmm, zmm, m512, u8; zmm, zmm, m512b16, u8"
+)]
+pub trait VminmaxphOperands<A, B>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, g1: B, c0: u8, evex: &[EvexOp; 10]);
+}
+
+impl VminmaxphOperands<Masked<XmmX>, XmmX> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[0], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<XmmX>, XmmX> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<XmmX>, XmmX> for Bcst<16, 8> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[2], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<YmmX>, YmmX> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[3], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<YmmX>, YmmX> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<YmmX>, YmmX> for Bcst<16, 16> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[5], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<ZmmX>, ZmmX> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[6], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<ZmmX>, ZmmX> for Sae<ZmmX> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rr_imm(evex[7], g0.num(), g1.num(), self.num(), g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<ZmmX>, ZmmX> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<ZmmX>, ZmmX> for Bcst<16, 32> {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[9], g0.num(), g1.num(), self.addr, g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<XmmX>, XmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, g1: XmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[1], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<YmmX>, YmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, g1: YmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[4], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+impl VminmaxphOperands<Masked<ZmmX>, ZmmX> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, g1: ZmmX, c0: u8, evex: &[EvexOp; 10]) { a.evex_rm_imm(evex[8], g0.num(), g1.num(), self, g0.mask, c0); }
+}
+
+/// Operands of `vmovrsb`, `vmovrsd`, `vmovrsq`, .. (4 mnemonics).
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vmovrsb, vmovrsd, vmovrsq, .. (4 mnemonics): xmmx, m128; ymmx, m256; zmm, m512"
+)]
+pub trait VmovrsbOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 3]);
+}
+
+impl VmovrsbOperands<Masked<XmmX>> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl VmovrsbOperands<Masked<YmmX>> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl VmovrsbOperands<Masked<ZmmX>> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self.addr, g0.mask); }
+}
+
+impl VmovrsbOperands<Masked<XmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[0], g0.num(), 0, self, g0.mask); }
+}
+
+impl VmovrsbOperands<Masked<YmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[1], g0.num(), 0, self, g0.mask); }
+}
+
+impl VmovrsbOperands<Masked<ZmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, evex: &[EvexOp; 3]) { a.evex_rm(evex[2], g0.num(), 0, self, g0.mask); }
+}
+
+/// Operands of `vpmovssdb`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vpmovssdb: xmmx, zmm; m128, zmm; xmmx, xmmx; m32, xmmx; xmmx, ymmx; m64, ymmx"
+)]
+pub trait VpmovssdbOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, evex: &[EvexOp; 6]);
+}
+
+impl VpmovssdbOperands<Masked<XmmX>> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[0], self.num(), 0, g0.num(), g0.mask); }
+}
+
+impl VpmovssdbOperands<Masked<M128>> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M128>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to.addr, g0.mask); }
+}
+
+impl VpmovssdbOperands<Masked<XmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[2], self.num(), 0, g0.num(), g0.mask); }
+}
+
+impl VpmovssdbOperands<Masked<M32>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M32>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to.addr, g0.mask); }
+}
+
+impl VpmovssdbOperands<Masked<XmmX>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, evex: &[EvexOp; 6]) { a.evex_rr(evex[4], self.num(), 0, g0.num(), g0.mask); }
+}
+
+impl VpmovssdbOperands<Masked<M64>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<M64>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to.addr, g0.mask); }
+}
+
+impl VpmovssdbOperands<Masked<Addr>> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[1], self.num(), 0, g0.to, g0.mask); }
+}
+
+impl VpmovssdbOperands<Masked<Addr>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[3], self.num(), 0, g0.to, g0.mask); }
+}
+
+impl VpmovssdbOperands<Masked<Addr>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<Addr>, evex: &[EvexOp; 6]) { a.evex_rm(evex[5], self.num(), 0, g0.to, g0.mask); }
+}
+
+/// Operands of `vunpackb`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of vunpackb: xmmx, xmmx, u8; xmmx, m128, u8; ymmx, ymmx, u8; ymmx, m256, u8; zmm, zmm, u8; zmm, m512, u8"
+)]
+pub trait VunpackbOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, c0: u8, evex: &[EvexOp; 6]);
+}
+
+impl VunpackbOperands<Masked<XmmX>> for XmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[0], g0.num(), 0, self.num(), g0.mask, c0); }
+}
+
+impl VunpackbOperands<Masked<XmmX>> for M128 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl VunpackbOperands<Masked<YmmX>> for YmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[2], g0.num(), 0, self.num(), g0.mask, c0); }
+}
+
+impl VunpackbOperands<Masked<YmmX>> for M256 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl VunpackbOperands<Masked<ZmmX>> for ZmmX {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rr_imm(evex[4], g0.num(), 0, self.num(), g0.mask, c0); }
+}
+
+impl VunpackbOperands<Masked<ZmmX>> for M512 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), 0, self.addr, g0.mask, c0); }
+}
+
+impl VunpackbOperands<Masked<XmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<XmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[1], g0.num(), 0, self, g0.mask, c0); }
+}
+
+impl VunpackbOperands<Masked<YmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<YmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[3], g0.num(), 0, self, g0.mask, c0); }
+}
+
+impl VunpackbOperands<Masked<ZmmX>> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Masked<ZmmX>, c0: u8, evex: &[EvexOp; 6]) { a.evex_rm_imm(evex[5], g0.num(), 0, self, g0.mask, c0); }
+}
+
+/// Operands of `movrs`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of movrs: r8, m8; r8hi, m8; r16, m16; r32, m32; r64, m64"
+)]
+pub trait MovrsOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, ops: &[Op; 5]);
+}
+
+impl MovrsOperands<R8> for M8 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R8, ops: &[Op; 5]) { a.rm(ops[0], g0.num(), self.addr); }
+}
+
+impl MovrsOperands<R8Hi> for M8 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R8Hi, ops: &[Op; 5]) { a.rm(ops[1], g0.num(), self.addr); }
+}
+
+impl MovrsOperands<R16> for M16 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R16, ops: &[Op; 5]) { a.rm(ops[2], g0.num(), self.addr); }
+}
+
+impl MovrsOperands<R32> for M32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R32, ops: &[Op; 5]) { a.rm(ops[3], g0.num(), self.addr); }
+}
+
+impl MovrsOperands<R64> for M64 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R64, ops: &[Op; 5]) { a.rm(ops[4], g0.num(), self.addr); }
+}
+
+impl MovrsOperands<R8> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R8, ops: &[Op; 5]) { a.rm(ops[0], g0.num(), self); }
+}
+
+impl MovrsOperands<R8Hi> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R8Hi, ops: &[Op; 5]) { a.rm(ops[1], g0.num(), self); }
+}
+
+impl MovrsOperands<R16> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R16, ops: &[Op; 5]) { a.rm(ops[2], g0.num(), self); }
+}
+
+impl MovrsOperands<R32> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R32, ops: &[Op; 5]) { a.rm(ops[3], g0.num(), self); }
+}
+
+impl MovrsOperands<R64> for Addr {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R64, ops: &[Op; 5]) { a.rm(ops[4], g0.num(), self); }
+}
+
+/// Operands of `rdmsr_2`, `wrmsrns_2`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of rdmsr_2, wrmsrns_2: r64, u32"
+)]
+pub trait Rdmsr2Operands: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, c0: u32, vex: &[VexOp; 1], digits: [u8; 1]);
+}
+
+impl Rdmsr2Operands for R64 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, c0: u32, vex: &[VexOp; 1], digits: [u8; 1]) { a.vex_rr_imm32(vex[0], digits[0], self.num(), c0); }
+}
+
+/// Operands of `tcvtrowd2ps`, `tcvtrowps2bf16h`, `tcvtrowps2bf16l`, .. (5 mnemonics).
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of tcvtrowd2ps, tcvtrowps2bf16h, tcvtrowps2bf16l, .. (5 mnemonics): zmm, tmm, u8; zmm, tmm, r32"
+)]
+pub trait Tcvtrowd2psOperands: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: Tmm, evex: &[EvexOp; 2]);
+}
+
+impl Tcvtrowd2psOperands for u8 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: Tmm, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], c0.num(), 0, c1.num(), 0, self); }
+}
+
+impl Tcvtrowd2psOperands for R32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: Tmm, evex: &[EvexOp; 2]) { a.evex_rr(evex[1], c0.num(), self.num(), c1.num(), 0); }
+}
+
+impl Tcvtrowd2psOperands for Gp32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, c0: ZmmX, c1: Tmm, evex: &[EvexOp; 2]) { a.evex_rr(evex[1], c0.num(), self.num(), c1.num(), 0); }
+}
+
+/// Operands of `tilemovcol`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of tilemovcol: tmm, zmm, u8; tmm, zmm, r32"
+)]
+pub trait TilemovcolOperands: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, c0: Tmm, c1: ZmmX, evex: &[EvexOp; 2]);
+}
+
+impl TilemovcolOperands for u8 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, c0: Tmm, c1: ZmmX, evex: &[EvexOp; 2]) { a.evex_rr_imm(evex[0], c0.num(), 0, c1.num(), 0, self); }
+}
+
+impl TilemovcolOperands for R32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, c0: Tmm, c1: ZmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[1], c0.num(), self.num(), c1.num(), 0); }
+}
+
+impl TilemovcolOperands for Gp32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, c0: Tmm, c1: ZmmX, evex: &[EvexOp; 2]) { a.evex_rr(evex[1], c0.num(), self.num(), c1.num(), 0); }
+}
+
+/// Operands of `tilemovrow`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{B}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of tilemovrow: tmm, zmm, u8; tmm, zmm, r32; zmm, tmm, u8; zmm, tmm, r32"
+)]
+pub trait TilemovrowOperands<A, B>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, g1: B, evex: &[EvexOp; 4]);
+}
+
+impl TilemovrowOperands<Tmm, ZmmX> for u8 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Tmm, g1: ZmmX, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[0], g0.num(), 0, g1.num(), 0, self); }
+}
+
+impl TilemovrowOperands<Tmm, ZmmX> for R32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Tmm, g1: ZmmX, evex: &[EvexOp; 4]) { a.evex_rr(evex[1], g0.num(), self.num(), g1.num(), 0); }
+}
+
+impl TilemovrowOperands<Tmm, ZmmX> for Gp32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: Tmm, g1: ZmmX, evex: &[EvexOp; 4]) { a.evex_rr(evex[1], g0.num(), self.num(), g1.num(), 0); }
+}
+
+impl TilemovrowOperands<ZmmX, Tmm> for u8 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: ZmmX, g1: Tmm, evex: &[EvexOp; 4]) { a.evex_rr_imm(evex[2], g0.num(), 0, g1.num(), 0, self); }
+}
+
+impl TilemovrowOperands<ZmmX, Tmm> for R32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: ZmmX, g1: Tmm, evex: &[EvexOp; 4]) { a.evex_rr(evex[3], g0.num(), self.num(), g1.num(), 0); }
+}
+
+impl TilemovrowOperands<ZmmX, Tmm> for Gp32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: ZmmX, g1: Tmm, evex: &[EvexOp; 4]) { a.evex_rr(evex[3], g0.num(), self.num(), g1.num(), 0); }
+}
+
+/// Operands of `urdmsr`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of urdmsr: r64, u32; r64, r64"
+)]
+pub trait UrdmsrOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, ops: &[Op; 1], vex: &[VexOp; 1], digits: [u8; 1]);
+}
+
+impl UrdmsrOperands<R64> for u32 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R64, ops: &[Op; 1], vex: &[VexOp; 1], digits: [u8; 1]) { a.vex_rr_imm32(vex[0], digits[0], g0.num(), self); }
+}
+
+impl UrdmsrOperands<R64> for R64 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R64, ops: &[Op; 1], vex: &[VexOp; 1], digits: [u8; 1]) { a.rr(ops[0], self.num(), g0.num()); }
+}
+
+impl UrdmsrOperands<R64> for Gp64 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R64, ops: &[Op; 1], vex: &[VexOp; 1], digits: [u8; 1]) { a.rr(ops[0], self.num(), g0.num()); }
+}
+
+impl UrdmsrOperands<R64> for Rsp {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R64, ops: &[Op; 1], vex: &[VexOp; 1], digits: [u8; 1]) { a.rr(ops[0], self.num(), g0.num()); }
+}
+
+/// Operands of `uwrmsr`.
+#[diagnostic::on_unimplemented(
+    message = "no form takes the operands `{A}`, `{Self}`",
+    label = "these operands have no form",
+    note = "the forms of uwrmsr: r64, r64"
+)]
+pub trait UwrmsrOperands<A>: Sized {
+    #[doc(hidden)]
+    fn put(self, a: &mut Asm<'_>, g0: A, ops: &[Op; 1]);
+}
+
+impl UwrmsrOperands<R64> for R64 {
+    #[inline(always)]
+    fn put(self, a: &mut Asm<'_>, g0: R64, ops: &[Op; 1]) { a.rr(ops[0], g0.num(), self.num()); }
 }

@@ -5,6 +5,7 @@ use planish_asm::{Asm, AsmError, LabelSlot};
 
 use super::codes::{codes, their_kind};
 use super::emit::{Emit, FORMS};
+use super::fields;
 use super::operands::{Address, Operands, Segment, Value};
 use crate::form::{Arg, Form, forms};
 use crate::row::{Row, rows};
@@ -21,7 +22,8 @@ pub struct Oracle {
 
 /// What iced calls a form.
 struct Expected {
-    code: Code,
+    /// None for what is newer than iced.
+    code: Option<Code>,
     /// iced's operand number for each of the row's operands.
     operands: Vec<u32>,
 }
@@ -50,8 +52,8 @@ impl Oracle {
         &self.rows[self.forms[form].row]
     }
 
-    /// iced's name of a form.
-    pub fn code(&self, form: usize) -> Code {
+    /// iced's name of a form; none if it is newer.
+    pub fn code(&self, form: usize) -> Option<Code> {
         self.expected[form].code
     }
 
@@ -65,8 +67,19 @@ impl Oracle {
         emit(FORMS[form], values, buffer)
     }
 
-    /// Whether `bytes` are this form with these operands and nothing else.
-    pub fn check(&self, form: usize, values: &[Value], bytes: &[u8]) -> Result<Instruction, String> {
+    /// Whether `bytes` are this form with these operands and nothing else; by [`fields`] alone for what is newer than iced.
+    pub fn check(&self, form: usize, values: &[Value], bytes: &[u8]) -> Result<Option<Instruction>, String> {
+        let row = self.row(form);
+        if fields::covers(row) {
+            fields::check(row, &self.forms[form], values, bytes)?;
+        }
+        match self.expected[form].code {
+            Some(code) => self.check_by_iced(form, code, values, bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn check_by_iced(&self, form: usize, code: Code, values: &[Value], bytes: &[u8]) -> Result<Instruction, String> {
         // The decoder takes the first byte of the waiting x87 instructions for one of its own.
         let bytes = match waits(self.row(form)) {
             true => bytes.strip_prefix(&[0x9B]).ok_or("does not wait")?,
@@ -74,13 +87,13 @@ impl Oracle {
         };
         let instruction = decode(bytes)?;
         let (expected, the_form) = (&self.expected[form], &self.forms[form]);
-        if instruction.code() != expected.code && !is_nop(&the_form.name, values, &instruction) {
-            return Err(format!("{:?} instead of {:?}", instruction.code(), expected.code));
+        if instruction.code() != code && !is_nop(&the_form.name, values, &instruction) {
+            return Err(format!("{:?} instead of {code:?}", instruction.code()));
         }
         if prefixes(&instruction) != expected_prefixes(the_form, values) {
             return Err(format!("prefixes {:?}", prefixes(&instruction)));
         }
-        if instruction.code() != expected.code {
+        if instruction.code() != code {
             return Ok(instruction);
         }
         for ((arg, value), &number) in the_form.args.iter().zip(values).zip(&expected.operands) {
@@ -96,7 +109,10 @@ impl Oracle {
 }
 
 fn expected(row: &Row, code: Option<Code>) -> Expected {
-    let code = code.unwrap_or_else(|| panic!("no code for {}", row.text));
+    let Some(code) = code else {
+        assert!(fields::covers(row), "no code for {}", row.text);
+        return Expected { code: None, operands: Vec::new() };
+    };
     let code = without_wait(code).unwrap_or(code);
     let kinds = code.op_code().op_kinds();
     // `fcom st(1)`: iced writes the implied operand first.
@@ -105,7 +121,7 @@ fn expected(row: &Row, code: Option<Code>) -> Expected {
     let operands = (0..).zip(kinds).filter(own).map(|(n, _)| n);
     let operands: Vec<u32> = operands.take(row.operands.len()).collect();
     assert_eq!(operands.len(), row.operands.len(), "{}", row.text);
-    Expected { code, operands }
+    Expected { code: Some(code), operands }
 }
 
 /// Runs one emitting function. A target is bound that far behind or before the end of the instruction.

@@ -46,7 +46,7 @@ impl Mnemonics {
         overload: &Overload,
         values: &[Value],
         bytes: &[u8],
-    ) -> Result<Instruction, String> {
+    ) -> Result<Option<Instruction>, String> {
         let mut buffer = [0; 64];
         let mut found = None;
         let mut errors = String::new();

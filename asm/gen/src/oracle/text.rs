@@ -67,10 +67,12 @@ impl Text {
 
 /// The form with these operands as iced's data structure; `len` bytes long and at address 0, which branches and
 /// rip-relative addresses count from.
-pub fn instruction(oracle: &Oracle, form: usize, values: &[Value], len: usize) -> Instruction {
-    let the_form = &oracle.forms[form];
+///
+/// None for what is newer than iced.
+pub fn instruction(oracle: &Oracle, form: usize, values: &[Value], len: usize) -> Option<Instruction> {
+    let (the_form, code) = (&oracle.forms[form], oracle.code(form)?);
     let mut instruction = Instruction::default();
-    instruction.set_code(oracle.code(form));
+    instruction.set_code(code);
     instruction.set_code_size(CodeSize::Code64);
     instruction.set_len(len);
     instruction.set_next_ip(len as u64);
@@ -83,13 +85,13 @@ pub fn instruction(oracle: &Oracle, form: usize, values: &[Value], len: usize) -
             _ => instruction.set_segment_prefix(Register::DS),
         }
     }
-    for (n, kind) in (0..).zip(oracle.code(form).op_code().op_kinds()) {
+    for (n, kind) in (0..).zip(code.op_code().op_kinds()) {
         match oracle.operands(form).iter().position(|&number| number == n) {
             Some(at) => set_operand(&mut instruction, n, *kind, &the_form.args[at], values[at], len),
             None => set_implied(&mut instruction, n, *kind),
         }
     }
-    instruction
+    Some(instruction)
 }
 
 fn set_operand(instruction: &mut Instruction, n: u32, kind: OpCodeOperandKind, arg: &Arg, value: Value, len: usize) {

@@ -286,6 +286,11 @@ fn vex(row: &Row, parts: &Parts) -> Call {
     }
     let reg = parts.reg.clone().unwrap_or_else(|| DIGIT.to_string());
     let vvvv = parts.vvvv.clone().unwrap_or_else(|| "0".to_string());
+    if let Some((imm, 4)) = parts.immediate("u32") {
+        let (_, rm) = parts.rm.as_ref().expect("a register");
+        let args = vec![DIGIT.to_string(), format!("{rm}.num()"), imm];
+        return Call { checks: vec![], method: "vex_rr_imm32", op, op_suffix: String::new(), digit: row.digit(), args };
+    }
     let immediate = match (&parts.is4, parts.immediate("u8")) {
         (Some(register), _) => Some(format!("{register} << 4")),
         (None, immediate) => immediate.map(|(value, _)| value),
@@ -300,6 +305,7 @@ fn vex(row: &Row, parts: &Parts) -> Call {
             Some(modrm) => {
                 return call("vex_rr", None, words(&[&(modrm >> 3 & 7).to_string(), "0", &(modrm & 7).to_string()]));
             }
+            None if row.digit().is_some() => return call("vex_rr", row.digit(), words(&[DIGIT, "0", "0"])),
             None => return call("vex", None, vec![]),
         },
         (Some((Arg::Vmem(..), rm)), _) => ("vex_vm", rm.clone()),

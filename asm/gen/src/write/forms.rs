@@ -46,8 +46,8 @@ fn file<'a>(rows: &[Row], table: &str, forms: impl Iterator<Item = &'a Form>) ->
     }
     let mut text = format!("//! The forms of the {}.\n\n{MARK}\nuse crate::buffer::Asm;\n", title(table));
     let uses = |name: &str| body.contains(name);
-    let list = |names: &[&str]| names.iter().filter(|name| uses(name)).copied().collect::<Vec<_>>().join(", ");
-    let maps = list(&["M00", "M0F", "M0F38", "M0F3A"]);
+    let maps: Vec<&str> = ["M00", "M0F", "M0F38", "M0F3A"].into_iter().filter(|map| uses(&format!("{map},"))).collect();
+    let maps = maps.join(", ");
     let decorators = words(&body, DECORATORS);
     if !decorators.is_empty() {
         writeln!(text, "use crate::decorate::{{{}}};", decorators.join(", ")).expect("a string");
