@@ -361,3 +361,60 @@ pub fn bcst_dword<const COUNT: usize>(addr: impl Into<Addr>) -> Bcst<32, COUNT> 
 pub fn bcst_qword<const COUNT: usize>(addr: impl Into<Addr>) -> Bcst<64, COUNT> {
     Bcst { addr: addr.into() }
 }
+
+/// The flags that `ccmp` and `ctest` leave behind when their condition does not hold (APX): `dfv`.
+///
+/// ```
+/// use planish_asm::Flags;
+/// assert_eq!(Flags::NONE.of().cf(), Flags { of: true, sf: false, zf: false, cf: true });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Flags {
+    /// The overflow flag.
+    pub of: bool,
+    /// The sign flag.
+    pub sf: bool,
+    /// The zero flag.
+    pub zf: bool,
+    /// The carry flag; the parity flag follows it.
+    pub cf: bool,
+}
+
+impl Flags {
+    /// All clear.
+    pub const NONE: Flags = Flags { of: false, sf: false, zf: false, cf: false };
+
+    /// With the overflow flag set.
+    #[inline]
+    pub const fn of(mut self) -> Flags {
+        self.of = true;
+        self
+    }
+
+    /// With the sign flag set.
+    #[inline]
+    pub const fn sf(mut self) -> Flags {
+        self.sf = true;
+        self
+    }
+
+    /// With the zero flag set.
+    #[inline]
+    pub const fn zf(mut self) -> Flags {
+        self.zf = true;
+        self
+    }
+
+    /// With the carry flag set.
+    #[inline]
+    pub const fn cf(mut self) -> Flags {
+        self.cf = true;
+        self
+    }
+
+    /// `OF SF ZF CF` as four bits.
+    #[inline]
+    pub(crate) const fn bits(self) -> u8 {
+        (self.of as u8) << 3 | (self.sf as u8) << 2 | (self.zf as u8) << 1 | self.cf as u8
+    }
+}

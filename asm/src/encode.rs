@@ -9,6 +9,7 @@
 //!
 //! The EVEX shapes are in [`evex`].
 
+mod apx;
 mod evex;
 
 pub(crate) use evex::EvexOp;
@@ -345,10 +346,10 @@ impl Asm<'_> {
         self
     }
 
-    /// Reports a move to `cs`.
+    /// Reports a move to `cs` or the like.
     #[inline(always)]
-    pub(crate) const fn not_cs(&mut self, seg: u8) -> &mut Self {
-        if seg == 1 {
+    pub(crate) const fn not_register(&mut self, invalid: bool) -> &mut Self {
+        if invalid {
             self.fail(AsmError::InvalidRegister { at: self.pos() });
         }
         self
@@ -392,7 +393,8 @@ impl Asm<'_> {
     #[inline(never)]
     const fn special(&mut self, head: u64, len: u32, reg: u8, a: Addr, imm: u32, rest: u32) -> &mut Self {
         let start = self.pos();
-        if a.mode().has(Mode::INVALID) || a.mode().has(Mode::RIP) && a.mode().has(Mode::VSIB) {
+        let extended = a.mode().has(Mode::EXTENDED) && rest & apx::EXTENDED == 0;
+        if a.mode().has(Mode::INVALID) || extended || a.mode().has(Mode::RIP) && a.mode().has(Mode::VSIB) {
             self.fail(AsmError::InvalidAddress { at: start });
         }
         if a.mode().has(Mode::FS | Mode::GS) {
@@ -410,7 +412,7 @@ impl Asm<'_> {
 
     #[inline(always)]
     const fn special_address(&mut self, head: u64, len: u32, reg: u8, a: Addr, imm: u32, rest: u32) -> &mut Self {
-        let (imm_len, shift) = (rest & 0xFF, rest >> 8);
+        let (imm_len, shift) = (rest & 0xFF, rest >> 8 & 0xFF);
         let reg_field = (reg as u64 & 7) << 3;
         if a.mode().has(Mode::RIP) {
             let head = head | (reg_field | 5) << (8 * len);

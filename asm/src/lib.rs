@@ -119,7 +119,7 @@ pub mod forms;
 pub mod mnemonics;
 
 pub use buffer::Asm;
-pub use decorate::{Bcst, Masked, Merged, RoundTo, Rounded, Sae};
+pub use decorate::{Bcst, Flags, Masked, Merged, RoundTo, Rounded, Sae};
 pub use error::AsmError;
 pub use label::{Label, LabelSlot, Labels};
 pub use mem::{Addr, Mem, Scale, VAddr};
@@ -132,6 +132,7 @@ pub use reg::{
     Ymm, YmmX, ZmmX,
 };
 pub use reg::{GpSet, XmmSet};
+pub use reg::{R8X, R16X, R32X, R64X};
 pub use select::{Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width};
 
 /// The README's example is a test.

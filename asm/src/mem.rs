@@ -7,7 +7,7 @@ pub use vector::VAddr;
 use core::ops::{Add, Mul, Sub};
 
 use crate::label::Label;
-use crate::reg::{Gp32, Gp64, R32, R64, Rsp};
+use crate::reg::{Gp32, Gp64, R32, R64, R64X, Rsp};
 
 /// What an index is multiplied by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,6 +72,8 @@ impl Mode {
     pub(crate) const INVALID: u8 = 32;
     /// There is a SIB byte in any case. The index may be a vector register, of which number 4 is one like the others.
     pub(crate) const VSIB: u8 = 64;
+    /// A register from 16 up: only instructions of APX can be given it.
+    pub(crate) const EXTENDED: u8 = 128;
 
     pub(crate) const fn has(self, bits: u8) -> bool {
         self.0 & bits != 0
@@ -171,6 +173,24 @@ impl Addr {
     #[inline]
     pub const fn index_disp(index: Gp64, scale: Scale, disp: i32) -> Addr {
         Addr::new(0, index.num(), scale as u8, disp, Mode::NO_BASE)
+    }
+
+    /// `[base + disp]` with the 32 registers of APX; other instructions than those of the table `apx` report an error for
+    /// registers from 16 up.
+    #[inline]
+    pub const fn extended_base(base: R64X, disp: i32) -> Addr {
+        Addr::new(base.num(), NO_INDEX, 0, disp, Addr::extended(base, base))
+    }
+
+    /// `[base + index * scale + disp]` with the 32 registers of APX; an error when emitted if the index is `rsp`.
+    #[inline]
+    pub const fn extended_index(base: R64X, index: R64X, scale: Scale, disp: i32) -> Addr {
+        let invalid = if index.num() == NO_INDEX { Mode::INVALID } else { 0 };
+        Addr::new(base.num(), index.num(), scale as u8, disp, invalid | Addr::extended(base, index))
+    }
+
+    const fn extended(base: R64X, index: R64X) -> u8 {
+        if (base.num() | index.num()) >= 16 { Mode::EXTENDED } else { 0 }
     }
 
     /// `[disp]`: an absolute address in the lowest or highest 2 GiB.
@@ -297,6 +317,7 @@ impl core::fmt::Debug for Addr {
         }
         let wide = !self.mode().has(Mode::ADDR32);
         let register = |f: &mut core::fmt::Formatter<'_>, num| match wide {
+            _ if num >= 16 => write!(f, "r{num} "),
             true => write!(f, "{} ", R64::known(num)),
             false => write!(f, "{} ", R32::known(num)),
         };

@@ -321,6 +321,10 @@ impl R64 {
     }
 }
 
+mod extended;
+
+pub use extended::{R8X, R16X, R32X, R64X};
+
 /// Debug prints the manual's name, through the tables in [`names`].
 macro_rules! debug_names {
     ($($class:ident $table:ident),* $(,)?) => { $(

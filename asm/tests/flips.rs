@@ -91,6 +91,7 @@ fn evex(row: &Row, memory: bool, no_index: bool, bytes: &[u8], byte: usize, bit:
         (1, 6) if !memory && !has_32(row) => Some("EVEX.X without a register that it extends"),
         (1, 5) if !memory && !extends(row, 'M') => Some("EVEX.B without a register that it extends"),
         (1, 7 | 4) if !extends(row, 'R') => Some("EVEX.R without a register in ModRM.reg that it extends"),
+        (2, 2) if row.table == "apx" && memory && no_index => Some("EVEX.X4 without an index"),
         (2, 7) if row.encoding_text.contains("WIG") => Some("EVEX.W, ignored"),
         (3, 5 | 6) if row.encoding.l == "LIG" && !rounded => Some("EVEX.L'L, ignored"),
         (3, 5 | 6) if rounded => Some("EVEX.L'L of suppressed exceptions"),

@@ -31,6 +31,7 @@ fn value(arg: &Arg, bits: u128) -> Value {
         Arg::MaskedMem(..) | Arg::MaskedAddr => Value::MaskedMem(address(bits), mask),
         Arg::Vmem(_, class) => Value::Mem(vector(class)),
         Arg::MergedVmem(_, class) => Value::MaskedMem(vector(class), mask.max(1)),
+        Arg::Flags => Value::Imm(low as i64 & 15),
         Arg::Rel(16) => Value::Imm(i64::from(low as i16)),
         Arg::Imm(_, _, rust) => Value::Imm(match *rust {
             "i8" => i64::from(low as i8),

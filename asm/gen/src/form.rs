@@ -117,6 +117,8 @@ pub enum Arg {
     Rel(u32),
     /// An absolute address of an operand of that many bits.
     Moffs(u32),
+    /// The flags' default value of a conditional compare; behind the row's operands.
+    Flags,
     /// A fixed register or `1`: no parameter.
     Fixed(String),
 }
@@ -135,6 +137,7 @@ impl Arg {
             Arg::Imm(bits, signed, _) => format!("imm{bits}{}", if *signed { "s" } else { "" }),
             Arg::Rel(bits) => format!("rel{bits}"),
             Arg::Moffs(bits) => format!("moffs{bits}"),
+            Arg::Flags => "dfv".to_string(),
         }
     }
 
@@ -157,6 +160,7 @@ impl Arg {
             Arg::Rel(16) => "i16".to_string(),
             Arg::Rel(_) => "Label".to_string(),
             Arg::Moffs(_) => "u64".to_string(),
+            Arg::Flags => "Flags".to_string(),
             Arg::Fixed(_) => return None,
         })
     }
@@ -262,7 +266,9 @@ fn prefixes(row: &Row) -> Vec<Prefix> {
 
 fn form(number: usize, row: &Row, prefix: Prefix, args: &[Arg]) -> Form {
     const STRING_TWINS: [&str; 2] = ["movsd", "cmpsd"];
-    let mut name = format!("{}{}", prefix.name(), row.mnemonic);
+    // `cfcmov` uses the bit for something else.
+    let flagless = row.has("nf") && !row.mnemonic.starts_with("cfcmov");
+    let mut name = format!("{}{}{}", prefix.name(), if flagless { "nf_" } else { "" }, row.mnemonic);
     if STRING_TWINS.contains(&name.as_str()) && args.is_empty() {
         name += "_string";
     }
@@ -279,6 +285,7 @@ fn parameter_names(row: &Row, args: &[Arg]) -> Vec<String> {
         Arg::Imm(..) => "imm",
         Arg::Rel(_) => "to",
         Arg::Moffs(_) => "addr",
+        Arg::Flags => "default",
         Arg::Fixed(_) => "",
         _ if number == 0 && row.operands[0].access.contains('w') => "dst",
         _ => "src",
@@ -303,6 +310,9 @@ fn variants(row: &Row) -> Vec<Vec<Arg>> {
             .iter()
             .flat_map(|list| choices.iter().map(move |arg| [&list[..], std::slice::from_ref(arg)].concat()))
             .collect();
+    }
+    if row.attribute("scc").is_some() {
+        lists.iter_mut().for_each(|list| list.push(Arg::Flags));
     }
     let register_only = |arg: &Arg| matches!(arg, Arg::Rounded(_) | Arg::Sae(_));
     lists.retain(|list| !(list.iter().any(register_only) && list.iter().any(Arg::is_memory)));
@@ -346,7 +356,12 @@ fn choices(row: &Row, operand: &Operand) -> Vec<Arg> {
 fn registers(row: &Row, class: &str) -> Vec<Arg> {
     let rex_free = row.encoding.space == Space::Legacy && !row.encoding.w;
     let evex = row.encoding.space == Space::Evex;
+    let apx = row.table == "apx";
     let class = match class {
+        "r8" if apx => "R8X",
+        "r16" if apx => "R16X",
+        "r32" if apx => "R32X",
+        "r64" if apx => "R64X",
         "r8" if rex_free => return vec![Arg::Reg("R8"), Arg::Reg("R8Hi")],
         "r8" => "R8",
         "r16" => "R16",
@@ -398,12 +413,15 @@ fn memory(row: &Row, text: &str) -> Arg {
 
 /// Values have the signed type, counts and selectors the unsigned one.
 fn immediate_type(row: &Row, bits: u32, signed: bool) -> &'static str {
-    const VALUES: &[&str] = &["adc", "add", "and", "cmp", "imul", "mov", "or", "push", "sbb", "sub", "test", "xor"];
-    match (bits, signed || VALUES.contains(&row.mnemonic.as_str())) {
+    const VALUES: &[&str] =
+        &["adc", "add", "and", "cmp", "imul", "imulzu", "mov", "or", "push", "sbb", "sub", "test", "xor"];
+    let conditional = row.attribute("scc").is_some();
+    match (bits, signed || conditional || VALUES.contains(&row.mnemonic.as_str())) {
         (8, true) => "i8",
         (16, true) => "i16",
         (32, true) => "i32",
         (64, true) => "i64",
+        (64, false) => "u64",
         (8, false) => "u8",
         (16, false) => "u16",
         (32, false) => "u32",
@@ -411,14 +429,15 @@ fn immediate_type(row: &Row, bits: u32, signed: bool) -> &'static str {
     }
 }
 
-/// The second and later forms of one name get `_alt`, `_alt2` ..; rows marked `alt` come last, and of the system
+/// The second and later forms of one name get `_alt`, `_alt2` ..; rows marked `alt` and tier T4 come last, and of the system
 /// instructions that read 16 bits of memory at any operand size the shortest comes first.
 fn name_alternatives(forms: &mut [Form], rows: &[Row]) {
     let mut order: Vec<usize> = (0..forms.len()).collect();
     order.sort_by_key(|&number| {
         let row = &rows[forms[number].row];
         let sized = matches!(row.tier, "T2" | "T3");
-        (row.has("alt"), if sized { row.encoding.prefixes.len() + usize::from(row.encoding.w) } else { 0 })
+        let size = if sized { row.encoding.prefixes.len() + usize::from(row.encoding.w) } else { 0 };
+        (row.has("alt"), row.tier == "T4", size)
     });
     let mut seen: HashMap<String, usize> = HashMap::new();
     for number in order {

@@ -13,6 +13,7 @@ where another row would be shorter; the mnemonic layer chooses.
 | --- | --- | --- |
 | `r8 r16 r32 r64` | general register | [`R8`](crate::R8) .. [`R64`](crate::R64) |
 | `r8hi` | `ah ch dh bh`; another operand that needs a REX prefix is an error of `finish` | [`R8Hi`](crate::R8Hi) |
+| `r8x r16x r32x r64x` | general register 0 to 31 of APX | [`R8X`](crate::R8X) .. [`R64X`](crate::R64X) |
 | `xmm ymm` | vector register 0 to 15 | [`Xmm`](crate::Xmm), [`Ymm`](crate::Ymm) |
 | `xmmx ymmx zmm` | vector register 0 to 31 | [`XmmX`](crate::XmmX), [`YmmX`](crate::YmmX), [`ZmmX`](crate::ZmmX) |
 | the same and `k`, `m..`, `vm..` as destination | where the row takes a mask | [`Masked`](crate::Masked); [`Merged`](crate::Merged) where it must have one |
@@ -26,6 +27,7 @@ where another row would be shorter; the mnemonic layer chooses.
 | `vm32x vm64y` .. | vector-indexed memory | [`VAddr`](crate::VAddr) |
 | `imm8 imm16 imm32 imm64` | immediate of the operand's own width, or a count or selector | `iN` for values, `uN` for counts and selectors |
 | `imm8s imm32s` | immediate that is sign-extended to the operand's width | `i8 i32` |
+| `dfv` | default flags of `ccmp` and `ctest` | [`Flags`](crate::Flags) |
 | `rel8 rel32` | branch target, short or near | [`Label`](crate::Label) |
 | `rel16` | branch distance from the end of the instruction | `i16` |
 | `moffs8` .. `moffs64` | memory at an absolute 64-bit address | `u64` |
@@ -40,6 +42,9 @@ Rows that read alike get `_alt`, `_alt2` .. after the preferred one: `add_r64_r6
 
 Prefixes with a meaning are part of the name: `lock_add_m64_r64`, `rep_movsb`, `repne_scasb`; and, in the feature `prefixed`,
 `xacquire_lock_add_m64_r64`, `xrelease_mov_m64_r64`, `bnd_jmp_rel32`, `notrack_jmp_r64`, `taken_jne_rel8`, `not_taken_jne_rel8`.
+
+APX (feature `apx`) has forms only: `add_r64x_r64x_r64x` with a destination of its own, `nf_add_r64x_r64x` that leaves the flags
+alone, `ccmpz_r64x_r64x_dfv`. Its registers from 16 up are in addresses by [`Addr::extended_base`](crate::Addr::extended_base).
 
 Registers that must differ (gathers, tile products, complex half-precision products) and do not are an error of `finish`, as are
 a move to `cs` and address registers that are not as wide as the row's address size (`movdir64b_r32_m512`).

@@ -84,6 +84,8 @@ fn method(rows: &[Row], form: &Form) -> Option<(String, usize)> {
     // A push of 16 bits is asked for by its form; moffs and `xbegin rel16` by their form; `nop` with 67 or 66 likewise.
     let narrow_push = row.mnemonic == "push" && row.encoding.prefixes == [0x66] && matches!(form.args[0], Arg::Imm(..));
     let excluded = narrow_push
+        // Of APX there are forms only.
+        || row.table == "apx"
         || form.args.iter().any(|arg| matches!(arg, Arg::Moffs(_) | Arg::Rel(16)))
         || (row.has("alt") && row.encoding.space == Space::Legacy)
         || !in_mnemonics(form.prefix)

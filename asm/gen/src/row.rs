@@ -279,7 +279,7 @@ impl Encoding {
         match token {
             "66" | "67" | "F2" | "F3" if legacy_prefix => self.prefixes.push(hex(token)),
             "NP" => self.no_prefix = true,
-            "REX.W" => self.w = true,
+            "REX.W" | "REX2.W1" => self.w = true,
             "/r" => self.modrm = ModRm::Reg,
             "ib" | "iw" | "id" | "io" | "cb" | "cw" | "cd" | "mo" | "/is4" | "/is5" => {
                 self.tail.push(token.to_string())

@@ -22,6 +22,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("amd", include_str!("../../isa/amd.tbl")),
     ("avx10_2", include_str!("../../isa/next/avx10_2.tbl")),
     ("new", include_str!("../../isa/next/new.tbl")),
+    ("apx", include_str!("../../isa/next/apx.tbl")),
     ("retired", include_str!("../../isa/retired.tbl")),
     ("undoc", include_str!("../../isa/undoc.tbl")),
 ];

@@ -8,15 +8,15 @@ use crate::mem::{Addr, Mode, VAddr};
 #[derive(Clone, Copy)]
 pub(crate) struct EvexOp {
     /// Prefix and opcode, five bytes, with the register bits as for register 0.
-    head: u64,
+    pub(super) head: u64,
     /// The scale of an 8-bit displacement as an exponent.
     shift: u32,
 }
 
 /// Where the register bits are, counted in [`EvexOp::head`] (SDM Vol. 2, 2.7.1).
 const R3: u32 = 15;
-const X3: u32 = 14;
-const B3: u32 = 13;
+pub(super) const X3: u32 = 14;
+pub(super) const B3: u32 = 13;
 const R4: u32 = 12;
 const VVVV: u32 = 19;
 const V4: u32 = 27;
@@ -67,12 +67,12 @@ pub(super) const fn modrm_scaled(reg: u8, a: Addr, always_sib: bool, shift: u32)
 
 /// The bits of a register number in `vvvv` and V'.
 #[inline(always)]
-const fn vvvv_bits(vvvv: u8) -> u32 {
+pub(super) const fn vvvv_bits(vvvv: u8) -> u32 {
     (vvvv as u32 & 15) << VVVV | (vvvv as u32 >> 4 & 1) << V4
 }
 
 #[inline(always)]
-const fn reg_bits(reg: u8) -> u32 {
+pub(super) const fn reg_bits(reg: u8) -> u32 {
     high(reg, R3) | high(reg >> 1, R4)
 }
 

@@ -4363,7 +4363,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovd_xmmx_m32(&mut self, dst: XmmX, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 1, 0x7E, 0, 0, 0, 2), dst.num(), 0, src.addr, 0) }
+    pub const fn vmovd_xmmx_m32_alt(&mut self, dst: XmmX, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 1, 0x7E, 0, 0, 0, 2), dst.num(), 0, src.addr, 0) }
 
     /// `vmovd w:xmm/m32, xmm`: `EVEX.128.66.0F.W0 D6 /r` (MR)
     ///
@@ -4375,7 +4375,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovd_m32_xmmx(&mut self, dst: M32, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 1, 0xD6, 0, 0, 0, 2), src.num(), 0, dst.addr, 0) }
+    pub const fn vmovd_m32_xmmx_alt(&mut self, dst: M32, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 1, 0xD6, 0, 0, 0, 2), src.num(), 0, dst.addr, 0) }
 
     /// `vmovrsb w:xmm{kz}, m128`: `EVEX.128.F2.MAP5.W0 6F /r` (RM)
     ///
@@ -4459,7 +4459,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovw_xmmx_m16(&mut self, dst: XmmX, src: M16) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6E, 0, 0, 0, 1), dst.num(), 0, src.addr, 0) }
+    pub const fn vmovw_xmmx_m16_alt2(&mut self, dst: XmmX, src: M16) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6E, 0, 0, 0, 1), dst.num(), 0, src.addr, 0) }
 
     /// `vmovw w:xmm/m16, xmm`: `EVEX.128.F3.MAP5.W0 7E /r` (MR)
     ///
@@ -4471,7 +4471,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovw_m16_xmmx(&mut self, dst: M16, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x7E, 0, 0, 0, 1), src.num(), 0, dst.addr, 0) }
+    pub const fn vmovw_m16_xmmx_alt2(&mut self, dst: M16, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x7E, 0, 0, 0, 1), src.num(), 0, dst.addr, 0) }
 
     /// `vmpsadbw w:xmm{kz}, xmm, xmm/m128, imm8`: `EVEX.128.F3.0F3A.W0 42 /r ib` (RVMI)
     ///

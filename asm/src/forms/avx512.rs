@@ -11755,7 +11755,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn vmovd_xmmx_m32_alt(&mut self, dst: XmmX, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 1, 0x6E, 0, 0, 0, 2), dst.num(), 0, src.addr, 0) }
+    pub const fn vmovd_xmmx_m32(&mut self, dst: XmmX, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 1, 0x6E, 0, 0, 0, 2), dst.num(), 0, src.addr, 0) }
 
     /// `vmovd w:r32/m32, xmm`: `EVEX.128.66.0F.W0 7E /r` (MR)
     ///
@@ -11767,7 +11767,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn vmovd_m32_xmmx_alt(&mut self, dst: M32, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 1, 0x7E, 0, 0, 0, 2), src.num(), 0, dst.addr, 0) }
+    pub const fn vmovd_m32_xmmx(&mut self, dst: M32, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 1, 0x7E, 0, 0, 0, 2), src.num(), 0, dst.addr, 0) }
 
     /// `vmovddup w:xmm{kz}, xmm/m64`: `EVEX.128.F2.0F.W1 12 /r` (RM)
     ///
@@ -12715,7 +12715,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP16.
     #[inline]
-    pub const fn vmovw_xmmx_m16_alt(&mut self, dst: XmmX, src: M16) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x6E, 0, 0, 0, 1), dst.num(), 0, src.addr, 0) }
+    pub const fn vmovw_xmmx_m16(&mut self, dst: XmmX, src: M16) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x6E, 0, 0, 0, 1), dst.num(), 0, src.addr, 0) }
 
     /// `vmovw w:xmm, r64/m16`: `EVEX.128.66.MAP5.W1 6E /r` (RM)
     ///
@@ -12727,7 +12727,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP16.
     #[inline]
-    pub const fn vmovw_xmmx_m16_alt2(&mut self, dst: XmmX, src: M16) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x6E, 1, 0, 0, 1), dst.num(), 0, src.addr, 0) }
+    pub const fn vmovw_xmmx_m16_alt(&mut self, dst: XmmX, src: M16) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x6E, 1, 0, 0, 1), dst.num(), 0, src.addr, 0) }
 
     /// `vmovw w:r32/m16, xmm`: `EVEX.128.66.MAP5.W0 7E /r` (MR)
     ///
@@ -12739,7 +12739,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP16.
     #[inline]
-    pub const fn vmovw_m16_xmmx_alt(&mut self, dst: M16, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x7E, 0, 0, 0, 1), src.num(), 0, dst.addr, 0) }
+    pub const fn vmovw_m16_xmmx(&mut self, dst: M16, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x7E, 0, 0, 0, 1), src.num(), 0, dst.addr, 0) }
 
     /// `vmovw w:r64/m16, xmm`: `EVEX.128.66.MAP5.W1 7E /r` (MR)
     ///
@@ -12751,7 +12751,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP16.
     #[inline]
-    pub const fn vmovw_m16_xmmx_alt2(&mut self, dst: M16, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x7E, 1, 0, 0, 1), src.num(), 0, dst.addr, 0) }
+    pub const fn vmovw_m16_xmmx_alt(&mut self, dst: M16, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x7E, 1, 0, 0, 1), src.num(), 0, dst.addr, 0) }
 
     /// `vmulpd w:xmm{kz}, xmm, xmm/m128/b64`: `EVEX.128.66.0F.W1 59 /r` (RVM)
     ///

@@ -549,27 +549,27 @@ impl Asm<'_> {
 
     /// `mov w:sreg, r16/m16`: `66 8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_r16(&mut self, dst: Seg, src: R16) -> &mut Self { self.not_cs(dst.num()).rr(Op::new(0x66, M00, 0x8E), dst.num(), src.num()) }
+    pub const fn mov_seg_r16(&mut self, dst: Seg, src: R16) -> &mut Self { self.not_register(dst.num() == 1).rr(Op::new(0x66, M00, 0x8E), dst.num(), src.num()) }
 
     /// `mov w:sreg, r16/m16`: `66 8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_m16_alt(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_cs(dst.num()).rm(Op::new(0x66, M00, 0x8E), dst.num(), src.addr) }
+    pub const fn mov_seg_m16_alt(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.num() == 1).rm(Op::new(0x66, M00, 0x8E), dst.num(), src.addr) }
 
     /// `mov w:sreg, r32/m16`: `8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_r32(&mut self, dst: Seg, src: R32) -> &mut Self { self.not_cs(dst.num()).rr(Op::new(0, M00, 0x8E), dst.num(), src.num()) }
+    pub const fn mov_seg_r32(&mut self, dst: Seg, src: R32) -> &mut Self { self.not_register(dst.num() == 1).rr(Op::new(0, M00, 0x8E), dst.num(), src.num()) }
 
     /// `mov w:sreg, r32/m16`: `8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_m16(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_cs(dst.num()).rm(Op::new(0, M00, 0x8E), dst.num(), src.addr) }
+    pub const fn mov_seg_m16(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.num() == 1).rm(Op::new(0, M00, 0x8E), dst.num(), src.addr) }
 
     /// `mov w:sreg, r64/m16`: `REX.W 8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_r64(&mut self, dst: Seg, src: R64) -> &mut Self { self.not_cs(dst.num()).rr(Op::new(0, M00, 0x8E).w(), dst.num(), src.num()) }
+    pub const fn mov_seg_r64(&mut self, dst: Seg, src: R64) -> &mut Self { self.not_register(dst.num() == 1).rr(Op::new(0, M00, 0x8E).w(), dst.num(), src.num()) }
 
     /// `mov w:sreg, r64/m16`: `REX.W 8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_m16_alt2(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_cs(dst.num()).rm(Op::new(0, M00, 0x8E).w(), dst.num(), src.addr) }
+    pub const fn mov_seg_m16_alt2(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.num() == 1).rm(Op::new(0, M00, 0x8E).w(), dst.num(), src.addr) }
 
     /// `mov w:r64, cr`: `0F 20 /r` (MR)
     ///

@@ -1482,42 +1482,42 @@ impl MovOperands<R64> for Seg {
 
 impl MovOperands<Seg> for R16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rr(ops[25], g0.num(), self.num()); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rr(ops[25], g0.num(), self.num()); }
 }
 
 impl MovOperands<Seg> for Gp16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rr(ops[25], g0.num(), self.num()); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rr(ops[25], g0.num(), self.num()); }
 }
 
 impl MovOperands<Seg> for M16 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rm(ops[26], g0.num(), self.addr); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rm(ops[26], g0.num(), self.addr); }
 }
 
 impl MovOperands<Seg> for R32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rr(ops[26], g0.num(), self.num()); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rr(ops[26], g0.num(), self.num()); }
 }
 
 impl MovOperands<Seg> for Gp32 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rr(ops[26], g0.num(), self.num()); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rr(ops[26], g0.num(), self.num()); }
 }
 
 impl MovOperands<Seg> for R64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rr(ops[27], g0.num(), self.num()); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rr(ops[27], g0.num(), self.num()); }
 }
 
 impl MovOperands<Seg> for Gp64 {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rr(ops[27], g0.num(), self.num()); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rr(ops[27], g0.num(), self.num()); }
 }
 
 impl MovOperands<Seg> for Rsp {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rr(ops[27], g0.num(), self.num()); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rr(ops[27], g0.num(), self.num()); }
 }
 
 impl MovOperands<R64> for Cr {
@@ -1642,7 +1642,7 @@ impl MovOperands<Addr> for Seg {
 
 impl MovOperands<Seg> for Addr {
     #[inline(always)]
-    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_cs(g0.num()).rm(ops[26], g0.num(), self); }
+    fn put(self, a: &mut Asm<'_>, g0: Seg, ops: &[Op; 32], digits: [u8; 1]) { a.not_register(g0.num() == 1).rm(ops[26], g0.num(), self); }
 }
 
 /// Operands of `xrelease_mov`.

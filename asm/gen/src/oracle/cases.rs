@@ -20,7 +20,7 @@ const HIGH_DEFAULTS: [u8; 4] = [18, 17, 19, 16];
 pub fn numbers(class: &str) -> Vec<u8> {
     match class {
         "R8Hi" => (4..8).collect(),
-        "XmmX" | "YmmX" | "ZmmX" => (0..32).collect(),
+        "XmmX" | "YmmX" | "ZmmX" | "R8X" | "R16X" | "R32X" | "R64X" => (0..32).collect(),
         "K" | "Mm" | "St" | "Tmm" | "Dr" => (0..8).collect(),
         "KPair" => vec![0, 2, 4, 6],
         "St0" => vec![0],
@@ -34,6 +34,7 @@ pub fn numbers(class: &str) -> Vec<u8> {
 fn extremes(class: &str) -> Vec<u8> {
     match class {
         "XmmX" | "YmmX" | "ZmmX" => vec![0, 1, 7, 8, 15, 16, 23, 24, 31],
+        "R8X" | "R16X" | "R32X" | "R64X" => vec![0, 1, 4, 5, 8, 15, 16, 20, 24, 31],
         _ => numbers(class),
     }
 }
@@ -41,7 +42,7 @@ fn extremes(class: &str) -> Vec<u8> {
 fn default_number(class: &str, n: usize) -> u8 {
     match class {
         "R8Hi" => 4 + DEFAULTS[n],
-        "XmmX" | "YmmX" | "ZmmX" => HIGH_DEFAULTS[n],
+        "XmmX" | "YmmX" | "ZmmX" | "R8X" | "R16X" | "R32X" | "R64X" => HIGH_DEFAULTS[n],
         "KPair" | "Seg" | "Cr" => 2,
         "St0" => 0,
         _ => DEFAULTS[n],
@@ -64,7 +65,7 @@ pub fn defaults(form: &Form) -> Vec<Value> {
         Arg::MaskedMem(..) | Arg::MaskedAddr => Value::MaskedMem(plain, 0),
         Arg::Vmem(_, class) => Value::Mem(vector(class)),
         Arg::MergedVmem(_, class) => Value::MaskedMem(vector(class), 3),
-        Arg::Imm(..) => Value::Imm(5),
+        Arg::Imm(..) | Arg::Flags => Value::Imm(5),
         Arg::Moffs(_) => Value::Imm(0x1122_3344_5566_7788),
         Arg::Rel(16) => Value::Imm(300),
         Arg::Rel(_) => Value::Target(3),
@@ -82,6 +83,10 @@ pub enum Conflict {
     SameRegister,
     /// A move to `cs`.
     InvalidRegister,
+    /// A register from 16 up in an address of another instruction than APX's.
+    Extended,
+    /// More than 15 bytes.
+    TooLong,
     /// Address registers that are not as wide as the row's address size, rip where a SIB byte must be, or a segment
     /// prefix in the place of `notrack`.
     InvalidAddress,
@@ -95,8 +100,25 @@ impl Conflict {
             Conflict::SameRegister => error == AsmError::SameRegister { at: 0 },
             Conflict::InvalidRegister => error == AsmError::InvalidRegister { at: 0 },
             Conflict::InvalidAddress => matches!(error, AsmError::InvalidAddress { .. }),
+            Conflict::TooLong => error == AsmError::InstructionTooLong { at: 0 },
+            Conflict::Extended => matches!(error, AsmError::InvalidAddress { .. } | AsmError::HighByte { at: 0 }),
         }
     }
+}
+
+/// APX's instructions with 4 bytes of immediate fill 15 bytes with a displacement of 4: a segment or 32-bit addressing is one more.
+fn too_long(row: &Row, form: &Form, address: &Address) -> bool {
+    let immediate = form.args.iter().any(|arg| matches!(arg, Arg::Imm(32, ..)));
+    let low = address.base.map(|base| base & 7);
+    let sib = !address.rip && (address.index.is_some() || low == Some(4) || address.base.is_none());
+    let disp = match address.disp {
+        _ if low.is_none() => 4,
+        0 if low != Some(5) => 0,
+        -128..=127 => 1,
+        _ => 4,
+    };
+    let prefixes = usize::from(address.narrow) + usize::from(address.segment != Segment::None);
+    row.table == "apx" && immediate && prefixes + 6 + usize::from(sib) + disp + 4 > 15
 }
 
 /// The conflict among these operands, if there is one.
@@ -104,20 +126,28 @@ pub fn conflict(row: &Row, form: &Form, values: &[Value]) -> Option<Conflict> {
     let address = values.iter().find_map(Value::address);
     let narrow = address.is_some_and(|address| address.narrow);
     let sized = ["movdir64b", "enqcmd", "enqcmds"].contains(&row.mnemonic.as_str());
+    let stack = ["push2", "push2p", "pop2", "pop2p"].contains(&row.mnemonic.as_str());
+    let extended = |number: Option<u8>| number >= Some(16);
+    let high = address.is_some_and(|a| extended(a.base) || extended(a.index.map(|(index, _)| index)));
+    let vector = form.args.iter().any(|arg| arg.vector_index().is_some());
     let to_segment = form.args.first() == Some(&Arg::Reg("Seg")) && values[0] == Value::Reg(1);
     let rip = form.args.contains(&Arg::Sib) && address.is_some_and(|address| address.rip);
     let segment = address.is_some_and(|address| address.segment != Segment::None);
-    if high_byte_conflict(form, values) {
+    if high && !vector && row.table != "apx" {
+        Some(Conflict::Extended)
+    } else if high_byte_conflict(form, values) {
         Some(Conflict::HighByte)
     } else if repeats_a_register(row, form, values) {
         Some(Conflict::SameRegister)
-    } else if to_segment {
+    } else if to_segment || (stack && values.contains(&Value::Reg(4))) {
         Some(Conflict::InvalidRegister)
     } else if rip
         || (sized && narrow != row.encoding.prefixes.contains(&0x67))
         || (form.prefix == Prefix::Notrack && segment)
     {
         Some(Conflict::InvalidAddress)
+    } else if address.is_some_and(|address| too_long(row, form, address)) {
+        Some(Conflict::TooLong)
     } else {
         None
     }
@@ -271,6 +301,7 @@ pub fn singles(arg: &Arg) -> Vec<Value> {
         Arg::MergedVmem(..) => {
             masks(arg, Value::MaskedMem(Address { index: Some((23, 2)), ..Address::base(6, 16) }, 0))
         }
+        Arg::Flags => (0..16).map(Value::Imm).collect(),
         Arg::Imm(_, _, rust) => immediates(rust).into_iter().map(Value::Imm).collect(),
         Arg::Moffs(_) => [0, 1, -1, 0x7FFF_FFFF, 0x8000_0000, i64::MIN, i64::MAX].map(Value::Imm).to_vec(),
         Arg::Rel(8) => [0, 1, 127, -3, -4, -127, -128].map(Value::Target).to_vec(),
@@ -385,6 +416,15 @@ fn relatives() -> Vec<Address> {
         }
     }
     list.push(Address { narrow: true, segment: Segment::Fs, ..Address::base(5, 0) });
+    // Registers of APX: an error elsewhere.
+    for base in [16, 20, 21, 28, 31] {
+        list.extend([0, 1, 128].map(|disp| Address::base(base, disp)));
+        list.push(Address { index: Some((1, 0)), segment: Segment::Gs, ..Address::base(base, 0) });
+    }
+    list.extend(
+        [(1, 20), (13, 31), (29, 17), (4, 16)]
+            .map(|(base, index)| Address { index: Some((index, 3)), ..Address::base(base, 0) }),
+    );
     list
 }
 

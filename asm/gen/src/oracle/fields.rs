@@ -11,6 +11,7 @@ use crate::write::code::waits;
 pub fn covers(row: &Row) -> bool {
     let modrm = row.encoding.modrm != ModRm::None && !row.operands.iter().any(|operand| operand.place == 'X');
     match row.encoding.space {
+        Space::Legacy if row.table == "apx" => true,
         Space::Legacy => modrm && !waits(row) && row.encoding.tail.is_empty(),
         Space::Vex => row.encoding.modrm != ModRm::None,
         Space::Evex => true,
@@ -84,9 +85,9 @@ pub fn check(row: &Row, form: &Form, values: &[Value], bytes: &[u8]) -> Result<(
         ("the prefix", row_fields(row, form, values) == of_row(&fields)),
         ("ModRM.reg", reg_is(row, form, values, &fields)),
         ("vvvv", vvvv_is(row, form, values, &fields)),
-        ("ModRM.rm", rm_is(row, form, values, &fields, bytes.len())),
-        ("the decorators", decorators(form, values) == (fields.mask, fields.zero, fields.b)),
-        ("the length", length_is(row, form, values, &fields)),
+        ("ModRM.rm", rm_is(row, form, values, &fields)),
+        ("the decorators", decorators(row, form, values) == (fields.mask, fields.zero, fields.b)),
+        ("the length", length_is(row, values, &fields)),
         ("what follows", immediates(row, form, values) == fields.rest),
     ];
     match facts.iter().find(|(_, right)| !right) {
@@ -104,11 +105,15 @@ fn read(row: &Row, form: &Form, bytes: &[u8]) -> Result<Fields, String> {
     fields.prefixes.sort_unstable();
     // Bits 3 and 4 of reg, index and base or rm.
     let (mut r, mut x, mut b) = (0, 0, 0);
+    let (mut b4, mut x4) = (0, 0);
     match (row.encoding.space, reader.peek()) {
         (Space::Evex, 0x62) => {
             reader.byte()?;
             let (p0, p1, p2) = (reader.byte()?, reader.byte()?, reader.byte()?);
-            if p0 & 8 != 0 || p1 & 4 == 0 {
+            if row.table == "apx" {
+                // The fifth bits: of the base or rm as it is, of the index inverted.
+                (b4, x4) = (p0 >> 3 & 1, !p1 >> 2 & 1);
+            } else if p0 & 8 != 0 || p1 & 4 == 0 {
                 return Err("reserved bits of EVEX".to_string());
             }
             (r, x, b) = (!p0 >> 7 & 1 | (!p0 >> 4 & 1) << 1, !p0 >> 6 & 1, !p0 >> 5 & 1);
@@ -129,6 +134,7 @@ fn read(row: &Row, form: &Form, bytes: &[u8]) -> Result<Fields, String> {
             (fields.map, fields.w, fields.pp) = (p0 & 31, p1 & 0x80 != 0, pp(p1));
             (fields.vvvv, fields.l) = (!p1 >> 3 & 15, p1 >> 2 & 1);
         }
+        (Space::Legacy, 0xD5) if row.encoding.plus => return rex2(reader, fields),
         (Space::Legacy, 0x40..=0x4F) => {
             let rex = reader.byte()?;
             (fields.w, r, x, b) = (rex & 8 != 0, rex >> 2 & 1, rex >> 1 & 1, rex & 1);
@@ -139,17 +145,43 @@ fn read(row: &Row, form: &Form, bytes: &[u8]) -> Result<Fields, String> {
     for _ in 0..row.encoding.opcode.len() {
         fields.opcode.push(reader.byte()?);
     }
+    if row.encoding.modrm == ModRm::None {
+        fields.rest = reader.0.to_vec();
+        return Ok(fields);
+    }
     let modrm = reader.byte()?;
     fields.reg = modrm >> 3 & 7 | r << 3;
     if modrm >> 6 == 3 {
-        fields.register = Some(modrm & 7 | b << 3 | if row.encoding.space == Space::Evex { x << 4 } else { 0 });
+        fields.register = Some(
+            modrm & 7
+                | b << 3
+                | match (row.encoding.space, row.table) {
+                    (_, "apx") => b4 << 4 | x4 << 5 | x << 6,
+                    (Space::Evex, _) => x << 4,
+                    _ => 0,
+                },
+        );
     } else {
         let vector = form.args.iter().any(|arg| arg.vector_index().is_some());
         // VSIB: the highest bit of the index is the one of vvvv.
         let high = if vector { fields.vvvv & 16 } else { 0 };
         fields.vvvv &= !high;
-        fields.memory = Some(memory(&mut reader, modrm, x << 3 | high, b << 3, vector)?);
+        fields.memory = Some(memory(&mut reader, modrm, x << 3 | x4 << 4 | high, b << 3 | b4 << 4, vector)?);
     }
+    fields.rest = reader.0.to_vec();
+    Ok(fields)
+}
+
+/// REX2: register number in the opcode.
+fn rex2(mut reader: Reader<'_>, mut fields: Fields) -> Result<Fields, String> {
+    reader.byte()?;
+    let payload = reader.byte()?;
+    if payload & 0b1110_0110 != 0 {
+        return Err("bits of REX2 without a meaning".to_string());
+    }
+    let opcode = reader.byte()?;
+    (fields.w, fields.opcode) = (payload & 8 != 0, vec![opcode & !7]);
+    fields.register = Some(opcode & 7 | (payload & 1) << 3 | (payload >> 4 & 1) << 4);
     fields.rest = reader.0.to_vec();
     Ok(fields)
 }
@@ -226,25 +258,41 @@ fn at<'a>(row: &Row, form: &'a Form, values: &'a [Value], place: char) -> Option
 
 fn reg_is(row: &Row, form: &Form, values: &[Value], fields: &Fields) -> bool {
     match at(row, form, values, 'R') {
+        _ if row.encoding.modrm == ModRm::None => true,
         Some((_, value)) => value.number() == Some(fields.reg),
         None => row.digit() == Some(fields.reg),
     }
 }
 
 fn vvvv_is(row: &Row, form: &Form, values: &[Value], fields: &Fields) -> bool {
+    if let (Some(condition), Some(Value::Imm(default))) = (condition(row), values.last()) {
+        // Four flags, not inverted, and the condition's highest bit in the place of V'.
+        return !fields.vvvv & 31 == *default as u8 | (condition & 8) << 1;
+    }
     at(row, form, values, 'V').map_or(Some(0), |(_, value)| value.number()) == Some(fields.vvvv)
 }
 
-fn rm_is(row: &Row, form: &Form, values: &[Value], fields: &Fields, len: usize) -> bool {
+/// The condition of `ccmp` and `ctest`.
+fn condition(row: &Row) -> Option<u8> {
+    row.attribute("scc").map(|digit| u8::from_str_radix(digit, 16).expect("a digit"))
+}
+
+fn rm_is(row: &Row, form: &Form, values: &[Value], fields: &Fields) -> bool {
+    if let Some((_, value)) = at(row, form, values, 'O') {
+        return value.number() == fields.register;
+    }
+    if row.encoding.modrm == ModRm::None {
+        return true;
+    }
     let Some((arg, value)) = at(row, form, values, 'M') else { return fields.register == Some(0) };
     match (value.address(), &fields.memory) {
         (None, None) => value.number() == fields.register,
-        (Some(address), Some(memory)) => address_is(row, arg, address, memory, len),
+        (Some(address), Some(memory)) => address_is(row, arg, address, memory),
         _ => false,
     }
 }
 
-fn address_is(row: &Row, arg: &Arg, address: &Address, memory: &Memory, _len: usize) -> bool {
+fn address_is(row: &Row, arg: &Arg, address: &Address, memory: &Memory) -> bool {
     let scale = if memory.disp.1 == 1 { unit(row, arg) } else { 1 };
     let disp = memory.disp.0.wrapping_mul(scale) == address.disp;
     let plain = (memory.base, memory.index) == (address.base, address.index.map(|(index, _)| index));
@@ -264,8 +312,12 @@ fn unit(row: &Row, arg: &Arg) -> i32 {
     part.and_then(|text| text.parse().ok()).expect("a number of bytes")
 }
 
-fn decorators(form: &Form, values: &[Value]) -> (u8, bool, bool) {
-    let mut expected = (0, false, false);
+fn decorators(row: &Row, form: &Form, values: &[Value]) -> (u8, bool, bool) {
+    // The same bits hold a condition, NF and ND.
+    let mut expected = match condition(row) {
+        Some(condition) => (condition & 7, false, false),
+        None => (if row.has("nf") { 4 } else { 0 }, false, row.has("nd")),
+    };
     for (arg, value) in form.args.iter().zip(values) {
         match *value {
             Value::Masked(_, mask, zero) => (expected.0, expected.1) = (mask, zero),
@@ -278,7 +330,7 @@ fn decorators(form: &Form, values: &[Value]) -> (u8, bool, bool) {
 }
 
 /// L'L, or the rounding mode in its place.
-fn length_is(row: &Row, _form: &Form, values: &[Value], fields: &Fields) -> bool {
+fn length_is(row: &Row, values: &[Value], fields: &Fields) -> bool {
     let mode = values.iter().find_map(|value| match value {
         Value::Rounded(_, mode) => Some(*mode),
         _ => None,

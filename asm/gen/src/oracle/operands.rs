@@ -1,8 +1,8 @@
 //! Operand values as plain data, for the assembler on one side and iced on the other.
 
 use planish_asm::{
-    Addr, Bcst, Cr, Dr, Gp32, Gp64, K, KMask, KPair, Label, Masked, Mem, Merged, Mm, R8, R8Hi, R16, R32, R64, RoundTo,
-    Scale, Seg, St, St0, Tmm, VAddr, Xmm, XmmX, Ymm, YmmX, ZmmX, regs,
+    Addr, Bcst, Cr, Dr, Flags, Gp32, Gp64, K, KMask, KPair, Label, Masked, Mem, Merged, Mm, R8, R8Hi, R8X, R16, R16X,
+    R32, R32X, R64, R64X, RoundTo, Scale, Seg, St, St0, Tmm, VAddr, Xmm, XmmX, Ymm, YmmX, ZmmX, regs,
 };
 
 /// The value of one operand.
@@ -97,7 +97,13 @@ impl Address {
 
     fn addr(self) -> Addr {
         let scale = |exponent: u8| Scale::ALL[usize::from(exponent)];
+        let wide = |number: u8| R64X::from_num(number).expect("a register number");
+        let extended = self.base >= Some(16) || self.index.is_some_and(|(index, _)| index >= 16);
         let addr = match (self.rip, self.narrow, self.base, self.index) {
+            (_, _, Some(base), None) if extended => Addr::extended_base(wide(base), self.disp),
+            (_, _, Some(base), Some((index, exponent))) if extended => {
+                Addr::extended_index(wide(base), wide(index), scale(exponent), self.disp)
+            }
             (true, ..) => Addr::rip_disp(self.disp),
             (_, false, Some(base), None) => Addr::base_disp(gpr(base), self.disp),
             (_, false, Some(base), Some((index, exponent))) => {
@@ -215,7 +221,7 @@ macro_rules! vector_memory {
 impl Operands<'_> {
     registers!(
         r8 R8, r8hi R8Hi, r16 R16, r32 R32, r64 R64, xmm Xmm, ymm Ymm, xmmx XmmX, ymmx YmmX, zmmx ZmmX, k K, kpair KPair,
-        mm Mm, st St, tmm Tmm, seg Seg, cr Cr, dr Dr
+        mm Mm, st St, tmm Tmm, seg Seg, cr Cr, dr Dr, r8x R8X, r16x R16X, r32x R32X, r64x R64X
     );
     zeroed!(masked_xmmx merged_xmmx xmmx XmmX, masked_ymmx merged_ymmx ymmx YmmX, masked_zmmx merged_zmmx zmmx ZmmX);
     masked!(masked_k merged_k k K);
@@ -292,6 +298,13 @@ impl Operands<'_> {
             Value::Imm(value) => value,
             value => panic!("not an immediate: {value:?}"),
         }
+    }
+
+    /// The flags' default value.
+    #[inline(never)]
+    pub fn flags(&self, n: usize) -> Flags {
+        let bit = |bit: u32| self.imm(n) >> bit & 1 != 0;
+        Flags { of: bit(3), sf: bit(2), zf: bit(1), cf: bit(0) }
     }
 
     /// The branch target `n` as a distance from the end of the instruction.

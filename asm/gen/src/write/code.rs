@@ -1,5 +1,7 @@
 //! The call into the core that a form's body consists of.
 
+mod apx;
+
 use crate::form::{Arg, Form, Prefix};
 use crate::row::{Kind, Row, Space};
 
@@ -41,6 +43,7 @@ pub fn call(rows: &[Row], form: &Form, params: &[String]) -> Call {
     let row = &rows[form.row];
     let parts = Parts::new(row, form, params);
     let mut call = match row.encoding.space {
+        _ if row.table == "apx" => apx::call(row, form, &parts),
         Space::Legacy => legacy(row, form, &parts),
         Space::Vex => vex(row, &parts),
         Space::Evex => evex(row, form, &parts),
@@ -61,7 +64,10 @@ fn checks(row: &Row, form: &Form, params: &[String]) -> Vec<String> {
         checks.push(format!("distinct({})", same.join(" || ")));
     }
     if row.operands.first().is_some_and(|operand| operand.access == "w" && operand.kind == Kind::Reg("sreg".into())) {
-        checks.push(format!("not_cs({}.num())", params[0]));
+        checks.push(format!("not_register({}.num() == 1)", params[0]));
+    }
+    if ["push2", "push2p", "pop2", "pop2p"].contains(&row.mnemonic.as_str()) {
+        checks.push(format!("not_register({}.num() == 4 || {}.num() == 4)", params[0], params[1]));
     }
     let memory = form.args.iter().position(Arg::is_memory);
     if let Some(at) = memory.filter(|_| address_size_is_fixed(row)) {

@@ -57,6 +57,7 @@ pub(super) fn argument(arg: &Arg, n: usize) -> Option<String> {
         Arg::Imm(_, _, "i64") => format!("o.imm({n})"),
         Arg::Imm(_, _, rust) => format!("o.imm({n}) as {rust}"),
         Arg::Moffs(_) => format!("o.imm({n}) as u64"),
+        Arg::Flags => format!("o.flags({n})"),
         Arg::Rel(16) => format!("o.distance({n})"),
         Arg::Rel(_) => "o.label".to_string(),
         Arg::Fixed(_) => return None,

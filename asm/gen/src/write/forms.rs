@@ -87,11 +87,11 @@ fn title(group: &str) -> String {
 /// The register classes of parameters.
 pub(super) const CLASSES: &[&str] = &[
     "R8", "R8Hi", "R16", "R32", "R64", "Xmm", "Ymm", "XmmX", "YmmX", "ZmmX", "K", "KPair", "Mm", "St", "St0", "Tmm",
-    "Seg", "Cr", "Dr",
+    "Seg", "Cr", "Dr", "R8X", "R16X", "R32X", "R64X",
 ];
 
 /// The types around them.
-pub(super) const DECORATORS: &[&str] = &["Bcst", "Masked", "Merged", "Rounded", "Sae"];
+pub(super) const DECORATORS: &[&str] = &["Bcst", "Flags", "Masked", "Merged", "Rounded", "Sae"];
 
 /// Which of `names` the code has as words; comments do not count.
 pub(super) fn words(body: &str, names: &[&str]) -> Vec<String> {
