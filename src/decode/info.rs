@@ -1,7 +1,7 @@
 //! What is known of a module: its sections, checked, and its bodies, located.
 
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex, TableType, TypeIndex,
+    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex,
 };
 use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources};
 
@@ -25,6 +25,10 @@ pub(crate) struct ModuleInfo {
     pub(crate) start: Option<FuncIndex>,
     pub(crate) elements: Vec<ElementSegment>,
     pub(crate) data: Vec<DataSegment>,
+    /// The functions, imported or not, that `ref.func` in a body may name (specification 3.4.1, C.REFS): sorted.
+    pub(crate) declared: Vec<FuncIndex>,
+    /// What the data count section says, if there is one.
+    pub(crate) data_count: Option<u32>,
     /// The module's own functions that can be referred to by a value (exported, in an element segment, in a
     /// constant expression, or the start function): sorted; a function's place here is the place of its record
     /// in an instance.
@@ -86,6 +90,7 @@ pub(crate) enum ConstOp {
 }
 
 pub(crate) struct ElementSegment {
+    pub(crate) ty: RefType,
     pub(crate) mode: SegmentMode<TableIndex>,
     pub(crate) items: ElementItems,
 }

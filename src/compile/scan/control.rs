@@ -3,10 +3,10 @@
 use super::{Class, HeapIndex, Item, Loop, NEVER, Node, Scan, class_of};
 use crate::abi::{Builtin, Place};
 use crate::compile::tape::{Op, Ref, Test};
-use crate::types::{FuncIndex, FuncType, TypeIndex, ValType};
+use crate::decode::{BlockType, Opener};
+use crate::types::{FuncIndex, TypeIndex};
 use planish_asm::Cond;
 use std::collections::HashMap;
-use wasmparser::BlockType;
 
 /// Weights grow by eight per loop, up to this depth.
 const MAX_WEIGHT_DEPTH: u32 = 6;
@@ -14,19 +14,10 @@ const MAX_WEIGHT_DEPTH: u32 = 6;
 /// So many results of a call are received in scratch registers.
 const MAX_UNSPILLED_RESULTS: usize = 3;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Function,
-    Block,
-    Loop,
-    If,
-    Else,
-}
-
 /// An open block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
-    kind: Kind,
+    opener: Opener,
     ty: BlockType,
     /// Where a branch to the block goes.
     label: u32,
@@ -43,59 +34,13 @@ pub(super) struct Frame {
     calls_before: u32,
 }
 
-/// Parameter and result types of a block.
-#[derive(Clone, Copy)]
-enum Types<'m> {
-    None,
-    Result(Class),
-    Function(&'m FuncType),
-}
-
-impl Types<'_> {
-    fn params(&self) -> &[ValType] {
-        match self {
-            Types::Function(ty) => ty.params(),
-            _ => &[],
-        }
-    }
-
-    fn result_count(&self) -> usize {
-        match self {
-            Types::None => 0,
-            Types::Result(_) => 1,
-            Types::Function(ty) => ty.results().len(),
-        }
-    }
-
-    fn result(&self, index: usize) -> Class {
-        match self {
-            Types::None => unreachable!("no results"),
-            Types::Result(class) => *class,
-            Types::Function(ty) => class_of(ty.results()[index]),
-        }
-    }
-}
-
 impl<'m> Scan<'m> {
-    fn types(&self, ty: BlockType) -> Types<'m> {
-        match ty {
-            BlockType::Empty => Types::None,
-            BlockType::Type(ty) => Types::Result(class_of_parsed(ty)),
-            BlockType::FuncType(index) => Types::Function(&self.info.types[index as usize]),
-        }
-    }
-
-    /// The type of the running function, as the block type of its outermost frame.
-    pub(in crate::compile) fn set_function_type(&mut self, ty: TypeIndex) {
-        self.frames[0].ty = BlockType::FuncType(ty.0);
-    }
-
-    pub(super) fn push_function_frame(&mut self) {
+    pub(super) fn push_function_frame(&mut self, ty: TypeIndex) {
         let label = self.add_label();
         self.closed.push(false);
         self.frames.push(Frame {
-            kind: Kind::Function,
-            ty: BlockType::Empty,
+            opener: Opener::Function,
+            ty: BlockType::Function(ty),
             label,
             else_label: NEVER,
             height: 0,
@@ -107,9 +52,9 @@ impl<'m> Scan<'m> {
     }
 
     /// Opens a block whose parameters are on the stack, in their merge variables if `merged`.
-    fn open(&mut self, kind: Kind, ty: BlockType, merged: bool) {
-        let types = self.types(ty);
-        let height = self.stack.len() - types.params().len();
+    fn open(&mut self, opener: Opener, ty: BlockType, merged: bool) {
+        let info = self.info;
+        let height = self.stack.len() - ty.params(info).len();
         self.flush();
         if merged {
             for index in height..self.stack.len() {
@@ -117,9 +62,9 @@ impl<'m> Scan<'m> {
             }
         }
         // The results' merge variables are written on every path to the block's end: their life begins here.
-        if kind != Kind::Loop {
-            for index in 0..types.result_count() {
-                let var = self.merge(height + index, types.result(index));
+        if opener != Opener::Loop {
+            for (index, &result) in ty.results(info).iter().enumerate() {
+                let var = self.merge(height + index, class_of(result));
                 self.touch(var, true, 0);
             }
         }
@@ -128,7 +73,7 @@ impl<'m> Scan<'m> {
         self.closed.push(false);
         let outer_weight = self.loop_weight;
         self.frames.push(Frame {
-            kind,
+            opener,
             ty,
             label,
             else_label: NEVER,
@@ -143,7 +88,7 @@ impl<'m> Scan<'m> {
     pub(super) fn block(&mut self, ty: BlockType) {
         match self.dead {
             true => self.dead_blocks += 1,
-            false => self.open(Kind::Block, ty, false),
+            false => self.open(Opener::Block, ty, false),
         }
     }
 
@@ -152,7 +97,7 @@ impl<'m> Scan<'m> {
             self.dead_blocks += 1;
             return;
         }
-        self.open(Kind::Loop, ty, true);
+        self.open(Opener::Loop, ty, true);
         let frame = *self.frames.last().expect("just opened");
         let number = self.loops.len() as u32;
         self.loops.push(Loop { end: NEVER, calls_at_end: 0 });
@@ -170,7 +115,7 @@ impl<'m> Scan<'m> {
             return;
         }
         let condition = self.pop_test();
-        self.open(Kind::If, ty, true);
+        self.open(Opener::If, ty, true);
         let else_label = self.add_label();
         self.frames.last_mut().expect("just opened").else_label = else_label;
         self.branch(condition.inverted(), else_label);
@@ -193,7 +138,7 @@ impl<'m> Scan<'m> {
         let number = self.closed.len() as u32;
         self.closed.push(false);
         let top = self.frames.last_mut().expect("validated: an if is open");
-        (top.kind, top.number) = (Kind::Else, number);
+        (top.opener, top.number) = (Opener::Else, number);
         self.push_params(&frame);
     }
 
@@ -203,11 +148,11 @@ impl<'m> Scan<'m> {
             return;
         }
         let frame = *self.frames.last().expect("validated: a block is open");
-        match frame.kind {
-            Kind::Function => return self.end_function(frame),
-            Kind::Loop => self.end_loop(&frame),
-            Kind::Block | Kind::Else => self.end_block(&frame),
-            Kind::If => {
+        match frame.opener {
+            Opener::Function => return self.end_function(frame),
+            Opener::Loop => self.end_loop(&frame),
+            Opener::Block | Opener::Else => self.end_block(&frame),
+            Opener::If => {
                 // Without an else the parameters are the results, in the same merge variables.
                 if !self.dead {
                     self.merge_results(&frame);
@@ -273,8 +218,7 @@ impl<'m> Scan<'m> {
 
     /// Writes a block's results, which are on top of the stack, to its merge variables.
     fn merge_results(&mut self, frame: &Frame) {
-        let types = self.types(frame.ty);
-        self.merge_top(frame.height, types.result_count());
+        self.merge_top(frame.height, frame.ty.results(self.info).len());
     }
 
     /// Writes the top items to the merge variables from a height on.
@@ -291,16 +235,14 @@ impl<'m> Scan<'m> {
     }
 
     fn push_results(&mut self, frame: &Frame) {
-        let types = self.types(frame.ty);
-        for index in 0..types.result_count() {
-            self.push_merge(types.result(index));
+        for &ty in frame.ty.results(self.info) {
+            self.push_merge(class_of(ty));
         }
         self.flushed = self.stack.len();
     }
 
     fn push_params(&mut self, frame: &Frame) {
-        let types = self.types(frame.ty);
-        for &ty in types.params() {
+        for &ty in frame.ty.params(self.info) {
             self.push_merge(class_of(ty));
         }
         self.flushed = self.stack.len();
@@ -319,10 +261,9 @@ impl<'m> Scan<'m> {
 
     /// How many values a branch to a frame carries.
     fn branch_arity(&self, frame: &Frame) -> usize {
-        let types = self.types(frame.ty);
-        match frame.kind {
-            Kind::Loop => types.params().len(),
-            _ => types.result_count(),
+        match frame.opener {
+            Opener::Loop => frame.ty.params(self.info).len(),
+            _ => frame.ty.results(self.info).len(),
         }
     }
 
@@ -339,7 +280,7 @@ impl<'m> Scan<'m> {
     pub(super) fn branch_always(&mut self, depth: u32) {
         let target = self.target(depth);
         let frame = self.frames[target];
-        if frame.kind == Kind::Function {
+        if frame.opener == Opener::Function {
             return self.return_now();
         }
         self.merge_top(frame.height, self.branch_arity(&frame));
@@ -432,20 +373,22 @@ impl<'m> Scan<'m> {
         self.flushed = self.flushed.min(place);
     }
 
-    pub(super) fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> wasmparser::Result<()> {
+    /// To the targets that the checker has read.
+    pub(super) fn branch_table(&mut self) {
         let index = self.pop_value();
-        let default = self.target(targets.default());
+        let count = self.check.targets().len();
+        let default = self.target(self.check.targets()[count - 1]);
         let arity = self.branch_arity(&self.frames[default]);
         // The values go to the merge variables of their heights, from there each target's stub takes them on.
         let from = self.stack.len() - arity;
         for place in from..self.stack.len() {
             self.merge_item(place);
         }
-        let list = self.start_list(targets.len() as usize + 1);
+        let list = self.start_list(count);
         let mut stubs = Vec::new();
         let mut stub_of = HashMap::new();
-        for depth in targets.targets().chain(std::iter::once(Ok(targets.default()))) {
-            let target = self.target(depth?);
+        for place in 0..count {
+            let target = self.target(self.check.targets()[place]);
             let frame = self.frames[target];
             self.use_label(target);
             let mut label = frame.label;
@@ -465,7 +408,6 @@ impl<'m> Scan<'m> {
             self.jump_with(&frame, arity);
         }
         self.die();
-        Ok(())
     }
 
     /// Pops a condition without computing it.
@@ -492,10 +434,9 @@ impl<'m> Scan<'m> {
     }
 
     fn return_values(&mut self) {
-        let ty = self.types(self.frames[0].ty);
-        let count = ty.result_count();
+        let count = self.frames[0].ty.results(self.info).len();
         let places: &[Place] = match self.frames[0].ty {
-            BlockType::FuncType(ty) => &self.layouts[ty as usize].results,
+            BlockType::Function(ty) => &self.layouts[ty.index()].results,
             _ => &[],
         };
         let list = self.pop_list(&[], count, places);
@@ -621,16 +562,5 @@ pub(super) struct Condition {
 impl Condition {
     fn inverted(self) -> Condition {
         Condition { test: self.test.invert(), ..self }
-    }
-}
-
-/// The class of a value type as the parser says it.
-pub(in crate::compile) fn class_of_parsed(ty: wasmparser::ValType) -> Class {
-    match ty {
-        wasmparser::ValType::I32 => Class::I32,
-        wasmparser::ValType::I64 | wasmparser::ValType::Ref(_) => Class::I64,
-        wasmparser::ValType::F32 => Class::F32,
-        wasmparser::ValType::F64 => Class::F64,
-        wasmparser::ValType::V128 => unreachable!("validated: SIMD is off"),
     }
 }

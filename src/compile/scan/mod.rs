@@ -8,19 +8,17 @@
 //! * A local is not written while an item reads it: those items are copied first ([`Scan::release`]). Flushed items read
 //!   none.
 
-mod control;
 mod operators;
+mod lower;
+mod control;
 
 use super::tape::{Access, Class, Entry, Int, IntUnary, LabelInfo, Op, Ref, Tape, Test, Variable};
 use crate::abi::{CallLayout, Place};
-use crate::decode::ModuleInfo;
-use crate::types::ValType;
+use crate::decode::{Checker, Invalid, ModuleInfo};
+use crate::types::{TypeIndex, ValType};
 use control::Frame;
-pub(super) use control::class_of_parsed;
-pub(super) use operators::Fused;
+pub(super) use operators::Refusal;
 
-/// More entries than this in one function are refused.
-pub(super) const MAX_ENTRIES: usize = 16 << 20;
 /// How many items are searched for reads of a local that is about to be written; of more, all are copied.
 const RELEASE_SEARCH: usize = 64;
 
@@ -98,6 +96,7 @@ struct Locals {
 pub(super) struct Scan<'m> {
     info: &'m ModuleInfo,
     layouts: &'m [CallLayout],
+    check: Checker<'m>,
     pub(super) tape: Tape,
     stack: Vec<Item>,
     /// Items below are constants or their own merge variables.
@@ -140,6 +139,7 @@ impl<'m> Scan<'m> {
         Scan {
             info,
             layouts,
+            check: Checker::new(info),
             tape: Tape::default(),
             stack: Vec::new(),
             flushed: 0,
@@ -162,8 +162,10 @@ impl<'m> Scan<'m> {
         }
     }
 
-    /// Starts a function: `params` by type, then [`Scan::declare`] its locals.
-    pub(super) fn start(&mut self, params: &[ValType]) {
+    /// Starts a function of a type; then [`Scan::declare`] its locals and read its [body](Scan::body).
+    pub(super) fn start(&mut self, ty: TypeIndex) {
+        let params = self.info.types[ty.index()].params();
+        self.check.start(ty);
         self.tape.clear();
         self.stack.clear();
         self.frames.clear();
@@ -180,10 +182,9 @@ impl<'m> Scan<'m> {
         (self.loop_weight, self.call_weight, self.last_call) = (1, 0, (NEVER, 0));
         self.call_count = 0;
         self.tape.params = params.len() as u32;
-        self.push_function_frame();
+        self.push_function_frame(ty);
         for (index, &ty) in params.iter().enumerate() {
-            let class = class_of(ty);
-            self.declare(1, class);
+            self.add_locals(1, class_of(ty));
             let var = self.local(index as u32);
             let life = &mut self.lives[var as usize];
             (life.first, life.last, life.first_is_write) = (0, 0, true);
@@ -191,7 +192,13 @@ impl<'m> Scan<'m> {
     }
 
     /// Declares locals.
-    pub(super) fn declare(&mut self, count: u32, class: Class) {
+    pub(super) fn declare(&mut self, count: u32, ty: ValType) -> Result<(), Invalid> {
+        self.check.declare(count, ty)?;
+        self.add_locals(count, class_of(ty));
+        Ok(())
+    }
+
+    fn add_locals(&mut self, count: u32, class: Class) {
         let start = self.locals.runs.last().map_or(0, |run| run.0);
         self.locals.runs.push((start + count, class));
     }
@@ -224,11 +231,6 @@ impl<'m> Scan<'m> {
         }
         self.tape.temps = self.temp_entry.len() as u32;
         self.tape.calls = self.call_count > 0;
-    }
-
-    /// The wasm offset of the operator that is visited next.
-    pub(super) fn set_offset(&mut self, offset: u32) {
-        self.offset = offset;
     }
 
     // Variables.

@@ -1,649 +1,542 @@
-//! One method per operator, most of them one line of a table; validated in the same walk.
+//! The table of operators: how each is written, what it takes and leaves, and what records it.
+//!
+//! An operator is read, checked and recorded in one step, so a body is walked once. In code that cannot be reached nothing is
+//! recorded.
 
-use super::{Class, HeapIndex, Node, Scan, class_of};
+use super::Scan;
 use crate::abi::Builtin;
-use crate::compile::tape::{Access, Convert, Float, FloatCond, FloatUnary, Int, IntUnary, Op, Ref, Test};
-use crate::types::GlobalIndex;
+use crate::compile::tape::{Access, Class, Convert, Float, FloatCond, FloatUnary, Int, IntUnary, Op};
+use crate::decode::{Cursor, Invalid, Opener, Ty, block_type, heap_type, val_type};
 use planish_asm::Cond;
-use wasmparser::{BlockType, BrTable, FrameKind, FrameStack, Ieee32, Ieee64, MemArg, VisitOperator, VisitSimdOperator};
-
-/// Validates an operator and, when it is valid, records it.
-pub(in crate::compile) struct Fused<'s, 'm, V> {
-    pub(in crate::compile) validator: V,
-    pub(in crate::compile) scan: &'s mut Scan<'m>,
-}
-
-impl<V: FrameStack> FrameStack for Fused<'_, '_, V> {
-    fn current_frame(&self) -> Option<FrameKind> {
-        self.validator.current_frame()
-    }
-}
-
-/// Forwards the operators of supported proposals; the validator refuses the others.
-macro_rules! forward {
-    ($(@$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
-        $(forward! { @$proposal $visit $($($arg: $ty)*)? })*
-    };
-    (@mvp $visit:ident $($arg:ident: $ty:ty)*) => { forward! { supported $visit $($arg: $ty)* } };
-    (@sign_extension $visit:ident $($arg:ident: $ty:ty)*) => { forward! { supported $visit $($arg: $ty)* } };
-    (@saturating_float_to_int $visit:ident $($arg:ident: $ty:ty)*) => { forward! { supported $visit $($arg: $ty)* } };
-    (@bulk_memory $visit:ident $($arg:ident: $ty:ty)*) => { forward! { supported $visit $($arg: $ty)* } };
-    (@reference_types $visit:ident $($arg:ident: $ty:ty)*) => { forward! { supported $visit $($arg: $ty)* } };
-    (@$proposal:ident $visit:ident $($arg:ident: $ty:ty)*) => {
-        fn $visit(&mut self $(, $arg: $ty)*) -> Self::Output {
-            self.validator.$visit($($arg),*)
-        }
-    };
-    (supported $visit:ident $($arg:ident: $ty:ty)*) => {
-        #[inline(always)]
-        fn $visit(&mut self $(, $arg: $ty)*) -> Self::Output {
-            self.validator.$visit($($arg.clone()),*)?;
-            self.scan.$visit($($arg),*)
-        }
-    };
-}
-
-impl<'a, V: VisitOperator<'a, Output = wasmparser::Result<()>>> VisitOperator<'a> for Fused<'_, '_, V> {
-    type Output = wasmparser::Result<()>;
-
-    fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = Self::Output>> {
-        self.validator.simd_visitor()
-    }
-
-    wasmparser::for_each_visit_operator!(forward);
-}
-
-type Done = wasmparser::Result<()>;
-
-/// `name => method(arguments)`: does nothing in code that cannot be reached.
-macro_rules! operators {
-    ($($name:ident ($($arg:ident: $ty:ty),*) => $method:ident ($($value:expr),*);)*) => { $(
-        #[inline]
-        pub(super) fn $name(&mut self $(, $arg: $ty)*) -> Done {
-            if !self.dead {
-                self.$method($($value),*);
-            }
-            Ok(())
-        }
-    )* };
-}
 
 use Class::{F32, F64, I32, I64};
 
+/// More entries than this in one function are refused.
+const MAX_ENTRIES: usize = 16 << 20;
+
+/// Why a body is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::compile) enum Refusal {
+    Invalid,
+    /// Its tape would be too long.
+    TooLarge,
+}
+
+impl From<Invalid> for Refusal {
+    fn from(_: Invalid) -> Refusal {
+        Refusal::Invalid
+    }
+}
+
+/// Operands and result, for the checker.
+macro_rules! check {
+    ($scan:ident ($operand:ident) -> $result:ident) => {
+        $scan.check.replace(Ty::$operand, Ty::$result)?
+    };
+    ($scan:ident ($operand:ident $same:ident) -> $result:ident) => {
+        $scan.check.combine(Ty::$operand, Ty::$result)?
+    };
+}
+
+/// Makes the two functions that read an operator, one for each row and arm.
+macro_rules! operators {
+    (
+        numeric { $($code:literal $name:literal $operands:tt -> $result:ident => $method:ident ($($value:expr),*);)* }
+        load { $($load:literal $load_name:literal $load_align:literal $load_access:ident $load_class:ident;)* }
+        store { $($store:literal $store_name:literal $store_align:literal $store_access:ident $store_class:ident;)* }
+        saturating { $($sat:literal $sat_name:literal $sat_from:tt -> $sat_to:ident => $sat_method:ident ($($sat_value:expr),*);)* }
+    ) => {
+        impl Scan<'_> {
+            /// Reads a body from its first operator on; it ends at the module offset `end`.
+            pub(in crate::compile) fn body(&mut self, mut cursor: Cursor<'_>, end: u32) -> Result<(), Refusal> {
+                loop {
+                    self.offset = end - cursor.remaining() as u32;
+                    match cursor.byte()? {
+                        $($code => {
+                            check!(self $operands -> $result);
+                            if !self.dead {
+                                self.$method($($value),*);
+                            }
+                        })*
+                        $($load => {
+                            let offset = self.memarg(&mut cursor, $load_align)?;
+                            check!(self (I32) -> $load_class);
+                            if !self.dead {
+                                self.load(Access::$load_access, $load_class, offset);
+                            }
+                        })*
+                        $($store => {
+                            let offset = self.memarg(&mut cursor, $store_align)?;
+                            self.check.pop(Ty::$store_class)?;
+                            self.check.pop(Ty::I32)?;
+                            if !self.dead {
+                                self.store(Access::$store_access, $store_class, offset);
+                            }
+                        })*
+                        0x20 => {
+                            let index = cursor.u32()?;
+                            self.check.local_get(index)?;
+                            if !self.dead {
+                                self.local_get(index);
+                            }
+                        }
+                        0x21 => {
+                            let index = cursor.u32()?;
+                            self.check.local_set(index)?;
+                            if !self.dead {
+                                self.local_set(index);
+                            }
+                        }
+                        0x22 => {
+                            let index = cursor.u32()?;
+                            self.check.local_tee(index)?;
+                            if !self.dead {
+                                self.local_tee(index);
+                            }
+                        }
+                        0x41 => {
+                            let value = cursor.i32()?;
+                            self.check.push(Ty::I32);
+                            if !self.dead {
+                                self.push_const(I32, i64::from(value));
+                            }
+                        }
+                        0x42 => {
+                            let value = cursor.i64()?;
+                            self.check.push(Ty::I64);
+                            if !self.dead {
+                                self.push_const(I64, value);
+                            }
+                        }
+                        0x0B => {
+                            self.check.end()?;
+                            self.end();
+                            if self.check.is_done() {
+                                return if cursor.remaining() == 0 { Ok(()) } else { Err(Refusal::Invalid) };
+                            }
+                        }
+                        code => cursor = self.control(code, cursor)?,
+                    }
+                    if self.tape.entries.len() > MAX_ENTRIES {
+                        return Err(Refusal::TooLarge);
+                    }
+                }
+            }
+
+            /// The operators behind the prefix 0xFC.
+            fn prefixed<'b>(&mut self, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+                match cursor.u32()? {
+                    $($sat => {
+                        check!(self $sat_from -> $sat_to);
+                        if !self.dead {
+                            self.$sat_method($($sat_value),*);
+                        }
+                    })*
+                    code => return self.bulk(code, cursor),
+                }
+                Ok(cursor)
+            }
+        }
+    };
+}
+
 #[rustfmt::skip]
+operators! {
+    // opcode, name, operands and result, method
+    numeric {
+        0x45 "i32.eqz" (I32) -> I32 => eqz(I32);
+        0x46 "i32.eq" (I32 I32) -> I32 => compare(I32, Cond::Equal);
+        0x47 "i32.ne" (I32 I32) -> I32 => compare(I32, Cond::NotEqual);
+        0x48 "i32.lt_s" (I32 I32) -> I32 => compare(I32, Cond::Less);
+        0x49 "i32.lt_u" (I32 I32) -> I32 => compare(I32, Cond::Below);
+        0x4A "i32.gt_s" (I32 I32) -> I32 => compare(I32, Cond::Greater);
+        0x4B "i32.gt_u" (I32 I32) -> I32 => compare(I32, Cond::Above);
+        0x4C "i32.le_s" (I32 I32) -> I32 => compare(I32, Cond::LessEqual);
+        0x4D "i32.le_u" (I32 I32) -> I32 => compare(I32, Cond::BelowEqual);
+        0x4E "i32.ge_s" (I32 I32) -> I32 => compare(I32, Cond::GreaterEqual);
+        0x4F "i32.ge_u" (I32 I32) -> I32 => compare(I32, Cond::AboveEqual);
+        0x50 "i64.eqz" (I64) -> I32 => eqz(I64);
+        0x51 "i64.eq" (I64 I64) -> I32 => compare(I64, Cond::Equal);
+        0x52 "i64.ne" (I64 I64) -> I32 => compare(I64, Cond::NotEqual);
+        0x53 "i64.lt_s" (I64 I64) -> I32 => compare(I64, Cond::Less);
+        0x54 "i64.lt_u" (I64 I64) -> I32 => compare(I64, Cond::Below);
+        0x55 "i64.gt_s" (I64 I64) -> I32 => compare(I64, Cond::Greater);
+        0x56 "i64.gt_u" (I64 I64) -> I32 => compare(I64, Cond::Above);
+        0x57 "i64.le_s" (I64 I64) -> I32 => compare(I64, Cond::LessEqual);
+        0x58 "i64.le_u" (I64 I64) -> I32 => compare(I64, Cond::BelowEqual);
+        0x59 "i64.ge_s" (I64 I64) -> I32 => compare(I64, Cond::GreaterEqual);
+        0x5A "i64.ge_u" (I64 I64) -> I32 => compare(I64, Cond::AboveEqual);
+        0x5B "f32.eq" (F32 F32) -> I32 => compare_float(F32, FloatCond::Eq);
+        0x5C "f32.ne" (F32 F32) -> I32 => compare_float(F32, FloatCond::Ne);
+        0x5D "f32.lt" (F32 F32) -> I32 => compare_float(F32, FloatCond::Lt);
+        0x5E "f32.gt" (F32 F32) -> I32 => compare_float(F32, FloatCond::Gt);
+        0x5F "f32.le" (F32 F32) -> I32 => compare_float(F32, FloatCond::Le);
+        0x60 "f32.ge" (F32 F32) -> I32 => compare_float(F32, FloatCond::Ge);
+        0x61 "f64.eq" (F64 F64) -> I32 => compare_float(F64, FloatCond::Eq);
+        0x62 "f64.ne" (F64 F64) -> I32 => compare_float(F64, FloatCond::Ne);
+        0x63 "f64.lt" (F64 F64) -> I32 => compare_float(F64, FloatCond::Lt);
+        0x64 "f64.gt" (F64 F64) -> I32 => compare_float(F64, FloatCond::Gt);
+        0x65 "f64.le" (F64 F64) -> I32 => compare_float(F64, FloatCond::Le);
+        0x66 "f64.ge" (F64 F64) -> I32 => compare_float(F64, FloatCond::Ge);
+        0x67 "i32.clz" (I32) -> I32 => int_unary(IntUnary::Clz, I32);
+        0x68 "i32.ctz" (I32) -> I32 => int_unary(IntUnary::Ctz, I32);
+        0x69 "i32.popcnt" (I32) -> I32 => int_unary(IntUnary::Popcnt, I32);
+        0x6A "i32.add" (I32 I32) -> I32 => add(I32);
+        0x6B "i32.sub" (I32 I32) -> I32 => subtract(I32);
+        0x6C "i32.mul" (I32 I32) -> I32 => int(Int::Mul, I32);
+        0x6D "i32.div_s" (I32 I32) -> I32 => divide(Int::DivS, I32);
+        0x6E "i32.div_u" (I32 I32) -> I32 => divide(Int::DivU, I32);
+        0x6F "i32.rem_s" (I32 I32) -> I32 => divide(Int::RemS, I32);
+        0x70 "i32.rem_u" (I32 I32) -> I32 => divide(Int::RemU, I32);
+        0x71 "i32.and" (I32 I32) -> I32 => int(Int::And, I32);
+        0x72 "i32.or" (I32 I32) -> I32 => int(Int::Or, I32);
+        0x73 "i32.xor" (I32 I32) -> I32 => int(Int::Xor, I32);
+        0x74 "i32.shl" (I32 I32) -> I32 => shift_left(I32);
+        0x75 "i32.shr_s" (I32 I32) -> I32 => int(Int::ShrS, I32);
+        0x76 "i32.shr_u" (I32 I32) -> I32 => int(Int::ShrU, I32);
+        0x77 "i32.rotl" (I32 I32) -> I32 => int(Int::Rotl, I32);
+        0x78 "i32.rotr" (I32 I32) -> I32 => int(Int::Rotr, I32);
+        0x79 "i64.clz" (I64) -> I64 => int_unary(IntUnary::Clz, I64);
+        0x7A "i64.ctz" (I64) -> I64 => int_unary(IntUnary::Ctz, I64);
+        0x7B "i64.popcnt" (I64) -> I64 => int_unary(IntUnary::Popcnt, I64);
+        0x7C "i64.add" (I64 I64) -> I64 => add(I64);
+        0x7D "i64.sub" (I64 I64) -> I64 => subtract(I64);
+        0x7E "i64.mul" (I64 I64) -> I64 => int(Int::Mul, I64);
+        0x7F "i64.div_s" (I64 I64) -> I64 => divide(Int::DivS, I64);
+        0x80 "i64.div_u" (I64 I64) -> I64 => divide(Int::DivU, I64);
+        0x81 "i64.rem_s" (I64 I64) -> I64 => divide(Int::RemS, I64);
+        0x82 "i64.rem_u" (I64 I64) -> I64 => divide(Int::RemU, I64);
+        0x83 "i64.and" (I64 I64) -> I64 => int(Int::And, I64);
+        0x84 "i64.or" (I64 I64) -> I64 => int(Int::Or, I64);
+        0x85 "i64.xor" (I64 I64) -> I64 => int(Int::Xor, I64);
+        0x86 "i64.shl" (I64 I64) -> I64 => shift_left(I64);
+        0x87 "i64.shr_s" (I64 I64) -> I64 => int(Int::ShrS, I64);
+        0x88 "i64.shr_u" (I64 I64) -> I64 => int(Int::ShrU, I64);
+        0x89 "i64.rotl" (I64 I64) -> I64 => int(Int::Rotl, I64);
+        0x8A "i64.rotr" (I64 I64) -> I64 => int(Int::Rotr, I64);
+        0x8B "f32.abs" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Abs), F32);
+        0x8C "f32.neg" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Neg), F32);
+        0x8D "f32.ceil" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Ceil), F32);
+        0x8E "f32.floor" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Floor), F32);
+        0x8F "f32.trunc" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Trunc), F32);
+        0x90 "f32.nearest" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Nearest), F32);
+        0x91 "f32.sqrt" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Sqrt), F32);
+        0x92 "f32.add" (F32 F32) -> F32 => binary(Op::Float(Float::Add), F32);
+        0x93 "f32.sub" (F32 F32) -> F32 => binary(Op::Float(Float::Sub), F32);
+        0x94 "f32.mul" (F32 F32) -> F32 => binary(Op::Float(Float::Mul), F32);
+        0x95 "f32.div" (F32 F32) -> F32 => binary(Op::Float(Float::Div), F32);
+        0x96 "f32.min" (F32 F32) -> F32 => binary(Op::Float(Float::Min), F32);
+        0x97 "f32.max" (F32 F32) -> F32 => binary(Op::Float(Float::Max), F32);
+        0x98 "f32.copysign" (F32 F32) -> F32 => binary(Op::Float(Float::Copysign), F32);
+        0x99 "f64.abs" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Abs), F64);
+        0x9A "f64.neg" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Neg), F64);
+        0x9B "f64.ceil" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Ceil), F64);
+        0x9C "f64.floor" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Floor), F64);
+        0x9D "f64.trunc" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Trunc), F64);
+        0x9E "f64.nearest" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Nearest), F64);
+        0x9F "f64.sqrt" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Sqrt), F64);
+        0xA0 "f64.add" (F64 F64) -> F64 => binary(Op::Float(Float::Add), F64);
+        0xA1 "f64.sub" (F64 F64) -> F64 => binary(Op::Float(Float::Sub), F64);
+        0xA2 "f64.mul" (F64 F64) -> F64 => binary(Op::Float(Float::Mul), F64);
+        0xA3 "f64.div" (F64 F64) -> F64 => binary(Op::Float(Float::Div), F64);
+        0xA4 "f64.min" (F64 F64) -> F64 => binary(Op::Float(Float::Min), F64);
+        0xA5 "f64.max" (F64 F64) -> F64 => binary(Op::Float(Float::Max), F64);
+        0xA6 "f64.copysign" (F64 F64) -> F64 => binary(Op::Float(Float::Copysign), F64);
+        0xA7 "i32.wrap_i64" (I64) -> I32 => wrap();
+        0xA8 "i32.trunc_f32_s" (F32) -> I32 => trunc(F32, I32, true);
+        0xA9 "i32.trunc_f32_u" (F32) -> I32 => trunc(F32, I32, false);
+        0xAA "i32.trunc_f64_s" (F64) -> I32 => trunc(F64, I32, true);
+        0xAB "i32.trunc_f64_u" (F64) -> I32 => trunc(F64, I32, false);
+        0xAC "i64.extend_i32_s" (I32) -> I64 => extend_signed();
+        0xAD "i64.extend_i32_u" (I32) -> I64 => extend_unsigned();
+        0xAE "i64.trunc_f32_s" (F32) -> I64 => trunc(F32, I64, true);
+        0xAF "i64.trunc_f32_u" (F32) -> I64 => trunc(F32, I64, false);
+        0xB0 "i64.trunc_f64_s" (F64) -> I64 => trunc(F64, I64, true);
+        0xB1 "i64.trunc_f64_u" (F64) -> I64 => trunc(F64, I64, false);
+        0xB2 "f32.convert_i32_s" (I32) -> F32 => unary(Op::Convert(Convert::FromInt { from: I32, signed: true }), F32);
+        0xB3 "f32.convert_i32_u" (I32) -> F32 => unary(Op::Convert(Convert::FromInt { from: I32, signed: false }), F32);
+        0xB4 "f32.convert_i64_s" (I64) -> F32 => unary(Op::Convert(Convert::FromInt { from: I64, signed: true }), F32);
+        0xB5 "f32.convert_i64_u" (I64) -> F32 => unary(Op::Convert(Convert::FromInt { from: I64, signed: false }), F32);
+        0xB6 "f32.demote_f64" (F64) -> F32 => unary(Op::Convert(Convert::Float), F32);
+        0xB7 "f64.convert_i32_s" (I32) -> F64 => unary(Op::Convert(Convert::FromInt { from: I32, signed: true }), F64);
+        0xB8 "f64.convert_i32_u" (I32) -> F64 => unary(Op::Convert(Convert::FromInt { from: I32, signed: false }), F64);
+        0xB9 "f64.convert_i64_s" (I64) -> F64 => unary(Op::Convert(Convert::FromInt { from: I64, signed: true }), F64);
+        0xBA "f64.convert_i64_u" (I64) -> F64 => unary(Op::Convert(Convert::FromInt { from: I64, signed: false }), F64);
+        0xBB "f64.promote_f32" (F32) -> F64 => unary(Op::Convert(Convert::Float), F64);
+        0xBC "i32.reinterpret_f32" (F32) -> I32 => unary(Op::Convert(Convert::Reinterpret), I32);
+        0xBD "i64.reinterpret_f64" (F64) -> I64 => unary(Op::Convert(Convert::Reinterpret), I64);
+        0xBE "f32.reinterpret_i32" (I32) -> F32 => unary(Op::Convert(Convert::Reinterpret), F32);
+        0xBF "f64.reinterpret_i64" (I64) -> F64 => unary(Op::Convert(Convert::Reinterpret), F64);
+        0xC0 "i32.extend8_s" (I32) -> I32 => int_unary(IntUnary::Extend8S, I32);
+        0xC1 "i32.extend16_s" (I32) -> I32 => int_unary(IntUnary::Extend16S, I32);
+        0xC2 "i64.extend8_s" (I64) -> I64 => int_unary(IntUnary::Extend8S, I64);
+        0xC3 "i64.extend16_s" (I64) -> I64 => int_unary(IntUnary::Extend16S, I64);
+        0xC4 "i64.extend32_s" (I64) -> I64 => int_unary(IntUnary::Extend32S, I64);
+    }
+    // opcode, name, log2 of the largest alignment, access, class
+    load {
+        0x28 "i32.load" 2 Whole I32;
+        0x29 "i64.load" 3 Whole I64;
+        0x2A "f32.load" 2 Whole F32;
+        0x2B "f64.load" 3 Whole F64;
+        0x2C "i32.load8_s" 0 S8 I32;
+        0x2D "i32.load8_u" 0 U8 I32;
+        0x2E "i32.load16_s" 1 S16 I32;
+        0x2F "i32.load16_u" 1 U16 I32;
+        0x30 "i64.load8_s" 0 S8 I64;
+        0x31 "i64.load8_u" 0 U8 I64;
+        0x32 "i64.load16_s" 1 S16 I64;
+        0x33 "i64.load16_u" 1 U16 I64;
+        0x34 "i64.load32_s" 2 S32 I64;
+        0x35 "i64.load32_u" 2 U32 I64;
+    }
+    store {
+        0x36 "i32.store" 2 Whole I32;
+        0x37 "i64.store" 3 Whole I64;
+        0x38 "f32.store" 2 Whole F32;
+        0x39 "f64.store" 3 Whole F64;
+        0x3A "i32.store8" 0 U8 I32;
+        0x3B "i32.store16" 1 U16 I32;
+        0x3C "i64.store8" 0 U8 I64;
+        0x3D "i64.store16" 1 U16 I64;
+        0x3E "i64.store32" 2 U32 I64;
+    }
+    // opcode behind 0xFC
+    saturating {
+        0 "i32.trunc_sat_f32_s" (F32) -> I32 => trunc_sat(F32, I32, true);
+        1 "i32.trunc_sat_f32_u" (F32) -> I32 => trunc_sat(F32, I32, false);
+        2 "i32.trunc_sat_f64_s" (F64) -> I32 => trunc_sat(F64, I32, true);
+        3 "i32.trunc_sat_f64_u" (F64) -> I32 => trunc_sat(F64, I32, false);
+        4 "i64.trunc_sat_f32_s" (F32) -> I64 => trunc_sat(F32, I64, true);
+        5 "i64.trunc_sat_f32_u" (F32) -> I64 => trunc_sat(F32, I64, false);
+        6 "i64.trunc_sat_f64_s" (F64) -> I64 => trunc_sat(F64, I64, true);
+        7 "i64.trunc_sat_f64_u" (F64) -> I64 => trunc_sat(F64, I64, false);
+    }
+}
+
 impl Scan<'_> {
-    operators! {
-        visit_i32_const(value: i32) => push_const(I32, i64::from(value));
-        visit_i64_const(value: i64) => push_const(I64, value);
-        visit_f32_const(value: Ieee32) => push_const(F32, i64::from(value.bits()));
-        visit_f64_const(value: Ieee64) => push_const(F64, value.bits() as i64);
-
-        visit_i32_eqz() => eqz(I32);
-        visit_i32_eq() => compare(I32, Cond::Equal);
-        visit_i32_ne() => compare(I32, Cond::NotEqual);
-        visit_i32_lt_s() => compare(I32, Cond::Less);
-        visit_i32_lt_u() => compare(I32, Cond::Below);
-        visit_i32_gt_s() => compare(I32, Cond::Greater);
-        visit_i32_gt_u() => compare(I32, Cond::Above);
-        visit_i32_le_s() => compare(I32, Cond::LessEqual);
-        visit_i32_le_u() => compare(I32, Cond::BelowEqual);
-        visit_i32_ge_s() => compare(I32, Cond::GreaterEqual);
-        visit_i32_ge_u() => compare(I32, Cond::AboveEqual);
-        visit_i64_eqz() => eqz(I64);
-        visit_i64_eq() => compare(I64, Cond::Equal);
-        visit_i64_ne() => compare(I64, Cond::NotEqual);
-        visit_i64_lt_s() => compare(I64, Cond::Less);
-        visit_i64_lt_u() => compare(I64, Cond::Below);
-        visit_i64_gt_s() => compare(I64, Cond::Greater);
-        visit_i64_gt_u() => compare(I64, Cond::Above);
-        visit_i64_le_s() => compare(I64, Cond::LessEqual);
-        visit_i64_le_u() => compare(I64, Cond::BelowEqual);
-        visit_i64_ge_s() => compare(I64, Cond::GreaterEqual);
-        visit_i64_ge_u() => compare(I64, Cond::AboveEqual);
-        visit_f32_eq() => compare_float(F32, FloatCond::Eq);
-        visit_f32_ne() => compare_float(F32, FloatCond::Ne);
-        visit_f32_lt() => compare_float(F32, FloatCond::Lt);
-        visit_f32_gt() => compare_float(F32, FloatCond::Gt);
-        visit_f32_le() => compare_float(F32, FloatCond::Le);
-        visit_f32_ge() => compare_float(F32, FloatCond::Ge);
-        visit_f64_eq() => compare_float(F64, FloatCond::Eq);
-        visit_f64_ne() => compare_float(F64, FloatCond::Ne);
-        visit_f64_lt() => compare_float(F64, FloatCond::Lt);
-        visit_f64_gt() => compare_float(F64, FloatCond::Gt);
-        visit_f64_le() => compare_float(F64, FloatCond::Le);
-        visit_f64_ge() => compare_float(F64, FloatCond::Ge);
-
-        visit_i32_clz() => int_unary(IntUnary::Clz, I32);
-        visit_i32_ctz() => int_unary(IntUnary::Ctz, I32);
-        visit_i32_popcnt() => int_unary(IntUnary::Popcnt, I32);
-        visit_i32_extend8_s() => int_unary(IntUnary::Extend8S, I32);
-        visit_i32_extend16_s() => int_unary(IntUnary::Extend16S, I32);
-        visit_i64_clz() => int_unary(IntUnary::Clz, I64);
-        visit_i64_ctz() => int_unary(IntUnary::Ctz, I64);
-        visit_i64_popcnt() => int_unary(IntUnary::Popcnt, I64);
-        visit_i64_extend8_s() => int_unary(IntUnary::Extend8S, I64);
-        visit_i64_extend16_s() => int_unary(IntUnary::Extend16S, I64);
-        visit_i64_extend32_s() => int_unary(IntUnary::Extend32S, I64);
-        visit_i64_extend_i32_s() => extend_signed();
-        visit_i64_extend_i32_u() => extend_unsigned();
-        visit_i32_wrap_i64() => wrap();
-
-        visit_i32_add() => add(I32);
-        visit_i32_sub() => subtract(I32);
-        visit_i32_mul() => int(Int::Mul, I32);
-        visit_i32_div_s() => divide(Int::DivS, I32);
-        visit_i32_div_u() => divide(Int::DivU, I32);
-        visit_i32_rem_s() => divide(Int::RemS, I32);
-        visit_i32_rem_u() => divide(Int::RemU, I32);
-        visit_i32_and() => int(Int::And, I32);
-        visit_i32_or() => int(Int::Or, I32);
-        visit_i32_xor() => int(Int::Xor, I32);
-        visit_i32_shl() => shift_left(I32);
-        visit_i32_shr_s() => int(Int::ShrS, I32);
-        visit_i32_shr_u() => int(Int::ShrU, I32);
-        visit_i32_rotl() => int(Int::Rotl, I32);
-        visit_i32_rotr() => int(Int::Rotr, I32);
-        visit_i64_add() => add(I64);
-        visit_i64_sub() => subtract(I64);
-        visit_i64_mul() => int(Int::Mul, I64);
-        visit_i64_div_s() => divide(Int::DivS, I64);
-        visit_i64_div_u() => divide(Int::DivU, I64);
-        visit_i64_rem_s() => divide(Int::RemS, I64);
-        visit_i64_rem_u() => divide(Int::RemU, I64);
-        visit_i64_and() => int(Int::And, I64);
-        visit_i64_or() => int(Int::Or, I64);
-        visit_i64_xor() => int(Int::Xor, I64);
-        visit_i64_shl() => shift_left(I64);
-        visit_i64_shr_s() => int(Int::ShrS, I64);
-        visit_i64_shr_u() => int(Int::ShrU, I64);
-        visit_i64_rotl() => int(Int::Rotl, I64);
-        visit_i64_rotr() => int(Int::Rotr, I64);
-
-        visit_f32_abs() => unary(Op::FloatUnary(FloatUnary::Abs), F32);
-        visit_f32_neg() => unary(Op::FloatUnary(FloatUnary::Neg), F32);
-        visit_f32_ceil() => unary(Op::FloatUnary(FloatUnary::Ceil), F32);
-        visit_f32_floor() => unary(Op::FloatUnary(FloatUnary::Floor), F32);
-        visit_f32_trunc() => unary(Op::FloatUnary(FloatUnary::Trunc), F32);
-        visit_f32_nearest() => unary(Op::FloatUnary(FloatUnary::Nearest), F32);
-        visit_f32_sqrt() => unary(Op::FloatUnary(FloatUnary::Sqrt), F32);
-        visit_f64_abs() => unary(Op::FloatUnary(FloatUnary::Abs), F64);
-        visit_f64_neg() => unary(Op::FloatUnary(FloatUnary::Neg), F64);
-        visit_f64_ceil() => unary(Op::FloatUnary(FloatUnary::Ceil), F64);
-        visit_f64_floor() => unary(Op::FloatUnary(FloatUnary::Floor), F64);
-        visit_f64_trunc() => unary(Op::FloatUnary(FloatUnary::Trunc), F64);
-        visit_f64_nearest() => unary(Op::FloatUnary(FloatUnary::Nearest), F64);
-        visit_f64_sqrt() => unary(Op::FloatUnary(FloatUnary::Sqrt), F64);
-        visit_f32_add() => binary(Op::Float(Float::Add), F32);
-        visit_f32_sub() => binary(Op::Float(Float::Sub), F32);
-        visit_f32_mul() => binary(Op::Float(Float::Mul), F32);
-        visit_f32_div() => binary(Op::Float(Float::Div), F32);
-        visit_f32_min() => binary(Op::Float(Float::Min), F32);
-        visit_f32_max() => binary(Op::Float(Float::Max), F32);
-        visit_f32_copysign() => binary(Op::Float(Float::Copysign), F32);
-        visit_f64_add() => binary(Op::Float(Float::Add), F64);
-        visit_f64_sub() => binary(Op::Float(Float::Sub), F64);
-        visit_f64_mul() => binary(Op::Float(Float::Mul), F64);
-        visit_f64_div() => binary(Op::Float(Float::Div), F64);
-        visit_f64_min() => binary(Op::Float(Float::Min), F64);
-        visit_f64_max() => binary(Op::Float(Float::Max), F64);
-        visit_f64_copysign() => binary(Op::Float(Float::Copysign), F64);
-
-        visit_i32_trunc_f32_s() => trunc(F32, I32, true);
-        visit_i32_trunc_f32_u() => trunc(F32, I32, false);
-        visit_i32_trunc_f64_s() => trunc(F64, I32, true);
-        visit_i32_trunc_f64_u() => trunc(F64, I32, false);
-        visit_i64_trunc_f32_s() => trunc(F32, I64, true);
-        visit_i64_trunc_f32_u() => trunc(F32, I64, false);
-        visit_i64_trunc_f64_s() => trunc(F64, I64, true);
-        visit_i64_trunc_f64_u() => trunc(F64, I64, false);
-        visit_i32_trunc_sat_f32_s() => trunc_sat(F32, I32, true);
-        visit_i32_trunc_sat_f32_u() => trunc_sat(F32, I32, false);
-        visit_i32_trunc_sat_f64_s() => trunc_sat(F64, I32, true);
-        visit_i32_trunc_sat_f64_u() => trunc_sat(F64, I32, false);
-        visit_i64_trunc_sat_f32_s() => trunc_sat(F32, I64, true);
-        visit_i64_trunc_sat_f32_u() => trunc_sat(F32, I64, false);
-        visit_i64_trunc_sat_f64_s() => trunc_sat(F64, I64, true);
-        visit_i64_trunc_sat_f64_u() => trunc_sat(F64, I64, false);
-        visit_f32_convert_i32_s() => unary(Op::Convert(Convert::FromInt { from: I32, signed: true }), F32);
-        visit_f32_convert_i32_u() => unary(Op::Convert(Convert::FromInt { from: I32, signed: false }), F32);
-        visit_f32_convert_i64_s() => unary(Op::Convert(Convert::FromInt { from: I64, signed: true }), F32);
-        visit_f32_convert_i64_u() => unary(Op::Convert(Convert::FromInt { from: I64, signed: false }), F32);
-        visit_f64_convert_i32_s() => unary(Op::Convert(Convert::FromInt { from: I32, signed: true }), F64);
-        visit_f64_convert_i32_u() => unary(Op::Convert(Convert::FromInt { from: I32, signed: false }), F64);
-        visit_f64_convert_i64_s() => unary(Op::Convert(Convert::FromInt { from: I64, signed: true }), F64);
-        visit_f64_convert_i64_u() => unary(Op::Convert(Convert::FromInt { from: I64, signed: false }), F64);
-        visit_f32_demote_f64() => unary(Op::Convert(Convert::Float), F32);
-        visit_f64_promote_f32() => unary(Op::Convert(Convert::Float), F64);
-        visit_i32_reinterpret_f32() => unary(Op::Convert(Convert::Reinterpret), I32);
-        visit_i64_reinterpret_f64() => unary(Op::Convert(Convert::Reinterpret), I64);
-        visit_f32_reinterpret_i32() => unary(Op::Convert(Convert::Reinterpret), F32);
-        visit_f64_reinterpret_i64() => unary(Op::Convert(Convert::Reinterpret), F64);
-
-        visit_i32_load(memarg: MemArg) => load(Access::Whole, I32, memarg);
-        visit_i64_load(memarg: MemArg) => load(Access::Whole, I64, memarg);
-        visit_f32_load(memarg: MemArg) => load(Access::Whole, F32, memarg);
-        visit_f64_load(memarg: MemArg) => load(Access::Whole, F64, memarg);
-        visit_i32_load8_s(memarg: MemArg) => load(Access::S8, I32, memarg);
-        visit_i32_load8_u(memarg: MemArg) => load(Access::U8, I32, memarg);
-        visit_i32_load16_s(memarg: MemArg) => load(Access::S16, I32, memarg);
-        visit_i32_load16_u(memarg: MemArg) => load(Access::U16, I32, memarg);
-        visit_i64_load8_s(memarg: MemArg) => load(Access::S8, I64, memarg);
-        visit_i64_load8_u(memarg: MemArg) => load(Access::U8, I64, memarg);
-        visit_i64_load16_s(memarg: MemArg) => load(Access::S16, I64, memarg);
-        visit_i64_load16_u(memarg: MemArg) => load(Access::U16, I64, memarg);
-        visit_i64_load32_s(memarg: MemArg) => load(Access::S32, I64, memarg);
-        visit_i64_load32_u(memarg: MemArg) => load(Access::U32, I64, memarg);
-        visit_i32_store(memarg: MemArg) => store(Access::Whole, I32, memarg);
-        visit_i64_store(memarg: MemArg) => store(Access::Whole, I64, memarg);
-        visit_f32_store(memarg: MemArg) => store(Access::Whole, F32, memarg);
-        visit_f64_store(memarg: MemArg) => store(Access::Whole, F64, memarg);
-        visit_i32_store8(memarg: MemArg) => store(Access::U8, I32, memarg);
-        visit_i32_store16(memarg: MemArg) => store(Access::U16, I32, memarg);
-        visit_i64_store8(memarg: MemArg) => store(Access::U8, I64, memarg);
-        visit_i64_store16(memarg: MemArg) => store(Access::U16, I64, memarg);
-        visit_i64_store32(memarg: MemArg) => store(Access::U32, I64, memarg);
-        visit_memory_size(memory: u32) => read(Op::MemorySize, I32, memory);
-        visit_memory_grow(memory: u32) => builtin(Builtin::MemoryGrow, &[u64::from(memory)], 1, Some(I32));
-        visit_memory_copy(target: u32, source: u32) => builtin(Builtin::MemoryCopy, &[pair(target, source)], 3, None);
-        visit_memory_fill(memory: u32) => builtin(Builtin::MemoryFill, &[u64::from(memory)], 3, None);
-        visit_memory_init(segment: u32, memory: u32) => builtin(Builtin::MemoryInit, &[pair(memory, segment)], 3, None);
-        visit_data_drop(segment: u32) => builtin(Builtin::DataDrop, &[u64::from(segment)], 0, None);
-
-        visit_local_get(index: u32) => local_get(index);
-        visit_local_set(index: u32) => local_set(index);
-        visit_local_tee(index: u32) => local_tee(index);
-        visit_global_get(index: u32) => global_get(index);
-        visit_global_set(index: u32) => global_set(index);
-        visit_drop() => drop_value();
-        visit_select() => select();
-        visit_typed_select(_ty: wasmparser::ValType) => select();
-        visit_typed_select_multi(_types: Vec<wasmparser::ValType>) => select();
-
-        visit_table_get(table: u32) => table_get(table);
-        visit_table_set(table: u32) => table_set(table);
-        visit_table_size(table: u32) => read(Op::TableSize, I32, table);
-        visit_table_grow(table: u32) => builtin(Builtin::TableGrow, &[u64::from(table)], 2, Some(I32));
-        visit_table_fill(table: u32) => builtin(Builtin::TableFill, &[u64::from(table)], 3, None);
-        visit_table_copy(target: u32, source: u32) => builtin(Builtin::TableCopy, &[pair(target, source)], 3, None);
-        visit_table_init(segment: u32, table: u32) => builtin(Builtin::TableInit, &[pair(table, segment)], 3, None);
-        visit_elem_drop(segment: u32) => builtin(Builtin::ElemDrop, &[u64::from(segment)], 0, None);
-        visit_ref_null(_ty: wasmparser::HeapType) => push_const(I64, 0);
-        visit_ref_is_null() => eqz(I64);
-        visit_ref_func(function: u32) => read(Op::RefFunc, I64, function);
-
-        visit_br(depth: u32) => branch_always(depth);
-        visit_br_if(depth: u32) => branch_if(depth);
-        visit_return() => return_now();
-        visit_call(function: u32) => call_direct(function);
-        visit_call_indirect(ty: u32, table: u32) => call_table(ty, table);
-        visit_unreachable() => trap_now();
-        visit_nop() => nothing();
+    /// Reads alignment and offset of a memory access (specification 5.4.6).
+    #[inline(always)]
+    fn memarg(&mut self, cursor: &mut Cursor<'_>, max_align: u32) -> Result<u32, Invalid> {
+        let align = cursor.u32()?;
+        self.check.memory()?;
+        if align > max_align {
+            return Err(Invalid);
+        }
+        cursor.u32()
     }
 
-    pub(super) fn visit_block(&mut self, ty: BlockType) -> Done { self.block(ty); Ok(()) }
-    pub(super) fn visit_loop(&mut self, ty: BlockType) -> Done { self.begin_loop(ty); Ok(()) }
-    pub(super) fn visit_if(&mut self, ty: BlockType) -> Done { self.begin_if(ty); Ok(()) }
-    pub(super) fn visit_else(&mut self) -> Done { self.begin_else(); Ok(()) }
-    pub(super) fn visit_end(&mut self) -> Done { self.end(); Ok(()) }
-    pub(super) fn visit_br_table(&mut self, targets: BrTable<'_>) -> Done {
-        if self.dead { Ok(()) } else { self.branch_table(&targets) }
+    /// Blocks, branches, calls, and what is rarer than arithmetic.
+    fn control<'b>(&mut self, code: u8, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+        match code {
+            0x00 => {
+                self.check.stop()?;
+                self.live(|scan| scan.trap_now());
+            }
+            0x01 => {}
+            0x02..=0x04 => {
+                let ty = block_type(&mut cursor)?;
+                match code {
+                    0x02 => self.check.open(Opener::Block, ty)?,
+                    0x03 => self.check.open(Opener::Loop, ty)?,
+                    _ => {
+                        self.check.pop(Ty::I32)?;
+                        self.check.open(Opener::If, ty)?;
+                    }
+                }
+                match code {
+                    0x02 => self.block(ty),
+                    0x03 => self.begin_loop(ty),
+                    _ => self.begin_if(ty),
+                }
+            }
+            0x05 => {
+                self.check.begin_else()?;
+                self.begin_else();
+            }
+            0x0C => {
+                let depth = cursor.u32()?;
+                self.check.branch(depth)?;
+                self.live(|scan| scan.branch_always(depth));
+            }
+            0x0D => {
+                let depth = cursor.u32()?;
+                self.check.branch_if(depth)?;
+                self.live(|scan| scan.branch_if(depth));
+            }
+            0x0E => {
+                self.check.branch_table(&mut cursor)?;
+                self.live(|scan| scan.branch_table());
+            }
+            0x0F => {
+                self.check.return_values()?;
+                self.live(|scan| scan.return_now());
+            }
+            0x10 => {
+                let function = cursor.u32()?;
+                self.check.call(function)?;
+                self.live(|scan| scan.call_direct(function));
+            }
+            0x11 => {
+                let (ty, table) = (cursor.u32()?, cursor.u32()?);
+                self.check.call_indirect(ty, table)?;
+                self.live(|scan| scan.call_table(ty, table));
+            }
+            0x1A => {
+                self.check.drop_operand()?;
+                self.live(|scan| scan.drop_value());
+            }
+            0x1B => {
+                self.check.select()?;
+                self.live(|scan| scan.select());
+            }
+            0x1C => {
+                let 1 = cursor.u32()? else { return Err(Invalid) };
+                self.check.select_typed(val_type(&mut cursor)?)?;
+                self.live(|scan| scan.select());
+            }
+            0x23 => {
+                let index = cursor.u32()?;
+                self.check.global_get(index)?;
+                self.live(|scan| scan.global_get(index));
+            }
+            0x24 => {
+                let index = cursor.u32()?;
+                self.check.global_set(index)?;
+                self.live(|scan| scan.global_set(index));
+            }
+            0x43 => {
+                let bits = u32::from_le_bytes(cursor.array()?);
+                self.check.push(Ty::F32);
+                self.live(|scan| scan.push_const(F32, i64::from(bits)));
+            }
+            0x44 => {
+                let bits = i64::from_le_bytes(cursor.array()?);
+                self.check.push(Ty::F64);
+                self.live(|scan| scan.push_const(F64, bits));
+            }
+            0xFC => return self.prefixed(cursor),
+            _ => return self.reference(code, cursor),
+        }
+        Ok(cursor)
+    }
+
+    /// Tables, references, the size of a memory.
+    fn reference<'b>(&mut self, code: u8, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+        match code {
+            0x25 => {
+                let table = cursor.u32()?;
+                self.check.table_get(table)?;
+                self.live(|scan| scan.table_get(table));
+            }
+            0x26 => {
+                let table = cursor.u32()?;
+                self.check.table_set(table)?;
+                self.live(|scan| scan.table_set(table));
+            }
+            0x3F => {
+                let 0 = cursor.byte()? else { return Err(Invalid) };
+                self.check.memory()?;
+                self.check.push(Ty::I32);
+                self.live(|scan| scan.read(Op::MemorySize, I32, 0));
+            }
+            0x40 => {
+                let 0 = cursor.byte()? else { return Err(Invalid) };
+                self.check.memory()?;
+                self.check.replace(Ty::I32, Ty::I32)?;
+                self.live(|scan| scan.builtin(Builtin::MemoryGrow, &[0], 1, Some(I32)));
+            }
+            0xD0 => {
+                self.check.push(Ty::of(heap_type(&mut cursor)?));
+                self.live(|scan| scan.push_const(I64, 0));
+            }
+            0xD1 => {
+                self.check.ref_is_null()?;
+                self.live(|scan| scan.eqz(I64));
+            }
+            0xD2 => {
+                let function = cursor.u32()?;
+                self.check.ref_func(function)?;
+                self.live(|scan| scan.read(Op::RefFunc, I64, function));
+            }
+            _ => return Err(Invalid),
+        }
+        Ok(cursor)
+    }
+
+    /// Operations on many bytes or elements: all builtins.
+    fn bulk<'b>(&mut self, code: u32, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+        match code {
+            0x08 => {
+                let (segment, memory) = (cursor.u32()?, cursor.u32()?);
+                self.check.memory_at(memory)?;
+                self.check.data_segment(segment)?;
+                self.check.bulk()?;
+                self.live(|scan| scan.builtin(Builtin::MemoryInit, &[pair(memory, segment)], 3, None));
+            }
+            0x09 => {
+                let segment = cursor.u32()?;
+                self.check.data_segment(segment)?;
+                self.live(|scan| scan.builtin(Builtin::DataDrop, &[u64::from(segment)], 0, None));
+            }
+            0x0A => {
+                let (target, source) = (cursor.u32()?, cursor.u32()?);
+                self.check.memory_at(target)?;
+                self.check.memory_at(source)?;
+                self.check.bulk()?;
+                self.live(|scan| scan.builtin(Builtin::MemoryCopy, &[pair(target, source)], 3, None));
+            }
+            0x0B => {
+                let memory = cursor.u32()?;
+                self.check.memory_at(memory)?;
+                self.check.bulk()?;
+                self.live(|scan| scan.builtin(Builtin::MemoryFill, &[u64::from(memory)], 3, None));
+            }
+            0x0C => {
+                let (segment, table) = (cursor.u32()?, cursor.u32()?);
+                self.check.copy_elements(self.check.table(table)?, self.check.element_segment(segment)?)?;
+                self.live(|scan| scan.builtin(Builtin::TableInit, &[pair(table, segment)], 3, None));
+            }
+            0x0D => {
+                let segment = cursor.u32()?;
+                self.check.element_segment(segment)?;
+                self.live(|scan| scan.builtin(Builtin::ElemDrop, &[u64::from(segment)], 0, None));
+            }
+            0x0E => {
+                let (target, source) = (cursor.u32()?, cursor.u32()?);
+                self.check.copy_elements(self.check.table(target)?, self.check.table(source)?)?;
+                self.live(|scan| scan.builtin(Builtin::TableCopy, &[pair(target, source)], 3, None));
+            }
+            0x0F => {
+                let table = cursor.u32()?;
+                self.check.table_grow(table)?;
+                self.live(|scan| scan.builtin(Builtin::TableGrow, &[u64::from(table)], 2, Some(I32)));
+            }
+            0x10 => {
+                let table = cursor.u32()?;
+                self.check.push(Ty::I32);
+                self.check.table(table)?;
+                self.live(|scan| scan.read(Op::TableSize, I32, table));
+            }
+            0x11 => {
+                let table = cursor.u32()?;
+                self.check.table_fill(table)?;
+                self.live(|scan| scan.builtin(Builtin::TableFill, &[u64::from(table)], 3, None));
+            }
+            _ => return Err(Invalid),
+        }
+        Ok(cursor)
+    }
+
+    /// Records something unless the code cannot be reached.
+    #[inline]
+    fn live(&mut self, record: impl FnOnce(&mut Self)) {
+        if !self.dead {
+            record(self);
+        }
     }
 }
 
 fn pair(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
-}
-
-impl Scan<'_> {
-    fn nothing(&mut self) {}
-
-    fn local_get(&mut self, index: u32) {
-        let var = self.local(index);
-        self.push_value(self.lives[var as usize].class, Ref::var(var));
-    }
-
-    fn local_set(&mut self, index: u32) {
-        let item = self.pop();
-        let var = self.local(index);
-        self.release(var);
-        self.value_into(var, item);
-    }
-
-    fn local_tee(&mut self, index: u32) {
-        self.local_set(index);
-        self.local_get(index);
-    }
-
-    fn global_class(&self, index: u32) -> Class {
-        class_of(self.info.globals[GlobalIndex(index).index()].content)
-    }
-
-    fn global_get(&mut self, index: u32) {
-        self.read(Op::GlobalGet, self.global_class(index), index);
-    }
-
-    fn global_set(&mut self, index: u32) {
-        let value = self.pop_value();
-        self.entry(Op::GlobalSet, self.global_class(index), Ref::NOTHING, value, Ref::NOTHING, index);
-    }
-
-    fn read(&mut self, op: Op, class: Class, imm: u32) {
-        let value = self.temp_entry(op, class, Ref::NOTHING, Ref::NOTHING, imm);
-        self.push_value(class, value);
-    }
-
-    fn drop_value(&mut self) {
-        let item = self.pop();
-        match item.node {
-            Node::Value(value) | Node::Wrap(value) => self.drop_temp(item.class, value),
-            Node::Test { class, a, b, .. } => {
-                self.drop_temp(class, a);
-                self.drop_temp(class, b);
-            }
-            Node::Lea { base, index, .. } => {
-                self.drop_temp(item.class, base);
-                self.drop_temp(item.class, index);
-            }
-        }
-    }
-
-    fn drop_temp(&mut self, class: Class, value: Ref) {
-        if value.as_temp().is_some() {
-            self.entry(Op::Drop, class, Ref::NOTHING, value, Ref::NOTHING, 0);
-        }
-    }
-
-    fn select(&mut self) {
-        let condition = self.pop_test();
-        let b = self.pop();
-        let a = self.pop();
-        let class = a.class;
-        let (a, b) = (self.value(a), self.value(b));
-        self.entry(Op::Compare(condition.test), condition.class, Ref::NOTHING, condition.a, condition.b, 0);
-        let value = self.temp_entry(Op::Select, class, a, b, 0);
-        self.push_value(class, value);
-    }
-
-    // Arithmetic.
-
-    fn eqz(&mut self, class: Class) {
-        let item = self.pop();
-        if let Node::Test { test, class, a, b } = item.node {
-            return self.push(I32, Node::Test { test: test.invert(), class, a, b });
-        }
-        let a = if class == I32 { self.low(item) } else { self.value(item) };
-        let zero = self.constant(class, 0);
-        match self.tape.constant(a) {
-            Some(value) => self.push_const(I32, i64::from(value == 0)),
-            None => self.push(I32, Node::Test { test: Test::Int(Cond::Equal), class, a, b: zero }),
-        }
-    }
-
-    fn compare(&mut self, class: Class, cond: Cond) {
-        let (a, b) = self.pop_ints(class);
-        match (self.tape.constant(a), self.tape.constant(b)) {
-            (Some(a), Some(b)) => self.push_const(I32, i64::from(holds(cond, class, a, b))),
-            (Some(_), None) => self.push(I32, Node::Test { test: Test::Int(cond.swap()), class, a: b, b: a }),
-            _ => self.push(I32, Node::Test { test: Test::Int(cond), class, a, b }),
-        }
-    }
-
-    fn compare_float(&mut self, class: Class, cond: FloatCond) {
-        let b = self.pop_value();
-        let a = self.pop_value();
-        self.push(I32, Node::Test { test: Test::Float(cond), class, a, b });
-    }
-
-    /// Pops the operands of an operation that depends on the low bits of an i32 only.
-    fn pop_ints(&mut self, class: Class) -> (Ref, Ref) {
-        let b = self.pop();
-        let a = self.pop();
-        match class {
-            I32 => (self.low(a), self.low(b)),
-            _ => (self.value(a), self.value(b)),
-        }
-    }
-
-    fn int(&mut self, op: Int, class: Class) {
-        let (mut a, mut b) = self.pop_ints(class);
-        if let (Some(a), Some(b)) = (self.tape.constant(a), self.tape.constant(b)) {
-            return self.push_const(class, fold(op, class, a, b));
-        }
-        if a.is_const() && matches!(op, Int::Add | Int::Mul | Int::And | Int::Or | Int::Xor) {
-            (a, b) = (b, a);
-        }
-        let value = self.temp_entry(Op::Int(op), class, a, b, 0);
-        self.push_value(class, value);
-    }
-
-    fn divide(&mut self, op: Int, class: Class) {
-        let (a, b) = self.pop_ints(class);
-        self.can_trap();
-        let value = self.temp_entry(Op::Int(op), class, a, b, 0);
-        self.push_value(class, value);
-    }
-
-    /// A sum stays a node as long as `lea` can compute it.
-    fn add(&mut self, class: Class) {
-        let [.., a, b] = self.stack[..] else { unreachable!("validated: two operands") };
-        let (Some(a), Some(b)) = (self.as_lea(a), self.as_lea(b)) else { return self.int(Int::Add, class) };
-        let Some(sum) = add_leas(class, a, b) else { return self.int(Int::Add, class) };
-        self.pop();
-        self.pop();
-        self.push(class, sum);
-    }
-
-    fn subtract(&mut self, class: Class) {
-        if let [.., a, b] = self.stack[..]
-            && let Node::Value(value) = b.node
-            && let Some(value) = self.tape.constant(value)
-            && let Ok(negated) = i32::try_from(value.wrapping_neg())
-            && let Some(a) = self.as_lea(a)
-            && let Some(sum) = add_leas(class, a, Lea { disp: negated, ..Lea::ZERO })
-        {
-            self.pop();
-            self.pop();
-            return self.push(class, sum);
-        }
-        self.int(Int::Sub, class);
-    }
-
-    fn shift_left(&mut self, class: Class) {
-        if let [.., a, b] = self.stack[..]
-            && let (Node::Value(value), Node::Value(count)) = (a.node, b.node)
-            && !value.is_const()
-            && let Some(count @ 1..=3) = self.tape.constant(count)
-        {
-            self.pop();
-            self.pop();
-            return self.push(class, Node::Lea { base: Ref::NOTHING, index: value, scale: count as u8, disp: 0 });
-        }
-        self.int(Int::Shl, class);
-    }
-
-    fn as_lea(&self, item: super::Item) -> Option<Lea> {
-        match item.node {
-            Node::Value(value) => match self.tape.constant(value) {
-                Some(disp) => i32::try_from(disp).ok().map(|disp| Lea { disp, ..Lea::ZERO }),
-                None => Some(Lea { base: value, ..Lea::ZERO }),
-            },
-            // As an i32's summand only the low bits count.
-            Node::Wrap(value) => Some(Lea { base: value, ..Lea::ZERO }),
-            Node::Lea { base, index, scale, disp } => Some(Lea { base, index, scale, disp }),
-            Node::Test { .. } => None,
-        }
-    }
-
-    fn int_unary(&mut self, op: IntUnary, class: Class) {
-        let item = self.pop();
-        let a = if class == I32 { self.low(item) } else { self.value(item) };
-        let value = self.temp_entry(Op::IntUnary(op), class, a, Ref::NOTHING, 0);
-        self.push_value(class, value);
-    }
-
-    fn extend_signed(&mut self) {
-        let a = self.pop_low();
-        match self.tape.constant(a) {
-            Some(value) => self.push_const(I64, value),
-            None => {
-                let value = self.temp_entry(Op::IntUnary(IntUnary::Extend32S), I64, a, Ref::NOTHING, 0);
-                self.push_value(I64, value);
-            }
-        }
-    }
-
-    /// An i32 has zeros above it wherever it is: only its class changes.
-    fn extend_unsigned(&mut self) {
-        let a = self.pop_value();
-        match self.tape.constant(a) {
-            Some(value) => self.push_const(I64, i64::from(value as u32)),
-            None => self.push_value(I64, a),
-        }
-    }
-
-    fn wrap(&mut self) {
-        let a = self.pop_value();
-        match self.tape.constant(a) {
-            Some(value) => self.push_const(I32, i64::from(value as i32)),
-            None => self.push(I32, Node::Wrap(a)),
-        }
-    }
-
-    fn unary(&mut self, op: Op, class: Class) {
-        let a = self.pop_value();
-        let value = self.temp_entry(op, class, a, Ref::NOTHING, 0);
-        self.push_value(class, value);
-    }
-
-    fn binary(&mut self, op: Op, class: Class) {
-        let b = self.pop_value();
-        let a = self.pop_value();
-        let value = self.temp_entry(op, class, a, b, 0);
-        self.push_value(class, value);
-    }
-
-    fn trunc(&mut self, from: Class, to: Class, signed: bool) {
-        self.can_trap();
-        self.unary(Op::Convert(Convert::Trunc { from, signed, saturating: false }), to);
-    }
-
-    fn trunc_sat(&mut self, from: Class, to: Class, signed: bool) {
-        self.unary(Op::Convert(Convert::Trunc { from, signed, saturating: true }), to);
-    }
-
-    // Memory and tables.
-
-    fn load(&mut self, access: Access, class: Class, memarg: MemArg) {
-        let index: HeapIndex = self.pop_heap_index();
-        self.heap_load(access, class, index, memarg.offset as u32);
-    }
-
-    fn store(&mut self, access: Access, class: Class, memarg: MemArg) {
-        // A narrowing store, and a whole one of an i32, reads the low bits only.
-        let low = class == I32 || access != Access::Whole;
-        let (value, index) = self.pop_store(low);
-        self.heap_store(access, class, index, value, memarg.offset as u32);
-    }
-
-    fn table_get(&mut self, table: u32) {
-        let index = self.pop_value();
-        self.can_trap();
-        let value = self.temp_entry(Op::TableGet, I64, index, Ref::NOTHING, table);
-        self.push_value(I64, value);
-    }
-
-    fn table_set(&mut self, table: u32) {
-        let value = self.pop_value();
-        let index = self.pop_value();
-        self.can_trap();
-        self.entry(Op::TableSet, I64, Ref::NOTHING, index, value, table);
-    }
-}
-
-/// A sum that `lea` can compute.
-#[derive(Clone, Copy)]
-struct Lea {
-    base: Ref,
-    index: Ref,
-    scale: u8,
-    disp: i32,
-}
-
-impl Lea {
-    const ZERO: Lea = Lea { base: Ref::NOTHING, index: Ref::NOTHING, scale: 0, disp: 0 };
-}
-
-/// The sum of two sums, if there is room; a 32-bit one wraps, a 64-bit one must not have to.
-fn add_leas(class: Class, a: Lea, b: Lea) -> Option<Node> {
-    let disp = match class {
-        I32 => a.disp.wrapping_add(b.disp),
-        _ => a.disp.checked_add(b.disp)?,
-    };
-    let mut unscaled = [Ref::NOTHING; 2];
-    let mut scaled = None;
-    let mut count = 0;
-    for part in [a, b] {
-        if part.base != Ref::NOTHING {
-            *unscaled.get_mut(count)? = part.base;
-            count += 1;
-        }
-        if part.index != Ref::NOTHING {
-            if part.scale == 0 {
-                *unscaled.get_mut(count)? = part.index;
-                count += 1;
-            } else if scaled.replace((part.index, part.scale)).is_some() {
-                return None;
-            }
-        }
-    }
-    match (count, scaled) {
-        (0, None) => None,
-        (_, None) => Some(Node::Lea { base: unscaled[0], index: unscaled[1], scale: 0, disp }),
-        (0 | 1, Some((index, scale))) => Some(Node::Lea { base: unscaled[0], index, scale, disp }),
-        _ => None,
-    }
-}
-
-/// The value of an operation on constants that cannot trap (specification 4.3.2).
-fn fold(op: Int, class: Class, a: i64, b: i64) -> i64 {
-    macro_rules! at_width {
-        ($signed:ty, $unsigned:ty) => {{
-            let (a, b) = (a as $signed, b as $signed);
-            i64::from(match op {
-                Int::Add => a.wrapping_add(b),
-                Int::Sub => a.wrapping_sub(b),
-                Int::Mul => a.wrapping_mul(b),
-                Int::And => a & b,
-                Int::Or => a | b,
-                Int::Xor => a ^ b,
-                Int::Shl => a.wrapping_shl(b as u32),
-                Int::ShrS => a.wrapping_shr(b as u32),
-                Int::ShrU => (a as $unsigned).wrapping_shr(b as u32) as $signed,
-                Int::Rotl => a.rotate_left(b as u32 % <$signed>::BITS),
-                Int::Rotr => a.rotate_right(b as u32 % <$signed>::BITS),
-                Int::DivS | Int::DivU | Int::RemS | Int::RemU => unreachable!("may trap"),
-            })
-        }};
-    }
-    match class {
-        I32 => at_width!(i32, u32),
-        _ => at_width!(i64, u64),
-    }
-}
-
-fn holds(cond: Cond, class: Class, a: i64, b: i64) -> bool {
-    let unsigned = |value: i64| if class == I32 { u64::from(value as u32) } else { value as u64 };
-    match cond {
-        Cond::Equal => a == b,
-        Cond::NotEqual => a != b,
-        Cond::Less => a < b,
-        Cond::LessEqual => a <= b,
-        Cond::Greater => a > b,
-        Cond::GreaterEqual => a >= b,
-        Cond::Below => unsigned(a) < unsigned(b),
-        Cond::BelowEqual => unsigned(a) <= unsigned(b),
-        Cond::Above => unsigned(a) > unsigned(b),
-        Cond::AboveEqual => unsigned(a) >= unsigned(b),
-        _ => unreachable!("no wasm comparison"),
-    }
 }
