@@ -11,7 +11,7 @@ pub(crate) use stubs::{builtin_stubs, signature_stubs};
 use crate::abi::layout::ContextLayout;
 use crate::abi::positions::{FunctionCode, Positions, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
-use crate::decode::{Body, Cursor, ModuleInfo, val_type};
+use crate::decode::{Body, Cursor, ModuleInfo};
 use crate::error::Error;
 use crate::types::{FuncIndex, TypeIndex};
 use assign::{Pins, Plan};
@@ -163,21 +163,21 @@ impl<'a> Compiler<'a> {
     fn scan_body(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
         let ty = self.module.info.functions[function.index()];
         let range = body.body.range();
-        self.read_body(ty, Cursor::new(body.body.as_bytes()), range.end as u32).map_err(|refusal| match refusal {
+        self.read_body(ty, Cursor::new(body.body.as_bytes()), range.start as u32).map_err(|refusal| match refusal {
             Refusal::Invalid => explain(body),
             Refusal::TooLarge => Error::invalid("the function is too large to compile", range.start as usize),
         })
     }
 
-    /// The same for its bytes, which end at the module offset `end`.
-    fn read_body(&mut self, ty: TypeIndex, mut cursor: Cursor<'_>, end: u32) -> Result<(), Refusal> {
+    /// The same for its bytes, which begin at the module offset `start`.
+    fn read_body(&mut self, ty: TypeIndex, mut cursor: Cursor<'_>, start: u32) -> Result<(), Refusal> {
         let scan = &mut self.scan;
         scan.start(ty);
         for _ in 0..cursor.u32()? {
             let count = cursor.u32()?;
-            scan.declare(count, val_type(&mut cursor)?)?;
+            scan.declare(count, cursor.val_type()?)?;
         }
-        scan.body(cursor, end)?;
+        scan.body(cursor, start)?;
         scan.finish();
         Ok(())
     }

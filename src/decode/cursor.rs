@@ -1,135 +1,187 @@
-//! Reading the numbers of a function body (specification 5.2).
+//! Reading the numbers and types of a function body (specification 5.2 to 5.4).
+
+use crate::types::{TypeIndex, ValType};
 
 /// The body is not valid. Why and where, the parser's own validator says: see `compile`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Invalid;
 
-/// What is left to read of a body.
+/// What a block takes and leaves (specification 2.4.8).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BlockType {
+    Empty,
+    Result(ValType),
+    Function(TypeIndex),
+}
+
+/// A place in a body.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
-    rest: &'a [u8],
+    bytes: &'a [u8],
+    at: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Cursor<'a> {
-        Cursor { rest: bytes }
+        Cursor { bytes, at: 0 }
     }
 
-    /// Bytes left.
+    /// Bytes read so far.
     #[inline(always)]
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
     pub(crate) fn remaining(&self) -> usize {
-        self.rest.len()
+        self.bytes.len() - self.at
     }
 
     #[inline(always)]
     pub(crate) fn byte(&mut self) -> Result<u8, Invalid> {
-        let (&byte, rest) = self.rest.split_first().ok_or(Invalid)?;
-        self.rest = rest;
+        let byte = *self.bytes.get(self.at).ok_or(Invalid)?;
+        self.at += 1;
         Ok(byte)
     }
 
-    /// The next byte, which stays where it is.
-    pub(crate) fn peek(&self) -> Result<u8, Invalid> {
-        self.rest.first().copied().ok_or(Invalid)
+    /// The next byte if it is a number in itself.
+    #[inline(always)]
+    fn short(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        if byte >= 0x80 {
+            return None;
+        }
+        self.at += 1;
+        Some(byte)
     }
 
     #[inline(always)]
     pub(crate) fn u32(&mut self) -> Result<u32, Invalid> {
-        match self.rest {
-            [byte @ ..0x80, rest @ ..] => {
-                self.rest = rest;
-                Ok(u32::from(*byte))
-            }
-            [low, high @ ..0x80, rest @ ..] => {
-                self.rest = rest;
-                Ok(u32::from(*low & 0x7F) | u32::from(*high) << 7)
-            }
-            rest => {
-                let (value, length) = unsigned(rest)?;
-                self.rest = &rest[length..];
-                Ok(value)
-            }
+        if let Some(byte) = self.short() {
+            return Ok(u32::from(byte));
         }
+        let (value, length) = unsigned(self.bytes, self.at);
+        self.advance(length)?;
+        Ok(value)
     }
 
     #[inline(always)]
     pub(crate) fn i32(&mut self) -> Result<i32, Invalid> {
-        match self.rest {
-            [byte @ ..0x80, rest @ ..] => {
-                self.rest = rest;
-                Ok(i32::from(*byte) << 25 >> 25)
-            }
-            _ => Ok(self.signed::<32>()? as i32),
+        match self.short() {
+            Some(byte) => Ok(i32::from(byte) << 25 >> 25),
+            None => Ok(self.signed::<32>()? as i32),
         }
     }
 
     #[inline(always)]
     pub(crate) fn i64(&mut self) -> Result<i64, Invalid> {
-        match self.rest {
-            [byte @ ..0x80, rest @ ..] => {
-                self.rest = rest;
-                Ok(i64::from(*byte) << 57 >> 57)
-            }
-            _ => self.signed::<64>(),
+        match self.short() {
+            Some(byte) => Ok(i64::from(byte) << 57 >> 57),
+            None => self.signed::<64>(),
         }
     }
 
-    /// A type index, as block types encode it: a non-negative number of 33 bits.
+    /// A number of 33 bits: a type index, if it is not negative.
     pub(crate) fn s33(&mut self) -> Result<i64, Invalid> {
         self.signed::<33>()
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Invalid> {
-        let (bytes, rest) = self.rest.split_first_chunk().ok_or(Invalid)?;
-        self.rest = rest;
-        Ok(*bytes)
+        let bytes = *self.bytes[self.at..].first_chunk().ok_or(Invalid)?;
+        self.at += N;
+        Ok(bytes)
     }
 
+    #[inline(always)]
     fn signed<const BITS: u32>(&mut self) -> Result<i64, Invalid> {
-        let (value, length) = signed::<BITS>(self.rest)?;
-        self.rest = &self.rest[length..];
+        let (value, length) = signed::<BITS>(self.bytes, self.at);
+        self.advance(length)?;
         Ok(value)
+    }
+
+    /// Behind a number of `length` bytes, 0 if it is malformed.
+    #[inline(always)]
+    fn advance(&mut self, length: usize) -> Result<(), Invalid> {
+        self.at += length;
+        if length == 0 { Err(Invalid) } else { Ok(()) }
+    }
+
+    // Types.
+
+    /// A value type (specification 5.3.4).
+    pub(crate) fn val_type(&mut self) -> Result<ValType, Invalid> {
+        match self.byte()? {
+            0x7F => Ok(ValType::I32),
+            0x7E => Ok(ValType::I64),
+            0x7D => Ok(ValType::F32),
+            0x7C => Ok(ValType::F64),
+            // The short form of a nullable reference, and the long one.
+            0x70 => Ok(ValType::FUNCREF),
+            0x6F => Ok(ValType::EXTERNREF),
+            0x63 => self.heap_type(),
+            _ => Err(Invalid),
+        }
+    }
+
+    /// What a nullable reference refers to (specification 5.3.3).
+    pub(crate) fn heap_type(&mut self) -> Result<ValType, Invalid> {
+        match self.byte()? {
+            0x70 => Ok(ValType::FUNCREF),
+            0x6F => Ok(ValType::EXTERNREF),
+            _ => Err(Invalid),
+        }
+    }
+
+    /// A block type (specification 5.4.1).
+    pub(crate) fn block_type(&mut self) -> Result<BlockType, Invalid> {
+        match self.bytes.get(self.at) {
+            Some(0x40) => {
+                self.at += 1;
+                Ok(BlockType::Empty)
+            }
+            Some(0x41..0x80) => Ok(BlockType::Result(self.val_type()?)),
+            _ => {
+                let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
+                Ok(BlockType::Function(TypeIndex(index)))
+            }
+        }
     }
 }
 
-/// An unsigned number of 32 bits in LEB128, and how many bytes it takes.
+/// An unsigned number of 32 bits in LEB128, and how many bytes it takes: 0 if it is malformed.
 #[inline(never)]
-fn unsigned(bytes: &[u8]) -> Result<(u32, usize), Invalid> {
+fn unsigned(bytes: &[u8], at: usize) -> (u32, usize) {
     let mut value = 0;
-    for (index, &byte) in bytes.iter().take(5).enumerate() {
+    for (index, &byte) in bytes[at..].iter().take(5).enumerate() {
         if index == 4 && byte > 0x0F {
-            return Err(Invalid);
+            break;
         }
         value |= u32::from(byte & 0x7F) << (7 * index);
         if byte < 0x80 {
-            return Ok((value, index + 1));
+            return (value, index + 1);
         }
     }
-    Err(Invalid)
+    (0, 0)
 }
 
-/// A signed number in LEB128, sign-extended, and how many bytes it takes.
+/// A signed number in LEB128, sign-extended, and how many bytes it takes: 0 if it is malformed.
 #[inline(never)]
-fn signed<const BITS: u32>(bytes: &[u8]) -> Result<(i64, usize), Invalid> {
+fn signed<const BITS: u32>(bytes: &[u8], at: usize) -> (i64, usize) {
     let mut value = 0;
     let mut shift = 0;
-    for (index, &byte) in bytes.iter().enumerate() {
+    for (index, &byte) in bytes[at..].iter().enumerate() {
         value |= i64::from(byte & 0x7F) << shift;
         if shift + 7 >= BITS {
             // The last byte: what is above the number's bits repeats its sign.
             let sign = ((byte << 1) as i8) >> (BITS - shift);
-            return if byte < 0x80 && (sign == 0 || sign == -1) {
-                Ok((value << (64 - BITS) >> (64 - BITS), index + 1))
-            } else {
-                Err(Invalid)
-            };
+            let well_formed = byte < 0x80 && (sign == 0 || sign == -1);
+            return if well_formed { (value << (64 - BITS) >> (64 - BITS), index + 1) } else { (0, 0) };
         }
         shift += 7;
         if byte < 0x80 {
-            return Ok((value << (64 - shift) >> (64 - shift), index + 1));
+            return (value << (64 - shift) >> (64 - shift), index + 1);
         }
     }
-    Err(Invalid)
+    (0, 0)
 }
 
 #[cfg(test)]

@@ -4,10 +4,8 @@ mod info;
 mod features;
 mod sections;
 mod cursor;
-mod check;
 
-pub(crate) use check::{BlockType, Checker, Opener, Ty, block_type, heap_type, val_type};
-pub(crate) use cursor::{Cursor, Invalid};
+pub(crate) use cursor::{BlockType, Cursor, Invalid};
 pub(crate) use features::SUPPORTED;
 pub(crate) use info::{Body, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode};
 

@@ -1,46 +1,46 @@
 //! What an operator records: a node on the operand stack, or an entry.
 
-use super::{Class, HeapIndex, Node, Scan, class_of};
+use super::check::Ty;
+use super::{Class, HeapIndex, Local, Node, Scan};
 use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test};
-use crate::types::GlobalIndex;
 use planish_asm::Cond;
 
 use Class::{I32, I64};
 
 impl Scan<'_> {
-    pub(super) fn local_get(&mut self, index: u32) {
-        let var = self.local(index);
-        self.push_value(self.lives[var as usize].class, Ref::var(var));
+    #[inline]
+    pub(super) fn local_get(&mut self, index: u32, local: Local) {
+        let var = self.variable(index, local);
+        self.push_typed(local.ty, Node::Value(Ref::var(var)));
     }
 
-    pub(super) fn local_set(&mut self, index: u32) {
+    /// Returns the variable.
+    pub(super) fn local_set(&mut self, index: u32, local: Local) -> u32 {
         let item = self.pop();
-        let var = self.local(index);
+        let var = self.variable(index, local);
         self.release(var);
         self.value_into(var, item);
+        var
     }
 
-    pub(super) fn local_tee(&mut self, index: u32) {
-        self.local_set(index);
-        self.local_get(index);
+    pub(super) fn local_tee(&mut self, index: u32, local: Local) {
+        let var = self.local_set(index, local);
+        self.push_typed(local.ty, Node::Value(Ref::var(var)));
     }
 
-    fn global_class(&self, index: u32) -> Class {
-        class_of(self.info.globals[GlobalIndex(index).index()].content)
-    }
-
-    pub(super) fn global_get(&mut self, index: u32) {
-        self.read(Op::GlobalGet, self.global_class(index), index);
-    }
-
-    pub(super) fn global_set(&mut self, index: u32) {
+    pub(super) fn global_set(&mut self, ty: Ty, index: u32) {
         let value = self.pop_value();
-        self.entry(Op::GlobalSet, self.global_class(index), Ref::NOTHING, value, Ref::NOTHING, index);
+        self.entry(Op::GlobalSet, ty.class(), Ref::NOTHING, value, Ref::NOTHING, index);
     }
 
-    pub(super) fn read(&mut self, op: Op, class: Class, imm: u32) {
-        let value = self.temp_entry(op, class, Ref::NOTHING, Ref::NOTHING, imm);
-        self.push_value(class, value);
+    pub(super) fn read(&mut self, op: Op, ty: Ty, imm: u32) {
+        let value = self.temp_entry(op, ty.class(), Ref::NOTHING, Ref::NOTHING, imm);
+        self.push_typed(ty, Node::Value(value));
+    }
+
+    pub(super) fn ref_null(&mut self, ty: Ty) {
+        let null = self.constant(I64, 0);
+        self.push_typed(ty, Node::Value(null));
     }
 
     pub(super) fn drop_value(&mut self) {
@@ -68,11 +68,11 @@ impl Scan<'_> {
         let condition = self.pop_test();
         let b = self.pop();
         let a = self.pop();
-        let class = a.class;
+        let (class, ty) = (a.class, a.ty);
         let (a, b) = (self.value(a), self.value(b));
         self.entry(Op::Compare(condition.test), condition.class, Ref::NOTHING, condition.a, condition.b, 0);
         let value = self.temp_entry(Op::Select, class, a, b, 0);
-        self.push_value(class, value);
+        self.push_typed(ty, Node::Value(value));
     }
 
     // Arithmetic.
@@ -256,11 +256,11 @@ impl Scan<'_> {
         self.heap_store(access, class, index, value, offset);
     }
 
-    pub(super) fn table_get(&mut self, table: u32) {
+    pub(super) fn table_get(&mut self, ty: Ty, table: u32) {
         let index = self.pop_value();
         self.can_trap();
         let value = self.temp_entry(Op::TableGet, I64, index, Ref::NOTHING, table);
-        self.push_value(I64, value);
+        self.push_typed(ty, Node::Value(value));
     }
 
     pub(super) fn table_set(&mut self, table: u32) {

@@ -4,9 +4,10 @@
 //! recorded.
 
 use super::Scan;
+use super::check::Ty;
 use crate::abi::Builtin;
 use crate::compile::tape::{Access, Class, Convert, Float, FloatCond, FloatUnary, Int, IntUnary, Op};
-use crate::decode::{Cursor, Invalid, Opener, Ty, block_type, heap_type, val_type};
+use crate::decode::{Cursor, Invalid};
 use planish_asm::Cond;
 
 use Class::{F32, F64, I32, I64};
@@ -28,17 +29,24 @@ impl From<Invalid> for Refusal {
     }
 }
 
-/// Operands and result, for the checker.
-macro_rules! check {
-    ($scan:ident ($operand:ident) -> $result:ident) => {
-        $scan.check.replace(Ty::$operand, Ty::$result)?
+/// Are the operands there, in code that can be reached?
+macro_rules! has {
+    ($scan:ident ($operand:ident)) => {
+        $scan.has(Ty::$operand)
     };
-    ($scan:ident ($operand:ident $same:ident) -> $result:ident) => {
-        $scan.check.combine(Ty::$operand, Ty::$result)?
+    ($scan:ident ($below:ident $top:ident)) => {
+        $scan.has_two(Ty::$below, Ty::$top)
     };
 }
 
-/// Makes the two functions that read an operator, one for each row and arm.
+/// They are not: the code cannot be reached, or is not valid.
+macro_rules! in_dead_code {
+    ($scan:ident ($($operand:ident)*) -> $($result:ident)?) => {
+        $scan.in_dead_code(&[$(Ty::$operand),*], &[$(Ty::$result)?])?
+    };
+}
+
+/// Makes the two functions that read an operator, one arm for each row.
 macro_rules! operators {
     (
         numeric { $($code:literal $name:literal $operands:tt -> $result:ident => $method:ident ($($value:expr),*);)* }
@@ -47,94 +55,83 @@ macro_rules! operators {
         saturating { $($sat:literal $sat_name:literal $sat_from:tt -> $sat_to:ident => $sat_method:ident ($($sat_value:expr),*);)* }
     ) => {
         impl Scan<'_> {
-            /// Reads a body from its first operator on; it ends at the module offset `end`.
-            pub(in crate::compile) fn body(&mut self, mut cursor: Cursor<'_>, end: u32) -> Result<(), Refusal> {
+            /// Reads a body from its first operator on; the module offset of its first byte is `start`.
+            pub(in crate::compile) fn body(&mut self, mut cursor: Cursor<'_>, start: u32) -> Result<(), Refusal> {
                 loop {
-                    self.offset = end - cursor.remaining() as u32;
+                    self.offset = start + cursor.position() as u32;
                     match cursor.byte()? {
-                        $($code => {
-                            check!(self $operands -> $result);
-                            if !self.dead {
-                                self.$method($($value),*);
-                            }
+                        $($code => match has!(self $operands) {
+                            true => self.$method($($value),*),
+                            false => in_dead_code!(self $operands -> $result),
                         })*
                         $($load => {
                             let offset = self.memarg(&mut cursor, $load_align)?;
-                            check!(self (I32) -> $load_class);
-                            if !self.dead {
-                                self.load(Access::$load_access, $load_class, offset);
+                            match self.has(Ty::I32) {
+                                true => self.load(Access::$load_access, $load_class, offset),
+                                false => in_dead_code!(self (I32) -> $load_class),
                             }
                         })*
                         $($store => {
                             let offset = self.memarg(&mut cursor, $store_align)?;
-                            self.check.pop(Ty::$store_class)?;
-                            self.check.pop(Ty::I32)?;
-                            if !self.dead {
-                                self.store(Access::$store_access, $store_class, offset);
+                            match self.has_two(Ty::I32, Ty::$store_class) {
+                                true => self.store(Access::$store_access, $store_class, offset),
+                                false => in_dead_code!(self (I32 $store_class) -> ),
                             }
                         })*
+                        // What has no operands may as well be pushed where code cannot be reached.
                         0x20 => {
                             let index = cursor.u32()?;
-                            self.check.local_get(index)?;
-                            if !self.dead {
-                                self.local_get(index);
-                            }
+                            let local = self.locals.get(index)?;
+                            self.local_get(index, local);
                         }
                         0x21 => {
                             let index = cursor.u32()?;
-                            self.check.local_set(index)?;
-                            if !self.dead {
-                                self.local_set(index);
+                            let local = self.locals.get(index)?;
+                            match self.has(local.ty) {
+                                true => _ = self.local_set(index, local),
+                                false => self.in_dead_code(&[local.ty], &[])?,
                             }
                         }
                         0x22 => {
                             let index = cursor.u32()?;
-                            self.check.local_tee(index)?;
-                            if !self.dead {
-                                self.local_tee(index);
+                            let local = self.locals.get(index)?;
+                            match self.has(local.ty) {
+                                true => self.local_tee(index, local),
+                                false => self.in_dead_code(&[local.ty], &[local.ty])?,
                             }
                         }
                         0x41 => {
                             let value = cursor.i32()?;
-                            self.check.push(Ty::I32);
-                            if !self.dead {
-                                self.push_const(I32, i64::from(value));
-                            }
+                            self.push_const(I32, i64::from(value));
                         }
                         0x42 => {
                             let value = cursor.i64()?;
-                            self.check.push(Ty::I64);
-                            if !self.dead {
-                                self.push_const(I64, value);
-                            }
+                            self.push_const(I64, value);
                         }
-                        0x0B => {
-                            self.check.end()?;
-                            self.end();
-                            if self.check.is_done() {
+                        code => {
+                            cursor = self.control(code, cursor)?;
+                            if self.is_done() {
                                 return if cursor.remaining() == 0 { Ok(()) } else { Err(Refusal::Invalid) };
                             }
+                            // Other operators add a few entries for each of their bytes, of which there are not so many.
+                            if self.tape.entries.len() > MAX_ENTRIES {
+                                return Err(Refusal::TooLarge);
+                            }
                         }
-                        code => cursor = self.control(code, cursor)?,
-                    }
-                    if self.tape.entries.len() > MAX_ENTRIES {
-                        return Err(Refusal::TooLarge);
                     }
                 }
             }
 
             /// The operators behind the prefix 0xFC.
-            fn prefixed<'b>(&mut self, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+            fn prefixed(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
                 match cursor.u32()? {
-                    $($sat => {
-                        check!(self $sat_from -> $sat_to);
-                        if !self.dead {
-                            self.$sat_method($($sat_value),*);
-                        }
+                    $($sat => match has!(self $sat_from) {
+                        true => self.$sat_method($($sat_value),*),
+                        false => in_dead_code!(self $sat_from -> $sat_to),
                     })*
                     code => return self.bulk(code, cursor),
                 }
-                Ok(cursor)
+                Ok(())
             }
         }
     };
@@ -319,7 +316,7 @@ impl Scan<'_> {
     #[inline(always)]
     fn memarg(&mut self, cursor: &mut Cursor<'_>, max_align: u32) -> Result<u32, Invalid> {
         let align = cursor.u32()?;
-        self.check.memory()?;
+        self.has_memory(0)?;
         if align > max_align {
             return Err(Invalid);
         }
@@ -329,211 +326,214 @@ impl Scan<'_> {
     /// Blocks, branches, calls, and what is rarer than arithmetic.
     fn control<'b>(&mut self, code: u8, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
         match code {
-            0x00 => {
-                self.check.stop()?;
-                self.live(|scan| scan.trap_now());
-            }
+            0x00 => match self.dead {
+                true => self.die(),
+                false => self.trap_now(),
+            },
             0x01 => {}
-            0x02..=0x04 => {
-                let ty = block_type(&mut cursor)?;
-                match code {
-                    0x02 => self.check.open(Opener::Block, ty)?,
-                    0x03 => self.check.open(Opener::Loop, ty)?,
-                    _ => {
-                        self.check.pop(Ty::I32)?;
-                        self.check.open(Opener::If, ty)?;
-                    }
-                }
-                match code {
-                    0x02 => self.block(ty),
-                    0x03 => self.begin_loop(ty),
-                    _ => self.begin_if(ty),
-                }
-            }
-            0x05 => {
-                self.check.begin_else()?;
-                self.begin_else();
-            }
+            0x02 => self.block(cursor.block_type()?)?,
+            0x03 => self.begin_loop(cursor.block_type()?)?,
+            0x04 => self.begin_if(cursor.block_type()?)?,
+            0x05 => self.begin_else()?,
+            0x0B => self.end()?,
             0x0C => {
                 let depth = cursor.u32()?;
-                self.check.branch(depth)?;
-                self.live(|scan| scan.branch_always(depth));
+                match self.takes_label(depth)? {
+                    true => self.branch_always(depth),
+                    false => self.die(),
+                }
             }
             0x0D => {
                 let depth = cursor.u32()?;
-                self.check.branch_if(depth)?;
-                self.live(|scan| scan.branch_if(depth));
+                if self.takes_branch_if(depth)? {
+                    self.branch_if(depth);
+                }
             }
-            0x0E => {
-                self.check.branch_table(&mut cursor)?;
-                self.live(|scan| scan.branch_table());
-            }
-            0x0F => {
-                self.check.return_values()?;
-                self.live(|scan| scan.return_now());
-            }
+            0x0E => match self.takes_branch_table(&mut cursor)? {
+                true => self.branch_table(),
+                false => self.die(),
+            },
+            0x0F => match self.takes_return()? {
+                true => self.return_now(),
+                false => self.die(),
+            },
             0x10 => {
                 let function = cursor.u32()?;
-                self.check.call(function)?;
-                self.live(|scan| scan.call_direct(function));
+                let ty = self.function_type(function)?;
+                if self.takes_call(ty)? {
+                    self.call_direct(function);
+                }
             }
             0x11 => {
                 let (ty, table) = (cursor.u32()?, cursor.u32()?);
-                self.check.call_indirect(ty, table)?;
-                self.live(|scan| scan.call_table(ty, table));
+                if self.takes_call_indirect(ty, table)? {
+                    self.call_table(ty, table);
+                }
             }
             0x1A => {
-                self.check.drop_operand()?;
-                self.live(|scan| scan.drop_value());
+                if self.takes_any()? {
+                    self.drop_value();
+                }
             }
             0x1B => {
-                self.check.select()?;
-                self.live(|scan| scan.select());
-            }
-            0x1C => {
-                let 1 = cursor.u32()? else { return Err(Invalid) };
-                self.check.select_typed(val_type(&mut cursor)?)?;
-                self.live(|scan| scan.select());
+                if self.takes_select()? {
+                    self.select();
+                }
             }
             0x23 => {
                 let index = cursor.u32()?;
-                self.check.global_get(index)?;
-                self.live(|scan| scan.global_get(index));
+                let (ty, _) = self.global_type(index)?;
+                if self.takes(&[], &[ty])? {
+                    self.read(Op::GlobalGet, ty, index);
+                }
             }
             0x24 => {
                 let index = cursor.u32()?;
-                self.check.global_set(index)?;
-                self.live(|scan| scan.global_set(index));
+                let (ty, true) = self.global_type(index)? else { return Err(Invalid) };
+                if self.takes(&[ty], &[])? {
+                    self.global_set(ty, index);
+                }
             }
-            0x43 => {
-                let bits = u32::from_le_bytes(cursor.array()?);
-                self.check.push(Ty::F32);
-                self.live(|scan| scan.push_const(F32, i64::from(bits)));
-            }
-            0x44 => {
-                let bits = i64::from_le_bytes(cursor.array()?);
-                self.check.push(Ty::F64);
-                self.live(|scan| scan.push_const(F64, bits));
-            }
-            0xFC => return self.prefixed(cursor),
-            _ => return self.reference(code, cursor),
+            0x43 => self.push_const(F32, i64::from(u32::from_le_bytes(cursor.array()?))),
+            0x44 => self.push_const(F64, i64::from_le_bytes(cursor.array()?)),
+            0xFC => self.prefixed(&mut cursor)?,
+            _ => self.reference(code, &mut cursor)?,
         }
         Ok(cursor)
     }
 
     /// Tables, references, the size of a memory.
-    fn reference<'b>(&mut self, code: u8, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+    fn reference(&mut self, code: u8, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
         match code {
+            0x1C => {
+                let 1 = cursor.u32()? else { return Err(Invalid) };
+                let ty = Ty::of(cursor.val_type()?);
+                if self.takes(&[ty, ty, Ty::I32], &[ty])? {
+                    self.select();
+                }
+            }
             0x25 => {
                 let table = cursor.u32()?;
-                self.check.table_get(table)?;
-                self.live(|scan| scan.table_get(table));
+                let ty = self.table_type(table)?;
+                if self.takes(&[Ty::I32], &[ty])? {
+                    self.table_get(ty, table);
+                }
             }
             0x26 => {
                 let table = cursor.u32()?;
-                self.check.table_set(table)?;
-                self.live(|scan| scan.table_set(table));
+                let ty = self.table_type(table)?;
+                if self.takes(&[Ty::I32, ty], &[])? {
+                    self.table_set(table);
+                }
             }
             0x3F => {
                 let 0 = cursor.byte()? else { return Err(Invalid) };
-                self.check.memory()?;
-                self.check.push(Ty::I32);
-                self.live(|scan| scan.read(Op::MemorySize, I32, 0));
+                self.has_memory(0)?;
+                if self.takes(&[], &[Ty::I32])? {
+                    self.read(Op::MemorySize, Ty::I32, 0);
+                }
             }
             0x40 => {
                 let 0 = cursor.byte()? else { return Err(Invalid) };
-                self.check.memory()?;
-                self.check.replace(Ty::I32, Ty::I32)?;
-                self.live(|scan| scan.builtin(Builtin::MemoryGrow, &[0], 1, Some(I32)));
+                self.has_memory(0)?;
+                if self.takes(&[Ty::I32], &[Ty::I32])? {
+                    self.builtin(Builtin::MemoryGrow, &[0], 1, Some(I32));
+                }
             }
             0xD0 => {
-                self.check.push(Ty::of(heap_type(&mut cursor)?));
-                self.live(|scan| scan.push_const(I64, 0));
+                let ty = Ty::of(cursor.heap_type()?);
+                self.ref_null(ty);
             }
             0xD1 => {
-                self.check.ref_is_null()?;
-                self.live(|scan| scan.eqz(I64));
+                if self.takes_ref()? {
+                    self.eqz(I64);
+                }
             }
             0xD2 => {
                 let function = cursor.u32()?;
-                self.check.ref_func(function)?;
-                self.live(|scan| scan.read(Op::RefFunc, I64, function));
+                self.is_declared(function)?;
+                if self.takes(&[], &[Ty::FUNCREF])? {
+                    self.read(Op::RefFunc, Ty::FUNCREF, function);
+                }
             }
             _ => return Err(Invalid),
         }
-        Ok(cursor)
+        Ok(())
     }
 
-    /// Operations on many bytes or elements: all builtins.
-    fn bulk<'b>(&mut self, code: u32, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
-        match code {
+    /// Operations on many bytes or elements: all but one are builtins.
+    fn bulk(&mut self, code: u32, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
+        let (builtin, leading) = match code {
             0x08 => {
                 let (segment, memory) = (cursor.u32()?, cursor.u32()?);
-                self.check.memory_at(memory)?;
-                self.check.data_segment(segment)?;
-                self.check.bulk()?;
-                self.live(|scan| scan.builtin(Builtin::MemoryInit, &[pair(memory, segment)], 3, None));
+                self.has_memory(memory)?;
+                self.has_data(segment)?;
+                (Builtin::MemoryInit, pair(memory, segment))
             }
             0x09 => {
                 let segment = cursor.u32()?;
-                self.check.data_segment(segment)?;
-                self.live(|scan| scan.builtin(Builtin::DataDrop, &[u64::from(segment)], 0, None));
+                self.has_data(segment)?;
+                return self.drop_segment(Builtin::DataDrop, segment);
             }
             0x0A => {
                 let (target, source) = (cursor.u32()?, cursor.u32()?);
-                self.check.memory_at(target)?;
-                self.check.memory_at(source)?;
-                self.check.bulk()?;
-                self.live(|scan| scan.builtin(Builtin::MemoryCopy, &[pair(target, source)], 3, None));
+                self.has_memory(target)?;
+                self.has_memory(source)?;
+                (Builtin::MemoryCopy, pair(target, source))
             }
             0x0B => {
                 let memory = cursor.u32()?;
-                self.check.memory_at(memory)?;
-                self.check.bulk()?;
-                self.live(|scan| scan.builtin(Builtin::MemoryFill, &[u64::from(memory)], 3, None));
+                self.has_memory(memory)?;
+                (Builtin::MemoryFill, u64::from(memory))
             }
             0x0C => {
                 let (segment, table) = (cursor.u32()?, cursor.u32()?);
-                self.check.copy_elements(self.check.table(table)?, self.check.element_segment(segment)?)?;
-                self.live(|scan| scan.builtin(Builtin::TableInit, &[pair(table, segment)], 3, None));
+                self.same_type(self.table_type(table)?, self.segment_type(segment)?)?;
+                (Builtin::TableInit, pair(table, segment))
             }
             0x0D => {
                 let segment = cursor.u32()?;
-                self.check.element_segment(segment)?;
-                self.live(|scan| scan.builtin(Builtin::ElemDrop, &[u64::from(segment)], 0, None));
+                self.segment_type(segment)?;
+                return self.drop_segment(Builtin::ElemDrop, segment);
             }
             0x0E => {
                 let (target, source) = (cursor.u32()?, cursor.u32()?);
-                self.check.copy_elements(self.check.table(target)?, self.check.table(source)?)?;
-                self.live(|scan| scan.builtin(Builtin::TableCopy, &[pair(target, source)], 3, None));
+                self.same_type(self.table_type(target)?, self.table_type(source)?)?;
+                (Builtin::TableCopy, pair(target, source))
             }
-            0x0F => {
-                let table = cursor.u32()?;
-                self.check.table_grow(table)?;
-                self.live(|scan| scan.builtin(Builtin::TableGrow, &[u64::from(table)], 2, Some(I32)));
-            }
-            0x10 => {
-                let table = cursor.u32()?;
-                self.check.push(Ty::I32);
-                self.check.table(table)?;
-                self.live(|scan| scan.read(Op::TableSize, I32, table));
-            }
-            0x11 => {
-                let table = cursor.u32()?;
-                self.check.table_fill(table)?;
-                self.live(|scan| scan.builtin(Builtin::TableFill, &[u64::from(table)], 3, None));
-            }
+            0x0F..=0x11 => return self.whole_table(code, cursor.u32()?),
             _ => return Err(Invalid),
+        };
+        // A destination, a source or value, a count.
+        if self.takes(&[Ty::I32, Ty::I32, Ty::I32], &[])? {
+            self.builtin(builtin, &[leading], 3, None);
         }
-        Ok(cursor)
+        Ok(())
     }
 
-    /// Records something unless the code cannot be reached.
-    #[inline]
-    fn live(&mut self, record: impl FnOnce(&mut Self)) {
-        if !self.dead {
-            record(self);
+    fn drop_segment(&mut self, builtin: Builtin, segment: u32) -> Result<(), Invalid> {
+        if self.takes(&[], &[])? {
+            self.builtin(builtin, &[u64::from(segment)], 0, None);
         }
+        Ok(())
+    }
+
+    /// `table.grow`, `table.size`, `table.fill`.
+    fn whole_table(&mut self, code: u32, table: u32) -> Result<(), Invalid> {
+        let ty = self.table_type(table)?;
+        let (operands, results): (&[Ty], &[Ty]) = match code {
+            0x0F => (&[ty, Ty::I32], &[Ty::I32]),
+            0x10 => (&[], &[Ty::I32]),
+            _ => (&[Ty::I32, ty, Ty::I32], &[]),
+        };
+        if self.takes(operands, results)? {
+            match code {
+                0x0F => self.builtin(Builtin::TableGrow, &[u64::from(table)], 2, Some(I32)),
+                0x10 => self.read(Op::TableSize, Ty::I32, table),
+                _ => self.builtin(Builtin::TableFill, &[u64::from(table)], 3, None),
+            }
+        }
+        Ok(())
     }
 }
 
