@@ -40,7 +40,7 @@ impl Ty {
 
     /// The number that a class is.
     #[inline]
-    pub(super) fn number(class: Class) -> Ty {
+    pub(super) const fn number(class: Class) -> Ty {
         match class {
             Class::I32 => Ty::I32,
             Class::I64 => Ty::I64,

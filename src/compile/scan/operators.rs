@@ -29,295 +29,332 @@ impl From<Invalid> for Refusal {
     }
 }
 
-/// Are the operands there, in code that can be reached?
-macro_rules! has {
-    ($scan:ident ($operand:ident)) => {
-        $scan.has(Ty::$operand)
-    };
-    ($scan:ident ($below:ident $top:ident)) => {
-        $scan.has_two(Ty::$below, Ty::$top)
-    };
+/// A numeric operator: its operands, all of one type, its result, and what records it.
+#[derive(Clone, Copy)]
+struct Numeric {
+    operands: u8,
+    operand: Ty,
+    result: Ty,
+    record: Record,
 }
 
-/// They are not: the code cannot be reached, or is not valid.
-macro_rules! in_dead_code {
-    ($scan:ident ($($operand:ident)*) -> $($result:ident)?) => {
-        $scan.in_dead_code(&[$(Ty::$operand),*], &[$(Ty::$result)?])?
-    };
+/// What a numeric operator records.
+#[derive(Clone, Copy)]
+enum Record {
+    Eqz(Class),
+    Compare(Class, Cond),
+    CompareFloat(Class, FloatCond),
+    Add(Class),
+    Subtract(Class),
+    ShiftLeft(Class),
+    Int(Class, Int),
+    Divide(Class, Int),
+    IntUnary(Class, IntUnary),
+    Wrap,
+    ExtendSigned,
+    ExtendUnsigned,
+    Float(Class, Float),
+    FloatUnary(Class, FloatUnary),
+    /// To an integer, from a float of this class, signed or not.
+    Trunc(Class, bool),
+    TruncSaturating(Class, bool),
+    /// From an integer of this class, signed or not.
+    FromInt(Class, bool),
+    ChangePrecision,
+    Reinterpret,
 }
 
-/// Makes the two functions that read an operator, one arm for each row.
-macro_rules! operators {
-    (
-        numeric { $($code:literal $name:literal $operands:tt -> $result:ident => $method:ident ($($value:expr),*);)* }
-        load { $($load:literal $load_name:literal $load_align:literal $load_access:ident $load_class:ident;)* }
-        store { $($store:literal $store_name:literal $store_align:literal $store_access:ident $store_class:ident;)* }
-        saturating { $($sat:literal $sat_name:literal $sat_from:tt -> $sat_to:ident => $sat_method:ident ($($sat_value:expr),*);)* }
-    ) => {
-        impl Scan<'_> {
-            /// Reads a body from its first operator on; the module offset of its first byte is `start`.
-            pub(in crate::compile) fn body(&mut self, mut cursor: Cursor<'_>, start: u32) -> Result<(), Refusal> {
-                loop {
-                    self.offset = start + cursor.position() as u32;
-                    match cursor.byte()? {
-                        $($code => match has!(self $operands) {
-                            true => self.$method($($value),*),
-                            false => in_dead_code!(self $operands -> $result),
-                        })*
-                        $($load => {
-                            let offset = self.memarg(&mut cursor, $load_align)?;
-                            match self.has(Ty::I32) {
-                                true => self.load(Access::$load_access, $load_class, offset),
-                                false => in_dead_code!(self (I32) -> $load_class),
-                            }
-                        })*
-                        $($store => {
-                            let offset = self.memarg(&mut cursor, $store_align)?;
-                            match self.has_two(Ty::I32, Ty::$store_class) {
-                                true => self.store(Access::$store_access, $store_class, offset),
-                                false => in_dead_code!(self (I32 $store_class) -> ),
-                            }
-                        })*
-                        // What has no operands may as well be pushed where code cannot be reached.
-                        0x20 => {
-                            let index = cursor.u32()?;
-                            let local = self.locals.get(index)?;
-                            self.local_get(index, local);
-                        }
-                        0x21 => {
-                            let index = cursor.u32()?;
-                            let local = self.locals.get(index)?;
-                            match self.has(local.ty) {
-                                true => _ = self.local_set(index, local),
-                                false => self.in_dead_code(&[local.ty], &[])?,
-                            }
-                        }
-                        0x22 => {
-                            let index = cursor.u32()?;
-                            let local = self.locals.get(index)?;
-                            match self.has(local.ty) {
-                                true => self.local_tee(index, local),
-                                false => self.in_dead_code(&[local.ty], &[local.ty])?,
-                            }
-                        }
-                        0x41 => {
-                            let value = cursor.i32()?;
-                            self.push_const(I32, i64::from(value));
-                        }
-                        0x42 => {
-                            let value = cursor.i64()?;
-                            self.push_const(I64, value);
-                        }
-                        code => {
-                            cursor = self.control(code, cursor)?;
-                            if self.is_done() {
-                                return if cursor.remaining() == 0 { Ok(()) } else { Err(Refusal::Invalid) };
-                            }
-                            // Other operators add a few entries for each of their bytes, of which there are not so many.
-                            if self.tape.entries.len() > MAX_ENTRIES {
-                                return Err(Refusal::TooLarge);
-                            }
-                        }
+const fn unary(operand: Class, result: Class, record: Record) -> Numeric {
+    Numeric { operands: 1, operand: Ty::number(operand), result: Ty::number(result), record }
+}
+
+const fn binary(operands: Class, result: Class, record: Record) -> Numeric {
+    Numeric { operands: 2, operand: Ty::number(operands), result: Ty::number(result), record }
+}
+
+use Record::*;
+
+/// From [`FIRST_NUMERIC`] on.
+#[rustfmt::skip]
+static NUMERIC: [Numeric; 128] = [
+    unary(I32, I32, Eqz(I32)),                                        // i32.eqz
+    binary(I32, I32, Compare(I32, Cond::Equal)),                      // i32.eq
+    binary(I32, I32, Compare(I32, Cond::NotEqual)),                   // i32.ne
+    binary(I32, I32, Compare(I32, Cond::Less)),                       // i32.lt_s
+    binary(I32, I32, Compare(I32, Cond::Below)),                      // i32.lt_u
+    binary(I32, I32, Compare(I32, Cond::Greater)),                    // i32.gt_s
+    binary(I32, I32, Compare(I32, Cond::Above)),                      // i32.gt_u
+    binary(I32, I32, Compare(I32, Cond::LessEqual)),                  // i32.le_s
+    binary(I32, I32, Compare(I32, Cond::BelowEqual)),                 // i32.le_u
+    binary(I32, I32, Compare(I32, Cond::GreaterEqual)),               // i32.ge_s
+    binary(I32, I32, Compare(I32, Cond::AboveEqual)),                 // i32.ge_u
+    unary(I64, I32, Eqz(I64)),                                        // i64.eqz
+    binary(I64, I32, Compare(I64, Cond::Equal)),                      // i64.eq
+    binary(I64, I32, Compare(I64, Cond::NotEqual)),                   // i64.ne
+    binary(I64, I32, Compare(I64, Cond::Less)),                       // i64.lt_s
+    binary(I64, I32, Compare(I64, Cond::Below)),                      // i64.lt_u
+    binary(I64, I32, Compare(I64, Cond::Greater)),                    // i64.gt_s
+    binary(I64, I32, Compare(I64, Cond::Above)),                      // i64.gt_u
+    binary(I64, I32, Compare(I64, Cond::LessEqual)),                  // i64.le_s
+    binary(I64, I32, Compare(I64, Cond::BelowEqual)),                 // i64.le_u
+    binary(I64, I32, Compare(I64, Cond::GreaterEqual)),               // i64.ge_s
+    binary(I64, I32, Compare(I64, Cond::AboveEqual)),                 // i64.ge_u
+    binary(F32, I32, CompareFloat(F32, FloatCond::Eq)),               // f32.eq
+    binary(F32, I32, CompareFloat(F32, FloatCond::Ne)),               // f32.ne
+    binary(F32, I32, CompareFloat(F32, FloatCond::Lt)),               // f32.lt
+    binary(F32, I32, CompareFloat(F32, FloatCond::Gt)),               // f32.gt
+    binary(F32, I32, CompareFloat(F32, FloatCond::Le)),               // f32.le
+    binary(F32, I32, CompareFloat(F32, FloatCond::Ge)),               // f32.ge
+    binary(F64, I32, CompareFloat(F64, FloatCond::Eq)),               // f64.eq
+    binary(F64, I32, CompareFloat(F64, FloatCond::Ne)),               // f64.ne
+    binary(F64, I32, CompareFloat(F64, FloatCond::Lt)),               // f64.lt
+    binary(F64, I32, CompareFloat(F64, FloatCond::Gt)),               // f64.gt
+    binary(F64, I32, CompareFloat(F64, FloatCond::Le)),               // f64.le
+    binary(F64, I32, CompareFloat(F64, FloatCond::Ge)),               // f64.ge
+    unary(I32, I32, IntUnary(I32, IntUnary::Clz)),                    // i32.clz
+    unary(I32, I32, IntUnary(I32, IntUnary::Ctz)),                    // i32.ctz
+    unary(I32, I32, IntUnary(I32, IntUnary::Popcnt)),                 // i32.popcnt
+    binary(I32, I32, Add(I32)),                                       // i32.add
+    binary(I32, I32, Subtract(I32)),                                  // i32.sub
+    binary(I32, I32, Int(I32, Int::Mul)),                             // i32.mul
+    binary(I32, I32, Divide(I32, Int::DivS)),                         // i32.div_s
+    binary(I32, I32, Divide(I32, Int::DivU)),                         // i32.div_u
+    binary(I32, I32, Divide(I32, Int::RemS)),                         // i32.rem_s
+    binary(I32, I32, Divide(I32, Int::RemU)),                         // i32.rem_u
+    binary(I32, I32, Int(I32, Int::And)),                             // i32.and
+    binary(I32, I32, Int(I32, Int::Or)),                              // i32.or
+    binary(I32, I32, Int(I32, Int::Xor)),                             // i32.xor
+    binary(I32, I32, ShiftLeft(I32)),                                 // i32.shl
+    binary(I32, I32, Int(I32, Int::ShrS)),                            // i32.shr_s
+    binary(I32, I32, Int(I32, Int::ShrU)),                            // i32.shr_u
+    binary(I32, I32, Int(I32, Int::Rotl)),                            // i32.rotl
+    binary(I32, I32, Int(I32, Int::Rotr)),                            // i32.rotr
+    unary(I64, I64, IntUnary(I64, IntUnary::Clz)),                    // i64.clz
+    unary(I64, I64, IntUnary(I64, IntUnary::Ctz)),                    // i64.ctz
+    unary(I64, I64, IntUnary(I64, IntUnary::Popcnt)),                 // i64.popcnt
+    binary(I64, I64, Add(I64)),                                       // i64.add
+    binary(I64, I64, Subtract(I64)),                                  // i64.sub
+    binary(I64, I64, Int(I64, Int::Mul)),                             // i64.mul
+    binary(I64, I64, Divide(I64, Int::DivS)),                         // i64.div_s
+    binary(I64, I64, Divide(I64, Int::DivU)),                         // i64.div_u
+    binary(I64, I64, Divide(I64, Int::RemS)),                         // i64.rem_s
+    binary(I64, I64, Divide(I64, Int::RemU)),                         // i64.rem_u
+    binary(I64, I64, Int(I64, Int::And)),                             // i64.and
+    binary(I64, I64, Int(I64, Int::Or)),                              // i64.or
+    binary(I64, I64, Int(I64, Int::Xor)),                             // i64.xor
+    binary(I64, I64, ShiftLeft(I64)),                                 // i64.shl
+    binary(I64, I64, Int(I64, Int::ShrS)),                            // i64.shr_s
+    binary(I64, I64, Int(I64, Int::ShrU)),                            // i64.shr_u
+    binary(I64, I64, Int(I64, Int::Rotl)),                            // i64.rotl
+    binary(I64, I64, Int(I64, Int::Rotr)),                            // i64.rotr
+    unary(F32, F32, FloatUnary(F32, FloatUnary::Abs)),                // f32.abs
+    unary(F32, F32, FloatUnary(F32, FloatUnary::Neg)),                // f32.neg
+    unary(F32, F32, FloatUnary(F32, FloatUnary::Ceil)),               // f32.ceil
+    unary(F32, F32, FloatUnary(F32, FloatUnary::Floor)),              // f32.floor
+    unary(F32, F32, FloatUnary(F32, FloatUnary::Trunc)),              // f32.trunc
+    unary(F32, F32, FloatUnary(F32, FloatUnary::Nearest)),            // f32.nearest
+    unary(F32, F32, FloatUnary(F32, FloatUnary::Sqrt)),               // f32.sqrt
+    binary(F32, F32, Float(F32, Float::Add)),                         // f32.add
+    binary(F32, F32, Float(F32, Float::Sub)),                         // f32.sub
+    binary(F32, F32, Float(F32, Float::Mul)),                         // f32.mul
+    binary(F32, F32, Float(F32, Float::Div)),                         // f32.div
+    binary(F32, F32, Float(F32, Float::Min)),                         // f32.min
+    binary(F32, F32, Float(F32, Float::Max)),                         // f32.max
+    binary(F32, F32, Float(F32, Float::Copysign)),                    // f32.copysign
+    unary(F64, F64, FloatUnary(F64, FloatUnary::Abs)),                // f64.abs
+    unary(F64, F64, FloatUnary(F64, FloatUnary::Neg)),                // f64.neg
+    unary(F64, F64, FloatUnary(F64, FloatUnary::Ceil)),               // f64.ceil
+    unary(F64, F64, FloatUnary(F64, FloatUnary::Floor)),              // f64.floor
+    unary(F64, F64, FloatUnary(F64, FloatUnary::Trunc)),              // f64.trunc
+    unary(F64, F64, FloatUnary(F64, FloatUnary::Nearest)),            // f64.nearest
+    unary(F64, F64, FloatUnary(F64, FloatUnary::Sqrt)),               // f64.sqrt
+    binary(F64, F64, Float(F64, Float::Add)),                         // f64.add
+    binary(F64, F64, Float(F64, Float::Sub)),                         // f64.sub
+    binary(F64, F64, Float(F64, Float::Mul)),                         // f64.mul
+    binary(F64, F64, Float(F64, Float::Div)),                         // f64.div
+    binary(F64, F64, Float(F64, Float::Min)),                         // f64.min
+    binary(F64, F64, Float(F64, Float::Max)),                         // f64.max
+    binary(F64, F64, Float(F64, Float::Copysign)),                    // f64.copysign
+    unary(I64, I32, Wrap),                                            // i32.wrap_i64
+    unary(F32, I32, Trunc(F32, true)),                                // i32.trunc_f32_s
+    unary(F32, I32, Trunc(F32, false)),                               // i32.trunc_f32_u
+    unary(F64, I32, Trunc(F64, true)),                                // i32.trunc_f64_s
+    unary(F64, I32, Trunc(F64, false)),                               // i32.trunc_f64_u
+    unary(I32, I64, ExtendSigned),                                    // i64.extend_i32_s
+    unary(I32, I64, ExtendUnsigned),                                  // i64.extend_i32_u
+    unary(F32, I64, Trunc(F32, true)),                                // i64.trunc_f32_s
+    unary(F32, I64, Trunc(F32, false)),                               // i64.trunc_f32_u
+    unary(F64, I64, Trunc(F64, true)),                                // i64.trunc_f64_s
+    unary(F64, I64, Trunc(F64, false)),                               // i64.trunc_f64_u
+    unary(I32, F32, FromInt(I32, true)),                              // f32.convert_i32_s
+    unary(I32, F32, FromInt(I32, false)),                             // f32.convert_i32_u
+    unary(I64, F32, FromInt(I64, true)),                              // f32.convert_i64_s
+    unary(I64, F32, FromInt(I64, false)),                             // f32.convert_i64_u
+    unary(F64, F32, ChangePrecision),                                 // f32.demote_f64
+    unary(I32, F64, FromInt(I32, true)),                              // f64.convert_i32_s
+    unary(I32, F64, FromInt(I32, false)),                             // f64.convert_i32_u
+    unary(I64, F64, FromInt(I64, true)),                              // f64.convert_i64_s
+    unary(I64, F64, FromInt(I64, false)),                             // f64.convert_i64_u
+    unary(F32, F64, ChangePrecision),                                 // f64.promote_f32
+    unary(F32, I32, Reinterpret),                                     // i32.reinterpret_f32
+    unary(F64, I64, Reinterpret),                                     // i64.reinterpret_f64
+    unary(I32, F32, Reinterpret),                                     // f32.reinterpret_i32
+    unary(I64, F64, Reinterpret),                                     // f64.reinterpret_i64
+    unary(I32, I32, IntUnary(I32, IntUnary::Extend8S)),               // i32.extend8_s
+    unary(I32, I32, IntUnary(I32, IntUnary::Extend16S)),              // i32.extend16_s
+    unary(I64, I64, IntUnary(I64, IntUnary::Extend8S)),               // i64.extend8_s
+    unary(I64, I64, IntUnary(I64, IntUnary::Extend16S)),              // i64.extend16_s
+    unary(I64, I64, IntUnary(I64, IntUnary::Extend32S)),              // i64.extend32_s
+];
+
+/// Behind the prefix 0xFC, from 0 on.
+#[rustfmt::skip]
+static SATURATING: [Numeric; 8] = [
+    unary(F32, I32, TruncSaturating(F32, true)),                      // i32.trunc_sat_f32_s
+    unary(F32, I32, TruncSaturating(F32, false)),                     // i32.trunc_sat_f32_u
+    unary(F64, I32, TruncSaturating(F64, true)),                      // i32.trunc_sat_f64_s
+    unary(F64, I32, TruncSaturating(F64, false)),                     // i32.trunc_sat_f64_u
+    unary(F32, I64, TruncSaturating(F32, true)),                      // i64.trunc_sat_f32_s
+    unary(F32, I64, TruncSaturating(F32, false)),                     // i64.trunc_sat_f32_u
+    unary(F64, I64, TruncSaturating(F64, true)),                      // i64.trunc_sat_f64_s
+    unary(F64, I64, TruncSaturating(F64, false)),                     // i64.trunc_sat_f64_u
+];
+
+const FIRST_NUMERIC: u8 = 0x45;
+const FIRST_LOAD: u8 = 0x28;
+const FIRST_STORE: u8 = 0x36;
+
+/// The largest alignment, as a power of two; access; class.
+#[rustfmt::skip]
+static LOADS: [(u8, Access, Class); 14] = [
+    (2, Access::Whole, I32),      // i32.load
+    (3, Access::Whole, I64),      // i64.load
+    (2, Access::Whole, F32),      // f32.load
+    (3, Access::Whole, F64),      // f64.load
+    (0, Access::S8, I32),         // i32.load8_s
+    (0, Access::U8, I32),         // i32.load8_u
+    (1, Access::S16, I32),        // i32.load16_s
+    (1, Access::U16, I32),        // i32.load16_u
+    (0, Access::S8, I64),         // i64.load8_s
+    (0, Access::U8, I64),         // i64.load8_u
+    (1, Access::S16, I64),        // i64.load16_s
+    (1, Access::U16, I64),        // i64.load16_u
+    (2, Access::S32, I64),        // i64.load32_s
+    (2, Access::U32, I64),        // i64.load32_u
+];
+
+#[rustfmt::skip]
+static STORES: [(u8, Access, Class); 9] = [
+    (2, Access::Whole, I32),      // i32.store
+    (3, Access::Whole, I64),      // i64.store
+    (2, Access::Whole, F32),      // f32.store
+    (3, Access::Whole, F64),      // f64.store
+    (0, Access::U8, I32),         // i32.store8
+    (1, Access::U16, I32),        // i32.store16
+    (0, Access::U8, I64),         // i64.store8
+    (1, Access::U16, I64),        // i64.store16
+    (2, Access::U32, I64),        // i64.store32
+];
+
+impl Scan<'_> {
+    /// Reads a body from its first operator on; the module offset of its first byte is `start`.
+    pub(in crate::compile) fn body(&mut self, mut cursor: Cursor<'_>, start: u32) -> Result<(), Refusal> {
+        loop {
+            self.offset = start + cursor.position() as u32;
+            match cursor.byte()? {
+                code @ FIRST_NUMERIC..=0xC4 => self.numeric(NUMERIC[(code - FIRST_NUMERIC) as usize])?,
+                code @ FIRST_LOAD..=0x35 => {
+                    let (align, access, class) = LOADS[(code - FIRST_LOAD) as usize];
+                    let offset = self.memarg(&mut cursor, align)?;
+                    match self.has(Ty::I32) {
+                        true => self.load(access, class, offset),
+                        false => self.in_dead_code(&[Ty::I32], &[Ty::number(class)])?,
+                    }
+                }
+                code @ FIRST_STORE..=0x3E => {
+                    let (align, access, class) = STORES[(code - FIRST_STORE) as usize];
+                    let offset = self.memarg(&mut cursor, align)?;
+                    match self.has_two(Ty::I32, Ty::number(class)) {
+                        true => self.store(access, class, offset),
+                        false => self.in_dead_code(&[Ty::I32, Ty::number(class)], &[])?,
+                    }
+                }
+                // What has no operands may as well be pushed where code cannot be reached.
+                0x20 => {
+                    let index = cursor.u32()?;
+                    let local = self.locals.get(index)?;
+                    self.local_get(index, local);
+                }
+                code @ (0x21 | 0x22) => {
+                    let index = cursor.u32()?;
+                    let local = self.locals.get(index)?;
+                    match (code, self.has(local.ty)) {
+                        (0x21, true) => _ = self.local_set(index, local),
+                        (_, true) => self.local_tee(index, local),
+                        (0x21, false) => self.in_dead_code(&[local.ty], &[])?,
+                        (_, false) => self.in_dead_code(&[local.ty], &[local.ty])?,
+                    }
+                }
+                0x41 => {
+                    let value = cursor.i32()?;
+                    self.push_const(I32, i64::from(value));
+                }
+                0x42 => {
+                    let value = cursor.i64()?;
+                    self.push_const(I64, value);
+                }
+                code => {
+                    cursor = self.control(code, cursor)?;
+                    if self.is_done() {
+                        return if cursor.remaining() == 0 { Ok(()) } else { Err(Refusal::Invalid) };
+                    }
+                    // Other operators add a few entries for each of their bytes, of which there are not so many.
+                    if self.tape.entries.len() > MAX_ENTRIES {
+                        return Err(Refusal::TooLarge);
                     }
                 }
             }
-
-            /// The operators behind the prefix 0xFC.
-            fn prefixed(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
-                match cursor.u32()? {
-                    $($sat => match has!(self $sat_from) {
-                        true => self.$sat_method($($sat_value),*),
-                        false => in_dead_code!(self $sat_from -> $sat_to),
-                    })*
-                    code => return self.bulk(code, cursor),
-                }
-                Ok(())
-            }
         }
-    };
-}
+    }
 
-#[rustfmt::skip]
-operators! {
-    // opcode, name, operands and result, method
-    numeric {
-        0x45 "i32.eqz" (I32) -> I32 => eqz(I32);
-        0x46 "i32.eq" (I32 I32) -> I32 => compare(I32, Cond::Equal);
-        0x47 "i32.ne" (I32 I32) -> I32 => compare(I32, Cond::NotEqual);
-        0x48 "i32.lt_s" (I32 I32) -> I32 => compare(I32, Cond::Less);
-        0x49 "i32.lt_u" (I32 I32) -> I32 => compare(I32, Cond::Below);
-        0x4A "i32.gt_s" (I32 I32) -> I32 => compare(I32, Cond::Greater);
-        0x4B "i32.gt_u" (I32 I32) -> I32 => compare(I32, Cond::Above);
-        0x4C "i32.le_s" (I32 I32) -> I32 => compare(I32, Cond::LessEqual);
-        0x4D "i32.le_u" (I32 I32) -> I32 => compare(I32, Cond::BelowEqual);
-        0x4E "i32.ge_s" (I32 I32) -> I32 => compare(I32, Cond::GreaterEqual);
-        0x4F "i32.ge_u" (I32 I32) -> I32 => compare(I32, Cond::AboveEqual);
-        0x50 "i64.eqz" (I64) -> I32 => eqz(I64);
-        0x51 "i64.eq" (I64 I64) -> I32 => compare(I64, Cond::Equal);
-        0x52 "i64.ne" (I64 I64) -> I32 => compare(I64, Cond::NotEqual);
-        0x53 "i64.lt_s" (I64 I64) -> I32 => compare(I64, Cond::Less);
-        0x54 "i64.lt_u" (I64 I64) -> I32 => compare(I64, Cond::Below);
-        0x55 "i64.gt_s" (I64 I64) -> I32 => compare(I64, Cond::Greater);
-        0x56 "i64.gt_u" (I64 I64) -> I32 => compare(I64, Cond::Above);
-        0x57 "i64.le_s" (I64 I64) -> I32 => compare(I64, Cond::LessEqual);
-        0x58 "i64.le_u" (I64 I64) -> I32 => compare(I64, Cond::BelowEqual);
-        0x59 "i64.ge_s" (I64 I64) -> I32 => compare(I64, Cond::GreaterEqual);
-        0x5A "i64.ge_u" (I64 I64) -> I32 => compare(I64, Cond::AboveEqual);
-        0x5B "f32.eq" (F32 F32) -> I32 => compare_float(F32, FloatCond::Eq);
-        0x5C "f32.ne" (F32 F32) -> I32 => compare_float(F32, FloatCond::Ne);
-        0x5D "f32.lt" (F32 F32) -> I32 => compare_float(F32, FloatCond::Lt);
-        0x5E "f32.gt" (F32 F32) -> I32 => compare_float(F32, FloatCond::Gt);
-        0x5F "f32.le" (F32 F32) -> I32 => compare_float(F32, FloatCond::Le);
-        0x60 "f32.ge" (F32 F32) -> I32 => compare_float(F32, FloatCond::Ge);
-        0x61 "f64.eq" (F64 F64) -> I32 => compare_float(F64, FloatCond::Eq);
-        0x62 "f64.ne" (F64 F64) -> I32 => compare_float(F64, FloatCond::Ne);
-        0x63 "f64.lt" (F64 F64) -> I32 => compare_float(F64, FloatCond::Lt);
-        0x64 "f64.gt" (F64 F64) -> I32 => compare_float(F64, FloatCond::Gt);
-        0x65 "f64.le" (F64 F64) -> I32 => compare_float(F64, FloatCond::Le);
-        0x66 "f64.ge" (F64 F64) -> I32 => compare_float(F64, FloatCond::Ge);
-        0x67 "i32.clz" (I32) -> I32 => int_unary(IntUnary::Clz, I32);
-        0x68 "i32.ctz" (I32) -> I32 => int_unary(IntUnary::Ctz, I32);
-        0x69 "i32.popcnt" (I32) -> I32 => int_unary(IntUnary::Popcnt, I32);
-        0x6A "i32.add" (I32 I32) -> I32 => add(I32);
-        0x6B "i32.sub" (I32 I32) -> I32 => subtract(I32);
-        0x6C "i32.mul" (I32 I32) -> I32 => int(Int::Mul, I32);
-        0x6D "i32.div_s" (I32 I32) -> I32 => divide(Int::DivS, I32);
-        0x6E "i32.div_u" (I32 I32) -> I32 => divide(Int::DivU, I32);
-        0x6F "i32.rem_s" (I32 I32) -> I32 => divide(Int::RemS, I32);
-        0x70 "i32.rem_u" (I32 I32) -> I32 => divide(Int::RemU, I32);
-        0x71 "i32.and" (I32 I32) -> I32 => int(Int::And, I32);
-        0x72 "i32.or" (I32 I32) -> I32 => int(Int::Or, I32);
-        0x73 "i32.xor" (I32 I32) -> I32 => int(Int::Xor, I32);
-        0x74 "i32.shl" (I32 I32) -> I32 => shift_left(I32);
-        0x75 "i32.shr_s" (I32 I32) -> I32 => int(Int::ShrS, I32);
-        0x76 "i32.shr_u" (I32 I32) -> I32 => int(Int::ShrU, I32);
-        0x77 "i32.rotl" (I32 I32) -> I32 => int(Int::Rotl, I32);
-        0x78 "i32.rotr" (I32 I32) -> I32 => int(Int::Rotr, I32);
-        0x79 "i64.clz" (I64) -> I64 => int_unary(IntUnary::Clz, I64);
-        0x7A "i64.ctz" (I64) -> I64 => int_unary(IntUnary::Ctz, I64);
-        0x7B "i64.popcnt" (I64) -> I64 => int_unary(IntUnary::Popcnt, I64);
-        0x7C "i64.add" (I64 I64) -> I64 => add(I64);
-        0x7D "i64.sub" (I64 I64) -> I64 => subtract(I64);
-        0x7E "i64.mul" (I64 I64) -> I64 => int(Int::Mul, I64);
-        0x7F "i64.div_s" (I64 I64) -> I64 => divide(Int::DivS, I64);
-        0x80 "i64.div_u" (I64 I64) -> I64 => divide(Int::DivU, I64);
-        0x81 "i64.rem_s" (I64 I64) -> I64 => divide(Int::RemS, I64);
-        0x82 "i64.rem_u" (I64 I64) -> I64 => divide(Int::RemU, I64);
-        0x83 "i64.and" (I64 I64) -> I64 => int(Int::And, I64);
-        0x84 "i64.or" (I64 I64) -> I64 => int(Int::Or, I64);
-        0x85 "i64.xor" (I64 I64) -> I64 => int(Int::Xor, I64);
-        0x86 "i64.shl" (I64 I64) -> I64 => shift_left(I64);
-        0x87 "i64.shr_s" (I64 I64) -> I64 => int(Int::ShrS, I64);
-        0x88 "i64.shr_u" (I64 I64) -> I64 => int(Int::ShrU, I64);
-        0x89 "i64.rotl" (I64 I64) -> I64 => int(Int::Rotl, I64);
-        0x8A "i64.rotr" (I64 I64) -> I64 => int(Int::Rotr, I64);
-        0x8B "f32.abs" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Abs), F32);
-        0x8C "f32.neg" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Neg), F32);
-        0x8D "f32.ceil" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Ceil), F32);
-        0x8E "f32.floor" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Floor), F32);
-        0x8F "f32.trunc" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Trunc), F32);
-        0x90 "f32.nearest" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Nearest), F32);
-        0x91 "f32.sqrt" (F32) -> F32 => unary(Op::FloatUnary(FloatUnary::Sqrt), F32);
-        0x92 "f32.add" (F32 F32) -> F32 => binary(Op::Float(Float::Add), F32);
-        0x93 "f32.sub" (F32 F32) -> F32 => binary(Op::Float(Float::Sub), F32);
-        0x94 "f32.mul" (F32 F32) -> F32 => binary(Op::Float(Float::Mul), F32);
-        0x95 "f32.div" (F32 F32) -> F32 => binary(Op::Float(Float::Div), F32);
-        0x96 "f32.min" (F32 F32) -> F32 => binary(Op::Float(Float::Min), F32);
-        0x97 "f32.max" (F32 F32) -> F32 => binary(Op::Float(Float::Max), F32);
-        0x98 "f32.copysign" (F32 F32) -> F32 => binary(Op::Float(Float::Copysign), F32);
-        0x99 "f64.abs" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Abs), F64);
-        0x9A "f64.neg" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Neg), F64);
-        0x9B "f64.ceil" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Ceil), F64);
-        0x9C "f64.floor" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Floor), F64);
-        0x9D "f64.trunc" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Trunc), F64);
-        0x9E "f64.nearest" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Nearest), F64);
-        0x9F "f64.sqrt" (F64) -> F64 => unary(Op::FloatUnary(FloatUnary::Sqrt), F64);
-        0xA0 "f64.add" (F64 F64) -> F64 => binary(Op::Float(Float::Add), F64);
-        0xA1 "f64.sub" (F64 F64) -> F64 => binary(Op::Float(Float::Sub), F64);
-        0xA2 "f64.mul" (F64 F64) -> F64 => binary(Op::Float(Float::Mul), F64);
-        0xA3 "f64.div" (F64 F64) -> F64 => binary(Op::Float(Float::Div), F64);
-        0xA4 "f64.min" (F64 F64) -> F64 => binary(Op::Float(Float::Min), F64);
-        0xA5 "f64.max" (F64 F64) -> F64 => binary(Op::Float(Float::Max), F64);
-        0xA6 "f64.copysign" (F64 F64) -> F64 => binary(Op::Float(Float::Copysign), F64);
-        0xA7 "i32.wrap_i64" (I64) -> I32 => wrap();
-        0xA8 "i32.trunc_f32_s" (F32) -> I32 => trunc(F32, I32, true);
-        0xA9 "i32.trunc_f32_u" (F32) -> I32 => trunc(F32, I32, false);
-        0xAA "i32.trunc_f64_s" (F64) -> I32 => trunc(F64, I32, true);
-        0xAB "i32.trunc_f64_u" (F64) -> I32 => trunc(F64, I32, false);
-        0xAC "i64.extend_i32_s" (I32) -> I64 => extend_signed();
-        0xAD "i64.extend_i32_u" (I32) -> I64 => extend_unsigned();
-        0xAE "i64.trunc_f32_s" (F32) -> I64 => trunc(F32, I64, true);
-        0xAF "i64.trunc_f32_u" (F32) -> I64 => trunc(F32, I64, false);
-        0xB0 "i64.trunc_f64_s" (F64) -> I64 => trunc(F64, I64, true);
-        0xB1 "i64.trunc_f64_u" (F64) -> I64 => trunc(F64, I64, false);
-        0xB2 "f32.convert_i32_s" (I32) -> F32 => unary(Op::Convert(Convert::FromInt { from: I32, signed: true }), F32);
-        0xB3 "f32.convert_i32_u" (I32) -> F32 => unary(Op::Convert(Convert::FromInt { from: I32, signed: false }), F32);
-        0xB4 "f32.convert_i64_s" (I64) -> F32 => unary(Op::Convert(Convert::FromInt { from: I64, signed: true }), F32);
-        0xB5 "f32.convert_i64_u" (I64) -> F32 => unary(Op::Convert(Convert::FromInt { from: I64, signed: false }), F32);
-        0xB6 "f32.demote_f64" (F64) -> F32 => unary(Op::Convert(Convert::Float), F32);
-        0xB7 "f64.convert_i32_s" (I32) -> F64 => unary(Op::Convert(Convert::FromInt { from: I32, signed: true }), F64);
-        0xB8 "f64.convert_i32_u" (I32) -> F64 => unary(Op::Convert(Convert::FromInt { from: I32, signed: false }), F64);
-        0xB9 "f64.convert_i64_s" (I64) -> F64 => unary(Op::Convert(Convert::FromInt { from: I64, signed: true }), F64);
-        0xBA "f64.convert_i64_u" (I64) -> F64 => unary(Op::Convert(Convert::FromInt { from: I64, signed: false }), F64);
-        0xBB "f64.promote_f32" (F32) -> F64 => unary(Op::Convert(Convert::Float), F64);
-        0xBC "i32.reinterpret_f32" (F32) -> I32 => unary(Op::Convert(Convert::Reinterpret), I32);
-        0xBD "i64.reinterpret_f64" (F64) -> I64 => unary(Op::Convert(Convert::Reinterpret), I64);
-        0xBE "f32.reinterpret_i32" (I32) -> F32 => unary(Op::Convert(Convert::Reinterpret), F32);
-        0xBF "f64.reinterpret_i64" (I64) -> F64 => unary(Op::Convert(Convert::Reinterpret), F64);
-        0xC0 "i32.extend8_s" (I32) -> I32 => int_unary(IntUnary::Extend8S, I32);
-        0xC1 "i32.extend16_s" (I32) -> I32 => int_unary(IntUnary::Extend16S, I32);
-        0xC2 "i64.extend8_s" (I64) -> I64 => int_unary(IntUnary::Extend8S, I64);
-        0xC3 "i64.extend16_s" (I64) -> I64 => int_unary(IntUnary::Extend16S, I64);
-        0xC4 "i64.extend32_s" (I64) -> I64 => int_unary(IntUnary::Extend32S, I64);
+    #[inline]
+    fn numeric(&mut self, operator: Numeric) -> Result<(), Invalid> {
+        let Numeric { operands, operand, result, record } = operator;
+        let reached = if operands == 1 { self.has(operand) } else { self.has_two(operand, operand) };
+        if !reached {
+            return self.in_dead_code(&[operand; 2][..operands as usize], &[result]);
+        }
+        let class = result.class();
+        match record {
+            Eqz(class) => self.eqz(class),
+            Compare(class, cond) => self.compare(class, cond),
+            CompareFloat(class, cond) => self.compare_float(class, cond),
+            Add(class) => self.add(class),
+            Subtract(class) => self.subtract(class),
+            ShiftLeft(class) => self.shift_left(class),
+            Int(class, op) => self.int(op, class),
+            Divide(class, op) => self.divide(op, class),
+            IntUnary(class, op) => self.int_unary(op, class),
+            Wrap => self.wrap(),
+            ExtendSigned => self.extend_signed(),
+            ExtendUnsigned => self.extend_unsigned(),
+            Float(class, op) => self.binary(Op::Float(op), class),
+            FloatUnary(class, op) => self.unary(Op::FloatUnary(op), class),
+            Trunc(from, signed) => self.trunc(from, class, signed),
+            TruncSaturating(from, signed) => self.trunc_sat(from, class, signed),
+            FromInt(from, signed) => self.unary(Op::Convert(Convert::FromInt { from, signed }), class),
+            ChangePrecision => self.unary(Op::Convert(Convert::Float), class),
+            Reinterpret => self.unary(Op::Convert(Convert::Reinterpret), class),
+        }
+        Ok(())
     }
-    // opcode, name, log2 of the largest alignment, access, class
-    load {
-        0x28 "i32.load" 2 Whole I32;
-        0x29 "i64.load" 3 Whole I64;
-        0x2A "f32.load" 2 Whole F32;
-        0x2B "f64.load" 3 Whole F64;
-        0x2C "i32.load8_s" 0 S8 I32;
-        0x2D "i32.load8_u" 0 U8 I32;
-        0x2E "i32.load16_s" 1 S16 I32;
-        0x2F "i32.load16_u" 1 U16 I32;
-        0x30 "i64.load8_s" 0 S8 I64;
-        0x31 "i64.load8_u" 0 U8 I64;
-        0x32 "i64.load16_s" 1 S16 I64;
-        0x33 "i64.load16_u" 1 U16 I64;
-        0x34 "i64.load32_s" 2 S32 I64;
-        0x35 "i64.load32_u" 2 U32 I64;
-    }
-    store {
-        0x36 "i32.store" 2 Whole I32;
-        0x37 "i64.store" 3 Whole I64;
-        0x38 "f32.store" 2 Whole F32;
-        0x39 "f64.store" 3 Whole F64;
-        0x3A "i32.store8" 0 U8 I32;
-        0x3B "i32.store16" 1 U16 I32;
-        0x3C "i64.store8" 0 U8 I64;
-        0x3D "i64.store16" 1 U16 I64;
-        0x3E "i64.store32" 2 U32 I64;
-    }
-    // opcode behind 0xFC
-    saturating {
-        0 "i32.trunc_sat_f32_s" (F32) -> I32 => trunc_sat(F32, I32, true);
-        1 "i32.trunc_sat_f32_u" (F32) -> I32 => trunc_sat(F32, I32, false);
-        2 "i32.trunc_sat_f64_s" (F64) -> I32 => trunc_sat(F64, I32, true);
-        3 "i32.trunc_sat_f64_u" (F64) -> I32 => trunc_sat(F64, I32, false);
-        4 "i64.trunc_sat_f32_s" (F32) -> I64 => trunc_sat(F32, I64, true);
-        5 "i64.trunc_sat_f32_u" (F32) -> I64 => trunc_sat(F32, I64, false);
-        6 "i64.trunc_sat_f64_s" (F64) -> I64 => trunc_sat(F64, I64, true);
-        7 "i64.trunc_sat_f64_u" (F64) -> I64 => trunc_sat(F64, I64, false);
-    }
-}
 
-impl Scan<'_> {
     /// Reads alignment and offset of a memory access (specification 5.4.6).
     #[inline(always)]
-    fn memarg(&mut self, cursor: &mut Cursor<'_>, max_align: u32) -> Result<u32, Invalid> {
+    fn memarg(&mut self, cursor: &mut Cursor<'_>, max_align: u8) -> Result<u32, Invalid> {
         let align = cursor.u32()?;
         self.has_memory(0)?;
-        if align > max_align {
+        if align > u32::from(max_align) {
             return Err(Invalid);
         }
         cursor.u32()
@@ -396,7 +433,13 @@ impl Scan<'_> {
             }
             0x43 => self.push_const(F32, i64::from(u32::from_le_bytes(cursor.array()?))),
             0x44 => self.push_const(F64, i64::from_le_bytes(cursor.array()?)),
-            0xFC => self.prefixed(&mut cursor)?,
+            0xFC => {
+                let code = cursor.u32()?;
+                match SATURATING.get(code as usize) {
+                    Some(&operator) => self.numeric(operator)?,
+                    None => self.bulk(code, &mut cursor)?,
+                }
+            }
             _ => self.reference(code, &mut cursor)?,
         }
         Ok(cursor)
