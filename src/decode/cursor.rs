@@ -132,18 +132,27 @@ impl<'a> Cursor<'a> {
     }
 
     /// A block type (specification 5.4.1).
+    #[inline(always)]
     pub(crate) fn block_type(&mut self) -> Result<BlockType, Invalid> {
-        match self.bytes.get(self.at) {
-            Some(0x40) => {
-                self.at += 1;
-                Ok(BlockType::Empty)
-            }
-            Some(0x41..0x80) => Ok(BlockType::Result(self.val_type()?)),
+        if let Some(0x40) = self.bytes.get(self.at) {
+            self.at += 1;
+            return Ok(BlockType::Empty);
+        }
+        let (ty, cursor) = self.block_type_with_values()?;
+        *self = cursor;
+        Ok(ty)
+    }
+
+    #[inline(never)]
+    fn block_type_with_values(mut self) -> Result<(BlockType, Cursor<'a>), Invalid> {
+        let ty = match self.bytes.get(self.at) {
+            Some(0x41..0x80) => BlockType::Result(self.val_type()?),
             _ => {
                 let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
-                Ok(BlockType::Function(TypeIndex(index)))
+                BlockType::Function(TypeIndex(index))
             }
-        }
+        };
+        Ok((ty, self))
     }
 }
 

@@ -8,6 +8,7 @@
 //! * A local is not written while an item reads it: those items are copied first ([`Scan::release`]). Flushed items read
 //!   none.
 
+mod table;
 mod operators;
 mod check;
 mod lower;
