@@ -163,21 +163,22 @@ impl<'a> Compiler<'a> {
     fn scan_body(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
         let ty = self.module.info.functions[function.index()];
         let range = body.body.range();
-        self.read_body(ty, Cursor::new(body.body.as_bytes()), range.start as u32).map_err(|refusal| match refusal {
+        self.read_body(ty, body.body.as_bytes(), range.start as u32).map_err(|refusal| match refusal {
             Refusal::Invalid => explain(body),
             Refusal::TooLarge => Error::invalid("the function is too large to compile", range.start as usize),
         })
     }
 
     /// The same for its bytes, which begin at the module offset `start`.
-    fn read_body(&mut self, ty: TypeIndex, mut cursor: Cursor<'_>, start: u32) -> Result<(), Refusal> {
+    fn read_body(&mut self, ty: TypeIndex, bytes: &[u8], start: u32) -> Result<(), Refusal> {
+        let mut cursor = Cursor::new(bytes);
         let scan = &mut self.scan;
         scan.start(ty);
         for _ in 0..cursor.u32()? {
             let count = cursor.u32()?;
             scan.declare(count, cursor.val_type()?)?;
         }
-        scan.body(cursor, start)?;
+        scan.body(bytes, cursor.position(), start)?;
         scan.finish();
         Ok(())
     }

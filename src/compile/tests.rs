@@ -42,7 +42,7 @@ fn bytes(directive: wast::WastDirective<'_>) -> Option<Vec<u8>> {
 
 /// Do both say the same of a body? The ones that agree that it is valid are counted.
 fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResources>, bytes: &[u8]) -> bool {
-    let ours = compiler.read_body(TypeIndex(validator.ty), Cursor::new(bytes), 0);
+    let ours = compiler.read_body(TypeIndex(validator.ty), bytes, 0);
     let theirs = FuncToValidate { resources: validator.resources.clone(), ..*validator }
         .into_validator(FuncValidatorAllocations::default())
         .validate(&FunctionBody::new(BinaryReader::new(bytes, 0)));

@@ -26,6 +26,11 @@ impl<'a> Cursor<'a> {
         Cursor { bytes, at: 0 }
     }
 
+    #[inline(always)]
+    pub(crate) fn at(bytes: &'a [u8], position: usize) -> Cursor<'a> {
+        Cursor { bytes, at: position }
+    }
+
     /// Bytes read so far.
     #[inline(always)]
     pub(crate) fn position(&self) -> usize {

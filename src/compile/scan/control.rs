@@ -79,7 +79,7 @@ impl Frame {
 impl<'m> Scan<'m> {
     pub(super) fn push_function_frame(&mut self, ty: TypeIndex) {
         let label = self.add_label();
-        self.closed.push(false);
+        self.frame_ends.push(NEVER);
         self.frames.push(Frame { label, ..Frame::new(Opener::Function, BlockType::Function(ty)) });
     }
 
@@ -122,7 +122,7 @@ impl<'m> Scan<'m> {
         if opener != Opener::Loop {
             for (index, &result) in ty.results(info).iter().enumerate() {
                 let var = self.merge(height + index, class_of(result));
-                self.touch(var, true, 0);
+                self.touch(self.tape.entries.len(), var, true, 0);
             }
         }
         let (label, number) = (self.add_label(), self.new_frame_number());
@@ -246,13 +246,13 @@ impl<'m> Scan<'m> {
     }
 
     fn new_frame_number(&mut self) -> u32 {
-        self.frame_number = self.closed.len() as u32;
-        self.closed.push(false);
+        self.frame_number = self.frame_ends.len() as u32;
+        self.frame_ends.push(NEVER);
         self.frame_number
     }
 
     fn close_number(&mut self, number: u32) {
-        self.closed[number as usize] = true;
+        self.frame_ends[number as usize] = self.tape.entries.len() as u32;
     }
 
     fn end_block(&mut self, frame: &Frame) {

@@ -1,7 +1,7 @@
 //! What an operator records: a node on the operand stack, or an entry.
 
 use super::check::Ty;
-use super::{Class, HeapIndex, Local, Node, Scan};
+use super::{Class, HeapIndex, Item, Local, Node, Scan};
 use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test};
 use planish_asm::Cond;
 
@@ -11,7 +11,8 @@ impl Scan<'_> {
     #[inline]
     pub(super) fn local_get(&mut self, index: u32, local: Local) {
         let var = self.variable(index, local);
-        self.push_typed(local.ty, Node::Value(Ref::var(var)));
+        let node = Node::Value(Ref::var(var));
+        self.stack.push(Item { node, class: local.class, ty: local.ty });
     }
 
     /// Returns the variable.
@@ -137,6 +138,14 @@ impl Scan<'_> {
     /// A sum stays a node as long as `lea` can compute it.
     pub(super) fn add(&mut self, class: Class) {
         let [.., a, b] = self.stack[..] else { unreachable!("validated: two operands") };
+        if let (Node::Value(base), Node::Value(index)) = (a.node, b.node)
+            && !base.is_const()
+            && !index.is_const()
+        {
+            self.pop();
+            self.pop();
+            return self.push(class, Node::Lea { base, index, scale: 0, disp: 0 });
+        }
         let (Some(a), Some(b)) = (self.as_lea(a), self.as_lea(b)) else { return self.int(Int::Add, class) };
         let Some(sum) = add_leas(class, a, b) else { return self.int(Int::Add, class) };
         self.pop();

@@ -72,11 +72,9 @@ struct Life {
     calls_at_last: u32,
     /// The frame of the first access.
     frame: u32,
-    /// A loop that began after the first access and holds a later one.
+    /// The outermost loop that began after the first access and holds the last one.
     outlived_loop: u32,
     first_is_write: bool,
-    /// The first access dominates all later ones.
-    dominated: bool,
     is_merge: bool,
 }
 
@@ -99,8 +97,8 @@ pub(super) struct Scan<'m> {
     /// Items below are constants or their own merge variables.
     flushed: usize,
     frames: Vec<Frame>,
-    /// By frame number: is it closed?
-    closed: Vec<bool>,
+    /// By frame number: the entries when it was closed; [`NEVER`] while it is open.
+    frame_ends: Vec<u32>,
     /// The innermost frame's number.
     frame_number: u32,
     /// `(start, number)`
@@ -147,7 +145,7 @@ impl<'m> Scan<'m> {
             floor: 0,
             flushed: 0,
             frames: Vec::new(),
-            closed: Vec::new(),
+            frame_ends: Vec::new(),
             frame_number: 0,
             open_loops: Vec::new(),
             loop_start: 0,
@@ -173,7 +171,7 @@ impl<'m> Scan<'m> {
         self.tape.clear();
         self.stack.clear();
         self.frames.clear();
-        self.closed.clear();
+        self.frame_ends.clear();
         self.open_loops.clear();
         self.loops.clear();
         self.lives.clear();
@@ -205,7 +203,8 @@ impl<'m> Scan<'m> {
         let length = self.tape.entries.len() as u32;
         for (index, life) in self.lives.iter().enumerate() {
             let is_param = (index as u32) < self.tape.params;
-            let interval = life.first_is_write && life.dominated;
+            // The first access dominates the last, and so all, if its frame was open then.
+            let interval = life.first_is_write && self.frame_ends[life.frame as usize] > life.last;
             let (mut end, mut calls_at_end) = (life.last + 1, life.calls_at_last);
             if !interval {
                 (end, calls_at_end) = (length, self.call_weight);
@@ -243,7 +242,6 @@ impl<'m> Scan<'m> {
             frame: 0,
             outlived_loop: NEVER,
             first_is_write: false,
-            dominated: true,
             is_merge,
         });
         self.lives.len() as u32 - 1
@@ -252,7 +250,7 @@ impl<'m> Scan<'m> {
     /// The variable of a local.
     #[inline]
     fn variable(&mut self, index: u32, local: Local) -> u32 {
-        if local.var == NEVER { self.first_use(index, local.ty.class()) } else { local.var }
+        if local.var == NEVER { self.first_use(index, local.class) } else { local.var }
     }
 
     #[inline(never)]
@@ -273,19 +271,17 @@ impl<'m> Scan<'m> {
         self.merges[height][class as usize]
     }
 
-    /// Notes that the next entry reads or writes a variable.
+    /// Notes that an entry, the next or the last, reads or writes a variable.
     #[inline]
-    fn touch(&mut self, var: u32, write: bool, weight: u32) {
-        let at = self.tape.entries.len() as u32;
+    fn touch(&mut self, at: usize, var: u32, write: bool, weight: u32) {
+        let at = at as u32;
         let life = &mut self.lives[var as usize];
         life.weight = life.weight.saturating_add(weight);
+        (life.last, life.calls_at_last) = (at, self.call_weight);
         if life.first == NEVER {
             (life.first, life.first_is_write, life.frame) = (at, write, self.frame_number);
             life.calls_at_first = self.call_weight;
-        } else {
-            life.dominated &= !self.closed[life.frame as usize];
         }
-        (life.last, life.calls_at_last) = (at, self.call_weight);
         // A loop's label is an entry, so what begins inside the loop begins behind its start.
         if self.loop_start > life.first {
             self.outlive(var);
@@ -306,7 +302,7 @@ impl<'m> Scan<'m> {
     #[inline]
     fn write(&mut self, dst: Ref) {
         if let Some(var) = dst.as_var() {
-            self.touch(var, true, self.loop_weight);
+            self.touch(self.tape.entries.len(), var, true, self.loop_weight);
         }
     }
 
@@ -314,7 +310,7 @@ impl<'m> Scan<'m> {
     #[inline]
     fn consume(&mut self, value: Ref) {
         if let Some(var) = value.as_var() {
-            self.touch(var, false, self.loop_weight);
+            self.touch(self.tape.entries.len(), var, false, self.loop_weight);
         } else {
             self.free_temp(value);
         }
@@ -475,9 +471,7 @@ impl<'m> Scan<'m> {
                 {
                     last.dst = dst;
                     self.free_temp(value);
-                    let entry = self.tape.entries.pop().expect("it is the last");
-                    self.write(dst);
-                    self.tape.entries.push(entry);
+                    self.touch(self.tape.entries.len() - 1, var, true, self.loop_weight);
                 } else {
                     self.entry(Op::Copy, item.class, dst, value, Ref::NOTHING, 0);
                 }
@@ -570,17 +564,18 @@ impl<'m> Scan<'m> {
         }
         let at = self.start_list(first.len() + count);
         self.tape.lists.extend_from_slice(first);
+        let items = self.stack[from..].iter();
+        self.tape.lists.extend(items.map(|item| match item.node {
+            Node::Value(value) => value.to_item(),
+            _ => unreachable!("materialised above"),
+        }));
         for index in 0..count {
-            let Node::Value(value) = self.stack[from + index].node else { unreachable!("materialised above") };
-            self.tape.lists.push(value.to_item());
+            let value = Ref::from_item(self.tape.lists[self.tape.lists.len() - count + index]);
             self.consume(value);
-            if let (Some(temp), Some(place)) = (value.as_temp(), places.get(index)) {
-                let hint = match place {
-                    Place::Gpr(register) => register.num() + 1,
-                    Place::Xmm(register) => register.num() + 1,
-                    Place::Stack(_) => 0,
-                };
-                self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint;
+            if let Some(temp) = value.as_temp()
+                && let Some(place) = places.get(index)
+            {
+                self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint(place);
             }
         }
         self.stack.truncate(from);
@@ -598,6 +593,15 @@ impl<'m> Scan<'m> {
     fn heap_store(&mut self, access: Access, class: Class, index: HeapIndex, value: Ref, offset: u32) {
         self.can_trap();
         self.entry(Op::Store(access), class, Ref::NOTHING, index.0, value, offset);
+    }
+}
+
+/// [`Entry::hint`] for a place.
+fn hint(place: &Place) -> u8 {
+    match place {
+        Place::Gpr(register) => register.num() + 1,
+        Place::Xmm(register) => register.num() + 1,
+        Place::Stack(_) => 0,
     }
 }
 

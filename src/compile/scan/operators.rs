@@ -28,8 +28,9 @@ impl From<Invalid> for Refusal {
 }
 
 impl Scan<'_> {
-    /// Reads a body from its first operator on; the module offset of its first byte is `start`.
-    pub(in crate::compile) fn body(&mut self, mut cursor: Cursor<'_>, start: u32) -> Result<(), Refusal> {
+    /// Reads a body from its first operator on, which is at `first`; the module offset of its first byte is `start`.
+    pub(in crate::compile) fn body(&mut self, bytes: &[u8], first: usize, start: u32) -> Result<(), Refusal> {
+        let mut cursor = Cursor::at(bytes, first);
         loop {
             self.offset = start + cursor.position() as u32;
             match OPERATORS[cursor.byte()? as usize] {
