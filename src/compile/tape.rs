@@ -80,6 +80,17 @@ impl Ref {
         }
     }
 
+    /// The tag: 0 for variables, 1 for temps, more for constants and nothing.
+    #[inline]
+    pub(super) fn tag(self) -> usize {
+        (self.0 >> 30) as usize
+    }
+
+    #[inline]
+    pub(super) fn payload(self) -> u32 {
+        self.0 & PAYLOAD
+    }
+
     #[inline]
     pub(super) fn as_var(self) -> Option<u32> {
         (self.0 < TAG_TEMP).then_some(self.0)

@@ -2,8 +2,9 @@
 
 use super::cold::Cold;
 use super::moves::{Moves, Step};
-use super::registers::{FLOAT_PLACE, IN_MEMORY, gpr, xmm};
-use super::{Emit, Relocation, Rm, Source, frame};
+use super::operand::Value;
+use super::registers::{IN_MEMORY, float_place, gpr, gpr_place, xmm};
+use super::{Emit, Relocation, Source, frame};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
     TABLE_LEN,
@@ -12,7 +13,7 @@ use crate::abi::positions::SiteKind;
 use crate::abi::{CALLEE, CONTEXT, CallLayout, INT_ARGS, Place, TrapCode};
 use crate::compile::assign::Home;
 use crate::compile::scan::class_of;
-use crate::compile::tape::{Class, Entry, ListItem, Op, Operand, Ref};
+use crate::compile::tape::{Class, Entry, ListItem, Op, Ref};
 use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
 use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Shift, Width};
 
@@ -44,11 +45,16 @@ impl Emit<'_> {
 
     // Lists of values to places.
 
+    #[inline]
+    fn item(&self, item: ListItem) -> Value {
+        self.value(Ref::from_item(item))
+    }
+
     /// Stores what goes to the stack, `above` bytes over rsp.
     pub(super) fn store_list(&mut self, values: &[ListItem], types: &[ValType], places: &[Place], above: i32) {
         for (index, &item) in values.iter().enumerate() {
             if let Place::Stack(at) = places[index] {
-                let value = Ref::from_item(item);
+                let value = self.item(item);
                 self.store_value(value, class_of(types[index]), frame(above + at as i32));
                 self.release(value);
             }
@@ -56,8 +62,8 @@ impl Emit<'_> {
     }
 
     /// Stores a value with zeros above an i32; scratch registers stay as they are.
-    fn store_value(&mut self, value: Ref, class: Class, to: Addr) {
-        if let Some(constant) = self.tape.constant(value) {
+    fn store_value(&mut self, value: Value, class: Class, to: Addr) {
+        if let Some(constant) = self.constant_of(value) {
             let constant = if class == Class::I32 { i64::from(constant as u32) } else { constant };
             match i32::try_from(constant) {
                 Ok(imm) => self.mov_mi(Width::W64, to, imm),
@@ -77,7 +83,7 @@ impl Emit<'_> {
             self.mov_mr(Width::W64, to, register.any());
             return;
         }
-        let from = self.memory_of(value);
+        let from = frame(self.slot(value));
         self.load_float(Prec::D, Self::FLOAT_TEMP, from);
         self.store_float(Prec::D, to, Self::FLOAT_TEMP);
     }
@@ -98,17 +104,15 @@ impl Emit<'_> {
         let mut late = [0u32; 16];
         let mut late_count = 0;
         for (index, &item) in values.iter().enumerate() {
-            let place = self.places[self.cell(Ref::from_item(item))];
-            let (set, to, from) = match places[index] {
-                Place::Gpr(to) => (&mut moves, to.num(), place),
-                Place::Xmm(to) => (&mut floats, to.num(), place.wrapping_sub(FLOAT_PLACE)),
-                Place::Stack(_) => continue,
-            };
-            if from < 16 {
-                set.add(to, from);
-            } else {
-                late[late_count] = index as u32;
-                late_count += 1;
+            let place = self.place(self.item(item));
+            match (places[index], gpr_place(place), float_place(place)) {
+                (Place::Gpr(to), Some(from), _) => moves.add(to.num(), from.num()),
+                (Place::Xmm(to), _, Some(from)) => floats.add(to.num(), from.num()),
+                (Place::Stack(_), ..) => {}
+                _ => {
+                    late[late_count] = index as u32;
+                    late_count += 1;
+                }
             }
         }
         self.perform(moves);
@@ -116,10 +120,10 @@ impl Emit<'_> {
         // What comes from memory or is constant overwrites no source any more.
         for &index in &late[..late_count] {
             let index = index as usize;
-            let value = Ref::from_item(values[index]);
+            let value = self.item(values[index]);
             let class = class_of(types[index]);
             match places[index] {
-                Place::Gpr(to) if self.tape.constant(value) == Some(0) => {
+                Place::Gpr(to) if self.constant_of(value) == Some(0) => {
                     self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
                 }
                 Place::Gpr(to) => self.load_into(to, value, class),
@@ -128,7 +132,7 @@ impl Emit<'_> {
             }
         }
         for &item in values {
-            self.release(Ref::from_item(item));
+            self.release(self.item(item));
         }
     }
 
@@ -170,7 +174,7 @@ impl Emit<'_> {
         let layout = &self.module.layouts[ty.index()];
         let list = self.tape.list(e.a.to_item());
         let (head, arguments) = list.split_at(2);
-        let (table, index) = (TableIndex(head[0]), Ref::from_item(head[1]));
+        let (table, index) = (TableIndex(head[0]), self.item(head[1]));
         self.before_call(e, &list[1..]);
         let extra = self.register_of(index).map(|from| (CALLEE, from));
         self.pass_arguments(arguments, ty, layout, extra.as_slice());
@@ -229,7 +233,7 @@ impl Emit<'_> {
         self.forget_scratch();
         if e.dst != Ref::NOTHING {
             let rax = self.take(CALLEE);
-            self.define(e.dst, rax, e.class);
+            self.define(self.value(e.dst), rax, e.class);
         }
         self.reload_pins(e);
         if !self.module.guarded {
@@ -246,23 +250,24 @@ impl Emit<'_> {
 
     /// Does the call never return? Then nothing has to survive it.
     fn is_last(&self) -> bool {
-        matches!(self.tape.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable)
+        matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable)
     }
 
     /// Saves what the call destroys and later entries read.
     fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) {
         if !self.is_last() {
             self.each_live_pin(e, |emit, home, slot| match home {
-                Home::Gpr(register) => emit.mov_mr(Width::W64, slot, register.any()),
-                Home::Xmm(register) => emit.store_float(Prec::D, slot, register),
+                Home::Gpr(register) => emit.store_slot(slot, register.any()),
+                Home::Xmm(register) => emit.store_float(Prec::D, frame(slot), register),
                 _ => {}
             });
         }
         let mut kept = 0u32;
         for &item in arguments {
-            let place = Ref::from_item(item).as_temp().map(|temp| self.places[self.temp_cell(temp) as usize]);
-            if let Some(place) = place.filter(|&place| place != IN_MEMORY) {
-                kept |= 1 << place;
+            let value = self.item(item);
+            let place = self.place(value);
+            if value.is_temp() && place & IN_MEMORY == 0 {
+                kept |= 1 << (place & 31);
             }
         }
         let mut lost = self.ints.temps() & !(kept as u16);
@@ -270,26 +275,26 @@ impl Emit<'_> {
             let register = lost.trailing_zeros() as u8;
             let cell = self.ints.cell(register);
             let slot = self.spill_slot(cell);
-            self.mov_mr(Width::W64, slot, gpr(register).any());
+            self.store_slot(slot, gpr(register).any());
             lost &= lost - 1;
         }
-        let mut lost = self.floats.temps() & !((kept >> FLOAT_PLACE) as u16);
+        let mut lost = self.floats.temps() & !((kept >> 16) as u16);
         while lost != 0 {
             let register = lost.trailing_zeros() as u8;
             let cell = self.floats.cell(register);
             let slot = self.spill_slot(cell);
-            self.store_float(Prec::D, slot, xmm(register));
+            self.store_float(Prec::D, frame(slot), xmm(register));
             lost &= lost - 1;
         }
     }
 
     /// Visits the pinned variables that live across the call in registers that it destroys.
-    fn each_live_pin(&mut self, e: &Entry, mut visit: impl FnMut(&mut Self, Home, Addr)) {
+    fn each_live_pin(&mut self, e: &Entry, mut visit: impl FnMut(&mut Self, Home, i32)) {
         let plan = self.plan;
         let at = self.at as u32;
         for pin in &plan.caller_pins {
             if pin.start <= at && pin.end > at + 1 && e.dst != Ref::var(pin.var) {
-                visit(self, plan.homes[pin.var as usize], frame(pin.slot));
+                visit(self, plan.homes[pin.var as usize], pin.slot);
             }
         }
     }
@@ -299,8 +304,8 @@ impl Emit<'_> {
             return;
         }
         self.each_live_pin(e, |emit, home, slot| match home {
-            Home::Gpr(register) => emit.mov_rm(Width::W64, register.any(), slot),
-            Home::Xmm(register) => emit.load_float(Prec::D, register, slot),
+            Home::Gpr(register) => emit.load_slot(Width::W64, register.any(), slot),
+            Home::Xmm(register) => emit.load_float(Prec::D, register, frame(slot)),
             _ => {}
         });
     }
@@ -313,7 +318,7 @@ impl Emit<'_> {
         self.forget_scratch();
         let results = self.module.info.types[ty.index()].results();
         if e.dst != Ref::NOTHING {
-            self.receive(e.dst, class_of(results[0]), layout.results[0]);
+            self.receive(self.value(e.dst), class_of(results[0]), layout.results[0]);
         } else if e.b != Ref::NOTHING {
             let tape = self.tape;
             let list = tape.list(e.b.to_item());
@@ -322,7 +327,7 @@ impl Emit<'_> {
                 for (index, &item) in list.iter().enumerate() {
                     let place = layout.results[index];
                     if matches!(place, Place::Stack(_)) == stack {
-                        self.receive(Ref::from_item(item), class_of(results[index]), place);
+                        self.receive(self.item(item), class_of(results[index]), place);
                     }
                 }
             }
@@ -334,7 +339,7 @@ impl Emit<'_> {
     }
 
     /// A result goes from where the callee left it to its home.
-    fn receive(&mut self, dst: Ref, class: Class, place: Place) {
+    fn receive(&mut self, dst: Value, class: Class, place: Place) {
         match place {
             Place::Gpr(register) => {
                 self.take(register);
@@ -342,29 +347,24 @@ impl Emit<'_> {
             }
             Place::Xmm(register) => self.receive_float(dst, class, register),
             Place::Stack(at) => {
-                let from = frame(at as i32);
-                match dst.get() {
-                    Operand::Temp(temp) => {
-                        let slot = self.spill_to(temp);
-                        self.load_float(Prec::D, Self::FLOAT_TEMP, from);
-                        self.store_float(Prec::D, slot, Self::FLOAT_TEMP);
-                    }
-                    _ => unreachable!("a list holds temps, a single result is in a register"),
-                }
+                assert!(dst.is_temp(), "a list holds temps, a single result is in a register");
+                let slot = self.spill_slot(dst.cell);
+                self.load_float(Prec::D, Self::FLOAT_TEMP, frame(at as i32));
+                self.store_float(Prec::D, frame(slot), Self::FLOAT_TEMP);
             }
         }
     }
 
     /// `dst = a op src`, the first operand in place.
     #[inline]
-    pub(super) fn alu(&mut self, op: Alu, width: Width, target: Gp64, source: &Source) {
-        match source.rm {
-            Rm::Reg(register) => self.alu_rr(op, width, target.any(), register.any()),
-            Rm::Imm(imm) => self.alu_ri(op, width, target.any(), imm),
-            Rm::Mem(address) => self.alu_rm(op, width, target.any(), address),
-            Rm::Heap(address, wasm_offset) => {
+    pub(super) fn alu(&mut self, op: Alu, width: Width, target: Gp64, source: Source) {
+        match source {
+            Source::Reg(register) => self.alu_rr(op, width, target.any(), register.any()),
+            Source::Imm(imm) => self.alu_ri(op, width, target.any(), imm),
+            Source::Slot(at) => self.alu_rm(op, width, target.any(), frame(at)),
+            Source::Heap(address, wasm_offset) => {
                 self.site(SiteKind::Memory, wasm_offset);
-                self.alu_rm(op, width, target.any(), address);
+                self.alu_rm(op, width, target.any(), address.addr());
             }
         }
     }

@@ -3,8 +3,10 @@
 //! Inlined into every arm that uses them the encoders would be larger than the instruction cache. It is 20 KB less code and
 //! compiles as fast.
 
-use super::Emit;
-use planish_asm::{Addr, Alu, Cond, Label, R64, Shift, Width};
+use super::memory::HeapAddress;
+use super::{Emit, frame};
+use crate::abi::HEAP;
+use planish_asm::{Addr, Alu, Cond, Label, R64, Scale, Shift, Width};
 
 /// `name(parameters)`: the assembler's function of that name.
 macro_rules! out_of_line {
@@ -38,5 +40,39 @@ impl Emit<'_> {
         movzx_rm(from: Width, dst: R64, src: Addr);
         movsx_rm(from: Width, to: Width, dst: R64, src: Addr);
         call_m(target: Addr);
+    }
+}
+
+/// The same with a known base register, most of which is known to the encoder then.
+impl Emit<'_> {
+    #[inline(never)]
+    pub(super) fn load_slot(&mut self, width: Width, dst: R64, at: i32) {
+        self.asm.mov_rm(width, dst, frame(at));
+    }
+
+    #[inline(never)]
+    pub(super) fn store_slot(&mut self, at: i32, src: R64) {
+        self.asm.mov_mr(Width::W64, frame(at), src);
+    }
+
+    #[inline(never)]
+    pub(super) fn store_slot_imm(&mut self, at: i32, imm: i32) {
+        self.asm.mov_mi(Width::W64, frame(at), imm);
+    }
+
+    #[inline(never)]
+    pub(super) fn load_heap(&mut self, width: Width, dst: R64, address: HeapAddress) {
+        match address.index {
+            Some(index) => _ = self.asm.mov_rm(width, dst, Addr::base_index(HEAP.any(), index, Scale::X1, address.disp)),
+            None => self.mov_rm(width, dst, address.addr()),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn store_heap(&mut self, width: Width, address: HeapAddress, src: R64) {
+        match address.index {
+            Some(index) => _ = self.asm.mov_mr(width, Addr::base_index(HEAP.any(), index, Scale::X1, address.disp), src),
+            None => self.mov_mr(width, address.addr(), src),
+        }
     }
 }

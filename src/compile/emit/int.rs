@@ -1,14 +1,16 @@
 //! Integer arithmetic except division.
 
+use super::operand::{Step, Value};
 use super::registers::bit;
-use super::{Emit, Rm, Source, width};
+use super::{Emit, Source, frame, width};
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Entry, Int, IntUnary, Ref};
+use crate::compile::tape::{Class, Entry, Int, IntUnary};
 use planish_asm::regs::rcx;
 use planish_asm::{Addr, Alu, Bits, Cond, Gp64, Scale, Shift, ShiftX, Unary, Width};
 
 impl Emit<'_> {
     pub(super) fn int(&mut self, op: Int, e: &Entry) {
+        let e = &self.step(e);
         match op {
             Int::Add => self.alu_entry(Alu::Add, e),
             Int::Sub => self.alu_entry(Alu::Sub, e),
@@ -27,20 +29,18 @@ impl Emit<'_> {
     }
 
     /// The operands of a commutative operation, the one first that saves a move.
-    fn ordered(&self, e: &Entry) -> (Ref, Ref) {
-        let fused = |value: Ref| value.as_temp().is_some_and(|temp| self.is_fused(temp));
-        if fused(e.b) {
+    fn ordered(&self, e: &Step) -> (Value, Value) {
+        if self.is_fused(e.b) {
             return (e.a, e.b);
         }
-        let b = self.register_of(e.b);
         let b_in_place = match self.pinned(e.dst) {
-            Some(home) => b == Some(home),
+            Some(home) => self.register_of(e.b) == Some(home),
             None => self.dying(e.b).is_some() && self.dying(e.a).is_none(),
         };
-        if fused(e.a) || b_in_place { (e.b, e.a) } else { (e.a, e.b) }
+        if b_in_place || self.is_fused(e.a) { (e.b, e.a) } else { (e.a, e.b) }
     }
 
-    fn alu_entry(&mut self, op: Alu, e: &Entry) {
+    fn alu_entry(&mut self, op: Alu, e: &Step) {
         let (a, b) = if op == Alu::Sub { (e.a, e.b) } else { self.ordered(e) };
         let width = width(e.class);
         let b_source = self.source(b, e.class);
@@ -54,21 +54,21 @@ impl Emit<'_> {
                 self.release(a);
                 self.take(register)
             }
-            None => self.target(e, None, b_source.registers),
+            None => self.target(e, None, b_source.registers()),
         };
-        match (op, a_register, b_source.rm) {
-            (Alu::Add, Some(from), Rm::Reg(other)) if from != target => {
+        match (op, a_register, b_source) {
+            (Alu::Add, Some(from), Source::Reg(other)) if from != target => {
                 self.lea_rm(width, target.any(), Addr::base_index(from.any(), other, Scale::X1, 0));
             }
-            (Alu::Add, Some(from), Rm::Imm(imm)) if from != target => {
+            (Alu::Add, Some(from), Source::Imm(imm)) if from != target => {
                 self.lea_rm(width, target.any(), Addr::base_disp(from.any(), imm));
             }
-            (Alu::Sub, Some(from), Rm::Imm(imm)) if from != target && imm != i32::MIN => {
+            (Alu::Sub, Some(from), Source::Imm(imm)) if from != target && imm != i32::MIN => {
                 self.lea_rm(width, target.any(), Addr::base_disp(from.any(), -imm));
             }
             _ => {
                 self.load_into_unless(target, a, a_register, e.class);
-                self.alu(op, width, target, &b_source);
+                self.alu(op, width, target, b_source);
             }
         }
         self.release(a);
@@ -77,15 +77,15 @@ impl Emit<'_> {
     }
 
     /// Loads a value that was in `from` before its register was taken over.
-    fn load_into_unless(&mut self, target: Gp64, value: Ref, from: Option<Gp64>, class: Class) {
+    fn load_into_unless(&mut self, target: Gp64, value: Value, from: Option<Gp64>, class: Class) {
         if from != Some(target) {
             self.load_into(target, value, class);
         }
     }
 
     /// The width whose zero-extension an `and` with this constant is.
-    fn masks(&self, e: &Entry) -> Option<Width> {
-        match (self.tape.constant(e.b)?, e.class) {
+    fn masks(&self, e: &Step) -> Option<Width> {
+        match (self.constant_of(e.b)?, e.class) {
             (0xFF, _) => Some(Width::W8),
             (0xFFFF, _) => Some(Width::W16),
             (0xFFFF_FFFF, Class::I64) => Some(Width::W32),
@@ -93,13 +93,13 @@ impl Emit<'_> {
         }
     }
 
-    fn mask(&mut self, e: &Entry) {
+    fn mask(&mut self, e: &Step) {
         let from = self.masks(e).expect("asked before");
         self.extend(e, |emit, target, source| _ = emit.asm.movzx_rr(from, target.any(), source.any()));
     }
 
     /// An operation from one register to another.
-    fn extend(&mut self, e: &Entry, operation: impl FnOnce(&mut Self, Gp64, Gp64)) {
+    fn extend(&mut self, e: &Step, operation: impl FnOnce(&mut Self, Gp64, Gp64)) {
         let source = self.read(e.a, e.class);
         let dying = self.dying(e.a);
         self.release(e.a);
@@ -109,6 +109,7 @@ impl Emit<'_> {
     }
 
     pub(super) fn int_unary(&mut self, op: IntUnary, e: &Entry) {
+        let e = &self.step(e);
         let width = width(e.class);
         let cpu = self.module.cpu;
         match op {
@@ -133,7 +134,7 @@ impl Emit<'_> {
         }
     }
 
-    fn count(&mut self, op: Bits, e: &Entry) {
+    fn count(&mut self, op: Bits, e: &Step) {
         let width = width(e.class);
         self.extend(e, |emit, to, from| {
             // The older CPUs that have these wait for the destination, too.
@@ -145,7 +146,7 @@ impl Emit<'_> {
     }
 
     /// `bsr` of 0 leaves its destination undefined, so 2 * bits - 1 is selected, whose exclusive or is the width.
-    fn leading_zeros(&mut self, e: &Entry) {
+    fn leading_zeros(&mut self, e: &Step) {
         let width = width(e.class);
         let top = width.bytes() as i32 * 8 - 1;
         let source = self.read(e.a, e.class);
@@ -159,7 +160,7 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
-    fn trailing_zeros(&mut self, e: &Entry) {
+    fn trailing_zeros(&mut self, e: &Step) {
         let width = width(e.class);
         let source = self.read(e.a, e.class);
         let target = self.scratch(0, bit(source));
@@ -172,7 +173,7 @@ impl Emit<'_> {
     }
 
     /// The sum of ever larger groups of bits.
-    fn population(&mut self, e: &Entry) {
+    fn population(&mut self, e: &Step) {
         let width = width(e.class);
         let pattern = |byte: u8| i64::from_ne_bytes([byte; 8]);
         let target = self.scratch(0, 0);
@@ -207,9 +208,10 @@ impl Emit<'_> {
 
     /// `dst = a + (b << scale) + imm`
     pub(super) fn lea(&mut self, scale: u8, e: &Entry) {
+        let e = &self.step(e);
         let scale = Scale::ALL[scale as usize];
-        let base = (e.a != Ref::NOTHING).then(|| self.read(e.a, e.class));
-        let index = (e.b != Ref::NOTHING).then(|| self.read(e.b, e.class));
+        let base = e.a.exists().then(|| self.read(e.a, e.class));
+        let index = e.b.exists().then(|| self.read(e.b, e.class));
         let disp = e.imm as i32;
         let address = match (base, index) {
             (Some(base), Some(index)) => Addr::base_index(base.any(), index, scale, disp),
@@ -225,18 +227,15 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
-    fn multiply(&mut self, e: &Entry) {
+    fn multiply(&mut self, e: &Step) {
         let width = width(e.class);
-        if let Some(factor) = self.tape.constant(e.b)
+        if let Some(factor) = self.constant_of(e.b)
             && let Ok(factor) = i32::try_from(factor)
         {
             return self.multiply_by(factor, width, e);
         }
         let (a, b) = self.ordered(e);
-        let b_source = match self.source(b, e.class) {
-            Source { rm: Rm::Imm(_), .. } => unreachable!("handled above"),
-            source => source,
-        };
+        let b_source = self.source(b, e.class);
         let dying = self.dying(a).filter(|_| self.pinned(e.dst).is_none());
         let from = self.register_of(a);
         if let Some(register) = from {
@@ -247,24 +246,24 @@ impl Emit<'_> {
                 self.release(a);
                 self.take(register)
             }
-            None => self.target(e, None, b_source.registers),
+            None => self.target(e, None, b_source.registers()),
         };
         self.load_into_unless(target, a, from, e.class);
-        match b_source.rm {
-            Rm::Reg(register) => _ = self.asm.imul_rr(width, target.any(), register.any()),
-            Rm::Mem(address) => _ = self.asm.imul_rm(width, target.any(), address),
-            Rm::Heap(address, wasm_offset) => {
+        match b_source {
+            Source::Reg(register) => _ = self.asm.imul_rr(width, target.any(), register.any()),
+            Source::Slot(at) => _ = self.asm.imul_rm(width, target.any(), frame(at)),
+            Source::Heap(address, wasm_offset) => {
                 self.site(SiteKind::Memory, wasm_offset);
-                self.asm.imul_rm(width, target.any(), address);
+                self.asm.imul_rm(width, target.any(), address.addr());
             }
-            Rm::Imm(_) => unreachable!("handled above"),
+            Source::Imm(_) => unreachable!("handled above"),
         }
         self.release(a);
         self.release(b);
         self.define(e.dst, target, e.class);
     }
 
-    fn multiply_by(&mut self, factor: i32, width: Width, e: &Entry) {
+    fn multiply_by(&mut self, factor: i32, width: Width, e: &Step) {
         let lea = |source: Gp64, scale: Scale| Addr::base_index(source.any(), source, scale, 0);
         self.extend(e, |emit, target, source| match factor {
             3 => emit.lea_rm(width, target.any(), lea(source, Scale::X2)),
@@ -289,10 +288,10 @@ impl Emit<'_> {
         }
     }
 
-    fn shift(&mut self, op: Shift, e: &Entry) {
+    fn shift(&mut self, op: Shift, e: &Step) {
         let width = width(e.class);
         let bits = width.bytes() as i64 * 8;
-        if let Some(count) = self.tape.constant(e.b) {
+        if let Some(count) = self.constant_of(e.b) {
             let count = (count & (bits - 1)) as u8;
             return self.shift_by(op, width, count, e);
         }
@@ -335,7 +334,7 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
-    fn shift_by(&mut self, op: Shift, width: Width, count: u8, e: &Entry) {
+    fn shift_by(&mut self, op: Shift, width: Width, count: u8, e: &Step) {
         let bits = width.bytes() as u8 * 8;
         let bmi2 = self.module.cpu.bmi2;
         self.extend(e, |emit, target, source| {
