@@ -138,6 +138,7 @@ impl Emit<'_> {
 
     // Calls.
 
+    #[inline(never)]
     pub(super) fn call_direct(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let function = FuncIndex(e.imm);
@@ -168,6 +169,7 @@ impl Emit<'_> {
 
     /// Only rax is certain to be free once the arguments are in place, so bound, element and record follow each other
     /// in it.
+    #[inline(never)]
     pub(super) fn call_indirect(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let ty = TypeIndex(e.imm);
@@ -221,6 +223,7 @@ impl Emit<'_> {
         self.after_call(e, ty, layout);
     }
 
+    #[inline(never)]
     pub(super) fn call_builtin(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let list = self.tape.list(e.a.to_item());

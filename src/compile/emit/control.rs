@@ -105,6 +105,7 @@ impl Emit<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn return_list(&mut self, list: u32) {
         let tape = self.tape;
         let (layout, results) = (self.layout, self.ty.results());
@@ -116,6 +117,7 @@ impl Emit<'_> {
 
     // Labels and branches.
 
+    #[inline(never)]
     pub(super) fn label(&mut self, e: &Entry) {
         self.forget_scratch();
         let info = self.tape.labels[e.imm as usize];
@@ -125,6 +127,7 @@ impl Emit<'_> {
         self.asm.bind(self.label_of(e.imm));
     }
 
+    #[inline(never)]
     pub(super) fn jump(&mut self, label: u32) {
         // To the entry that follows: nothing to do.
         if self.tape.labels[label as usize].entry == self.at as u32 + 1 {
@@ -161,6 +164,7 @@ impl Emit<'_> {
         };
     }
 
+    #[inline(never)]
     pub(super) fn branch(&mut self, test: Test, e: &Entry) {
         let e = &self.step(e);
         match self.compare(test, e) {
@@ -222,6 +226,7 @@ impl Emit<'_> {
     }
 
     /// `dst = (a test b)`
+    #[inline(never)]
     pub(super) fn set(&mut self, test: Test, e: &Entry) {
         let e = &self.step(e);
         if let Test::Float(cond @ (FloatCond::Eq | FloatCond::Ne)) = test {
@@ -235,6 +240,7 @@ impl Emit<'_> {
     }
 
     /// The comparison and, with the entry that follows, `dst = if a test b { a } else { b }`.
+    #[inline(never)]
     pub(super) fn select(&mut self, test: Test, e: &Entry) {
         let flags = self.compare(test, &self.step(e));
         self.ints.unlock_all();
@@ -313,6 +319,7 @@ impl Emit<'_> {
     }
 
     /// Goes to one of many labels. The index is masked against misspeculation: a mispredicted bound reads entry 0.
+    #[inline(never)]
     pub(super) fn branch_table(&mut self, e: &Entry) {
         let e = &self.step(e);
         let tape = self.tape;
@@ -349,6 +356,7 @@ impl Emit<'_> {
         self.tables.push((label, e.imm));
     }
 
+    #[inline(never)]
     pub(super) fn unreachable(&mut self) {
         let wasm_offset = self.take_offset();
         self.explicit_trap(TrapCode::Unreachable, wasm_offset);

@@ -8,6 +8,7 @@ use crate::compile::tape::{Class, Convert, Entry};
 use planish_asm::{Alu, BitTest, Cond, FpOp, Gp64, Label, Prec, Shift, Width, Xmm};
 
 impl Emit<'_> {
+    #[inline(never)]
     pub(super) fn convert(&mut self, convert: Convert, e: &Entry) {
         let e = &self.step(e);
         match convert {

@@ -305,6 +305,7 @@ impl Emit<'_> {
         };
     }
 
+    #[inline(never)]
     pub(super) fn float(&mut self, op: Float, e: &Entry) {
         let e = &self.step(e);
         let op = match op {
@@ -397,6 +398,7 @@ impl Emit<'_> {
         self.define_float(e.dst, target, e.class);
     }
 
+    #[inline(never)]
     pub(super) fn float_unary(&mut self, op: FloatUnary, e: &Entry) {
         let e = &self.step(e);
         let prec = prec(e.class);

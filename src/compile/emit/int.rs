@@ -9,6 +9,7 @@ use planish_asm::regs::rcx;
 use planish_asm::{Addr, Alu, Bits, Cond, Gp64, Scale, Shift, ShiftX, Unary, Width};
 
 impl Emit<'_> {
+    #[inline(never)]
     pub(super) fn int(&mut self, op: Int, e: &Entry) {
         let e = &self.step(e);
         match op {
@@ -108,6 +109,7 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
+    #[inline(never)]
     pub(super) fn int_unary(&mut self, op: IntUnary, e: &Entry) {
         let e = &self.step(e);
         let width = width(e.class);
@@ -207,6 +209,7 @@ impl Emit<'_> {
     }
 
     /// `dst = a + (b << scale) + imm`
+    #[inline(never)]
     pub(super) fn lea(&mut self, scale: u8, e: &Entry) {
         let e = &self.step(e);
         let scale = Scale::ALL[scale as usize];

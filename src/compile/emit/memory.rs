@@ -201,6 +201,7 @@ impl Emit<'_> {
 
     // Loads and stores.
 
+    #[inline(never)]
     pub(super) fn load(&mut self, access: Access, e: &Entry) {
         let wasm_offset = self.take_offset();
         if access == Access::Whole && e.dst.as_temp().is_some() && self.fuses(e) {
@@ -246,6 +247,7 @@ impl Emit<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn store(&mut self, access: Access, e: &Entry) {
         let wasm_offset = self.take_offset();
         let e = &self.step(e);
@@ -291,6 +293,7 @@ impl Emit<'_> {
 
     // Globals.
 
+    #[inline(never)]
     pub(super) fn global_get(&mut self, e: &Entry) {
         let e = &self.step(e);
         let address = self.global(e.imm);
@@ -304,6 +307,7 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
+    #[inline(never)]
     pub(super) fn global_set(&mut self, e: &Entry) {
         let e = &self.step(e);
         if e.class.is_float() {
@@ -323,6 +327,7 @@ impl Emit<'_> {
 
     // Sizes, tables, references.
 
+    #[inline(never)]
     pub(super) fn memory_size(&mut self, e: &Entry) {
         let e = &self.step(e);
         let definition = self.definition(self.module.context.memory(MemoryIndex(e.imm)));
@@ -332,6 +337,7 @@ impl Emit<'_> {
         self.define(e.dst, target, Class::I32);
     }
 
+    #[inline(never)]
     pub(super) fn table_size(&mut self, e: &Entry) {
         let e = &self.step(e);
         let definition = self.definition(self.module.context.table(TableIndex(e.imm)));
@@ -356,6 +362,7 @@ impl Emit<'_> {
         Addr::base_index(base.any(), index, Scale::X8, 0)
     }
 
+    #[inline(never)]
     pub(super) fn table_get(&mut self, e: &Entry) {
         let e = &self.step(e);
         let wasm_offset = self.take_offset();
@@ -366,6 +373,7 @@ impl Emit<'_> {
         self.define(e.dst, target, Class::I64);
     }
 
+    #[inline(never)]
     pub(super) fn table_set(&mut self, e: &Entry) {
         let e = &self.step(e);
         let wasm_offset = self.take_offset();
@@ -376,6 +384,7 @@ impl Emit<'_> {
         self.release(e.b);
     }
 
+    #[inline(never)]
     pub(super) fn ref_func(&mut self, e: &Entry) {
         let e = &self.step(e);
         let function = FuncIndex(e.imm);

@@ -275,6 +275,7 @@ impl Emit<'_> {
         }
     }
 
+    #[inline(always)]
     fn entry(&mut self, e: &Entry) {
         match e.op {
             Op::Int(op) => self.int(op, e),

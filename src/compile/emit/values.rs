@@ -282,6 +282,7 @@ impl Emit<'_> {
     }
 
     /// `dst = a`, of any class.
+    #[inline(never)]
     pub(super) fn copy(&mut self, e: &Entry) {
         let e = &self.step(e);
         if e.class.is_float() {
