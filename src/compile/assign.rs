@@ -57,6 +57,7 @@ pub(super) struct Plan {
     pub(super) pins: Vec<u8>,
     /// and for those in memory the bytes from rsp.
     pub(super) slots: Vec<i32>,
+    /// At most as many as there are such registers.
     pub(super) caller_pins: Vec<CallerPin>,
     /// Callee-saved registers in use.
     pub(super) saved: Vec<Gp64>,

@@ -139,6 +139,13 @@ pub(super) enum Int {
     RemU,
 }
 
+impl Int {
+    #[inline]
+    pub(super) fn is_commutative(self) -> bool {
+        matches!(self, Int::Add | Int::Mul | Int::And | Int::Or | Int::Xor)
+    }
+}
+
 /// An integer operation of one operand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum IntUnary {

@@ -56,7 +56,6 @@ impl Emit<'_> {
             if let Place::Stack(at) = places[index] {
                 let value = self.item(item);
                 self.store_value(value, class_of(types[index]), frame(above + at as i32));
-                self.release(value);
             }
         }
     }
@@ -88,7 +87,8 @@ impl Emit<'_> {
         self.store_float(Prec::D, to, Self::FLOAT_TEMP);
     }
 
-    /// Brings what goes to registers there, all at once, together with `extra` moves.
+    /// Brings what goes to registers there, all at once, together with `extra` moves. Nothing is released: what follows
+    /// forgets all scratch registers.
     pub(super) fn load_list(
         &mut self,
         values: &[ListItem],
@@ -116,7 +116,9 @@ impl Emit<'_> {
             }
         }
         self.perform(moves);
-        self.perform_floats(floats);
+        if !floats.is_empty() {
+            self.perform_floats(floats);
+        }
         // What comes from memory or is constant overwrites no source any more.
         for &index in &late[..late_count] {
             let index = index as usize;
@@ -131,9 +133,6 @@ impl Emit<'_> {
                 Place::Stack(_) => {}
             }
         }
-        for &item in values {
-            self.release(self.item(item));
-        }
     }
 
     // Calls.
@@ -144,8 +143,9 @@ impl Emit<'_> {
         let function = FuncIndex(e.imm);
         let ty = self.module.info.functions[function.index()];
         let layout = &self.module.layouts[ty.index()];
-        self.before_call(e, self.tape.list(e.a.to_item()));
-        self.pass_arguments(self.tape.list(e.a.to_item()), ty, layout, &[]);
+        let arguments = self.tape.list(e.a.to_item());
+        let live = self.before_call(e, arguments);
+        self.pass_arguments(arguments, ty, layout, &[]);
         match function.0.checked_sub(self.module.info.imported_functions) {
             Some(own) => {
                 let at = self.asm.call_reloc(0) as u32 + self.base;
@@ -158,7 +158,7 @@ impl Emit<'_> {
                 self.call_foreign(wasm_offset);
             }
         }
-        self.after_call(e, ty, layout);
+        self.after_call(e, ty, layout, live);
     }
 
     /// Calls the record in rax from outside its instance.
@@ -177,13 +177,12 @@ impl Emit<'_> {
         let list = self.tape.list(e.a.to_item());
         let (head, arguments) = list.split_at(2);
         let (table, index) = (TableIndex(head[0]), self.item(head[1]));
-        self.before_call(e, &list[1..]);
+        let live = self.before_call(e, &list[1..]);
         let extra = self.register_of(index).map(|from| (CALLEE, from));
         self.pass_arguments(arguments, ty, layout, extra.as_slice());
         if extra.is_none() {
             self.load_into(CALLEE, index, Class::I32);
         }
-        self.release(index);
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         let rax = CALLEE.any();
         let at = self.module.context.table(table);
@@ -220,14 +219,14 @@ impl Emit<'_> {
         self.site(SiteKind::Call, wasm_offset);
         self.asm.bind(back);
         self.cold.push(Cold::Foreign { label: foreign, back, wasm_offset });
-        self.after_call(e, ty, layout);
+        self.after_call(e, ty, layout, live);
     }
 
     #[inline(never)]
     pub(super) fn call_builtin(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let list = self.tape.list(e.a.to_item());
-        self.before_call(e, list);
+        let live = self.before_call(e, list);
         let places = INT_ARGS.map(Place::Gpr);
         self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places, &[]);
         self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
@@ -238,7 +237,7 @@ impl Emit<'_> {
             let rax = self.take(CALLEE);
             self.define(self.value(e.dst), rax, e.class);
         }
-        self.reload_pins(e);
+        self.reload_pins(live);
         if !self.module.guarded {
             self.load_heap_base();
         }
@@ -247,7 +246,9 @@ impl Emit<'_> {
     fn pass_arguments(&mut self, values: &[ListItem], ty: TypeIndex, layout: &CallLayout, extra: &[(Gp64, Gp64)]) {
         let params = self.module.info.types[ty.index()].params();
         // [`Place::Stack`] counts from above the return address, which the call pushes right below rsp.
-        self.store_list(values, params, &layout.params, 0);
+        if layout.arg_bytes > 0 {
+            self.store_list(values, params, &layout.params, 0);
+        }
         self.load_list(values, params, &layout.params, extra);
     }
 
@@ -256,15 +257,23 @@ impl Emit<'_> {
         matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable)
     }
 
-    /// Saves what the call destroys and later entries read.
-    fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) {
-        if !self.is_last() {
-            self.each_live_pin(e, |emit, home, slot| match home {
-                Home::Gpr(register) => emit.store_slot(slot, register.any()),
-                Home::Xmm(register) => emit.store_float(Prec::D, frame(slot), register),
-                _ => {}
-            });
+    /// Saves what the call destroys and later entries read. Returns the pins among it, a bit for each by its place in
+    /// [`Plan::caller_pins`](crate::compile::assign::Plan::caller_pins).
+    fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
+        let live = if self.is_last() { 0 } else { self.live_pins(e) };
+        self.each_pin(live, |emit, home, slot| match home {
+            Home::Gpr(register) => emit.store_slot(slot, register.any()),
+            Home::Xmm(register) => emit.store_float(Prec::D, frame(slot), register),
+            _ => {}
+        });
+        if self.ints.temps() | self.floats.temps() != 0 {
+            self.save_temps(arguments);
         }
+        live
+    }
+
+    /// Spills the temps that are no arguments.
+    fn save_temps(&mut self, arguments: &[ListItem]) {
         let mut kept = 0u32;
         for &item in arguments {
             let value = self.item(item);
@@ -291,29 +300,36 @@ impl Emit<'_> {
         }
     }
 
-    /// Visits the pinned variables that live across the call in registers that it destroys.
-    fn each_live_pin(&mut self, e: &Entry, mut visit: impl FnMut(&mut Self, Home, i32)) {
-        let plan = self.plan;
+    /// The pinned variables that live across the call in registers that it destroys.
+    fn live_pins(&self, e: &Entry) -> u32 {
         let at = self.at as u32;
-        for pin in &plan.caller_pins {
-            if pin.start <= at && pin.end > at + 1 && e.dst != Ref::var(pin.var) {
-                visit(self, plan.homes[pin.var as usize], pin.slot);
-            }
+        let mut live = 0;
+        for (index, pin) in self.plan.caller_pins.iter().enumerate() {
+            let lives = pin.start <= at && pin.end > at + 1 && e.dst != Ref::var(pin.var);
+            live |= u32::from(lives) << index;
+        }
+        live
+    }
+
+    #[inline]
+    fn each_pin(&mut self, mut pins: u32, mut visit: impl FnMut(&mut Self, Home, i32)) {
+        let plan = self.plan;
+        while pins != 0 {
+            let pin = plan.caller_pins[pins.trailing_zeros() as usize];
+            visit(self, plan.homes[pin.var as usize], pin.slot);
+            pins &= pins - 1;
         }
     }
 
-    fn reload_pins(&mut self, e: &Entry) {
-        if self.is_last() {
-            return;
-        }
-        self.each_live_pin(e, |emit, home, slot| match home {
+    fn reload_pins(&mut self, live: u32) {
+        self.each_pin(live, |emit, home, slot| match home {
             Home::Gpr(register) => emit.load_slot(Width::W64, register.any(), slot),
             Home::Xmm(register) => emit.load_float(Prec::D, register, frame(slot)),
             _ => {}
         });
     }
 
-    fn after_call(&mut self, e: &Entry, ty: TypeIndex, layout: &CallLayout) {
+    fn after_call(&mut self, e: &Entry, ty: TypeIndex, layout: &CallLayout, live: u32) {
         // The callee popped its arguments; the frame's size is fixed.
         if layout.arg_bytes > 0 {
             self.alu_ri(Alu::Sub, Width::W64, planish_asm::regs::rsp.any(), layout.arg_bytes as i32);
@@ -335,7 +351,7 @@ impl Emit<'_> {
                 }
             }
         }
-        self.reload_pins(e);
+        self.reload_pins(live);
         if !self.module.guarded {
             self.load_heap_base();
         }

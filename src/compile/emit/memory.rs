@@ -75,13 +75,13 @@ impl Emit<'_> {
     /// wrap; a displacement is signed, so larger offsets are added in a register. In a checked memory the access is compared
     /// with the length first.
     #[inline]
-    fn heap_address(&mut self, index: HeapIndex, offset: u32, bytes: u32, wasm_offset: u32) -> HeapAddress {
+    fn heap_address(&mut self, index: HeapIndex, offset: u32, access: (Access, Class), wasm_offset: u32) -> HeapAddress {
         match index {
             HeapIndex::Register(index) if self.module.guarded && u64::from(offset) <= MAX_DISPLACEMENT => {
                 HeapAddress { index: Some(index), disp: offset as i32 }
             }
             _ if self.module.guarded => self.far_address(index, offset),
-            _ => self.checked_address(index, offset, bytes, wasm_offset),
+            _ => self.checked_address(index, offset, access, wasm_offset),
         }
     }
 
@@ -109,7 +109,8 @@ impl Emit<'_> {
 
     /// **Escape:** the end of the access, a 34-bit number, is compared with the length in 64 bits.
     #[inline(never)]
-    fn checked_address(&mut self, index: HeapIndex, offset: u32, bytes: u32, wasm_offset: u32) -> HeapAddress {
+    fn checked_address(&mut self, index: HeapIndex, offset: u32, access: (Access, Class), wasm_offset: u32) -> HeapAddress {
+        let bytes = access_bytes(access);
         let end = self.scratch(0, 0);
         let reach = u64::from(offset) + u64::from(bytes);
         match index {
@@ -174,7 +175,7 @@ impl Emit<'_> {
         let operand = self.value(fused.index);
         let index = self.heap_index(operand);
         self.release(operand);
-        (self.heap_address(index, fused.offset, 8, fused.wasm_offset), fused.wasm_offset)
+        (self.heap_address(index, fused.offset, (Access::Whole, Class::I64), fused.wasm_offset), fused.wasm_offset)
     }
 
     /// Can the next entry take this load as its memory operand?
@@ -186,15 +187,16 @@ impl Emit<'_> {
             return false;
         }
         let (first, second) = (next.a == value, next.b == value);
+        if !first && !second {
+            return false;
+        }
         match next.op {
-            Op::Int(Int::Sub) => second && !first,
-            Op::Int(Int::Add | Int::And | Int::Or | Int::Xor | Int::Mul) => {
-                (first || second) && !(next.a.is_const() || next.b.is_const())
-            }
-            Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => first || second,
-            Op::Float(Float::Add | Float::Mul) => first || second,
-            Op::Float(Float::Sub | Float::Div) => second && !first,
-            Op::FloatUnary(FloatUnary::Sqrt) => first,
+            Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => true,
+            Op::Int(Int::Sub) => !first,
+            Op::Int(op) => op.is_commutative() && !(next.a.is_const() || next.b.is_const()),
+            Op::Float(Float::Add | Float::Mul) => true,
+            Op::Float(Float::Sub | Float::Div) => !first,
+            Op::FloatUnary(FloatUnary::Sqrt) => true,
             _ => false,
         }
     }
@@ -210,7 +212,7 @@ impl Emit<'_> {
         }
         let e = &self.step(e);
         let index = self.heap_index(e.a);
-        let address = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
+        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
         if e.class.is_float() {
             return self.load_heap_float(e, address, wasm_offset);
         }
@@ -256,7 +258,7 @@ impl Emit<'_> {
         } else {
             let value = self.register_or_constant(e.b, e.class);
             let index = self.heap_index(e.a);
-            let address = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
+            let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
             let width = match access {
                 Access::Whole => width(e.class),
                 Access::S8 | Access::U8 => Width::W8,
@@ -276,7 +278,7 @@ impl Emit<'_> {
     fn store_heap_float(&mut self, access: Access, e: &Step, wasm_offset: u32) {
         let value = self.read_float(e.b, e.class);
         let index = self.heap_index(e.a);
-        let address = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
+        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
         self.heap_site(wasm_offset);
         self.store_float(prec(e.class), address.addr(), value);
     }
@@ -404,7 +406,7 @@ impl Emit<'_> {
     }
 }
 
-fn access_bytes(access: Access, class: Class) -> u32 {
+fn access_bytes((access, class): (Access, Class)) -> u32 {
     match access {
         Access::S8 | Access::U8 => 1,
         Access::S16 | Access::U16 => 2,
