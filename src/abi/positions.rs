@@ -74,17 +74,14 @@ impl SiteWriter {
         let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;
         (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
         let (head, wasm) = (u64::from(code) << 4 | site.kind as u64, u64::from((wasm << 1 ^ wasm >> 31) as u32));
-        if head | wasm >= 1 << 14 {
-            return self.push_far(head, wasm);
+        // Nearly all sites: two bytes and one.
+        if (0x80..0x4000).contains(&head) && wasm < 0x80 {
+            self.bytes.extend_from_slice(&[head as u8 | 0x80, (head >> 7) as u8, wasm as u8]);
+        } else {
+            self.push_far(head, wasm);
         }
-        // Both have one or two bytes, which of the two cannot be predicted. So there is no branch on it.
-        let ((head, head_len), (wasm, wasm_len)) = (short_leb(head as u32), short_leb(wasm as u32));
-        let length = self.bytes.len();
-        self.bytes.extend_from_slice(&(head | wasm << (8 * head_len)).to_le_bytes());
-        self.bytes.truncate(length + head_len + wasm_len);
     }
 
-    #[cold]
     #[inline(never)]
     fn push_far(&mut self, head: u64, wasm: u64) {
         leb(&mut self.bytes, head);
@@ -109,13 +106,6 @@ impl SiteWriter {
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
-}
-
-/// The one or two bytes of a number below 2^14, and how many they are.
-#[inline]
-fn short_leb(value: u32) -> (u32, usize) {
-    let more = u32::from(value >= 0x80);
-    (value & 0x7F | more << 7 | value >> 7 << 8, 1 + more as usize)
 }
 
 fn leb(out: &mut Vec<u8>, mut value: u64) {

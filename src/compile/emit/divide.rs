@@ -5,12 +5,14 @@ use super::operand::{Step, Value};
 use super::registers::bit;
 use super::{Emit, width};
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Int};
+use crate::compile::tape::{Class, Entry, Int};
 use planish_asm::regs::{rax, rdx};
 use planish_asm::{Alu, Cond, Gp64, Shift, Unary, Width};
 
 impl Emit<'_> {
-    pub(super) fn divide(&mut self, op: Int, e: &Step) {
+    #[inline(never)]
+    pub(super) fn divide(&mut self, op: Int, e: &Entry) {
+        let e = &self.step(e);
         let wasm_offset = self.take_offset();
         if !e.a.is_const()
             && let Some(divisor) = self.constant_of(e.b)

@@ -9,14 +9,12 @@ use planish_asm::regs::rcx;
 use planish_asm::{Addr, Alu, Bits, Cond, Gp64, Scale, Shift, ShiftX, Unary, Width};
 
 impl Emit<'_> {
-    #[inline(never)]
+    #[inline]
     pub(super) fn int(&mut self, op: Int, e: &Entry) {
-        let e = &self.step(e);
         match op {
             Int::Add => self.alu_entry(Alu::Add, e),
             Int::Sub => self.alu_entry(Alu::Sub, e),
-            Int::And if self.masks(e).is_some() => self.mask(e),
-            Int::And => self.alu_entry(Alu::And, e),
+            Int::And => self.and(e),
             Int::Or => self.alu_entry(Alu::Or, e),
             Int::Xor => self.alu_entry(Alu::Xor, e),
             Int::Mul => self.multiply(e),
@@ -30,6 +28,7 @@ impl Emit<'_> {
     }
 
     /// The operands of a commutative operation, the one first that saves a move.
+    #[inline]
     fn ordered(&self, e: &Step) -> (Value, Value) {
         if self.is_fused(e.b) {
             return (e.a, e.b);
@@ -41,40 +40,46 @@ impl Emit<'_> {
         if b_in_place || self.is_fused(e.a) { (e.b, e.a) } else { (e.a, e.b) }
     }
 
-    fn alu_entry(&mut self, op: Alu, e: &Step) {
+    #[inline(never)]
+    fn alu_entry(&mut self, op: Alu, e: &Entry) {
+        let e = &self.step(e);
         let (a, b) = if op == Alu::Sub { (e.a, e.b) } else { self.ordered(e) };
         let width = width(e.class);
-        let b_source = self.source(b, e.class);
-        let a_register = self.register_of(a);
-        if let Some(register) = a_register {
-            self.ints.lock(register.num());
-        }
-        let dying = self.dying(a);
-        let target = match dying.filter(|_| self.pinned(e.dst).is_none()) {
-            Some(register) => {
-                self.release(a);
-                self.take(register)
+        let right = self.source(b, e.class);
+        let left = self.register_of(a);
+        let target = self.target_over(e, a, left, right.registers());
+        match (op, left, right) {
+            (Alu::Add, Some(left), Source::Reg(other)) if left != target => {
+                self.lea_rm(width, target.any(), Addr::base_index(left.any(), other, Scale::X1, 0));
             }
-            None => self.target(e, None, b_source.registers()),
-        };
-        match (op, a_register, b_source) {
-            (Alu::Add, Some(from), Source::Reg(other)) if from != target => {
-                self.lea_rm(width, target.any(), Addr::base_index(from.any(), other, Scale::X1, 0));
+            (Alu::Add, Some(left), Source::Imm(imm)) if left != target => {
+                self.lea_rm(width, target.any(), Addr::base_disp(left.any(), imm));
             }
-            (Alu::Add, Some(from), Source::Imm(imm)) if from != target => {
-                self.lea_rm(width, target.any(), Addr::base_disp(from.any(), imm));
-            }
-            (Alu::Sub, Some(from), Source::Imm(imm)) if from != target && imm != i32::MIN => {
-                self.lea_rm(width, target.any(), Addr::base_disp(from.any(), -imm));
+            (Alu::Sub, Some(left), Source::Imm(imm)) if left != target && imm != i32::MIN => {
+                self.lea_rm(width, target.any(), Addr::base_disp(left.any(), -imm));
             }
             _ => {
-                self.load_into_unless(target, a, a_register, e.class);
-                self.alu(op, width, target, b_source);
+                self.load_into_unless(target, a, left, e.class);
+                self.alu(op, width, target, right);
             }
         }
         self.release(a);
         self.release(b);
         self.define(e.dst, target, e.class);
+    }
+
+    /// The target of an operation that overwrites its first operand, which is in `left` if in a register: that one if
+    /// the operand dies here.
+    #[inline]
+    fn target_over(&mut self, e: &Step, a: Value, left: Option<Gp64>, avoid: u16) -> Gp64 {
+        if let Some(left) = left {
+            self.ints.lock(left.num());
+            if a.is_temp() && self.pinned(e.dst).is_none() {
+                self.release(a);
+                return self.take(left);
+            }
+        }
+        self.target(e, None, avoid)
     }
 
     /// Loads a value that was in `from` before its register was taken over.
@@ -94,8 +99,10 @@ impl Emit<'_> {
         }
     }
 
-    fn mask(&mut self, e: &Step) {
-        let from = self.masks(e).expect("asked before");
+    #[inline(never)]
+    fn and(&mut self, entry: &Entry) {
+        let e = &self.step(entry);
+        let Some(from) = self.masks(e) else { return self.alu_entry(Alu::And, entry) };
         self.extend(e, |emit, target, source| _ = emit.asm.movzx_rr(from, target.any(), source.any()));
     }
 
@@ -230,7 +237,9 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
-    fn multiply(&mut self, e: &Step) {
+    #[inline(never)]
+    fn multiply(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let width = width(e.class);
         if let Some(factor) = self.constant_of(e.b)
             && let Ok(factor) = i32::try_from(factor)
@@ -239,19 +248,9 @@ impl Emit<'_> {
         }
         let (a, b) = self.ordered(e);
         let b_source = self.source(b, e.class);
-        let dying = self.dying(a).filter(|_| self.pinned(e.dst).is_none());
-        let from = self.register_of(a);
-        if let Some(register) = from {
-            self.ints.lock(register.num());
-        }
-        let target = match dying {
-            Some(register) => {
-                self.release(a);
-                self.take(register)
-            }
-            None => self.target(e, None, b_source.registers()),
-        };
-        self.load_into_unless(target, a, from, e.class);
+        let left = self.register_of(a);
+        let target = self.target_over(e, a, left, b_source.registers());
+        self.load_into_unless(target, a, left, e.class);
         match b_source {
             Source::Reg(register) => _ = self.asm.imul_rr(width, target.any(), register.any()),
             Source::Slot(at) => _ = self.asm.imul_rm(width, target.any(), frame(at)),
@@ -291,7 +290,9 @@ impl Emit<'_> {
         }
     }
 
-    fn shift(&mut self, op: Shift, e: &Step) {
+    #[inline(never)]
+    fn shift(&mut self, op: Shift, e: &Entry) {
+        let e = &self.step(e);
         let width = width(e.class);
         let bits = width.bytes() as i64 * 8;
         if let Some(count) = self.constant_of(e.b) {

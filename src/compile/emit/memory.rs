@@ -65,6 +65,17 @@ impl Emit<'_> {
 
     #[inline]
     fn heap_index(&mut self, index: Value) -> HeapIndex {
+        match self.register_of(index) {
+            Some(register) => {
+                self.ints.lock(register.num());
+                HeapIndex::Register(register)
+            }
+            None => self.heap_index_elsewhere(index),
+        }
+    }
+
+    #[inline(never)]
+    fn heap_index_elsewhere(&mut self, index: Value) -> HeapIndex {
         match self.constant_of(index) {
             Some(constant) => HeapIndex::Constant(constant as u32),
             None => HeapIndex::Register(self.read(index, Class::I32)),
