@@ -28,7 +28,7 @@ impl Emit<'_> {
     }
 
     /// The operands of a commutative operation, the one first that saves a move.
-    #[inline]
+    #[inline(always)]
     fn ordered(&self, e: &Step) -> (Value, Value) {
         if self.is_fused(e.b) {
             return (e.a, e.b);
@@ -50,13 +50,13 @@ impl Emit<'_> {
         let target = self.target_over(e, a, left, right.registers());
         match (op, left, right) {
             (Alu::Add, Some(left), Source::Reg(other)) if left != target => {
-                self.lea_rm(width, target.any(), Addr::base_index(left.any(), other, Scale::X1, 0));
+                self.lea_sum(width, target.any(), left.any(), other);
             }
             (Alu::Add, Some(left), Source::Imm(imm)) if left != target => {
-                self.lea_rm(width, target.any(), Addr::base_disp(left.any(), imm));
+                self.lea_disp(width, target.any(), left.any(), imm);
             }
             (Alu::Sub, Some(left), Source::Imm(imm)) if left != target && imm != i32::MIN => {
-                self.lea_rm(width, target.any(), Addr::base_disp(left.any(), -imm));
+                self.lea_disp(width, target.any(), left.any(), -imm);
             }
             _ => {
                 self.load_into_unless(target, a, left, e.class);

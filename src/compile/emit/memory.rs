@@ -235,11 +235,11 @@ impl Emit<'_> {
         match access {
             Access::Whole => self.load_heap(to, register, address),
             Access::U32 => self.load_heap(Width::W32, register, address),
-            Access::U8 => self.movzx_rm(Width::W8, register, address.addr()),
-            Access::U16 => self.movzx_rm(Width::W16, register, address.addr()),
-            Access::S8 => self.movsx_rm(Width::W8, to, register, address.addr()),
-            Access::S16 => self.movsx_rm(Width::W16, to, register, address.addr()),
-            Access::S32 => self.movsx_rm(Width::W32, to, register, address.addr()),
+            Access::U8 => self.load_heap_u(Width::W8, register, address),
+            Access::U16 => self.load_heap_u(Width::W16, register, address),
+            Access::S8 => self.load_heap_s(Width::W8, to, register, address),
+            Access::S16 => self.load_heap_s(Width::W16, to, register, address),
+            Access::S32 => self.load_heap_s(Width::W32, to, register, address),
         };
         self.define(e.dst, target, e.class);
     }
@@ -278,7 +278,7 @@ impl Emit<'_> {
             };
             self.heap_site(wasm_offset);
             match value {
-                Stored::Imm(imm) => self.mov_mi(width, address.addr(), imm),
+                Stored::Imm(imm) => self.store_heap_imm(width, address, imm),
                 Stored::Reg(register) => self.store_heap(width, address, register.any()),
             };
         }

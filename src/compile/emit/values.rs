@@ -239,7 +239,7 @@ impl Emit<'_> {
 
     /// The register that an entry's integer result is computed in: its home if that is a register that `avoid` does not
     /// name, else `reuse` (the register of an operand that dies here), else a scratch register.
-    #[inline]
+    #[inline(always)]
     pub(super) fn target(&mut self, e: &Step, reuse: Option<Gp64>, avoid: u16) -> Gp64 {
         if let Some(home) = self.pinned(e.dst)
             && bit(home) & avoid == 0
@@ -259,7 +259,7 @@ impl Emit<'_> {
     }
 
     /// A result has been computed: it goes to its home.
-    #[inline]
+    #[inline(always)]
     pub(super) fn define(&mut self, dst: Value, register: Gp64, class: Class) {
         if dst.is_temp() {
             return self.hold_temp(register, dst.cell);
