@@ -74,12 +74,15 @@ impl SiteWriter {
         let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;
         (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
         let (head, wasm) = (u64::from(code) << 4 | site.kind as u64, u64::from((wasm << 1 ^ wasm >> 31) as u32));
-        // Nearly all sites: two bytes and one.
-        if (0x80..0x4000).contains(&head) && wasm < 0x80 {
-            self.bytes.extend_from_slice(&[head as u8 | 0x80, (head >> 7) as u8, wasm as u8]);
-        } else {
-            self.push_far(head, wasm);
+        if head >= 1 << 14 || wasm >= 1 << 7 {
+            return self.push_far(head, wasm);
         }
+        // One byte or two, which cannot be predicted, then one: so no branch is made of it.
+        let (head, more) = (head as u32, u32::from(head >= 1 << 7));
+        let tail = head >> 7 | (wasm as u32) << (8 * more);
+        let length = self.bytes.len() + 2 + more as usize;
+        self.bytes.extend_from_slice(&(head & 0x7F | more << 7 | tail << 8).to_le_bytes());
+        self.bytes.truncate(length);
     }
 
     #[inline(never)]

@@ -194,7 +194,7 @@ impl Emit<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn compare_ints(&mut self, class: Class, a: Value, b: Value) {
         let width = width(class);
         let right = match self.source(b, class) {

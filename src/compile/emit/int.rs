@@ -70,7 +70,7 @@ impl Emit<'_> {
 
     /// The target of an operation that overwrites its first operand, which is in `left` if in a register: that one if
     /// the operand dies here.
-    #[inline]
+    #[inline(always)]
     fn target_over(&mut self, e: &Step, a: Value, left: Option<Gp64>, avoid: u16) -> Gp64 {
         if let Some(left) = left {
             self.ints.lock(left.num());
