@@ -18,6 +18,7 @@ use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
 use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Shift, Width};
 
 impl Emit<'_> {
+    #[inline]
     pub(super) fn perform(&mut self, mut moves: Moves) {
         while let Some(step) = moves.step() {
             match step {
@@ -259,6 +260,7 @@ impl Emit<'_> {
 
     /// Saves what the call destroys and later entries read. Returns the pins among it, a bit for each by its place in
     /// [`Plan::caller_pins`](crate::compile::assign::Plan::caller_pins).
+    #[inline(always)]
     fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
         let live = if self.is_last() { 0 } else { self.live_pins(e) };
         self.each_pin(live, |emit, home, slot| match home {
@@ -301,6 +303,7 @@ impl Emit<'_> {
     }
 
     /// The pinned variables that live across the call in registers that it destroys.
+    #[inline]
     fn live_pins(&self, e: &Entry) -> u32 {
         let at = self.at as u32;
         let mut live = 0;
@@ -329,6 +332,7 @@ impl Emit<'_> {
         });
     }
 
+    #[inline(always)]
     fn after_call(&mut self, e: &Entry, ty: TypeIndex, layout: &CallLayout, live: u32) {
         // The callee popped its arguments; the frame's size is fixed.
         if layout.arg_bytes > 0 {
@@ -358,6 +362,7 @@ impl Emit<'_> {
     }
 
     /// A result goes from where the callee left it to its home.
+    #[inline]
     fn receive(&mut self, dst: Value, class: Class, place: Place) {
         match place {
             Place::Gpr(register) => {
