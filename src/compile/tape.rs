@@ -101,6 +101,12 @@ impl Ref {
         (self.0 & !PAYLOAD == TAG_TEMP).then_some(self.0 & PAYLOAD)
     }
 
+    /// A constant of thirty bits.
+    #[inline]
+    pub(super) fn as_small(self) -> Option<i32> {
+        (self.0 & !PAYLOAD == TAG_IMM).then_some((self.0 << 2) as i32 >> 2)
+    }
+
     #[inline]
     pub(super) fn is_const(self) -> bool {
         self.0 >= TAG_IMM && self != Ref::NOTHING

@@ -260,8 +260,8 @@ impl Emit<'_> {
         let (chosen, other, cond) = match flags {
             Flags::One(cond) => {
                 // `dst` starts as the value that is in place already.
-                let b_in_place = self.pinned(e.dst).is_some_and(|home| self.register_of(e.b) == Some(home))
-                    || self.dying(e.b).is_some() && self.pinned(e.dst).is_none();
+                let b_in_place = e.pinned().is_some_and(|home| self.register_of(e.b) == Some(home))
+                    || self.dying(e.b).is_some() && e.pinned().is_none();
                 match b_in_place {
                     true => (e.b, e.a, cond),
                     false => (e.a, e.b, cond.invert()),
@@ -280,7 +280,7 @@ impl Emit<'_> {
         };
         let reuse = self.dying(chosen);
         let source = self.register_of(chosen);
-        let target = match (reuse, self.pinned(e.dst)) {
+        let target = match (reuse, e.pinned()) {
             (Some(register), None) => {
                 self.release(chosen);
                 self.take(register)

@@ -171,7 +171,7 @@ impl Emit<'_> {
     }
 
     pub(super) fn float_target(&mut self, e: &Step, reuse: Option<Xmm>, avoid: u16) -> Xmm {
-        if let Some(home) = self.pinned_float(e.dst)
+        if let Some(home) = e.pinned_float()
             && 1 << home.num() & avoid == 0
         {
             return home;
@@ -218,7 +218,7 @@ impl Emit<'_> {
     }
 
     pub(super) fn copy_float(&mut self, e: &Step) {
-        if let Some(home) = self.pinned_float(e.dst) {
+        if let Some(home) = e.pinned_float() {
             self.load_float_into(home, e.a, e.class);
             return self.release(e.a);
         }
@@ -510,7 +510,7 @@ impl Emit<'_> {
         // Reading moves and loads only, none of which changes the flags; a zero constant would by `xorps`: it does not.
         let other = self.read_float(e.b, e.class);
         let dying = self.dying_float(e.a);
-        let target = match dying.filter(|_| self.pinned_float(e.dst).is_none()) {
+        let target = match dying.filter(|_| e.pinned_float().is_none()) {
             Some(register) => {
                 self.release(e.a);
                 self.take_float(register)

@@ -33,7 +33,7 @@ impl Emit<'_> {
         if self.is_fused(e.b) {
             return (e.a, e.b);
         }
-        let b_in_place = match self.pinned(e.dst) {
+        let b_in_place = match e.pinned() {
             Some(home) => self.register_of(e.b) == Some(home),
             None => self.dying(e.b).is_some() && self.dying(e.a).is_none(),
         };
@@ -74,7 +74,7 @@ impl Emit<'_> {
     fn target_over(&mut self, e: &Step, a: Value, left: Option<Gp64>, avoid: u16) -> Gp64 {
         if let Some(left) = left {
             self.ints.lock(left.num());
-            if a.is_temp() && self.pinned(e.dst).is_none() {
+            if a.is_temp() && e.pinned().is_none() {
                 self.release(a);
                 return self.take(left);
             }
@@ -325,7 +325,7 @@ impl Emit<'_> {
         }
         let dying = self.dying(e.a);
         let from = self.register_of(e.a);
-        let target = match dying.filter(|_| self.pinned(e.dst).is_none()) {
+        let target = match dying.filter(|_| e.pinned().is_none()) {
             Some(register) => {
                 self.release(e.a);
                 self.take(register)

@@ -1,7 +1,8 @@
 //! Operands looked up: a tape entry as the lowerings see it.
 
-use super::registers::Cell;
+use super::registers::{Cell, pinned_float, pinned_gpr};
 use crate::compile::tape::{Class, Ref};
+use planish_asm::{Gp64, Xmm};
 
 /// An operand and its place in the table of places.
 #[derive(Clone, Copy)]
@@ -37,8 +38,23 @@ pub(super) struct Step {
     pub(super) class: Class,
     /// A register that the result will be wanted in: its number + 1, or 0.
     pub(super) hint: u8,
+    /// The place of `dst` before: it says where the result belongs if that is a register.
+    pub(super) home: u8,
     pub(super) dst: Value,
     pub(super) a: Value,
     pub(super) b: Value,
     pub(super) imm: u32,
+}
+
+impl Step {
+    /// The register that the result's variable is pinned to.
+    #[inline]
+    pub(super) fn pinned(&self) -> Option<Gp64> {
+        pinned_gpr(self.home)
+    }
+
+    #[inline]
+    pub(super) fn pinned_float(&self) -> Option<Xmm> {
+        pinned_float(self.home)
+    }
 }

@@ -19,7 +19,7 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn step(&self, e: &Entry) -> Step {
         let (dst, a, b) = (self.value(e.dst), self.value(e.a), self.value(e.b));
-        Step { class: e.class, hint: e.hint, dst, a, b, imm: e.imm }
+        Step { class: e.class, hint: e.hint, home: self.place(dst), dst, a, b, imm: e.imm }
     }
 
     /// In which register a value is, if any.
@@ -209,6 +209,9 @@ impl Emit<'_> {
     /// A value as the second operand of an instruction.
     #[inline]
     pub(super) fn source(&mut self, value: Value, class: Class) -> Source {
+        if let Some(imm) = value.reference.as_small() {
+            return Source::Imm(imm);
+        }
         match self.register_of(value) {
             Some(register) if !self.is_fused(value) => {
                 self.ints.lock(register.num());
@@ -241,7 +244,7 @@ impl Emit<'_> {
     /// name, else `reuse` (the register of an operand that dies here), else a scratch register.
     #[inline(always)]
     pub(super) fn target(&mut self, e: &Step, reuse: Option<Gp64>, avoid: u16) -> Gp64 {
-        if let Some(home) = self.pinned(e.dst)
+        if let Some(home) = e.pinned()
             && bit(home) & avoid == 0
         {
             return home;
@@ -288,7 +291,7 @@ impl Emit<'_> {
         if e.class.is_float() {
             return self.copy_float(e);
         }
-        if let Some(home) = self.pinned(e.dst) {
+        if let Some(home) = e.pinned() {
             match self.constant_of(e.a) {
                 Some(0) => self.alu_rr(Alu::Xor, Width::W32, home.any(), home.any()),
                 _ => self.load_into(home, e.a, e.class),
