@@ -166,8 +166,17 @@ impl Emit<'_> {
 
     #[inline(never)]
     pub(super) fn branch(&mut self, test: Test, e: &Entry) {
-        let e = &self.step(e);
-        match self.compare(test, e) {
+        match test {
+            Test::Int(cond) => {
+                self.compare_ints(e.class, self.value(e.a), self.value(e.b));
+                self.jump_if(cond, e.imm);
+            }
+            Test::Float(cond) => self.branch_float(cond, e),
+        }
+    }
+
+    fn branch_float(&mut self, cond: FloatCond, e: &Entry) {
+        match self.compare_floats(cond, &self.step(e)) {
             Flags::One(cond) => self.jump_if(cond, e.imm),
             Flags::Equal => {
                 let skip = self.asm.label();

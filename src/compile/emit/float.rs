@@ -217,7 +217,8 @@ impl Emit<'_> {
         self.store_float(Prec::D, frame(slot), register);
     }
 
-    pub(super) fn copy_float(&mut self, e: &Step) {
+    pub(super) fn copy_float(&mut self, e: &Entry) {
+        let e = &self.step(e);
         if let Some(home) = e.pinned_float() {
             self.load_float_into(home, e.a, e.class);
             return self.release(e.a);

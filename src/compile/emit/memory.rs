@@ -1,6 +1,6 @@
 //! Linear memory, globals and tables.
 
-use super::operand::{Step, Value};
+use super::operand::Value;
 use super::registers::{Cell, NO_CELL};
 use super::{Emit, Source, prec, width};
 use crate::abi::layout::{
@@ -221,12 +221,12 @@ impl Emit<'_> {
             self.fused = Fused { cell: self.value(e.dst).cell, index: e.a, offset: e.imm, wasm_offset };
             return;
         }
+        if e.class.is_float() {
+            return self.load_heap_float(access, e, wasm_offset);
+        }
         let e = &self.step(e);
         let index = self.heap_index(e.a);
         let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
-        if e.class.is_float() {
-            return self.load_heap_float(e, address, wasm_offset);
-        }
         let dying = self.dying(e.a);
         self.release(e.a);
         let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
@@ -244,7 +244,10 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
-    fn load_heap_float(&mut self, e: &Step, address: HeapAddress, wasm_offset: u32) {
+    fn load_heap_float(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
+        let e = &self.step(e);
+        let index = self.heap_index(e.a);
+        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
         self.release(e.a);
         let target = self.float_target(e, None, 0);
         self.heap_site(wasm_offset);
@@ -263,35 +266,37 @@ impl Emit<'_> {
     #[inline(never)]
     pub(super) fn store(&mut self, access: Access, e: &Entry) {
         let wasm_offset = self.take_offset();
-        let e = &self.step(e);
         if e.class.is_float() {
-            self.store_heap_float(access, e, wasm_offset);
-        } else {
-            let value = self.register_or_constant(e.b, e.class);
-            let index = self.heap_index(e.a);
-            let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
-            let width = match access {
-                Access::Whole => width(e.class),
-                Access::S8 | Access::U8 => Width::W8,
-                Access::S16 | Access::U16 => Width::W16,
-                Access::S32 | Access::U32 => Width::W32,
-            };
-            self.heap_site(wasm_offset);
-            match value {
-                Stored::Imm(imm) => self.store_heap_imm(width, address, imm),
-                Stored::Reg(register) => self.store_heap(width, address, register.any()),
-            };
+            return self.store_heap_float(access, e, wasm_offset);
         }
+        let e = &self.step(e);
+        let value = self.register_or_constant(e.b, e.class);
+        let index = self.heap_index(e.a);
+        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
+        let width = match access {
+            Access::Whole => width(e.class),
+            Access::S8 | Access::U8 => Width::W8,
+            Access::S16 | Access::U16 => Width::W16,
+            Access::S32 | Access::U32 => Width::W32,
+        };
+        self.heap_site(wasm_offset);
+        match value {
+            Stored::Imm(imm) => self.store_heap_imm(width, address, imm),
+            Stored::Reg(register) => self.store_heap(width, address, register.any()),
+        };
         self.release(e.a);
         self.release(e.b);
     }
 
-    fn store_heap_float(&mut self, access: Access, e: &Step, wasm_offset: u32) {
+    fn store_heap_float(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
+        let e = &self.step(e);
         let value = self.read_float(e.b, e.class);
         let index = self.heap_index(e.a);
         let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
         self.heap_site(wasm_offset);
         self.store_float(prec(e.class), address.addr(), value);
+        self.release(e.a);
+        self.release(e.b);
     }
 
     /// A value that is to be stored.

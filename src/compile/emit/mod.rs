@@ -79,9 +79,8 @@ impl Source {
     /// The registers it is made of.
     fn registers(self) -> u16 {
         match self {
-            Source::Reg(register) => bit(register),
-            Source::Heap(address, _) => address.index.map_or(0, bit),
-            Source::Imm(_) | Source::Slot(_) => 0,
+            Source::Reg(register) | Source::Heap(HeapAddress { index: Some(register), .. }, _) => bit(register),
+            _ => 0,
         }
     }
 }

@@ -287,10 +287,10 @@ impl Emit<'_> {
     /// `dst = a`, of any class.
     #[inline(never)]
     pub(super) fn copy(&mut self, e: &Entry) {
-        let e = &self.step(e);
         if e.class.is_float() {
             return self.copy_float(e);
         }
+        let e = &self.step(e);
         if let Some(home) = e.pinned() {
             match self.constant_of(e.a) {
                 Some(0) => self.alu_rr(Alu::Xor, Width::W32, home.any(), home.any()),
