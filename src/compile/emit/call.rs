@@ -3,7 +3,7 @@
 use super::cold::Cold;
 use super::moves::{Moves, Step};
 use super::operand::Value;
-use super::registers::{IN_MEMORY, float_place, gpr, gpr_place, xmm};
+use super::registers::{IN_MEMORY, gpr, xmm};
 use super::{Emit, Relocation, Source, frame};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
@@ -106,10 +106,11 @@ impl Emit<'_> {
         let mut late_count = 0;
         for (index, &item) in values.iter().enumerate() {
             let place = self.place(self.item(item));
-            match (places[index], gpr_place(place), float_place(place)) {
-                (Place::Gpr(to), Some(from), _) => moves.add(to.num(), from.num()),
-                (Place::Xmm(to), _, Some(from)) => floats.add(to.num(), from.num()),
-                (Place::Stack(_), ..) => {}
+            let in_register = place & IN_MEMORY == 0;
+            match places[index] {
+                Place::Gpr(to) if in_register => moves.add(to.num(), place & 15),
+                Place::Xmm(to) if in_register => floats.add(to.num(), place & 15),
+                Place::Stack(_) => {}
                 _ => {
                     late[late_count] = index as u32;
                     late_count += 1;

@@ -86,7 +86,13 @@ impl Emit<'_> {
     /// wrap; a displacement is signed, so larger offsets are added in a register. In a checked memory the access is compared
     /// with the length first.
     #[inline]
-    fn heap_address(&mut self, index: HeapIndex, offset: u32, access: (Access, Class), wasm_offset: u32) -> HeapAddress {
+    fn heap_address(
+        &mut self,
+        index: HeapIndex,
+        offset: u32,
+        access: (Access, Class),
+        wasm_offset: u32,
+    ) -> HeapAddress {
         match index {
             HeapIndex::Register(index) if self.module.guarded && u64::from(offset) <= MAX_DISPLACEMENT => {
                 HeapAddress { index: Some(index), disp: offset as i32 }
@@ -120,7 +126,13 @@ impl Emit<'_> {
 
     /// **Escape:** the end of the access, a 34-bit number, is compared with the length in 64 bits.
     #[inline(never)]
-    fn checked_address(&mut self, index: HeapIndex, offset: u32, access: (Access, Class), wasm_offset: u32) -> HeapAddress {
+    fn checked_address(
+        &mut self,
+        index: HeapIndex,
+        offset: u32,
+        access: (Access, Class),
+        wasm_offset: u32,
+    ) -> HeapAddress {
         let bytes = access_bytes(access);
         let end = self.scratch(0, 0);
         let reach = u64::from(offset) + u64::from(bytes);
