@@ -96,9 +96,9 @@ impl Emit<'_> {
 
     #[inline(always)]
     fn on_heap(&mut self, address: HeapAddress, emit: impl Fn(&mut Asm<'_>, Addr)) {
-        match address.index {
-            Some(index) => emit(&mut self.asm, Addr::base_index(HEAP.any(), index, Scale::X1, address.disp)),
-            None => self.on_heap_at(address.disp, emit),
+        match address.index() {
+            Some(index) => emit(&mut self.asm, Addr::base_index(HEAP.any(), index, Scale::X1, address.disp())),
+            None => self.on_heap_at(address.disp(), emit),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Linear memory, globals and tables.
 
 use super::operand::Value;
-use super::registers::{Cell, NO_CELL};
+use super::registers::{Cell, NO_CELL, bit};
 use super::{Emit, Source, prec, width};
 use crate::abi::layout::{
     CONTEXT_HEAP, CONTEXT_RECORDS, MEMORY_BASE, MEMORY_LEN, RECORD_BYTES, Slot, TABLE_BASE, TABLE_LEN,
@@ -22,6 +22,10 @@ pub(super) struct Fused {
     wasm_offset: u32,
 }
 
+impl Fused {
+    pub(super) const NOTHING: Fused = Fused { cell: NO_CELL, index: Ref::NOTHING, offset: 0, wasm_offset: 0 };
+}
+
 /// What an instruction can store.
 #[derive(Clone, Copy)]
 enum Stored {
@@ -37,15 +41,11 @@ enum HeapIndex {
     Constant(u32),
 }
 
-/// An address in memory 0.
+/// An address in memory 0. **Escape:** only [`Emit::heap_address`] makes one.
 #[derive(Clone, Copy)]
 pub(super) struct HeapAddress {
-    pub(super) index: Option<Gp64>,
-    pub(super) disp: i32,
-}
-
-impl Fused {
-    pub(super) const NOTHING: Fused = Fused { cell: NO_CELL, index: Ref::NOTHING, offset: 0, wasm_offset: 0 };
+    index: Option<Gp64>,
+    disp: i32,
 }
 
 impl HeapAddress {
@@ -54,6 +54,22 @@ impl HeapAddress {
             Some(index) => Addr::base_index(HEAP.any(), index, Scale::X1, self.disp),
             None => Addr::base_disp(HEAP.any(), self.disp),
         }
+    }
+
+    #[inline]
+    pub(super) fn index(self) -> Option<Gp64> {
+        self.index
+    }
+
+    #[inline]
+    pub(super) fn disp(self) -> i32 {
+        self.disp
+    }
+
+    /// The registers it is made of, beside the base.
+    #[inline]
+    pub(super) fn registers(self) -> u16 {
+        self.index.map_or(0, bit)
     }
 }
 

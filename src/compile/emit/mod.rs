@@ -79,8 +79,9 @@ impl Source {
     /// The registers it is made of.
     fn registers(self) -> u16 {
         match self {
-            Source::Reg(register) | Source::Heap(HeapAddress { index: Some(register), .. }, _) => bit(register),
-            _ => 0,
+            Source::Reg(register) => bit(register),
+            Source::Heap(address, _) => address.registers(),
+            Source::Imm(_) | Source::Slot(_) => 0,
         }
     }
 }
@@ -105,7 +106,8 @@ pub(super) struct Emit<'a> {
     labels: Labels,
     ints: Bank,
     floats: Bank,
-    /// By variable, then temp, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned variable has never changes.
+    /// By variable, then temp, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
+    /// variable has never changes.
     places: &'a mut [u8],
     /// By [`Ref::tag`](super::tape::Ref::tag): what is added to the payload to find the place.
     first_cells: [Cell; 4],
