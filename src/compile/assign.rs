@@ -42,14 +42,22 @@ pub(super) struct CallerPin {
     pub(super) end: u32,
 }
 
+/// Where a value is: in no register.
+pub(super) const IN_MEMORY: u8 = 0x80;
+/// In a register: its number, with this bit if it is a float register,
+pub(super) const FLOAT_PLACE: u8 = 0x10;
+/// and this one if the register is the home of a variable.
+pub(super) const PINNED: u8 = 0x20;
+
 /// The homes of a function, complete before the first byte is emitted. Reused from function to function.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) homes: Vec<Home>,
-    /// The same for quick reading: by variable the register's number, 16 more for a float register, or 255;
+    /// The same for quick reading: by variable its place, [`PINNED`] or [`IN_MEMORY`];
     pub(super) pins: Vec<u8>,
     /// and for those in memory the bytes from rsp.
     pub(super) slots: Vec<i32>,
+    /// At most as many as there are such registers.
     pub(super) caller_pins: Vec<CallerPin>,
     /// Callee-saved registers in use.
     pub(super) saved: Vec<Gp64>,
@@ -150,11 +158,11 @@ impl Plan {
         self.slots.clear();
         for home in &self.homes {
             let (pin, slot) = match *home {
-                Home::Gpr(register) => (register.num(), 0),
-                Home::Xmm(register) => (16 + register.num(), 0),
-                Home::Slot(at) => (u8::MAX, at),
-                Home::Argument(at) => (u8::MAX, arguments_at + at),
-                Home::Nowhere => (u8::MAX, NOWHERE),
+                Home::Gpr(register) => (PINNED | register.num(), 0),
+                Home::Xmm(register) => (PINNED | FLOAT_PLACE | register.num(), 0),
+                Home::Slot(at) => (IN_MEMORY, at),
+                Home::Argument(at) => (IN_MEMORY, arguments_at + at),
+                Home::Nowhere => (IN_MEMORY, NOWHERE),
             };
             self.pins.push(pin);
             self.slots.push(slot);
