@@ -70,7 +70,8 @@ pub(super) struct Plan {
     pub(super) spills: bool,
     /// Slots and the outgoing area: what the prologue subtracts.
     pub(super) frame_bytes: i32,
-    order: Vec<(u32, u32)>,
+    /// Variables by falling weight: its complement, then the number.
+    order: Vec<u64>,
 }
 
 /// Which registers variables may be pinned to.
@@ -96,8 +97,8 @@ impl Plan {
         self.caller_pins.clear();
         self.order.clear();
         let used = variables.iter().enumerate().filter(|(_, variable)| variable.weight > 0);
-        self.order.extend(used.map(|(var, variable)| (variable.weight, var as u32)));
-        self.order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        self.order.extend(used.map(|(var, variable)| u64::from(!variable.weight) << 32 | var as u64));
+        self.order.sort_unstable();
 
         let slots = variables.len() as u64 + u64::from(tape.temps);
         if u64::from(tape.outgoing_bytes) + 8 * slots > MAX_FRAME_BYTES {
@@ -118,7 +119,8 @@ impl Plan {
                 free.wanted.insert(*register);
             }
         }
-        for &(_, var) in &self.order {
+        for &key in &self.order {
+            let var = key as u32;
             let variable = &variables[var as usize];
             let arrival = layout.params.get(var as usize).copied();
             let home = match variable.class.is_float() {

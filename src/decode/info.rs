@@ -33,11 +33,33 @@ pub(crate) struct ModuleInfo {
     /// constant expression, or the start function): sorted; a function's place here is the place of its record
     /// in an instance.
     pub(crate) referable: Vec<FuncIndex>,
-    /// Function names of the custom section `name`, by function index.
-    pub(crate) function_names: Vec<(FuncIndex, Box<str>)>,
+    /// Function names of the custom section `name`.
+    pub(crate) function_names: FunctionNames,
     pub(crate) module_name: Option<Box<str>>,
     /// Bytes of the code section.
     pub(crate) code_bytes: usize,
+}
+
+/// Function names, one behind the other.
+#[derive(Default)]
+pub(crate) struct FunctionNames {
+    text: String,
+    /// By rising index; each ends in `text` at the second number.
+    ends: Vec<(FuncIndex, u32)>,
+}
+
+impl FunctionNames {
+    pub(crate) fn add(&mut self, func: FuncIndex, name: &str) {
+        self.text.push_str(name);
+        self.ends.push((func, self.text.len() as u32));
+    }
+
+    /// The name section's names come in order of their indexes.
+    pub(crate) fn get(&self, func: FuncIndex) -> Option<&str> {
+        let place = self.ends.binary_search_by_key(&func, |(named, _)| *named).ok()?;
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before].1);
+        self.text.get(start as usize..self.ends[place].1 as usize)
+    }
 }
 
 pub(crate) struct Import {

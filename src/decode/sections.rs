@@ -1,8 +1,8 @@
 //! One section of a validated module into [`ModuleInfo`].
 
 use super::info::{
-    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, Import, ImportItem, ModuleInfo,
-    SegmentMode,
+    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, FunctionNames, Import,
+    ImportItem, ModuleInfo, SegmentMode,
 };
 use crate::error::Error;
 use crate::types::{
@@ -68,8 +68,6 @@ pub(super) fn finish(info: &mut ModuleInfo) {
     info.referable.retain(|func| func.0 >= imported);
     info.referable.sort_unstable();
     info.referable.dedup();
-    let functions = info.functions.len();
-    info.function_names.retain(|(func, _)| func.index() < functions);
 }
 
 fn each<'a, T: wasmparser::FromReader<'a>>(
@@ -184,8 +182,10 @@ fn add_names(info: &mut ModuleInfo, section: &CustomSectionReader<'_>) {
         match name {
             Ok(Name::Module { name, .. }) => info.module_name = Some(name.into()),
             Ok(Name::Function(functions)) => {
-                let functions = functions.map_while(Result::ok);
-                info.function_names = functions.map(|naming| (FuncIndex(naming.index), naming.name.into())).collect();
+                info.function_names = FunctionNames::default();
+                for naming in functions.map_while(Result::ok) {
+                    info.function_names.add(FuncIndex(naming.index), naming.name);
+                }
             }
             Ok(_) => {}
             Err(_) => return,

@@ -133,7 +133,13 @@ impl<'m> Scan<'m> {
     }
 
     /// The same for operands only.
+    #[inline]
     fn takes_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
+        if types.is_empty() { Ok(!self.dead) } else { self.takes_some_values(types) }
+    }
+
+    #[inline(never)]
+    fn takes_some_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
         if self.dead {
             for &ty in types.iter().rev() {
                 ensure(self.pop_dead()?.matches(Ty::of(ty)))?;
