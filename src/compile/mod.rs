@@ -174,6 +174,8 @@ impl<'a> Compiler<'a> {
         let mut cursor = Cursor::new(bytes);
         let scan = &mut self.scan;
         scan.start(ty);
+        // About what real bodies need.
+        scan.tape.entries.reserve(bytes.len() / 5);
         for _ in 0..cursor.u32()? {
             let count = cursor.u32()?;
             scan.declare(count, cursor.val_type()?)?;

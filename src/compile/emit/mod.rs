@@ -144,15 +144,20 @@ pub(super) struct Job<'a> {
     pub(super) code: &'a mut Vec<u8>,
 }
 
+/// How much code an entry, list item or variable makes: real functions stay below.
+const CODE_BYTES_PER_ENTRY: usize = 16;
+
 /// Appends a function's code; it starts 32-aligned.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
     let (sites_at, relocations_at) = (job.sites.bytes().len(), job.relocations.len());
     let start = job.code.len();
-    let wanted = 96 * job.tape.entries.len() + 48 * job.tape.lists.len() + 32 * job.tape.variables.len() + 1024;
-    // What a hostile function wants is not asked for at once: it may be refused, or need less.
+    // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
+    // zeroed.
+    let tape = job.tape;
+    let wanted = CODE_BYTES_PER_ENTRY * (tape.entries.len() + tape.lists.len() + tape.variables.len()) + 1024;
     grow(&mut buffers.code, wanted.min(MAX_FUNCTION_BYTES), 0);
-    let wanted = 3 * job.tape.entries.len() + 64;
-    grow(&mut buffers.labels, job.tape.labels.len() + wanted.min(1 << 20), LabelSlot::EMPTY);
+    let traps = if job.module.guarded { tape.entries.len() / 8 } else { tape.entries.len() };
+    grow(&mut buffers.labels, tape.labels.len() + traps + 64, LabelSlot::EMPTY);
     let mut allow_short = true;
     loop {
         let mut code = std::mem::take(&mut buffers.code);
