@@ -1,4 +1,4 @@
-//! From validated function bodies to machine code: scan, assign, emit, link. Safe and pure.
+//! From function bodies to machine code: scan (and validate), assign, emit, link. Safe and pure.
 
 mod scan;
 mod tape;
