@@ -250,16 +250,10 @@ impl ModuleInner {
         let func = FuncIndex(self.info.imported_functions + function);
         FrameInfo {
             func_index: func.0,
-            func_name: self.function_name(func).map(Into::into),
+            func_name: self.info.function_names.get(func).map(Into::into),
             module_name: self.info.module_name.clone(),
             module_offset: Some(wasm_offset as usize),
         }
-    }
-
-    /// The name section's names come in order of their indexes.
-    fn function_name(&self, func: FuncIndex) -> Option<&str> {
-        let names = &self.info.function_names;
-        names.binary_search_by_key(&func, |(named, _)| *named).ok().map(|at| &*names[at].1)
     }
 }
 
@@ -298,7 +292,7 @@ impl<'a> CompiledFunction<'a> {
 
     /// The function's name in the custom section `name`.
     pub fn name(&self) -> Option<&'a str> {
-        self.module.function_name(FuncIndex(self.index()))
+        self.module.info.function_names.get(FuncIndex(self.index()))
     }
 
     /// Where its code begins in [`Module::text`].

@@ -73,8 +73,22 @@ impl SiteWriter {
         let code = site.code_offset - self.code_offset;
         let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;
         (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
-        leb(&mut self.bytes, u64::from(code) << 4 | site.kind as u64);
-        leb(&mut self.bytes, u64::from((wasm << 1 ^ wasm >> 31) as u32));
+        let (head, wasm) = (u64::from(code) << 4 | site.kind as u64, u64::from((wasm << 1 ^ wasm >> 31) as u32));
+        if head >= 1 << 14 || wasm >= 1 << 7 {
+            return self.push_far(head, wasm);
+        }
+        // One byte or two, which cannot be predicted, then one: so no branch is made of it.
+        let (head, more) = (head as u32, u32::from(head >= 1 << 7));
+        let tail = head >> 7 | (wasm as u32) << (8 * more);
+        let length = self.bytes.len() + 2 + more as usize;
+        self.bytes.extend_from_slice(&(head & 0x7F | more << 7 | tail << 8).to_le_bytes());
+        self.bytes.truncate(length);
+    }
+
+    #[inline(never)]
+    fn push_far(&mut self, head: u64, wasm: u64) {
+        leb(&mut self.bytes, head);
+        leb(&mut self.bytes, wasm);
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -42,14 +42,22 @@ pub(super) struct CallerPin {
     pub(super) end: u32,
 }
 
+/// Where a value is: in no register.
+pub(super) const IN_MEMORY: u8 = 0x80;
+/// In a register: its number, with this bit if it is a float register,
+pub(super) const FLOAT_PLACE: u8 = 0x10;
+/// and this one if the register is the home of a variable.
+pub(super) const PINNED: u8 = 0x20;
+
 /// The homes of a function, complete before the first byte is emitted. Reused from function to function.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) homes: Vec<Home>,
-    /// The same for quick reading: by variable the register's number, 16 more for a float register, or 255;
+    /// The same for quick reading: by variable its place, [`PINNED`] or [`IN_MEMORY`];
     pub(super) pins: Vec<u8>,
     /// and for those in memory the bytes from rsp.
     pub(super) slots: Vec<i32>,
+    /// At most as many as there are such registers.
     pub(super) caller_pins: Vec<CallerPin>,
     /// Callee-saved registers in use.
     pub(super) saved: Vec<Gp64>,
@@ -62,7 +70,8 @@ pub(super) struct Plan {
     pub(super) spills: bool,
     /// Slots and the outgoing area: what the prologue subtracts.
     pub(super) frame_bytes: i32,
-    order: Vec<(u32, u32)>,
+    /// Variables by falling weight: its complement, then the number.
+    order: Vec<u64>,
 }
 
 /// Which registers variables may be pinned to.
@@ -88,8 +97,8 @@ impl Plan {
         self.caller_pins.clear();
         self.order.clear();
         let used = variables.iter().enumerate().filter(|(_, variable)| variable.weight > 0);
-        self.order.extend(used.map(|(var, variable)| (variable.weight, var as u32)));
-        self.order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        self.order.extend(used.map(|(var, variable)| u64::from(!variable.weight) << 32 | var as u64));
+        self.order.sort_unstable();
 
         let slots = variables.len() as u64 + u64::from(tape.temps);
         if u64::from(tape.outgoing_bytes) + 8 * slots > MAX_FRAME_BYTES {
@@ -110,7 +119,8 @@ impl Plan {
                 free.wanted.insert(*register);
             }
         }
-        for &(_, var) in &self.order {
+        for &key in &self.order {
+            let var = key as u32;
             let variable = &variables[var as usize];
             let arrival = layout.params.get(var as usize).copied();
             let home = match variable.class.is_float() {
@@ -150,11 +160,11 @@ impl Plan {
         self.slots.clear();
         for home in &self.homes {
             let (pin, slot) = match *home {
-                Home::Gpr(register) => (register.num(), 0),
-                Home::Xmm(register) => (16 + register.num(), 0),
-                Home::Slot(at) => (u8::MAX, at),
-                Home::Argument(at) => (u8::MAX, arguments_at + at),
-                Home::Nowhere => (u8::MAX, NOWHERE),
+                Home::Gpr(register) => (PINNED | register.num(), 0),
+                Home::Xmm(register) => (PINNED | FLOAT_PLACE | register.num(), 0),
+                Home::Slot(at) => (IN_MEMORY, at),
+                Home::Argument(at) => (IN_MEMORY, arguments_at + at),
+                Home::Nowhere => (IN_MEMORY, NOWHERE),
             };
             self.pins.push(pin);
             self.slots.push(slot);

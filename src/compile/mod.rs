@@ -1,4 +1,4 @@
-//! From validated function bodies to machine code: scan, assign, emit, link. Safe and pure.
+//! From function bodies to machine code: scan (and validate), assign, emit, link. Safe and pure.
 
 mod scan;
 mod tape;
@@ -11,14 +11,14 @@ pub(crate) use stubs::{builtin_stubs, signature_stubs};
 use crate::abi::layout::ContextLayout;
 use crate::abi::positions::{FunctionCode, Positions, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
-use crate::decode::{Body, ModuleInfo};
+use crate::decode::{Body, Cursor, ModuleInfo};
 use crate::error::Error;
-use crate::types::FuncIndex;
+use crate::types::{FuncIndex, TypeIndex};
 use assign::{Pins, Plan};
 use emit::{Buffers, Job, Relocation};
 use planish_asm::AsmError;
-use scan::{Fused, MAX_ENTRIES, Scan};
-use wasmparser::{FuncValidatorAllocations, ValType};
+use scan::{Refusal, Scan};
+use wasmparser::FuncValidatorAllocations;
 
 /// How to compile, apart from the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,13 +116,22 @@ pub(crate) fn compile_module(
     Ok(compiler.link())
 }
 
+/// Why a body is refused, in the words of the parser's validator, which checks it again.
+#[cold]
+fn explain(Body { validator, body }: Body<'_>) -> Error {
+    match validator.into_validator(FuncValidatorAllocations::default()).validate(&body) {
+        Err(error) => error.into(),
+        // To refuse is safe.
+        Ok(()) => Error::invalid("the function is refused by one of two validators", body.range().start as usize),
+    }
+}
+
 /// One thread's state, reused from function to function.
 struct Compiler<'a> {
     module: &'a ModuleContext<'a>,
     scan: Scan<'a>,
     plan: Plan,
     buffers: Buffers,
-    validator: FuncValidatorAllocations,
     code: Vec<u8>,
     functions: Vec<FunctionCode>,
     sites: SiteWriter,
@@ -136,7 +145,6 @@ impl<'a> Compiler<'a> {
             scan: Scan::new(module.info, module.layouts),
             plan: Plan::default(),
             buffers: Buffers::new(),
-            validator: FuncValidatorAllocations::default(),
             // Untouched pages cost nothing, moving does.
             code: Vec::with_capacity(module.info.code_bytes * 2),
             functions: Vec::new(),
@@ -154,31 +162,26 @@ impl<'a> Compiler<'a> {
     /// Validates the body and fills the tape.
     fn scan_body(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
         let ty = self.module.info.functions[function.index()];
-        let allocations = std::mem::take(&mut self.validator);
-        let mut validator = body.validator.into_validator(allocations);
+        let range = body.body.range();
+        self.read_body(ty, body.body.as_bytes(), range.start as u32).map_err(|refusal| match refusal {
+            Refusal::Invalid => explain(body),
+            Refusal::TooLarge => Error::invalid("the function is too large to compile", range.start as usize),
+        })
+    }
+
+    /// The same for its bytes, which begin at the module offset `start`.
+    fn read_body(&mut self, ty: TypeIndex, bytes: &[u8], start: u32) -> Result<(), Refusal> {
+        let mut cursor = Cursor::new(bytes);
         let scan = &mut self.scan;
-        scan.start(self.module.info.types[ty.index()].params());
-        scan.set_function_type(ty);
-        let mut reader = body.body.get_binary_reader();
-        for _ in 0..reader.read_var_u32()? {
-            let offset = reader.original_position();
-            let count = reader.read_var_u32()?;
-            let ty: ValType = reader.read()?;
-            validator.define_locals(offset, count, ty)?;
-            scan.declare(count, scan::class_of_parsed(ty));
+        scan.start(ty);
+        // About what real bodies need.
+        scan.tape.entries.reserve(bytes.len() / 5);
+        for _ in 0..cursor.u32()? {
+            let count = cursor.u32()?;
+            scan.declare(count, cursor.val_type()?)?;
         }
-        reader.set_features(*validator.features());
-        while !reader.eof() {
-            let offset = reader.original_position();
-            scan.set_offset(offset as u32);
-            reader.visit_operator(&mut Fused { validator: validator.visitor(offset), scan })??;
-            if scan.tape.entries.len() > MAX_ENTRIES {
-                return Err(Error::invalid("the function is too large to compile", offset as usize));
-            }
-        }
-        reader.finish_expression(&validator.visitor(reader.original_position()))?;
+        scan.body(bytes, cursor.position(), start)?;
         scan.finish();
-        self.validator = validator.into_allocations();
         Ok(())
     }
 
@@ -237,3 +240,6 @@ impl<'a> Compiler<'a> {
         CompiledModule { code: self.code, positions }
     }
 }
+
+#[cfg(test)]
+mod tests;

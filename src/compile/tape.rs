@@ -80,6 +80,17 @@ impl Ref {
         }
     }
 
+    /// The tag: 0 for variables, 1 for temps, more for constants and nothing.
+    #[inline]
+    pub(super) fn tag(self) -> usize {
+        (self.0 >> 30) as usize
+    }
+
+    #[inline]
+    pub(super) fn payload(self) -> u32 {
+        self.0 & PAYLOAD
+    }
+
     #[inline]
     pub(super) fn as_var(self) -> Option<u32> {
         (self.0 < TAG_TEMP).then_some(self.0)
@@ -88,6 +99,12 @@ impl Ref {
     #[inline]
     pub(super) fn as_temp(self) -> Option<u32> {
         (self.0 & !PAYLOAD == TAG_TEMP).then_some(self.0 & PAYLOAD)
+    }
+
+    /// A constant of thirty bits.
+    #[inline]
+    pub(super) fn as_small(self) -> Option<i32> {
+        (self.0 & !PAYLOAD == TAG_IMM).then_some((self.0 << 2) as i32 >> 2)
     }
 
     #[inline]
@@ -126,6 +143,13 @@ pub(super) enum Int {
     DivU,
     RemS,
     RemU,
+}
+
+impl Int {
+    #[inline]
+    pub(super) fn is_commutative(self) -> bool {
+        matches!(self, Int::Add | Int::Mul | Int::And | Int::Or | Int::Xor)
+    }
 }
 
 /// An integer operation of one operand.

@@ -1,7 +1,7 @@
 //! What is known of a module: its sections, checked, and its bodies, located.
 
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, TableIndex, TableType, TypeIndex,
+    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex,
 };
 use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources};
 
@@ -25,15 +25,41 @@ pub(crate) struct ModuleInfo {
     pub(crate) start: Option<FuncIndex>,
     pub(crate) elements: Vec<ElementSegment>,
     pub(crate) data: Vec<DataSegment>,
+    /// The functions, imported or not, that `ref.func` in a body may name (specification 3.4.1, C.REFS): sorted.
+    pub(crate) declared: Vec<FuncIndex>,
+    /// What the data count section says, if there is one.
+    pub(crate) data_count: Option<u32>,
     /// The module's own functions that can be referred to by a value (exported, in an element segment, in a
     /// constant expression, or the start function): sorted; a function's place here is the place of its record
     /// in an instance.
     pub(crate) referable: Vec<FuncIndex>,
-    /// Function names of the custom section `name`, by function index.
-    pub(crate) function_names: Vec<(FuncIndex, Box<str>)>,
+    /// Function names of the custom section `name`.
+    pub(crate) function_names: FunctionNames,
     pub(crate) module_name: Option<Box<str>>,
     /// Bytes of the code section.
     pub(crate) code_bytes: usize,
+}
+
+/// Function names, one behind the other.
+#[derive(Default)]
+pub(crate) struct FunctionNames {
+    text: String,
+    /// By rising index; each ends in `text` at the second number.
+    ends: Vec<(FuncIndex, u32)>,
+}
+
+impl FunctionNames {
+    pub(crate) fn add(&mut self, func: FuncIndex, name: &str) {
+        self.text.push_str(name);
+        self.ends.push((func, self.text.len() as u32));
+    }
+
+    /// The name section's names come in order of their indexes.
+    pub(crate) fn get(&self, func: FuncIndex) -> Option<&str> {
+        let place = self.ends.binary_search_by_key(&func, |(named, _)| *named).ok()?;
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before].1);
+        self.text.get(start as usize..self.ends[place].1 as usize)
+    }
 }
 
 pub(crate) struct Import {
@@ -86,6 +112,7 @@ pub(crate) enum ConstOp {
 }
 
 pub(crate) struct ElementSegment {
+    pub(crate) ty: RefType,
     pub(crate) mode: SegmentMode<TableIndex>,
     pub(crate) items: ElementItems,
 }

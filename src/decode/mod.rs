@@ -3,7 +3,9 @@
 mod info;
 mod features;
 mod sections;
+mod cursor;
 
+pub(crate) use cursor::{BlockType, Cursor, Invalid};
 pub(crate) use features::SUPPORTED;
 pub(crate) use info::{Body, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode};
 

@@ -1,8 +1,8 @@
 //! One section of a validated module into [`ModuleInfo`].
 
 use super::info::{
-    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, Import, ImportItem, ModuleInfo,
-    SegmentMode,
+    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, FunctionNames, Import,
+    ImportItem, ModuleInfo, SegmentMode,
 };
 use crate::error::Error;
 use crate::types::{
@@ -30,7 +30,7 @@ pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Er
         }),
         Payload::GlobalSection(section) => each(section, |global: wasmparser::Global<'_>| {
             info.globals.push(global_type(global.ty));
-            info.global_inits.push(const_expr(&mut info.referable, &global.init_expr)?);
+            info.global_inits.push(const_expr(&mut info.declared, &global.init_expr)?);
             Ok(())
         }),
         Payload::ExportSection(section) => each(section, |export| {
@@ -39,11 +39,14 @@ pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Er
         }),
         Payload::StartSection { func, .. } => {
             info.start = Some(FuncIndex(func));
-            info.referable.push(FuncIndex(func));
             Ok(())
         }
         Payload::ElementSection(section) => each(section, |element| add_element(info, element)),
         Payload::DataSection(section) => each(section, |data| add_data(info, data)),
+        Payload::DataCountSection { count, .. } => {
+            info.data_count = Some(count);
+            Ok(())
+        }
         Payload::CodeSectionStart { size, .. } => {
             info.code_bytes = size as usize;
             Ok(())
@@ -59,11 +62,12 @@ pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Er
 /// Puts what the sections added one by one into its final form.
 pub(super) fn finish(info: &mut ModuleInfo) {
     let imported = info.imported_functions;
+    info.declared.sort_unstable();
+    info.declared.dedup();
+    info.referable = info.declared.iter().copied().chain(info.start).collect();
     info.referable.retain(|func| func.0 >= imported);
     info.referable.sort_unstable();
     info.referable.dedup();
-    let functions = info.functions.len();
-    info.function_names.retain(|(func, _)| func.index() < functions);
 }
 
 fn each<'a, T: wasmparser::FromReader<'a>>(
@@ -110,7 +114,7 @@ fn add_table(info: &mut ModuleInfo, table: wasmparser::Table<'_>) -> Result<(), 
     info.tables.push(table_type(table.ty));
     info.table_inits.push(match table.init {
         wasmparser::TableInit::RefNull => None,
-        wasmparser::TableInit::Expr(expr) => Some(const_expr(&mut info.referable, &expr)?),
+        wasmparser::TableInit::Expr(expr) => Some(const_expr(&mut info.declared, &expr)?),
     });
     Ok(())
 }
@@ -118,7 +122,7 @@ fn add_table(info: &mut ModuleInfo, table: wasmparser::Table<'_>) -> Result<(), 
 fn add_export(info: &mut ModuleInfo, export: wasmparser::Export<'_>) {
     let item = match export.kind {
         wasmparser::ExternalKind::Func => {
-            info.referable.push(FuncIndex(export.index));
+            info.declared.push(FuncIndex(export.index));
             ExportItem::Func(FuncIndex(export.index))
         }
         wasmparser::ExternalKind::Table => ExportItem::Table(TableIndex(export.index)),
@@ -137,24 +141,24 @@ fn add_element(info: &mut ModuleInfo, segment: wasmparser::Element<'_>) -> Resul
         wasmparser::ElementKind::Declared => SegmentMode::Declared,
         wasmparser::ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
             target: TableIndex(table_index.unwrap_or(0)),
-            offset: const_expr(&mut info.referable, &offset_expr)?,
+            offset: const_expr(&mut info.declared, &offset_expr)?,
         },
     };
-    let items = match segment.items {
+    let (ty, items) = match segment.items {
         wasmparser::ElementItems::Functions(section) => {
             let functions = section.into_iter().map(|func| func.map(FuncIndex)).collect::<Result<Box<[_]>, _>>()?;
-            info.referable.extend_from_slice(&functions);
-            ElementItems::Functions(functions)
+            info.declared.extend_from_slice(&functions);
+            (RefType::FUNCREF, ElementItems::Functions(functions))
         }
-        wasmparser::ElementItems::Expressions(_, section) => {
+        wasmparser::ElementItems::Expressions(ty, section) => {
             let items = section
                 .into_iter()
-                .map(|expr| const_expr(&mut info.referable, &expr?))
+                .map(|expr| const_expr(&mut info.declared, &expr?))
                 .collect::<Result<Box<[_]>, Error>>()?;
-            ElementItems::Expressions(items)
+            (ref_type(ty), ElementItems::Expressions(items))
         }
     };
-    info.elements.push(ElementSegment { mode, items });
+    info.elements.push(ElementSegment { ty, mode, items });
     Ok(())
 }
 
@@ -163,7 +167,7 @@ fn add_data(info: &mut ModuleInfo, segment: wasmparser::Data<'_>) -> Result<(), 
         wasmparser::DataKind::Passive => SegmentMode::Passive,
         wasmparser::DataKind::Active { memory_index, offset_expr } => SegmentMode::Active {
             target: MemoryIndex(memory_index),
-            offset: const_expr(&mut info.referable, &offset_expr)?,
+            offset: const_expr(&mut info.declared, &offset_expr)?,
         },
     };
     info.data.push(DataSegment { mode, bytes: segment.data.into() });
@@ -178,8 +182,10 @@ fn add_names(info: &mut ModuleInfo, section: &CustomSectionReader<'_>) {
         match name {
             Ok(Name::Module { name, .. }) => info.module_name = Some(name.into()),
             Ok(Name::Function(functions)) => {
-                let functions = functions.map_while(Result::ok);
-                info.function_names = functions.map(|naming| (FuncIndex(naming.index), naming.name.into())).collect();
+                info.function_names = FunctionNames::default();
+                for naming in functions.map_while(Result::ok) {
+                    info.function_names.add(FuncIndex(naming.index), naming.name);
+                }
             }
             Ok(_) => {}
             Err(_) => return,
@@ -187,8 +193,8 @@ fn add_names(info: &mut ModuleInfo, section: &CustomSectionReader<'_>) {
     }
 }
 
-/// Reads a constant expression, and adds the functions that it refers to to `referable`.
-fn const_expr(referable: &mut Vec<FuncIndex>, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Error> {
+/// Reads a constant expression, and adds the functions that it refers to to `declared`.
+fn const_expr(declared: &mut Vec<FuncIndex>, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Error> {
     let mut reader = expr.get_operators_reader();
     let mut ops = Vec::new();
     loop {
@@ -201,7 +207,7 @@ fn const_expr(referable: &mut Vec<FuncIndex>, expr: &wasmparser::ConstExpr<'_>) 
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex(global_index)),
             Operator::RefNull { .. } => ConstOp::RefNull,
             Operator::RefFunc { function_index } => {
-                referable.push(FuncIndex(function_index));
+                declared.push(FuncIndex(function_index));
                 ConstOp::RefFunc(FuncIndex(function_index))
             }
             Operator::I32Add => ConstOp::I32Add,

@@ -95,6 +95,7 @@ fn referable_functions_are_sorted_own_ones() {
     let (info, bodies) = decode(&bytes, SUPPORTED).unwrap();
     assert_eq!(info.referable, [FuncIndex(2), FuncIndex(3)]);
     assert_eq!((bodies.len(), info.imported_functions, info.exports.len()), (3, 1, 3));
-    assert_eq!(info.function_names.len(), 1);
+    assert_eq!(info.function_names.get(FuncIndex(3)), Some("x"));
+    assert_eq!(info.function_names.get(FuncIndex(2)), None);
     assert_eq!(info.record_of(FuncIndex(3)), Some(1));
 }

@@ -2,8 +2,9 @@
 
 use super::cold::Cold;
 use super::moves::{Moves, Step};
-use super::registers::{FLOAT_PLACE, IN_MEMORY, gpr, xmm};
-use super::{Emit, Relocation, Rm, Source, frame};
+use super::operand::Value;
+use super::registers::{IN_MEMORY, gpr, xmm};
+use super::{Emit, Relocation, Source, frame};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
     TABLE_LEN,
@@ -12,11 +13,12 @@ use crate::abi::positions::SiteKind;
 use crate::abi::{CALLEE, CONTEXT, CallLayout, INT_ARGS, Place, TrapCode};
 use crate::compile::assign::Home;
 use crate::compile::scan::class_of;
-use crate::compile::tape::{Class, Entry, ListItem, Op, Operand, Ref};
+use crate::compile::tape::{Class, Entry, ListItem, Op, Ref};
 use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
 use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Shift, Width};
 
 impl Emit<'_> {
+    #[inline]
     pub(super) fn perform(&mut self, mut moves: Moves) {
         while let Some(step) = moves.step() {
             match step {
@@ -44,20 +46,24 @@ impl Emit<'_> {
 
     // Lists of values to places.
 
+    #[inline]
+    fn item(&self, item: ListItem) -> Value {
+        self.value(Ref::from_item(item))
+    }
+
     /// Stores what goes to the stack, `above` bytes over rsp.
     pub(super) fn store_list(&mut self, values: &[ListItem], types: &[ValType], places: &[Place], above: i32) {
         for (index, &item) in values.iter().enumerate() {
             if let Place::Stack(at) = places[index] {
-                let value = Ref::from_item(item);
+                let value = self.item(item);
                 self.store_value(value, class_of(types[index]), frame(above + at as i32));
-                self.release(value);
             }
         }
     }
 
     /// Stores a value with zeros above an i32; scratch registers stay as they are.
-    fn store_value(&mut self, value: Ref, class: Class, to: Addr) {
-        if let Some(constant) = self.tape.constant(value) {
+    fn store_value(&mut self, value: Value, class: Class, to: Addr) {
+        if let Some(constant) = self.constant_of(value) {
             let constant = if class == Class::I32 { i64::from(constant as u32) } else { constant };
             match i32::try_from(constant) {
                 Ok(imm) => self.mov_mi(Width::W64, to, imm),
@@ -77,12 +83,13 @@ impl Emit<'_> {
             self.mov_mr(Width::W64, to, register.any());
             return;
         }
-        let from = self.memory_of(value);
+        let from = frame(self.slot(value));
         self.load_float(Prec::D, Self::FLOAT_TEMP, from);
         self.store_float(Prec::D, to, Self::FLOAT_TEMP);
     }
 
-    /// Brings what goes to registers there, all at once, together with `extra` moves.
+    /// Brings what goes to registers there, all at once, together with `extra` moves. Nothing is released: what follows
+    /// forgets all scratch registers.
     pub(super) fn load_list(
         &mut self,
         values: &[ListItem],
@@ -98,28 +105,29 @@ impl Emit<'_> {
         let mut late = [0u32; 16];
         let mut late_count = 0;
         for (index, &item) in values.iter().enumerate() {
-            let place = self.places[self.cell(Ref::from_item(item))];
-            let (set, to, from) = match places[index] {
-                Place::Gpr(to) => (&mut moves, to.num(), place),
-                Place::Xmm(to) => (&mut floats, to.num(), place.wrapping_sub(FLOAT_PLACE)),
-                Place::Stack(_) => continue,
-            };
-            if from < 16 {
-                set.add(to, from);
-            } else {
-                late[late_count] = index as u32;
-                late_count += 1;
+            let place = self.place(self.item(item));
+            let in_register = place & IN_MEMORY == 0;
+            match places[index] {
+                Place::Gpr(to) if in_register => moves.add(to.num(), place & 15),
+                Place::Xmm(to) if in_register => floats.add(to.num(), place & 15),
+                Place::Stack(_) => {}
+                _ => {
+                    late[late_count] = index as u32;
+                    late_count += 1;
+                }
             }
         }
         self.perform(moves);
-        self.perform_floats(floats);
+        if !floats.is_empty() {
+            self.perform_floats(floats);
+        }
         // What comes from memory or is constant overwrites no source any more.
         for &index in &late[..late_count] {
             let index = index as usize;
-            let value = Ref::from_item(values[index]);
+            let value = self.item(values[index]);
             let class = class_of(types[index]);
             match places[index] {
-                Place::Gpr(to) if self.tape.constant(value) == Some(0) => {
+                Place::Gpr(to) if self.constant_of(value) == Some(0) => {
                     self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
                 }
                 Place::Gpr(to) => self.load_into(to, value, class),
@@ -127,20 +135,19 @@ impl Emit<'_> {
                 Place::Stack(_) => {}
             }
         }
-        for &item in values {
-            self.release(Ref::from_item(item));
-        }
     }
 
     // Calls.
 
+    #[inline(never)]
     pub(super) fn call_direct(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let function = FuncIndex(e.imm);
         let ty = self.module.info.functions[function.index()];
         let layout = &self.module.layouts[ty.index()];
-        self.before_call(e, self.tape.list(e.a.to_item()));
-        self.pass_arguments(self.tape.list(e.a.to_item()), ty, layout, &[]);
+        let arguments = self.tape.list(e.a.to_item());
+        let live = self.before_call(e, arguments);
+        self.pass_arguments(arguments, ty, layout, &[]);
         match function.0.checked_sub(self.module.info.imported_functions) {
             Some(own) => {
                 let at = self.asm.call_reloc(0) as u32 + self.base;
@@ -153,7 +160,7 @@ impl Emit<'_> {
                 self.call_foreign(wasm_offset);
             }
         }
-        self.after_call(e, ty, layout);
+        self.after_call(e, ty, layout, live);
     }
 
     /// Calls the record in rax from outside its instance.
@@ -164,20 +171,20 @@ impl Emit<'_> {
 
     /// Only rax is certain to be free once the arguments are in place, so bound, element and record follow each other
     /// in it.
+    #[inline(never)]
     pub(super) fn call_indirect(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let ty = TypeIndex(e.imm);
         let layout = &self.module.layouts[ty.index()];
         let list = self.tape.list(e.a.to_item());
         let (head, arguments) = list.split_at(2);
-        let (table, index) = (TableIndex(head[0]), Ref::from_item(head[1]));
-        self.before_call(e, &list[1..]);
+        let (table, index) = (TableIndex(head[0]), self.item(head[1]));
+        let live = self.before_call(e, &list[1..]);
         let extra = self.register_of(index).map(|from| (CALLEE, from));
         self.pass_arguments(arguments, ty, layout, extra.as_slice());
         if extra.is_none() {
             self.load_into(CALLEE, index, Class::I32);
         }
-        self.release(index);
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         let rax = CALLEE.any();
         let at = self.module.context.table(table);
@@ -214,13 +221,14 @@ impl Emit<'_> {
         self.site(SiteKind::Call, wasm_offset);
         self.asm.bind(back);
         self.cold.push(Cold::Foreign { label: foreign, back, wasm_offset });
-        self.after_call(e, ty, layout);
+        self.after_call(e, ty, layout, live);
     }
 
+    #[inline(never)]
     pub(super) fn call_builtin(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let list = self.tape.list(e.a.to_item());
-        self.before_call(e, list);
+        let live = self.before_call(e, list);
         let places = INT_ARGS.map(Place::Gpr);
         self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places, &[]);
         self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
@@ -229,9 +237,9 @@ impl Emit<'_> {
         self.forget_scratch();
         if e.dst != Ref::NOTHING {
             let rax = self.take(CALLEE);
-            self.define(e.dst, rax, e.class);
+            self.define(self.value(e.dst), rax, e.class);
         }
-        self.reload_pins(e);
+        self.reload_pins(live);
         if !self.module.guarded {
             self.load_heap_base();
         }
@@ -240,29 +248,41 @@ impl Emit<'_> {
     fn pass_arguments(&mut self, values: &[ListItem], ty: TypeIndex, layout: &CallLayout, extra: &[(Gp64, Gp64)]) {
         let params = self.module.info.types[ty.index()].params();
         // [`Place::Stack`] counts from above the return address, which the call pushes right below rsp.
-        self.store_list(values, params, &layout.params, 0);
+        if layout.arg_bytes > 0 {
+            self.store_list(values, params, &layout.params, 0);
+        }
         self.load_list(values, params, &layout.params, extra);
     }
 
     /// Does the call never return? Then nothing has to survive it.
     fn is_last(&self) -> bool {
-        matches!(self.tape.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable)
+        matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable)
     }
 
-    /// Saves what the call destroys and later entries read.
-    fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) {
-        if !self.is_last() {
-            self.each_live_pin(e, |emit, home, slot| match home {
-                Home::Gpr(register) => emit.mov_mr(Width::W64, slot, register.any()),
-                Home::Xmm(register) => emit.store_float(Prec::D, slot, register),
-                _ => {}
-            });
+    /// Saves what the call destroys and later entries read. Returns the pins among it, a bit for each by its place in
+    /// [`Plan::caller_pins`](crate::compile::assign::Plan::caller_pins).
+    #[inline(always)]
+    fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
+        let live = if self.is_last() { 0 } else { self.live_pins(e) };
+        self.each_pin(live, |emit, home, slot| match home {
+            Home::Gpr(register) => emit.store_slot(slot, register.any()),
+            Home::Xmm(register) => emit.store_float(Prec::D, frame(slot), register),
+            _ => {}
+        });
+        if self.ints.temps() | self.floats.temps() != 0 {
+            self.save_temps(arguments);
         }
+        live
+    }
+
+    /// Spills the temps that are no arguments.
+    fn save_temps(&mut self, arguments: &[ListItem]) {
         let mut kept = 0u32;
         for &item in arguments {
-            let place = Ref::from_item(item).as_temp().map(|temp| self.places[self.temp_cell(temp) as usize]);
-            if let Some(place) = place.filter(|&place| place != IN_MEMORY) {
-                kept |= 1 << place;
+            let value = self.item(item);
+            let place = self.place(value);
+            if value.is_temp() && place & IN_MEMORY == 0 {
+                kept |= 1 << (place & 31);
             }
         }
         let mut lost = self.ints.temps() & !(kept as u16);
@@ -270,42 +290,51 @@ impl Emit<'_> {
             let register = lost.trailing_zeros() as u8;
             let cell = self.ints.cell(register);
             let slot = self.spill_slot(cell);
-            self.mov_mr(Width::W64, slot, gpr(register).any());
+            self.store_slot(slot, gpr(register).any());
             lost &= lost - 1;
         }
-        let mut lost = self.floats.temps() & !((kept >> FLOAT_PLACE) as u16);
+        let mut lost = self.floats.temps() & !((kept >> 16) as u16);
         while lost != 0 {
             let register = lost.trailing_zeros() as u8;
             let cell = self.floats.cell(register);
             let slot = self.spill_slot(cell);
-            self.store_float(Prec::D, slot, xmm(register));
+            self.store_float(Prec::D, frame(slot), xmm(register));
             lost &= lost - 1;
         }
     }
 
-    /// Visits the pinned variables that live across the call in registers that it destroys.
-    fn each_live_pin(&mut self, e: &Entry, mut visit: impl FnMut(&mut Self, Home, Addr)) {
-        let plan = self.plan;
+    /// The pinned variables that live across the call in registers that it destroys.
+    #[inline]
+    fn live_pins(&self, e: &Entry) -> u32 {
         let at = self.at as u32;
-        for pin in &plan.caller_pins {
-            if pin.start <= at && pin.end > at + 1 && e.dst != Ref::var(pin.var) {
-                visit(self, plan.homes[pin.var as usize], frame(pin.slot));
-            }
+        let mut live = 0;
+        for (index, pin) in self.plan.caller_pins.iter().enumerate() {
+            let lives = pin.start <= at && pin.end > at + 1 && e.dst != Ref::var(pin.var);
+            live |= u32::from(lives) << index;
+        }
+        live
+    }
+
+    #[inline]
+    fn each_pin(&mut self, mut pins: u32, mut visit: impl FnMut(&mut Self, Home, i32)) {
+        let plan = self.plan;
+        while pins != 0 {
+            let pin = plan.caller_pins[pins.trailing_zeros() as usize];
+            visit(self, plan.homes[pin.var as usize], pin.slot);
+            pins &= pins - 1;
         }
     }
 
-    fn reload_pins(&mut self, e: &Entry) {
-        if self.is_last() {
-            return;
-        }
-        self.each_live_pin(e, |emit, home, slot| match home {
-            Home::Gpr(register) => emit.mov_rm(Width::W64, register.any(), slot),
-            Home::Xmm(register) => emit.load_float(Prec::D, register, slot),
+    fn reload_pins(&mut self, live: u32) {
+        self.each_pin(live, |emit, home, slot| match home {
+            Home::Gpr(register) => emit.load_slot(Width::W64, register.any(), slot),
+            Home::Xmm(register) => emit.load_float(Prec::D, register, frame(slot)),
             _ => {}
         });
     }
 
-    fn after_call(&mut self, e: &Entry, ty: TypeIndex, layout: &CallLayout) {
+    #[inline(always)]
+    fn after_call(&mut self, e: &Entry, ty: TypeIndex, layout: &CallLayout, live: u32) {
         // The callee popped its arguments; the frame's size is fixed.
         if layout.arg_bytes > 0 {
             self.alu_ri(Alu::Sub, Width::W64, planish_asm::regs::rsp.any(), layout.arg_bytes as i32);
@@ -313,7 +342,7 @@ impl Emit<'_> {
         self.forget_scratch();
         let results = self.module.info.types[ty.index()].results();
         if e.dst != Ref::NOTHING {
-            self.receive(e.dst, class_of(results[0]), layout.results[0]);
+            self.receive(self.value(e.dst), class_of(results[0]), layout.results[0]);
         } else if e.b != Ref::NOTHING {
             let tape = self.tape;
             let list = tape.list(e.b.to_item());
@@ -322,19 +351,20 @@ impl Emit<'_> {
                 for (index, &item) in list.iter().enumerate() {
                     let place = layout.results[index];
                     if matches!(place, Place::Stack(_)) == stack {
-                        self.receive(Ref::from_item(item), class_of(results[index]), place);
+                        self.receive(self.item(item), class_of(results[index]), place);
                     }
                 }
             }
         }
-        self.reload_pins(e);
+        self.reload_pins(live);
         if !self.module.guarded {
             self.load_heap_base();
         }
     }
 
     /// A result goes from where the callee left it to its home.
-    fn receive(&mut self, dst: Ref, class: Class, place: Place) {
+    #[inline]
+    fn receive(&mut self, dst: Value, class: Class, place: Place) {
         match place {
             Place::Gpr(register) => {
                 self.take(register);
@@ -342,29 +372,24 @@ impl Emit<'_> {
             }
             Place::Xmm(register) => self.receive_float(dst, class, register),
             Place::Stack(at) => {
-                let from = frame(at as i32);
-                match dst.get() {
-                    Operand::Temp(temp) => {
-                        let slot = self.spill_to(temp);
-                        self.load_float(Prec::D, Self::FLOAT_TEMP, from);
-                        self.store_float(Prec::D, slot, Self::FLOAT_TEMP);
-                    }
-                    _ => unreachable!("a list holds temps, a single result is in a register"),
-                }
+                assert!(dst.is_temp(), "a list holds temps, a single result is in a register");
+                let slot = self.spill_slot(dst.cell);
+                self.load_float(Prec::D, Self::FLOAT_TEMP, frame(at as i32));
+                self.store_float(Prec::D, frame(slot), Self::FLOAT_TEMP);
             }
         }
     }
 
     /// `dst = a op src`, the first operand in place.
     #[inline]
-    pub(super) fn alu(&mut self, op: Alu, width: Width, target: Gp64, source: &Source) {
-        match source.rm {
-            Rm::Reg(register) => self.alu_rr(op, width, target.any(), register.any()),
-            Rm::Imm(imm) => self.alu_ri(op, width, target.any(), imm),
-            Rm::Mem(address) => self.alu_rm(op, width, target.any(), address),
-            Rm::Heap(address, wasm_offset) => {
+    pub(super) fn alu(&mut self, op: Alu, width: Width, target: Gp64, source: Source) {
+        match source {
+            Source::Reg(register) => self.alu_rr(op, width, target.any(), register.any()),
+            Source::Imm(imm) => self.alu_ri(op, width, target.any(), imm),
+            Source::Slot(at) => self.alu_rm(op, width, target.any(), frame(at)),
+            Source::Heap(address, wasm_offset) => {
                 self.site(SiteKind::Memory, wasm_offset);
-                self.alu_rm(op, width, target.any(), address);
+                self.alu_rm(op, width, target.any(), address.addr());
             }
         }
     }

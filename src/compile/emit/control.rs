@@ -2,13 +2,14 @@
 
 use super::cold::{Cold, Flags};
 use super::moves::Moves;
+use super::operand::{Step, Value};
 use super::registers::bit;
-use super::{Emit, Rm, Source, frame, width};
+use super::{Emit, Source, frame, width};
 use crate::abi::layout::{CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
 use crate::abi::{CONTEXT, Place, TrapCode, UNCHECKED_FRAME_BYTES};
 use crate::compile::assign::Home;
-use crate::compile::tape::{Class, Entry, FloatCond, Op, Ref, Test};
+use crate::compile::tape::{Class, Entry, FloatCond, Op, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
 use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Scale, Width, Xmm};
 
@@ -57,12 +58,10 @@ impl Emit<'_> {
                 (Place::Gpr(from), Home::Gpr(to)) => moves.add(to.num(), from.num()),
                 (Place::Xmm(from), Home::Xmm(to)) => floats.add(to.num(), from.num()),
                 (Place::Gpr(from), _) => {
-                    let slot = self.slot(index as u32);
-                    self.mov_mr(Width::W64, slot, from.any());
+                    self.store_slot(self.slots[index], from.any());
                 }
                 (Place::Xmm(from), _) => {
-                    let slot = self.slot(index as u32);
-                    self.store_float(Prec::D, slot, from);
+                    self.store_float(Prec::D, frame(self.slots[index]), from);
                 }
                 (Place::Stack(_), _) => {}
             }
@@ -85,10 +84,7 @@ impl Emit<'_> {
         match self.plan.homes[var as usize] {
             Home::Gpr(register) => self.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
             Home::Xmm(register) => self.zero_float(register),
-            Home::Slot(_) => {
-                let slot = self.slot(var);
-                self.mov_mi(Width::W64, slot, 0);
-            }
+            Home::Slot(at) => self.store_slot_imm(at, 0),
             Home::Argument(_) | Home::Nowhere => {}
         }
     }
@@ -109,6 +105,7 @@ impl Emit<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn return_list(&mut self, list: u32) {
         let tape = self.tape;
         let (layout, results) = (self.layout, self.ty.results());
@@ -120,21 +117,23 @@ impl Emit<'_> {
 
     // Labels and branches.
 
+    #[inline(never)]
     pub(super) fn label(&mut self, e: &Entry) {
         self.forget_scratch();
         let info = self.tape.labels[e.imm as usize];
         if info.innermost_leaf && info.loop_end - info.entry <= ALIGNED_LOOP_ENTRIES {
             self.asm.align(32);
         }
-        self.asm.bind(self.label_of[e.imm as usize]);
+        self.asm.bind(self.label_of(e.imm));
     }
 
+    #[inline(never)]
     pub(super) fn jump(&mut self, label: u32) {
         // To the entry that follows: nothing to do.
         if self.tape.labels[label as usize].entry == self.at as u32 + 1 {
             return;
         }
-        let target = self.label_of[label as usize];
+        let target = self.label_of(label);
         match self.is_near(label) {
             true => _ = self.asm.jmp_short(target),
             false => self.jmp_label(target),
@@ -149,7 +148,7 @@ impl Emit<'_> {
         self.allow_short
             && entry > at
             && entry - at <= SHORT_ENTRIES
-            && self.tape.entries[self.at + 1..entry as usize].iter().all(|e| {
+            && self.entries[self.at + 1..entry as usize].iter().all(|e| {
                 !matches!(
                     e.op,
                     Op::Call | Op::CallIndirect | Op::Builtin | Op::BranchTable | Op::Return | Op::Convert(_)
@@ -158,15 +157,26 @@ impl Emit<'_> {
     }
 
     fn jump_if(&mut self, cond: Cond, label: u32) {
-        let target = self.label_of[label as usize];
+        let target = self.label_of(label);
         match self.is_near(label) {
             true => _ = self.asm.jcc_short(cond, target),
             false => self.jcc(cond, target),
         };
     }
 
+    #[inline(never)]
     pub(super) fn branch(&mut self, test: Test, e: &Entry) {
-        match self.compare(test, e) {
+        match test {
+            Test::Int(cond) => {
+                self.compare_ints(e.class, self.value(e.a), self.value(e.b));
+                self.jump_if(cond, e.imm);
+            }
+            Test::Float(cond) => self.branch_float(cond, e),
+        }
+    }
+
+    fn branch_float(&mut self, cond: FloatCond, e: &Entry) {
+        match self.compare_floats(cond, &self.step(e)) {
             Flags::One(cond) => self.jump_if(cond, e.imm),
             Flags::Equal => {
                 let skip = self.asm.label();
@@ -182,7 +192,8 @@ impl Emit<'_> {
     }
 
     /// Compares the entry's operands, which die.
-    pub(super) fn compare(&mut self, test: Test, e: &Entry) -> Flags {
+    #[inline]
+    fn compare(&mut self, test: Test, e: &Step) -> Flags {
         match test {
             Test::Int(cond) => {
                 self.compare_ints(e.class, e.a, e.b);
@@ -192,38 +203,31 @@ impl Emit<'_> {
         }
     }
 
-    fn compare_ints(&mut self, class: Class, a: Ref, b: Ref) {
+    #[inline(always)]
+    fn compare_ints(&mut self, class: Class, a: Value, b: Value) {
         let width = width(class);
-        let b_source = self.source(b, class);
-        let b_source = match b_source.rm {
-            Rm::Mem(_) if a.as_temp().is_some_and(|temp| self.is_fused(temp)) => {
-                Source { rm: Rm::Reg(self.read(b, class)), registers: 0 }
-            }
-            _ => b_source,
+        let right = match self.source(b, class) {
+            Source::Slot(_) if self.is_fused(a) => Source::Reg(self.read(b, class)),
+            source => source,
         };
         // A fused load may be the first operand, too.
-        let a_source = match a.as_temp() {
-            Some(temp) if self.is_fused(temp) => self.source(a, class),
-            _ => match (self.register_of(a), b_source.rm) {
-                (None, Rm::Reg(_) | Rm::Imm(_)) if !a.is_const() => self.source(a, class),
-                _ => {
-                    let register = self.read(a, class);
-                    Source { rm: Rm::Reg(register), registers: 0 }
-                }
-            },
+        let in_place = !a.is_const() && matches!(right, Source::Reg(_) | Source::Imm(_));
+        let left = match in_place || self.is_fused(a) {
+            true => self.source(a, class),
+            false => Source::Reg(self.read(a, class)),
         };
-        match (a_source.rm, b_source.rm) {
-            (Rm::Reg(a), Rm::Imm(0)) => self.test_rr(width, a.any(), a.any()),
-            (Rm::Reg(a), _) => self.alu(Alu::Cmp, width, a, &b_source),
-            (Rm::Mem(address), Rm::Reg(b)) => self.alu_mr(Alu::Cmp, width, address, b.any()),
-            (Rm::Mem(address), Rm::Imm(imm)) => self.alu_mi(Alu::Cmp, width, address, imm),
-            (Rm::Heap(address, offset), Rm::Reg(b)) => {
+        match (left, right) {
+            (Source::Reg(a), Source::Imm(0)) => self.test_rr(width, a.any(), a.any()),
+            (Source::Reg(a), _) => self.alu(Alu::Cmp, width, a, right),
+            (Source::Slot(at), Source::Reg(b)) => self.alu_mr(Alu::Cmp, width, frame(at), b.any()),
+            (Source::Slot(at), Source::Imm(imm)) => self.alu_mi(Alu::Cmp, width, frame(at), imm),
+            (Source::Heap(address, offset), Source::Reg(b)) => {
                 self.site(SiteKind::Memory, offset);
-                self.alu_mr(Alu::Cmp, width, address, b.any());
+                self.alu_mr(Alu::Cmp, width, address.addr(), b.any());
             }
-            (Rm::Heap(address, offset), Rm::Imm(imm)) => {
+            (Source::Heap(address, offset), Source::Imm(imm)) => {
                 self.site(SiteKind::Memory, offset);
-                self.alu_mi(Alu::Cmp, width, address, imm);
+                self.alu_mi(Alu::Cmp, width, address.addr(), imm);
             }
             _ => unreachable!("the first operand is a register unless the second is none in memory"),
         }
@@ -232,7 +236,9 @@ impl Emit<'_> {
     }
 
     /// `dst = (a test b)`
+    #[inline(never)]
     pub(super) fn set(&mut self, test: Test, e: &Entry) {
+        let e = &self.step(e);
         if let Test::Float(cond @ (FloatCond::Eq | FloatCond::Ne)) = test {
             return self.set_float_equal(cond, e);
         }
@@ -244,26 +250,27 @@ impl Emit<'_> {
     }
 
     /// The comparison and, with the entry that follows, `dst = if a test b { a } else { b }`.
+    #[inline(never)]
     pub(super) fn select(&mut self, test: Test, e: &Entry) {
-        let flags = self.compare(test, e);
+        let flags = self.compare(test, &self.step(e));
         self.ints.unlock_all();
         self.floats.unlock_all();
         self.at += 1;
-        let select = &self.tape.entries[self.at];
+        let select = &self.step(&self.entries[self.at]);
         match select.class.is_float() {
             true => self.select_float(flags, select),
             false => self.select_int(flags, select),
         }
     }
 
-    fn select_int(&mut self, flags: Flags, e: &Entry) {
+    fn select_int(&mut self, flags: Flags, e: &Step) {
         let width = width(e.class);
         // The condition that keeps `a`, and its inverse.
         let (chosen, other, cond) = match flags {
             Flags::One(cond) => {
                 // `dst` starts as the value that is in place already.
-                let b_in_place = self.pinned(e.dst).is_some_and(|home| self.register_of(e.b) == Some(home))
-                    || self.dying(e.b).is_some() && self.pinned(e.dst).is_none();
+                let b_in_place = e.pinned().is_some_and(|home| self.register_of(e.b) == Some(home))
+                    || self.dying(e.b).is_some() && e.pinned().is_none();
                 match b_in_place {
                     true => (e.b, e.a, cond),
                     false => (e.a, e.b, cond.invert()),
@@ -274,15 +281,15 @@ impl Emit<'_> {
         };
         let other_register = match other.is_const() {
             false => self.source_in_place(other, e.class),
-            true => Source { rm: Rm::Reg(self.read(other, e.class)), registers: 0 },
+            true => Source::Reg(self.read(other, e.class)),
         };
-        let avoid = match other_register.rm {
-            Rm::Reg(register) => bit(register),
+        let avoid = match other_register {
+            Source::Reg(register) => bit(register),
             _ => 0,
         };
         let reuse = self.dying(chosen);
         let source = self.register_of(chosen);
-        let target = match (reuse, self.pinned(e.dst)) {
+        let target = match (reuse, e.pinned()) {
             (Some(register), None) => {
                 self.release(chosen);
                 self.take(register)
@@ -297,32 +304,34 @@ impl Emit<'_> {
                 target
             }
         };
-        self.conditional_move(cond, width, target, &other_register);
+        self.conditional_move(cond, width, target, other_register);
         if !matches!(flags, Flags::One(_)) {
-            self.conditional_move(Cond::Parity, width, target, &other_register);
+            self.conditional_move(Cond::Parity, width, target, other_register);
         }
         self.release(other);
         self.define(e.dst, target, e.class);
     }
 
-    fn conditional_move(&mut self, cond: Cond, width: Width, target: Gp64, source: &Source) {
-        match source.rm {
-            Rm::Reg(register) => self.cmov_rr(cond, width, target.any(), register.any()),
-            Rm::Mem(address) => _ = self.asm.cmov_rm(cond, width, target.any(), address),
-            Rm::Imm(_) | Rm::Heap(..) => unreachable!("read into a register"),
+    fn conditional_move(&mut self, cond: Cond, width: Width, target: Gp64, source: Source) {
+        match source {
+            Source::Reg(register) => self.cmov_rr(cond, width, target.any(), register.any()),
+            Source::Slot(at) => _ = self.asm.cmov_rm(cond, width, target.any(), frame(at)),
+            Source::Imm(_) | Source::Heap(..) => unreachable!("read into a register"),
         };
     }
 
     /// A value where it is, register or memory, without loading it.
-    fn source_in_place(&mut self, value: Ref, class: Class) -> Source {
-        if self.register_of(value).is_some() {
-            return Source { rm: Rm::Reg(self.read(value, class)), registers: 0 };
+    fn source_in_place(&mut self, value: Value, class: Class) -> Source {
+        match self.register_of(value) {
+            Some(_) => Source::Reg(self.read(value, class)),
+            None => Source::Slot(self.slot(value)),
         }
-        Source { rm: Rm::Mem(self.memory_of(value)), registers: 0 }
     }
 
     /// Goes to one of many labels. The index is masked against misspeculation: a mispredicted bound reads entry 0.
+    #[inline(never)]
     pub(super) fn branch_table(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let tape = self.tape;
         let targets = tape.list(e.imm);
         let (&default, targets) = targets.split_last().expect("there is a default target");
@@ -334,7 +343,7 @@ impl Emit<'_> {
                     0 => self.test_rr(Width::W32, index.any(), index.any()),
                     _ => self.alu_ri(Alu::Cmp, Width::W32, index.any(), value as i32),
                 }
-                self.jcc(Cond::Equal, self.label_of[target as usize]);
+                self.jcc(Cond::Equal, self.label_of(target));
             }
             self.jump(default);
             return;
@@ -347,7 +356,7 @@ impl Emit<'_> {
         let label = self.asm.label();
         self.alu_rr(Alu::Xor, Width::W32, masked.any(), masked.any());
         self.alu_ri(Alu::Cmp, Width::W32, index.any(), targets.len() as i32);
-        self.jcc(Cond::AboveEqual, self.label_of[default as usize]);
+        self.jcc(Cond::AboveEqual, self.label_of(default));
         self.cmov_rr(Cond::Below, Width::W32, masked.any(), index.any());
         self.asm.lea_label(table.any(), label);
         let entry = Addr::base_index(table.any(), masked, Scale::X4, 0);
@@ -357,6 +366,7 @@ impl Emit<'_> {
         self.tables.push((label, e.imm));
     }
 
+    #[inline(never)]
     pub(super) fn unreachable(&mut self) {
         let wasm_offset = self.take_offset();
         self.explicit_trap(TrapCode::Unreachable, wasm_offset);
@@ -414,7 +424,7 @@ impl Emit<'_> {
             self.asm.bind(label);
             let targets = tape.list(list);
             for &target in &targets[..targets.len() - 1] {
-                self.asm.dd_label_diff(self.label_of[target as usize], label);
+                self.asm.dd_label_diff(self.label_of(target), label);
             }
         }
         if !self.constants.is_empty() {

@@ -1,13 +1,16 @@
 //! Conversions between integers and floats (specification 4.3.4, operators trunc, trunc_sat, convert, promote, demote).
 
 use super::cold::{Cold, TruncFix};
+use super::operand::Step;
 use super::{Emit, prec, width};
 use crate::abi::TrapCode;
 use crate::compile::tape::{Class, Convert, Entry};
 use planish_asm::{Alu, BitTest, Cond, FpOp, Gp64, Label, Prec, Shift, Width, Xmm};
 
 impl Emit<'_> {
+    #[inline(never)]
     pub(super) fn convert(&mut self, convert: Convert, e: &Entry) {
+        let e = &self.step(e);
         match convert {
             Convert::Trunc { from, signed, saturating } => self.trunc(from, signed, saturating, e),
             Convert::FromInt { from, signed } => self.convert_int(from, signed, e),
@@ -16,7 +19,7 @@ impl Emit<'_> {
         }
     }
 
-    fn reinterpret(&mut self, e: &Entry) {
+    fn reinterpret(&mut self, e: &Step) {
         if e.class.is_float() {
             let from = if e.class == Class::F32 { Class::I32 } else { Class::I64 };
             let source = self.read(e.a, from);
@@ -44,7 +47,7 @@ impl Emit<'_> {
     }
 
     /// f32 to f64 or back.
-    fn convert_float(&mut self, e: &Entry) {
+    fn convert_float(&mut self, e: &Step) {
         let from = if e.class == Class::F32 { Class::F64 } else { Class::F32 };
         let source = self.read_float(e.a, from);
         self.release(e.a);
@@ -65,7 +68,7 @@ impl Emit<'_> {
         };
     }
 
-    fn convert_int(&mut self, from: Class, signed: bool, e: &Entry) {
+    fn convert_int(&mut self, from: Class, signed: bool, e: &Step) {
         let prec = prec(e.class);
         let source = self.read(e.a, from);
         let target = self.float_target(e, None, 0);
@@ -114,7 +117,7 @@ impl Emit<'_> {
 
     /// What the instruction cannot represent it makes the smallest number, 0x80..0. For u32 the 64-bit instruction is
     /// used, whose upper half tells; for u64 the sign bit.
-    fn trunc(&mut self, from: Class, signed: bool, saturating: bool, e: &Entry) {
+    fn trunc(&mut self, from: Class, signed: bool, saturating: bool, e: &Step) {
         let wasm_offset = if saturating { 0 } else { self.take_offset() };
         let source = self.read_float(e.a, from);
         self.release(e.a);

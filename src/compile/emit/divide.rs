@@ -1,18 +1,21 @@
 //! Division and remainder: by constants through multiplication, else `div` and `idiv`, whose faults are the traps.
 
 use super::cold::Cold;
+use super::operand::{Step, Value};
 use super::registers::bit;
 use super::{Emit, width};
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Entry, Int, Ref};
+use crate::compile::tape::{Class, Entry, Int};
 use planish_asm::regs::{rax, rdx};
 use planish_asm::{Alu, Cond, Gp64, Shift, Unary, Width};
 
 impl Emit<'_> {
+    #[inline(never)]
     pub(super) fn divide(&mut self, op: Int, e: &Entry) {
+        let e = &self.step(e);
         let wasm_offset = self.take_offset();
         if !e.a.is_const()
-            && let Some(divisor) = self.tape.constant(e.b)
+            && let Some(divisor) = self.constant_of(e.b)
             && self.divide_by(op, divisor, e)
         {
             return;
@@ -53,7 +56,7 @@ impl Emit<'_> {
     }
 
     /// Brings a value that dies here to a particular scratch register.
-    fn load_fixed(&mut self, register: Gp64, value: Ref, class: Class) {
+    fn load_fixed(&mut self, register: Gp64, value: Value, class: Class) {
         if self.dying(value) == Some(register) {
             self.release(value);
             self.take(register);
@@ -65,7 +68,7 @@ impl Emit<'_> {
     }
 
     /// Divides by a constant without dividing; `false`: must be done the usual way.
-    fn divide_by(&mut self, op: Int, divisor: i64, e: &Entry) -> bool {
+    fn divide_by(&mut self, op: Int, divisor: i64, e: &Step) -> bool {
         let signed = matches!(op, Int::DivS | Int::RemS);
         let remainder = matches!(op, Int::RemS | Int::RemU);
         let unsigned = if e.class == Class::I32 { u64::from(divisor as u32) } else { divisor as u64 };
@@ -128,7 +131,7 @@ impl Emit<'_> {
         true
     }
 
-    fn divide_by_one(&mut self, remainder: bool, e: &Entry) -> bool {
+    fn divide_by_one(&mut self, remainder: bool, e: &Step) -> bool {
         let target = if remainder { self.target(e, None, 0) } else { self.scratch(e.hint, 0) };
         match remainder {
             true => self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any()),

@@ -1,10 +1,11 @@
 //! Floats: registers, arithmetic, comparisons. AVX's three-operand forms where the CPU has them, else SSE.
 
 use super::cold::{Cold, Flags};
-use super::registers::{FLOAT_PLACE, Held, IN_MEMORY, float_place, xmm};
-use super::{Emit, prec};
+use super::operand::{Step, Value};
+use super::registers::{Cell, FLOAT_PLACE, Held, IN_MEMORY, float_place, pinned_float, xmm};
+use super::{Emit, frame, prec};
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Entry, Float, FloatCond, FloatUnary, Operand, Ref};
+use crate::compile::tape::{Class, Entry, Float, FloatCond, FloatUnary};
 use planish_asm::{Addr, Alu, Cond, FpOp, Label, Logic, Prec, Rounding, Width, Xmm};
 
 /// The second operand of a float instruction.
@@ -54,25 +55,24 @@ impl Emit<'_> {
     // Registers: as for integers.
 
     #[inline]
-    pub(super) fn float_register_of(&self, value: Ref) -> Option<Xmm> {
-        float_place(self.places[self.cell(value)])
+    pub(super) fn float_register_of(&self, value: Value) -> Option<Xmm> {
+        float_place(self.place(value))
     }
 
     #[inline]
-    fn hold_float_temp(&mut self, register: Xmm, temp: u32) {
-        let cell = self.temp_cell(temp);
-        self.floats.set_temp(register.num(), cell);
-        self.places[cell as usize] = FLOAT_PLACE + register.num();
+    fn hold_float_temp(&mut self, register: Xmm, temp: Cell) {
+        self.floats.set_temp(register.num(), temp);
+        self.set_place(temp, FLOAT_PLACE | register.num());
     }
 
     #[inline]
-    fn hold_float_copy(&mut self, register: Xmm, var: u32) {
+    fn hold_float_copy(&mut self, register: Xmm, var: Cell) {
         self.floats.set_copy(register.num(), var);
-        self.places[var as usize] = FLOAT_PLACE + register.num();
+        self.set_place(var, FLOAT_PLACE | register.num());
     }
 
     fn float_scratch(&mut self, hint: u8, avoid: u16) -> Xmm {
-        match self.floats.choose(hint.checked_sub(1), avoid) {
+        match self.floats.choose(hint, avoid) {
             Some(choice) => self.chosen_float(choice.register, choice.held),
             None => {
                 self.out_of_registers = true;
@@ -89,39 +89,39 @@ impl Emit<'_> {
     fn chosen_float(&mut self, register: u8, held: Held) -> Xmm {
         match held {
             Held::Nothing => {}
-            Held::Copy(cell) => self.places[cell as usize] = IN_MEMORY,
+            Held::Copy(cell) => self.set_place(cell, IN_MEMORY),
             Held::Temp(cell) => {
                 let slot = self.spill_slot(cell);
-                self.store_float(Prec::D, slot, xmm(register));
-                self.places[cell as usize] = IN_MEMORY;
+                self.store_float(Prec::D, frame(slot), xmm(register));
+                self.set_place(cell, IN_MEMORY);
             }
         }
         xmm(register)
     }
 
-    pub(super) fn read_float(&mut self, value: Ref, class: Class) -> Xmm {
+    pub(super) fn read_float(&mut self, value: Value, class: Class) -> Xmm {
         if let Some(register) = self.float_register_of(value) {
             self.floats.lock(register.num());
             return register;
         }
         let register = self.float_scratch(0, 0);
         self.load_float_into(register, value, class);
-        match value.get() {
-            Operand::Var(var) => self.hold_float_copy(register, var),
-            Operand::Temp(temp) => self.hold_float_temp(register, temp),
-            _ => {}
+        if value.is_var() {
+            self.hold_float_copy(register, value.cell);
+        } else if value.is_temp() {
+            self.hold_float_temp(register, value.cell);
         }
         register
     }
 
-    pub(super) fn load_float_into(&mut self, register: Xmm, value: Ref, class: Class) {
+    pub(super) fn load_float_into(&mut self, register: Xmm, value: Value, class: Class) {
         if let Some(source) = self.float_register_of(value) {
             if source != register {
                 self.move_float(register, source);
             }
             return;
         }
-        if self.tape.constant(value) == Some(0) {
+        if self.constant_of(value) == Some(0) {
             return self.zero_float(register);
         }
         match self.float_memory(value) {
@@ -135,31 +135,25 @@ impl Emit<'_> {
     }
 
     /// Where a value lies that is in no register.
-    fn float_memory(&mut self, value: Ref) -> FloatSource {
-        match value.get() {
-            Operand::Var(var) => FloatSource::Mem(self.slot(var)),
-            Operand::Temp(temp) => match self.take_fused(temp) {
-                Some(fused) => {
-                    let (address, _) = self.fused_address(fused);
-                    FloatSource::Heap(address, fused.wasm_offset)
-                }
-                None => FloatSource::Mem(self.temp_slot(temp)),
-            },
-            _ => {
-                let bits = self.tape.constant(value).expect("an operand has a value");
-                FloatSource::Mem(self.constant(u128::from(bits as u64)))
-            }
+    fn float_memory(&mut self, value: Value) -> FloatSource {
+        if let Some(bits) = self.constant_of(value) {
+            return FloatSource::Mem(self.constant(u128::from(bits as u64)));
         }
+        if self.is_fused(value) {
+            let (address, wasm_offset) = self.take_fused(value);
+            return FloatSource::Heap(address.addr(), wasm_offset);
+        }
+        FloatSource::Mem(frame(self.slot(value)))
     }
 
     /// A value as the second operand of an instruction.
-    fn float_source(&mut self, value: Ref, class: Class) -> FloatSource {
+    fn float_source(&mut self, value: Value, class: Class) -> FloatSource {
         if let Some(register) = self.float_register_of(value) {
             self.floats.lock(register.num());
             return FloatSource::Reg(register);
         }
         // A variable that is read twice is better loaded once.
-        if value.as_var().is_some() && self.floats.has_free() {
+        if value.is_var() && self.floats.has_free() {
             return FloatSource::Reg(self.read_float(value, class));
         }
         self.float_memory(value)
@@ -172,12 +166,12 @@ impl Emit<'_> {
         }
     }
 
-    fn dying_float(&self, value: Ref) -> Option<Xmm> {
-        float_place(self.places[self.temp_cell(value.as_temp()?) as usize])
+    fn dying_float(&self, value: Value) -> Option<Xmm> {
+        if value.is_temp() { self.float_register_of(value) } else { None }
     }
 
-    pub(super) fn float_target(&mut self, e: &Entry, reuse: Option<Xmm>, avoid: u16) -> Xmm {
-        if let Some(home) = self.pinned_float(e.dst)
+    pub(super) fn float_target(&mut self, e: &Step, reuse: Option<Xmm>, avoid: u16) -> Xmm {
+        if let Some(home) = e.pinned_float()
             && 1 << home.num() & avoid == 0
         {
             return home;
@@ -188,49 +182,44 @@ impl Emit<'_> {
         }
     }
 
-    fn pinned_float(&self, value: Ref) -> Option<Xmm> {
-        float_place(self.plan.pins[value.as_var()? as usize])
+    fn pinned_float(&self, value: Value) -> Option<Xmm> {
+        pinned_float(self.place(value))
     }
 
-    pub(super) fn define_float(&mut self, dst: Ref, register: Xmm, class: Class) {
-        match dst.get() {
-            Operand::Temp(temp) => self.hold_float_temp(register, temp),
-            Operand::Var(var) => match self.pinned_float(dst) {
-                Some(home) => {
-                    if home != register {
-                        self.move_float(home, register);
-                    }
+    pub(super) fn define_float(&mut self, dst: Value, register: Xmm, class: Class) {
+        if dst.is_temp() {
+            return self.hold_float_temp(register, dst.cell);
+        }
+        match self.pinned_float(dst) {
+            Some(home) if home == register => {}
+            Some(home) => self.move_float(home, register),
+            None => {
+                self.forget(dst.cell);
+                let slot = self.slot(dst);
+                self.store_float(prec(class), frame(slot), register);
+                if self.floats.is_free(register.num()) {
+                    self.hold_float_copy(register, dst.cell);
                 }
-                None => {
-                    self.forget_copy(var);
-                    let slot = self.slot(var);
-                    self.store_float(prec(class), slot, register);
-                    if self.floats.is_free(register.num()) {
-                        self.hold_float_copy(register, var);
-                    }
-                }
-            },
-            _ => unreachable!("a result is a variable or a temp"),
+            }
         }
     }
 
     /// A result of a call, in a register that a pin may own: then it goes to memory at once.
-    pub(super) fn receive_float(&mut self, dst: Ref, class: Class, register: Xmm) {
+    pub(super) fn receive_float(&mut self, dst: Value, class: Class, register: Xmm) {
         if self.floats.is_scratch(register.num()) {
             self.take_float(register);
             return self.define_float(dst, register, class);
         }
-        match dst.get() {
-            Operand::Temp(temp) => {
-                let slot = self.spill_to(temp);
-                self.store_float(Prec::D, slot, register);
-            }
-            _ => self.define_float(dst, register, class),
+        if !dst.is_temp() {
+            return self.define_float(dst, register, class);
         }
+        let slot = self.spill_slot(dst.cell);
+        self.store_float(Prec::D, frame(slot), register);
     }
 
     pub(super) fn copy_float(&mut self, e: &Entry) {
-        if let Some(home) = self.pinned_float(e.dst) {
+        let e = &self.step(e);
+        if let Some(home) = e.pinned_float() {
             self.load_float_into(home, e.a, e.class);
             return self.release(e.a);
         }
@@ -240,7 +229,7 @@ impl Emit<'_> {
                 self.release(e.a);
                 self.take_float(register)
             }
-            None if e.dst.as_var().is_some() => self.read_float(e.a, e.class),
+            None if e.dst.is_var() => self.read_float(e.a, e.class),
             None => {
                 let register = self.float_scratch(e.hint, 0);
                 self.load_float_into(register, e.a, e.class);
@@ -317,7 +306,9 @@ impl Emit<'_> {
         };
     }
 
+    #[inline(never)]
     pub(super) fn float(&mut self, op: Float, e: &Entry) {
+        let e = &self.step(e);
         let op = match op {
             Float::Add => FpOp::Add,
             Float::Sub => FpOp::Sub,
@@ -329,10 +320,10 @@ impl Emit<'_> {
         };
         let (mut a, mut b) = (e.a, e.b);
         let swaps = matches!(op, FpOp::Add | FpOp::Mul)
-            && (a.as_temp().is_some_and(|temp| self.is_fused(temp))
+            && (self.is_fused(a)
                 || a.is_const()
                 || !self.avx() && self.dying_float(b).is_some() && self.dying_float(a).is_none());
-        if swaps && !b.as_temp().is_some_and(|temp| self.is_fused(temp)) {
+        if swaps && !self.is_fused(b) {
             (a, b) = (b, a);
         }
         let left = self.read_float(a, e.class);
@@ -351,7 +342,7 @@ impl Emit<'_> {
     }
 
     /// `min` and `max` of unequal numbers are the instructions'; equal ones (zeros of either sign) and NaNs are cold.
-    fn min_max(&mut self, min: bool, e: &Entry) {
+    fn min_max(&mut self, min: bool, e: &Step) {
         let prec = prec(e.class);
         let left = self.read_float(e.a, e.class);
         let right = self.read_float(e.b, e.class);
@@ -392,7 +383,7 @@ impl Emit<'_> {
         }
     }
 
-    fn copysign(&mut self, e: &Entry) {
+    fn copysign(&mut self, e: &Step) {
         let sign = Self::sign_bit(e.class);
         let right = self.read_float(e.b, e.class);
         let signs = self.constant(sign);
@@ -408,7 +399,9 @@ impl Emit<'_> {
         self.define_float(e.dst, target, e.class);
     }
 
+    #[inline(never)]
     pub(super) fn float_unary(&mut self, op: FloatUnary, e: &Entry) {
+        let e = &self.step(e);
         let prec = prec(e.class);
         let sign = Self::sign_bit(e.class);
         let rounding = match op {
@@ -461,7 +454,7 @@ impl Emit<'_> {
 
     /// `ucomis` sets the flags as an unsigned comparison does, and all of them if unordered: "above" and "above or equal" are
     /// false then, "below" and "below or equal" true.
-    pub(super) fn compare_floats(&mut self, cond: FloatCond, e: &Entry) -> Flags {
+    pub(super) fn compare_floats(&mut self, cond: FloatCond, e: &Step) -> Flags {
         use FloatCond::*;
         let (a, b, flags) = match cond {
             Eq => (e.a, e.b, Flags::Equal),
@@ -490,7 +483,7 @@ impl Emit<'_> {
     }
 
     /// `dst = (a == b)` or its opposite, by a comparison that yields a mask.
-    pub(super) fn set_float_equal(&mut self, cond: FloatCond, e: &Entry) {
+    pub(super) fn set_float_equal(&mut self, cond: FloatCond, e: &Step) {
         const EQUAL: u8 = 0;
         const NOT_EQUAL: u8 = 4;
         let predicate = if cond == FloatCond::Eq { EQUAL } else { NOT_EQUAL };
@@ -514,11 +507,11 @@ impl Emit<'_> {
     }
 
     /// `dst = if flags { a } else { b }`, by a jump: there is no conditional move of floats.
-    pub(super) fn select_float(&mut self, flags: Flags, e: &Entry) {
+    pub(super) fn select_float(&mut self, flags: Flags, e: &Step) {
         // Reading moves and loads only, none of which changes the flags; a zero constant would by `xorps`: it does not.
         let other = self.read_float(e.b, e.class);
         let dying = self.dying_float(e.a);
-        let target = match dying.filter(|_| self.pinned_float(e.dst).is_none()) {
+        let target = match dying.filter(|_| e.pinned_float().is_none()) {
             Some(register) => {
                 self.release(e.a);
                 self.take_float(register)

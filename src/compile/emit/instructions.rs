@@ -3,8 +3,10 @@
 //! Inlined into every arm that uses them the encoders would be larger than the instruction cache. It is 20 KB less code and
 //! compiles as fast.
 
-use super::Emit;
-use planish_asm::{Addr, Alu, Cond, Label, R64, Shift, Width};
+use super::memory::HeapAddress;
+use super::{Emit, frame};
+use crate::abi::HEAP;
+use planish_asm::{Addr, Alu, Asm, Cond, Gp64, Label, R64, Scale, Shift, Width};
 
 /// `name(parameters)`: the assembler's function of that name.
 macro_rules! out_of_line {
@@ -35,8 +37,74 @@ impl Emit<'_> {
         jmp_label(to: Label);
         shift_ri(op: Shift, width: Width, register: R64, count: u8);
         cmov_rr(cond: Cond, width: Width, dst: R64, src: R64);
-        movzx_rm(from: Width, dst: R64, src: Addr);
         movsx_rm(from: Width, to: Width, dst: R64, src: Addr);
         call_m(target: Addr);
+    }
+}
+
+/// The same with a known base register, most of which is known to the encoder then.
+impl Emit<'_> {
+    #[inline(never)]
+    pub(super) fn load_slot(&mut self, width: Width, dst: R64, at: i32) {
+        self.asm.mov_rm(width, dst, frame(at));
+    }
+
+    #[inline(never)]
+    pub(super) fn store_slot(&mut self, at: i32, src: R64) {
+        self.asm.mov_mr(Width::W64, frame(at), src);
+    }
+
+    #[inline(never)]
+    pub(super) fn store_slot_imm(&mut self, at: i32, imm: i32) {
+        self.asm.mov_mi(Width::W64, frame(at), imm);
+    }
+
+    #[inline(never)]
+    pub(super) fn lea_disp(&mut self, width: Width, dst: R64, base: R64, disp: i32) {
+        self.asm.lea_rm(width, dst, Addr::base_disp(base, disp));
+    }
+
+    #[inline(never)]
+    pub(super) fn lea_sum(&mut self, width: Width, dst: R64, base: R64, index: Gp64) {
+        self.asm.lea_rm(width, dst, Addr::base_index(base, index, Scale::X1, 0));
+    }
+
+    #[inline(never)]
+    pub(super) fn load_heap(&mut self, width: Width, dst: R64, address: HeapAddress) {
+        self.on_heap(address, |asm, src| _ = asm.mov_rm(width, dst, src));
+    }
+
+    #[inline(never)]
+    pub(super) fn load_heap_u(&mut self, from: Width, dst: R64, address: HeapAddress) {
+        self.on_heap(address, |asm, src| _ = asm.movzx_rm(from, dst, src));
+    }
+
+    #[inline(never)]
+    pub(super) fn load_heap_s(&mut self, from: Width, to: Width, dst: R64, address: HeapAddress) {
+        self.on_heap(address, |asm, src| _ = asm.movsx_rm(from, to, dst, src));
+    }
+
+    #[inline(never)]
+    pub(super) fn store_heap(&mut self, width: Width, address: HeapAddress, src: R64) {
+        self.on_heap(address, |asm, dst| _ = asm.mov_mr(width, dst, src));
+    }
+
+    #[inline(never)]
+    pub(super) fn store_heap_imm(&mut self, width: Width, address: HeapAddress, imm: i32) {
+        self.on_heap(address, |asm, dst| _ = asm.mov_mi(width, dst, imm));
+    }
+
+    #[inline(always)]
+    fn on_heap(&mut self, address: HeapAddress, emit: impl Fn(&mut Asm<'_>, Addr)) {
+        match address.index() {
+            Some(index) => emit(&mut self.asm, Addr::base_index(HEAP.any(), index, Scale::X1, address.disp())),
+            None => self.on_heap_at(address.disp(), emit),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn on_heap_at(&mut self, disp: i32, emit: impl Fn(&mut Asm<'_>, Addr)) {
+        emit(&mut self.asm, Addr::base_disp(HEAP.any(), disp));
     }
 }

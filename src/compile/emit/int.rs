@@ -1,19 +1,20 @@
 //! Integer arithmetic except division.
 
+use super::operand::{Step, Value};
 use super::registers::bit;
-use super::{Emit, Rm, Source, width};
+use super::{Emit, Source, frame, width};
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Entry, Int, IntUnary, Ref};
+use crate::compile::tape::{Class, Entry, Int, IntUnary};
 use planish_asm::regs::rcx;
 use planish_asm::{Addr, Alu, Bits, Cond, Gp64, Scale, Shift, ShiftX, Unary, Width};
 
 impl Emit<'_> {
+    #[inline]
     pub(super) fn int(&mut self, op: Int, e: &Entry) {
         match op {
             Int::Add => self.alu_entry(Alu::Add, e),
             Int::Sub => self.alu_entry(Alu::Sub, e),
-            Int::And if self.masks(e).is_some() => self.mask(e),
-            Int::And => self.alu_entry(Alu::And, e),
+            Int::And => self.and(e),
             Int::Or => self.alu_entry(Alu::Or, e),
             Int::Xor => self.alu_entry(Alu::Xor, e),
             Int::Mul => self.multiply(e),
@@ -27,48 +28,39 @@ impl Emit<'_> {
     }
 
     /// The operands of a commutative operation, the one first that saves a move.
-    fn ordered(&self, e: &Entry) -> (Ref, Ref) {
-        let fused = |value: Ref| value.as_temp().is_some_and(|temp| self.is_fused(temp));
-        if fused(e.b) {
+    #[inline(always)]
+    fn ordered(&self, e: &Step) -> (Value, Value) {
+        if self.is_fused(e.b) {
             return (e.a, e.b);
         }
-        let b = self.register_of(e.b);
-        let b_in_place = match self.pinned(e.dst) {
-            Some(home) => b == Some(home),
+        let b_in_place = match e.pinned() {
+            Some(home) => self.register_of(e.b) == Some(home),
             None => self.dying(e.b).is_some() && self.dying(e.a).is_none(),
         };
-        if fused(e.a) || b_in_place { (e.b, e.a) } else { (e.a, e.b) }
+        if b_in_place || self.is_fused(e.a) { (e.b, e.a) } else { (e.a, e.b) }
     }
 
+    #[inline(never)]
     fn alu_entry(&mut self, op: Alu, e: &Entry) {
+        let e = &self.step(e);
         let (a, b) = if op == Alu::Sub { (e.a, e.b) } else { self.ordered(e) };
         let width = width(e.class);
-        let b_source = self.source(b, e.class);
-        let a_register = self.register_of(a);
-        if let Some(register) = a_register {
-            self.ints.lock(register.num());
-        }
-        let dying = self.dying(a);
-        let target = match dying.filter(|_| self.pinned(e.dst).is_none()) {
-            Some(register) => {
-                self.release(a);
-                self.take(register)
+        let right = self.source(b, e.class);
+        let left = self.register_of(a);
+        let target = self.target_over(e, a, left, right.registers());
+        match (op, left, right) {
+            (Alu::Add, Some(left), Source::Reg(other)) if left != target => {
+                self.lea_sum(width, target.any(), left.any(), other);
             }
-            None => self.target(e, None, b_source.registers),
-        };
-        match (op, a_register, b_source.rm) {
-            (Alu::Add, Some(from), Rm::Reg(other)) if from != target => {
-                self.lea_rm(width, target.any(), Addr::base_index(from.any(), other, Scale::X1, 0));
+            (Alu::Add, Some(left), Source::Imm(imm)) if left != target => {
+                self.lea_disp(width, target.any(), left.any(), imm);
             }
-            (Alu::Add, Some(from), Rm::Imm(imm)) if from != target => {
-                self.lea_rm(width, target.any(), Addr::base_disp(from.any(), imm));
-            }
-            (Alu::Sub, Some(from), Rm::Imm(imm)) if from != target && imm != i32::MIN => {
-                self.lea_rm(width, target.any(), Addr::base_disp(from.any(), -imm));
+            (Alu::Sub, Some(left), Source::Imm(imm)) if left != target && imm != i32::MIN => {
+                self.lea_disp(width, target.any(), left.any(), -imm);
             }
             _ => {
-                self.load_into_unless(target, a, a_register, e.class);
-                self.alu(op, width, target, &b_source);
+                self.load_into_unless(target, a, left, e.class);
+                self.alu(op, width, target, right);
             }
         }
         self.release(a);
@@ -76,16 +68,30 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
+    /// The target of an operation that overwrites its first operand, which is in `left` if in a register: that one if
+    /// the operand dies here.
+    #[inline(always)]
+    fn target_over(&mut self, e: &Step, a: Value, left: Option<Gp64>, avoid: u16) -> Gp64 {
+        if let Some(left) = left {
+            self.ints.lock(left.num());
+            if a.is_temp() && e.pinned().is_none() {
+                self.release(a);
+                return self.take(left);
+            }
+        }
+        self.target(e, None, avoid)
+    }
+
     /// Loads a value that was in `from` before its register was taken over.
-    fn load_into_unless(&mut self, target: Gp64, value: Ref, from: Option<Gp64>, class: Class) {
+    fn load_into_unless(&mut self, target: Gp64, value: Value, from: Option<Gp64>, class: Class) {
         if from != Some(target) {
             self.load_into(target, value, class);
         }
     }
 
     /// The width whose zero-extension an `and` with this constant is.
-    fn masks(&self, e: &Entry) -> Option<Width> {
-        match (self.tape.constant(e.b)?, e.class) {
+    fn masks(&self, e: &Step) -> Option<Width> {
+        match (self.constant_of(e.b)?, e.class) {
             (0xFF, _) => Some(Width::W8),
             (0xFFFF, _) => Some(Width::W16),
             (0xFFFF_FFFF, Class::I64) => Some(Width::W32),
@@ -93,13 +99,15 @@ impl Emit<'_> {
         }
     }
 
-    fn mask(&mut self, e: &Entry) {
-        let from = self.masks(e).expect("asked before");
+    #[inline(never)]
+    fn and(&mut self, entry: &Entry) {
+        let e = &self.step(entry);
+        let Some(from) = self.masks(e) else { return self.alu_entry(Alu::And, entry) };
         self.extend(e, |emit, target, source| _ = emit.asm.movzx_rr(from, target.any(), source.any()));
     }
 
     /// An operation from one register to another.
-    fn extend(&mut self, e: &Entry, operation: impl FnOnce(&mut Self, Gp64, Gp64)) {
+    fn extend(&mut self, e: &Step, operation: impl FnOnce(&mut Self, Gp64, Gp64)) {
         let source = self.read(e.a, e.class);
         let dying = self.dying(e.a);
         self.release(e.a);
@@ -108,7 +116,9 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
+    #[inline(never)]
     pub(super) fn int_unary(&mut self, op: IntUnary, e: &Entry) {
+        let e = &self.step(e);
         let width = width(e.class);
         let cpu = self.module.cpu;
         match op {
@@ -133,7 +143,7 @@ impl Emit<'_> {
         }
     }
 
-    fn count(&mut self, op: Bits, e: &Entry) {
+    fn count(&mut self, op: Bits, e: &Step) {
         let width = width(e.class);
         self.extend(e, |emit, to, from| {
             // The older CPUs that have these wait for the destination, too.
@@ -145,7 +155,7 @@ impl Emit<'_> {
     }
 
     /// `bsr` of 0 leaves its destination undefined, so 2 * bits - 1 is selected, whose exclusive or is the width.
-    fn leading_zeros(&mut self, e: &Entry) {
+    fn leading_zeros(&mut self, e: &Step) {
         let width = width(e.class);
         let top = width.bytes() as i32 * 8 - 1;
         let source = self.read(e.a, e.class);
@@ -159,7 +169,7 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
-    fn trailing_zeros(&mut self, e: &Entry) {
+    fn trailing_zeros(&mut self, e: &Step) {
         let width = width(e.class);
         let source = self.read(e.a, e.class);
         let target = self.scratch(0, bit(source));
@@ -172,7 +182,7 @@ impl Emit<'_> {
     }
 
     /// The sum of ever larger groups of bits.
-    fn population(&mut self, e: &Entry) {
+    fn population(&mut self, e: &Step) {
         let width = width(e.class);
         let pattern = |byte: u8| i64::from_ne_bytes([byte; 8]);
         let target = self.scratch(0, 0);
@@ -206,10 +216,12 @@ impl Emit<'_> {
     }
 
     /// `dst = a + (b << scale) + imm`
+    #[inline(never)]
     pub(super) fn lea(&mut self, scale: u8, e: &Entry) {
+        let e = &self.step(e);
         let scale = Scale::ALL[scale as usize];
-        let base = (e.a != Ref::NOTHING).then(|| self.read(e.a, e.class));
-        let index = (e.b != Ref::NOTHING).then(|| self.read(e.b, e.class));
+        let base = e.a.exists().then(|| self.read(e.a, e.class));
+        let index = e.b.exists().then(|| self.read(e.b, e.class));
         let disp = e.imm as i32;
         let address = match (base, index) {
             (Some(base), Some(index)) => Addr::base_index(base.any(), index, scale, disp),
@@ -225,46 +237,35 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
+    #[inline(never)]
     fn multiply(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let width = width(e.class);
-        if let Some(factor) = self.tape.constant(e.b)
+        if let Some(factor) = self.constant_of(e.b)
             && let Ok(factor) = i32::try_from(factor)
         {
             return self.multiply_by(factor, width, e);
         }
         let (a, b) = self.ordered(e);
-        let b_source = match self.source(b, e.class) {
-            Source { rm: Rm::Imm(_), .. } => unreachable!("handled above"),
-            source => source,
-        };
-        let dying = self.dying(a).filter(|_| self.pinned(e.dst).is_none());
-        let from = self.register_of(a);
-        if let Some(register) = from {
-            self.ints.lock(register.num());
-        }
-        let target = match dying {
-            Some(register) => {
-                self.release(a);
-                self.take(register)
-            }
-            None => self.target(e, None, b_source.registers),
-        };
-        self.load_into_unless(target, a, from, e.class);
-        match b_source.rm {
-            Rm::Reg(register) => _ = self.asm.imul_rr(width, target.any(), register.any()),
-            Rm::Mem(address) => _ = self.asm.imul_rm(width, target.any(), address),
-            Rm::Heap(address, wasm_offset) => {
+        let b_source = self.source(b, e.class);
+        let left = self.register_of(a);
+        let target = self.target_over(e, a, left, b_source.registers());
+        self.load_into_unless(target, a, left, e.class);
+        match b_source {
+            Source::Reg(register) => _ = self.asm.imul_rr(width, target.any(), register.any()),
+            Source::Slot(at) => _ = self.asm.imul_rm(width, target.any(), frame(at)),
+            Source::Heap(address, wasm_offset) => {
                 self.site(SiteKind::Memory, wasm_offset);
-                self.asm.imul_rm(width, target.any(), address);
+                self.asm.imul_rm(width, target.any(), address.addr());
             }
-            Rm::Imm(_) => unreachable!("handled above"),
+            Source::Imm(_) => unreachable!("handled above"),
         }
         self.release(a);
         self.release(b);
         self.define(e.dst, target, e.class);
     }
 
-    fn multiply_by(&mut self, factor: i32, width: Width, e: &Entry) {
+    fn multiply_by(&mut self, factor: i32, width: Width, e: &Step) {
         let lea = |source: Gp64, scale: Scale| Addr::base_index(source.any(), source, scale, 0);
         self.extend(e, |emit, target, source| match factor {
             3 => emit.lea_rm(width, target.any(), lea(source, Scale::X2)),
@@ -289,10 +290,12 @@ impl Emit<'_> {
         }
     }
 
+    #[inline(never)]
     fn shift(&mut self, op: Shift, e: &Entry) {
+        let e = &self.step(e);
         let width = width(e.class);
         let bits = width.bytes() as i64 * 8;
-        if let Some(count) = self.tape.constant(e.b) {
+        if let Some(count) = self.constant_of(e.b) {
             let count = (count & (bits - 1)) as u8;
             return self.shift_by(op, width, count, e);
         }
@@ -322,7 +325,7 @@ impl Emit<'_> {
         }
         let dying = self.dying(e.a);
         let from = self.register_of(e.a);
-        let target = match dying.filter(|_| self.pinned(e.dst).is_none()) {
+        let target = match dying.filter(|_| e.pinned().is_none()) {
             Some(register) => {
                 self.release(e.a);
                 self.take(register)
@@ -335,7 +338,7 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
-    fn shift_by(&mut self, op: Shift, width: Width, count: u8, e: &Entry) {
+    fn shift_by(&mut self, op: Shift, width: Width, count: u8, e: &Step) {
         let bits = width.bytes() as u8 * 8;
         let bmi2 = self.module.cpu.bmi2;
         self.extend(e, |emit, target, source| {

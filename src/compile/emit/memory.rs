@@ -1,7 +1,8 @@
 //! Linear memory, globals and tables.
 
-use super::registers::bit;
-use super::{Emit, Rm, Source, prec, width};
+use super::operand::Value;
+use super::registers::{Cell, NO_CELL, bit};
+use super::{Emit, Source, prec, width};
 use crate::abi::layout::{
     CONTEXT_HEAP, CONTEXT_RECORDS, MEMORY_BASE, MEMORY_LEN, RECORD_BYTES, Slot, TABLE_BASE, TABLE_LEN,
 };
@@ -12,12 +13,24 @@ use crate::types::{FuncIndex, MemoryIndex, TableIndex};
 use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Shift, Width};
 
 /// A load that the next entry takes as its memory operand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Fused {
-    temp: u32,
+    /// Of its temp, whose register may still be that of the index; [`NO_CELL`]: there is none.
+    cell: Cell,
     index: Ref,
     offset: u32,
-    pub(super) wasm_offset: u32,
+    wasm_offset: u32,
+}
+
+impl Fused {
+    pub(super) const NOTHING: Fused = Fused { cell: NO_CELL, index: Ref::NOTHING, offset: 0, wasm_offset: 0 };
+}
+
+/// What an instruction can store.
+#[derive(Clone, Copy)]
+enum Stored {
+    Reg(Gp64),
+    Imm(i32),
 }
 
 /// The zero-extended index of a heap access, in a register or constant. **Escape:** made from an i32 entry operand only,
@@ -28,6 +41,38 @@ enum HeapIndex {
     Constant(u32),
 }
 
+/// An address in memory 0. **Escape:** only [`Emit::heap_address`] makes one.
+#[derive(Clone, Copy)]
+pub(super) struct HeapAddress {
+    index: Option<Gp64>,
+    disp: i32,
+}
+
+impl HeapAddress {
+    pub(super) fn addr(self) -> Addr {
+        match self.index {
+            Some(index) => Addr::base_index(HEAP.any(), index, Scale::X1, self.disp),
+            None => Addr::base_disp(HEAP.any(), self.disp),
+        }
+    }
+
+    #[inline]
+    pub(super) fn index(self) -> Option<Gp64> {
+        self.index
+    }
+
+    #[inline]
+    pub(super) fn disp(self) -> i32 {
+        self.disp
+    }
+
+    /// The registers it is made of, beside the base.
+    #[inline]
+    pub(super) fn registers(self) -> u16 {
+        self.index.map_or(0, bit)
+    }
+}
+
 /// Largest offset that the signed 32-bit displacement holds.
 const MAX_DISPLACEMENT: u64 = i32::MAX as u64;
 
@@ -35,44 +80,76 @@ impl Emit<'_> {
     // Addresses.
 
     #[inline]
-    fn heap_index(&mut self, index: Ref) -> HeapIndex {
-        match self.tape.constant(index) {
+    fn heap_index(&mut self, index: Value) -> HeapIndex {
+        match self.register_of(index) {
+            Some(register) => {
+                self.ints.lock(register.num());
+                HeapIndex::Register(register)
+            }
+            None => self.heap_index_elsewhere(index),
+        }
+    }
+
+    #[inline(never)]
+    fn heap_index_elsewhere(&mut self, index: Value) -> HeapIndex {
+        match self.constant_of(index) {
             Some(constant) => HeapIndex::Constant(constant as u32),
             None => HeapIndex::Register(self.read(index, Class::I32)),
         }
     }
 
     /// The only place that addresses memory 0. **Escape:** index and offset are unsigned 32-bit numbers whose sum does not
-    /// wrap; a displacement is signed, so larger offsets are added in a register. Also returns the register in the
-    /// address. In a checked memory the access is compared with the length first.
-    fn heap_address(&mut self, index: HeapIndex, offset: u32, bytes: u32, wasm_offset: u32) -> (Addr, u16) {
-        if !self.module.guarded {
-            return self.checked_address(index, offset, bytes, wasm_offset);
+    /// wrap; a displacement is signed, so larger offsets are added in a register. In a checked memory the access is compared
+    /// with the length first.
+    #[inline]
+    fn heap_address(
+        &mut self,
+        index: HeapIndex,
+        offset: u32,
+        access: (Access, Class),
+        wasm_offset: u32,
+    ) -> HeapAddress {
+        match index {
+            HeapIndex::Register(index) if self.module.guarded && u64::from(offset) <= MAX_DISPLACEMENT => {
+                HeapAddress { index: Some(index), disp: offset as i32 }
+            }
+            _ if self.module.guarded => self.far_address(index, offset),
+            _ => self.checked_address(index, offset, access, wasm_offset),
         }
+    }
+
+    /// In a guarded memory, with a constant index or an offset beyond the displacement.
+    #[inline(never)]
+    fn far_address(&mut self, index: HeapIndex, offset: u32) -> HeapAddress {
         match index {
             HeapIndex::Constant(index) => {
                 let address = u64::from(index) + u64::from(offset);
                 if address <= MAX_DISPLACEMENT {
-                    return (Addr::base_disp(HEAP.any(), address as i32), 0);
+                    return HeapAddress { index: None, disp: address as i32 };
                 }
                 let register = self.scratch(0, 0);
                 self.mov_ri(Width::W64, register.any(), address as i64);
-                (Addr::base_index(HEAP.any(), register, Scale::X1, 0), bit(register))
-            }
-            HeapIndex::Register(index) if u64::from(offset) <= MAX_DISPLACEMENT => {
-                (Addr::base_index(HEAP.any(), index, Scale::X1, offset as i32), bit(index))
+                HeapAddress { index: Some(register), disp: 0 }
             }
             HeapIndex::Register(index) => {
                 let register = self.scratch(0, 0);
                 self.mov_ri(Width::W32, register.any(), i64::from(offset));
                 self.alu_rr(Alu::Add, Width::W64, register.any(), index.any());
-                (Addr::base_index(HEAP.any(), register, Scale::X1, 0), bit(register))
+                HeapAddress { index: Some(register), disp: 0 }
             }
         }
     }
 
     /// **Escape:** the end of the access, a 34-bit number, is compared with the length in 64 bits.
-    fn checked_address(&mut self, index: HeapIndex, offset: u32, bytes: u32, wasm_offset: u32) -> (Addr, u16) {
+    #[inline(never)]
+    fn checked_address(
+        &mut self,
+        index: HeapIndex,
+        offset: u32,
+        access: (Access, Class),
+        wasm_offset: u32,
+    ) -> HeapAddress {
+        let bytes = access_bytes(access);
         let end = self.scratch(0, 0);
         let reach = u64::from(offset) + u64::from(bytes);
         match index {
@@ -101,7 +178,7 @@ impl Emit<'_> {
                 self.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
             }
         }
-        (Addr::base_index(HEAP.any(), end, Scale::X1, -(bytes as i32)), bit(end))
+        HeapAddress { index: Some(end), disp: -(bytes as i32) }
     }
 
     /// r15 again, after what may have changed it.
@@ -126,78 +203,84 @@ impl Emit<'_> {
     // Fusion.
 
     #[inline]
-    pub(super) fn is_fused(&self, temp: u32) -> bool {
-        self.fused.is_some_and(|fused| fused.temp == temp)
+    pub(super) fn is_fused(&self, value: Value) -> bool {
+        self.fused.cell == value.cell
     }
 
-    #[inline]
-    pub(super) fn take_fused(&mut self, temp: u32) -> Option<Fused> {
-        if self.is_fused(temp) { self.fused.take() } else { None }
-    }
-
-    /// The address of a fused load; only made for guarded memories.
-    pub(super) fn fused_address(&mut self, fused: Fused) -> (Addr, u16) {
-        let index = self.heap_index(fused.index);
-        self.release(fused.index);
-        self.heap_address(index, fused.offset, 8, fused.wasm_offset)
+    /// The address of a fused load and its wasm offset; only made for guarded memories.
+    pub(super) fn take_fused(&mut self, value: Value) -> (HeapAddress, u32) {
+        debug_assert!(self.is_fused(value));
+        let fused = std::mem::replace(&mut self.fused, Fused::NOTHING);
+        let operand = self.value(fused.index);
+        let index = self.heap_index(operand);
+        self.release(operand);
+        (self.heap_address(index, fused.offset, (Access::Whole, Class::I64), fused.wasm_offset), fused.wasm_offset)
     }
 
     /// Can the next entry take this load as its memory operand?
     #[inline]
-    fn fuses(&self, e: &Entry, temp: u32) -> bool {
-        let Some(next) = self.tape.entries.get(self.at + 1) else { return false };
-        let value = Ref::temp(temp);
+    fn fuses(&self, e: &Entry) -> bool {
+        let Some(next) = self.entries.get(self.at + 1) else { return false };
+        let value = e.dst;
         if !self.module.guarded || next.class != e.class {
             return false;
         }
         let (first, second) = (next.a == value, next.b == value);
+        if !first && !second {
+            return false;
+        }
         match next.op {
-            Op::Int(Int::Sub) => second && !first,
-            Op::Int(Int::Add | Int::And | Int::Or | Int::Xor | Int::Mul) => {
-                (first || second) && !(next.a.is_const() || next.b.is_const())
-            }
-            Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => first || second,
-            Op::Float(Float::Add | Float::Mul) => first || second,
-            Op::Float(Float::Sub | Float::Div) => second && !first,
-            Op::FloatUnary(FloatUnary::Sqrt) => first,
+            Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => true,
+            Op::Int(Int::Sub) => !first,
+            Op::Int(op) => op.is_commutative() && !(next.a.is_const() || next.b.is_const()),
+            Op::Float(Float::Add | Float::Mul) => true,
+            Op::Float(Float::Sub | Float::Div) => !first,
+            Op::FloatUnary(FloatUnary::Sqrt) => true,
             _ => false,
         }
     }
 
     // Loads and stores.
 
+    #[inline(never)]
     pub(super) fn load(&mut self, access: Access, e: &Entry) {
         let wasm_offset = self.take_offset();
-        if access == Access::Whole
-            && let Some(temp) = e.dst.as_temp()
-            && self.fuses(e, temp)
-        {
-            self.fused = Some(Fused { temp, index: e.a, offset: e.imm, wasm_offset });
+        if access == Access::Whole && e.dst.as_temp().is_some() && self.fuses(e) {
+            self.fused = Fused { cell: self.value(e.dst).cell, index: e.a, offset: e.imm, wasm_offset };
             return;
         }
+        if e.class.is_float() {
+            return self.load_heap_float(access, e, wasm_offset);
+        }
+        let e = &self.step(e);
         let index = self.heap_index(e.a);
-        let (address, _) = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
+        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
         let dying = self.dying(e.a);
         self.release(e.a);
-        if e.class.is_float() {
-            let target = self.float_target(e, None, 0);
-            self.heap_site(wasm_offset);
-            self.load_float(prec(e.class), target, address);
-            return self.define_float(e.dst, target, e.class);
-        }
         let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
         self.heap_site(wasm_offset);
         let (register, to) = (target.any(), width(e.class));
         match access {
-            Access::Whole => self.mov_rm(to, register, address),
-            Access::U32 => self.mov_rm(Width::W32, register, address),
-            Access::U8 => self.movzx_rm(Width::W8, register, address),
-            Access::U16 => self.movzx_rm(Width::W16, register, address),
-            Access::S8 => self.movsx_rm(Width::W8, to, register, address),
-            Access::S16 => self.movsx_rm(Width::W16, to, register, address),
-            Access::S32 => self.movsx_rm(Width::W32, to, register, address),
+            Access::Whole => self.load_heap(to, register, address),
+            Access::U32 => self.load_heap(Width::W32, register, address),
+            Access::U8 => self.load_heap_u(Width::W8, register, address),
+            Access::U16 => self.load_heap_u(Width::W16, register, address),
+            Access::S8 => self.load_heap_s(Width::W8, to, register, address),
+            Access::S16 => self.load_heap_s(Width::W16, to, register, address),
+            Access::S32 => self.load_heap_s(Width::W32, to, register, address),
         };
         self.define(e.dst, target, e.class);
+    }
+
+    fn load_heap_float(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
+        let e = &self.step(e);
+        let index = self.heap_index(e.a);
+        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
+        self.release(e.a);
+        let target = self.float_target(e, None, 0);
+        self.heap_site(wasm_offset);
+        self.load_float(prec(e.class), target, address.addr());
+        self.define_float(e.dst, target, e.class);
     }
 
     /// In a guarded memory the access itself may fault.
@@ -208,41 +291,57 @@ impl Emit<'_> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn store(&mut self, access: Access, e: &Entry) {
         let wasm_offset = self.take_offset();
         if e.class.is_float() {
-            let value = self.read_float(e.b, e.class);
-            let index = self.heap_index(e.a);
-            let (address, _) = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
-            self.heap_site(wasm_offset);
-            self.store_float(prec(e.class), address, value);
-        } else {
-            let value = match self.source(e.b, e.class) {
-                source @ Source { rm: Rm::Reg(_) | Rm::Imm(_), .. } => source.rm,
-                _ => Rm::Reg(self.read(e.b, e.class)),
-            };
-            let index = self.heap_index(e.a);
-            let (address, _) = self.heap_address(index, e.imm, access_bytes(access, e.class), wasm_offset);
-            let width = match access {
-                Access::Whole => width(e.class),
-                Access::S8 | Access::U8 => Width::W8,
-                Access::S16 | Access::U16 => Width::W16,
-                Access::S32 | Access::U32 => Width::W32,
-            };
-            self.heap_site(wasm_offset);
-            match value {
-                Rm::Imm(imm) => self.mov_mi(width, address, imm),
-                Rm::Reg(register) => self.mov_mr(width, address, register.any()),
-                Rm::Mem(_) | Rm::Heap(..) => unreachable!("read into a register"),
-            };
+            return self.store_heap_float(access, e, wasm_offset);
         }
+        let e = &self.step(e);
+        let value = self.register_or_constant(e.b, e.class);
+        let index = self.heap_index(e.a);
+        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
+        let width = match access {
+            Access::Whole => width(e.class),
+            Access::S8 | Access::U8 => Width::W8,
+            Access::S16 | Access::U16 => Width::W16,
+            Access::S32 | Access::U32 => Width::W32,
+        };
+        self.heap_site(wasm_offset);
+        match value {
+            Stored::Imm(imm) => self.store_heap_imm(width, address, imm),
+            Stored::Reg(register) => self.store_heap(width, address, register.any()),
+        };
         self.release(e.a);
         self.release(e.b);
     }
 
+    fn store_heap_float(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
+        let e = &self.step(e);
+        let value = self.read_float(e.b, e.class);
+        let index = self.heap_index(e.a);
+        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
+        self.heap_site(wasm_offset);
+        self.store_float(prec(e.class), address.addr(), value);
+        self.release(e.a);
+        self.release(e.b);
+    }
+
+    /// A value that is to be stored.
+    #[inline]
+    fn register_or_constant(&mut self, value: Value, class: Class) -> Stored {
+        match self.source(value, class) {
+            Source::Reg(register) => Stored::Reg(register),
+            Source::Imm(imm) => Stored::Imm(imm),
+            Source::Slot(_) | Source::Heap(..) => Stored::Reg(self.read(value, class)),
+        }
+    }
+
     // Globals.
 
+    #[inline(never)]
     pub(super) fn global_get(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let address = self.global(e.imm);
         if e.class.is_float() {
             let target = self.float_target(e, None, 0);
@@ -254,30 +353,29 @@ impl Emit<'_> {
         self.define(e.dst, target, e.class);
     }
 
+    #[inline(never)]
     pub(super) fn global_set(&mut self, e: &Entry) {
+        let e = &self.step(e);
         if e.class.is_float() {
             let value = self.read_float(e.a, e.class);
             let address = self.global(e.imm);
             self.store_float(prec(e.class), address, value);
             return self.release(e.a);
         }
-        let source = self.source(e.a, e.class);
-        let value = match source.rm {
-            Rm::Reg(_) | Rm::Imm(_) => source.rm,
-            _ => Rm::Reg(self.read(e.a, e.class)),
-        };
+        let value = self.register_or_constant(e.a, e.class);
         let address = self.global(e.imm);
         match value {
-            Rm::Imm(imm) => self.mov_mi(width(e.class), address, imm),
-            Rm::Reg(register) => self.mov_mr(width(e.class), address, register.any()),
-            Rm::Mem(_) | Rm::Heap(..) => unreachable!("read into a register"),
+            Stored::Imm(imm) => self.mov_mi(width(e.class), address, imm),
+            Stored::Reg(register) => self.mov_mr(width(e.class), address, register.any()),
         };
         self.release(e.a);
     }
 
     // Sizes, tables, references.
 
+    #[inline(never)]
     pub(super) fn memory_size(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let definition = self.definition(self.module.context.memory(MemoryIndex(e.imm)));
         let target = self.target(e, None, 0);
         self.mov_rm(Width::W64, target.any(), definition.at(MEMORY_LEN));
@@ -285,7 +383,9 @@ impl Emit<'_> {
         self.define(e.dst, target, Class::I32);
     }
 
+    #[inline(never)]
     pub(super) fn table_size(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let definition = self.definition(self.module.context.table(TableIndex(e.imm)));
         let target = self.target(e, None, 0);
         self.mov_rm(Width::W32, target.any(), definition.at(TABLE_LEN));
@@ -293,7 +393,7 @@ impl Emit<'_> {
     }
 
     /// The address of an element, compared with the bound.
-    fn element(&mut self, table: u32, index: Ref, wasm_offset: u32) -> Addr {
+    fn element(&mut self, table: u32, index: Value, wasm_offset: u32) -> Addr {
         let index = self.read(index, Class::I32);
         let definition = self.definition(self.module.context.table(TableIndex(table)));
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
@@ -308,7 +408,9 @@ impl Emit<'_> {
         Addr::base_index(base.any(), index, Scale::X8, 0)
     }
 
+    #[inline(never)]
     pub(super) fn table_get(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let wasm_offset = self.take_offset();
         let address = self.element(e.imm, e.a, wasm_offset);
         self.release(e.a);
@@ -317,7 +419,9 @@ impl Emit<'_> {
         self.define(e.dst, target, Class::I64);
     }
 
+    #[inline(never)]
     pub(super) fn table_set(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let wasm_offset = self.take_offset();
         let value = self.read(e.b, Class::I64);
         let address = self.element(e.imm, e.a, wasm_offset);
@@ -326,7 +430,9 @@ impl Emit<'_> {
         self.release(e.b);
     }
 
+    #[inline(never)]
     pub(super) fn ref_func(&mut self, e: &Entry) {
+        let e = &self.step(e);
         let function = FuncIndex(e.imm);
         let target = self.target(e, None, 0);
         if function.0 < self.module.info.imported_functions {
@@ -344,7 +450,7 @@ impl Emit<'_> {
     }
 }
 
-fn access_bytes(access: Access, class: Class) -> u32 {
+fn access_bytes((access, class): (Access, Class)) -> u32 {
     match access {
         Access::S8 | Access::U8 => 1,
         Access::S16 | Access::U16 => 2,

@@ -5,6 +5,7 @@
 //! * At a label scratch registers hold nothing, and no temp is alive.
 //! * Compared operands and the instruction that reads the flags are adjacent; only moves stand between.
 
+mod operand;
 mod values;
 mod registers;
 mod int;
@@ -26,10 +27,10 @@ use crate::abi::positions::{Site, SiteKind, SiteWriter};
 use crate::abi::{CONTEXT, CallLayout, TrapCode};
 use crate::types::{FuncType, GlobalIndex};
 use cold::Cold;
-use memory::Fused;
+use memory::{Fused, HeapAddress};
 use planish_asm::regs::rsp;
-use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Prec, Width};
-use registers::{Bank, IN_MEMORY};
+use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Labels, Prec, Width};
+use registers::{Bank, Cell, IN_MEMORY, NO_CELL, bit};
 
 /// A call whose displacement is filled in when all functions have their place.
 #[derive(Clone, Copy, Debug)]
@@ -45,12 +46,9 @@ pub(super) struct Buffers {
     code: Vec<u8>,
     labels: Vec<LabelSlot>,
     places: Vec<u8>,
-    label_of: Vec<Label>,
     cold: Vec<Cold>,
     tables: Vec<(Label, u32)>,
     constants: Vec<(u128, Label)>,
-    ints: Bank,
-    floats: Bank,
 }
 
 impl Buffers {
@@ -59,31 +57,33 @@ impl Buffers {
             code: Vec::new(),
             labels: Vec::new(),
             places: Vec::new(),
-            label_of: Vec::new(),
             cold: Vec::new(),
             tables: Vec::new(),
             constants: Vec::new(),
-            ints: Bank::new(),
-            floats: Bank::new(),
         }
     }
 }
 
 /// An integer operand as an instruction takes it.
 #[derive(Clone, Copy)]
-struct Source {
-    rm: Rm,
-    /// The registers it is made of.
-    registers: u16,
-}
-
-#[derive(Clone, Copy)]
-enum Rm {
+enum Source {
     Reg(Gp64),
     Imm(i32),
-    Mem(Addr),
+    /// Bytes from rsp.
+    Slot(i32),
     /// A guarded access: the instruction is a site, of this wasm offset.
-    Heap(Addr, u32),
+    Heap(HeapAddress, u32),
+}
+
+impl Source {
+    /// The registers it is made of.
+    fn registers(self) -> u16 {
+        match self {
+            Source::Reg(register) => bit(register),
+            Source::Heap(address, _) => address.registers(),
+            Source::Imm(_) | Source::Slot(_) => 0,
+        }
+    }
 }
 
 /// What a finished function is, beside its bytes.
@@ -98,13 +98,19 @@ pub(super) struct Emit<'a> {
     plan: &'a Plan,
     layout: &'a CallLayout,
     ty: &'a FuncType,
+    entries: &'a [Entry],
+    /// By variable that is not pinned: where it lies, in bytes from rsp.
+    slots: &'a [i32],
     asm: Asm<'a>,
-    label_of: &'a mut Vec<Label>,
-    ints: &'a mut Bank,
-    floats: &'a mut Bank,
-    /// By variable, then temp, then one for everything else: the number of the register that holds it, from
-    /// [`FLOAT_PLACE`] on a float register, or [`IN_MEMORY`]. What a pinned variable has never changes.
-    places: &'a mut Vec<u8>,
+    /// By the tape's numbers.
+    labels: Labels,
+    ints: Bank,
+    floats: Bank,
+    /// By variable, then temp, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
+    /// variable has never changes.
+    places: &'a mut [u8],
+    /// By [`Ref::tag`](super::tape::Ref::tag): what is added to the payload to find the place.
+    first_cells: [Cell; 4],
     cold: &'a mut Vec<Cold>,
     tables: &'a mut Vec<(Label, u32)>,
     constants: &'a mut Vec<(u128, Label)>,
@@ -117,7 +123,7 @@ pub(super) struct Emit<'a> {
     /// The entry being emitted.
     at: usize,
     next_offset: usize,
-    fused: Option<Fused>,
+    fused: Fused,
     allow_short: bool,
     out_of_registers: bool,
     /// Has any temp been stored?
@@ -138,15 +144,20 @@ pub(super) struct Job<'a> {
     pub(super) code: &'a mut Vec<u8>,
 }
 
+/// How much code an entry, list item or variable makes: real functions stay below.
+const CODE_BYTES_PER_ENTRY: usize = 16;
+
 /// Appends a function's code; it starts 32-aligned.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
     let (sites_at, relocations_at) = (job.sites.bytes().len(), job.relocations.len());
     let start = job.code.len();
-    let wanted = 96 * job.tape.entries.len() + 48 * job.tape.lists.len() + 32 * job.tape.variables.len() + 1024;
-    // What a hostile function wants is not asked for at once: it may be refused, or need less.
+    // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
+    // zeroed.
+    let tape = job.tape;
+    let wanted = CODE_BYTES_PER_ENTRY * (tape.entries.len() + tape.lists.len() + tape.variables.len()) + 1024;
     grow(&mut buffers.code, wanted.min(MAX_FUNCTION_BYTES), 0);
-    let wanted = 3 * job.tape.entries.len() + 64;
-    grow(&mut buffers.labels, job.tape.labels.len() + wanted.min(1 << 20), LabelSlot::EMPTY);
+    let traps = if job.module.guarded { tape.entries.len() / 8 } else { tape.entries.len() };
+    grow(&mut buffers.labels, tape.labels.len() + traps + 64, LabelSlot::EMPTY);
     let mut allow_short = true;
     loop {
         let mut code = std::mem::take(&mut buffers.code);
@@ -207,29 +218,30 @@ fn attempt(
     base: u32,
     allow_short: bool,
 ) -> Result<(Emitted, usize), Failure> {
-    let Buffers { places, label_of, cold, tables, constants, ints, floats, .. } = buffers;
+    let Buffers { places, cold, tables, constants, .. } = buffers;
     places.clear();
     places.extend_from_slice(&job.plan.pins);
     places.resize(places.len() + job.tape.temps as usize + 1, IN_MEMORY);
     cold.clear();
     tables.clear();
     constants.clear();
-    label_of.clear();
-    ints.start(job.plan.scratch.bits());
-    floats.start(job.plan.float_scratch);
     let mut asm = Asm::new(code, labels);
-    label_of.extend(job.tape.labels.iter().map(|_| asm.label()));
+    let labels = asm.labels(job.tape.labels.len() as u32);
+    let variables = job.tape.variables.len() as u32;
     let mut emit = Emit {
         module: job.module,
         tape: job.tape,
         plan: job.plan,
         layout: job.layout,
         ty: job.ty,
+        entries: &job.tape.entries,
+        slots: &job.plan.slots,
         asm,
-        label_of,
-        ints,
-        floats,
+        labels,
+        ints: Bank::new(job.plan.scratch.bits()),
+        floats: Bank::new(job.plan.float_scratch),
         places,
+        first_cells: [0, variables, NO_CELL, NO_CELL],
         cold,
         tables,
         constants,
@@ -239,7 +251,7 @@ fn attempt(
         body_offset: job.body_offset,
         at: 0,
         next_offset: 0,
-        fused: None,
+        fused: Fused::NOTHING,
         allow_short,
         out_of_registers: false,
         spilled: false,
@@ -261,8 +273,7 @@ fn attempt(
 
 impl Emit<'_> {
     fn body(&mut self) {
-        let entries = &self.tape.entries;
-        while let Some(entry) = entries.get(self.at) {
+        while let Some(entry) = self.entries.get(self.at) {
             self.ints.unlock_all();
             self.floats.unlock_all();
             self.entry(entry);
@@ -270,6 +281,7 @@ impl Emit<'_> {
         }
     }
 
+    #[inline(always)]
     fn entry(&mut self, e: &Entry) {
         match e.op {
             Op::Int(op) => self.int(op, e),
@@ -279,7 +291,7 @@ impl Emit<'_> {
             Op::FloatUnary(op) => self.float_unary(op, e),
             Op::Convert(convert) => self.convert(convert, e),
             Op::Copy => self.copy(e),
-            Op::Drop => self.release(e.a),
+            Op::Drop => self.release(self.value(e.a)),
             Op::Set(test) => self.set(test, e),
             Op::Compare(test) => self.select(test, e),
             Op::Select => unreachable!("taken by the comparison before it"),
@@ -302,6 +314,12 @@ impl Emit<'_> {
             Op::Return => self.return_list(e.imm),
             Op::Unreachable => self.unreachable(),
         }
+    }
+
+    /// A label of the tape.
+    #[inline]
+    fn label_of(&self, number: u32) -> Label {
+        self.labels.get(number).expect("made for all of them")
     }
 
     // Sites and traps.

@@ -9,6 +9,8 @@ pub(super) struct Moves {
     readers: [u8; 16],
     /// Targets not yet written.
     pending: u16,
+    /// Registers that have readers.
+    busy: u16,
 }
 
 /// What to do next.
@@ -26,34 +28,48 @@ pub(super) enum Step {
 }
 
 impl Moves {
+    #[inline]
     pub(super) fn add(&mut self, to: u8, from: u8) {
         if to != from {
             self.from[to as usize & 15] = from;
             self.readers[from as usize & 15] += 1;
-            self.pending |= 1 << to;
+            self.pending |= 1 << (to & 15);
+            self.busy |= 1 << (from & 15);
         }
     }
 
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending == 0
+    }
+
     /// The next step; moves that nobody waits for come first. A move counts as done, a cycle does not.
+    #[inline]
     pub(super) fn step(&mut self) -> Option<Step> {
-        let mut targets = self.pending;
-        while targets != 0 {
-            let to = targets.trailing_zeros() as u8;
-            if self.readers[to as usize & 15] == 0 {
-                let from = self.from[to as usize & 15];
-                self.done(to);
-                return Some(Step::Move { to, from });
-            }
-            targets &= targets - 1;
+        let ready = self.pending & !self.busy;
+        if ready != 0 {
+            let to = ready.trailing_zeros() as u8;
+            let from = self.from[to as usize & 15];
+            self.done(to);
+            return Some(Step::Move { to, from });
         }
         let to = self.pending.trailing_zeros() as u8;
         (self.pending != 0).then(|| Step::Cycle { to, from: self.from[to as usize & 15] })
     }
 
     /// A target has its value.
+    #[inline]
     pub(super) fn done(&mut self, to: u8) {
-        self.pending &= !(1 << to);
-        self.readers[self.from[to as usize & 15] as usize & 15] -= 1;
+        self.pending &= !(1 << (to & 15));
+        self.read(self.from[to as usize & 15]);
+    }
+
+    /// One that read a register has done so.
+    #[inline]
+    fn read(&mut self, from: u8) {
+        let readers = &mut self.readers[from as usize & 15];
+        *readers -= 1;
+        self.busy &= !(u16::from(*readers == 0) << (from & 15));
     }
 
     /// In a cycle: the only reader of `from` finds its value in `now` instead.
@@ -62,9 +78,10 @@ impl Moves {
         while targets != 0 {
             let to = targets.trailing_zeros() as usize & 15;
             if self.from[to] == from {
-                self.readers[from as usize & 15] -= 1;
+                self.read(from);
                 self.from[to] = now;
                 self.readers[now as usize & 15] += 1;
+                self.busy |= 1 << (now & 15);
                 if to == now as usize {
                     self.done(now);
                 }

@@ -3,16 +3,12 @@
 //! Pinned variables are not in here: their registers are never scratch. Every write to a scratch register goes through
 //! [`Bank::claim`] (by [`Bank::choose`], [`Bank::take`]), which forgets what it held.
 
+pub(super) use crate::compile::assign::{FLOAT_PLACE, IN_MEMORY, PINNED};
 use planish_asm::{Gp64, Xmm};
-
-/// Where a value is: in no register.
-pub(super) const IN_MEMORY: u8 = u8::MAX;
-/// Places from here on are float registers, below integer registers.
-pub(super) const FLOAT_PLACE: u8 = 16;
 
 #[inline]
 pub(super) fn gpr(number: u8) -> Gp64 {
-    Gp64::from_num(number).expect("rsp is never scratch")
+    Gp64::from_num(number & 15).expect("rsp is never scratch")
 }
 
 #[inline]
@@ -22,19 +18,37 @@ pub(super) fn bit(register: Gp64) -> u16 {
 
 #[inline]
 pub(super) fn xmm(number: u8) -> Xmm {
-    Xmm::from_num(number).expect("there are 16")
+    Xmm::from_num(number & 15).expect("there are 16")
+}
+
+/// The register of a place, if it is an integer register.
+#[inline]
+pub(super) fn gpr_place(place: u8) -> Option<Gp64> {
+    (place & (IN_MEMORY | FLOAT_PLACE) == 0).then(|| gpr(place))
 }
 
 /// The register of a place, if it is a float register.
 #[inline]
 pub(super) fn float_place(place: u8) -> Option<Xmm> {
-    Xmm::from_num(place.wrapping_sub(FLOAT_PLACE))
+    (place & (IN_MEMORY | FLOAT_PLACE) == FLOAT_PLACE).then(|| xmm(place))
+}
+
+/// The same if it is the home of a variable.
+#[inline]
+pub(super) fn pinned_gpr(place: u8) -> Option<Gp64> {
+    (place & !15 == PINNED).then(|| gpr(place))
+}
+
+#[inline]
+pub(super) fn pinned_float(place: u8) -> Option<Xmm> {
+    (place & !15 == PINNED | FLOAT_PLACE).then(|| xmm(place))
 }
 
 /// A value that can be in a scratch register: a variable's number, or a temp's behind all variables.
 pub(super) type Cell = u32;
 
-const NOBODY: Cell = Cell::MAX;
+/// Beyond all cells.
+pub(super) const NO_CELL: Cell = 1 << 31;
 
 /// The scratch registers of one file, by number.
 pub(super) struct Bank {
@@ -69,14 +83,9 @@ pub(super) enum Held {
 }
 
 impl Bank {
-    pub(super) fn new() -> Bank {
-        Bank { owner: [NOBODY; 16], used_at: [0; 16], scratch: 0, free: 0, copies: 0, locked: 0, clock: 0 }
-    }
-
-    pub(super) fn start(&mut self, scratch: u16) {
-        self.scratch = scratch;
-        self.owner = [NOBODY; 16];
-        (self.free, self.copies, self.locked) = (scratch, 0, 0);
+    /// Nothing is held yet in these registers.
+    pub(super) fn new(scratch: u16) -> Bank {
+        Bank { owner: [NO_CELL; 16], used_at: [0; 16], scratch, free: scratch, copies: 0, locked: 0, clock: 0 }
     }
 
     /// At a label or call: no scratch register holds anything. Visits the cells that were held.
@@ -124,11 +133,26 @@ impl Bank {
         self.free & !self.locked != 0
     }
 
-    /// Chooses a register to be written, best the hinted one, not one of `avoid`; locks it. `None`: all are locked.
+    /// Chooses a register that holds nothing, best the hinted one (its number + 1), not one of `avoid`; locks it. `None`:
+    /// something must be forgotten first.
     #[inline]
-    pub(super) fn choose(&mut self, hint: Option<u8>, avoid: u16) -> Option<Choice> {
+    pub(super) fn choose_free(&mut self, hint: u8, avoid: u16) -> Option<u8> {
+        let candidates = !(self.locked | avoid);
+        let hinted = (1u32 << (hint & 31) >> 1) as u16 & candidates;
+        let free = self.free & candidates;
+        if free == 0 || hinted & self.copies != 0 {
+            return None;
+        }
+        let register = if free & hinted != 0 { hint - 1 } else { free.trailing_zeros() as u8 };
+        self.lock(register);
+        Some(register)
+    }
+
+    /// Chooses a register to be written, best the hinted one (its number + 1), not one of `avoid`; locks it. `None`: all
+    /// are locked.
+    pub(super) fn choose(&mut self, hint: u8, avoid: u16) -> Option<Choice> {
         let candidates = self.scratch & !self.locked & !avoid;
-        let register = match hint {
+        let register = match hint.checked_sub(1) {
             Some(hint) if candidates & (self.free | self.copies) & 1 << hint != 0 => hint,
             _ if candidates & self.free != 0 => (candidates & self.free).trailing_zeros() as u8,
             _ => self.oldest(candidates & self.copies).or_else(|| self.oldest(candidates))?,
@@ -137,23 +161,26 @@ impl Bank {
     }
 
     /// Takes a particular register to be written; locks it.
-    #[inline]
     pub(super) fn take(&mut self, register: u8) -> Choice {
         let held = self.claim(register);
         self.lock(register);
         Choice { register, held }
     }
 
-    #[inline]
     fn claim(&mut self, register: u8) -> Held {
-        let bit = 1 << register & self.scratch;
-        if bit & !self.free == 0 {
+        if !self.is_held(register) {
             return Held::Nothing;
         }
-        let cell = self.owner[register as usize & 15];
-        let held = if self.copies & bit != 0 { Held::Copy(cell) } else { Held::Temp(cell) };
+        let cell = self.cell(register);
+        let held = if self.copies >> register & 1 != 0 { Held::Copy(cell) } else { Held::Temp(cell) };
         self.clear(register);
         held
+    }
+
+    /// Is it a scratch register that holds something?
+    #[inline]
+    pub(super) fn is_held(&self, register: u8) -> bool {
+        (self.scratch & !self.free) >> register & 1 != 0
     }
 
     fn oldest(&self, candidates: u16) -> Option<u8> {
@@ -162,28 +189,28 @@ impl Bank {
             .min_by_key(|&register| self.used_at[register as usize])
     }
 
-    /// A register holds nothing any more.
+    /// A scratch register holds nothing any more.
     #[inline]
     pub(super) fn clear(&mut self, register: u8) {
-        let bit = 1 << register & self.scratch;
-        self.free |= bit;
-        self.copies &= !bit;
+        debug_assert!(self.is_scratch(register));
+        self.free |= 1 << register;
+        self.copies &= !(1 << register);
     }
 
     #[inline]
     pub(super) fn set_temp(&mut self, register: u8, temp: Cell) {
-        let bit = 1 << register & self.scratch;
+        debug_assert!(self.is_scratch(register));
         self.owner[register as usize & 15] = temp;
-        self.free &= !bit;
-        self.copies &= !bit;
+        self.free &= !(1 << register);
+        self.copies &= !(1 << register);
     }
 
     #[inline]
     pub(super) fn set_copy(&mut self, register: u8, var: Cell) {
-        let bit = 1 << register & self.scratch;
+        debug_assert!(self.is_scratch(register));
         self.owner[register as usize & 15] = var;
-        self.free &= !bit;
-        self.copies |= bit;
+        self.free &= !(1 << register);
+        self.copies |= 1 << register;
     }
 
     /// The registers that hold temps.

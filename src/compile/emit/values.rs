@@ -1,77 +1,84 @@
 //! Where values are, and how an entry gets its operands and leaves its result: integers.
 
-use super::registers::{Choice, FLOAT_PLACE, Held, IN_MEMORY, bit, gpr};
-use super::{Emit, Rm, Source, frame, width};
+use super::operand::{Step, Value};
+use super::registers::{Cell, Choice, FLOAT_PLACE, Held, IN_MEMORY, bit, gpr, gpr_place, pinned_gpr};
+use super::{Emit, Source, width};
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Entry, Operand, Ref};
-use planish_asm::{Addr, Alu, Gp64, Width};
+use crate::compile::tape::{Class, Entry, Ref};
+use planish_asm::{Alu, Gp64, Width};
 
 impl Emit<'_> {
-    /// The place of a value in [`Emit::places`]; constants have the last one.
+    /// Looks an operand up. The table of places begins with the variables, then come temps, then one cell for
+    /// constants and what is missing.
     #[inline]
-    pub(super) fn cell(&self, value: Ref) -> usize {
-        let variables = self.tape.variables.len();
-        match (value.as_var(), value.as_temp()) {
-            (Some(var), _) => var as usize,
-            (_, Some(temp)) => variables + temp as usize,
-            _ => variables + self.tape.temps as usize,
+    pub(super) fn value(&self, reference: Ref) -> Value {
+        let cell = reference.payload() + self.first_cells[reference.tag() & 3];
+        Value { reference, cell: cell.min(self.places.len() as u32 - 1) }
+    }
+
+    #[inline]
+    pub(super) fn step(&self, e: &Entry) -> Step {
+        let (dst, a, b) = (self.value(e.dst), self.value(e.a), self.value(e.b));
+        Step { class: e.class, hint: e.hint, home: self.place(dst), dst, a, b, imm: e.imm }
+    }
+
+    /// In which register a value is, if any.
+    #[inline]
+    pub(super) fn place(&self, value: Value) -> u8 {
+        self.places[value.cell as usize]
+    }
+
+    #[inline]
+    pub(super) fn set_place(&mut self, cell: Cell, place: u8) {
+        self.places[cell as usize] = place;
+    }
+
+    #[inline]
+    pub(super) fn constant_of(&self, value: Value) -> Option<i64> {
+        self.tape.constant(value.reference)
+    }
+
+    /// Where a value lies that is in no register: bytes from rsp.
+    #[inline]
+    pub(super) fn slot(&self, value: Value) -> i32 {
+        self.slot_of_cell(value.cell)
+    }
+
+    pub(super) fn slot_of_cell(&self, cell: Cell) -> i32 {
+        match self.slots.get(cell as usize) {
+            Some(&slot) => slot,
+            None => self.plan.temps_at + 8 * (cell - self.slots.len() as u32) as i32,
         }
-    }
-
-    #[inline]
-    pub(super) fn temp_cell(&self, temp: u32) -> u32 {
-        self.tape.variables.len() as u32 + temp
-    }
-
-    /// Where a variable that is not pinned lies.
-    #[inline]
-    pub(super) fn slot(&self, var: u32) -> Addr {
-        frame(self.plan.slots[var as usize])
-    }
-
-    #[inline]
-    pub(super) fn temp_slot(&self, temp: u32) -> Addr {
-        frame(self.plan.temps_at + 8 * temp as i32)
     }
 
     /// Where a temp goes that cannot stay in a register.
-    pub(super) fn spill_to(&mut self, temp: u32) -> Addr {
+    pub(super) fn spill_slot(&mut self, cell: Cell) -> i32 {
         self.spilled = true;
-        self.temp_slot(temp)
-    }
-
-    /// The same, given its cell.
-    pub(super) fn spill_slot(&mut self, cell: u32) -> Addr {
-        self.spill_to(cell - self.tape.variables.len() as u32)
-    }
-
-    /// Where a value lies that is in no register.
-    pub(super) fn memory_of(&self, value: Ref) -> Addr {
-        match value.get() {
-            Operand::Var(var) => self.slot(var),
-            Operand::Temp(temp) => self.temp_slot(temp),
-            _ => unreachable!("a constant is no place"),
-        }
+        self.slot_of_cell(cell)
     }
 
     /// The register that a variable is pinned to.
     #[inline]
-    pub(super) fn pinned(&self, value: Ref) -> Option<Gp64> {
-        let place = self.plan.pins[value.as_var()? as usize];
-        (place < FLOAT_PLACE).then(|| gpr(place))
+    pub(super) fn pinned(&self, value: Value) -> Option<Gp64> {
+        pinned_gpr(self.place(value))
     }
 
     /// Forgets a temp after its use: its register may be written.
     #[inline]
-    pub(super) fn release(&mut self, value: Ref) {
-        if let Some(temp) = value.as_temp() {
-            let cell = self.temp_cell(temp) as usize;
-            let place = std::mem::replace(&mut self.places[cell], IN_MEMORY);
-            match place {
-                IN_MEMORY => {}
-                0..FLOAT_PLACE => self.ints.clear(place),
-                _ => self.floats.clear(place - FLOAT_PLACE),
-            }
+    pub(super) fn release(&mut self, value: Value) {
+        if value.is_temp() {
+            self.forget(value.cell);
+        }
+    }
+
+    /// No register holds a value any more: that of a temp after its use, of a slot variable that is about to change.
+    #[inline]
+    pub(super) fn forget(&mut self, cell: Cell) {
+        let place = std::mem::replace(&mut self.places[cell as usize], IN_MEMORY);
+        if place < FLOAT_PLACE {
+            self.ints.clear(place);
+        } else if place & IN_MEMORY == 0 {
+            self.floats.clear(place & 15);
         }
     }
 
@@ -84,44 +91,38 @@ impl Emit<'_> {
         self.floats.unlock_all();
     }
 
-    /// A slot variable is about to change: no register holds its value any more.
-    #[inline]
-    pub(super) fn forget_copy(&mut self, var: u32) {
-        let place = std::mem::replace(&mut self.places[var as usize], IN_MEMORY);
-        match place {
-            IN_MEMORY => {}
-            0..FLOAT_PLACE => self.ints.clear(place),
-            _ => self.floats.clear(place - FLOAT_PLACE),
-        }
-    }
-
     // Integer registers.
 
     /// The integer register that holds a value already.
     #[inline]
-    pub(super) fn register_of(&self, value: Ref) -> Option<Gp64> {
-        let place = self.places[self.cell(value)];
-        (place < FLOAT_PLACE).then(|| gpr(place))
+    pub(super) fn register_of(&self, value: Value) -> Option<Gp64> {
+        gpr_place(self.place(value))
     }
 
     #[inline]
-    pub(super) fn hold_temp(&mut self, register: Gp64, temp: u32) {
-        let cell = self.temp_cell(temp);
-        self.ints.set_temp(register.num(), cell);
-        self.places[cell as usize] = register.num();
+    pub(super) fn hold_temp(&mut self, register: Gp64, temp: Cell) {
+        self.ints.set_temp(register.num(), temp);
+        self.set_place(temp, register.num());
     }
 
     #[inline]
-    pub(super) fn hold_copy(&mut self, register: Gp64, var: u32) {
+    pub(super) fn hold_copy(&mut self, register: Gp64, var: Cell) {
         self.ints.set_copy(register.num(), var);
-        self.places[var as usize] = register.num();
+        self.set_place(var, register.num());
     }
 
     /// A scratch register to write.
-    #[inline]
     pub(super) fn scratch(&mut self, hint: u8, avoid: u16) -> Gp64 {
-        let choice = self.ints.choose(hint.checked_sub(1), avoid);
-        match choice {
+        match self.ints.choose_free(hint, avoid) {
+            Some(register) => gpr(register),
+            None => self.scratch_anew(hint, avoid),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn scratch_anew(&mut self, hint: u8, avoid: u16) -> Gp64 {
+        match self.ints.choose(hint, avoid) {
             Some(choice) => self.chosen(choice),
             None => {
                 self.out_of_registers = true;
@@ -133,20 +134,29 @@ impl Emit<'_> {
     /// A particular scratch register to write.
     #[inline]
     pub(super) fn take(&mut self, register: Gp64) -> Gp64 {
+        if self.ints.is_held(register.num()) {
+            return self.take_anew(register);
+        }
+        self.ints.lock(register.num());
+        register
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_anew(&mut self, register: Gp64) -> Gp64 {
         let choice = self.ints.take(register.num());
         self.chosen(choice)
     }
 
-    #[inline]
-    pub(super) fn chosen(&mut self, choice: Choice) -> Gp64 {
+    fn chosen(&mut self, choice: Choice) -> Gp64 {
         let register = gpr(choice.register);
         match choice.held {
             Held::Nothing => {}
-            Held::Copy(cell) => self.places[cell as usize] = IN_MEMORY,
+            Held::Copy(cell) => self.set_place(cell, IN_MEMORY),
             Held::Temp(cell) => {
                 let slot = self.spill_slot(cell);
-                self.mov_mr(Width::W64, slot, register.any());
-                self.places[cell as usize] = IN_MEMORY;
+                self.store_slot(slot, register.any());
+                self.set_place(cell, IN_MEMORY);
             }
         }
         register
@@ -154,83 +164,87 @@ impl Emit<'_> {
 
     /// A value in a register, to be read only; locked until the entry is done.
     #[inline]
-    pub(super) fn read(&mut self, value: Ref, class: Class) -> Gp64 {
+    pub(super) fn read(&mut self, value: Value, class: Class) -> Gp64 {
         if let Some(register) = self.register_of(value) {
             self.ints.lock(register.num());
             return register;
         }
+        self.read_anew(value, class)
+    }
+
+    #[inline(never)]
+    fn read_anew(&mut self, value: Value, class: Class) -> Gp64 {
         let register = self.scratch(0, 0);
         // The low half of a variable is no copy of it.
-        let class = value.as_var().map_or(class, |var| self.tape.variables[var as usize].class);
+        let class = value.reference.as_var().map_or(class, |var| self.tape.variables[var as usize].class);
         self.load_into(register, value, class);
-        match value.get() {
-            Operand::Var(var) => self.hold_copy(register, var),
-            Operand::Temp(temp) => self.hold_temp(register, temp),
-            _ => {}
+        if value.is_var() {
+            self.hold_copy(register, value.cell);
+        } else if value.is_temp() {
+            self.hold_temp(register, value.cell);
         }
         register
     }
 
     /// Writes a value to a register that has been taken; does not change the flags.
-    pub(super) fn load_into(&mut self, register: Gp64, value: Ref, class: Class) {
+    pub(super) fn load_into(&mut self, register: Gp64, value: Value, class: Class) {
         if let Some(source) = self.register_of(value) {
             if source != register {
                 self.mov_rr(width(class), register.any(), source.any());
             }
             return;
         }
-        match value.get() {
-            Operand::Var(var) => {
-                let slot = self.slot(var);
-                self.mov_rm(width(class), register.any(), slot);
-            }
-            Operand::Temp(temp) => {
-                if let Some(fused) = self.take_fused(temp) {
-                    let (address, _) = self.fused_address(fused);
-                    self.site(SiteKind::Memory, fused.wasm_offset);
-                    self.mov_rm(width(class), register.any(), address);
-                    return;
-                }
-                let slot = self.temp_slot(temp);
-                self.mov_rm(width(class), register.any(), slot);
-            }
-            _ => {
-                let value = self.tape.constant(value).expect("an operand has a value");
-                self.mov_ri(width(class), register.any(), value);
-            }
+        if let Some(value) = self.constant_of(value) {
+            return self.mov_ri(width(class), register.any(), value);
         }
+        if self.is_fused(value) {
+            let (address, wasm_offset) = self.take_fused(value);
+            self.site(SiteKind::Memory, wasm_offset);
+            return self.load_heap(width(class), register.any(), address);
+        }
+        let slot = self.slot(value);
+        self.load_slot(width(class), register.any(), slot);
     }
 
     /// A value as the second operand of an instruction.
     #[inline]
-    pub(super) fn source(&mut self, value: Ref, class: Class) -> Source {
-        if let Some(constant) = self.tape.constant(value) {
+    pub(super) fn source(&mut self, value: Value, class: Class) -> Source {
+        if let Some(imm) = value.reference.as_small() {
+            return Source::Imm(imm);
+        }
+        match self.register_of(value) {
+            Some(register) if !self.is_fused(value) => {
+                self.ints.lock(register.num());
+                Source::Reg(register)
+            }
+            _ => self.source_elsewhere(value, class),
+        }
+    }
+
+    #[inline(never)]
+    fn source_elsewhere(&mut self, value: Value, class: Class) -> Source {
+        if let Some(constant) = self.constant_of(value) {
             let imm = match class {
                 Class::I32 => Some(constant as i32),
                 _ => i32::try_from(constant).ok(),
             };
             if let Some(imm) = imm {
-                return Source { rm: Rm::Imm(imm), registers: 0 };
+                return Source::Imm(imm);
             }
+        } else if self.is_fused(value) {
+            let (address, wasm_offset) = self.take_fused(value);
+            return Source::Heap(address, wasm_offset);
+        } else if !self.ints.has_free() {
+            return Source::Slot(self.slot(value));
         }
-        if let Some(temp) = value.as_temp()
-            && let Some(fused) = self.take_fused(temp)
-        {
-            let (address, registers) = self.fused_address(fused);
-            return Source { rm: Rm::Heap(address, fused.wasm_offset), registers };
-        }
-        if self.register_of(value).is_none() && !self.ints.has_free() && !value.is_const() {
-            return Source { rm: Rm::Mem(self.memory_of(value)), registers: 0 };
-        }
-        let register = self.read(value, class);
-        Source { rm: Rm::Reg(register), registers: bit(register) }
+        Source::Reg(self.read_anew(value, class))
     }
 
     /// The register that an entry's integer result is computed in: its home if that is a register that `avoid` does not
     /// name, else `reuse` (the register of an operand that dies here), else a scratch register.
-    #[inline]
-    pub(super) fn target(&mut self, e: &Entry, reuse: Option<Gp64>, avoid: u16) -> Gp64 {
-        if let Some(home) = self.pinned(e.dst)
+    #[inline(always)]
+    pub(super) fn target(&mut self, e: &Step, reuse: Option<Gp64>, avoid: u16) -> Gp64 {
+        if let Some(home) = e.pinned()
             && bit(home) & avoid == 0
         {
             return home;
@@ -243,56 +257,55 @@ impl Emit<'_> {
 
     /// The register of a temp that dies in this entry.
     #[inline]
-    pub(super) fn dying(&self, value: Ref) -> Option<Gp64> {
-        let place = self.places[self.temp_cell(value.as_temp()?) as usize];
-        (place < FLOAT_PLACE).then(|| gpr(place))
+    pub(super) fn dying(&self, value: Value) -> Option<Gp64> {
+        if value.is_temp() { self.register_of(value) } else { None }
     }
 
     /// A result has been computed: it goes to its home.
-    #[inline]
-    pub(super) fn define(&mut self, dst: Ref, register: Gp64, class: Class) {
-        match dst.get() {
-            Operand::Temp(temp) => self.hold_temp(register, temp),
-            Operand::Var(var) => match self.pinned(dst) {
-                Some(home) => {
-                    if home != register {
-                        self.mov_rr(width(class), home.any(), register.any());
-                    }
-                }
-                None => {
-                    self.forget_copy(var);
-                    let slot = self.slot(var);
-                    self.mov_mr(Width::W64, slot, register.any());
-                    if self.ints.is_free(register.num()) {
-                        self.hold_copy(register, var);
-                    }
-                }
-            },
-            _ => unreachable!("a result is a variable or a temp"),
+    #[inline(always)]
+    pub(super) fn define(&mut self, dst: Value, register: Gp64, class: Class) {
+        if dst.is_temp() {
+            return self.hold_temp(register, dst.cell);
+        }
+        match self.pinned(dst) {
+            Some(home) if home == register => {}
+            Some(home) => self.mov_rr(width(class), home.any(), register.any()),
+            None => self.define_slot(dst, register),
+        }
+    }
+
+    #[inline(never)]
+    fn define_slot(&mut self, dst: Value, register: Gp64) {
+        self.forget(dst.cell);
+        let slot = self.slot(dst);
+        self.store_slot(slot, register.any());
+        if self.ints.is_free(register.num()) {
+            self.hold_copy(register, dst.cell);
         }
     }
 
     /// `dst = a`, of any class.
+    #[inline(never)]
     pub(super) fn copy(&mut self, e: &Entry) {
         if e.class.is_float() {
             return self.copy_float(e);
         }
-        if let Some(home) = self.pinned(e.dst) {
-            match self.tape.constant(e.a) {
+        let e = &self.step(e);
+        if let Some(home) = e.pinned() {
+            match self.constant_of(e.a) {
                 Some(0) => self.alu_rr(Alu::Xor, Width::W32, home.any(), home.any()),
                 _ => self.load_into(home, e.a, e.class),
             }
             return self.release(e.a);
         }
-        if let Some(var) = e.dst.as_var()
-            && let Some(constant) = self.tape.constant(e.a)
+        if e.dst.is_var()
+            && let Some(constant) = self.constant_of(e.a)
             && let Ok(imm) = i32::try_from(constant)
             && (imm >= 0 || e.class == Class::I64)
         {
-            self.forget_copy(var);
-            let slot = self.slot(var);
-            self.mov_mi(Width::W64, slot, imm);
-            return;
+            self.forget(e.dst.cell);
+            let slot = self.slot(e.dst);
+            return self.store_slot_imm(slot, imm);
         }
         let dying = self.dying(e.a);
         let register = match dying {
@@ -300,7 +313,7 @@ impl Emit<'_> {
                 self.release(e.a);
                 self.take(register)
             }
-            None if e.dst.as_var().is_some() => self.read(e.a, e.class),
+            None if e.dst.is_var() => self.read(e.a, e.class),
             None => {
                 let register = self.scratch(e.hint, 0);
                 self.load_into(register, e.a, e.class);
@@ -315,12 +328,10 @@ impl Emit<'_> {
     }
 
     /// A temp was stored to a variable: its register holds a copy of it now.
-    pub(super) fn release_into(&mut self, value: Ref, dst: Ref, register: Gp64) {
-        if value.as_temp().is_some() && dst.as_var().is_some() {
+    fn release_into(&mut self, value: Value, dst: Value, register: Gp64) {
+        if value.is_temp() && dst.is_var() {
             self.release(value);
-            if let Some(var) = dst.as_var() {
-                self.hold_copy(register, var);
-            }
+            self.hold_copy(register, dst.cell);
         }
     }
 }

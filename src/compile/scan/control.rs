@@ -1,12 +1,13 @@
 //! Blocks, branches, calls and returns.
 
+use super::check::Ty;
 use super::{Class, HeapIndex, Item, Loop, NEVER, Node, Scan, class_of};
 use crate::abi::{Builtin, Place};
 use crate::compile::tape::{Op, Ref, Test};
-use crate::types::{FuncIndex, FuncType, TypeIndex, ValType};
+use crate::decode::{BlockType, Invalid, ModuleInfo};
+use crate::types::{FuncIndex, TypeIndex, ValType};
 use planish_asm::Cond;
 use std::collections::HashMap;
-use wasmparser::BlockType;
 
 /// Weights grow by eight per loop, up to this depth.
 const MAX_WEIGHT_DEPTH: u32 = 6;
@@ -14,8 +15,9 @@ const MAX_WEIGHT_DEPTH: u32 = 6;
 /// So many results of a call are received in scratch registers.
 const MAX_UNSPILLED_RESULTS: usize = 3;
 
+/// What opened a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Opener {
     Function,
     Block,
     Loop,
@@ -26,14 +28,18 @@ enum Kind {
 /// An open block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
-    kind: Kind,
-    ty: BlockType,
+    opener: Opener,
+    pub(super) ty: BlockType,
+    /// Was it opened where code cannot be reached? Then nothing is recorded of it.
+    dead: bool,
+    /// Can the code behind its last operator not be reached? Then it has operands of any type.
+    pub(super) unreachable: bool,
     /// Where a branch to the block goes.
     label: u32,
     /// For an `if`: its else part.
     else_label: u32,
     /// Items below its parameters.
-    height: usize,
+    pub(super) height: usize,
     /// Its number among the function's frames.
     pub(super) number: u32,
     /// Does any branch go to `label`?
@@ -43,73 +49,69 @@ pub(super) struct Frame {
     calls_before: u32,
 }
 
-/// Parameter and result types of a block.
-#[derive(Clone, Copy)]
-enum Types<'m> {
-    None,
-    Result(Class),
-    Function(&'m FuncType),
-}
-
-impl Types<'_> {
-    fn params(&self) -> &[ValType] {
-        match self {
-            Types::Function(ty) => ty.params(),
-            _ => &[],
-        }
-    }
-
-    fn result_count(&self) -> usize {
-        match self {
-            Types::None => 0,
-            Types::Result(_) => 1,
-            Types::Function(ty) => ty.results().len(),
-        }
-    }
-
-    fn result(&self, index: usize) -> Class {
-        match self {
-            Types::None => unreachable!("no results"),
-            Types::Result(class) => *class,
-            Types::Function(ty) => class_of(ty.results()[index]),
-        }
-    }
-}
-
-impl<'m> Scan<'m> {
-    fn types(&self, ty: BlockType) -> Types<'m> {
-        match ty {
-            BlockType::Empty => Types::None,
-            BlockType::Type(ty) => Types::Result(class_of_parsed(ty)),
-            BlockType::FuncType(index) => Types::Function(&self.info.types[index as usize]),
-        }
-    }
-
-    /// The type of the running function, as the block type of its outermost frame.
-    pub(in crate::compile) fn set_function_type(&mut self, ty: TypeIndex) {
-        self.frames[0].ty = BlockType::FuncType(ty.0);
-    }
-
-    pub(super) fn push_function_frame(&mut self) {
-        let label = self.add_label();
-        self.closed.push(false);
-        self.frames.push(Frame {
-            kind: Kind::Function,
-            ty: BlockType::Empty,
-            label,
+impl Frame {
+    /// A block of the function's own type, at the bottom of an empty stack.
+    fn new(opener: Opener, ty: BlockType) -> Frame {
+        Frame {
+            opener,
+            ty,
+            dead: false,
+            unreachable: false,
+            label: NEVER,
             else_label: NEVER,
             height: 0,
             number: 0,
             used: false,
             outer_weight: 1,
             calls_before: 0,
-        });
+        }
+    }
+
+    /// What a branch to the block takes.
+    pub(super) fn label_types<'a>(&'a self, info: &'a ModuleInfo) -> &'a [ValType] {
+        match self.opener {
+            Opener::Loop => self.ty.params(info),
+            _ => self.ty.results(info),
+        }
+    }
+}
+
+impl<'m> Scan<'m> {
+    pub(super) fn push_function_frame(&mut self, ty: TypeIndex) {
+        let label = self.add_label();
+        self.frame_ends.push(NEVER);
+        self.frames.push(Frame { label, ..Frame::new(Opener::Function, BlockType::Function(ty)) });
+    }
+
+    /// The block that a branch goes to.
+    pub(super) fn frame_at(&self, depth: u32) -> Result<Frame, Invalid> {
+        let place = self.frames.len().checked_sub(depth as usize + 1).ok_or(Invalid)?;
+        Ok(self.frames[place])
+    }
+
+    /// Where operators may take items from, after the innermost block or what is reached has changed.
+    fn set_floor(&mut self) {
+        self.floor = match self.frames.last() {
+            Some(frame) if !self.dead => frame.height,
+            _ => usize::MAX,
+        };
+    }
+
+    /// Has the function ended?
+    pub(super) fn is_done(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Opens a block where code cannot be reached.
+    fn open_dead(&mut self, opener: Opener, ty: BlockType) {
+        self.frames.push(Frame { dead: true, height: self.stack.len(), ..Frame::new(opener, ty) });
+        self.push_dead_params(ty);
     }
 
     /// Opens a block whose parameters are on the stack, in their merge variables if `merged`.
-    fn open(&mut self, kind: Kind, ty: BlockType, merged: bool) {
-        let types = self.types(ty);
-        let height = self.stack.len() - types.params().len();
+    fn open(&mut self, opener: Opener, ty: BlockType, merged: bool) {
+        let info = self.info;
+        let height = self.stack.len() - ty.params(info).len();
         self.flush();
         if merged {
             for index in height..self.stack.len() {
@@ -117,70 +119,73 @@ impl<'m> Scan<'m> {
             }
         }
         // The results' merge variables are written on every path to the block's end: their life begins here.
-        if kind != Kind::Loop {
-            for index in 0..types.result_count() {
-                let var = self.merge(height + index, types.result(index));
-                self.touch(var, true, 0);
+        if opener != Opener::Loop {
+            for (index, &result) in ty.results(info).iter().enumerate() {
+                let var = self.merge(height + index, class_of(result));
+                self.touch(self.tape.entries.len(), var, true, 0);
             }
         }
-        let label = self.add_label();
-        let number = self.closed.len() as u32;
-        self.closed.push(false);
+        let (label, number) = (self.add_label(), self.new_frame_number());
         let outer_weight = self.loop_weight;
-        self.frames.push(Frame {
-            kind,
-            ty,
-            label,
-            else_label: NEVER,
-            height,
-            number,
-            used: false,
-            outer_weight,
-            calls_before: 0,
-        });
+        self.frames.push(Frame { label, height, number, outer_weight, ..Frame::new(opener, ty) });
+        self.set_floor();
     }
 
-    pub(super) fn block(&mut self, ty: BlockType) {
-        match self.dead {
-            true => self.dead_blocks += 1,
-            false => self.open(Kind::Block, ty, false),
+    pub(super) fn block(&mut self, ty: BlockType) -> Result<(), Invalid> {
+        match self.takes_params(ty)? {
+            true => self.open(Opener::Block, ty, false),
+            false => self.open_dead(Opener::Block, ty),
         }
+        Ok(())
     }
 
-    pub(super) fn begin_loop(&mut self, ty: BlockType) {
-        if self.dead {
-            self.dead_blocks += 1;
-            return;
+    pub(super) fn begin_loop(&mut self, ty: BlockType) -> Result<(), Invalid> {
+        if !self.takes_params(ty)? {
+            self.open_dead(Opener::Loop, ty);
+            return Ok(());
         }
-        self.open(Kind::Loop, ty, true);
+        self.open(Opener::Loop, ty, true);
         let frame = *self.frames.last().expect("just opened");
         let number = self.loops.len() as u32;
         self.loops.push(Loop { end: NEVER, calls_at_end: 0 });
-        self.open_loops.push((self.tape.entries.len() as u32, number));
+        let start = self.tape.entries.len() as u32;
+        self.open_loops.push((start, number));
+        self.loop_start = start + 1;
         if self.open_loops.len() <= MAX_WEIGHT_DEPTH as usize {
             self.loop_weight *= 8;
         }
         self.frames.last_mut().expect("just opened").calls_before = self.call_count;
         self.bind_label(frame.label);
+        Ok(())
     }
 
-    pub(super) fn begin_if(&mut self, ty: BlockType) {
-        if self.dead {
-            self.dead_blocks += 1;
-            return;
+    pub(super) fn begin_if(&mut self, ty: BlockType) -> Result<(), Invalid> {
+        if !self.takes(&[Ty::I32], &[])? {
+            self.takes_params(ty)?;
+            self.open_dead(Opener::If, ty);
+            return Ok(());
         }
         let condition = self.pop_test();
-        self.open(Kind::If, ty, true);
+        self.takes_params(ty)?;
+        self.open(Opener::If, ty, true);
         let else_label = self.add_label();
         self.frames.last_mut().expect("just opened").else_label = else_label;
         self.branch(condition.inverted(), else_label);
+        Ok(())
     }
 
-    pub(super) fn begin_else(&mut self) {
-        if self.dead_blocks > 0 {
-            return;
+    pub(super) fn begin_else(&mut self) -> Result<(), Invalid> {
+        self.takes_block()?;
+        let top = self.frames.last_mut().ok_or(Invalid)?;
+        if top.opener != Opener::If {
+            return Err(Invalid);
         }
-        let frame = *self.frames.last().expect("validated: an if is open");
+        (top.opener, top.unreachable) = (Opener::Else, false);
+        let frame = *top;
+        if frame.dead {
+            self.push_dead_params(frame.ty);
+            return Ok(());
+        }
         if !self.dead {
             self.merge_results(&frame);
             self.use_label(self.frames.len() - 1);
@@ -190,25 +195,39 @@ impl<'m> Scan<'m> {
         self.close_number(frame.number);
         self.bind_label(frame.else_label);
         self.dead = false;
-        let number = self.closed.len() as u32;
-        self.closed.push(false);
-        let top = self.frames.last_mut().expect("validated: an if is open");
-        (top.kind, top.number) = (Kind::Else, number);
+        let number = self.new_frame_number();
+        self.frames.last_mut().expect("the if is open").number = number;
         self.push_params(&frame);
+        self.set_floor();
+        Ok(())
     }
 
-    pub(super) fn end(&mut self) {
-        if self.dead_blocks > 0 {
-            self.dead_blocks -= 1;
-            return;
+    pub(super) fn end(&mut self) -> Result<(), Invalid> {
+        self.takes_block()?;
+        let frame = *self.frames.last().ok_or(Invalid)?;
+        // Without an `else` the parameters are the results.
+        if frame.opener == Opener::If && frame.ty.params(self.info) != frame.ty.results(self.info) {
+            return Err(Invalid);
         }
-        let frame = *self.frames.last().expect("validated: a block is open");
-        match frame.kind {
-            Kind::Function => return self.end_function(frame),
-            Kind::Loop => self.end_loop(&frame),
-            Kind::Block | Kind::Else => self.end_block(&frame),
-            Kind::If => {
-                // Without an else the parameters are the results, in the same merge variables.
+        if !frame.dead {
+            self.end_live(frame);
+        }
+        self.frames.pop();
+        if self.dead {
+            self.push_dead_results(frame.ty);
+        }
+        self.set_floor();
+        Ok(())
+    }
+
+    /// The end of a block whose beginning can be reached.
+    fn end_live(&mut self, frame: Frame) {
+        match frame.opener {
+            Opener::Function => return self.end_function(frame),
+            Opener::Loop => self.end_loop(&frame),
+            Opener::Block | Opener::Else => self.end_block(&frame),
+            Opener::If => {
+                // The parameters are the results, in the same merge variables.
                 if !self.dead {
                     self.merge_results(&frame);
                 }
@@ -222,12 +241,18 @@ impl<'m> Scan<'m> {
             }
         }
         self.close_number(frame.number);
-        self.frames.pop();
+        self.frame_number = self.frames[self.frames.len() - 2].number;
         self.loop_weight = frame.outer_weight;
     }
 
+    fn new_frame_number(&mut self) -> u32 {
+        self.frame_number = self.frame_ends.len() as u32;
+        self.frame_ends.push(NEVER);
+        self.frame_number
+    }
+
     fn close_number(&mut self, number: u32) {
-        self.closed[number as usize] = true;
+        self.frame_ends[number as usize] = self.tape.entries.len() as u32;
     }
 
     fn end_block(&mut self, frame: &Frame) {
@@ -249,6 +274,7 @@ impl<'m> Scan<'m> {
     fn end_loop(&mut self, frame: &Frame) {
         let end = self.tape.entries.len() as u32;
         let (_, number) = self.open_loops.pop().expect("a loop is open");
+        self.loop_start = self.open_loops.last().map_or(0, |open| open.0 + 1);
         self.loops[number as usize] = Loop { end, calls_at_end: self.call_weight };
         let label = &mut self.tape.labels[frame.label as usize];
         label.loop_end = end;
@@ -273,8 +299,7 @@ impl<'m> Scan<'m> {
 
     /// Writes a block's results, which are on top of the stack, to its merge variables.
     fn merge_results(&mut self, frame: &Frame) {
-        let types = self.types(frame.ty);
-        self.merge_top(frame.height, types.result_count());
+        self.merge_top(frame.height, frame.ty.results(self.info).len());
     }
 
     /// Writes the top items to the merge variables from a height on.
@@ -291,24 +316,22 @@ impl<'m> Scan<'m> {
     }
 
     fn push_results(&mut self, frame: &Frame) {
-        let types = self.types(frame.ty);
-        for index in 0..types.result_count() {
-            self.push_merge(types.result(index));
+        for &ty in frame.ty.results(self.info) {
+            self.push_merge(Ty::of(ty));
         }
         self.flushed = self.stack.len();
     }
 
     fn push_params(&mut self, frame: &Frame) {
-        let types = self.types(frame.ty);
-        for &ty in types.params() {
-            self.push_merge(class_of(ty));
+        for &ty in frame.ty.params(self.info) {
+            self.push_merge(Ty::of(ty));
         }
         self.flushed = self.stack.len();
     }
 
-    fn push_merge(&mut self, class: Class) {
-        let var = self.merge(self.stack.len(), class);
-        self.push_value(class, Ref::var(var));
+    fn push_merge(&mut self, ty: Ty) {
+        let var = self.merge(self.stack.len(), ty.class());
+        self.push_typed(ty, Node::Value(Ref::var(var)));
     }
 
     // Branches.
@@ -319,27 +342,28 @@ impl<'m> Scan<'m> {
 
     /// How many values a branch to a frame carries.
     fn branch_arity(&self, frame: &Frame) -> usize {
-        let types = self.types(frame.ty);
-        match frame.kind {
-            Kind::Loop => types.params().len(),
-            _ => types.result_count(),
-        }
+        frame.label_types(self.info).len()
     }
 
     fn target(&self, depth: u32) -> usize {
         self.frames.len() - 1 - depth as usize
     }
 
-    fn die(&mut self) {
+    /// Behind an operator that does not go on.
+    pub(super) fn die(&mut self) {
         self.dead = true;
-        let height = self.frames.last().map_or(0, |frame| frame.height);
-        self.truncate(height);
+        self.floor = usize::MAX;
+        if let Some(frame) = self.frames.last_mut() {
+            frame.unreachable = true;
+            let height = frame.height;
+            self.truncate(height);
+        }
     }
 
     pub(super) fn branch_always(&mut self, depth: u32) {
         let target = self.target(depth);
         let frame = self.frames[target];
-        if frame.kind == Kind::Function {
+        if frame.opener == Opener::Function {
             return self.return_now();
         }
         self.merge_top(frame.height, self.branch_arity(&frame));
@@ -432,20 +456,22 @@ impl<'m> Scan<'m> {
         self.flushed = self.flushed.min(place);
     }
 
-    pub(super) fn branch_table(&mut self, targets: &wasmparser::BrTable<'_>) -> wasmparser::Result<()> {
+    /// To the targets that the checker has read.
+    pub(super) fn branch_table(&mut self) {
         let index = self.pop_value();
-        let default = self.target(targets.default());
+        let count = self.targets.len();
+        let default = self.target(self.targets[count - 1]);
         let arity = self.branch_arity(&self.frames[default]);
         // The values go to the merge variables of their heights, from there each target's stub takes them on.
         let from = self.stack.len() - arity;
         for place in from..self.stack.len() {
             self.merge_item(place);
         }
-        let list = self.start_list(targets.len() as usize + 1);
+        let list = self.start_list(count);
         let mut stubs = Vec::new();
         let mut stub_of = HashMap::new();
-        for depth in targets.targets().chain(std::iter::once(Ok(targets.default()))) {
-            let target = self.target(depth?);
+        for place in 0..count {
+            let target = self.target(self.targets[place]);
             let frame = self.frames[target];
             self.use_label(target);
             let mut label = frame.label;
@@ -465,7 +491,6 @@ impl<'m> Scan<'m> {
             self.jump_with(&frame, arity);
         }
         self.die();
-        Ok(())
     }
 
     /// Pops a condition without computing it.
@@ -492,10 +517,9 @@ impl<'m> Scan<'m> {
     }
 
     fn return_values(&mut self) {
-        let ty = self.types(self.frames[0].ty);
-        let count = ty.result_count();
+        let count = self.frames[0].ty.results(self.info).len();
         let places: &[Place] = match self.frames[0].ty {
-            BlockType::FuncType(ty) => &self.layouts[ty as usize].results,
+            BlockType::Function(ty) => &self.layouts[ty.index()].results,
             _ => &[],
         };
         let list = self.pop_list(&[], count, places);
@@ -534,8 +558,7 @@ impl<'m> Scan<'m> {
             None => self.pop_list(&[], count, &layout.params),
             Some((table, index)) => {
                 let args = self.pop_list(&[table, index.to_item()], count, &layout.params);
-                self.touch_ref(index, false);
-                self.free_temp(index);
+                self.consume(index);
                 args
             }
         };
@@ -544,17 +567,16 @@ impl<'m> Scan<'m> {
         let results = signature.results();
         self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
         if let [result] = results {
-            let class = class_of(*result);
             let dst = self.new_temp();
-            self.push_call(op, class, dst, args, Ref::NOTHING.to_item(), imm);
-            self.push_value(class, dst);
+            self.push_call(op, class_of(*result), dst, args, Ref::NOTHING.to_item(), imm);
+            self.push_typed(Ty::of(*result), Node::Value(dst));
             return;
         }
         let list = self.start_list(results.len());
         for &result in results {
             let temp = self.new_temp();
             self.tape.lists.push(temp.to_item());
-            self.push_value(class_of(result), temp);
+            self.push_typed(Ty::of(result), Node::Value(temp));
         }
         self.push_call(op, Class::I32, Ref::NOTHING, args, list, imm);
     }
@@ -587,7 +609,7 @@ impl<'m> Scan<'m> {
 
     /// Builtins take 64-bit values: an i32 constant among them is spelled out.
     fn zero_extend_const(&mut self, index: usize) {
-        let Item { node: Node::Value(value), class: Class::I32 } = self.stack[index] else { return };
+        let Item { node: Node::Value(value), class: Class::I32, .. } = self.stack[index] else { return };
         if let Some(value) = self.tape.constant(value) {
             let wide = self.constant(Class::I64, i64::from(value as u32));
             self.stack[index].node = Node::Value(wide);
@@ -621,16 +643,5 @@ pub(super) struct Condition {
 impl Condition {
     fn inverted(self) -> Condition {
         Condition { test: self.test.invert(), ..self }
-    }
-}
-
-/// The class of a value type as the parser says it.
-pub(in crate::compile) fn class_of_parsed(ty: wasmparser::ValType) -> Class {
-    match ty {
-        wasmparser::ValType::I32 => Class::I32,
-        wasmparser::ValType::I64 | wasmparser::ValType::Ref(_) => Class::I64,
-        wasmparser::ValType::F32 => Class::F32,
-        wasmparser::ValType::F64 => Class::F64,
-        wasmparser::ValType::V128 => unreachable!("validated: SIMD is off"),
     }
 }

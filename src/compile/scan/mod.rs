@@ -8,19 +8,22 @@
 //! * A local is not written while an item reads it: those items are copied first ([`Scan::release`]). Flushed items read
 //!   none.
 
-mod control;
+mod table;
 mod operators;
+mod check;
+mod lower;
+mod control;
+mod locals;
 
 use super::tape::{Access, Class, Entry, Int, IntUnary, LabelInfo, Op, Ref, Tape, Test, Variable};
 use crate::abi::{CallLayout, Place};
-use crate::decode::ModuleInfo;
-use crate::types::ValType;
+use crate::decode::{Invalid, ModuleInfo};
+use crate::types::{TypeIndex, ValType};
+use check::Ty;
 use control::Frame;
-pub(super) use control::class_of_parsed;
-pub(super) use operators::Fused;
+use locals::{Local, Locals};
+pub(super) use operators::Refusal;
 
-/// More entries than this in one function are refused.
-pub(super) const MAX_ENTRIES: usize = 16 << 20;
 /// How many items are searched for reads of a local that is about to be written; of more, all are copied.
 const RELEASE_SEARCH: usize = 64;
 
@@ -29,6 +32,7 @@ const RELEASE_SEARCH: usize = 64;
 struct Item {
     node: Node,
     class: Class,
+    ty: Ty,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,11 +72,9 @@ struct Life {
     calls_at_last: u32,
     /// The frame of the first access.
     frame: u32,
-    /// A loop that began after the first access and holds a later one.
+    /// The outermost loop that began after the first access and holds the last one.
     outlived_loop: u32,
     first_is_write: bool,
-    /// The first access dominates all later ones.
-    dominated: bool,
     is_merge: bool,
 }
 
@@ -84,28 +86,25 @@ struct Loop {
     calls_at_end: u32,
 }
 
-/// Locals by index, made variables when first used: 50,000 declared locals cost nothing.
-#[derive(Default)]
-struct Locals {
-    /// `(generation, variable)` by local index.
-    known: Vec<(u32, u32)>,
-    generation: u32,
-    /// `(end index, class)` of each run of declarations.
-    runs: Vec<(u32, Class)>,
-}
-
 /// The scanner's state; reused from function to function.
 pub(super) struct Scan<'m> {
     info: &'m ModuleInfo,
     layouts: &'m [CallLayout],
     pub(super) tape: Tape,
     stack: Vec<Item>,
+    /// Operators may take items from here on: the innermost block's; none in code that cannot be reached.
+    floor: usize,
     /// Items below are constants or their own merge variables.
     flushed: usize,
     frames: Vec<Frame>,
-    /// By frame number: is it closed?
-    closed: Vec<bool>,
+    /// By frame number: the entries when it was closed; [`NEVER`] while it is open.
+    frame_ends: Vec<u32>,
+    /// The innermost frame's number.
+    frame_number: u32,
+    /// `(start, number)`
     open_loops: Vec<(u32, u32)>,
+    /// Behind the start of the innermost open loop; 0 if there is none.
+    loop_start: u32,
     loops: Vec<Loop>,
     lives: Vec<Life>,
     locals: Locals,
@@ -114,9 +113,10 @@ pub(super) struct Scan<'m> {
     free_temps: Vec<u32>,
     /// By temp: the entry that writes it.
     temp_entry: Vec<u32>,
-    /// Blocks opened in unreachable code; `dead` while nothing is recorded.
-    dead_blocks: u32,
+    /// Code that cannot be reached: nothing is recorded.
     dead: bool,
+    /// The targets of the last `br_table`, the default last.
+    targets: Vec<u32>,
     loop_weight: u32,
     call_weight: u32,
     last_call: (u32, u32),
@@ -142,18 +142,21 @@ impl<'m> Scan<'m> {
             layouts,
             tape: Tape::default(),
             stack: Vec::new(),
+            floor: 0,
             flushed: 0,
             frames: Vec::new(),
-            closed: Vec::new(),
+            frame_ends: Vec::new(),
+            frame_number: 0,
             open_loops: Vec::new(),
+            loop_start: 0,
             loops: Vec::new(),
             lives: Vec::new(),
             locals: Locals::default(),
             merges: Vec::new(),
             free_temps: Vec::new(),
             temp_entry: Vec::new(),
-            dead_blocks: 0,
             dead: false,
+            targets: Vec::new(),
             loop_weight: 1,
             call_weight: 0,
             last_call: (NEVER, 0),
@@ -162,38 +165,37 @@ impl<'m> Scan<'m> {
         }
     }
 
-    /// Starts a function: `params` by type, then [`Scan::declare`] its locals.
-    pub(super) fn start(&mut self, params: &[ValType]) {
+    /// Starts a function of a type; then [`Scan::declare`] its locals and read its [body](Scan::body).
+    pub(super) fn start(&mut self, ty: TypeIndex) {
+        let params = self.info.types[ty.index()].params();
         self.tape.clear();
         self.stack.clear();
         self.frames.clear();
-        self.closed.clear();
+        self.frame_ends.clear();
         self.open_loops.clear();
         self.loops.clear();
         self.lives.clear();
         self.merges.clear();
         self.free_temps.clear();
         self.temp_entry.clear();
-        self.locals.runs.clear();
-        self.locals.generation += 1;
-        (self.flushed, self.dead_blocks, self.dead) = (0, 0, false);
+        self.locals.clear();
+        (self.floor, self.flushed, self.dead) = (0, 0, false);
+        (self.frame_number, self.loop_start) = (0, 0);
         (self.loop_weight, self.call_weight, self.last_call) = (1, 0, (NEVER, 0));
         self.call_count = 0;
         self.tape.params = params.len() as u32;
-        self.push_function_frame();
+        self.push_function_frame(ty);
         for (index, &ty) in params.iter().enumerate() {
-            let class = class_of(ty);
-            self.declare(1, class);
-            let var = self.local(index as u32);
+            self.locals.declare(1, ty).expect("validated: at most 1,000 parameters");
+            let var = self.first_use(index as u32, class_of(ty));
             let life = &mut self.lives[var as usize];
             (life.first, life.last, life.first_is_write) = (0, 0, true);
         }
     }
 
     /// Declares locals.
-    pub(super) fn declare(&mut self, count: u32, class: Class) {
-        let start = self.locals.runs.last().map_or(0, |run| run.0);
-        self.locals.runs.push((start + count, class));
+    pub(super) fn declare(&mut self, count: u32, ty: ValType) -> Result<(), Invalid> {
+        self.locals.declare(count, ty)
     }
 
     /// Ends the function: its variables with their intervals go to the tape.
@@ -201,7 +203,8 @@ impl<'m> Scan<'m> {
         let length = self.tape.entries.len() as u32;
         for (index, life) in self.lives.iter().enumerate() {
             let is_param = (index as u32) < self.tape.params;
-            let interval = life.first_is_write && life.dominated;
+            // The first access dominates the last, and so all, if its frame was open then.
+            let interval = life.first_is_write && self.frame_ends[life.frame as usize] > life.last;
             let (mut end, mut calls_at_end) = (life.last + 1, life.calls_at_last);
             if !interval {
                 (end, calls_at_end) = (length, self.call_weight);
@@ -226,11 +229,6 @@ impl<'m> Scan<'m> {
         self.tape.calls = self.call_count > 0;
     }
 
-    /// The wasm offset of the operator that is visited next.
-    pub(super) fn set_offset(&mut self, offset: u32) {
-        self.offset = offset;
-    }
-
     // Variables.
 
     fn new_variable(&mut self, class: Class, is_merge: bool) -> u32 {
@@ -244,7 +242,6 @@ impl<'m> Scan<'m> {
             frame: 0,
             outlived_loop: NEVER,
             first_is_write: false,
-            dominated: true,
             is_merge,
         });
         self.lives.len() as u32 - 1
@@ -252,19 +249,14 @@ impl<'m> Scan<'m> {
 
     /// The variable of a local.
     #[inline]
-    fn local(&mut self, index: u32) -> u32 {
-        if let Some(&(generation, var)) = self.locals.known.get(index as usize)
-            && generation == self.locals.generation
-        {
-            return var;
-        }
-        let run = self.locals.runs.partition_point(|run| run.0 <= index);
-        let class = self.locals.runs[run].1;
+    fn variable(&mut self, index: u32, local: Local) -> u32 {
+        if local.var == NEVER { self.first_use(index, local.class) } else { local.var }
+    }
+
+    #[inline(never)]
+    fn first_use(&mut self, index: u32, class: Class) -> u32 {
         let var = self.new_variable(class, false);
-        if self.locals.known.len() <= index as usize {
-            self.locals.known.resize(index as usize + 1, (0, 0));
-        }
-        self.locals.known[index as usize] = (self.locals.generation, var);
+        self.locals.set(index, var);
         var
     }
 
@@ -279,33 +271,48 @@ impl<'m> Scan<'m> {
         self.merges[height][class as usize]
     }
 
-    /// Notes that the next entry reads or writes a variable.
+    /// Notes that an entry, the next or the last, reads or writes a variable.
     #[inline]
-    fn touch(&mut self, var: u32, write: bool, weight: u32) {
-        let at = self.tape.entries.len() as u32;
+    fn touch(&mut self, at: usize, var: u32, write: bool, weight: u32) {
+        let at = at as u32;
         let life = &mut self.lives[var as usize];
         life.weight = life.weight.saturating_add(weight);
-        if life.first == NEVER {
-            let frame = self.frames.last().expect("the function's frame is open").number;
-            (life.first, life.first_is_write, life.frame) = (at, write, frame);
-            life.calls_at_first = self.call_weight;
-        } else if self.closed[life.frame as usize] {
-            life.dominated = false;
-        }
         (life.last, life.calls_at_last) = (at, self.call_weight);
+        if life.first == NEVER {
+            (life.first, life.first_is_write, life.frame) = (at, write, self.frame_number);
+            life.calls_at_first = self.call_weight;
+        }
         // A loop's label is an entry, so what begins inside the loop begins behind its start.
-        if let Some(&(start, _)) = self.open_loops.last()
-            && start >= life.first
-        {
+        if self.loop_start > life.first {
+            self.outlive(var);
+        }
+    }
+
+    /// A variable is accessed in a loop that began after its first access: it lives as long as the outermost such loop.
+    #[inline(never)]
+    fn outlive(&mut self, var: u32) {
+        let life = &mut self.lives[var as usize];
+        let is_open = |number: u32| number != NEVER && self.loops[number as usize].end == NEVER;
+        if !is_open(life.outlived_loop) {
             let outer = self.open_loops.partition_point(|open| open.0 < life.first);
             life.outlived_loop = self.open_loops[outer].1;
         }
     }
 
     #[inline]
-    fn touch_ref(&mut self, value: Ref, write: bool) {
+    fn write(&mut self, dst: Ref) {
+        if let Some(var) = dst.as_var() {
+            self.touch(self.tape.entries.len(), var, true, self.loop_weight);
+        }
+    }
+
+    /// Notes that the next entry uses a value: a variable, or a temp for the last time.
+    #[inline]
+    fn consume(&mut self, value: Ref) {
         if let Some(var) = value.as_var() {
-            self.touch(var, write, self.loop_weight);
+            self.touch(self.tape.entries.len(), var, false, self.loop_weight);
+        } else {
+            self.free_temp(value);
         }
     }
 
@@ -335,21 +342,17 @@ impl<'m> Scan<'m> {
     /// Appends an entry that reads `a` and `b` and writes `dst`, a variable.
     #[inline]
     fn entry(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
-        self.touch_ref(a, false);
-        self.touch_ref(b, false);
-        self.free_temp(a);
-        self.free_temp(b);
-        self.touch_ref(dst, true);
+        self.consume(a);
+        self.consume(b);
+        self.write(dst);
         self.tape.entries.push(Entry { op, class, hint: 0, dst, a, b, imm });
     }
 
     /// Appends an entry with a fresh temp as destination.
     #[inline]
     fn temp_entry(&mut self, op: Op, class: Class, a: Ref, b: Ref, imm: u32) -> Ref {
-        self.touch_ref(a, false);
-        self.touch_ref(b, false);
-        self.free_temp(a);
-        self.free_temp(b);
+        self.consume(a);
+        self.consume(b);
         let dst = self.new_temp();
         self.tape.entries.push(Entry { op, class, hint: 0, dst, a, b, imm });
         dst
@@ -373,20 +376,27 @@ impl<'m> Scan<'m> {
 
     // The operand stack.
 
+    /// Pushes a number.
     #[inline]
     fn push(&mut self, class: Class, node: Node) {
-        self.stack.push(Item { node, class });
+        self.push_typed(Ty::number(class), node);
     }
 
     #[inline]
+    fn push_typed(&mut self, ty: Ty, node: Node) {
+        self.stack.push(Item { node, class: ty.class(), ty });
+    }
+
+    /// Pushes a number.
+    #[inline]
     fn push_value(&mut self, class: Class, value: Ref) {
-        self.stack.push(Item { node: Node::Value(value), class });
+        self.push(class, Node::Value(value));
     }
 
     #[inline]
     fn push_const(&mut self, class: Class, value: i64) {
         let constant = self.constant(class, value);
-        self.stack.push(Item { node: Node::Value(constant), class });
+        self.push(class, Node::Value(constant));
     }
 
     #[inline]
@@ -461,9 +471,7 @@ impl<'m> Scan<'m> {
                 {
                     last.dst = dst;
                     self.free_temp(value);
-                    let entry = self.tape.entries.pop().expect("it is the last");
-                    self.touch_ref(dst, true);
-                    self.tape.entries.push(entry);
+                    self.touch(self.tape.entries.len() - 1, var, true, self.loop_weight);
                 } else {
                     self.entry(Op::Copy, item.class, dst, value, Ref::NOTHING, 0);
                 }
@@ -522,12 +530,17 @@ impl<'m> Scan<'m> {
     fn truncate(&mut self, height: usize) {
         while self.stack.len() > height {
             let item = self.pop();
-            match item.node {
-                Node::Value(value) | Node::Wrap(value) => self.free_temp(value),
-                Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => {
-                    self.free_temp(a);
-                    self.free_temp(b);
-                }
+            self.free(item);
+        }
+    }
+
+    /// Frees the temps of an item that nothing will use.
+    fn free(&mut self, item: Item) {
+        match item.node {
+            Node::Value(value) | Node::Wrap(value) => self.free_temp(value),
+            Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => {
+                self.free_temp(a);
+                self.free_temp(b);
             }
         }
     }
@@ -551,18 +564,18 @@ impl<'m> Scan<'m> {
         }
         let at = self.start_list(first.len() + count);
         self.tape.lists.extend_from_slice(first);
+        let items = self.stack[from..].iter();
+        self.tape.lists.extend(items.map(|item| match item.node {
+            Node::Value(value) => value.to_item(),
+            _ => unreachable!("materialised above"),
+        }));
         for index in 0..count {
-            let Node::Value(value) = self.stack[from + index].node else { unreachable!("materialised above") };
-            self.tape.lists.push(value.to_item());
-            self.touch_ref(value, false);
-            self.free_temp(value);
-            if let (Some(temp), Some(place)) = (value.as_temp(), places.get(index)) {
-                let hint = match place {
-                    Place::Gpr(register) => register.num() + 1,
-                    Place::Xmm(register) => register.num() + 1,
-                    Place::Stack(_) => 0,
-                };
-                self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint;
+            let value = Ref::from_item(self.tape.lists[self.tape.lists.len() - count + index]);
+            self.consume(value);
+            if let Some(temp) = value.as_temp()
+                && let Some(place) = places.get(index)
+            {
+                self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint(place);
             }
         }
         self.stack.truncate(from);
@@ -580,6 +593,15 @@ impl<'m> Scan<'m> {
     fn heap_store(&mut self, access: Access, class: Class, index: HeapIndex, value: Ref, offset: u32) {
         self.can_trap();
         self.entry(Op::Store(access), class, Ref::NOTHING, index.0, value, offset);
+    }
+}
+
+/// [`Entry::hint`] for a place.
+fn hint(place: &Place) -> u8 {
+    match place {
+        Place::Gpr(register) => register.num() + 1,
+        Place::Xmm(register) => register.num() + 1,
+        Place::Stack(_) => 0,
     }
 }
 

@@ -1,0 +1,389 @@
+//! Validation (specification, appendix A.3), on the operand and control stack of the scanner.
+//!
+//! In code that can be reached an operator's operands are only looked at: what records the operator takes them. In code
+//! that cannot, nothing is recorded, and [`Scan::in_dead_code`] takes and leaves operands of the right types.
+//!
+//! **Escape:** the rest of the compiler trusts what this accepts. The parser's validator is its oracle: both must accept
+//! the same bodies.
+
+use super::{Class, Item, Node, Scan};
+use crate::compile::tape::Ref;
+use crate::decode::{BlockType, Cursor, Invalid, ModuleInfo};
+use crate::types::{FuncIndex, HeapType, RefType, TypeIndex, ValType};
+
+/// The type of an operand: a value type, or anything where code cannot be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ty(u8);
+
+impl Ty {
+    pub(super) const I32: Ty = Ty(0);
+    pub(super) const I64: Ty = Ty(1);
+    pub(super) const F32: Ty = Ty(2);
+    pub(super) const F64: Ty = Ty(3);
+    const V128: Ty = Ty(4);
+    pub(super) const FUNCREF: Ty = Ty(5);
+    const EXTERNREF: Ty = Ty(6);
+    const BOTTOM: Ty = Ty(7);
+
+    #[inline]
+    pub(super) fn of(ty: ValType) -> Ty {
+        match ty {
+            ValType::I32 => Ty::I32,
+            ValType::I64 => Ty::I64,
+            ValType::F32 => Ty::F32,
+            ValType::F64 => Ty::F64,
+            ValType::V128 => Ty::V128,
+            ValType::Ref(RefType { heap: HeapType::Func, .. }) => Ty::FUNCREF,
+            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Ty::EXTERNREF,
+        }
+    }
+
+    /// The number that a class is.
+    #[inline]
+    pub(super) const fn number(class: Class) -> Ty {
+        match class {
+            Class::I32 => Ty::I32,
+            Class::I64 => Ty::I64,
+            Class::F32 => Ty::F32,
+            Class::F64 => Ty::F64,
+        }
+    }
+
+    #[inline]
+    pub(super) fn class(self) -> Class {
+        match self {
+            Ty::I32 => Class::I32,
+            Ty::F32 => Class::F32,
+            Ty::F64 => Class::F64,
+            _ => Class::I64,
+        }
+    }
+
+    fn is_ref(self) -> bool {
+        matches!(self, Ty::FUNCREF | Ty::EXTERNREF)
+    }
+
+    fn matches(self, expected: Ty) -> bool {
+        self == expected || self == Ty::BOTTOM
+    }
+}
+
+impl BlockType {
+    pub(super) fn params(self, info: &ModuleInfo) -> &[ValType] {
+        match self {
+            BlockType::Function(ty) => info.types[ty.index()].params(),
+            _ => &[],
+        }
+    }
+
+    pub(super) fn results<'a>(&'a self, info: &'a ModuleInfo) -> &'a [ValType] {
+        match self {
+            BlockType::Empty => &[],
+            BlockType::Result(ty) => std::slice::from_ref(ty),
+            BlockType::Function(ty) => info.types[ty.index()].results(),
+        }
+    }
+}
+
+fn ensure(condition: bool) -> Result<(), Invalid> {
+    if condition { Ok(()) } else { Err(Invalid) }
+}
+
+impl<'m> Scan<'m> {
+    // Operands.
+
+    /// Is there an operand of this type on top, in code that can be reached?
+    #[inline(always)]
+    pub(super) fn has(&self, ty: Ty) -> bool {
+        let length = self.stack.len();
+        length > self.floor && self.stack[length - 1].ty == ty
+    }
+
+    /// The same for two.
+    #[inline(always)]
+    pub(super) fn has_two(&self, below: Ty, top: Ty) -> bool {
+        let length = self.stack.len();
+        length > self.floor && length - 1 > self.floor && {
+            let [.., a, b] = &self.stack[..] else { return false };
+            a.ty == below && b.ty == top
+        }
+    }
+
+    /// The operands of an operator that cannot be reached, and its results.
+    #[inline(never)]
+    pub(super) fn in_dead_code(&mut self, operands: &[Ty], results: &[Ty]) -> Result<(), Invalid> {
+        ensure(self.dead)?;
+        for &ty in operands.iter().rev() {
+            ensure(self.pop_dead()?.matches(ty))?;
+        }
+        results.iter().for_each(|&ty| self.push_dead(ty));
+        Ok(())
+    }
+
+    /// The operands of an operator and its results. Are they there, to be taken by what records it? If not, the operator
+    /// cannot be reached.
+    pub(super) fn takes(&mut self, operands: &[Ty], results: &[Ty]) -> Result<bool, Invalid> {
+        if self.dead {
+            self.in_dead_code(operands, results)?;
+            return Ok(false);
+        }
+        let place = self.operands_from(operands.len())?;
+        ensure(self.stack[place..].iter().zip(operands).all(|(item, &ty)| item.ty == ty))?;
+        Ok(true)
+    }
+
+    /// The same for operands only.
+    #[inline]
+    fn takes_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
+        if types.is_empty() { Ok(!self.dead) } else { self.takes_some_values(types) }
+    }
+
+    #[inline(never)]
+    fn takes_some_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
+        if self.dead {
+            for &ty in types.iter().rev() {
+                ensure(self.pop_dead()?.matches(Ty::of(ty)))?;
+            }
+            return Ok(false);
+        }
+        let place = self.operands_from(types.len())?;
+        ensure(self.stack[place..].iter().zip(types).all(|(item, &ty)| item.ty == Ty::of(ty)))?;
+        Ok(true)
+    }
+
+    /// Where the top operands begin, in code that can be reached.
+    fn operands_from(&self, count: usize) -> Result<usize, Invalid> {
+        if self.stack.len() - self.floor < count { Err(Invalid) } else { Ok(self.stack.len() - count) }
+    }
+
+    /// An operand of any type.
+    fn pop_dead(&mut self) -> Result<Ty, Invalid> {
+        let frame = self.frames.last().ok_or(Invalid)?;
+        if self.stack.len() > frame.height {
+            let item = self.pop();
+            self.free(item);
+            return Ok(item.ty);
+        }
+        if frame.unreachable { Ok(Ty::BOTTOM) } else { Err(Invalid) }
+    }
+
+    fn push_dead(&mut self, ty: Ty) {
+        self.stack.push(Item { node: Node::Value(Ref::NOTHING), class: ty.class(), ty });
+    }
+
+    fn push_dead_values(&mut self, types: &[ValType]) {
+        types.iter().for_each(|&ty| self.push_dead(Ty::of(ty)));
+    }
+
+    /// `drop`: an operand of any type.
+    pub(super) fn takes_any(&mut self) -> Result<bool, Invalid> {
+        if self.dead {
+            self.pop_dead()?;
+            return Ok(false);
+        }
+        self.operands_from(1)?;
+        Ok(true)
+    }
+
+    /// `select` without a type: of numbers only.
+    pub(super) fn takes_select(&mut self) -> Result<bool, Invalid> {
+        if self.dead {
+            ensure(self.pop_dead()?.matches(Ty::I32))?;
+            let (b, a) = (self.pop_dead()?, self.pop_dead()?);
+            ensure(!a.is_ref() && !b.is_ref() && (a.matches(b) || b == Ty::BOTTOM))?;
+            self.push_dead(if a == Ty::BOTTOM { b } else { a });
+            return Ok(false);
+        }
+        let place = self.operands_from(3)?;
+        let [a, b, condition] = self.stack[place..] else { return Err(Invalid) };
+        ensure(condition.ty == Ty::I32 && a.ty == b.ty && !a.ty.is_ref())?;
+        Ok(true)
+    }
+
+    /// `ref.is_null`: a reference of any type.
+    pub(super) fn takes_ref(&mut self) -> Result<bool, Invalid> {
+        if self.dead {
+            let ty = self.pop_dead()?;
+            ensure(ty.is_ref() || ty == Ty::BOTTOM)?;
+            self.push_dead(Ty::I32);
+            return Ok(false);
+        }
+        let place = self.operands_from(1)?;
+        ensure(self.stack[place].ty.is_ref())?;
+        Ok(true)
+    }
+
+    // Blocks.
+
+    /// The parameters of a block that is about to be opened.
+    pub(super) fn takes_params(&mut self, ty: BlockType) -> Result<bool, Invalid> {
+        let info = self.info;
+        if let BlockType::Function(ty) = ty {
+            ensure(ty.index() < info.types.len())?;
+        }
+        self.takes_values(ty.params(info))
+    }
+
+    /// The parameters of a block in code that cannot be reached.
+    pub(super) fn push_dead_params(&mut self, ty: BlockType) {
+        self.push_dead_values(ty.params(self.info));
+    }
+
+    pub(super) fn push_dead_results(&mut self, ty: BlockType) {
+        self.push_dead_values(ty.results(self.info));
+    }
+
+    /// At a block's end: its results are on the stack, and nothing else.
+    pub(super) fn takes_block(&mut self) -> Result<(), Invalid> {
+        let info = self.info;
+        let (ty, height) = {
+            let frame = self.frames.last().ok_or(Invalid)?;
+            (frame.ty, frame.height)
+        };
+        let results = ty.results(info);
+        let left = if self.takes_values(results)? { self.stack.len() - results.len() } else { self.stack.len() };
+        ensure(left == height)
+    }
+
+    /// What a branch takes. Returns whether it can be reached.
+    pub(super) fn takes_label(&mut self, depth: u32) -> Result<bool, Invalid> {
+        let (info, frame) = (self.info, self.frame_at(depth)?);
+        self.takes_values(frame.label_types(info))
+    }
+
+    /// The function's results.
+    pub(super) fn takes_return(&mut self) -> Result<bool, Invalid> {
+        let (info, ty) = (self.info, self.frames.first().ok_or(Invalid)?.ty);
+        self.takes_values(ty.results(info))
+    }
+
+    /// What a branch that may not be taken takes and leaves.
+    pub(super) fn takes_branch_if(&mut self, depth: u32) -> Result<bool, Invalid> {
+        let (info, frame) = (self.info, self.frame_at(depth)?);
+        if self.dead {
+            self.in_dead_code(&[Ty::I32], &[])?;
+            self.takes_values(frame.label_types(info))?;
+            self.push_dead_values(frame.label_types(info));
+            return Ok(false);
+        }
+        ensure(self.has(Ty::I32))?;
+        let types = frame.label_types(info);
+        let place = self.operands_from(types.len() + 1)?;
+        ensure(self.stack[place..].iter().zip(types).all(|(item, &ty)| item.ty == Ty::of(ty)))?;
+        Ok(true)
+    }
+
+    /// Reads the targets of a `br_table` into [`Scan::targets`], the default last.
+    pub(super) fn takes_branch_table(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Invalid> {
+        let count = cursor.u32()? as usize;
+        // Each takes a byte at least.
+        ensure(count < cursor.remaining())?;
+        self.targets.clear();
+        for _ in 0..=count {
+            self.targets.push(cursor.u32()?);
+        }
+        let index_and = match self.dead {
+            true => {
+                self.in_dead_code(&[Ty::I32], &[])?;
+                0
+            }
+            false => {
+                ensure(self.has(Ty::I32))?;
+                1
+            }
+        };
+        let info = self.info;
+        let default = self.frame_at(self.targets[count])?;
+        let arity = default.label_types(info).len();
+        for place in 0..=count {
+            let target = self.frame_at(self.targets[place])?;
+            let types = target.label_types(info);
+            ensure(types.len() == arity && self.matches_below(types, index_and))?;
+        }
+        if self.dead {
+            self.takes_values(default.label_types(info))?;
+        }
+        Ok(!self.dead)
+    }
+
+    /// Are there operands of these types below so many on top?
+    fn matches_below(&self, types: &[ValType], above: usize) -> bool {
+        let Some(frame) = self.frames.last() else { return false };
+        let mut operands = self.stack[frame.height..].iter().rev().skip(above);
+        types.iter().rev().all(|&ty| match operands.next() {
+            Some(item) => item.ty.matches(Ty::of(ty)),
+            None => frame.unreachable,
+        })
+    }
+
+    // Calls.
+
+    /// The operands of a call. Its results are pushed by what records it.
+    pub(super) fn takes_call(&mut self, ty: TypeIndex) -> Result<bool, Invalid> {
+        let info = self.info;
+        let ty = info.types.get(ty.index()).ok_or(Invalid)?;
+        let reached = self.takes_values(ty.params())?;
+        if !reached {
+            self.push_dead_values(ty.results());
+        }
+        Ok(reached)
+    }
+
+    /// Those of an indirect one, whose index is on top of them.
+    pub(super) fn takes_call_indirect(&mut self, ty: u32, table: u32) -> Result<bool, Invalid> {
+        ensure(self.table_type(table)? == Ty::FUNCREF)?;
+        if self.dead {
+            self.in_dead_code(&[Ty::I32], &[])?;
+            return self.takes_call(TypeIndex(ty));
+        }
+        ensure(self.has(Ty::I32))?;
+        let params = self.info.types.get(ty as usize).ok_or(Invalid)?.params();
+        let place = self.operands_from(params.len() + 1)?;
+        ensure(self.stack[place..].iter().zip(params).all(|(item, &ty)| item.ty == Ty::of(ty)))?;
+        Ok(true)
+    }
+
+    pub(super) fn function_type(&self, function: u32) -> Result<TypeIndex, Invalid> {
+        self.info.functions.get(function as usize).copied().ok_or(Invalid)
+    }
+
+    /// May `ref.func` name this function?
+    pub(super) fn is_declared(&self, function: u32) -> Result<(), Invalid> {
+        self.info.declared.binary_search(&FuncIndex(function)).map(|_| ()).map_err(|_| Invalid)
+    }
+
+    // Globals, memories, tables, segments.
+
+    /// The type of a global, and whether it can be written.
+    pub(super) fn global_type(&self, index: u32) -> Result<(Ty, bool), Invalid> {
+        let global = self.info.globals.get(index as usize).ok_or(Invalid)?;
+        Ok((Ty::of(global.content), global.mutable))
+    }
+
+    #[inline(always)]
+    pub(super) fn has_memory(&self, index: u32) -> Result<(), Invalid> {
+        if (index as usize) < self.info.memories.len() { Ok(()) } else { Err(Invalid) }
+    }
+
+    /// The element type of a table.
+    pub(super) fn table_type(&self, index: u32) -> Result<Ty, Invalid> {
+        let table = self.info.tables.get(index as usize).ok_or(Invalid)?;
+        Ok(Ty::of(ValType::Ref(table.element)))
+    }
+
+    /// The element type of an element segment.
+    pub(super) fn segment_type(&self, index: u32) -> Result<Ty, Invalid> {
+        let segment = self.info.elements.get(index as usize).ok_or(Invalid)?;
+        Ok(Ty::of(ValType::Ref(segment.ty)))
+    }
+
+    /// Is there a data segment of this index? The count must stand before the code (specification 5.5.16).
+    pub(super) fn has_data(&self, index: u32) -> Result<(), Invalid> {
+        ensure(self.info.data_count.is_some_and(|count| index < count))
+    }
+
+    /// Elements of one type go where those of another are.
+    pub(super) fn same_type(&self, to: Ty, from: Ty) -> Result<(), Invalid> {
+        ensure(to == from)
+    }
+}

