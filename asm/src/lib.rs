@@ -107,6 +107,10 @@ pub mod label;
 pub mod error;
 pub mod buffer;
 mod encode;
+mod align;
+pub mod record;
+mod relax;
+pub mod patch;
 pub mod select;
 pub mod pool;
 pub mod forms;
@@ -119,7 +123,9 @@ pub use label::{Label, LabelSlot, Labels};
 pub use mem::{Addr, Mem, Scale, VAddr};
 pub use mem::{M8, M16, M32, M48, M64, M80, M128, M256, M384, M512};
 pub use mem::{M112, M224, M752, M864, M4096};
+pub use patch::{PatchSite, displacement};
 pub use pool::{Pool, PoolSlot};
+pub use record::{Record, Relocation, RelocationKind};
 pub use reg::regs;
 pub use reg::{
     Cr, Dr, Gp8, Gp16, Gp32, Gp64, K, Mm, R8, R8Hi, R16, R32, R64, Rsp, Seg, St, Tmm, Xmm, XmmX, Ymm, YmmX, ZmmX,
