@@ -101,6 +101,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "std")]
+extern crate std;
+
 pub mod reg;
 pub mod mem;
 pub mod label;
@@ -113,12 +116,14 @@ mod relax;
 pub mod patch;
 pub mod select;
 pub mod pool;
+pub mod features;
 pub mod forms;
 #[cfg(feature = "mnemonics")]
 pub mod mnemonics;
 
 pub use buffer::Asm;
 pub use error::AsmError;
+pub use features::{CpuidResult, Features};
 pub use label::{Label, LabelSlot, Labels};
 pub use mem::{Addr, Mem, Scale, VAddr};
 pub use mem::{M8, M16, M32, M48, M64, M80, M128, M256, M384, M512};

@@ -19,6 +19,18 @@ pub struct Record {
 impl Record {
     /// What a slice of records is made of: its content does not matter.
     pub const EMPTY: Record = Record { at: 0, gone: 0, what: What::Mark { tag: 0 } };
+
+    /// Where the record's part of the code starts, and how long it is as long as branches are long.
+    pub(crate) const fn span(&self) -> (u32, u32) {
+        match self.what {
+            What::Relative { .. } | What::Near { .. } | What::Difference { .. } => (self.at, 4),
+            What::Branch { opcode_len, .. } => (self.at - opcode_len as u32, opcode_len as u32 + 4),
+            What::Short { .. } => (self.at, 1),
+            What::Padding { len, .. } => (self.at, len),
+            What::Relocation { kind, .. } => (self.at, kind.len_bytes() as u32),
+            What::Mark { .. } => (self.at, 0),
+        }
+    }
 }
 
 /// What is at a place.
@@ -64,7 +76,7 @@ impl RelocationKind {
     }
 }
 
-/// A field to be filled in when the code's address is known. The field itself contains zeros.
+/// A field to be filled in when the code's address is known. The addend is not in the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relocation {
     /// The code offset of the field.
@@ -155,8 +167,8 @@ impl<'a> Asm<'a> {
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
     pub const fn dq_label(&mut self, to: Label, addend: i64) -> &mut Self {
-        self.relocate(self.pos, RelocationKind::Abs64, to, addend);
-        self.u64(0)
+        let at = self.pos();
+        self.u64(0).relocate(at, RelocationKind::Abs64, to, addend)
     }
 
     /// Records that the field at `offset` is to be filled in with the address of `to` plus `addend`: for fields that no
@@ -167,17 +179,35 @@ impl<'a> Asm<'a> {
     /// # let (mut code, mut records) = ([0; 16], [Record::EMPTY; 1]);
     /// let mut a = Asm::new(&mut code, &mut []).with_records(&mut records);
     /// a.mov_r64_imm64(rax.any(), 0);
-    /// a.relocate(a.pos() as u32 - 8, RelocationKind::Abs64, Label::external(3), 0);
+    /// let field = a.pos() - 8;
+    /// a.relocate(field, RelocationKind::Abs64, Label::external(3), 0);
     /// assert_eq!(a.finish()?.len(), 10);
     /// assert_eq!(a.relocations().next().unwrap().offset, 2);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
-    pub const fn relocate(&mut self, offset: u32, kind: RelocationKind, to: Label, addend: i64) -> &mut Self {
+    ///
+    /// The field must have been emitted; with branches that can still shrink it must lie behind all other fields so far.
+    pub const fn relocate(&mut self, offset: usize, kind: RelocationKind, to: Label, addend: i64) -> &mut Self {
         if to.external_number().is_none() && to.index >= self.label_count {
             return self.unknown_label();
         }
-        self.record(offset, What::Relocation { to, kind, addend });
+        let end = self.pos as usize;
+        if offset > end || end - offset < kind.len_bytes() || offset < self.records_end() {
+            self.fail(AsmError::InvalidPatch { at: offset });
+            return self;
+        }
+        self.record(offset as u32, What::Relocation { to, kind, addend });
         self
+    }
+
+    /// Behind what a new record must lie if branches can still shrink.
+    const fn records_end(&self) -> usize {
+        let count = self.record_count as usize;
+        if !self.is_relaxing() || count == 0 || count > self.records.len() {
+            return 0;
+        }
+        let (start, len) = self.records[count - 1].span();
+        (start + len) as usize
     }
 
     /// The fields to be filled in when the code's address is known, in the order of the code. Of use after

@@ -171,7 +171,7 @@ impl<'a> Asm<'a> {
         for index in 0..self.record_count as usize {
             let record = self.records[index];
             let gone_behind = self.recorded().get(index + 1).map_or(gone, |record| record.gone);
-            let (start, old_len) = span(&record);
+            let (start, old_len) = record.span();
             let new_len = old_len + record.gone - gone_behind;
             self.code.copy_within(from..start as usize, to);
             to += start as usize - from;
@@ -209,7 +209,11 @@ impl<'a> Asm<'a> {
                 let value = distance(to, at + len);
                 self.write_branch(record.at, at, u32::from(opcode_len), short, value);
             }
-            What::Padding { .. } | What::Relocation { .. } | What::Mark { .. } => {}
+            What::Relocation { kind, .. } => {
+                let field = record.at as usize;
+                self.code.copy_within(field..field + kind.len_bytes(), at as usize);
+            }
+            What::Padding { .. } | What::Mark { .. } => {}
         }
     }
 
@@ -280,17 +284,6 @@ fn shrinkage(record: &Record) -> u32 {
     match record.what {
         What::Branch { opcode_len, short: true, .. } => u32::from(opcode_len) + 4 - 2,
         _ => 0,
-    }
-}
-
-/// Where what a record stands for started, and how long it was.
-fn span(record: &Record) -> (u32, u32) {
-    match record.what {
-        What::Relative { .. } | What::Near { .. } | What::Difference { .. } => (record.at, 4),
-        What::Branch { opcode_len, .. } => (record.at - u32::from(opcode_len), u32::from(opcode_len) + 4),
-        What::Short { .. } => (record.at, 1),
-        What::Padding { len, .. } => (record.at, len),
-        What::Relocation { .. } | What::Mark { .. } => (record.at, 0),
     }
 }
 

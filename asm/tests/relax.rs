@@ -185,6 +185,11 @@ fn wrong_uses_are_reported() {
     assert_eq!(relaxed(|a| _ = a.bind(Label::external(0))), Err(AsmError::BoundTwice { at: 0 }));
     assert_eq!(relaxed(|a| _ = a.jmp_short(Label::external(0))), Err(AsmError::ShortRange { at: 1 }));
     assert_eq!(relaxed(|a| _ = a.keep_within(9, 8)), Err(AsmError::InvalidAlignment { at: 0 }));
+    let inside = |a: &mut Asm| {
+        let end = a.label();
+        a.jmp_label(end).bind(end).relocate(1, RelocationKind::Abs32, end, 0);
+    };
+    assert_eq!(relaxed(inside), Err(AsmError::InvalidPatch { at: 1 }));
     let (mut code, mut records) = ([0; 8], [Record::EMPTY; 1]);
     let mut a = Asm::new(&mut code, &mut []).with_records(&mut records);
     a.mark(1).mark(2);
