@@ -117,6 +117,8 @@ pub mod patch;
 pub mod select;
 pub mod pool;
 pub mod features;
+#[cfg(feature = "listing")]
+pub mod listing;
 pub mod forms;
 #[cfg(feature = "mnemonics")]
 pub mod mnemonics;
