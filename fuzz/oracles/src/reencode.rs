@@ -74,7 +74,8 @@ fn encode(instruction: &Instruction, number: usize, form: &Form, values: &[Value
 fn has_no_form(instruction: &Instruction, bytes: &[u8]) -> bool {
     let hints = instruction.has_xacquire_prefix() || instruction.has_xrelease_prefix();
     let absolute = instruction.memory_base() == Register::None && instruction.memory_index() == Register::None;
-    hints || instruction.memory_base() == Register::EIP || (absolute && is_narrow(instruction, bytes))
+    let wide_only = absolute || instruction.is_vsib();
+    hints || instruction.memory_base() == Register::EIP || (wide_only && is_narrow(instruction, bytes))
 }
 
 /// Whether addresses have 32 bits.
@@ -190,6 +191,13 @@ mod tests {
     use super::*;
     use crate::bytes::for_a_second;
     use std::cell::Cell;
+
+    /// Vector-indexed addresses of 32 bits have no form.
+    #[test]
+    fn a_narrow_gather() {
+        assert!(!any_instruction(&[0x67, 0xC4, 0xE2, 0xE1, 0x93, 0x14, 0xBE]));
+        assert!(any_instruction(&[0xC4, 0xE2, 0xE1, 0x93, 0x14, 0xBE]));
+    }
 
     #[test]
     fn a_second_of_random_bytes() {
