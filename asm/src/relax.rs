@@ -270,13 +270,16 @@ fn lay_out(records: &mut [Record]) -> u32 {
     gone
 }
 
-/// The rule of `len` bytes of padding, for what is behind it with its branches as short as they are.
+/// The rule of the padding in the first record, of `len` bytes, for what is behind it with its branches as short as they
+/// are.
 fn shrunk(rule: Rule, len: u32, records: &[Record]) -> Rule {
     let Rule::Within { log2, len: kept } = rule else { return rule };
     let end = records[0].at + len + u32::from(kept);
-    let inside = records[1..].iter().take_while(|record| record.at < end);
-    let shorter: u32 = inside.map(shrinkage).sum();
-    Rule::Within { log2, len: kept - shorter as u8 }
+    let inside = records[1..].iter().take_while(|record| record.span().0 < end);
+    // Of a branch at the end only some bytes may be kept.
+    let lost = |record: &Record| shrinkage(record).min((end - record.span().0).saturating_sub(2));
+    let lost: u32 = inside.map(lost).sum();
+    Rule::Within { log2, len: kept - lost as u8 }
 }
 
 /// By how many bytes the branch of a record is shorter than it was.

@@ -154,6 +154,22 @@ fn the_erratum_counts_short_branches() {
     assert_eq!(relaxed(emit).unwrap()[26..], [0x48, 0x39, 0xC8, 0x7C, 0xE1]);
 }
 
+/// Fewer bytes are to be kept in one block than the branch behind has.
+#[test]
+fn a_branch_partly_kept() {
+    let emit = |len| {
+        let emit = |a: &mut Asm| {
+            let end = a.label();
+            a.nops(31).keep_within(len, 32).jmp_label(end).bind(end);
+        };
+        relaxed(emit).unwrap()[31..].to_vec()
+    };
+    assert_eq!(emit(1), [0xEB, 0]);
+    for len in 2..6 {
+        assert_eq!(emit(len), [0x90, 0xEB, 0], "{len}");
+    }
+}
+
 #[test]
 fn by_hand() {
     let emit = |a: &mut Asm| {

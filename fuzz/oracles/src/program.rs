@@ -38,6 +38,8 @@ enum Item {
     LoadExternal(u32, i32),
     Patchable(usize),
     Align(u32),
+    /// `keep_within` in front of whatever comes.
+    Keep(u32),
     Nops(u32),
 }
 
@@ -51,7 +53,7 @@ struct Site {
 
 fn item(c: &mut Choices) -> Item {
     let label = |c: &mut Choices| c.below(LABELS);
-    match c.below(20) {
+    match c.below(21) {
         0 | 1 => Item::Bind(label(c)),
         2 | 3 => Item::Jcc(label(c)),
         4 => Item::Jmp(label(c)),
@@ -72,7 +74,8 @@ fn item(c: &mut Choices) -> Item {
         16 => Item::Patchable(label(c)),
         17 => Item::Align(1 << c.below(7)),
         18 => Item::Nops(c.below(12) as u32),
-        _ => Item::Nops(100 + c.below(40) as u32),
+        19 => Item::Nops(100 + c.below(40) as u32),
+        _ => Item::Keep(c.below(65) as u32),
     }
 }
 
@@ -119,6 +122,7 @@ fn emit(a: &mut Asm, item: Item, labels: &[Label]) {
         }
         Item::Patchable(l) => _ = a.call_patchable(labels[l]),
         Item::Align(n) => _ = a.align(n),
+        Item::Keep(n) => _ = a.keep_within(n, 64),
         Item::Nops(n) => _ = a.nops(n),
     }
 }
@@ -188,6 +192,7 @@ fn verify(code: &[u8], site: Site, targets: &[usize]) {
             assert_eq!(site.end % n as usize, 0);
             verify_nops(&code[site.start..site.end]);
         }
+        Item::Keep(_) => verify_nops(&code[site.start..site.end]),
         Item::Nops(n) => {
             assert_eq!(len, n as usize);
             verify_nops(&code[site.start..site.end]);
@@ -219,7 +224,8 @@ fn verify_relocations(a: &Asm, sites: &[Site], targets: &[usize]) {
 
 /// Whether no branch is long without need. Padding may be in the way.
 fn verify_shortest(sites: &[Site], targets: &[usize], relaxed: bool) {
-    let pads = |site: &Site| matches!(site.item, Item::Align(_) | Item::JccApart(_) | Item::Patchable(_));
+    let pads =
+        |site: &Site| matches!(site.item, Item::Align(_) | Item::Keep(_) | Item::JccApart(_) | Item::Patchable(_));
     if relaxed && sites.iter().any(pads) {
         return;
     }
