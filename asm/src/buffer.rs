@@ -2,12 +2,13 @@
 
 use crate::error::AsmError;
 use crate::label::{Field, Label, LabelSlot, Labels, MAX_LEN, NONE, PENDING};
+use crate::record::{Record, What};
 
 /// How many bytes one instruction may touch at the cursor.
 const WINDOW: usize = 16;
 
 /// Where positions stop counting: far beyond [`MAX_LEN`], far below an overflow.
-const MAX_POS: u32 = 1 << 30;
+pub(crate) const MAX_POS: u32 = 1 << 30;
 
 /// An assembler over a buffer and label slots of the caller.
 ///
@@ -30,10 +31,18 @@ const MAX_POS: u32 = 1 << 30;
 /// # Ok::<(), AsmError>(())
 /// ```
 pub struct Asm<'a> {
-    code: &'a mut [u8],
-    labels: &'a mut [LabelSlot],
-    pos: u32,
-    label_count: u32,
+    pub(crate) code: &'a mut [u8],
+    /// Empty while branches can still shrink. Whatever concerns a label then goes the way of a label without a slot,
+    /// which ends in [`Asm::late`]: so all that costs nothing to those who do not ask for it.
+    pub(crate) labels: &'a mut [LabelSlot],
+    /// The label slots while branches can still shrink.
+    pub(crate) parked: &'a mut [LabelSlot],
+    pub(crate) records: &'a mut [Record],
+    pub(crate) pos: u32,
+    pub(crate) label_count: u32,
+    pub(crate) record_count: u32,
+    /// Whether [`Asm::clear`] starts with branches that can shrink.
+    pub(crate) relaxes: bool,
     error: Option<AsmError>,
 }
 
@@ -44,14 +53,28 @@ impl<'a> Asm<'a> {
             true => code.split_at_mut(MAX_LEN).0,
             false => code,
         };
-        Asm { code, labels, pos: 0, label_count: 0, error: None }
+        Asm {
+            code,
+            labels,
+            parked: &mut [],
+            records: &mut [],
+            pos: 0,
+            label_count: 0,
+            record_count: 0,
+            relaxes: false,
+            error: None,
+        }
     }
 
     /// Starts over with the same buffers.
     pub const fn clear(&mut self) -> &mut Self {
         self.pos = 0;
         self.label_count = 0;
+        self.record_count = 0;
         self.error = None;
+        if self.relaxes {
+            self.park();
+        }
         self
     }
 
@@ -66,19 +89,33 @@ impl<'a> Asm<'a> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        if self.label_count as usize > self.labels.len() {
-            return Err(AsmError::TooManyLabels { needed: self.label_count as usize });
+        if let Some(error) = self.lack() {
+            return Err(error);
         }
-        if self.pos as usize > MAX_LEN {
-            return Err(AsmError::TooLong);
-        }
-        if self.pos as usize > self.code.len() {
-            return Err(AsmError::Full { needed: self.pos as usize });
+        if self.is_relaxing() {
+            return Err(AsmError::NotRelaxed);
         }
         if let Some(label) = self.unbound() {
             return Err(AsmError::Unbound { label });
         }
         Ok(self.code.split_at(self.pos as usize).0)
+    }
+
+    /// What there is too little of.
+    pub(crate) const fn lack(&self) -> Option<AsmError> {
+        if self.label_count as usize > self.slot_count() {
+            return Some(AsmError::TooManyLabels { needed: self.label_count as usize });
+        }
+        if self.record_count as usize > self.records.len() {
+            return Some(AsmError::TooManyRecords { needed: self.record_count as usize });
+        }
+        if self.pos as usize > MAX_LEN {
+            return Some(AsmError::TooLong);
+        }
+        if self.pos as usize > self.code.len() {
+            return Some(AsmError::Full { needed: self.pos as usize });
+        }
+        None
     }
 
     /// The first label that some field waits for.
@@ -91,7 +128,7 @@ impl<'a> Asm<'a> {
             }
             index += 1;
         }
-        None
+        self.unbound_record()
     }
 
     /// Remembers the first error.
@@ -230,37 +267,6 @@ impl<'a> Asm<'a> {
         self.put(v, 8)
     }
 
-    /// Pads with the recommended multi-byte `nop`s to a multiple of `alignment` bytes (a power of two).
-    ///
-    /// ```
-    /// # use planish_asm::Asm;
-    /// let mut code = [0; 16];
-    /// let mut a = Asm::new(&mut code, &mut []);
-    /// a.ret().align(4).ret();
-    /// assert_eq!(a.finish()?, [0xC3, 0x0F, 0x1F, 0x00, 0xC3]);
-    /// # Ok::<(), planish_asm::AsmError>(())
-    /// ```
-    pub const fn align(&mut self, alignment: u32) -> &mut Self {
-        if !alignment.is_power_of_two() {
-            self.fail(AsmError::InvalidAlignment { at: self.pos as usize });
-            return self;
-        }
-        self.nops(self.pos.wrapping_neg() & (alignment - 1))
-    }
-
-    /// Appends `len` bytes of `nop`s, each as long as the manual recommends (SDM Vol. 2, NOP): at most 9 bytes.
-    pub const fn nops(&mut self, len: u32) -> &mut Self {
-        let mut left = len;
-        while left > 9 && self.pos < MAX_POS {
-            self.put_pair(NOPS[9], 8, 0, 1);
-            left -= 9;
-        }
-        match left {
-            9.. => self.put_pair(NOPS[9], 8, 0, 1),
-            _ => self.put(NOPS[left as usize], left),
-        }
-    }
-
     /// Replaces the 4 bytes at `at`, and none around them. They must have been emitted.
     pub const fn patch_u32(&mut self, at: usize, v: u32) -> &mut Self {
         let end = self.pos as usize;
@@ -280,7 +286,7 @@ impl<'a> Asm<'a> {
         }
     }
 
-    const fn set_u32(&mut self, at: u32, v: u32) {
+    pub(crate) const fn set_u32(&mut self, at: u32, v: u32) {
         if let Some(bytes) = self.chunk_mut(at) {
             *bytes = v.to_le_bytes();
         }
@@ -337,7 +343,7 @@ impl<'a> Asm<'a> {
     #[inline]
     pub const fn bind(&mut self, label: Label) -> &mut Self {
         let Some(slot) = self.slot(label) else {
-            return self.unknown_label();
+            return self.bind_late(label);
         };
         if slot.is_bound() {
             self.fail(AsmError::BoundTwice { at: self.pos as usize });
@@ -380,7 +386,7 @@ impl<'a> Asm<'a> {
     #[cold]
     #[inline(never)]
     pub(crate) const fn unknown_label(&mut self) -> &mut Self {
-        if self.label_count as usize <= self.labels.len() {
+        if self.label_count as usize <= self.slot_count() {
             self.fail(AsmError::UnknownLabel { at: self.pos as usize });
         }
         self
@@ -464,7 +470,8 @@ impl<'a> Asm<'a> {
         Field::new(Field::EXTENDED, extension.index).0
     }
 
-    /// Appends the 32-bit difference `label - base`: an entry of a jump table. `base` must be bound.
+    /// Appends the 32-bit difference `label - base`: an entry of a jump table. `base` must be bound, but with
+    /// [`Asm::with_relaxation`] can be bound later.
     ///
     /// If `label` is not bound yet, this takes one label slot more.
     ///
@@ -478,24 +485,16 @@ impl<'a> Asm<'a> {
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
     pub const fn dd_label_diff(&mut self, label: Label, base: Label) -> &mut Self {
-        let (Some(slot), Some(base)) = (self.slot(label), self.slot(base)) else {
-            // It might have taken a slot for the base: counted, so that the number of slots reported is enough.
-            self.label();
-            return self.unknown_label().u32(0);
+        let (Some(slot), Some(base_slot)) = (self.slot(label), self.slot(base)) else {
+            return self.late(self.pos, What::Difference { to: label, base }).u32(0);
         };
-        if !base.is_bound() {
+        if !base_slot.is_bound() {
             self.fail(AsmError::UnboundBase { at: self.pos as usize });
         }
-        let value = self.field_plus(label, slot, self.pos, base.at.wrapping_neg());
+        let value = self.field_plus(label, slot, self.pos, base_slot.at.wrapping_neg());
         self.u32(value)
     }
 }
-
-/// `nop`s by length, but for the last byte (0) of the one of 9.
-#[rustfmt::skip]
-const NOPS: [u64; 10] = [
-    0, 0x90, 0x9066, 0x1F0F, 0x401F0F, 0x441F0F, 0x441F0F66, 0x801F0F, 0x841F0F, 0x841F0F66,
-];
 
 /// Stores 8 bytes at `at`; nothing if they do not fit, which never happens and lets the compiler prove that it does not.
 #[inline(always)]

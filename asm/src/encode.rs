@@ -18,6 +18,7 @@ use crate::buffer::Asm;
 use crate::error::AsmError;
 use crate::label::{Label, LabelSlot, NONE};
 use crate::mem::{Addr, Mode, NO_INDEX, NO_LABEL, VAddr};
+use crate::record::What;
 
 /// Opcode maps of the legacy encoding: how many escape bytes precede the opcode.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -434,12 +435,9 @@ impl Asm<'_> {
         if a.label_index() == NO_LABEL {
             return a.disp as u32;
         }
-        let label = Label { index: a.label_index() };
+        let label = Label::from_address(a.label_index());
         let Some(slot) = self.slot(label) else {
-            if a.disp != 0 {
-                self.label();
-            }
-            self.unknown_label();
+            self.late(at, What::Relative { to: label, disp: a.disp, behind: imm_len as u8 });
             return 0;
         };
         match a.disp {
@@ -455,7 +453,7 @@ impl Asm<'_> {
         self.put(v, n);
         let at = self.pos() as u32;
         let Some(slot) = self.slot(to) else {
-            return self.unknown_label().u8(0);
+            return self.late(at, What::Short { to }).u8(0);
         };
         let value = if slot.is_bound() {
             let distance = slot.at.wrapping_sub(at + 1);
@@ -480,7 +478,7 @@ impl Asm<'_> {
     pub(crate) const fn rel32(&mut self, op: Op, to: Label) -> &mut Self {
         let (v, n) = legacy(op, 0, false, op.code as u64, op.code_len);
         let Some(slot) = self.slot(to) else {
-            return self.unknown_label().put_pair(v, n, 0, 4);
+            return self.late(self.pos() as u32 + n, What::Near { to }).put_pair(v, n, 0, 4);
         };
         let value = self.field(to, slot, self.pos() as u32 + n, 0);
         self.put_pair(v, n, value as u64, 4)
@@ -491,7 +489,7 @@ impl Asm<'_> {
     pub(crate) const fn branch(&mut self, short: Op, near: Op, to: Label) -> &mut Self {
         let near_len = near.code_len + 4;
         let Some(slot) = self.slot(to) else {
-            return self.unknown_label().put(near.code as u64, near_len);
+            return self.late_branch(to, near.code_len).put(near.code as u64, near_len);
         };
         let pos = self.pos() as u32;
         let (code, len) = if slot.is_bound() {

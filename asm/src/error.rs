@@ -18,12 +18,19 @@ pub enum AsmError {
         /// The number of slots.
         needed: usize,
     },
+    /// The slice of records is too small; one of `needed` records is enough for the same calls.
+    TooManyRecords {
+        /// The number of records.
+        needed: usize,
+    },
+    /// [`Asm::with_relaxation`](crate::Asm::with_relaxation) without [`Asm::relax`](crate::Asm::relax) before the end.
+    NotRelaxed,
     /// A label was used but never bound.
     Unbound {
         /// The label.
         label: Label,
     },
-    /// A label was bound a second time, here.
+    /// A label was bound a second time, here, or one that is external.
     BoundTwice {
         /// The code offset.
         at: usize,
@@ -33,7 +40,7 @@ pub enum AsmError {
         /// The code offset of its use.
         at: usize,
     },
-    /// `dd_label_diff` with a base that is not bound.
+    /// `dd_label_diff` with a base that is not bound, or with an external label.
     UnboundBase {
         /// The code offset.
         at: usize,
@@ -70,7 +77,7 @@ pub enum AsmError {
         /// The code offset of the instruction.
         at: usize,
     },
-    /// An alignment that is not a power of two.
+    /// An alignment that is not a power of two, or more bytes than go into one block.
     InvalidAlignment {
         /// The code offset.
         at: usize,
@@ -90,6 +97,8 @@ impl core::fmt::Display for AsmError {
             AsmError::Full { needed } => write!(f, "the code needs a buffer of {needed} bytes"),
             AsmError::TooLong => write!(f, "the code is longer than 128 MiB"),
             AsmError::TooManyLabels { needed } => write!(f, "the code needs {needed} label slots"),
+            AsmError::TooManyRecords { needed } => write!(f, "the code needs {needed} records"),
+            AsmError::NotRelaxed => write!(f, "branches can still shrink: `relax` is missing"),
             AsmError::Unbound { label } => write!(f, "label {} is used but not bound", label.index),
             AsmError::BoundTwice { at } => write!(f, "a label is bound a second time at {at:#x}"),
             AsmError::UnknownLabel { at } => {
@@ -115,7 +124,7 @@ impl core::fmt::Display for AsmError {
                 write!(f, "the register cannot be this operand at {at:#x}")
             }
             AsmError::InvalidAlignment { at } => {
-                write!(f, "the alignment at {at:#x} is not a power of two")
+                write!(f, "the alignment at {at:#x} is not a power of two, or smaller than what it aligns")
             }
             AsmError::InvalidPatch { at } => {
                 write!(f, "the patch at {at:#x} is outside of the code")

@@ -5,10 +5,61 @@
 //! to the label's previous pending field (27 bits, 0 ends the chain) and what to do with it (5 bits); a
 //! pending 8-bit field holds the distance to the previous 8-bit one. So one assembly is at most 2^27 bytes.
 
-/// A label of the [`Asm`](crate::Asm) that made it.
+/// A label of the [`Asm`](crate::Asm) that made it, or a symbol that is defined elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     pub(crate) index: u32,
+}
+
+/// The bit of [`Label::index`] that says "external".
+const EXTERNAL: u32 = 1 << 31;
+/// How many external symbols there can be.
+const EXTERNAL_COUNT: u32 = 1 << 18;
+/// How many labels an address can name: its 22 bits hold these, the external ones, and one number for "none".
+const LABELS_IN_ADDRESSES: u32 = (1 << 22) - 1 - EXTERNAL_COUNT;
+
+impl Label {
+    /// The symbol number `number` (below 2^18) that is defined elsewhere. It stands wherever a label does; every use
+    /// becomes a [`Relocation`](crate::Relocation).
+    ///
+    /// ```
+    /// use planish_asm::{Asm, Label, Record, RelocationKind};
+    /// let (mut code, mut records) = ([0; 16], [Record::EMPTY; 1]);
+    /// let mut a = Asm::new(&mut code, &mut []).with_records(&mut records);
+    /// let exit = Label::external(7);
+    /// a.jmp_label(exit);
+    /// assert_eq!(a.finish()?, [0xE9, 0, 0, 0, 0]);
+    /// let relocation = a.relocations().next().unwrap();
+    /// assert_eq!((relocation.offset, relocation.kind), (1, RelocationKind::Branch32));
+    /// assert_eq!((relocation.symbol, relocation.addend), (Some(7), -4));
+    /// # Ok::<(), planish_asm::AsmError>(())
+    /// ```
+    #[inline]
+    pub const fn external(number: u32) -> Label {
+        Label { index: EXTERNAL | number }
+    }
+
+    /// The number of an external symbol.
+    pub const fn external_number(self) -> Option<u32> {
+        if self.index & EXTERNAL != 0 { Some(self.index & !EXTERNAL) } else { None }
+    }
+
+    /// The number that stands for the label in an address, if there is one.
+    pub(crate) const fn in_address(self) -> Option<u32> {
+        match self.external_number() {
+            Some(number) if number < EXTERNAL_COUNT => Some(LABELS_IN_ADDRESSES + number),
+            None if self.index < LABELS_IN_ADDRESSES => Some(self.index),
+            _ => None,
+        }
+    }
+
+    /// The inverse of [`Label::in_address`].
+    pub(crate) const fn from_address(index: u32) -> Label {
+        match index < LABELS_IN_ADDRESSES {
+            true => Label { index },
+            false => Label::external(index - LABELS_IN_ADDRESSES),
+        }
+    }
 }
 
 /// Consecutive labels, made by [`Asm::labels`](crate::Asm::labels).

@@ -98,12 +98,65 @@
 //! A label can be used before or after it is bound, in branches, `lea`, rip-relative operands and tables of differences,
 //! any number of times. Fields that wait for it are linked through the code and need no storage. Backward branches are
 //! short where they can be; forward ones have 32 bits, or 8 by request ([`Asm::jcc_short`]).
+//!
+//! With records of the caller, forward branches shrink too, and everything moves along ([`Asm::with_relaxation`]):
+//!
+//! ```
+//! use planish_asm::{Asm, AsmError, Cond, LabelSlot, Record, mem::dword, regs::*};
+//!
+//! let (mut code, mut labels, mut records) = ([0; 64], [LabelSlot::EMPTY; 2], [Record::EMPTY; 8]);
+//! let mut a = Asm::new(&mut code, &mut labels).with_relaxation(&mut records);
+//! let (default, table) = (a.label(), a.label());
+//! a.cmp(rdi, 1).jcc(Cond::Above, default);
+//! a.lea_label(rax.any(), table).mov(eax, dword(rax + rdi * 4)).bind(default).ret();
+//! a.align(4).bind(table).u32(10).u32(20);
+//! assert_eq!(a.relax().finish()?[4..6], [0x77, 10]);
+//! # Ok::<(), AsmError>(())
+//! ```
+//!
+//! # Symbols, constants, patches
+//!
+//! [`Label::external`] is a symbol that is defined elsewhere: it stands where a label does, and [`Asm::relocations`] says
+//! what to fill in. [`Pool`] puts constants behind the code. [`Asm::call_patchable`] and its like emit what is replaced
+//! while it may be running.
+//!
+//! ```
+//! use planish_asm::{Asm, AsmError, Label, LabelSlot, Pool, PoolSlot, Record, mem::qword, regs::*};
+//!
+//! let (mut code, mut labels, mut records) = ([0; 64], [LabelSlot::EMPTY; 4], [Record::EMPTY; 4]);
+//! let mut slots = [PoolSlot::EMPTY; 4];
+//! let mut a = Asm::new(&mut code, &mut labels).with_records(&mut records);
+//! let mut pool = Pool::new(&mut slots);
+//! let half = pool.u64(&mut a, 0.5f64.to_bits());
+//! a.mulsd(xmm0, qword(half)).jmp(Label::external(0));
+//! pool.emit(&mut a);
+//! let mut placed = a.finish()?.to_vec();
+//! for relocation in a.relocations() {
+//!     relocation.apply(&mut placed, 0x10_0000, 0x10_1000).expect("within reach");
+//! }
+//! assert_eq!(placed[8..13], [0xE9, 0xF3, 0x0F, 0, 0]);
+//! # Ok::<(), AsmError>(())
+//! ```
+//!
+//! # What the processor can do
+//!
+//! [`Features`] is a set by CPUID's names; [`Features::from_cpuid`] reads it, and the cargo feature `std` adds
+//! `Features::detect`. The cargo feature `listing` prints code as text.
+//!
+//! # Where to go on
+//!
+//! - Which instructions there are: [`forms`], [`select`].
+//! - For those who know iced, dynasm-rs or asmjit: [`guide`].
+//! - Programs to run: `cargo run --example calculator` and its neighbours in `examples`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(all(feature = "mnemonics", feature = "forms")),
     allow(dead_code, unused_imports, reason = "the core also serves what the features leave out")
 )]
+
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod reg;
 pub mod mem;
@@ -112,8 +165,15 @@ pub mod label;
 pub mod error;
 pub mod buffer;
 mod encode;
+mod align;
+pub mod record;
+mod relax;
+pub mod patch;
 pub mod select;
 pub mod pool;
+pub mod features;
+#[cfg(feature = "listing")]
+pub mod listing;
 pub mod forms;
 #[cfg(feature = "mnemonics")]
 pub mod mnemonics;
@@ -121,11 +181,14 @@ pub mod mnemonics;
 pub use buffer::Asm;
 pub use decorate::{Bcst, Flags, Masked, Merged, RoundTo, Rounded, Sae};
 pub use error::AsmError;
+pub use features::{CpuidResult, Features};
 pub use label::{Label, LabelSlot, Labels};
 pub use mem::{Addr, Mem, Scale, VAddr};
 pub use mem::{M8, M16, M32, M48, M64, M80, M128, M256, M384, M512};
 pub use mem::{M112, M224, M752, M864, M4096};
+pub use patch::{PatchSite, displacement};
 pub use pool::{Pool, PoolSlot};
+pub use record::{Record, Relocation, RelocationKind};
 pub use reg::regs;
 pub use reg::{
     Cr, Dr, Gp8, Gp16, Gp32, Gp64, K, KMask, KPair, Mm, R8, R8Hi, R16, R32, R64, Rsp, Seg, St, St0, Tmm, Xmm, XmmX,
@@ -134,6 +197,10 @@ pub use reg::{
 pub use reg::{GpSet, XmmSet};
 pub use reg::{R8X, R16X, R32X, R64X};
 pub use select::{Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width};
+
+#[doc = include_str!("../guide/coming-from.md")]
+#[cfg(any(doc, doctest))]
+pub mod guide {}
 
 /// The README's example is a test.
 #[cfg(all(doctest, feature = "mnemonics"))]

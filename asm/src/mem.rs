@@ -212,10 +212,10 @@ impl Addr {
     /// ```
     #[inline]
     pub const fn rip(label: Label) -> Addr {
-        if label.index >= NO_LABEL {
-            return Addr::new(0, NO_INDEX, 0, 0, Mode::INVALID);
+        match label.in_address() {
+            Some(index) => Addr::rip_parts(index, 0),
+            None => Addr::new(0, NO_INDEX, 0, 0, Mode::INVALID),
         }
-        Addr::rip_parts(label.index, 0)
     }
 
     /// `[rip + disp]`: relative to the end of the instruction, for displacements the caller relocates.

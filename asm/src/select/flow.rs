@@ -61,6 +61,28 @@ impl Asm<'_> {
         self.rel8(Op::new(0, M00, 0xEB), to)
     }
 
+    /// Jump if `cond`, always with 32 bits, for branches of a length that is known beforehand.
+    ///
+    /// ```
+    /// # use planish_asm::{Asm, Cond, LabelSlot};
+    /// # let (mut code, mut labels) = ([0; 16], [LabelSlot::EMPTY; 1]);
+    /// # let mut a = Asm::new(&mut code, &mut labels);
+    /// let top = a.label();
+    /// a.bind(top).jcc_near(Cond::Equal, top);
+    /// assert_eq!(a.finish()?, [0x0F, 0x84, 0xFA, 0xFF, 0xFF, 0xFF]);
+    /// # Ok::<(), planish_asm::AsmError>(())
+    /// ```
+    #[inline]
+    pub const fn jcc_near(&mut self, cond: Cond, to: Label) -> &mut Self {
+        self.rel32(Op::new(0, M0F, 0x80 | cond as u8), to)
+    }
+
+    /// Jump, always with 32 bits.
+    #[inline]
+    pub const fn jmp_near(&mut self, to: Label) -> &mut Self {
+        self.rel32(Op::new(0, M00, 0xE9), to)
+    }
+
     /// Jump to the address in a register.
     #[inline]
     pub const fn jmp_r(&mut self, r: R64) -> &mut Self {

@@ -1,0 +1,73 @@
+//! Features have the names of the tables and say what the standard library says.
+#![cfg(target_arch = "x86_64")]
+
+use planish_asm::{CpuidResult, Features};
+
+/// This processor, with all state saved.
+fn everything() -> Features {
+    let cpuid = |leaf, subleaf| {
+        let answer = std::arch::x86_64::__cpuid_count(leaf, subleaf);
+        CpuidResult { eax: answer.eax, ebx: answer.ebx, ecx: answer.ecx, edx: answer.edx }
+    };
+    Features::from_cpuid(cpuid, u64::MAX)
+}
+
+/// Every row of the tables that is not of retired instructions.
+#[test]
+fn every_name_of_the_tables_is_known() {
+    for row in planish_asm_gen::row::rows().iter().filter(|row| row.table != "retired") {
+        for name in &row.cpuid {
+            assert!(Features::named(name).is_some(), "{name} of {}", row.text);
+        }
+    }
+}
+
+#[test]
+fn names_come_back() {
+    let all = ["SSE3", "AVX2", "AVX512VL", "SHA512", "RMPQUERY"];
+    let set = all.iter().fold(Features::NONE, |set, name| set.union(Features::named(name).unwrap()));
+    assert!(set.names().eq(all));
+    assert_eq!(Features::named("SSE9"), None);
+}
+
+/// The library's word for whether the processor has it. With AVX it also asks the operating system, so only that one way.
+#[test]
+fn the_standard_library_agrees() {
+    macro_rules! compare {
+        ($($set:ident $name:tt)*) => { $(
+            let (ours, theirs) = (everything().contains(Features::$set), std::is_x86_feature_detected!($name));
+            assert!(ours || !theirs, "{}", $name);
+        )* };
+    }
+    macro_rules! same {
+        ($($set:ident $name:tt)*) => { $(
+            assert_eq!(everything().contains(Features::$set), std::is_x86_feature_detected!($name), "{}", $name);
+        )* };
+    }
+    same! {
+        SSE3 "sse3" PCLMULQDQ "pclmulqdq" SSSE3 "ssse3" CMPXCHG16B "cmpxchg16b" SSE4_1 "sse4.1" SSE4_2 "sse4.2" MOVBE "movbe"
+        POPCNT "popcnt" AES "aes" RDRAND "rdrand" RDSEED "rdseed" FXSR "fxsr" SSE "sse" SSE2 "sse2" BMI1 "bmi1" BMI2 "bmi2"
+        ADX "adx" SHA "sha" GFNI "gfni" XSAVE "xsave" XSAVEOPT "xsaveopt" XSAVEC "xsavec" XSAVES "xsaves" LZCNT "lzcnt"
+        SSE4A "sse4a" TBM "tbm" RTM "rtm"
+    }
+    compare! {
+        AVX "avx" AVX2 "avx2" FMA "fma" F16C "f16c" VAES "vaes" VPCLMULQDQ "vpclmulqdq" AVX512F "avx512f" AVX512DQ "avx512dq"
+        AVX512_IFMA "avx512ifma" AVX512CD "avx512cd" AVX512BW "avx512bw" AVX512VL "avx512vl" AVX512_VBMI "avx512vbmi"
+        AVX512_VBMI2 "avx512vbmi2" AVX512_VNNI "avx512vnni" AVX512_BITALG "avx512bitalg"
+        AVX512_VPOPCNTDQ "avx512vpopcntdq" AVX512_BF16 "avx512bf16" AVX512_FP16 "avx512fp16"
+        AVX512_VP2INTERSECT "avx512vp2intersect" AVX_VNNI "avxvnni" AVX_IFMA "avxifma"
+        AVX_VNNI_INT8 "avxvnniint8" AVX_VNNI_INT16 "avxvnniint16" AVX_NE_CONVERT "avxneconvert" SHA512 "sha512" SM3 "sm3"
+        SM4 "sm4"
+    }
+}
+
+/// Nothing is asked of leaves that the processor does not have.
+#[test]
+fn unknown_leaves_are_not_asked() {
+    let old = |leaf, subleaf| {
+        assert!(matches!((leaf, subleaf), (0 | 1 | 0x8000_0000 | 7, 0)), "leaf {leaf:#x}.{subleaf}");
+        CpuidResult { eax: (leaf == 0) as u32, edx: u32::MAX, ..CpuidResult::default() }
+    };
+    let features = Features::from_cpuid(old, u64::MAX);
+    assert!(features.contains(Features::SSE2) && !features.contains(Features::AVX512_FP16));
+}
