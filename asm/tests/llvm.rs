@@ -6,8 +6,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use iced_x86::{Formatter, Instruction, IntelFormatter, OpKind};
-use planish_asm_gen::oracle::cases::{boundary, high_byte_conflict};
+use planish_asm_gen::oracle::cases::{boundary, conflict};
 use planish_asm_gen::oracle::check::{BUFFER_LEN, Oracle};
+use planish_asm_gen::oracle::operands::{Address, Segment, Value};
 
 /// The newest `llvm-mc`.
 fn llvm_mc() -> Option<String> {
@@ -132,8 +133,16 @@ fn relative(instruction: &Instruction) -> Instruction {
     instruction
 }
 
-/// Forms whose implied operands one writes and the other does not, or in another width.
-const NOTATIONS: &[&str] = &["xlatb", "movsxd_r16_r16"];
+/// Forms whose implied operands one writes and the other does not, or in another width; by the start of their names.
+#[rustfmt::skip]
+const NOTATIONS: &[&str] = &[
+    "xlatb", "movsxd_r16_r16", "clzero", "invlpga", "invlpgb", "lar_r32_r32", "lar_r64_r64", "lsl_r32_r32", "lsl_r64_r64",
+    "mov_seg_r32", "mov_seg_r64", "pvalidate", "skinit", "vmload", "vmovw_r64_xmmx", "vmovw_xmmx_r64", "vmrun", "vmsave",
+];
+
+/// Forms whose 8-bit displacements LLVM 14 counts in other units than the manual. The processor itself is asked in
+/// the test `addresses`.
+const SCALES: &[&str] = &["vgf2p8affineqb_", "vgf2p8affineinvqb_", "vmovq_m64_xmmx"];
 
 #[test]
 fn llvm_reads_the_same() {
@@ -145,10 +154,16 @@ fn llvm_reads_the_same() {
     let mut buffer = vec![0; BUFFER_LEN];
     let (mut cases, mut code): (Vec<(usize, Instruction)>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
     for (number, form) in oracle.forms.iter().enumerate() {
-        boundary(oracle.row(number), form, &mut |values| {
-            if !high_byte_conflict(form, values) {
-                let bytes = oracle.emit(number, values, &mut buffer).expect("room");
-                cases.push((number, oracle.check(number, values, bytes).expect("checked by the bytes test")));
+        boundary(form, &mut |values| {
+            // LLVM forgets a segment and the address size in front of the rare prefixes.
+            let odd = |address: &Address| address.narrow || address.segment != Segment::None;
+            let forgotten = form.prefix.is_rare() && values.iter().find_map(Value::address).is_some_and(odd);
+            if forgotten || conflict(oracle.row(number), form, values).is_some() {
+                return;
+            }
+            let bytes = oracle.emit(number, values, &mut buffer).expect("room");
+            if let Some(instruction) = oracle.check(number, values, bytes).expect("checked by the bytes test") {
+                cases.push((number, instruction));
                 code.push(bytes.to_vec());
             }
         });
@@ -171,8 +186,9 @@ fn llvm_reads_the_same() {
             one.registers.sort();
             two.registers.sort();
         }
+        let known = |list: &[&str]| list.iter().any(|start| name.starts_with(start));
         let is_nop = theirs.trim() == "nop" && ours.starts_with("xchg");
-        if !agree(&one, &two) && !is_nop && !NOTATIONS.contains(&name) {
+        if !agree(&one, &two) && !is_nop && !known(NOTATIONS) && !known(SCALES) {
             wrong.entry(name).or_insert(format!("{bytes:02X?} is `{ours}` or `{theirs}`"));
         }
     }

@@ -3,18 +3,26 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use iced_x86::{Code, Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, OpKind, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, OpKind, Register, RoundingControl,
+};
 use planish_asm_gen::form::{Arg, Form, Prefix};
-use planish_asm_gen::oracle::cases::{defaults, repeats_a_register, singles};
-use planish_asm_gen::oracle::check::{BUFFER_LEN, register};
+use planish_asm_gen::oracle::cases::{conflict, defaults, numbers, singles};
+use planish_asm_gen::oracle::check::{BUFFER_LEN, register, rounding};
 use planish_asm_gen::oracle::operands::{Address, Segment, Value};
+use planish_asm_gen::write::code::waits;
 
 use crate::encode::ORACLE;
 
 /// The forms that are an instruction of iced's.
 static BY_CODE: LazyLock<HashMap<Code, Vec<usize>>> = LazyLock::new(|| {
     let mut map: HashMap<Code, Vec<usize>> = HashMap::new();
-    (0..ORACLE.forms.len()).for_each(|form| map.entry(ORACLE.code(form)).or_default().push(form));
+    // What waits is two instructions to a decoder.
+    for form in (0..ORACLE.forms.len()).filter(|&form| !waits(ORACLE.row(form))) {
+        if let Some(code) = ORACLE.code(form) {
+            map.entry(code).or_default().push(form);
+        }
+    }
     map
 });
 
@@ -39,20 +47,20 @@ pub fn any_instruction(bytes: &[u8]) -> bool {
         return false;
     }
     let Some(forms) = BY_CODE.get(&instruction.code()) else { return false };
-    let prefix = prefix(&instruction);
     let mut some = false;
-    for &number in forms.iter().filter(|&&number| ORACLE.forms[number].prefix == prefix) {
+    for &number in forms.iter().filter(|&&number| is_variant(&instruction, &ORACLE.forms[number])) {
         let Some(values) = values(&instruction, number) else { continue };
-        let form = &ORACLE.forms[number];
+        let (form, row) = (&ORACLE.forms[number], ORACLE.row(number));
         // Implied memory, whose address no form changes.
-        let implied = !values.iter().any(|value| matches!(value, Value::Mem(_)));
-        if implied && (segment(&instruction) != Segment::None || is_narrow(&instruction, bytes)) {
+        let implied = !values.iter().any(|value| value.address().is_some());
+        let narrow = is_narrow(&instruction, bytes) && !row.encoding.prefixes.contains(&0x67);
+        if implied && (segment(&instruction) != Segment::None || narrow) {
             continue;
         }
-        if !repeats_a_register(ORACLE.row(number), form, &values) {
-            encode(&instruction, number, form, &values);
-            some = true;
-        }
+        let conflict = conflict(row, form, &values);
+        assert!(conflict.is_none(), "{} {values:?} for {}: {conflict:?}", form.name, text(&instruction));
+        encode(&instruction, number, form, &values);
+        some = true;
     }
     some
 }
@@ -65,17 +73,27 @@ fn encode(instruction: &Instruction, number: usize, form: &Form, values: &[Value
     assert!(ours.len() <= instruction.len(), "{}: {ours:02X?} is longer", describe());
     let again = ORACLE.check(number, values, ours);
     let again = again.unwrap_or_else(|error| panic!("{}: {ours:02X?}: {error}", describe()));
+    let again = again.expect("the form has a code");
     if again.code() == instruction.code() {
         assert_eq!(text(&again), text(instruction), "{}: {ours:02X?}", describe());
     }
 }
 
+/// Whether the form has the prefix, and broadcasts, rounds or suppresses exceptions if the instruction does.
+fn is_variant(instruction: &Instruction, form: &Form) -> bool {
+    let has = |is: fn(&Arg) -> bool| form.args.iter().any(is);
+    let rounds = instruction.rounding_control() != RoundingControl::None;
+    form.prefix == prefix(instruction)
+        && has(|arg| matches!(arg, Arg::Bcst(..))) == instruction.is_broadcast()
+        && has(|arg| matches!(arg, Arg::Rounded(_))) == rounds
+        && has(|arg| matches!(arg, Arg::Sae(_))) == (instruction.suppress_all_exceptions() && !rounds)
+}
+
 /// Prefixes and addresses that no form has.
 fn has_no_form(instruction: &Instruction, bytes: &[u8]) -> bool {
-    let hints = instruction.has_xacquire_prefix() || instruction.has_xrelease_prefix();
     let absolute = instruction.memory_base() == Register::None && instruction.memory_index() == Register::None;
     let wide_only = absolute || instruction.is_vsib();
-    hints || instruction.memory_base() == Register::EIP || (wide_only && is_narrow(instruction, bytes))
+    instruction.memory_base() == Register::EIP || (wide_only && is_narrow(instruction, bytes))
 }
 
 /// Whether addresses have 32 bits.
@@ -90,11 +108,31 @@ fn is_prefix(byte: u8) -> bool {
 /// The prefix that is a part of the form's name.
 fn prefix(instruction: &Instruction) -> Prefix {
     let info = instruction.code().op_code();
+    let (repne, rep) = (instruction.has_repne_prefix(), instruction.has_rep_prefix());
+    let (lock, override_) = (instruction.has_lock_prefix(), instruction.segment_prefix());
     match () {
-        _ if instruction.has_lock_prefix() => Prefix::Lock,
-        _ if instruction.has_repne_prefix() && info.can_use_repne_prefix() => Prefix::Repne,
-        _ if instruction.has_rep_prefix() && info.can_use_repne_prefix() => Prefix::Repe,
-        _ if instruction.has_rep_prefix() && info.can_use_rep_prefix() => Prefix::Rep,
+        _ if instruction.has_xacquire_prefix() => {
+            if lock {
+                Prefix::XacquireLock
+            } else {
+                Prefix::Xacquire
+            }
+        }
+        _ if instruction.has_xrelease_prefix() => {
+            if lock {
+                Prefix::XreleaseLock
+            } else {
+                Prefix::Xrelease
+            }
+        }
+        _ if lock => Prefix::Lock,
+        _ if repne && info.can_use_bnd_prefix() => Prefix::Bnd,
+        _ if repne && info.can_use_repne_prefix() => Prefix::Repne,
+        _ if rep && info.can_use_repne_prefix() => Prefix::Repe,
+        _ if rep && info.can_use_rep_prefix() => Prefix::Rep,
+        _ if override_ == Register::DS && info.can_use_notrack_prefix() => Prefix::Notrack,
+        _ if override_ == Register::DS && info.can_use_hint_taken_prefix() => Prefix::Taken,
+        _ if override_ == Register::CS && info.can_use_hint_taken_prefix() => Prefix::NotTaken,
         _ => Prefix::None,
     }
 }
@@ -110,25 +148,51 @@ fn values(instruction: &Instruction, number: usize) -> Option<Vec<Value>> {
 fn value(instruction: &Instruction, arg: &Arg, default: &Value, n: u32) -> Option<Value> {
     let kind = instruction.op_kind(n);
     match (arg, default) {
-        (Arg::Reg(class), _) if kind == OpKind::Register => {
-            let is = |value: &Value| match value {
-                Value::Reg(number) => register(class, *number) == instruction.op_register(n),
-                _ => false,
-            };
-            singles(arg).into_iter().find(is)
+        (_, Value::Mem(plain)) if kind == OpKind::Memory => Some(Value::Mem(address(instruction, plain))),
+        (_, Value::MaskedMem(plain, _)) if kind == OpKind::Memory => {
+            Some(Value::MaskedMem(address(instruction, plain), mask(instruction)))
         }
-        (_, Value::Mem(plain)) if kind == OpKind::Memory => address(instruction, plain).map(Value::Mem),
         (Arg::Moffs(_), _) => Some(Value::Imm(instruction.memory_displacement64() as i64)),
-        (Arg::Rel(_), _) if kind == OpKind::NearBranch64 => {
-            let distance = instruction.near_branch_target().wrapping_sub(instruction.len() as u64) as i64;
-            // As far as the oracle's buffer goes, and not into the instruction, where it binds no label.
-            let reached = (0..0xF000).contains(&distance) || (-0xF000..-15).contains(&distance);
-            reached.then_some(Value::Target(distance as i32))
-        }
+        (Arg::Rel(bits), _) if kind == OpKind::NearBranch64 => target(instruction, *bits),
         (Arg::Imm(bits, ..), _) => immediate(arg, instruction.try_immediate(n).ok()?, *bits),
         (Arg::Fixed(_), _) => Some(Value::Fixed),
+        _ if kind == OpKind::Register => {
+            let number = number_in(arg.class()?, instruction.op_register(n))?;
+            Some(decorated(instruction, default, number))
+        }
         _ => None,
     }
+}
+
+fn number_in(class: &str, their: Register) -> Option<u8> {
+    numbers(class).into_iter().find(|&number| register(class, number) == their)
+}
+
+/// The register with the instruction's mask or rounding, if `default` has any.
+fn decorated(instruction: &Instruction, default: &Value, number: u8) -> Value {
+    match default {
+        Value::Masked(..) => Value::Masked(number, mask(instruction), instruction.zeroing_masking()),
+        Value::Rounded(..) => {
+            let is = |&mode: &u8| rounding(mode) == instruction.rounding_control();
+            Value::Rounded(number, (0..4).find(is).expect("a form that rounds"))
+        }
+        _ => Value::Reg(number),
+    }
+}
+
+/// The mask's number; 0: none.
+fn mask(instruction: &Instruction) -> u8 {
+    number_in("K", instruction.op_mask()).unwrap_or(0)
+}
+
+fn target(instruction: &Instruction, bits: u32) -> Option<Value> {
+    let distance = instruction.near_branch_target().wrapping_sub(instruction.len() as u64) as i64;
+    if bits == 16 {
+        return Some(Value::Imm(distance));
+    }
+    // As far as the oracle's buffer goes, and not into the instruction, where it binds no label.
+    let reached = (0..0xF000).contains(&distance) || (-0xF000..-15).contains(&distance);
+    reached.then_some(Value::Target(distance as i32))
 }
 
 /// The bits as the form's type has them: with a sign if it can be negative.
@@ -139,7 +203,7 @@ fn immediate(arg: &Arg, value: u64, bits: u32) -> Option<Value> {
     Some(Value::Imm(value))
 }
 
-fn address(instruction: &Instruction, plain: &Address) -> Option<Address> {
+fn address(instruction: &Instruction, plain: &Address) -> Address {
     let (base, index) = (instruction.memory_base(), instruction.memory_index());
     let narrow = base.is_gpr32() || index.is_gpr32();
     let number = |register: Register| Some(register.number() as u8).filter(|_| register != Register::None);
@@ -152,7 +216,7 @@ fn address(instruction: &Instruction, plain: &Address) -> Option<Address> {
     address.index = number(index).map(|number| (number, scale));
     address.disp = disp as i32;
     (address.rip, address.narrow, address.segment) = (rip, narrow, segment(instruction));
-    Some(address)
+    address
 }
 
 /// The segment override, if it has an effect.
@@ -168,13 +232,12 @@ fn segment(instruction: &Instruction) -> Segment {
 /// to an end that does not depend on the length.
 fn text(instruction: &Instruction) -> String {
     let mut same = *instruction;
-    if segment(&same) == Segment::None {
+    let has = |byte| prefix(instruction).bytes().contains(&byte);
+    if segment(&same) == Segment::None && !has(0x2E) && !has(0x3E) {
         same.set_segment_prefix(Register::None);
     }
-    if prefix(&same) == Prefix::None {
-        same.set_has_rep_prefix(false);
-        same.set_has_repne_prefix(false);
-    }
+    same.set_has_rep_prefix(has(0xF3));
+    same.set_has_repne_prefix(has(0xF2));
     if same.memory_base() == Register::RIP {
         same.set_memory_displacement64(same.memory_displacement64().wrapping_sub(same.len() as u64));
     }

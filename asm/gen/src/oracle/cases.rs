@@ -4,7 +4,7 @@ use planish_asm::AsmError;
 
 use super::operands::{Address, Segment, Value};
 use crate::form::{Arg, Form, Prefix};
-use crate::row::Row;
+use crate::row::{Row, Space};
 
 const BASES: [u8; 9] = [0, 1, 4, 5, 6, 8, 12, 13, 15];
 const INDEXES: [u8; 6] = [1, 5, 9, 12, 13, 15];
@@ -106,9 +106,16 @@ impl Conflict {
     }
 }
 
-/// APX's instructions with 4 bytes of immediate fill 15 bytes with a displacement of 4: a segment or 32-bit addressing is one more.
+/// Instructions with 4 bytes of immediate and of displacement fill up to 15 bytes: a segment, 32-bit addressing or a second
+/// prefix of the form is too many.
 fn too_long(row: &Row, form: &Form, address: &Address) -> bool {
     let immediate = form.args.iter().any(|arg| matches!(arg, Arg::Imm(32, ..)));
+    let high = address.base >= Some(8) || address.index.is_some_and(|(index, _)| index >= 8);
+    let head = match row.encoding.space {
+        Space::Legacy => form.prefix.bytes().len() + row.encoding.prefixes.len() + usize::from(row.encoding.w || high),
+        Space::Vex | Space::Xop => 3,
+        Space::Evex => 4,
+    };
     let low = address.base.map(|base| base & 7);
     let sib = !address.rip && (address.index.is_some() || low == Some(4) || address.base.is_none());
     let disp = match address.disp {
@@ -118,7 +125,7 @@ fn too_long(row: &Row, form: &Form, address: &Address) -> bool {
         _ => 4,
     };
     let prefixes = usize::from(address.narrow) + usize::from(address.segment != Segment::None);
-    row.table == "apx" && immediate && prefixes + 6 + usize::from(sib) + disp + 4 > 15
+    immediate && prefixes + head + row.encoding.opcode.len() + 1 + usize::from(sib) + disp + 4 > 15
 }
 
 /// The conflict among these operands, if there is one.
@@ -133,14 +140,15 @@ pub fn conflict(row: &Row, form: &Form, values: &[Value]) -> Option<Conflict> {
     let to_segment = form.args.first() == Some(&Arg::Reg("Seg")) && values[0] == Value::Reg(1);
     let rip = form.args.contains(&Arg::Sib) && address.is_some_and(|address| address.rip);
     let segment = address.is_some_and(|address| address.segment != Segment::None);
-    if high && !vector && row.table != "apx" {
-        Some(Conflict::Extended)
-    } else if high_byte_conflict(form, values) {
-        Some(Conflict::HighByte)
-    } else if repeats_a_register(row, form, values) {
+    // In the order in which the assembler looks for them.
+    if repeats_a_register(row, form, values) {
         Some(Conflict::SameRegister)
     } else if to_segment || (stack && values.contains(&Value::Reg(4))) {
         Some(Conflict::InvalidRegister)
+    } else if high && !vector && row.table != "apx" {
+        Some(Conflict::Extended)
+    } else if high_byte_conflict(form, values) {
+        Some(Conflict::HighByte)
     } else if rip
         || (sized && narrow != row.encoding.prefixes.contains(&0x67))
         || (form.prefix == Prefix::Notrack && segment)
@@ -352,7 +360,7 @@ fn immediates(rust: &str) -> Vec<i64> {
 }
 
 /// What the 8-bit displacements of an EVEX form may count in, as its width says; 1 where there is no mask or class of EVEX.
-fn displacement_unit(arg: &Arg) -> i32 {
+pub fn displacement_unit(arg: &Arg) -> i32 {
     match arg {
         Arg::Mem(bits, _) | Arg::MaskedMem(bits, _) | Arg::Bcst(bits, _) => (*bits / 8).max(1) as i32,
         Arg::MergedVmem(..) | Arg::Vmem(_, "XmmX" | "YmmX" | "ZmmX") => 4,
@@ -361,7 +369,7 @@ fn displacement_unit(arg: &Arg) -> i32 {
 }
 
 /// Displacements where encodings change, in single bytes and in units of `scale`.
-fn displacements(scale: i32) -> Vec<i32> {
+pub fn displacements(scale: i32) -> Vec<i32> {
     let mut list = DISPLACEMENTS.to_vec();
     if scale > 1 {
         list.extend([1, -1, 127, 128, -128, -129].map(|count| count * scale));

@@ -251,7 +251,7 @@ fn opmask(number: u8) -> Register {
 }
 
 /// iced's name of a rounding mode.
-pub(crate) fn rounding(mode: u8) -> RoundingControl {
+pub fn rounding(mode: u8) -> RoundingControl {
     use RoundingControl as R;
     [R::RoundToNearest, R::RoundDown, R::RoundUp, R::RoundTowardZero][usize::from(mode)]
 }

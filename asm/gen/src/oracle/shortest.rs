@@ -40,6 +40,7 @@ impl Mnemonics {
     }
 
     /// Checks that `bytes` are one of the overload's forms with these operands, and that no other one of them is shorter.
+    /// EVEX, which needs another processor, does not count as shorter than VEX, though its scaled displacements can be.
     pub fn check(
         &self,
         oracle: &Oracle,
@@ -50,6 +51,7 @@ impl Mnemonics {
         let mut buffer = [0; 64];
         let mut found = None;
         let mut errors = String::new();
+        let evex_counts = is_evex(bytes);
         for candidate in &overload.candidates {
             let Some(values) = candidate_values(oracle, overload, candidate, values) else { continue };
             match oracle.check(candidate.form, &values, bytes) {
@@ -61,7 +63,7 @@ impl Mnemonics {
                 continue;
             }
             let other = oracle.emit(candidate.form, &values, &mut buffer).map_err(|error| error.to_string())?;
-            if other.len() < bytes.len() {
+            if other.len() < bytes.len() && (evex_counts || !is_evex(other)) {
                 return Err(format!("{} is shorter: {other:02X?}", oracle.forms[candidate.form].name));
             }
         }
@@ -77,6 +79,11 @@ impl Mnemonics {
         let encoded = wanted.filter_map(|&code| encode_as(instruction, code));
         encoded.min_by_key(Vec::len)
     }
+}
+
+/// Whether EVEX follows the segment and the address size.
+fn is_evex(bytes: &[u8]) -> bool {
+    bytes.iter().find(|byte| ![0x64, 0x65, 0x67].contains(byte)) == Some(&0x62)
 }
 
 /// The operands of a candidate's form, if it can have these values.
