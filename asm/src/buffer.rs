@@ -120,15 +120,22 @@ impl<'a> Asm<'a> {
 
     /// The first label that some field waits for.
     const fn unbound(&self) -> Option<Label> {
+        let (slots, _) = self.labels.split_at(self.label_count as usize);
+        // Nearly always there is none, and a loop without a way out is fast.
+        let mut waiting = 0;
         let mut index = 0;
-        while index < self.label_count {
-            let slot = self.labels[index as usize];
-            if !slot.is_bound() && (slot.at != NONE || slot.short != NONE) {
-                return Some(Label { index });
-            }
+        while index < slots.len() {
+            waiting |= slots[index].waiting();
             index += 1;
         }
-        self.unbound_record()
+        if waiting == 0 {
+            return self.unbound_record();
+        }
+        let mut index = 0;
+        while slots[index].waiting() == 0 {
+            index += 1;
+        }
+        Some(Label { index: index as u32 })
     }
 
     /// Remembers the first error.
@@ -280,8 +287,9 @@ impl<'a> Asm<'a> {
 
     #[inline(always)]
     const fn chunk_mut(&mut self, at: u32) -> Option<&mut [u8; 4]> {
-        match self.code.split_at_mut_checked(at as usize) {
-            Some((_, rest)) => rest.first_chunk_mut(),
+        // One comparison, as in [`Asm::window`].
+        match self.code.split_at_mut_checked(at as usize + 4) {
+            Some((head, _)) => head.last_chunk_mut(),
             None => None,
         }
     }
@@ -346,8 +354,7 @@ impl<'a> Asm<'a> {
             return self.bind_late(label);
         };
         if slot.is_bound() {
-            self.fail(AsmError::BoundTwice { at: self.pos as usize });
-            return self;
+            return self.bound_twice();
         }
         let pos = self.pos;
         self.set_slot(label, LabelSlot { at: pos, short: NONE });
@@ -367,6 +374,13 @@ impl<'a> Asm<'a> {
         }
         let distance = pos.wrapping_sub(at + 4 + field.kind());
         *bytes = (distance & !none | old & none).to_le_bytes();
+        self
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) const fn bound_twice(&mut self) -> &mut Self {
+        self.fail(AsmError::BoundTwice { at: self.pos as usize });
         self
     }
 

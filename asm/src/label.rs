@@ -99,6 +99,13 @@ impl LabelSlot {
         self.at & PENDING == 0
     }
 
+    /// Is it not bound, and does a field wait for it? 0 if not.
+    #[inline(always)]
+    pub(crate) const fn waiting(self) -> u32 {
+        let pending = (self.at as i32 >> 31) as u32;
+        (self.at ^ NONE | self.short ^ NONE) & pending
+    }
+
     /// All ones if the label has no pending 32-bit field: bit 30, which no position has.
     #[inline(always)]
     pub(crate) const fn none_mask(self) -> u32 {

@@ -309,8 +309,7 @@ impl<'a> Asm<'a> {
     #[inline(never)]
     pub(crate) const fn bind_late(&mut self, label: Label) -> &mut Self {
         if label.external_number().is_some() {
-            self.fail(AsmError::BoundTwice { at: self.pos as usize });
-            return self;
+            return self.bound_twice();
         }
         if label.index as usize >= self.parked.len() {
             return self.unknown_label();
