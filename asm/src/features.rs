@@ -26,19 +26,31 @@ pub struct CpuidResult {
 /// assert_eq!(format!("{needed}"), "AVX2 BMI2");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Features([u64; 2]);
+pub struct Features([u64; 3]);
 
 impl Features {
     /// No feature: what every amd64 processor can do.
-    pub const NONE: Features = Features([0; 2]);
+    pub const NONE: Features = Features([0; 3]);
 
     const fn bit(number: usize) -> Features {
-        Features(if number < 64 { [1 << number, 0] } else { [0, 1 << (number - 64)] })
+        let mut words = [0; 3];
+        words[number / 64] = 1 << (number % 64);
+        Features(words)
+    }
+
+    const fn all(sets: &[Features]) -> Features {
+        let (mut all, mut n) = (Features::NONE, 0);
+        while n < sets.len() {
+            all = all.union(sets[n]);
+            n += 1;
+        }
+        all
     }
 
     /// Both sets together.
     pub const fn union(self, other: Features) -> Features {
-        Features([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+        let ([a, b, c], [d, e, f]) = (self.0, other.0);
+        Features([a | d, b | e, c | f])
     }
 
     /// Whether all of `needed` are in this set.
@@ -48,20 +60,23 @@ impl Features {
 
     /// Those of `needed` that are not in this set.
     pub const fn missing(self, needed: Features) -> Features {
-        Features([needed.0[0] & !self.0[0], needed.0[1] & !self.0[1]])
+        let ([a, b, c], [d, e, f]) = (self.0, needed.0);
+        Features([d & !a, e & !b, f & !c])
     }
 
     /// Whether there is none.
     pub const fn is_empty(self) -> bool {
-        self.0[0] | self.0[1] == 0
+        self.0[0] | self.0[1] | self.0[2] == 0
     }
 
     /// The feature of this name, written as in the instruction tables. The names of what every amd64 processor has are
-    /// the empty set; of two alternatives (`HLE_or_RTM`) it is the second.
+    /// the empty set, those of parts of one extension are the extension, and those of two (`APX_F_BMI1`) are both; of two
+    /// alternatives (`HLE_or_RTM`) it is the second.
     pub fn named(name: &str) -> Option<Features> {
         let name = name.rsplit("_or_").next().unwrap_or(name);
         let known = TABLE.iter().position(|feature| feature.name == name).map(Features::bit);
-        known.or(ALWAYS.contains(&name).then_some(Features::NONE))
+        let part = || PARTS.iter().find(|(names, _)| names.contains(&name)).map(|(_, features)| *features);
+        known.or_else(part).or(ALWAYS.contains(&name).then_some(Features::NONE))
     }
 
     /// The names, in the order of the table.
@@ -97,15 +112,16 @@ impl Features {
             };
             last = Some((place, answer));
             let register = [answer.eax, answer.ebx, answer.ecx, answer.edx][feature.register as usize];
-            if register >> feature.bit & 1 != 0 && xcr0 & feature.state == feature.state {
+            let value = register >> feature.bit & ((1 << feature.bits) - 1);
+            if value >= feature.least && xcr0 & feature.state == feature.state {
                 features = features.union(Features::bit(number));
             }
         }
         features
     }
 
-    /// What this processor can do, found out with the standard library. AMX is left out: the library does not say
-    /// whether the operating system saves its registers.
+    /// What this processor can do, found out with the standard library. AMX and APX are left out: the library does not
+    /// say whether the operating system saves their registers.
     ///
     /// ```
     /// # use planish_asm::Features;
@@ -159,7 +175,10 @@ struct Feature {
     leaf: u32,
     subleaf: u32,
     register: Register,
+    /// The lowest bit, how many there are, and the least number in them.
     bit: u32,
+    bits: u32,
+    least: u32,
     /// The bits of XCR0 without which it cannot be used (SDM Vol. 1, 13.3 and 14.3).
     state: u64,
 }
@@ -180,6 +199,10 @@ const YMM: u64 = 0b110;
 const ZMM: u64 = 0b1110_0110;
 /// Tile configuration and tile data.
 const TILES: u64 = 0b11 << 17;
+/// Both.
+const TILES_AND_ZMM: u64 = TILES | ZMM;
+/// The upper 16 general registers (APX Architecture Specification, 3.1.4).
+const GENERAL: u64 = 1 << 19;
 
 /// Names in the tables that have no bit of their own: every amd64 processor has them, or they belong to its system side,
 /// which CPUID does not describe.
@@ -188,11 +211,60 @@ const ALWAYS: &[&str] = &[
     "-", "CPUID", "FPU287", "FPU387", "INVEPT", "INVVPID", "MULTIBYTENOP", "PAUSE", "RDPMC", "SMM", "TDX", "UDBG",
 ];
 
+/// Names in the tables that need more than one feature, or are a part of one (intelxed, `datafiles/*/cpuid.xed.txt`).
+#[rustfmt::skip]
+const PARTS: &[(&[&str], Features)] = {
+    type F = Features;
+    const N3: Features = F::APX_F.union(F::APX_NCI_NDD_NF);
+    &[
+        (&["AVX10_2_BF16", "AVX512_COM_EF", "AVX512_FP16_CONVERT", "AVX512_FP8_CONVERT", "AVX512_MEDIAX", "AVX512_MINMAX",
+           "AVX512_MOVZXC", "AVX512_SAT_CVT", "AVX512_SAT_CVT_DS", "AVX512_VNNI_FP16", "AVX512_VNNI_INT16",
+           "AVX512_VNNI_INT8"], F::AVX10_2),
+        (&["AVX10_MOVRS"], F::all(&[F::AVX10_2, F::MOVRS])),
+        (&["APX_F_ADX"], F::all(&[F::APX_F, F::ADX])),
+        (&["APX_F_AMX"], F::all(&[F::APX_F, F::AMX_TILE])),
+        (&["APX_F_AMX_MOVRS"], F::all(&[F::APX_F, F::AMX_MOVRS])),
+        (&["APX_F_BMI1"], F::all(&[F::APX_F, F::BMI1])),
+        (&["APX_F_BMI2"], F::all(&[F::APX_F, F::BMI2])),
+        (&["APX_F_CET"], F::all(&[F::APX_F, F::CET_SS])),
+        (&["APX_F_CMPCCXADD"], F::all(&[F::APX_F, F::CMPCCXADD])),
+        (&["APX_F_ENQCMD"], F::all(&[F::APX_F, F::ENQCMD])),
+        (&["APX_F_INVPCID"], F::all(&[F::APX_F, F::INVPCID])),
+        (&["APX_F_KOPB"], F::all(&[F::APX_F, F::AVX512DQ])),
+        (&["APX_F_KOPW"], F::all(&[F::APX_F, F::AVX512F])),
+        (&["APX_F_KOPD", "APX_F_KOPQ"], F::all(&[F::APX_F, F::AVX512BW])),
+        (&["APX_F_LZCNT"], F::all(&[F::APX_F, F::LZCNT])),
+        (&["APX_F_MOVBE"], F::all(&[F::APX_F, F::MOVBE])),
+        (&["APX_F_MOVDIR64B"], F::all(&[F::APX_F, F::MOVDIR64B])),
+        (&["APX_F_MOVDIRI"], F::all(&[F::APX_F, F::MOVDIRI])),
+        (&["APX_F_MOVRS"], F::all(&[F::APX_F, F::MOVRS])),
+        (&["APX_F_MSR_IMM"], F::all(&[F::APX_F, F::MSR_IMM])),
+        (&["APX_F_POPCNT"], F::all(&[F::APX_F, F::POPCNT])),
+        (&["APX_F_RAO_INT"], F::all(&[F::APX_F, F::RAO_INT])),
+        (&["APX_F_USER_MSR"], F::all(&[F::APX_F, F::USER_MSR])),
+        (&["APX_F_VMX"], F::all(&[F::APX_F, F::VMX])),
+        (&["APX_F_N3"], N3),
+        (&["APX_F_ADX_N3"], F::all(&[N3, F::ADX])),
+        (&["APX_F_BMI1_N3"], F::all(&[N3, F::BMI1])),
+        (&["APX_F_BMI2_N3"], F::all(&[N3, F::BMI2])),
+        (&["APX_F_LZCNT_N3"], F::all(&[N3, F::LZCNT])),
+        (&["APX_F_POPCNT_N3"], F::all(&[N3, F::POPCNT])),
+    ]
+};
+
 macro_rules! features {
-    ($($name:ident $leaf:literal $subleaf:literal $register:ident $bit:literal $state:tt)*) => {
+    ($($name:ident $leaf:literal $subleaf:literal $register:ident $bit:tt $state:tt)*) => {
         /// One set per feature, by the name in the instruction tables.
         impl Features {
-            features!(@sets 0usize; $($name)*);
+            $(
+                #[doc = concat!("`", stringify!($name), "`")]
+                pub const $name: Features = Features::bit(Number::$name as usize);
+            )*
+        }
+
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the names of the tables")]
+        enum Number {
+            $($name),*
         }
 
         const TABLE: &[Feature] = &[$(Feature {
@@ -200,21 +272,20 @@ macro_rules! features {
             leaf: $leaf,
             subleaf: $subleaf,
             register: $register,
-            bit: $bit,
+            bit: features!(@bit $bit).0,
+            bits: features!(@bit $bit).1,
+            least: features!(@bit $bit).2,
             state: features!(@state $state),
         }),*];
     };
+    (@bit ($high:literal..$low:literal >= $least:literal)) => { ($low, $high - $low + 1, $least) };
+    (@bit $bit:literal) => { ($bit, 1, 1) };
     (@state -) => { 0 };
     (@state $state:ident) => { $state };
-    (@sets $number:expr; $name:ident $($rest:ident)*) => {
-        #[doc = concat!("`", stringify!($name), "`")]
-        pub const $name: Features = Features::bit($number);
-        features!(@sets $number + 1; $($rest)*);
-    };
-    (@sets $number:expr;) => {};
 }
 
-// Name, leaf, subleaf, register, bit, state that the operating system must save (SDM Vol. 2, CPUID; APM Vol. 3, appendix E).
+// Name, leaf, subleaf, register, bit or least number in a range of bits, state that the operating system must save (SDM
+// Vol. 2, CPUID; APM Vol. 3, appendix E; intelxed, `datafiles/*/cpuid.xed.txt`).
 #[rustfmt::skip]
 features! {
     SSE3 1 0 Ecx 0 -  PCLMULQDQ 1 0 Ecx 1 -  MONITOR 1 0 Ecx 3 -  VMX 1 0 Ecx 5 -  SMX 1 0 Ecx 6 -  SSSE3 1 0 Ecx 9 -
@@ -235,11 +306,14 @@ features! {
     AMX_TILE 7 0 Edx 24 TILES  AMX_INT8 7 0 Edx 25 TILES
     SHA512 7 1 Eax 0 YMM  SM3 7 1 Eax 1 YMM  SM4 7 1 Eax 2 YMM  RAO_INT 7 1 Eax 3 -  AVX_VNNI 7 1 Eax 4 YMM
     AVX512_BF16 7 1 Eax 5 ZMM  CMPCCXADD 7 1 Eax 7 -  FRED 7 1 Eax 17 -  LKGS 7 1 Eax 18 -  WRMSRNS 7 1 Eax 19 -
-    AMX_FP16 7 1 Eax 21 TILES  HRESET 7 1 Eax 22 -  AVX_IFMA 7 1 Eax 23 YMM  MSRLIST 7 1 Eax 27 -  TSE 7 1 Ebx 1 -
+    AMX_FP16 7 1 Eax 21 TILES  HRESET 7 1 Eax 22 -  AVX_IFMA 7 1 Eax 23 YMM  MSRLIST 7 1 Eax 27 -  MOVRS 7 1 Eax 31 -
+    TSE 7 1 Ebx 1 -  MSR_IMM 7 1 Ecx 5 -  ACE_1 7 1 Ecx 11 TILES_AND_ZMM
     AVX_VNNI_INT8 7 1 Edx 4 YMM  AVX_NE_CONVERT 7 1 Edx 5 YMM  AMX_COMPLEX 7 1 Edx 8 TILES
-    AVX_VNNI_INT16 7 1 Edx 10 YMM  PREFETCHITI 7 1 Edx 14 -
+    AVX_VNNI_INT16 7 1 Edx 10 YMM  PREFETCHITI 7 1 Edx 14 -  USER_MSR 7 1 Edx 15 -  APX_F 7 1 Edx 21 GENERAL
     XSAVEOPT 0xD 1 Eax 0 -  XSAVEC 0xD 1 Eax 1 -  XSAVES 0xD 1 Eax 3 -  SGX1 0x12 0 Eax 0 -  OSS 0x12 0 Eax 5 -
     PTWRITE 0x14 0 Ebx 4 -  AESKLE 0x19 0 Ebx 0 -  WIDE_KL 0x19 0 Ebx 2 -
+    AMX_FP8 0x1E 1 Eax 4 TILES  AMX_AVX512 0x1E 1 Eax 7 TILES_AND_ZMM  AMX_MOVRS 0x1E 1 Eax 8 TILES
+    AVX10_2 0x24 0 Ebx (7..0 >= 2) ZMM  AVX10_V2_AUX 0x24 1 Ecx 3 ZMM  APX_NCI_NDD_NF 0x29 0 Ebx 0 GENERAL
     SVM 0x80000001 0 Ecx 2 -  LZCNT 0x80000001 0 Ecx 5 -  SSE4A 0x80000001 0 Ecx 6 -  PREFETCHW 0x80000001 0 Ecx 8 -
     SKINIT 0x80000001 0 Ecx 12 -  XOP 0x80000001 0 Ecx 11 YMM  LWP 0x80000001 0 Ecx 15 -  FMA4 0x80000001 0 Ecx 16 YMM
     TBM 0x80000001 0 Ecx 21 -  MONITORX 0x80000001 0 Ecx 29 -  SYSCALL 0x80000001 0 Edx 11 -  RDTSCP 0x80000001 0 Edx 27 -
@@ -247,4 +321,4 @@ features! {
     WBNOINVD 0x80000008 0 Ebx 9 -  SEV_ES 0x8000001F 0 Eax 3 -  SEV_SNP 0x8000001F 0 Eax 4 -  RMPQUERY 0x8000001F 0 Eax 6 -
 }
 
-const _: () = assert!(TABLE.len() <= 128);
+const _: () = assert!(TABLE.len() <= 192);

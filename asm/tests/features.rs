@@ -22,6 +22,29 @@ fn every_name_of_the_tables_is_known() {
     }
 }
 
+/// Parts of an extension and combinations of two.
+#[test]
+fn names_of_more_than_one_feature() {
+    let named = |name| Features::named(name).expect("a name of the tables");
+    assert_eq!(named("AVX512_SAT_CVT"), Features::AVX10_2);
+    assert_eq!(named("SKINIT_or_SVM"), Features::SVM);
+    assert_eq!(format!("{}", named("APX_F_BMI1_N3")), "BMI1 APX_F APX_NCI_NDD_NF");
+}
+
+/// AVX10 has a version instead of a bit.
+#[test]
+fn a_version_is_enough_if_it_is_the_later() {
+    for version in 0..6 {
+        let cpuid = |leaf, subleaf| match (leaf, subleaf) {
+            (0, _) => CpuidResult { eax: 0x24, ..Default::default() },
+            (0x24, 0) => CpuidResult { ebx: 0x7_0000 | version, ..Default::default() },
+            _ => CpuidResult::default(),
+        };
+        let expected = if version >= 2 { Features::AVX10_2 } else { Features::NONE };
+        assert_eq!(Features::from_cpuid(cpuid, u64::MAX), expected);
+    }
+}
+
 #[test]
 fn names_come_back() {
     let all = ["SSE3", "AVX2", "AVX512VL", "SHA512", "RMPQUERY"];
