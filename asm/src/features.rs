@@ -26,19 +26,21 @@ pub struct CpuidResult {
 /// assert_eq!(format!("{needed}"), "AVX2 BMI2");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Features([u64; 2]);
+pub struct Features([u64; 3]);
 
 impl Features {
     /// No feature: what every amd64 processor can do.
-    pub const NONE: Features = Features([0; 2]);
+    pub const NONE: Features = Features([0; 3]);
 
     const fn bit(number: usize) -> Features {
-        Features(if number < 64 { [1 << number, 0] } else { [0, 1 << (number - 64)] })
+        let mut words = [0; 3];
+        words[number / 64] = 1 << (number % 64);
+        Features(words)
     }
 
     /// Both sets together.
     pub const fn union(self, other: Features) -> Features {
-        Features([self.0[0] | other.0[0], self.0[1] | other.0[1]])
+        Features([self.0[0] | other.0[0], self.0[1] | other.0[1], self.0[2] | other.0[2]])
     }
 
     /// Whether all of `needed` are in this set.
@@ -48,20 +50,41 @@ impl Features {
 
     /// Those of `needed` that are not in this set.
     pub const fn missing(self, needed: Features) -> Features {
-        Features([needed.0[0] & !self.0[0], needed.0[1] & !self.0[1]])
+        Features([needed.0[0] & !self.0[0], needed.0[1] & !self.0[1], needed.0[2] & !self.0[2]])
     }
 
     /// Whether there is none.
     pub const fn is_empty(self) -> bool {
-        self.0[0] | self.0[1] == 0
+        self.0[0] | self.0[1] | self.0[2] == 0
     }
 
     /// The feature of this name, written as in the instruction tables. The names of what every amd64 processor has are
-    /// the empty set; of two alternatives (`HLE_or_RTM`) it is the second.
-    pub fn named(name: &str) -> Option<Features> {
-        let name = name.rsplit("_or_").next().unwrap_or(name);
-        let known = TABLE.iter().position(|feature| feature.name == name).map(Features::bit);
-        known.or(ALWAYS.contains(&name).then_some(Features::NONE))
+    /// the empty set; of two alternatives (`HLE_or_RTM`) it is the second; what CPUID says in several places
+    /// (`APX_F_BMI1`) is all of them.
+    pub const fn named(name: &str) -> Option<Features> {
+        let name = last_alternative(name.as_bytes());
+        let mut number = 0;
+        while number < TABLE.len() {
+            if same(TABLE[number].name.as_bytes(), name) {
+                return Some(Features::bit(number));
+            }
+            number += 1;
+        }
+        number = 0;
+        while number < COMPOSED.len() {
+            if same(COMPOSED[number].0.as_bytes(), name) {
+                return Some(COMPOSED[number].1);
+            }
+            number += 1;
+        }
+        number = 0;
+        while number < ALWAYS.len() {
+            if same(ALWAYS[number].as_bytes(), name) {
+                return Some(Features::NONE);
+            }
+            number += 1;
+        }
+        None
     }
 
     /// The names, in the order of the table.
@@ -92,7 +115,7 @@ impl Features {
             // Under a hypervisor the instruction is slow, and neighbours in the table share an answer.
             let answer = match last {
                 Some((same, answer)) if same == place => answer,
-                _ if exists(place, limits) => cpuid(feature.leaf, feature.subleaf),
+                _ if exists(place, limits) => with_levels(place, cpuid(feature.leaf, feature.subleaf)),
                 _ => CpuidResult::default(),
             };
             last = Some((place, answer));
@@ -104,8 +127,8 @@ impl Features {
         features
     }
 
-    /// What this processor can do, found out with the standard library. AMX is left out: the library does not say
-    /// whether the operating system saves its registers.
+    /// What this processor can do, found out with the standard library. AMX and APX are left out: the library does not
+    /// say whether the operating system saves their registers.
     ///
     /// ```
     /// # use planish_asm::Features;
@@ -124,6 +147,14 @@ impl Features {
     }
 }
 
+/// The version of AVX10 in leaf 24H is a number: bit `n` says whether it is at least `n`.
+fn with_levels(place: (u32, u32), answer: CpuidResult) -> CpuidResult {
+    match place {
+        (0x24, 0) => CpuidResult { ebx: u32::MAX >> (31 - (answer.ebx & 0xFF).min(31)), ..answer },
+        _ => answer,
+    }
+}
+
 /// Whether CPUID knows this leaf and subleaf; an unknown leaf answers what the last one would (SDM Vol. 2, CPUID).
 /// `limits`: the last basic leaf, the last extended leaf, the last subleaf of leaf 7.
 fn exists((leaf, subleaf): (u32, u32), limits: (u32, u32, u32)) -> bool {
@@ -133,6 +164,27 @@ fn exists((leaf, subleaf): (u32, u32), limits: (u32, u32, u32)) -> bool {
         ..0x8000_0000 => leaf <= basic,
         _ => leaf <= extended,
     }
+}
+
+/// What is behind the last `_or_`.
+const fn last_alternative(name: &[u8]) -> &[u8] {
+    let mut at = name.len();
+    while at >= 4 {
+        let (front, alternative) = name.split_at(at);
+        if let [.., b'_', b'o', b'r', b'_'] = front {
+            return alternative;
+        }
+        at -= 1;
+    }
+    name
+}
+
+const fn same(one: &[u8], two: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < two.len() && one[at] == two[at] {
+        at += 1;
+    }
+    at == one.len() && at == two.len()
 }
 
 impl core::fmt::Display for Features {
@@ -180,6 +232,8 @@ const YMM: u64 = 0b110;
 const ZMM: u64 = 0b1110_0110;
 /// Tile configuration and tile data.
 const TILES: u64 = 0b11 << 17;
+/// General registers 16 to 31.
+const EGPR: u64 = 1 << 19;
 
 /// Names in the tables that have no bit of their own: every amd64 processor has them, or they belong to its system side,
 /// which CPUID does not describe.
@@ -188,11 +242,50 @@ const ALWAYS: &[&str] = &[
     "-", "CPUID", "FPU287", "FPU387", "INVEPT", "INVVPID", "MULTIBYTENOP", "PAUSE", "RDPMC", "SMM", "TDX", "UDBG",
 ];
 
+const N3: Features = Features::APX_F.union(Features::APX_NCI_NDD_NF);
+
+const fn apx(other: Features) -> Features {
+    Features::APX_F.union(other)
+}
+
+/// Names of Intel's XED for what CPUID says in another word or in several places (specifications of APX, AVX10.2 and ACE).
+#[rustfmt::skip]
+const COMPOSED: &[(&str, Features)] = &[
+    ("ACE_1", Features::ACE), ("AVX10_2_BF16", Features::AVX10_2), ("AVX10_MOVRS", Features::AVX10_2.union(Features::MOVRS)),
+    ("AVX512_COM_EF", Features::AVX10_2), ("AVX512_FP16_CONVERT", Features::AVX10_2),
+    ("AVX512_FP8_CONVERT", Features::AVX10_V1_AUX), ("AVX512_MEDIAX", Features::AVX10_2), ("AVX512_MINMAX", Features::AVX10_2),
+    ("AVX512_MOVZXC", Features::AVX10_2), ("AVX512_SAT_CVT", Features::AVX10_2), ("AVX512_SAT_CVT_DS", Features::AVX10_2),
+    ("AVX512_VNNI_FP16", Features::AVX10_2), ("AVX512_VNNI_INT16", Features::AVX10_V1_AUX),
+    ("AVX512_VNNI_INT8", Features::AVX10_V1_AUX),
+    ("APX_F_N3", N3), ("APX_F_ADX", apx(Features::ADX)), ("APX_F_ADX_N3", N3.union(Features::ADX)),
+    ("APX_F_AMX", apx(Features::AMX_TILE)), ("APX_F_AMX_MOVRS", apx(Features::AMX_MOVRS)), ("APX_F_BMI1", apx(Features::BMI1)),
+    ("APX_F_BMI1_N3", N3.union(Features::BMI1)), ("APX_F_BMI2", apx(Features::BMI2)),
+    ("APX_F_BMI2_N3", N3.union(Features::BMI2)), ("APX_F_CET", apx(Features::CET_SS)),
+    ("APX_F_CMPCCXADD", apx(Features::CMPCCXADD)), ("APX_F_ENQCMD", apx(Features::ENQCMD)),
+    ("APX_F_INVPCID", apx(Features::INVPCID)), ("APX_F_KOPB", apx(Features::AVX512DQ)),
+    ("APX_F_KOPD", apx(Features::AVX512BW)), ("APX_F_KOPQ", apx(Features::AVX512BW)),
+    ("APX_F_KOPW", apx(Features::AVX512F)), ("APX_F_LZCNT", apx(Features::LZCNT)),
+    ("APX_F_LZCNT_N3", N3.union(Features::LZCNT)), ("APX_F_MOVBE", apx(Features::MOVBE)),
+    ("APX_F_MOVDIR64B", apx(Features::MOVDIR64B)), ("APX_F_MOVDIRI", apx(Features::MOVDIRI)),
+    ("APX_F_MOVRS", apx(Features::MOVRS)), ("APX_F_MSR_IMM", apx(Features::MSR_IMM)),
+    ("APX_F_POPCNT", apx(Features::POPCNT)), ("APX_F_POPCNT_N3", N3.union(Features::POPCNT)),
+    ("APX_F_RAO_INT", apx(Features::RAO_INT)), ("APX_F_USER_MSR", apx(Features::USER_MSR)),
+    ("APX_F_VMX", apx(Features::VMX)),
+];
+
 macro_rules! features {
     ($($name:ident $leaf:literal $subleaf:literal $register:ident $bit:literal $state:tt)*) => {
         /// One set per feature, by the name in the instruction tables.
         impl Features {
-            features!(@sets 0usize; $($name)*);
+            $(
+                #[doc = concat!("`", stringify!($name), "`")]
+                pub const $name: Features = Features::bit(Number::$name as usize);
+            )*
+        }
+
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the manual's names")]
+        enum Number {
+            $($name),*
         }
 
         const TABLE: &[Feature] = &[$(Feature {
@@ -206,12 +299,6 @@ macro_rules! features {
     };
     (@state -) => { 0 };
     (@state $state:ident) => { $state };
-    (@sets $number:expr; $name:ident $($rest:ident)*) => {
-        #[doc = concat!("`", stringify!($name), "`")]
-        pub const $name: Features = Features::bit($number);
-        features!(@sets $number + 1; $($rest)*);
-    };
-    (@sets $number:expr;) => {};
 }
 
 // Name, leaf, subleaf, register, bit, state that the operating system must save (SDM Vol. 2, CPUID; APM Vol. 3, appendix E).
@@ -240,6 +327,9 @@ features! {
     AVX_VNNI_INT16 7 1 Edx 10 YMM  PREFETCHITI 7 1 Edx 14 -
     XSAVEOPT 0xD 1 Eax 0 -  XSAVEC 0xD 1 Eax 1 -  XSAVES 0xD 1 Eax 3 -  SGX1 0x12 0 Eax 0 -  OSS 0x12 0 Eax 5 -
     PTWRITE 0x14 0 Ebx 4 -  AESKLE 0x19 0 Ebx 0 -  WIDE_KL 0x19 0 Ebx 2 -
+    ACE 7 1 Ecx 11 TILES  MSR_IMM 7 1 Ecx 5 -  MOVRS 7 1 Eax 31 -  USER_MSR 7 1 Edx 15 -  APX_F 7 1 Edx 21 EGPR
+    AMX_FP8 0x1E 1 Eax 4 TILES  AMX_AVX512 0x1E 1 Eax 7 TILES  AMX_MOVRS 0x1E 1 Eax 8 TILES
+    AVX10_2 0x24 0 Ebx 2 ZMM  AVX10_V1_AUX 0x24 1 Ecx 2 ZMM  AVX10_V2_AUX 0x24 1 Ecx 3 ZMM  APX_NCI_NDD_NF 0x29 0 Ebx 0 EGPR
     SVM 0x80000001 0 Ecx 2 -  LZCNT 0x80000001 0 Ecx 5 -  SSE4A 0x80000001 0 Ecx 6 -  PREFETCHW 0x80000001 0 Ecx 8 -
     SKINIT 0x80000001 0 Ecx 12 -  XOP 0x80000001 0 Ecx 11 YMM  LWP 0x80000001 0 Ecx 15 -  FMA4 0x80000001 0 Ecx 16 YMM
     TBM 0x80000001 0 Ecx 21 -  MONITORX 0x80000001 0 Ecx 29 -  SYSCALL 0x80000001 0 Edx 11 -  RDTSCP 0x80000001 0 Edx 27 -
@@ -247,4 +337,4 @@ features! {
     WBNOINVD 0x80000008 0 Ebx 9 -  SEV_ES 0x8000001F 0 Eax 3 -  SEV_SNP 0x8000001F 0 Eax 4 -  RMPQUERY 0x8000001F 0 Eax 6 -
 }
 
-const _: () = assert!(TABLE.len() <= 128);
+const _: () = assert!(TABLE.len() <= 192);
