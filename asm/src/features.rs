@@ -62,7 +62,11 @@ impl Features {
     /// the empty set; of two alternatives (`HLE_or_RTM`) it is the second; what CPUID says in several places
     /// (`APX_F_BMI1`) is all of them.
     pub const fn named(name: &str) -> Option<Features> {
-        let name = last_alternative(name.as_bytes());
+        Features::of(name.as_bytes())
+    }
+
+    const fn of(name: &[u8]) -> Option<Features> {
+        let name = last_alternative(name);
         let mut number = 0;
         while number < TABLE.len() {
             if same(TABLE[number].name.as_bytes(), name) {
@@ -85,6 +89,23 @@ impl Features {
             number += 1;
         }
         None
+    }
+
+    /// All of the named features, separated by spaces.
+    #[cfg(feature = "metadata")]
+    pub(crate) const fn all_named(names: &str) -> Features {
+        let mut rest = names.as_bytes();
+        let mut all = Features::NONE;
+        while !rest.is_empty() {
+            let mut end = 0;
+            while end < rest.len() && rest[end] != b' ' {
+                end += 1;
+            }
+            let (name, behind) = rest.split_at(end);
+            all = all.union(Features::of(name).expect("the tables name known features"));
+            rest = if let [_, behind @ ..] = behind { behind } else { &[] };
+        }
+        all
     }
 
     /// The names, in the order of the table.
