@@ -38,19 +38,9 @@ impl Features {
         Features(words)
     }
 
-    const fn all(sets: &[Features]) -> Features {
-        let (mut all, mut n) = (Features::NONE, 0);
-        while n < sets.len() {
-            all = all.union(sets[n]);
-            n += 1;
-        }
-        all
-    }
-
     /// Both sets together.
     pub const fn union(self, other: Features) -> Features {
-        let ([a, b, c], [d, e, f]) = (self.0, other.0);
-        Features([a | d, b | e, c | f])
+        Features([self.0[0] | other.0[0], self.0[1] | other.0[1], self.0[2] | other.0[2]])
     }
 
     /// Whether all of `needed` are in this set.
@@ -60,8 +50,7 @@ impl Features {
 
     /// Those of `needed` that are not in this set.
     pub const fn missing(self, needed: Features) -> Features {
-        let ([a, b, c], [d, e, f]) = (self.0, needed.0);
-        Features([d & !a, e & !b, f & !c])
+        Features([needed.0[0] & !self.0[0], needed.0[1] & !self.0[1], needed.0[2] & !self.0[2]])
     }
 
     /// Whether there is none.
@@ -70,13 +59,53 @@ impl Features {
     }
 
     /// The feature of this name, written as in the instruction tables. The names of what every amd64 processor has are
-    /// the empty set, those of parts of one extension are the extension, and those of two (`APX_F_BMI1`) are both; of two
-    /// alternatives (`HLE_or_RTM`) it is the second.
-    pub fn named(name: &str) -> Option<Features> {
-        let name = name.rsplit("_or_").next().unwrap_or(name);
-        let known = TABLE.iter().position(|feature| feature.name == name).map(Features::bit);
-        let part = || PARTS.iter().find(|(names, _)| names.contains(&name)).map(|(_, features)| *features);
-        known.or_else(part).or(ALWAYS.contains(&name).then_some(Features::NONE))
+    /// the empty set; of two alternatives (`HLE_or_RTM`) it is the second; what CPUID says in several places
+    /// (`APX_F_BMI1`) is all of them.
+    pub const fn named(name: &str) -> Option<Features> {
+        Features::of(name.as_bytes())
+    }
+
+    const fn of(name: &[u8]) -> Option<Features> {
+        let name = last_alternative(name);
+        let mut number = 0;
+        while number < TABLE.len() {
+            if same(TABLE[number].name.as_bytes(), name) {
+                return Some(Features::bit(number));
+            }
+            number += 1;
+        }
+        number = 0;
+        while number < COMPOSED.len() {
+            if same(COMPOSED[number].0.as_bytes(), name) {
+                return Some(COMPOSED[number].1);
+            }
+            number += 1;
+        }
+        number = 0;
+        while number < ALWAYS.len() {
+            if same(ALWAYS[number].as_bytes(), name) {
+                return Some(Features::NONE);
+            }
+            number += 1;
+        }
+        None
+    }
+
+    /// All of the named features, separated by spaces.
+    #[cfg(feature = "metadata")]
+    pub(crate) const fn all_named(names: &str) -> Features {
+        let mut rest = names.as_bytes();
+        let mut all = Features::NONE;
+        while !rest.is_empty() {
+            let mut end = 0;
+            while end < rest.len() && rest[end] != b' ' {
+                end += 1;
+            }
+            let (name, behind) = rest.split_at(end);
+            all = all.union(Features::of(name).expect("the tables name known features"));
+            rest = if let [_, behind @ ..] = behind { behind } else { &[] };
+        }
+        all
     }
 
     /// The names, in the order of the table.
@@ -107,13 +136,12 @@ impl Features {
             // Under a hypervisor the instruction is slow, and neighbours in the table share an answer.
             let answer = match last {
                 Some((same, answer)) if same == place => answer,
-                _ if exists(place, limits) => cpuid(feature.leaf, feature.subleaf),
+                _ if exists(place, limits) => with_levels(place, cpuid(feature.leaf, feature.subleaf)),
                 _ => CpuidResult::default(),
             };
             last = Some((place, answer));
             let register = [answer.eax, answer.ebx, answer.ecx, answer.edx][feature.register as usize];
-            let value = register >> feature.bit & ((1 << feature.bits) - 1);
-            if value >= feature.least && xcr0 & feature.state == feature.state {
+            if register >> feature.bit & 1 != 0 && xcr0 & feature.state == feature.state {
                 features = features.union(Features::bit(number));
             }
         }
@@ -140,6 +168,14 @@ impl Features {
     }
 }
 
+/// The version of AVX10 in leaf 24H is a number: bit `n` says whether it is at least `n`.
+fn with_levels(place: (u32, u32), answer: CpuidResult) -> CpuidResult {
+    match place {
+        (0x24, 0) => CpuidResult { ebx: u32::MAX >> (31 - (answer.ebx & 0xFF).min(31)), ..answer },
+        _ => answer,
+    }
+}
+
 /// Whether CPUID knows this leaf and subleaf; an unknown leaf answers what the last one would (SDM Vol. 2, CPUID).
 /// `limits`: the last basic leaf, the last extended leaf, the last subleaf of leaf 7.
 fn exists((leaf, subleaf): (u32, u32), limits: (u32, u32, u32)) -> bool {
@@ -149,6 +185,27 @@ fn exists((leaf, subleaf): (u32, u32), limits: (u32, u32, u32)) -> bool {
         ..0x8000_0000 => leaf <= basic,
         _ => leaf <= extended,
     }
+}
+
+/// What is behind the last `_or_`.
+const fn last_alternative(name: &[u8]) -> &[u8] {
+    let mut at = name.len();
+    while at >= 4 {
+        let (front, alternative) = name.split_at(at);
+        if let [.., b'_', b'o', b'r', b'_'] = front {
+            return alternative;
+        }
+        at -= 1;
+    }
+    name
+}
+
+const fn same(one: &[u8], two: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < two.len() && one[at] == two[at] {
+        at += 1;
+    }
+    at == one.len() && at == two.len()
 }
 
 impl core::fmt::Display for Features {
@@ -175,10 +232,7 @@ struct Feature {
     leaf: u32,
     subleaf: u32,
     register: Register,
-    /// The lowest bit, how many there are, and the least number in them.
     bit: u32,
-    bits: u32,
-    least: u32,
     /// The bits of XCR0 without which it cannot be used (SDM Vol. 1, 13.3 and 14.3).
     state: u64,
 }
@@ -199,10 +253,8 @@ const YMM: u64 = 0b110;
 const ZMM: u64 = 0b1110_0110;
 /// Tile configuration and tile data.
 const TILES: u64 = 0b11 << 17;
-/// Both.
-const TILES_AND_ZMM: u64 = TILES | ZMM;
-/// The upper 16 general registers (APX Architecture Specification, 3.1.4).
-const GENERAL: u64 = 1 << 19;
+/// General registers 16 to 31.
+const EGPR: u64 = 1 << 19;
 
 /// Names in the tables that have no bit of their own: every amd64 processor has them, or they belong to its system side,
 /// which CPUID does not describe.
@@ -211,49 +263,39 @@ const ALWAYS: &[&str] = &[
     "-", "CPUID", "FPU287", "FPU387", "INVEPT", "INVVPID", "MULTIBYTENOP", "PAUSE", "RDPMC", "SMM", "TDX", "UDBG",
 ];
 
-/// Names in the tables that need more than one feature, or are a part of one (intelxed, `datafiles/*/cpuid.xed.txt`).
+const N3: Features = Features::APX_F.union(Features::APX_NCI_NDD_NF);
+
+const fn apx(other: Features) -> Features {
+    Features::APX_F.union(other)
+}
+
+/// Names of Intel's XED for what CPUID says in another word or in several places (specifications of APX, AVX10.2 and ACE).
 #[rustfmt::skip]
-const PARTS: &[(&[&str], Features)] = {
-    type F = Features;
-    const N3: Features = F::APX_F.union(F::APX_NCI_NDD_NF);
-    &[
-        (&["AVX10_2_BF16", "AVX512_COM_EF", "AVX512_FP16_CONVERT", "AVX512_FP8_CONVERT", "AVX512_MEDIAX", "AVX512_MINMAX",
-           "AVX512_MOVZXC", "AVX512_SAT_CVT", "AVX512_SAT_CVT_DS", "AVX512_VNNI_FP16", "AVX512_VNNI_INT16",
-           "AVX512_VNNI_INT8"], F::AVX10_2),
-        (&["AVX10_MOVRS"], F::all(&[F::AVX10_2, F::MOVRS])),
-        (&["APX_F_ADX"], F::all(&[F::APX_F, F::ADX])),
-        (&["APX_F_AMX"], F::all(&[F::APX_F, F::AMX_TILE])),
-        (&["APX_F_AMX_MOVRS"], F::all(&[F::APX_F, F::AMX_MOVRS])),
-        (&["APX_F_BMI1"], F::all(&[F::APX_F, F::BMI1])),
-        (&["APX_F_BMI2"], F::all(&[F::APX_F, F::BMI2])),
-        (&["APX_F_CET"], F::all(&[F::APX_F, F::CET_SS])),
-        (&["APX_F_CMPCCXADD"], F::all(&[F::APX_F, F::CMPCCXADD])),
-        (&["APX_F_ENQCMD"], F::all(&[F::APX_F, F::ENQCMD])),
-        (&["APX_F_INVPCID"], F::all(&[F::APX_F, F::INVPCID])),
-        (&["APX_F_KOPB"], F::all(&[F::APX_F, F::AVX512DQ])),
-        (&["APX_F_KOPW"], F::all(&[F::APX_F, F::AVX512F])),
-        (&["APX_F_KOPD", "APX_F_KOPQ"], F::all(&[F::APX_F, F::AVX512BW])),
-        (&["APX_F_LZCNT"], F::all(&[F::APX_F, F::LZCNT])),
-        (&["APX_F_MOVBE"], F::all(&[F::APX_F, F::MOVBE])),
-        (&["APX_F_MOVDIR64B"], F::all(&[F::APX_F, F::MOVDIR64B])),
-        (&["APX_F_MOVDIRI"], F::all(&[F::APX_F, F::MOVDIRI])),
-        (&["APX_F_MOVRS"], F::all(&[F::APX_F, F::MOVRS])),
-        (&["APX_F_MSR_IMM"], F::all(&[F::APX_F, F::MSR_IMM])),
-        (&["APX_F_POPCNT"], F::all(&[F::APX_F, F::POPCNT])),
-        (&["APX_F_RAO_INT"], F::all(&[F::APX_F, F::RAO_INT])),
-        (&["APX_F_USER_MSR"], F::all(&[F::APX_F, F::USER_MSR])),
-        (&["APX_F_VMX"], F::all(&[F::APX_F, F::VMX])),
-        (&["APX_F_N3"], N3),
-        (&["APX_F_ADX_N3"], F::all(&[N3, F::ADX])),
-        (&["APX_F_BMI1_N3"], F::all(&[N3, F::BMI1])),
-        (&["APX_F_BMI2_N3"], F::all(&[N3, F::BMI2])),
-        (&["APX_F_LZCNT_N3"], F::all(&[N3, F::LZCNT])),
-        (&["APX_F_POPCNT_N3"], F::all(&[N3, F::POPCNT])),
-    ]
-};
+const COMPOSED: &[(&str, Features)] = &[
+    ("ACE_1", Features::ACE), ("AVX10_2_BF16", Features::AVX10_2), ("AVX10_MOVRS", Features::AVX10_2.union(Features::MOVRS)),
+    ("AVX512_COM_EF", Features::AVX10_2), ("AVX512_FP16_CONVERT", Features::AVX10_2),
+    ("AVX512_FP8_CONVERT", Features::AVX10_V1_AUX), ("AVX512_MEDIAX", Features::AVX10_2), ("AVX512_MINMAX", Features::AVX10_2),
+    ("AVX512_MOVZXC", Features::AVX10_2), ("AVX512_SAT_CVT", Features::AVX10_2), ("AVX512_SAT_CVT_DS", Features::AVX10_2),
+    ("AVX512_VNNI_FP16", Features::AVX10_2), ("AVX512_VNNI_INT16", Features::AVX10_V1_AUX),
+    ("AVX512_VNNI_INT8", Features::AVX10_V1_AUX),
+    ("APX_F_N3", N3), ("APX_F_ADX", apx(Features::ADX)), ("APX_F_ADX_N3", N3.union(Features::ADX)),
+    ("APX_F_AMX", apx(Features::AMX_TILE)), ("APX_F_AMX_MOVRS", apx(Features::AMX_MOVRS)), ("APX_F_BMI1", apx(Features::BMI1)),
+    ("APX_F_BMI1_N3", N3.union(Features::BMI1)), ("APX_F_BMI2", apx(Features::BMI2)),
+    ("APX_F_BMI2_N3", N3.union(Features::BMI2)), ("APX_F_CET", apx(Features::CET_SS)),
+    ("APX_F_CMPCCXADD", apx(Features::CMPCCXADD)), ("APX_F_ENQCMD", apx(Features::ENQCMD)),
+    ("APX_F_INVPCID", apx(Features::INVPCID)), ("APX_F_KOPB", apx(Features::AVX512DQ)),
+    ("APX_F_KOPD", apx(Features::AVX512BW)), ("APX_F_KOPQ", apx(Features::AVX512BW)),
+    ("APX_F_KOPW", apx(Features::AVX512F)), ("APX_F_LZCNT", apx(Features::LZCNT)),
+    ("APX_F_LZCNT_N3", N3.union(Features::LZCNT)), ("APX_F_MOVBE", apx(Features::MOVBE)),
+    ("APX_F_MOVDIR64B", apx(Features::MOVDIR64B)), ("APX_F_MOVDIRI", apx(Features::MOVDIRI)),
+    ("APX_F_MOVRS", apx(Features::MOVRS)), ("APX_F_MSR_IMM", apx(Features::MSR_IMM)),
+    ("APX_F_POPCNT", apx(Features::POPCNT)), ("APX_F_POPCNT_N3", N3.union(Features::POPCNT)),
+    ("APX_F_RAO_INT", apx(Features::RAO_INT)), ("APX_F_USER_MSR", apx(Features::USER_MSR)),
+    ("APX_F_VMX", apx(Features::VMX)),
+];
 
 macro_rules! features {
-    ($($name:ident $leaf:literal $subleaf:literal $register:ident $bit:tt $state:tt)*) => {
+    ($($name:ident $leaf:literal $subleaf:literal $register:ident $bit:literal $state:tt)*) => {
         /// One set per feature, by the name in the instruction tables.
         impl Features {
             $(
@@ -262,7 +304,7 @@ macro_rules! features {
             )*
         }
 
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the names of the tables")]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the manual's names")]
         enum Number {
             $($name),*
         }
@@ -272,20 +314,15 @@ macro_rules! features {
             leaf: $leaf,
             subleaf: $subleaf,
             register: $register,
-            bit: features!(@bit $bit).0,
-            bits: features!(@bit $bit).1,
-            least: features!(@bit $bit).2,
+            bit: $bit,
             state: features!(@state $state),
         }),*];
     };
-    (@bit ($high:literal..$low:literal >= $least:literal)) => { ($low, $high - $low + 1, $least) };
-    (@bit $bit:literal) => { ($bit, 1, 1) };
     (@state -) => { 0 };
     (@state $state:ident) => { $state };
 }
 
-// Name, leaf, subleaf, register, bit or least number in a range of bits, state that the operating system must save (SDM
-// Vol. 2, CPUID; APM Vol. 3, appendix E; intelxed, `datafiles/*/cpuid.xed.txt`).
+// Name, leaf, subleaf, register, bit, state that the operating system must save (SDM Vol. 2, CPUID; APM Vol. 3, appendix E).
 #[rustfmt::skip]
 features! {
     SSE3 1 0 Ecx 0 -  PCLMULQDQ 1 0 Ecx 1 -  MONITOR 1 0 Ecx 3 -  VMX 1 0 Ecx 5 -  SMX 1 0 Ecx 6 -  SSSE3 1 0 Ecx 9 -
@@ -306,14 +343,14 @@ features! {
     AMX_TILE 7 0 Edx 24 TILES  AMX_INT8 7 0 Edx 25 TILES
     SHA512 7 1 Eax 0 YMM  SM3 7 1 Eax 1 YMM  SM4 7 1 Eax 2 YMM  RAO_INT 7 1 Eax 3 -  AVX_VNNI 7 1 Eax 4 YMM
     AVX512_BF16 7 1 Eax 5 ZMM  CMPCCXADD 7 1 Eax 7 -  FRED 7 1 Eax 17 -  LKGS 7 1 Eax 18 -  WRMSRNS 7 1 Eax 19 -
-    AMX_FP16 7 1 Eax 21 TILES  HRESET 7 1 Eax 22 -  AVX_IFMA 7 1 Eax 23 YMM  MSRLIST 7 1 Eax 27 -  MOVRS 7 1 Eax 31 -
-    TSE 7 1 Ebx 1 -  MSR_IMM 7 1 Ecx 5 -  ACE_1 7 1 Ecx 11 TILES_AND_ZMM
+    AMX_FP16 7 1 Eax 21 TILES  HRESET 7 1 Eax 22 -  AVX_IFMA 7 1 Eax 23 YMM  MSRLIST 7 1 Eax 27 -  TSE 7 1 Ebx 1 -
     AVX_VNNI_INT8 7 1 Edx 4 YMM  AVX_NE_CONVERT 7 1 Edx 5 YMM  AMX_COMPLEX 7 1 Edx 8 TILES
-    AVX_VNNI_INT16 7 1 Edx 10 YMM  PREFETCHITI 7 1 Edx 14 -  USER_MSR 7 1 Edx 15 -  APX_F 7 1 Edx 21 GENERAL
+    AVX_VNNI_INT16 7 1 Edx 10 YMM  PREFETCHITI 7 1 Edx 14 -
     XSAVEOPT 0xD 1 Eax 0 -  XSAVEC 0xD 1 Eax 1 -  XSAVES 0xD 1 Eax 3 -  SGX1 0x12 0 Eax 0 -  OSS 0x12 0 Eax 5 -
     PTWRITE 0x14 0 Ebx 4 -  AESKLE 0x19 0 Ebx 0 -  WIDE_KL 0x19 0 Ebx 2 -
-    AMX_FP8 0x1E 1 Eax 4 TILES  AMX_AVX512 0x1E 1 Eax 7 TILES_AND_ZMM  AMX_MOVRS 0x1E 1 Eax 8 TILES
-    AVX10_2 0x24 0 Ebx (7..0 >= 2) ZMM  AVX10_V2_AUX 0x24 1 Ecx 3 ZMM  APX_NCI_NDD_NF 0x29 0 Ebx 0 GENERAL
+    ACE 7 1 Ecx 11 TILES  MSR_IMM 7 1 Ecx 5 -  MOVRS 7 1 Eax 31 -  USER_MSR 7 1 Edx 15 -  APX_F 7 1 Edx 21 EGPR
+    AMX_FP8 0x1E 1 Eax 4 TILES  AMX_AVX512 0x1E 1 Eax 7 TILES  AMX_MOVRS 0x1E 1 Eax 8 TILES
+    AVX10_2 0x24 0 Ebx 2 ZMM  AVX10_V1_AUX 0x24 1 Ecx 2 ZMM  AVX10_V2_AUX 0x24 1 Ecx 3 ZMM  APX_NCI_NDD_NF 0x29 0 Ebx 0 EGPR
     SVM 0x80000001 0 Ecx 2 -  LZCNT 0x80000001 0 Ecx 5 -  SSE4A 0x80000001 0 Ecx 6 -  PREFETCHW 0x80000001 0 Ecx 8 -
     SKINIT 0x80000001 0 Ecx 12 -  XOP 0x80000001 0 Ecx 11 YMM  LWP 0x80000001 0 Ecx 15 -  FMA4 0x80000001 0 Ecx 16 YMM
     TBM 0x80000001 0 Ecx 21 -  MONITORX 0x80000001 0 Ecx 29 -  SYSCALL 0x80000001 0 Edx 11 -  RDTSCP 0x80000001 0 Edx 27 -

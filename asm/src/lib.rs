@@ -141,7 +141,8 @@
 //! # What the processor can do
 //!
 //! [`Features`] is a set by CPUID's names; [`Features::from_cpuid`] reads it, and the cargo feature `std` adds
-//! `Features::detect`. The cargo feature `listing` prints code as text.
+//! `Features::detect`. The cargo feature `metadata` adds a table of all forms, and says which features a piece of code needs.
+//! The cargo feature `listing` prints code as text.
 //!
 //! # Where to go on
 //!
@@ -174,6 +175,8 @@ pub mod pool;
 pub mod features;
 #[cfg(feature = "listing")]
 pub mod listing;
+#[cfg(feature = "metadata")]
+pub mod metadata;
 pub mod forms;
 #[cfg(feature = "mnemonics")]
 pub mod mnemonics;

@@ -53,6 +53,31 @@ fn names_come_back() {
     assert_eq!(Features::named("SSE9"), None);
 }
 
+#[test]
+fn names_of_several_features() {
+    let n3 = Features::APX_F.union(Features::APX_NCI_NDD_NF);
+    assert_eq!(Features::named("APX_F_BMI1_N3"), Some(n3.union(Features::BMI1)));
+    assert_eq!(Features::named("AVX512_SAT_CVT_DS"), Some(Features::AVX10_2));
+    assert_eq!(Features::named("HLE_or_RTM"), Some(Features::RTM));
+    assert_eq!(Features::named("_or_"), None);
+}
+
+/// It is a number, not a bit.
+#[test]
+fn version_of_avx10() {
+    let with = |version| {
+        let cpuid = move |leaf, _| match leaf {
+            0 => CpuidResult { eax: 0x24, ..CpuidResult::default() },
+            0x24 => CpuidResult { ebx: version, ..CpuidResult::default() },
+            _ => CpuidResult::default(),
+        };
+        Features::from_cpuid(cpuid, u64::MAX)
+    };
+    for (version, has) in [(0, false), (1, false), (2, true), (3, true), (4, true), (255, true)] {
+        assert_eq!(with(version).contains(Features::AVX10_2), has, "version {version}");
+    }
+}
+
 /// The library's word for whether the processor has it. With AVX it also asks the operating system, so only that one way.
 #[test]
 fn the_standard_library_agrees() {

@@ -5,7 +5,7 @@
 //! - [`form`]: rows split into functions (register and memory, `lock` and `rep`), with their public names;
 //! - [`naming`]: what the generated forms say of their names;
 //! - [`overload`]: forms grouped into overloaded mnemonics, and which form is the shortest when;
-//! - [`mod@write`]: the Rust text of all of it.
+//! - [`mod@write`]: the Rust text of all of it, and of the table of forms.
 //!
 //! - `oracle` (a cargo feature): what the assembler's tests share.
 //!

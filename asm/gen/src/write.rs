@@ -3,6 +3,7 @@
 pub mod code;
 pub mod emit;
 pub mod forms;
+mod metadata;
 pub mod mnemonics;
 mod operand;
 mod shape;
@@ -26,5 +27,6 @@ pub fn files() -> Vec<File> {
     let mnemonics = crate::overload::mnemonics(&rows, &forms);
     files.extend(mnemonics::files(&rows, &forms, &mnemonics));
     files.push(emit::file(&forms, &mnemonics));
+    files.push(metadata::file(&rows, &forms));
     files
 }
