@@ -24,7 +24,7 @@ const MAX_LINES: usize = 660;
 /// Longer ones. The list only shrinks.
 const LONG: &[&str] = &[];
 /// Written by the generator, checked by its own test.
-const GENERATED: &[&str] = &["asm/src/forms/", "asm/src/mnemonics/", "asm/gen/src/oracle/"];
+const GENERATED: &[&str] = &["asm/src/forms/", "asm/src/mnemonics/", "asm/src/metadata/data.rs", "asm/gen/src/oracle/"];
 
 /// Files that import each other, directly or around some corners. The list only shrinks.
 const TANGLES: &[&[&str]] = &[

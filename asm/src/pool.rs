@@ -1,14 +1,17 @@
-//! [`Pool`]: constants of 4 to 32 bytes that code refers to rip-relatively, emitted once each behind it.
+//! [`Pool`]: constants of 4 to 64 bytes that code refers to rip-relatively, emitted once each behind it.
 
 use crate::buffer::Asm;
 use crate::error::AsmError;
 use crate::label::Label;
 use crate::mem::Addr;
 
+/// A constant, the low word first, with zeros behind it.
+type Words = [u64; 8];
+
 /// Storage for one constant, to be handed to [`Pool::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct PoolSlot {
-    words: [u64; 4],
+    words: Words,
     len: u32,
     label: Label,
     /// The previous constant with the same hash; meaningless for the first.
@@ -19,7 +22,7 @@ pub struct PoolSlot {
 
 impl PoolSlot {
     /// What a slice of slots is made of: its content does not matter.
-    pub const EMPTY: PoolSlot = PoolSlot { words: [0; 4], len: 0, label: Label { index: 0 }, next: 0, head: 0 };
+    pub const EMPTY: PoolSlot = PoolSlot { words: [0; 8], len: 0, label: Label { index: 0 }, next: 0, head: 0 };
 }
 
 /// Equal constants that are looked at before one is stored a second time, so that constants chosen to collide cost
@@ -72,25 +75,42 @@ impl<'a> Pool<'a> {
 
     /// The address of 4 bytes.
     pub const fn u32(&mut self, asm: &mut Asm, v: u32) -> Addr {
-        self.add(asm, [v as u64, 0, 0, 0], 4)
+        self.add(asm, &[v as u64], 4)
     }
 
     /// The address of 8 bytes.
     pub const fn u64(&mut self, asm: &mut Asm, v: u64) -> Addr {
-        self.add(asm, [v, 0, 0, 0], 8)
+        self.add(asm, &[v], 8)
     }
 
     /// The address of 16 bytes, aligned to 16.
     pub const fn u128(&mut self, asm: &mut Asm, v: u128) -> Addr {
-        self.add(asm, [v as u64, (v >> 64) as u64, 0, 0], 16)
+        self.add(asm, &[v as u64, (v >> 64) as u64], 16)
     }
 
     /// The address of 32 bytes (the low word first), aligned to 32.
     pub const fn u256(&mut self, asm: &mut Asm, words: [u64; 4]) -> Addr {
-        self.add(asm, words, 32)
+        self.add(asm, &words, 32)
     }
 
-    const fn add(&mut self, asm: &mut Asm, words: [u64; 4], len: u32) -> Addr {
+    /// The address of 64 bytes (the low word first), aligned to 64.
+    ///
+    /// ```
+    /// use planish_asm::{Asm, LabelSlot, Pool, PoolSlot, mem::zmmword, regs::*};
+    /// let (mut code, mut labels, mut slots) = ([0; 128], [LabelSlot::EMPTY; 1], [PoolSlot::EMPTY; 1]);
+    /// let mut a = Asm::new(&mut code, &mut labels);
+    /// let mut pool = Pool::new(&mut slots);
+    /// let reverse = pool.u512(&mut a, [7, 6, 5, 4, 3, 2, 1, 0]);
+    /// a.vpermq(zmm0, zmm1, zmmword(reverse)).ret();
+    /// pool.emit(&mut a);
+    /// assert_eq!(a.finish()?[64..72], [7, 0, 0, 0, 0, 0, 0, 0]);
+    /// # Ok::<(), planish_asm::AsmError>(())
+    /// ```
+    pub const fn u512(&mut self, asm: &mut Asm, words: [u64; 8]) -> Addr {
+        self.add(asm, &words, 64)
+    }
+
+    const fn add(&mut self, asm: &mut Asm, words: &[u64], len: u32) -> Addr {
         if self.slots.is_empty() {
             return Pool::full(asm);
         }
@@ -100,8 +120,8 @@ impl<'a> Pool<'a> {
         while let Some(index) = candidate
             && probes < MAX_PROBES
         {
-            let slot = self.slots[index as usize];
-            if slot.len == len && same(slot.words, words) {
+            let slot = &self.slots[index as usize];
+            if slot.len == len && same(&slot.words, words) {
                 return Addr::rip(slot.label);
             }
             // The oldest constant of a bucket points to itself.
@@ -118,7 +138,7 @@ impl<'a> Pool<'a> {
         };
         let label = asm.label();
         let head = self.slots[index as usize].head;
-        self.slots[index as usize] = PoolSlot { words, len, label, next, head };
+        self.slots[index as usize] = PoolSlot { words: padded(words), len, label, next, head };
         self.slots[bucket].head = index;
         self.count += 1;
         Addr::rip(label)
@@ -130,10 +150,11 @@ impl<'a> Pool<'a> {
         Addr::rip_disp(0)
     }
 
-    const fn bucket(&self, words: [u64; 4], len: u32) -> usize {
+    /// By the words that `len` says: those behind them do not count.
+    const fn bucket(&self, words: &[u64], len: u32) -> usize {
         let mut hash = len as u64;
         let mut i = 0;
-        while i < words.len() {
+        while i < len.div_ceil(8) as usize {
             hash = (hash ^ words[i]).wrapping_mul(0x9E37_79B9_7F4A_7C15);
             hash ^= hash >> 32;
             i += 1;
@@ -148,20 +169,20 @@ impl<'a> Pool<'a> {
         if head >= self.count {
             return None;
         }
-        let slot = self.slots[head as usize];
-        if self.bucket(slot.words, slot.len) == bucket { Some(head) } else { None }
+        let slot = &self.slots[head as usize];
+        if self.bucket(&slot.words, slot.len) == bucket { Some(head) } else { None }
     }
 
     /// Emits the constants, each aligned to its size, the widest first, and empties the pool.
     pub const fn emit(&mut self, asm: &mut Asm) {
-        let mut len = 32;
+        let mut len = 64;
         while len >= 4 {
             let mut index = 0;
             while index < self.count as usize {
-                let slot = self.slots[index];
+                let slot = &self.slots[index];
                 if slot.len == len {
                     asm.align(len).bind(slot.label);
-                    emit_words(asm, slot.words, len);
+                    emit_words(asm, &slot.words, len);
                 }
                 index += 1;
             }
@@ -171,7 +192,7 @@ impl<'a> Pool<'a> {
     }
 }
 
-const fn emit_words(asm: &mut Asm, words: [u64; 4], len: u32) {
+const fn emit_words(asm: &mut Asm, words: &Words, len: u32) {
     if len == 4 {
         asm.u32(words[0] as u32);
         return;
@@ -183,6 +204,21 @@ const fn emit_words(asm: &mut Asm, words: [u64; 4], len: u32) {
     }
 }
 
-const fn same(a: [u64; 4], b: [u64; 4]) -> bool {
-    a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3]
+/// Whether the stored words begin with these.
+const fn same(stored: &Words, words: &[u64]) -> bool {
+    let mut i = 0;
+    while i < words.len() {
+        if stored[i] != words[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+const fn padded(words: &[u64]) -> Words {
+    let mut padded = [0; 8];
+    let (front, _) = padded.split_at_mut(words.len());
+    front.copy_from_slice(words);
+    padded
 }

@@ -8,8 +8,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn references_read_their_constants(constants in proptest::collection::vec((0..4u32, 0..20u64), 0..60), capacity in 80..90usize) {
-        let mut code = [0; 4096];
+    fn references_read_their_constants(constants in proptest::collection::vec((0..5u32, 0..20u64), 0..60), capacity in 80..90usize) {
+        let mut code = [0; 8192];
         let mut labels = [LabelSlot::EMPTY; 200];
         let mut slots = vec![PoolSlot::EMPTY; capacity];
         let mut a = Asm::new(&mut code, &mut labels);
@@ -23,7 +23,8 @@ proptest! {
                     0 => pool.u32(&mut a, v as u32),
                     1 => pool.u64(&mut a, v),
                     2 => pool.u128(&mut a, v as u128 | 7 << 100),
-                    _ => pool.u256(&mut a, [v, 1, 2, 3]),
+                    3 => pool.u256(&mut a, [v, 1, 2, 3]),
+                    _ => pool.u512(&mut a, [v, 1, 2, 3, 4, 5, 6, 7]),
                 };
                 a.mov_rm(Width::W64, rax.any(), addr);
                 ends.push(a.pos());
@@ -40,11 +41,11 @@ proptest! {
                 let at = (end as i64 + disp as i64) as usize;
                 let len = 4 << size;
                 prop_assert_eq!(at % len, 0);
-                let mut bytes = [0; 32];
+                let mut bytes = [0; 64];
                 bytes[..8].copy_from_slice(&v.to_le_bytes());
                 match size {
                     2 => bytes[..16].copy_from_slice(&(v as u128 | 7 << 100).to_le_bytes()),
-                    3 => [1u64, 2, 3].iter().enumerate().for_each(|(i, w)| bytes[8 + i * 8..16 + i * 8].copy_from_slice(&w.to_le_bytes())),
+                    3 | 4 => [1u64, 2, 3, 4, 5, 6, 7].iter().enumerate().for_each(|(i, w)| bytes[8 + i * 8..16 + i * 8].copy_from_slice(&w.to_le_bytes())),
                     _ => {}
                 }
                 prop_assert_eq!(&code[at..at + len], &bytes[..len]);
