@@ -315,8 +315,7 @@ impl<'a> Asm<'a> {
             return self.unknown_label();
         }
         if self.parked[label.index as usize].is_bound() {
-            self.fail(AsmError::BoundTwice { at: self.pos as usize });
-            return self;
+            return self.bound_twice();
         }
         self.parked[label.index as usize] = LabelSlot { at: self.pos, short: self.record_count };
         self

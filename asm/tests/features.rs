@@ -22,29 +22,6 @@ fn every_name_of_the_tables_is_known() {
     }
 }
 
-/// Parts of an extension and combinations of two.
-#[test]
-fn names_of_more_than_one_feature() {
-    let named = |name| Features::named(name).expect("a name of the tables");
-    assert_eq!(named("AVX512_SAT_CVT"), Features::AVX10_2);
-    assert_eq!(named("SKINIT_or_SVM"), Features::SVM);
-    assert_eq!(format!("{}", named("APX_F_BMI1_N3")), "BMI1 APX_F APX_NCI_NDD_NF");
-}
-
-/// AVX10 has a version instead of a bit.
-#[test]
-fn a_version_is_enough_if_it_is_the_later() {
-    for version in 0..6 {
-        let cpuid = |leaf, subleaf| match (leaf, subleaf) {
-            (0, _) => CpuidResult { eax: 0x24, ..Default::default() },
-            (0x24, 0) => CpuidResult { ebx: 0x7_0000 | version, ..Default::default() },
-            _ => CpuidResult::default(),
-        };
-        let expected = if version >= 2 { Features::AVX10_2 } else { Features::NONE };
-        assert_eq!(Features::from_cpuid(cpuid, u64::MAX), expected);
-    }
-}
-
 #[test]
 fn names_come_back() {
     let all = ["SSE3", "AVX2", "AVX512VL", "SHA512", "RMPQUERY"];
@@ -53,28 +30,32 @@ fn names_come_back() {
     assert_eq!(Features::named("SSE9"), None);
 }
 
+/// Parts of an extension, combinations, alternatives.
 #[test]
-fn names_of_several_features() {
+fn names_of_more_than_one_feature() {
     let n3 = Features::APX_F.union(Features::APX_NCI_NDD_NF);
     assert_eq!(Features::named("APX_F_BMI1_N3"), Some(n3.union(Features::BMI1)));
+    assert_eq!(n3.union(Features::BMI1).to_string(), "BMI1 APX_F APX_NCI_NDD_NF");
+    assert_eq!(Features::named("AVX512_SAT_CVT"), Some(Features::AVX10_2));
     assert_eq!(Features::named("AVX512_SAT_CVT_DS"), Some(Features::AVX10_2));
+    assert_eq!(Features::named("SKINIT_or_SVM"), Some(Features::SVM));
     assert_eq!(Features::named("HLE_or_RTM"), Some(Features::RTM));
     assert_eq!(Features::named("_or_"), None);
 }
 
-/// It is a number, not a bit.
+/// It is a number, not a bit, and other facts stand beside it.
 #[test]
 fn version_of_avx10() {
-    let with = |version| {
-        let cpuid = move |leaf, _| match leaf {
-            0 => CpuidResult { eax: 0x24, ..CpuidResult::default() },
-            0x24 => CpuidResult { ebx: version, ..CpuidResult::default() },
-            _ => CpuidResult::default(),
-        };
-        Features::from_cpuid(cpuid, u64::MAX)
-    };
-    for (version, has) in [(0, false), (1, false), (2, true), (3, true), (4, true), (255, true)] {
-        assert_eq!(with(version).contains(Features::AVX10_2), has, "version {version}");
+    for beside in [0, 0x7_0000] {
+        for version in [0, 1, 2, 3, 4, 5, 255] {
+            let cpuid = |leaf, subleaf| match (leaf, subleaf) {
+                (0, _) => CpuidResult { eax: 0x24, ..Default::default() },
+                (0x24, 0) => CpuidResult { ebx: beside | version, ..Default::default() },
+                _ => CpuidResult::default(),
+            };
+            let expected = if version >= 2 { Features::AVX10_2 } else { Features::NONE };
+            assert_eq!(Features::from_cpuid(cpuid, u64::MAX), expected, "version {version}");
+        }
     }
 }
 

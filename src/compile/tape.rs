@@ -21,23 +21,15 @@ impl Class {
     }
 }
 
-/// An operand: two tag bits and thirty of payload.
+/// An operand: two tag bits and thirty of payload. One of
+///
+/// * a variable, that is a local or merge variable: any number of reads and writes;
+/// * a temp: written once, read once, with no label in between;
+/// * a small integer, sign-extended to 64 bits;
+/// * a place in [`Tape::pool`];
+/// * [nothing](Ref::NOTHING).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ref(u32);
-
-/// What a [`Ref`] says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Operand {
-    /// A local or merge variable: any number of reads and writes.
-    Var(u32),
-    /// Written once, read once, with no label in between.
-    Temp(u32),
-    /// A small integer, sign-extended to 64 bits.
-    Imm(i32),
-    /// A place in [`Tape::pool`].
-    Pool(u32),
-    Nothing,
-}
 
 const TAG_TEMP: u32 = 1 << 30;
 const TAG_IMM: u32 = 2 << 30;
@@ -66,18 +58,6 @@ impl Ref {
 
     pub(super) fn pool(place: usize) -> Ref {
         Ref(TAG_POOL | place as u32)
-    }
-
-    #[inline]
-    pub(super) fn get(self) -> Operand {
-        let payload = self.0 & PAYLOAD;
-        match self.0 & !PAYLOAD {
-            0 => Operand::Var(payload),
-            TAG_TEMP => Operand::Temp(payload),
-            TAG_IMM => Operand::Imm((self.0 << 2) as i32 >> 2),
-            _ if self == Ref::NOTHING => Operand::Nothing,
-            _ => Operand::Pool(payload),
-        }
     }
 
     /// The tag: 0 for variables, 1 for temps, more for constants and nothing.
@@ -115,12 +95,13 @@ impl Ref {
 
 impl std::fmt::Debug for Ref {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.get() {
-            Operand::Var(var) => write!(f, "v{var}"),
-            Operand::Temp(temp) => write!(f, "t{temp}"),
-            Operand::Imm(value) => write!(f, "#{value}"),
-            Operand::Pool(place) => write!(f, "pool{place}"),
-            Operand::Nothing => f.write_str("-"),
+        let payload = self.payload();
+        match self.0 & !PAYLOAD {
+            0 => write!(f, "v{payload}"),
+            TAG_TEMP => write!(f, "t{payload}"),
+            _ if *self == Ref::NOTHING => f.write_str("-"),
+            TAG_POOL => write!(f, "pool{payload}"),
+            _ => write!(f, "#{}", self.as_small().expect("the tag that is left")),
         }
     }
 }
@@ -426,10 +407,10 @@ impl Tape {
     /// The value of a constant, sign-extended if small; floats as bits.
     #[inline]
     pub(super) fn constant(&self, value: Ref) -> Option<i64> {
-        match value.get() {
-            Operand::Imm(small) => Some(i64::from(small)),
-            Operand::Pool(place) => Some(self.pool[place as usize] as i64),
-            _ => None,
+        match value.as_small() {
+            Some(small) => Some(i64::from(small)),
+            None if value.is_const() => Some(self.pool[value.payload() as usize] as i64),
+            None => None,
         }
     }
 }

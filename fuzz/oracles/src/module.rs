@@ -19,15 +19,8 @@ pub fn any_bytes(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bytes::random;
     use std::time::{Duration, Instant};
-
-    /// Marsaglia's xorshift, so that a failure comes again.
-    fn random(state: &mut u64) -> usize {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        *state as usize
-    }
 
     #[test]
     fn a_second_of_mutations_of_a_real_module() {

@@ -20,10 +20,9 @@ impl Ty {
     pub(super) const I64: Ty = Ty(1);
     pub(super) const F32: Ty = Ty(2);
     pub(super) const F64: Ty = Ty(3);
-    const V128: Ty = Ty(4);
-    pub(super) const FUNCREF: Ty = Ty(5);
-    const EXTERNREF: Ty = Ty(6);
-    const BOTTOM: Ty = Ty(7);
+    pub(super) const FUNCREF: Ty = Ty(4);
+    const EXTERNREF: Ty = Ty(5);
+    const BOTTOM: Ty = Ty(6);
 
     #[inline]
     pub(super) fn of(ty: ValType) -> Ty {
@@ -32,7 +31,7 @@ impl Ty {
             ValType::I64 => Ty::I64,
             ValType::F32 => Ty::F32,
             ValType::F64 => Ty::F64,
-            ValType::V128 => Ty::V128,
+            ValType::V128 => unreachable!("validated: SIMD is off"),
             ValType::Ref(RefType { heap: HeapType::Func, .. }) => Ty::FUNCREF,
             ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Ty::EXTERNREF,
         }
@@ -146,8 +145,7 @@ impl<'m> Scan<'m> {
             }
             return Ok(false);
         }
-        let place = self.operands_from(types.len())?;
-        ensure(self.stack[place..].iter().zip(types).all(|(item, &ty)| item.ty == Ty::of(ty)))?;
+        ensure(self.matches_below(types, 0))?;
         Ok(true)
     }
 
@@ -168,7 +166,7 @@ impl<'m> Scan<'m> {
     }
 
     fn push_dead(&mut self, ty: Ty) {
-        self.stack.push(Item { node: Node::Value(Ref::NOTHING), class: ty.class(), ty });
+        self.stack.push(Item { node: Node::Value(Ref::NOTHING), ty });
     }
 
     fn push_dead_values(&mut self, types: &[ValType]) {
@@ -266,10 +264,7 @@ impl<'m> Scan<'m> {
             self.push_dead_values(frame.label_types(info));
             return Ok(false);
         }
-        ensure(self.has(Ty::I32))?;
-        let types = frame.label_types(info);
-        let place = self.operands_from(types.len() + 1)?;
-        ensure(self.stack[place..].iter().zip(types).all(|(item, &ty)| item.ty == Ty::of(ty)))?;
+        ensure(self.has(Ty::I32) && self.matches_below(frame.label_types(info), 1))?;
         Ok(true)
     }
 
@@ -282,28 +277,19 @@ impl<'m> Scan<'m> {
         for _ in 0..=count {
             self.targets.push(cursor.u32()?);
         }
-        let index_and = match self.dead {
-            true => {
-                self.in_dead_code(&[Ty::I32], &[])?;
-                0
-            }
-            false => {
-                ensure(self.has(Ty::I32))?;
-                1
-            }
-        };
+        let reached = self.takes(&[Ty::I32], &[])?;
         let info = self.info;
         let default = self.frame_at(self.targets[count])?;
         let arity = default.label_types(info).len();
         for place in 0..=count {
             let target = self.frame_at(self.targets[place])?;
             let types = target.label_types(info);
-            ensure(types.len() == arity && self.matches_below(types, index_and))?;
+            ensure(types.len() == arity && self.matches_below(types, usize::from(reached)))?;
         }
-        if self.dead {
+        if !reached {
             self.takes_values(default.label_types(info))?;
         }
-        Ok(!self.dead)
+        Ok(reached)
     }
 
     /// Are there operands of these types below so many on top?
@@ -336,10 +322,8 @@ impl<'m> Scan<'m> {
             self.in_dead_code(&[Ty::I32], &[])?;
             return self.takes_call(TypeIndex(ty));
         }
-        ensure(self.has(Ty::I32))?;
-        let params = self.info.types.get(ty as usize).ok_or(Invalid)?.params();
-        let place = self.operands_from(params.len() + 1)?;
-        ensure(self.stack[place..].iter().zip(params).all(|(item, &ty)| item.ty == Ty::of(ty)))?;
+        let ty = self.info.types.get(ty as usize).ok_or(Invalid)?;
+        ensure(self.has(Ty::I32) && self.matches_below(ty.params(), 1))?;
         Ok(true)
     }
 

@@ -307,7 +307,7 @@ impl<'m> Scan<'m> {
         let from = self.stack.len() - count;
         for index in 0..count {
             let item = self.stack[from + index];
-            let var = self.merge(height + index, item.class);
+            let var = self.merge(height + index, item.class());
             self.value_into(var, item);
             self.stack[from + index].node = Node::Value(Ref::NOTHING);
         }
@@ -407,7 +407,7 @@ impl<'m> Scan<'m> {
     fn jump_with(&mut self, frame: &Frame, arity: usize) {
         let from = self.stack.len() - arity;
         for index in 0..arity {
-            let class = self.stack[from + index].class;
+            let class = self.stack[from + index].class();
             let source = Ref::var(self.merge(from + index, class));
             let target = Ref::var(self.merge(frame.height + index, class));
             self.entry(Op::Copy, class, target, source, Ref::NOTHING, 0);
@@ -422,16 +422,16 @@ impl<'m> Scan<'m> {
         for index in 0..count {
             let place = from + index;
             let item = self.stack[place];
-            let var = self.merge(height + index, item.class);
+            let var = self.merge(height + index, item.class());
             let Node::Value(value) = item.node else {
                 self.value_into(var, item);
-                self.keep(place, item.class, var, from == height);
+                self.keep(place, item.class(), var, from == height);
                 continue;
             };
             match value.as_temp() {
                 Some(_) => {
                     self.value_into(var, item);
-                    self.keep(place, item.class, var, from == height);
+                    self.keep(place, item.class(), var, from == height);
                 }
                 None => self.value_into(var, item),
             }
@@ -609,7 +609,7 @@ impl<'m> Scan<'m> {
 
     /// Builtins take 64-bit values: an i32 constant among them is spelled out.
     fn zero_extend_const(&mut self, index: usize) {
-        let Item { node: Node::Value(value), class: Class::I32, .. } = self.stack[index] else { return };
+        let Item { node: Node::Value(value), ty: Ty::I32 } = self.stack[index] else { return };
         if let Some(value) = self.tape.constant(value) {
             let wide = self.constant(Class::I64, i64::from(value as u32));
             self.stack[index].node = Node::Value(wide);

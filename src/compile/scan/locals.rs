@@ -1,7 +1,7 @@
 //! Locals by index: their types, and the variables that they become when first used. 50,000 declared locals cost nothing.
 
+use super::NEVER;
 use super::check::Ty;
-use super::{Class, NEVER, class_of};
 use crate::decode::Invalid;
 use crate::types::ValType;
 
@@ -14,7 +14,6 @@ const INDEXED: u32 = 256;
 #[derive(Clone, Copy)]
 pub(super) struct Local {
     pub(super) ty: Ty,
-    pub(super) class: Class,
     /// Its variable, or [`NEVER`].
     pub(super) var: u32,
 }
@@ -46,7 +45,7 @@ impl Locals {
             return Err(Invalid);
         }
         self.count += count;
-        let local = Local { ty: Ty::of(ty), class: class_of(ty), var: NEVER };
+        let local = Local { ty: Ty::of(ty), var: NEVER };
         self.first.resize(self.count.min(INDEXED) as usize, local);
         self.runs.push((self.count, ty));
         Ok(())
@@ -68,7 +67,7 @@ impl Locals {
             Some(&(generation, var)) if generation == self.generation => var,
             _ => NEVER,
         };
-        Ok(Local { ty: Ty::of(ty), class: class_of(ty), var })
+        Ok(Local { ty: Ty::of(ty), var })
     }
 
     /// Gives a local its variable.

@@ -1,7 +1,7 @@
 //! What an operator records: a node on the operand stack, or an entry.
 
 use super::check::Ty;
-use super::{Class, HeapIndex, Item, Local, Node, Scan};
+use super::{Class, HeapIndex, Local, Node, Scan};
 use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test};
 use planish_asm::Cond;
 
@@ -11,8 +11,7 @@ impl Scan<'_> {
     #[inline]
     pub(super) fn local_get(&mut self, index: u32, local: Local) {
         let var = self.variable(index, local);
-        let node = Node::Value(Ref::var(var));
-        self.stack.push(Item { node, class: local.class, ty: local.ty });
+        self.push_typed(local.ty, Node::Value(Ref::var(var)));
     }
 
     /// Returns the variable.
@@ -47,14 +46,14 @@ impl Scan<'_> {
     pub(super) fn drop_value(&mut self) {
         let item = self.pop();
         match item.node {
-            Node::Value(value) | Node::Wrap(value) => self.drop_temp(item.class, value),
+            Node::Value(value) | Node::Wrap(value) => self.drop_temp(item.class(), value),
             Node::Test { class, a, b, .. } => {
                 self.drop_temp(class, a);
                 self.drop_temp(class, b);
             }
             Node::Lea { base, index, .. } => {
-                self.drop_temp(item.class, base);
-                self.drop_temp(item.class, index);
+                self.drop_temp(item.class(), base);
+                self.drop_temp(item.class(), index);
             }
         }
     }
@@ -69,7 +68,7 @@ impl Scan<'_> {
         let condition = self.pop_test();
         let b = self.pop();
         let a = self.pop();
-        let (class, ty) = (a.class, a.ty);
+        let (class, ty) = (a.class(), a.ty);
         let (a, b) = (self.value(a), self.value(b));
         self.entry(Op::Compare(condition.test), condition.class, Ref::NOTHING, condition.a, condition.b, 0);
         let value = self.temp_entry(Op::Select, class, a, b, 0);
@@ -121,7 +120,7 @@ impl Scan<'_> {
         if let (Some(a), Some(b)) = (self.tape.constant(a), self.tape.constant(b)) {
             return self.push_const(class, fold(op, class, a, b));
         }
-        if a.is_const() && matches!(op, Int::Add | Int::Mul | Int::And | Int::Or | Int::Xor) {
+        if a.is_const() && op.is_commutative() {
             (a, b) = (b, a);
         }
         let value = self.temp_entry(Op::Int(op), class, a, b, 0);

@@ -31,8 +31,14 @@ const RELEASE_SEARCH: usize = 64;
 #[derive(Clone, Copy, Debug)]
 struct Item {
     node: Node,
-    class: Class,
     ty: Ty,
+}
+
+impl Item {
+    #[inline]
+    fn class(self) -> Class {
+        self.ty.class()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -126,13 +132,7 @@ pub(super) struct Scan<'m> {
 
 /// The class of a value type that this compiler knows.
 pub(super) fn class_of(ty: ValType) -> Class {
-    match ty {
-        ValType::I32 => Class::I32,
-        ValType::I64 | ValType::Ref(_) => Class::I64,
-        ValType::F32 => Class::F32,
-        ValType::F64 => Class::F64,
-        ValType::V128 => unreachable!("validated: SIMD is off"),
-    }
+    Ty::of(ty).class()
 }
 
 impl<'m> Scan<'m> {
@@ -250,7 +250,7 @@ impl<'m> Scan<'m> {
     /// The variable of a local.
     #[inline]
     fn variable(&mut self, index: u32, local: Local) -> u32 {
-        if local.var == NEVER { self.first_use(index, local.class) } else { local.var }
+        if local.var == NEVER { self.first_use(index, local.ty.class()) } else { local.var }
     }
 
     #[inline(never)]
@@ -384,7 +384,7 @@ impl<'m> Scan<'m> {
 
     #[inline]
     fn push_typed(&mut self, ty: Ty, node: Node) {
-        self.stack.push(Item { node, class: ty.class(), ty });
+        self.stack.push(Item { node, ty });
     }
 
     /// Pushes a number.
@@ -435,7 +435,7 @@ impl<'m> Scan<'m> {
     #[inline]
     fn pop_heap_index(&mut self) -> HeapIndex {
         let item = self.pop();
-        debug_assert_eq!(item.class, Class::I32);
+        debug_assert_eq!(item.class(), Class::I32);
         HeapIndex(self.value(item))
     }
 
@@ -452,7 +452,7 @@ impl<'m> Scan<'m> {
         match item.node {
             Node::Value(value) => value,
             node => {
-                let (op, class, a, b, imm) = computation(node, item.class);
+                let (op, class, a, b, imm) = computation(node, item.class());
                 self.temp_entry(op, class, a, b, imm)
             }
         }
@@ -473,11 +473,11 @@ impl<'m> Scan<'m> {
                     self.free_temp(value);
                     self.touch(self.tape.entries.len() - 1, var, true, self.loop_weight);
                 } else {
-                    self.entry(Op::Copy, item.class, dst, value, Ref::NOTHING, 0);
+                    self.entry(Op::Copy, item.class(), dst, value, Ref::NOTHING, 0);
                 }
             }
             node => {
-                let (op, class, a, b, imm) = computation(node, item.class);
+                let (op, class, a, b, imm) = computation(node, item.class());
                 self.entry(op, class, dst, a, b, imm);
             }
         }
@@ -501,7 +501,7 @@ impl<'m> Scan<'m> {
     fn materialise(&mut self, index: usize) {
         let item = self.stack[index];
         let value = match item.node {
-            Node::Value(value) => self.temp_entry(Op::Copy, item.class, value, Ref::NOTHING, 0),
+            Node::Value(value) => self.temp_entry(Op::Copy, item.class(), value, Ref::NOTHING, 0),
             _ => self.value(item),
         };
         self.stack[index].node = Node::Value(value);
@@ -521,7 +521,7 @@ impl<'m> Scan<'m> {
     /// Computes the item at an index into the merge variable of its height.
     fn merge_item(&mut self, index: usize) {
         let item = self.stack[index];
-        let var = self.merge(index, item.class);
+        let var = self.merge(index, item.class());
         self.value_into(var, item);
         self.stack[index].node = Node::Value(Ref::var(var));
     }
