@@ -210,7 +210,7 @@ impl<'a> Asm<'a> {
         self
     }
 
-    /// The same with less than a window of room: writes if the true length fits, counts in any case.
+    /// The same with less than a window of room: writes what fits, counts in any case.
     ///
     /// `lens`: the lengths of the three parts, a byte each.
     #[cold]
@@ -240,10 +240,10 @@ impl<'a> Asm<'a> {
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
     pub const fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        if let Some((_, rest)) = self.code.split_at_mut_checked(self.pos as usize)
-            && let Some((to, _)) = rest.split_at_mut_checked(bytes.len())
-        {
-            to.copy_from_slice(bytes);
+        // Also what only begins in the buffer: labels fill in all fields that lie in it.
+        if let Some((_, rest)) = self.code.split_at_mut_checked(self.pos as usize) {
+            let len = if bytes.len() < rest.len() { bytes.len() } else { rest.len() };
+            rest.split_at_mut(len).0.copy_from_slice(bytes.split_at(len).0);
         }
         let end = self.pos as usize + bytes.len();
         self.pos = if end < MAX_POS as usize { end as u32 } else { MAX_POS };

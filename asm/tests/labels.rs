@@ -91,3 +91,18 @@ fn many_fields() {
         assert_eq!(u32::from_le_bytes(code[at..at + 4].try_into().unwrap()) as usize, 36_000 + i);
     }
 }
+
+/// What a buffer held before has no effect on the size that is asked for: of an instruction that does not fit, the field
+/// may, and is then among those that its label fills in.
+#[test]
+fn a_full_buffer_is_not_read() {
+    let mut slots = [LabelSlot::EMPTY; 2];
+    for size in 0..212 {
+        // Taken for a field, this says that the label with the number 0 holds more.
+        let mut code: Vec<u8> = [0, 0, 0, 0xF8].into_iter().cycle().skip(2).take(size).collect();
+        let mut asm = Asm::new(&mut code, &mut slots);
+        let (top, end) = (asm.label(), asm.label());
+        asm.nops(200).bind(top).mov_mi(Width::W32, Addr::rip(end), 1).bind(end).jmp_label(top);
+        assert_eq!(asm.finish(), Err(AsmError::Full { needed: 212 }), "{size}");
+    }
+}

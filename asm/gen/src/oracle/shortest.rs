@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use iced_x86::{Code, Encoder, EncodingKind, Instruction, Mnemonic as IcedMnemonic, OpCodeOperandKind, OpKind};
+use planish_asm::AsmError;
 
 use super::check::{Oracle, decode, decorators};
 use super::codes::in_scope;
@@ -62,7 +63,10 @@ impl Mnemonics {
             if values.iter().any(|value| matches!(value, Value::Target(_))) {
                 continue;
             }
-            let other = oracle.emit(candidate.form, &values, &mut buffer).map_err(|error| error.to_string())?;
+            let other = match oracle.emit(candidate.form, &values, &mut buffer) {
+                Err(AsmError::InstructionTooLong { .. }) => continue,
+                other => other.map_err(|error| error.to_string())?,
+            };
             if other.len() < bytes.len() && (evex_counts || !is_evex(other)) {
                 return Err(format!("{} is shorter: {other:02X?}", oracle.forms[candidate.form].name));
             }
