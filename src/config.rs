@@ -1,7 +1,9 @@
 //! [`Config`]: how an engine compiles and what it grants to the modules it runs.
 
 use crate::abi::Cpu;
+use crate::decode::{self, WasmFeature};
 use crate::vm::stack::StackPool;
+use wasmparser::WasmFeatures;
 
 /// Options of an [`Engine`](crate::Engine). The defaults suit untrusted code on the machine at hand.
 ///
@@ -15,6 +17,7 @@ use crate::vm::stack::StackPool;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
+    pub(crate) features: WasmFeatures,
     pub(crate) guard_memory: bool,
     pub(crate) cpu_level: CpuLevel,
     pub(crate) max_wasm_stack: usize,
@@ -53,12 +56,27 @@ impl Config {
     /// ```
     pub fn new() -> Config {
         Config {
+            features: decode::DEFAULT,
             guard_memory: true,
             cpu_level: CpuLevel::Native,
             max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
             max_table_elements: 10_000_000,
         }
+    }
+
+    /// Whether modules may use a part of WebAssembly. One that does though it may not is refused, with the part's name
+    /// and the offset.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, WasmFeature};
+    ///
+    /// let engine = Engine::new(Config::new().wasm_feature(WasmFeature::ExtendedConst, false))?;
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn wasm_feature(&mut self, feature: WasmFeature, enable: bool) -> &mut Config {
+        self.features.set(feature.bits(), enable);
+        self
     }
 
     /// Whether each memory reserves 8 GiB of addresses, so that accesses need no check (the default), or each access

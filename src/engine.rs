@@ -14,6 +14,7 @@ use crate::vm::memory::Bounds;
 use crate::vm::stack::StackPool;
 use crate::vm::trap;
 use std::sync::Arc;
+use wasmparser::WasmFeatures;
 
 /// An engine compiles modules and holds what is common to all of them. Cheap to clone; clones are the same engine.
 ///
@@ -93,6 +94,10 @@ impl Engine {
 
     pub(crate) fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    pub(crate) fn features(&self) -> WasmFeatures {
+        self.shared.config.features
     }
 
     pub(crate) fn stacks(&self) -> &Arc<StackPool> {

@@ -61,6 +61,7 @@ pub mod wasi;
 
 pub use caller::Caller;
 pub use config::{Config, CpuLevel};
+pub use decode::WasmFeature;
 pub use engine::Engine;
 pub use error::{Error, FrameInfo, Result, Trap, WasmBacktrace};
 pub use extern_item::{Export, Extern};

@@ -1,7 +1,7 @@
 //! [`Module`]: compiled WebAssembly, ready to be instantiated.
 
 use crate::compile;
-use crate::decode::{self, Body, ExportItem, ImportItem, ModuleInfo};
+use crate::decode::{self, ExportItem, ImportItem, ModuleInfo, WasmFeature};
 use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
@@ -68,7 +68,7 @@ impl Module {
     /// assert!(Module::from_binary(&Engine::default(), b"(module)").is_err());
     /// ```
     pub fn from_binary(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
-        let (info, bodies) = decode::decode(bytes, decode::SUPPORTED)?;
+        let (info, bodies) = decode::decode(bytes, engine.features())?;
         let signatures = engine.module_signatures(&info.types, &types_called_from_elsewhere(&info))?;
         let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
         let compiled = compile::compile_module(&info, bodies, &numbers, engine.options())?;
@@ -108,15 +108,25 @@ impl Module {
     /// assert!(Module::validate(&engine, b"not wasm").is_err());
     /// ```
     pub fn validate(engine: &Engine, bytes: &[u8]) -> Result<(), Error> {
-        let _ = engine;
-        let (_, bodies) = decode::decode(bytes, decode::SUPPORTED)?;
-        let mut allocations = wasmparser::FuncValidatorAllocations::default();
-        for Body { validator, body } in bodies {
-            let mut validator = validator.into_validator(allocations);
-            validator.validate(&body)?;
-            allocations = validator.into_allocations();
-        }
-        Ok(())
+        decode::validate(bytes, engine.features())
+    }
+
+    /// The features that a module needs of those that [`Config::wasm_feature`](crate::Config::wasm_feature) can turn
+    /// off. Takes `.wasm` bytes only.
+    ///
+    /// # Errors
+    ///
+    /// If no configuration would accept these bytes.
+    ///
+    /// ```
+    /// use planish::{Module, WasmFeature};
+    ///
+    /// let bytes = wat::parse_str("(module (global i32 (i32.add (i32.const 1) (i32.const 2))))").unwrap();
+    /// assert_eq!(Module::required_features(&bytes)?, [WasmFeature::ExtendedConst]);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn required_features(bytes: &[u8]) -> Result<Vec<WasmFeature>, Error> {
+        decode::required_features(bytes)
     }
 
     /// The engine that compiled it.

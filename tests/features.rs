@@ -1,7 +1,7 @@
 //! What is not supported is refused when a module is validated, by the proposal's name and with a byte offset.
 #![allow(missing_docs)]
 
-use planish::{Engine, Module};
+use planish::{Config, Engine, Module, WasmFeature};
 
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str)] = &[
@@ -50,6 +50,26 @@ const ACCEPTED: &[&str] = &[
     "(table 1 externref) (table 1 funcref) (func (param externref) (table.set 0 (i32.const 0) (local.get 0)))",
     "(import \"\" \"\" (global i32)) (global i32 (i32.add (global.get 0) (i32.const 1)))",
 ];
+
+/// What needs a feature, and its subject.
+#[rustfmt::skip]
+const SWITCHED: &[(WasmFeature, &str, &str)] = &[
+    (WasmFeature::ExtendedConst, "extended constants are", "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+];
+
+#[test]
+fn a_feature_turned_off_is_named() {
+    for &(feature, subject, fields) in SWITCHED {
+        let bytes = wat::parse_str(format!("(module {fields})")).unwrap();
+        assert_eq!(Module::required_features(&bytes).unwrap(), [feature], "{fields}");
+        Module::new(&Engine::new(Config::new().wasm_feature(feature, true)).unwrap(), &bytes).expect(fields);
+        let engine = Engine::new(Config::new().wasm_feature(feature, false)).unwrap();
+        let error = Module::new(&engine, &bytes).expect_err(fields);
+        assert!(error.to_string().starts_with(&format!("{subject} not enabled (at offset 0x")), "{fields}: {error}");
+        assert_eq!(Module::validate(&engine, &bytes).expect_err(fields).to_string(), error.to_string());
+    }
+    assert!(Module::required_features(&wat::parse_str("(module (type (struct)))").unwrap()).is_err());
+}
 
 #[test]
 fn what_is_supported_validates() {

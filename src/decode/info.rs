@@ -3,11 +3,13 @@
 use crate::types::{
     FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex,
 };
-use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources};
+use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources, WasmFeatures};
 
 /// Everything about a module that outlives its bytes. Index spaces hold imports first.
 #[derive(Default)]
 pub(crate) struct ModuleInfo {
+    /// What bodies may use.
+    pub(crate) features: WasmFeatures,
     pub(crate) types: Vec<FuncType>,
     pub(crate) imports: Vec<Import>,
     pub(crate) functions: Vec<TypeIndex>,

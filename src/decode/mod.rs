@@ -6,7 +6,8 @@ mod sections;
 mod cursor;
 
 pub(crate) use cursor::{BlockType, Cursor, Invalid};
-pub(crate) use features::SUPPORTED;
+pub use features::WasmFeature;
+pub(crate) use features::{DEFAULT, SUPPORTED};
 pub(crate) use info::{Body, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode};
 
 use crate::error::Error;
@@ -20,7 +21,7 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
-    let mut info = ModuleInfo::default();
+    let mut info = ModuleInfo { features, ..ModuleInfo::default() };
     let mut bodies = Vec::new();
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
@@ -31,6 +32,27 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo
     }
     sections::finish(&mut info);
     Ok((info, bodies))
+}
+
+/// Checks everything, the bodies too.
+pub(crate) fn validate(bytes: &[u8], features: WasmFeatures) -> Result<(), Error> {
+    let mut validator = Validator::new_with_features(features);
+    validator.validate_all(bytes).map(drop).map_err(Error::from)
+}
+
+/// The features with a switch that a module needs.
+pub(crate) fn required_features(bytes: &[u8]) -> Result<Vec<WasmFeature>, Error> {
+    let mut features = features::ALWAYS;
+    loop {
+        match Validator::new_with_features(features).validate_all(bytes) {
+            Ok(_) => return Ok(WasmFeature::all_in(features).collect()),
+            Err(error) => match features::missing(&error) {
+                // Each round adds one, so there is an end.
+                Some(missing) if SUPPORTED.contains(missing) && !features.contains(missing) => features |= missing,
+                _ => return Err(error.into()),
+            },
+        }
+    }
 }
 
 #[cfg(test)]

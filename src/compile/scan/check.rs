@@ -10,6 +10,7 @@ use super::{Class, Item, Node, Scan};
 use crate::compile::tape::Ref;
 use crate::decode::{BlockType, Cursor, Invalid, ModuleInfo};
 use crate::types::{FuncIndex, HeapType, RefType, TypeIndex, ValType};
+use wasmparser::WasmFeatures;
 
 /// The type of an operand: a value type, or anything where code cannot be reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -334,6 +335,12 @@ impl<'m> Scan<'m> {
     /// May `ref.func` name this function?
     pub(super) fn is_declared(&self, function: u32) -> Result<(), Invalid> {
         self.info.declared.binary_search(&FuncIndex(function)).map(|_| ()).map_err(|_| Invalid)
+    }
+
+    /// What an operator of a proposal with a switch needs.
+    #[expect(dead_code)]
+    pub(super) fn needs(&self, feature: WasmFeatures) -> Result<(), Invalid> {
+        ensure(self.info.features.contains(feature))
     }
 
     // Globals, memories, tables, segments.
