@@ -24,7 +24,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("(type $f (func)) (func (param (ref $f)))",                                    "typed function references are"),
     ("(table 1 funcref (ref.null func))",                                           "typed function references are"),
     ("(memory 1 (pagesize 1))",                                                     "custom page sizes are"),
-    ("(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))",           "wide arithmetic is"),
 ];
 
 #[test]
@@ -55,6 +54,7 @@ const ACCEPTED: &[&str] = &[
 #[rustfmt::skip]
 const SWITCHED: &[(WasmFeature, &str, &str)] = &[
     (WasmFeature::ExtendedConst, "extended constants are", "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+    (WasmFeature::WideArithmetic, "wide arithmetic is", "(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))"),
 ];
 
 #[test]

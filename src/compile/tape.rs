@@ -147,6 +147,15 @@ pub(super) enum IntUnary {
     Wrap,
 }
 
+/// A 128-bit operation, of halves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wide {
+    Add,
+    Sub,
+    MulS,
+    MulU,
+}
+
 /// A float operation of two operands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Float {
@@ -257,6 +266,11 @@ pub(super) enum Op {
     Lea {
         scale: u8,
     },
+    /// `dst =` the low half of a 128-bit `a op b`, of whose operands these are the low halves (of a product, all). An
+    /// [`Op::WideHigh`] follows.
+    Wide(Wide),
+    /// `dst =` the high half. `a` and `b` are the high halves of a sum's operands.
+    WideHigh,
     /// `dst = a op b`
     Float(Float),
     FloatUnary(FloatUnary),

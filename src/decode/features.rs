@@ -27,12 +27,15 @@ pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
 pub enum WasmFeature {
     /// Arithmetic in constant expressions.
     ExtendedConst,
+    /// Sums and products of 128 bits. Off by default.
+    WideArithmetic,
 }
 
 /// Each with the parser's name for it, and whether it is on by default.
 #[rustfmt::skip]
 const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
     (WasmFeature::ExtendedConst, WasmFeatures::EXTENDED_CONST, true),
+    (WasmFeature::WideArithmetic, WasmFeatures::WIDE_ARITHMETIC, false),
 ];
 
 /// What is on unless it is turned off.

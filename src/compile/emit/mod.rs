@@ -10,6 +10,7 @@ mod values;
 mod registers;
 mod int;
 mod divide;
+mod wide;
 mod float;
 mod convert;
 mod memory;
@@ -287,6 +288,8 @@ impl Emit<'_> {
             Op::Int(op) => self.int(op, e),
             Op::IntUnary(op) => self.int_unary(op, e),
             Op::Lea { scale } => self.lea(scale, e),
+            Op::Wide(op) => self.wide(op, e),
+            Op::WideHigh => unreachable!("taken by the low half before it"),
             Op::Float(op) => self.float(op, e),
             Op::FloatUnary(op) => self.float_unary(op, e),
             Op::Convert(convert) => self.convert(convert, e),

@@ -338,7 +338,6 @@ impl<'m> Scan<'m> {
     }
 
     /// What an operator of a proposal with a switch needs.
-    #[expect(dead_code)]
     pub(super) fn needs(&self, feature: WasmFeatures) -> Result<(), Invalid> {
         ensure(self.info.features.contains(feature))
     }

@@ -4,8 +4,9 @@ use super::Scan;
 use super::check::Ty;
 use super::table::{OPERATORS, Operator, Rare, SATURATING};
 use crate::abi::Builtin;
-use crate::compile::tape::{Class, Convert, Op};
+use crate::compile::tape::{Class, Convert, Op, Wide};
 use crate::decode::{Cursor, Invalid};
+use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64};
 use Operator::*;
@@ -326,11 +327,27 @@ impl Scan<'_> {
                 (Builtin::TableCopy, pair(target, source))
             }
             0x0F..=0x11 => return self.whole_table(code, cursor.u32()?),
+            0x13..=0x16 => return self.wide_arithmetic(code),
             _ => return Err(Invalid),
         };
         // A destination, a source or value, a count.
         if self.takes(&[Ty::I32, Ty::I32, Ty::I32], &[])? {
             self.builtin(builtin, &[leading], 3, None);
+        }
+        Ok(())
+    }
+
+    /// `i64.add128`, `i64.sub128`, `i64.mul_wide_s`, `i64.mul_wide_u`.
+    fn wide_arithmetic(&mut self, code: u32) -> Result<(), Invalid> {
+        self.needs(WasmFeatures::WIDE_ARITHMETIC)?;
+        let (op, operands) = match code {
+            0x13 => (Wide::Add, 4),
+            0x14 => (Wide::Sub, 4),
+            0x15 => (Wide::MulS, 2),
+            _ => (Wide::MulU, 2),
+        };
+        if self.takes(&[Ty::I64; 4][..operands], &[Ty::I64, Ty::I64])? {
+            self.wide(op);
         }
         Ok(())
     }
