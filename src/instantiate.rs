@@ -9,7 +9,7 @@ use crate::extern_type::ExternType;
 use crate::memory::refused;
 use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
-use crate::types::{FuncIndex, GlobalIndex, MemoryType, TableIndex, TableType};
+use crate::types::{FuncIndex, GlobalIndex, IndexType, TableIndex, TableType};
 use crate::vm::context::Value;
 use crate::vm::enter::enter;
 use crate::vm::instance::{Imports, InstanceModule};
@@ -78,10 +78,13 @@ fn fits(found: &ExternType, import: ImportItem, info: &ModuleInfo) -> bool {
         (ExternType::Func(found), ImportItem::Func(ty)) => *found == info.types[ty.index()],
         (ExternType::Global(found), ImportItem::Global(ty)) => *found == ty,
         (ExternType::Table(found), ImportItem::Table(ty)) => {
-            found.element == ty.element && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
+            found.element == ty.element
+                && found.index == ty.index
+                && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
         }
         (ExternType::Memory(found), ImportItem::Memory(ty)) => {
-            limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
+            (found.index, found.page_size_log2) == (ty.index, ty.page_size_log2)
+                && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
         }
         _ => false,
     }
@@ -110,11 +113,17 @@ fn describe(ty: &ExternType) -> String {
         Some(maximum) => format!("{minimum} to {maximum}"),
         None => format!("{minimum} or more"),
     };
+    let indexes = |index: IndexType| if index == IndexType::I64 { ", with 64-bit indexes" } else { "" };
     let what = match ty {
         ExternType::Func(ty) => ty.to_string(),
         ExternType::Global(ty) => format!("{}{}", if ty.mutable { "mutable " } else { "" }, ty.content),
-        ExternType::Table(TableType { minimum, maximum, .. }) => format!("of {} elements", limits(*minimum, *maximum)),
-        ExternType::Memory(MemoryType { minimum, maximum }) => format!("of {} pages", limits(*minimum, *maximum)),
+        ExternType::Table(TableType { minimum, maximum, index, .. }) => {
+            format!("of {} elements{}", limits(*minimum, *maximum), indexes(*index))
+        }
+        ExternType::Memory(ty) => {
+            let pages = if ty.page_size() == 1 { "bytes" } else { "pages" };
+            format!("of {} {pages}{}", limits(ty.minimum, ty.maximum), indexes(ty.index))
+        }
     };
     format!("{} {what}", ty.kind())
 }
@@ -158,7 +167,8 @@ impl New<'_> {
                 }
                 SegmentMode::Declared => {}
                 SegmentMode::Active { target, offset } => {
-                    let start = u64::from(self.evaluate(offset).u32());
+                    // A 32-bit offset is zero-extended.
+                    let start = self.evaluate(offset).u64();
                     let elements = self.elements_of(segment);
                     let table = self.data().table(*target);
                     let table = self.store.state.table_mut(table);
@@ -172,11 +182,12 @@ impl New<'_> {
     fn data_segments(&mut self) -> Result<(), Error> {
         for (index, segment) in self.module.info().data.iter().enumerate() {
             let SegmentMode::Active { target, offset } = &segment.mode else { continue };
-            let start = self.evaluate(offset).u32() as usize;
+            // A 32-bit offset is zero-extended.
+            let start = self.evaluate(offset).u64() as usize;
             let memory = self.store.state.instance(self.instance).memory(*target);
             let bytes = self.store.state.memory_mut(memory).bytes_mut();
-            let end = start + segment.bytes.len();
-            bytes.get_mut(start..end).ok_or(Trap::MemoryOutOfBounds)?.copy_from_slice(&segment.bytes);
+            let to = bytes.get_mut(start..).and_then(|rest| rest.get_mut(..segment.bytes.len()));
+            to.ok_or(Trap::MemoryOutOfBounds)?.copy_from_slice(&segment.bytes);
             self.store.state.instance_mut(self.instance).drop_data(index as u32);
         }
         Ok(())

@@ -25,7 +25,9 @@
 //! ```
 //!
 //! Supported: WebAssembly 1.0, mutable globals, sign extension, saturating conversions, multi-value, bulk memory,
-//! reference types, extended constants; wide arithmetic where it is [turned on](Config::wasm_feature). A module that needs more is refused with the feature's name and byte offset.
+//! reference types, extended constants, multiple memories, 64-bit memories and tables; where they are
+//! [turned on](Config::wasm_feature), custom page sizes and wide arithmetic. A module that needs more is refused with the
+//! feature's name and byte offset.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("planish generates x86-64 code and runs on Linux only");
@@ -78,7 +80,9 @@ pub use reference::{ExternRef, Func, Ref};
 pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
-pub use types::{FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};
+pub use types::{
+    FuncType, GlobalType, HeapType, MemoryType, MemoryTypeBuilder, Mutability, RefType, TableType, ValType,
+};
 pub use value::{Val, WasmTy};
 
 /// What threads may share and pass on: engines and modules are shared, stores move.

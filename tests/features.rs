@@ -12,9 +12,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("(tag)",                                                                       "exceptions are"),
     ("(import \"\" \"\" (tag))",                                                    "exceptions are"),
     ("(func (try_table))",                                                          "exceptions are"),
-    ("(memory 1) (memory 1)",                                                       "multiple memories are"),
-    ("(memory i64 1)",                                                              "64-bit memories and tables are"),
-    ("(table i64 1 funcref)",                                                       "64-bit memories and tables are"),
     ("(memory 1 1 shared)",                                                         "threads are"),
     ("(memory 1) (func (drop (i32.atomic.load (i32.const 0))))",                    "threads are"),
     ("(type (struct))",                                                             "garbage collection is"),
@@ -23,7 +20,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("(func (param anyref))",                                                       "garbage collection is"),
     ("(type $f (func)) (func (param (ref $f)))",                                    "typed function references are"),
     ("(table 1 funcref (ref.null func))",                                           "typed function references are"),
-    ("(memory 1 (pagesize 1))",                                                     "custom page sizes are"),
 ];
 
 #[test]
@@ -54,6 +50,10 @@ const ACCEPTED: &[&str] = &[
 #[rustfmt::skip]
 const SWITCHED: &[(WasmFeature, &str, &str)] = &[
     (WasmFeature::ExtendedConst, "extended constants are", "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+    (WasmFeature::MultiMemory, "multiple memories are", "(memory 1) (memory 1)"),
+    (WasmFeature::Memory64, "64-bit memories and tables are", "(memory i64 1)"),
+    (WasmFeature::Memory64, "64-bit memories and tables are", "(table i64 1 funcref)"),
+    (WasmFeature::CustomPageSizes, "custom page sizes are", "(memory 1 (pagesize 1))"),
     (WasmFeature::WideArithmetic, "wide arithmetic is", "(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))"),
 ];
 

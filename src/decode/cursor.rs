@@ -69,6 +69,21 @@ impl<'a> Cursor<'a> {
         Ok(value)
     }
 
+    pub(crate) fn u64(&mut self) -> Result<u64, Invalid> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            if shift == 63 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(Invalid)
+    }
+
     #[inline(always)]
     pub(crate) fn i32(&mut self) -> Result<i32, Invalid> {
         match self.short() {
@@ -217,6 +232,7 @@ mod tests {
 
     fn all_agree(bytes: &[u8]) {
         assert_agree!(bytes, u32, read_var_u32);
+        assert_agree!(bytes, u64, read_var_u64);
         assert_agree!(bytes, i32, read_var_i32);
         assert_agree!(bytes, i64, read_var_i64);
         assert_agree!(bytes, s33, read_var_s33);

@@ -27,6 +27,12 @@ pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
 pub enum WasmFeature {
     /// Arithmetic in constant expressions.
     ExtendedConst,
+    /// More than one memory in a module.
+    MultiMemory,
+    /// Memories and tables with 64-bit indexes. Accesses to such memories compare with the size.
+    Memory64,
+    /// Memories whose sizes are in bytes. Off by default.
+    CustomPageSizes,
     /// Sums and products of 128 bits. Off by default.
     WideArithmetic,
 }
@@ -35,6 +41,9 @@ pub enum WasmFeature {
 #[rustfmt::skip]
 const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
     (WasmFeature::ExtendedConst, WasmFeatures::EXTENDED_CONST, true),
+    (WasmFeature::MultiMemory, WasmFeatures::MULTI_MEMORY, true),
+    (WasmFeature::Memory64, WasmFeatures::MEMORY64, true),
+    (WasmFeature::CustomPageSizes, WasmFeatures::CUSTOM_PAGE_SIZES, false),
     (WasmFeature::WideArithmetic, WasmFeatures::WIDE_ARITHMETIC, false),
 ];
 

@@ -20,9 +20,6 @@ pub(super) struct BuiltinResult {
 type Entry = unsafe extern "sysv64" fn(*mut Context, u64, u64, u64, u64, u64) -> BuiltinResult;
 type Answer = Result<u64, TrapCode>;
 
-/// What growing answers when it cannot. An i32, so zero-extended like every other: compiled code may use it as an index.
-const REFUSED: u64 = u32::MAX as u64;
-
 macro_rules! builtins {
     ($($builtin:ident => $function:expr,)*) => {
         const ENTRIES: [(Builtin, Entry); Builtin::COUNT] = [$((Builtin::$builtin, {
@@ -41,12 +38,12 @@ macro_rules! builtins {
 }
 
 builtins! {
-    MemoryGrow => |instance, memory, pages, _, _| Ok(memory_of(instance, memory).grow(pages).unwrap_or(REFUSED)),
+    MemoryGrow => memory_grow,
     MemoryCopy => memory_copy,
     MemoryFill => memory_fill,
     MemoryInit => memory_init,
     DataDrop => |instance, segment, _, _, _| { instance.drop_data(segment as u32); Ok(0) },
-    TableGrow => |instance, table, value, count, _| Ok(table_of(instance, table).grow(count, value).unwrap_or(REFUSED)),
+    TableGrow => table_grow,
     TableFill => |instance, table, start, value, count| { table_of(instance, table).fill(start, value, count)?; Ok(0) },
     TableCopy => table_copy,
     TableInit => table_init,
@@ -64,6 +61,16 @@ const _: () = {
 /// Addresses of all builtins, for the stubs.
 pub(crate) fn addresses() -> [u64; Builtin::COUNT] {
     ENTRIES.map(|(_, entry)| entry as *const () as u64)
+}
+
+fn memory_grow(instance: &mut InstanceData, memory: u64, pages: u64, _: u64, _: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    Ok(memory.grow(pages).unwrap_or(memory.ty().index.refused()))
+}
+
+fn table_grow(instance: &mut InstanceData, table: u64, value: u64, count: u64, _: u64) -> Answer {
+    let table = table_of(instance, table);
+    Ok(table.grow(count, value).unwrap_or(table.index().refused()))
 }
 
 fn memory_copy(instance: &mut InstanceData, memories: u64, to: u64, from: u64, count: u64) -> Answer {

@@ -5,10 +5,12 @@
 use super::context::{Context, MemoryDefinition};
 use crate::abi::{GUARDED_MEMORY_BYTES, WASM_PAGE_BYTES};
 use crate::sys::pages::{Access, Pages};
+use crate::types::MemoryType;
 use std::ops::Range;
 use std::ptr::NonNull;
 
-/// How a memory is bounded. Compiled code of one engine uses one of them throughout.
+/// How a memory is bounded: in one engine all that [can be guarded](MemoryType::can_be_guarded) in the same way, the others
+/// always by checks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Bounds {
     /// `GUARDED_MEMORY_BYTES` of address space; an access beyond the end faults.
@@ -26,7 +28,7 @@ pub(crate) enum Refused {
     Exhausted,
 }
 
-/// A linear memory. Sizes in bytes are multiples of 64 KiB.
+/// A linear memory.
 pub(crate) struct LinearMemory {
     /// What importers point to; the truth about base and length.
     definition: MemoryDefinition,
@@ -36,23 +38,25 @@ pub(crate) struct LinearMemory {
     heaps: Vec<NonNull<Context>>,
     pages: Pages,
     bounds: Bounds,
-    maximum: Option<u64>,
+    ty: MemoryType,
     limit_pages: u64,
 }
 
 // SAFETY: the pointers lead to contexts of the same store, which moves between threads as a whole.
 unsafe impl Send for LinearMemory {}
 
-/// The most pages that 32-bit addresses reach.
-const MAX_PAGES: u64 = 1 << 16;
+/// **Escape:** checks of 64-bit indexes rely on a length that is far below 2^64. No system maps as much.
+const MAX_BYTES: u64 = 1 << 56;
 
 impl LinearMemory {
-    /// A zeroed memory of `minimum` pages that may grow to `maximum` pages (the declared maximum), and never beyond `limit` bytes.
-    pub(crate) fn new(bounds: Bounds, minimum: u64, maximum: Option<u64>, limit: u64) -> Result<LinearMemory, Refused> {
-        let limit_pages = (limit / WASM_PAGE_BYTES as u64).min(maximum.unwrap_or(MAX_PAGES)).min(MAX_PAGES);
-        if minimum > limit_pages {
+    /// A zeroed memory that never grows beyond `limit` bytes.
+    pub(crate) fn new(bounds: Bounds, ty: &MemoryType, limit: u64) -> Result<LinearMemory, Refused> {
+        let most = ty.most_pages();
+        let limit_pages = (limit.min(MAX_BYTES) / ty.page_size()).min(ty.maximum.unwrap_or(most)).min(most);
+        if ty.minimum > limit_pages {
             return Err(Refused::Limit);
         }
+        let bounds = if ty.can_be_guarded() { bounds } else { Bounds::Checked };
         let pages = match bounds {
             Bounds::Guarded => Pages::reserve(GUARDED_MEMORY_BYTES),
             Bounds::Checked => Pages::zeroed(WASM_PAGE_BYTES),
@@ -60,19 +64,19 @@ impl LinearMemory {
         let pages = pages.map_err(|_| Refused::Exhausted)?;
         let definition = MemoryDefinition { base: pages.start().as_ptr(), len: 0 };
         let mut memory =
-            LinearMemory { definition, mirror: None, heaps: Vec::new(), pages, bounds, maximum, limit_pages };
-        memory.grow(minimum).ok_or(Refused::Exhausted)?;
+            LinearMemory { definition, mirror: None, heaps: Vec::new(), pages, bounds, ty: *ty, limit_pages };
+        memory.grow(ty.minimum).ok_or(Refused::Exhausted)?;
         Ok(memory)
     }
 
     /// The size in pages.
     pub(crate) fn pages(&self) -> u64 {
-        self.definition.len / WASM_PAGE_BYTES as u64
+        self.definition.len >> self.ty.page_size_log2()
     }
 
-    /// The declared maximum in pages.
-    pub(crate) fn maximum(&self) -> Option<u64> {
-        self.maximum
+    /// The type as declared.
+    pub(crate) fn ty(&self) -> &MemoryType {
+        &self.ty
     }
 
     /// Grows by `pages`; returns the old size in pages, or nothing if limits or the system forbid it.
@@ -80,7 +84,8 @@ impl LinearMemory {
         let old_pages = self.pages();
         let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= self.limit_pages)?;
         if pages > 0 {
-            let (old_len, new_len) = (old_pages as usize * WASM_PAGE_BYTES, new_pages as usize * WASM_PAGE_BYTES);
+            let bytes_of = |pages: u64| (pages << self.ty.page_size_log2()) as usize;
+            let (old_len, new_len) = (bytes_of(old_pages), bytes_of(new_pages));
             match self.bounds {
                 Bounds::Guarded => self.pages.protect(old_len, new_len - old_len, Access::ReadWrite).ok()?,
                 Bounds::Checked => self.pages.resize(new_len).ok()?,
@@ -164,7 +169,7 @@ mod tests {
     #[test]
     fn growth_keeps_contents_and_obeys_limits() {
         for bounds in BOTH {
-            let mut memory = LinearMemory::new(bounds, 1, Some(10), u64::MAX).expect("memory");
+            let mut memory = LinearMemory::new(bounds, &MemoryType::new(1, Some(10)), u64::MAX).expect("memory");
             memory.bytes_mut()[65535] = 9;
             assert_eq!(memory.grow(2), Some(1));
             assert_eq!((memory.pages(), memory.bytes()[65535], memory.bytes()[65536]), (3, 9, 0));
@@ -179,7 +184,7 @@ mod tests {
     #[test]
     fn the_whole_index_range_can_be_used() {
         for bounds in BOTH {
-            let mut memory = LinearMemory::new(bounds, 0, None, u64::MAX).expect("memory");
+            let mut memory = LinearMemory::new(bounds, &MemoryType::new(0, None), u64::MAX).expect("memory");
             assert_eq!(memory.bytes(), []);
             assert_eq!(memory.grow(65536), Some(0));
             *memory.bytes_mut().last_mut().expect("4 GiB") = 1;
@@ -190,8 +195,33 @@ mod tests {
     #[test]
     fn limits_bind_at_creation() {
         for bounds in BOTH {
-            assert_eq!(LinearMemory::new(bounds, 3, None, 2 << 16).err(), Some(Refused::Limit));
-            assert_eq!(LinearMemory::new(bounds, 65537, None, u64::MAX).err(), Some(Refused::Limit));
+            assert_eq!(LinearMemory::new(bounds, &MemoryType::new(3, None), 2 << 16).err(), Some(Refused::Limit));
+            assert_eq!(LinearMemory::new(bounds, &MemoryType::new(65537, None), u64::MAX).err(), Some(Refused::Limit));
+        }
+    }
+
+    #[test]
+    fn pages_of_one_byte_are_counted_one_by_one() {
+        let mut ty = MemoryType::new(0, Some(70_000));
+        ty.page_size_log2 = 0;
+        for bounds in BOTH {
+            let mut memory = LinearMemory::new(bounds, &ty, u64::MAX).expect("memory");
+            assert_eq!((memory.grow(3), memory.bytes(), memory.reservation()), (Some(0), &[0; 3][..], None));
+            assert_eq!((memory.grow(69_997), memory.pages(), memory.grow(1)), (Some(3), 70_000, None));
+            memory.bytes_mut()[69_999] = 1;
+        }
+    }
+
+    #[test]
+    fn memories_with_64_bit_indexes_obey_limits() {
+        for bounds in BOTH {
+            let mut memory = LinearMemory::new(bounds, &MemoryType::new64(1, None), 6 << 30).expect("memory");
+            assert_eq!((memory.grow(u64::MAX), memory.grow(1 << 48), memory.reservation()), (None, None, None));
+            // More than 32 bits reach.
+            assert_eq!((memory.grow((6 << 14) - 1), memory.grow(1)), (Some(1), None));
+            *memory.bytes_mut().last_mut().expect("6 GiB") = 1;
+            let huge = LinearMemory::new(bounds, &MemoryType::new64(1 << 47, None), u64::MAX);
+            assert_eq!(huge.err(), Some(Refused::Limit));
         }
     }
 }

@@ -14,6 +14,7 @@ mod wide;
 mod float;
 mod convert;
 mod memory;
+mod memories;
 mod cold;
 mod control;
 mod call;
@@ -21,7 +22,7 @@ mod moves;
 mod instructions;
 
 use super::assign::Plan;
-use super::tape::{Class, Entry, Op, Tape};
+use super::tape::{Class, Entry, Memarg, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Site, SiteKind, SiteWriter};
@@ -107,7 +108,7 @@ pub(super) struct Emit<'a> {
     labels: Labels,
     ints: Bank,
     floats: Bank,
-    /// By variable, then temp, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
+    /// By variable, then temp, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
     /// variable has never changes.
     places: &'a mut [u8],
     /// By [`Ref::tag`](super::tape::Ref::tag): what is added to the payload to find the place.
@@ -125,6 +126,8 @@ pub(super) struct Emit<'a> {
     at: usize,
     next_offset: usize,
     fused: Fused,
+    /// Where the access goes that comes next, if that is not memory 0 with a 32-bit index.
+    memarg: Option<Memarg>,
     allow_short: bool,
     out_of_registers: bool,
     /// Has any temp been stored?
@@ -222,7 +225,8 @@ fn attempt(
     let Buffers { places, cold, tables, constants, .. } = buffers;
     places.clear();
     places.extend_from_slice(&job.plan.pins);
-    places.resize(places.len() + job.tape.temps as usize + 1, IN_MEMORY);
+    let memories = job.module.info.memories.len();
+    places.resize(places.len() + job.tape.temps as usize + memories + 1, IN_MEMORY);
     cold.clear();
     tables.clear();
     constants.clear();
@@ -253,6 +257,7 @@ fn attempt(
         at: 0,
         next_offset: 0,
         fused: Fused::NOTHING,
+        memarg: None,
         allow_short,
         out_of_registers: false,
         spilled: false,
@@ -300,6 +305,7 @@ impl Emit<'_> {
             Op::Select => unreachable!("taken by the comparison before it"),
             Op::Load(access) => self.load(access, e),
             Op::Store(access) => self.store(access, e),
+            Op::Memarg => self.memarg = Some(self.tape.memargs[e.imm as usize]),
             Op::GlobalGet => self.global_get(e),
             Op::GlobalSet => self.global_set(e),
             Op::MemorySize => self.memory_size(e),
