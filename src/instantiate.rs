@@ -39,7 +39,7 @@ pub(crate) fn instantiate<T: 'static>(
 }
 
 /// Checks that the imports are what the module asks for, and sorts them by kind.
-fn match_imports(store: &StoreOpaque, module: &ModuleInner, items: &[Extern]) -> Result<Imports, Error> {
+fn match_imports(store: &mut StoreOpaque, module: &ModuleInner, items: &[Extern]) -> Result<Imports, Error> {
     if !Engine::same(module.engine(), &store.engine) {
         return Err(Error::msg("the module belongs to another engine than the store"));
     }
@@ -50,7 +50,9 @@ fn match_imports(store: &StoreOpaque, module: &ModuleInner, items: &[Extern]) ->
     }
     let mut imports = Imports::default();
     for (import, item) in info.imports.iter().zip(items) {
-        store.check(item.store(), "an import")?;
+        if let Some(owner) = item.store() {
+            store.check(owner, "an import")?;
+        }
         let name = || format!("`{}::{}`", import.module, import.name);
         let found = item.type_in(store);
         if !fits(&found, import.item, info) {
@@ -65,6 +67,11 @@ fn match_imports(store: &StoreOpaque, module: &ModuleInner, items: &[Extern]) ->
         match item {
             Extern::Func(func) => imports.functions.push(func.func),
             Extern::Memory(memory) => imports.memories.push(memory.id),
+            // **Escape:** another engine may have reserved less than its code relies on.
+            Extern::SharedMemory(shared) if !Engine::same(&shared.engine, &store.engine) => {
+                return Err(Error::msg("a shared memory of another engine"));
+            }
+            Extern::SharedMemory(shared) => imports.memories.push(store.state.add_shared_memory(&shared.memory)),
             Extern::Table(table) => imports.tables.push(table.id),
             Extern::Global(global) => imports.globals.push(global.id),
         }
@@ -83,7 +90,7 @@ fn fits(found: &ExternType, import: ImportItem, info: &ModuleInfo) -> bool {
                 && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
         }
         (ExternType::Memory(found), ImportItem::Memory(ty)) => {
-            (found.index, found.page_size_log2) == (ty.index, ty.page_size_log2)
+            (found.index, found.page_size_log2, found.shared) == (ty.index, ty.page_size_log2, ty.shared)
                 && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
         }
         _ => false,
@@ -122,7 +129,8 @@ fn describe(ty: &ExternType) -> String {
         }
         ExternType::Memory(ty) => {
             let pages = if ty.page_size() == 1 { "bytes" } else { "pages" };
-            format!("of {} {pages}{}", limits(ty.minimum, ty.maximum), indexes(ty.index))
+            let shared = if ty.shared { "shared, " } else { "" };
+            format!("{shared}of {} {pages}{}", limits(ty.minimum, ty.maximum), indexes(ty.index))
         }
     };
     format!("{} {what}", ty.kind())
@@ -183,11 +191,10 @@ impl New<'_> {
         for (index, segment) in self.module.info().data.iter().enumerate() {
             let SegmentMode::Active { target, offset } = &segment.mode else { continue };
             // A 32-bit offset is zero-extended.
-            let start = self.evaluate(offset).u64() as usize;
+            let start = self.evaluate(offset).u64();
             let memory = self.store.state.instance(self.instance).memory(*target);
-            let bytes = self.store.state.memory_mut(memory).bytes_mut();
-            let to = bytes.get_mut(start..).and_then(|rest| rest.get_mut(..segment.bytes.len()));
-            to.ok_or(Trap::MemoryOutOfBounds)?.copy_from_slice(&segment.bytes);
+            let memory = self.store.state.memory_mut(memory);
+            memory.init(start, &segment.bytes).map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
             self.store.state.instance_mut(self.instance).drop_data(index as u32);
         }
         Ok(())

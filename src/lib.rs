@@ -26,7 +26,7 @@
 //!
 //! Supported: WebAssembly 1.0, mutable globals, sign extension, saturating conversions, multi-value, bulk memory,
 //! reference types, extended constants, multiple memories, 64-bit memories and tables; where they are
-//! [turned on](Config::wasm_feature), custom page sizes and wide arithmetic. A module that needs more is refused with the
+//! [turned on](Config::wasm_feature), threads, custom page sizes and wide arithmetic. A module that needs more is refused with the
 //! feature's name and byte offset.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
@@ -48,6 +48,7 @@ mod store;
 mod reference;
 mod value;
 mod memory;
+mod shared_memory;
 mod table;
 mod global;
 mod extern_item;
@@ -77,6 +78,7 @@ pub use memory::{Memory, MemoryAccessError};
 pub use module::CompiledFunction;
 pub use module::Module;
 pub use reference::{ExternRef, Func, Ref};
+pub use shared_memory::{SharedMemory, WaitResult};
 pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
@@ -96,6 +98,7 @@ const _: () = {
     shared::<Linker<std::cell::Cell<u8>>>();
     shared::<TypedFunc<i32, i32>>();
     shared::<Extern>();
+    shared::<SharedMemory>();
     shared::<Instance>();
     shared::<Val>();
     moved::<Store<std::cell::Cell<u8>>>();

@@ -59,7 +59,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If the type is impossible or its minimum is above the engine's limit, or the system has no memory.
+    /// If the type is impossible or [shared](crate::SharedMemory), if its minimum is above the engine's limit, or the system
+    /// has no memory.
     ///
     /// ```
     /// use planish::{Engine, Memory, MemoryType, Store};
@@ -73,6 +74,9 @@ impl Memory {
         let limits = store.engine.limits();
         if !ty.is_possible() {
             return Err(Error::msg("a memory type with impossible limits"));
+        }
+        if ty.is_shared() {
+            return Err(Error::msg("a shared memory belongs to no store"));
         }
         let memory = LinearMemory::new(limits.bounds, &ty, limits.memory_bytes).map_err(refused)?;
         Ok(Memory { store: store.id, id: store.state.add_memory(memory) })

@@ -211,6 +211,7 @@ pub struct MemoryType {
     /// The size it may not outgrow.
     pub maximum: Option<u64>,
     pub(crate) index: IndexType,
+    pub(crate) shared: bool,
     pub(crate) page_size_log2: u8,
 }
 
@@ -224,8 +225,7 @@ impl MemoryType {
     /// assert_eq!(planish::MemoryType::new(1, Some(4)).maximum, Some(4));
     /// ```
     pub fn new(minimum: u32, maximum: Option<u32>) -> MemoryType {
-        let (index, page_size_log2) = (IndexType::I32, PAGE_SIZE_LOG2);
-        MemoryType { minimum: minimum.into(), maximum: maximum.map(Into::into), index, page_size_log2 }
+        MemoryType { index: IndexType::I32, ..MemoryType::new64(minimum.into(), maximum.map(Into::into)) }
     }
 
     /// The same with 64-bit indexes.
@@ -234,12 +234,26 @@ impl MemoryType {
     /// assert!(planish::MemoryType::new64(1, None).is_64());
     /// ```
     pub fn new64(minimum: u64, maximum: Option<u64>) -> MemoryType {
-        MemoryType { minimum, maximum, index: IndexType::I64, page_size_log2: PAGE_SIZE_LOG2 }
+        MemoryType { minimum, maximum, index: IndexType::I64, shared: false, page_size_log2: PAGE_SIZE_LOG2 }
+    }
+
+    /// A memory that stores on several threads may have at once, with 32-bit indexes.
+    ///
+    /// ```
+    /// assert!(planish::MemoryType::shared(1, 4).is_shared());
+    /// ```
+    pub fn shared(minimum: u32, maximum: u32) -> MemoryType {
+        MemoryType { shared: true, ..MemoryType::new(minimum, Some(maximum)) }
     }
 
     /// Has it 64-bit indexes?
     pub fn is_64(&self) -> bool {
         self.index == IndexType::I64
+    }
+
+    /// May several stores have it at once?
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Bytes of a page: 65,536, or 1 where [custom page sizes](crate::WasmFeature::CustomPageSizes) are on.
@@ -281,7 +295,9 @@ impl MemoryType {
 
     /// Can there be a memory of this type?
     pub(crate) fn is_possible(&self) -> bool {
-        matches!(self.page_size_log2, 0 | PAGE_SIZE_LOG2) && within(self.minimum, self.maximum, self.most_pages())
+        matches!(self.page_size_log2, 0 | PAGE_SIZE_LOG2)
+            && within(self.minimum, self.maximum, self.most_pages())
+            && (!self.shared || self.maximum.is_some())
     }
 
     /// Can all that an access may reach be reserved? **Escape:** only with 32-bit indexes, and only if the length is
@@ -319,6 +335,12 @@ impl MemoryTypeBuilder {
     /// Has it 64-bit indexes?
     pub fn memory64(&mut self, memory64: bool) -> &mut MemoryTypeBuilder {
         self.ty.index = IndexType::of(memory64);
+        self
+    }
+
+    /// May several stores have it at once? Then it needs a maximum.
+    pub fn shared(&mut self, shared: bool) -> &mut MemoryTypeBuilder {
+        self.ty.shared = shared;
         self
     }
 

@@ -14,7 +14,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const OFF_BY_DEFAULT: &[WasmFeature] = &[WasmFeature::CustomPageSizes, WasmFeature::WideArithmetic];
+const OFF_BY_DEFAULT: &[WasmFeature] =
+    &[WasmFeature::Threads, WasmFeature::CustomPageSizes, WasmFeature::WideArithmetic];
 
 /// What begins the comments that the test writes.
 const EXPECTED: &str = ";; function ";

@@ -69,7 +69,7 @@ fn memories_tables_and_globals_of_another_store() {
     panics(|| global.get(&other));
     for item in [Extern::from(memory), table.into(), global.into()] {
         let module = Module::new(&engine, r#"(module (import "" "" (memory 1)))"#).unwrap();
-        refused(Instance::new(&mut other, &module, &[item]), ANOTHER_STORE);
+        refused(Instance::new(&mut other, &module, std::slice::from_ref(&item)), ANOTHER_STORE);
         panics(|| item.ty(&other));
     }
 }
@@ -202,7 +202,7 @@ fn imports_that_do_not_fit() {
     ];
     for (import, item, fits) in cases {
         let module = Module::new(&engine, format!(r#"(module (import "m" "n" {import}))"#)).unwrap();
-        let result = Instance::new(&mut store, &module, &[*item]);
+        let result = Instance::new(&mut store, &module, std::slice::from_ref(item));
         assert_eq!(result.is_ok(), *fits, "{import}");
         if !fits {
             refused(result, "incompatible import type for `m::n`");

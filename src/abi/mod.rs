@@ -123,10 +123,16 @@ pub(crate) enum Builtin {
     TableInit,
     /// `(segment)`
     ElemDrop,
+    /// `(memory, address: u64, count: u32) -> number of threads woken`
+    AtomicNotify,
+    /// `(memory, address: u64, expected: u32, nanoseconds: i64) -> 0 woken, 1 another value, 2 timed out`
+    AtomicWait32,
+    /// The same, `expected: u64`.
+    AtomicWait64,
 }
 
 impl Builtin {
-    pub(crate) const COUNT: usize = Builtin::ElemDrop as usize + 1;
+    pub(crate) const COUNT: usize = Builtin::AtomicWait64 as usize + 1;
 }
 
 /// The byte behind an explicit trap's `ud2`, and what [`positions::Site`] says of a faulting instruction.
@@ -143,10 +149,12 @@ pub(crate) enum TrapCode {
     BadConversionToInteger,
     StackExhausted,
     NullReference,
+    UnalignedAtomic,
+    ExpectedSharedMemory,
 }
 
 impl TrapCode {
-    pub(crate) const ALL: [TrapCode; 10] = [
+    pub(crate) const ALL: [TrapCode; 12] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -157,6 +165,8 @@ impl TrapCode {
         TrapCode::BadConversionToInteger,
         TrapCode::StackExhausted,
         TrapCode::NullReference,
+        TrapCode::UnalignedAtomic,
+        TrapCode::ExpectedSharedMemory,
     ];
 }
 

@@ -252,6 +252,17 @@ pub(super) struct Memarg {
     pub(super) index: Class,
 }
 
+/// What an atomic operation does with what is in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rmw {
+    Add,
+    Sub,
+    And,
+    Or,
+    Xor,
+    Exchange,
+}
+
 /// A conversion; the entry's class is the result's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Convert {
@@ -299,6 +310,19 @@ pub(super) enum Op {
     Load(Access),
     /// `memory 0 [a + imm] = b`, or as the [`Op::Memarg`] before it says.
     Store(Access),
+    /// As [`Op::Load`] and [`Op::Store`], but these trap unless the address is a multiple of the size, and all threads see all
+    /// atomic operations in one order.
+    AtomicLoad(Access),
+    AtomicStore(Access),
+    /// `dst = memory 0 [a + imm]`, which becomes `dst op b`; the result may not be wanted.
+    AtomicRmw(Rmw, Access),
+    /// If `memory 0 [a + imm]` is `b` it becomes what the [`Op::AtomicReplace`] says that follows.
+    AtomicCompare(Access),
+    /// `a` replaces what was compared; `dst` is what was there.
+    AtomicReplace,
+    Fence,
+    /// `dst = a + imm` in 64 bits, of an address that a builtin checks; traps if it wraps.
+    Address,
     /// The next entry accesses memory as [`Tape::memargs`] says at `imm`.
     Memarg,
     /// `dst = global imm`

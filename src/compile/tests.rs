@@ -10,8 +10,13 @@ use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources}
 const MUTATIONS: u32 = 40;
 
 /// Beyond 2.0.
-const PROPOSALS: &[Proposal] =
-    &[Proposal::WideArithmetic, Proposal::MultiMemory, Proposal::Memory64, Proposal::CustomPageSizes];
+const PROPOSALS: &[Proposal] = &[
+    Proposal::WideArithmetic,
+    Proposal::MultiMemory,
+    Proposal::Memory64,
+    Proposal::CustomPageSizes,
+    Proposal::Threads,
+];
 
 /// Marsaglia's xorshift, so that a failure comes again.
 struct Random(u64);

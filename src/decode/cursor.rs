@@ -48,6 +48,13 @@ impl<'a> Cursor<'a> {
         Ok(byte)
     }
 
+    /// Passes over the next byte if it is this one.
+    pub(crate) fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.bytes.get(self.at) == Some(&byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
     /// The next byte if it is a number in itself.
     #[inline(always)]
     fn short(&mut self) -> Option<u8> {

@@ -31,6 +31,8 @@ pub enum WasmFeature {
     MultiMemory,
     /// Memories and tables with 64-bit indexes. Accesses to such memories compare with the size.
     Memory64,
+    /// Shared memories and atomic operators. Off by default.
+    Threads,
     /// Memories whose sizes are in bytes. Off by default.
     CustomPageSizes,
     /// Sums and products of 128 bits. Off by default.
@@ -43,6 +45,7 @@ const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
     (WasmFeature::ExtendedConst, WasmFeatures::EXTENDED_CONST, true),
     (WasmFeature::MultiMemory, WasmFeatures::MULTI_MEMORY, true),
     (WasmFeature::Memory64, WasmFeatures::MEMORY64, true),
+    (WasmFeature::Threads, WasmFeatures::THREADS, false),
     (WasmFeature::CustomPageSizes, WasmFeatures::CUSTOM_PAGE_SIZES, false),
     (WasmFeature::WideArithmetic, WasmFeatures::WIDE_ARITHMETIC, false),
 ];

@@ -241,6 +241,7 @@ fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
         minimum: ty.initial,
         maximum: ty.maximum,
         index: IndexType::of(ty.memory64),
+        shared: ty.shared,
         // 0 or 16, as validated.
         page_size_log2: ty.page_size_log2.unwrap_or(16) as u8,
     }

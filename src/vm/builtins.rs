@@ -5,10 +5,11 @@
 use super::context::{Context, Pending};
 use super::instance::InstanceData;
 use super::memory::LinearMemory;
+use super::shared::check_atomic;
 use super::table::{OutOfTable, Table, range};
 use super::trap::TrapRecord;
 use crate::abi::{Builtin, TrapCode};
-use std::ops::Range;
+use std::time::Duration;
 
 /// What a builtin returns, in rax and rdx.
 #[repr(C)]
@@ -48,6 +49,9 @@ builtins! {
     TableCopy => table_copy,
     TableInit => table_init,
     ElemDrop => |instance, segment, _, _, _| { instance.set_elements(segment as u32, Box::default()); Ok(0) },
+    AtomicNotify => atomic_notify,
+    AtomicWait32 => atomic_wait32,
+    AtomicWait64 => atomic_wait64,
 }
 
 const _: () = {
@@ -75,19 +79,17 @@ fn table_grow(instance: &mut InstanceData, table: u64, value: u64, count: u64, _
 
 fn memory_copy(instance: &mut InstanceData, memories: u64, to: u64, from: u64, count: u64) -> Answer {
     let source = memory_of(instance, memories & 0xffff_ffff);
-    let from = memory_range(source, from, count)?;
-    let source = source.base();
+    let from = source.base().wrapping_add(source.range(from, count)?.start);
+    let racing = source.shared().is_some();
     let target = memory_of(instance, memories >> 32);
-    let to = memory_range(target, to, count)?;
-    // SAFETY: both ranges are within their memories, and `copy` allows that they overlap.
-    unsafe { target.base().add(to.start).copy_from(source.add(from.start), from.len()) };
+    let to = target.base().wrapping_add(target.range(to, count)?.start);
+    // SAFETY: both ranges are within their memories, and nobody has references to the contents while a builtin runs.
+    unsafe { LinearMemory::copy(to, from, count as usize, racing || target.shared().is_some()) };
     Ok(0)
 }
 
 fn memory_fill(instance: &mut InstanceData, memory: u64, start: u64, value: u64, count: u64) -> Answer {
-    let memory = memory_of(instance, memory);
-    let range = memory_range(memory, start, count)?;
-    memory.bytes_mut()[range].fill(value as u8);
+    memory_of(instance, memory).fill(start, value as u8, count)?;
     Ok(0)
 }
 
@@ -96,10 +98,39 @@ fn memory_init(instance: &mut InstanceData, which: u64, to: u64, from: u64, coun
     let data = instance.data(which as u32);
     let from = range(from, count, data.len() as u64).map_err(|_| TrapCode::MemoryOutOfBounds)?;
     // SAFETY: the store's own memory; no other reference to it is alive while a builtin runs.
-    let memory = unsafe { memory.as_mut() };
-    let to = memory_range(memory, to, count)?;
-    memory.bytes_mut()[to].copy_from_slice(&data[from]);
+    unsafe { memory.as_mut() }.init(to, &data[from])?;
     Ok(0)
+}
+
+fn atomic_notify(instance: &mut InstanceData, memory: u64, address: u64, count: u64, _: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    match memory.shared() {
+        Some(shared) => shared.notify(address, count as u32).map(u64::from),
+        // Nobody can wait.
+        None => check_atomic(address, 4, memory.len()).map(|()| 0),
+    }
+}
+
+fn atomic_wait32(instance: &mut InstanceData, memory: u64, address: u64, expected: u64, timeout: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    let Some(shared) = memory.shared() else { return not_shared(memory, address, 4) };
+    shared.wait32(address, expected as u32, duration(timeout)).map(|waited| waited as u64)
+}
+
+fn atomic_wait64(instance: &mut InstanceData, memory: u64, address: u64, expected: u64, timeout: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    let Some(shared) = memory.shared() else { return not_shared(memory, address, 8) };
+    shared.wait64(address, expected, duration(timeout)).map(|waited| waited as u64)
+}
+
+fn not_shared(memory: &LinearMemory, address: u64, bytes: u64) -> Answer {
+    check_atomic(address, bytes, memory.len())?;
+    Err(TrapCode::ExpectedSharedMemory)
+}
+
+/// A negative number of nanoseconds is for ever.
+fn duration(nanoseconds: u64) -> Option<Duration> {
+    (nanoseconds as i64 >= 0).then(|| Duration::from_nanos(nanoseconds))
 }
 
 fn table_copy(instance: &mut InstanceData, tables: u64, to: u64, from: u64, count: u64) -> Answer {
@@ -121,10 +152,6 @@ fn table_init(instance: &mut InstanceData, which: u64, to: u64, from: u64, count
     // SAFETY: the store's own table; no other reference to it is alive while a builtin runs.
     unsafe { table.as_mut() }.init(to, &elements[from])?;
     Ok(0)
-}
-
-fn memory_range(memory: &LinearMemory, start: u64, count: u64) -> Result<Range<usize>, TrapCode> {
-    range(start, count, memory.len()).map_err(|_| TrapCode::MemoryOutOfBounds)
 }
 
 fn memory_of(instance: &mut InstanceData, memory: u64) -> &mut LinearMemory {

@@ -15,6 +15,7 @@ mod float;
 mod convert;
 mod memory;
 mod memories;
+mod atomic;
 mod cold;
 mod control;
 mod call;
@@ -305,6 +306,13 @@ impl Emit<'_> {
             Op::Select => unreachable!("taken by the comparison before it"),
             Op::Load(access) => self.load(access, e),
             Op::Store(access) => self.store(access, e),
+            Op::AtomicLoad(access) => self.atomic_load(access, e),
+            Op::AtomicStore(access) => self.atomic_store(access, e),
+            Op::AtomicRmw(op, access) => self.atomic_rmw(op, access, e),
+            Op::AtomicCompare(access) => self.compare_exchange(access, e),
+            Op::AtomicReplace => unreachable!("taken by the comparison before it"),
+            Op::Fence => self.fence(),
+            Op::Address => self.address(e),
             Op::Memarg => self.memarg = Some(self.tape.memargs[e.imm as usize]),
             Op::GlobalGet => self.global_get(e),
             Op::GlobalSet => self.global_set(e),

@@ -11,6 +11,7 @@
 mod table;
 mod operators;
 mod memory;
+mod atomic;
 mod check;
 mod lower;
 mod control;

@@ -260,6 +260,7 @@ impl Scan<'_> {
                     self.read(Op::RefFunc, Ty::FUNCREF, function);
                 }
             }
+            Rare::Atomic => self.atomic(&mut cursor)?,
             Rare::Prefix => {
                 let code = cursor.u32()?;
                 match SATURATING.get(code as usize) {
