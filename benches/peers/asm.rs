@@ -18,7 +18,8 @@ struct Planish {
 impl Planish {
     fn new() -> Self {
         let code = Box::leak(vec![0; MAX_CODE].into_boxed_slice());
-        let slots = Box::leak(vec![LabelSlot::EMPTY; LABELS].into_boxed_slice());
+        // A slot for each label, and for each branch that waits for one.
+        let slots = Box::leak(vec![LabelSlot::EMPTY; LABELS + 1024].into_boxed_slice());
         let mut asm = Asm::new(code, slots);
         let labels = asm.labels(0);
         Planish { asm, labels }
