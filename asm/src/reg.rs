@@ -8,14 +8,14 @@ macro_rules! class {
     ($(#[$doc:meta])* $name:ident, $numbers:ident, $mask:literal, [$($n:literal $variant:ident),* ; $last:literal $last_variant:ident]) => {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
-        enum $numbers { $($variant = $n,)* $last_variant = $last }
+        pub(crate) enum $numbers { $($variant = $n,)* $last_variant = $last }
 
         class!($(#[$doc])* $name over $numbers, $mask, [$($n $variant),* ; $last $last_variant]);
     };
     ($(#[$doc:meta])* $name:ident over $numbers:ident, $mask:literal, [$($n:literal $variant:ident),* ; $last:literal $last_variant:ident]) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name($numbers);
+        pub struct $name(pub(crate) $numbers);
 
         impl $name {
             /// Every register of the class, by rising number.
