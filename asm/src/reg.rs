@@ -329,11 +329,13 @@ pub use extended::{R8X, R16X, R32X, R64X};
 macro_rules! debug_names {
     ($($class:ident $table:ident),* $(,)?) => { $(
         impl core::fmt::Debug for $class {
+            #[inline]
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.write_str(names::$table[self.num() as usize])
             }
         }
         impl core::fmt::Display for $class {
+            #[inline]
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 core::fmt::Debug::fmt(self, f)
             }
@@ -532,6 +534,7 @@ macro_rules! set {
         }
 
         impl core::fmt::Debug for $set {
+            #[inline]
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.debug_set().entries(self.iter()).finish()
             }
@@ -549,6 +552,7 @@ macro_rules! set {
                 self.0.take_lowest()
             }
 
+            #[inline]
             fn size_hint(&self) -> (usize, Option<usize>) {
                 (self.0.len(), Some(self.0.len()))
             }
