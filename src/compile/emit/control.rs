@@ -151,7 +151,13 @@ impl Emit<'_> {
             && self.entries[self.at + 1..entry as usize].iter().all(|e| {
                 !matches!(
                     e.op,
-                    Op::Call | Op::CallIndirect | Op::Builtin | Op::BranchTable | Op::Return | Op::Convert(_)
+                    Op::Call
+                        | Op::CallIndirect
+                        | Op::Builtin
+                        | Op::BranchTable
+                        | Op::Return
+                        | Op::Convert(_)
+                        | Op::Memarg
                 )
             })
     }
