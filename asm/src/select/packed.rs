@@ -384,7 +384,7 @@ pub enum Evex {
     Vcvttpd2udq,
     Vpsraq,
     Vpmullq,
-    Vpermt2b,
+    Vpermi2b,
 }
 
 impl Evex {
@@ -393,8 +393,8 @@ impl Evex {
     pub const UNARY: &'static [Evex] = &[
         Evex::Vpabsq, Evex::Vpopcntb, Evex::Vcvtudq2ps, Evex::Vcvtudq2pd, Evex::Vcvttps2udq, Evex::Vcvttpd2udq,
     ];
-    /// Those of two; [`Evex::Vpermt2b`] reads its destination, too.
-    pub const BINARY: &'static [Evex] = &[Evex::Vpsraq, Evex::Vpmullq, Evex::Vpermt2b];
+    /// Those of two; [`Evex::Vpermi2b`] reads its destination, too.
+    pub const BINARY: &'static [Evex] = &[Evex::Vpsraq, Evex::Vpmullq, Evex::Vpermi2b];
 
     #[inline(always)]
     #[rustfmt::skip]
@@ -409,7 +409,7 @@ impl Evex {
             Evex::Vcvttpd2udq => EvexOp::new(0, 1, 0x78, 1, 0, 0, 4),
             Evex::Vpsraq      => EvexOp::new(0x66, 1, 0xE2, 1, 0, 0, 4),
             Evex::Vpmullq     => EvexOp::new(0x66, 2, 0x40, 1, 0, 0, 4),
-            Evex::Vpermt2b    => EvexOp::new(0x66, 2, 0x7D, 0, 0, 0, 4),
+            Evex::Vpermi2b    => EvexOp::new(0x66, 2, 0x75, 0, 0, 0, 4),
         }
     }
 }
