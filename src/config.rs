@@ -20,6 +20,7 @@ pub struct Config {
     pub(crate) features: WasmFeatures,
     pub(crate) guard_memory: bool,
     pub(crate) cpu_level: CpuLevel,
+    pub(crate) deterministic: bool,
     pub(crate) max_wasm_stack: usize,
     pub(crate) max_memory_size: u64,
     pub(crate) max_table_elements: u64,
@@ -38,7 +39,7 @@ pub struct Config {
 pub enum CpuLevel {
     /// x86-64 with SSE4.1, which every engine needs.
     Baseline,
-    /// And POPCNT.
+    /// And POPCNT, SSE4.2.
     V2,
     /// And AVX2, BMI1, BMI2, FMA, LZCNT.
     V3,
@@ -59,6 +60,7 @@ impl Config {
             features: decode::DEFAULT,
             guard_memory: true,
             cpu_level: CpuLevel::Native,
+            deterministic: false,
             max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
             max_table_elements: 10_000_000,
@@ -108,6 +110,30 @@ impl Config {
     /// ```
     pub fn cpu_level(&mut self, level: CpuLevel) -> &mut Config {
         self.cpu_level = level;
+        self
+    }
+
+    /// Whether results are those of the specification's deterministic profile (appendix A.4), the same on every machine: a NaN
+    /// that arithmetic makes is the positive canonical one, and relaxed vector operators do what their strict counterparts
+    /// do, multiplying and adding with two roundings. Costs two or three instructions per float operation.
+    ///
+    /// Without it (the default) NaNs are what the processor makes of them, and relaxed operators are what is fastest on the
+    /// processor: `relaxed_madd` rounds once where there is FMA, and so may differ from one [`CpuLevel`] to the next.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::new(Config::new().deterministic(true))?;
+    /// let module = Module::new(&engine, r#"(module (func (export "nan") (param f32) (result i32)
+    ///     (i32.reinterpret_f32 (f32.div (local.get 0) (local.get 0)))))"#)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// let nan = instance.get_typed_func::<f32, u32>(&mut store, "nan")?;
+    /// assert_eq!(nan.call(&mut store, 0.0)?, 0x7FC0_0000);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn deterministic(&mut self, enable: bool) -> &mut Config {
+        self.deterministic = enable;
         self
     }
 
@@ -164,14 +190,19 @@ impl Config {
     pub(crate) fn cap(&self, machine: Cpu) -> Cpu {
         let v2 = self.cpu_level >= CpuLevel::V2;
         let v3 = self.cpu_level >= CpuLevel::V3;
+        let native = self.cpu_level >= CpuLevel::Native;
         Cpu {
             popcnt: v2 && machine.popcnt,
+            sse42: v2 && machine.sse42,
             lzcnt: v3 && machine.lzcnt,
             bmi1: v3 && machine.bmi1,
             bmi2: v3 && machine.bmi2,
             avx: v3 && machine.avx,
             avx2: v3 && machine.avx2,
             fma: v3 && machine.fma,
+            avx512: native && machine.avx512,
+            vbmi: native && machine.vbmi,
+            bitalg: native && machine.bitalg,
         }
     }
 }

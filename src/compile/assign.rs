@@ -3,7 +3,7 @@
 //! A plain sort by weight decides who is pinned into a register. Linear-scan packing over the intervals was measured and
 //! brought nothing; the intervals serve to find variables that no call crosses.
 
-use super::tape::{Tape, Variable};
+use super::tape::{Class, Tape, Variable};
 use crate::abi::{CALLEE_SAVED, CallLayout, FLOAT_ARGS, Place};
 use planish_asm::regs::{r8, r9, r10, rax, rcx, rdi, rdx, rsi};
 use planish_asm::{Gp64, GpSet, Xmm};
@@ -37,6 +37,7 @@ pub(super) enum Home {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallerPin {
     pub(super) var: u32,
+    pub(super) class: Class,
     pub(super) slot: i32,
     pub(super) start: u32,
     pub(super) end: u32,
@@ -50,7 +51,6 @@ pub(super) const FLOAT_PLACE: u8 = 0x10;
 pub(super) const PINNED: u8 = 0x20;
 
 /// The homes of a function, complete before the first byte is emitted. Reused from function to function.
-#[derive(Default)]
 pub(super) struct Plan {
     pub(super) homes: Vec<Home>,
     /// The same for quick reading: by variable its place, [`PINNED`] or [`IN_MEMORY`];
@@ -64,8 +64,10 @@ pub(super) struct Plan {
     pub(super) scratch: GpSet,
     /// By number.
     pub(super) float_scratch: u16,
-    /// Where temps go when registers run out: bytes from rsp, 8 each.
+    /// Where temps go when registers run out: bytes from rsp, [`Plan::temp_bytes`] each.
     pub(super) temps_at: i32,
+    /// What of a float register is stored there, whatever its temp: all of it if the function has vectors.
+    pub(super) temp_class: Class,
     /// Is there room for them? Most functions never need any.
     pub(super) spills: bool,
     /// Slots and the outgoing area: what the prologue subtracts.
@@ -89,6 +91,23 @@ const NOWHERE: i32 = -8;
 const MAX_FRAME_BYTES: u64 = 1 << 30;
 
 impl Plan {
+    pub(super) fn new() -> Plan {
+        Plan {
+            homes: Vec::new(),
+            pins: Vec::new(),
+            slots: Vec::new(),
+            caller_pins: Vec::new(),
+            saved: Vec::new(),
+            scratch: GpSet::EMPTY,
+            float_scratch: 0,
+            temps_at: 0,
+            temp_class: Class::F64,
+            spills: false,
+            frame_bytes: 0,
+            order: Vec::new(),
+        }
+    }
+
     /// Assigns homes to the tape's variables, and memory to its temps if `spills`. `None`: the frame would exceed 1 GiB.
     pub(super) fn assign(&mut self, tape: &Tape, layout: &CallLayout, pins: Pins, spills: bool) -> Option<()> {
         let variables = &tape.variables;
@@ -101,13 +120,15 @@ impl Plan {
         self.order.sort_unstable();
 
         let slots = variables.len() as u64 + u64::from(tape.temps);
-        if u64::from(tape.outgoing_bytes) + 8 * slots > MAX_FRAME_BYTES {
+        let widest = if tape.vectors { 16 } else { 8 };
+        if u64::from(tape.outgoing_bytes) + widest * slots > MAX_FRAME_BYTES {
             return None;
         }
         let mut next_slot = tape.outgoing_bytes as i32;
-        let mut slot = || {
-            next_slot += 8;
-            next_slot - 8
+        let mut slot = |class: Class| {
+            let bytes = if class == Class::V128 { 16 } else { 8 };
+            next_slot += bytes;
+            next_slot - bytes
         };
         let (caller, float) = match pins {
             Pins::All => (CALLER_SAVED, FLOAT_PINS),
@@ -129,7 +150,7 @@ impl Plan {
             };
             self.homes[var as usize] = home.unwrap_or_else(|| match arrival {
                 Some(Place::Stack(offset)) => Home::Argument(offset as i32),
-                _ => Home::Slot(slot()),
+                _ => Home::Slot(slot(variable.class)),
             });
             let destroyed = match home {
                 Some(Home::Gpr(register)) => CALLER_SAVED.contains(register),
@@ -137,8 +158,8 @@ impl Plan {
                 _ => false,
             };
             if tape.calls && destroyed {
-                let Variable { start, end, .. } = *variable;
-                self.caller_pins.push(CallerPin { var, slot: slot(), start, end });
+                let Variable { class, start, end, .. } = *variable;
+                self.caller_pins.push(CallerPin { var, class, slot: slot(class), start, end });
             }
         }
         self.saved.clear();
@@ -149,7 +170,8 @@ impl Plan {
         };
         self.temps_at = next_slot;
         self.spills = spills;
-        self.frame_bytes = next_slot + if spills { 8 * tape.temps as i32 } else { 0 };
+        self.temp_class = if tape.vectors { Class::V128 } else { Class::F64 };
+        self.frame_bytes = next_slot + if spills { self.temp_bytes() * tape.temps as i32 } else { 0 };
         self.index();
         Some(())
     }
@@ -169,6 +191,12 @@ impl Plan {
             self.pins.push(pin);
             self.slots.push(slot);
         }
+    }
+
+    /// Bytes of a temp in memory.
+    #[inline]
+    pub(super) fn temp_bytes(&self) -> i32 {
+        if self.temp_class == Class::V128 { 16 } else { 8 }
     }
 
     /// From rsp to the return address.

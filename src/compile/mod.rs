@@ -2,6 +2,7 @@
 
 mod scan;
 mod tape;
+mod vector;
 mod assign;
 mod emit;
 mod stubs;
@@ -26,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) cpu: Cpu,
     /// Memory 0 and all others are reserved whole, so accesses need no check.
     pub(crate) guarded: bool,
+    /// Results follow the deterministic profile (specification, appendix A.4).
+    pub(crate) deterministic: bool,
 }
 
 /// A compiled module: plain data, position-independent.
@@ -78,6 +81,7 @@ struct ModuleContext<'a> {
     signatures: &'a [u32],
     cpu: Cpu,
     guarded: bool,
+    deterministic: bool,
 }
 
 /// For functions up to this size a frame without room for temps is tried first: they are called often, and a second
@@ -108,6 +112,7 @@ pub(crate) fn compile_module(
         signatures,
         cpu: options.cpu,
         guarded: options.guarded,
+        deterministic: options.deterministic,
     };
     let mut compiler = Compiler::new(&module);
     for (index, body) in bodies.into_iter().enumerate() {
@@ -143,7 +148,7 @@ impl<'a> Compiler<'a> {
         Compiler {
             module,
             scan: Scan::new(module.info, module.layouts),
-            plan: Plan::default(),
+            plan: Plan::new(),
             buffers: Buffers::new(),
             // Untouched pages cost nothing, moving does.
             code: Vec::with_capacity(module.info.code_bytes * 2),

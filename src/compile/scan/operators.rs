@@ -181,7 +181,7 @@ impl Scan<'_> {
 
     /// Is an operand there, to be taken by what records the operator? If not, the operator cannot be reached.
     #[inline(always)]
-    fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
+    pub(super) fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
         match self.has(Ty::number(operand)) {
             true => Ok(true),
             false => self.in_dead_code(&[Ty::number(operand)], &[Ty::number(result)]).map(|()| false),
@@ -189,7 +189,7 @@ impl Scan<'_> {
     }
 
     #[inline(always)]
-    fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
+    pub(super) fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
         let ty = Ty::number(operands);
         match self.has_two(ty, ty) {
             true => Ok(true),
@@ -199,7 +199,7 @@ impl Scan<'_> {
 
     /// Reads alignment and offset of a memory access (specification 5.4.6).
     #[inline(always)]
-    fn memarg(&mut self, cursor: &mut Cursor<'_>, max_align: u8) -> Result<u32, Invalid> {
+    pub(super) fn memarg(&mut self, cursor: &mut Cursor<'_>, max_align: u8) -> Result<u32, Invalid> {
         let align = cursor.u32()?;
         self.has_memory(0)?;
         if align > u32::from(max_align) {
@@ -223,7 +223,9 @@ impl Scan<'_> {
             }
             Rare::SelectTyped => {
                 let 1 = cursor.u32()? else { return Err(Invalid) };
-                let ty = Ty::of(cursor.val_type()?);
+                let ty = cursor.val_type()?;
+                self.knows(ty)?;
+                let ty = Ty::of(ty);
                 if self.takes(&[ty, ty, Ty::I32], &[ty])? {
                     self.select();
                 }
@@ -274,6 +276,7 @@ impl Scan<'_> {
                     self.read(Op::RefFunc, Ty::FUNCREF, function);
                 }
             }
+            Rare::Vector => self.vector(&mut cursor)?,
             Rare::Prefix => {
                 let code = cursor.u32()?;
                 match SATURATING.get(code as usize) {

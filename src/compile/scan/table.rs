@@ -75,6 +75,7 @@ pub(super) enum Rare {
     RefIsNull,
     RefFunc,
     Prefix,
+    Vector,
 }
 
 /// By opcode.
@@ -287,4 +288,5 @@ const ROWS: &[(u8, Operator)] = &[
     (0xD1, Rare(Rare::RefIsNull)),                    // ref.is_null
     (0xD2, Rare(Rare::RefFunc)),                      // ref.func
     (0xFC, Rare(Rare::Prefix)),                       // the operators behind this prefix
+    (0xFD, Rare(Rare::Vector)),                       // those on vectors
 ];
