@@ -82,7 +82,8 @@ impl Config {
     }
 
     /// Whether each memory reserves 8 GiB of addresses, so that accesses need no check (the default), or each access
-    /// compares with the memory's size. The second is for processes with little address space, and slower.
+    /// compares with the memory's size. The second is for processes with little address space, and slower. It is how
+    /// memories with 64-bit indexes or pages of one byte always are.
     ///
     /// ```
     /// use planish::{Config, Engine, Instance, Module, Store};

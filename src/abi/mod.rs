@@ -103,7 +103,7 @@ fn places(types: &[ValType], ints: &[Gp64], floats: &[Xmm], mut offset: u32) -> 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Builtin {
-    /// `(memory, pages: u64) -> old size in pages, or -1 as u32`
+    /// `(memory, pages: u64) -> old size in pages, or -1 of the index type`
     MemoryGrow,
     /// `(destination memory << 32 | source memory, d: u64, s: u64, n: u64)`
     MemoryCopy,
@@ -113,7 +113,7 @@ pub(crate) enum Builtin {
     MemoryInit,
     /// `(segment)`
     DataDrop,
-    /// `(table, value, n: u64) -> old size, or -1 as u32`
+    /// `(table, value, n: u64) -> old size, or -1 of the index type`
     TableGrow,
     /// `(table, i: u64, value, n: u64)`
     TableFill,
@@ -123,10 +123,16 @@ pub(crate) enum Builtin {
     TableInit,
     /// `(segment)`
     ElemDrop,
+    /// `(memory, address: u64, count: u32) -> number of threads woken`
+    AtomicNotify,
+    /// `(memory, address: u64, expected: u32, nanoseconds: i64) -> 0 woken, 1 another value, 2 timed out`
+    AtomicWait32,
+    /// The same, `expected: u64`.
+    AtomicWait64,
 }
 
 impl Builtin {
-    pub(crate) const COUNT: usize = Builtin::ElemDrop as usize + 1;
+    pub(crate) const COUNT: usize = Builtin::AtomicWait64 as usize + 1;
 }
 
 /// The byte behind an explicit trap's `ud2`, and what [`positions::Site`] says of a faulting instruction.
@@ -143,10 +149,12 @@ pub(crate) enum TrapCode {
     BadConversionToInteger,
     StackExhausted,
     NullReference,
+    UnalignedAtomic,
+    ExpectedSharedMemory,
 }
 
 impl TrapCode {
-    pub(crate) const ALL: [TrapCode; 10] = [
+    pub(crate) const ALL: [TrapCode; 12] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -157,6 +165,8 @@ impl TrapCode {
         TrapCode::BadConversionToInteger,
         TrapCode::StackExhausted,
         TrapCode::NullReference,
+        TrapCode::UnalignedAtomic,
+        TrapCode::ExpectedSharedMemory,
     ];
 }
 

@@ -14,7 +14,7 @@ use crate::abi::positions::{FunctionCode, Positions, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
 use crate::decode::{Body, Cursor, ModuleInfo};
 use crate::error::Error;
-use crate::types::{FuncIndex, TypeIndex};
+use crate::types::{FuncIndex, MemoryType, TypeIndex};
 use assign::{Pins, Plan};
 use emit::{Buffers, Job, Relocation};
 use planish_asm::AsmError;
@@ -25,7 +25,7 @@ use wasmparser::FuncValidatorAllocations;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Options {
     pub(crate) cpu: Cpu,
-    /// Memory 0 and all others are reserved whole, so accesses need no check.
+    /// Memories that can be are reserved whole, so accesses need no check.
     pub(crate) guarded: bool,
     /// Results follow the deterministic profile (specification, appendix A.4).
     pub(crate) deterministic: bool,
@@ -80,6 +80,9 @@ struct ModuleContext<'a> {
     /// The engine's number of each type.
     signatures: &'a [u32],
     cpu: Cpu,
+    /// Are memories reserved that can be?
+    reserves: bool,
+    /// Do accesses to memory 0 need no check? Then it never moves.
     guarded: bool,
     deterministic: bool,
 }
@@ -111,8 +114,9 @@ pub(crate) fn compile_module(
         layouts: &layouts,
         signatures,
         cpu: options.cpu,
-        guarded: options.guarded,
         deterministic: options.deterministic,
+        reserves: options.guarded,
+        guarded: options.guarded && info.memories.first().is_none_or(MemoryType::can_be_guarded),
     };
     let mut compiler = Compiler::new(&module);
     for (index, body) in bodies.into_iter().enumerate() {

@@ -233,12 +233,12 @@ impl InstanceData {
 
 fn own_memories(info: &ModuleInfo, limits: &Limits) -> Result<Vec<LinearMemory>, Refused> {
     let own = &info.memories[info.imported_memories as usize..];
-    own.iter().map(|ty| LinearMemory::new(limits.bounds, ty.minimum, ty.maximum, limits.memory_bytes)).collect()
+    own.iter().map(|ty| LinearMemory::new(limits.bounds, ty, limits.memory_bytes)).collect()
 }
 
 fn own_tables(info: &ModuleInfo, limits: &Limits) -> Result<Vec<Table>, Refused> {
     let own = &info.tables[info.imported_tables as usize..];
-    own.iter().map(|ty| Table::new(ty.minimum, ty.maximum, limits.table_elements, 0)).collect()
+    own.iter().map(|ty| Table::new(ty, limits.table_elements, 0)).collect()
 }
 
 /// An empty vector with room for as many items as a module says.

@@ -89,7 +89,7 @@ impl TestStore {
             types: vec![FuncType::new([ValType::I64], [ValType::I64])],
             functions: vec![TypeIndex(0); functions.len() + imported as usize],
             imported_functions: imported,
-            memories: vec![MemoryType { minimum: 1, maximum: None }],
+            memories: vec![MemoryType::new(1, None)],
             referable: (imported..imported + functions.len() as u32).map(FuncIndex).collect(),
             ..ModuleInfo::default()
         };

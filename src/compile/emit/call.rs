@@ -193,7 +193,7 @@ impl Emit<'_> {
         let extra = self.register_of(index).map(|from| (CALLEE, from));
         self.pass_arguments(arguments, ty, layout, extra.as_slice());
         if extra.is_none() {
-            self.load_into(CALLEE, index, Class::I32);
+            self.load_into(CALLEE, index, self.table_index_class(table));
         }
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         let rax = CALLEE.any();

@@ -56,7 +56,7 @@ impl Emit<'_> {
     }
 
     /// Brings a value that dies here to a particular scratch register.
-    fn load_fixed(&mut self, register: Gp64, value: Value, class: Class) {
+    pub(super) fn load_fixed(&mut self, register: Gp64, value: Value, class: Class) {
         if self.dying(value) == Some(register) {
             self.release(value);
             self.take(register);
