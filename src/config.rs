@@ -23,6 +23,7 @@ pub struct Config {
     pub(crate) max_wasm_stack: usize,
     pub(crate) max_memory_size: u64,
     pub(crate) max_table_elements: u64,
+    pub(crate) few_registers: bool,
 }
 
 /// The newest instructions that compiled code may use: the levels of the x86-64 psABI, section 3.1.1.
@@ -62,6 +63,7 @@ impl Config {
             max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
             max_table_elements: 10_000_000,
+            few_registers: false,
         }
     }
 
@@ -157,6 +159,13 @@ impl Config {
     /// ```
     pub fn max_table_elements(&mut self, elements: u64) -> &mut Config {
         self.max_table_elements = elements;
+        self
+    }
+
+    /// Pins variables to three registers of each kind only, so that tests see what happens when there is none left.
+    #[doc(hidden)]
+    pub fn few_registers(&mut self, enable: bool) -> &mut Config {
+        self.few_registers = enable;
         self
     }
 

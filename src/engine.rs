@@ -1,7 +1,7 @@
 //! [`Engine`]: what modules and stores share.
 
 use crate::abi::TrapCode;
-use crate::compile::{self, Options};
+use crate::compile::{self, Options, RegisterFile};
 use crate::config::Config;
 use crate::error::Error;
 use crate::signatures::{Signatures, Stubs};
@@ -69,7 +69,11 @@ impl Engine {
         Ok(Engine {
             shared: Arc::new(Shared {
                 config: config.clone(),
-                options: Options { cpu: config.cap(cpu), guarded: config.guard_memory },
+                options: Options {
+                    cpu: config.cap(cpu),
+                    guarded: config.guard_memory,
+                    registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
+                },
                 stacks: StackPool::new(config.max_wasm_stack),
                 signatures: Signatures::default(),
                 builtins,

@@ -6,6 +6,9 @@ mod assign;
 mod emit;
 mod stubs;
 
+pub(crate) use assign::RegisterFile;
+#[cfg(feature = "coverage")]
+pub(crate) use emit::coverage;
 pub(crate) use stubs::{builtin_stubs, signature_stubs};
 
 use crate::abi::layout::ContextLayout;
@@ -26,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) cpu: Cpu,
     /// Memory 0 and all others are reserved whole, so accesses need no check.
     pub(crate) guarded: bool,
+    pub(crate) registers: RegisterFile,
 }
 
 /// A compiled module: plain data, position-independent.
@@ -78,6 +82,7 @@ struct ModuleContext<'a> {
     signatures: &'a [u32],
     cpu: Cpu,
     guarded: bool,
+    registers: RegisterFile,
 }
 
 /// For functions up to this size a frame without room for temps is tried first: they are called often, and a second
@@ -108,6 +113,7 @@ pub(crate) fn compile_module(
         signatures,
         cpu: options.cpu,
         guarded: options.guarded,
+        registers: options.registers,
     };
     let mut compiler = Compiler::new(&module);
     for (index, body) in bodies.into_iter().enumerate() {
@@ -193,7 +199,8 @@ impl<'a> Compiler<'a> {
         let sites_at = self.sites.start(code_offset, body_offset);
         let (mut pins, mut spills) = (Pins::All, self.scan.tape.spills || self.scan.tape.entries.len() > SMALL_ENTRIES);
         let emitted = loop {
-            self.plan.assign(&self.scan.tape, layout, pins, spills).ok_or_else(too_large)?;
+            let file = self.module.registers;
+            self.plan.assign(&self.scan.tape, layout, file, pins, spills).ok_or_else(too_large)?;
             let mut job = Job {
                 module: self.module,
                 tape: &self.scan.tape,

@@ -18,6 +18,11 @@ mod control;
 mod call;
 mod moves;
 mod instructions;
+#[cfg(feature = "coverage")]
+mod coverage;
+
+#[cfg(feature = "coverage")]
+pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
 use super::tape::{Class, Entry, Op, Tape};
@@ -276,6 +281,8 @@ impl Emit<'_> {
         while let Some(entry) = self.entries.get(self.at) {
             self.ints.unlock_all();
             self.floats.unlock_all();
+            #[cfg(feature = "coverage")]
+            self.mark(entry);
             self.entry(entry);
             self.at += 1;
         }
