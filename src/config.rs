@@ -19,6 +19,7 @@ use wasmparser::WasmFeatures;
 pub struct Config {
     pub(crate) features: WasmFeatures,
     pub(crate) guard_memory: bool,
+    pub(crate) signals: bool,
     pub(crate) cpu_level: CpuLevel,
     pub(crate) max_wasm_stack: usize,
     pub(crate) max_memory_size: u64,
@@ -59,6 +60,7 @@ impl Config {
         Config {
             features: decode::DEFAULT,
             guard_memory: true,
+            signals: true,
             cpu_level: CpuLevel::Native,
             max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
@@ -96,6 +98,25 @@ impl Config {
     /// ```
     pub fn guard_memory(&mut self, enable: bool) -> &mut Config {
         self.guard_memory = enable;
+        self
+    }
+
+    /// Whether traps may arrive as signals (the default). Otherwise no signal handler is installed and compiled code
+    /// compares before it divides, calls or goes deeper on its stack; memories are checked, whatever
+    /// [`Config::guard_memory`] says. That is for processes whose signals belong to others, and slower.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store, Trap};
+    ///
+    /// let engine = Engine::new(Config::new().signals_based_traps(false))?;
+    /// let module = Module::new(&engine, "(module (func $f (export \"f\") call $f))")?;
+    /// let mut store = Store::new(&engine, ());
+    /// let f = Instance::new(&mut store, &module, &[])?.get_typed_func::<(), ()>(&mut store, "f")?;
+    /// assert_eq!(f.call(&mut store, ()).unwrap_err().trap(), Some(Trap::StackOverflow));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn signals_based_traps(&mut self, enable: bool) -> &mut Config {
+        self.signals = enable;
         self
     }
 

@@ -1,5 +1,6 @@
 //! The official specification suite: the scripts of WebAssembly 1.0 and 2.0 and of the proposals that are supported; then
-//! the scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones.
+//! the scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones, once
+//! without signals.
 
 #[path = "../src/bin/planish/wast.rs"]
 mod wast;
@@ -18,8 +19,12 @@ const KNOWN_FAILURES: &[&str] = &[];
 
 fn main() -> ExitCode {
     let mut suites = Suites::default();
-    for (memories, guarded) in [("guarded memories", true), ("checked memories", false)] {
-        let engine = Engine::new(Config::new().guard_memory(guarded)).expect("an engine");
+    for (memories, guarded, signals) in
+        [("guarded memories", true, true), ("checked memories", false, true), ("no signals", false, false)]
+    {
+        let mut config = Config::new();
+        config.guard_memory(guarded).signals_based_traps(signals);
+        let engine = Engine::new(&config).expect("an engine");
         for version in [SpecVersion::V1, SpecVersion::V2] {
             let files = spec(version).map(|file| (file.parent, file.name, file.contents.to_owned()));
             suites.run(&engine, &format!("{version:?}, {memories}"), files);

@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) cpu: Cpu,
     /// Memory 0 and all others are reserved whole, so accesses need no check.
     pub(crate) guarded: bool,
+    /// Faults become traps; otherwise compiled code must not fault, and memories are not guarded.
+    pub(crate) signals: bool,
     pub(crate) registers: RegisterFile,
 }
 
@@ -82,6 +84,7 @@ struct ModuleContext<'a> {
     signatures: &'a [u32],
     cpu: Cpu,
     guarded: bool,
+    signals: bool,
     registers: RegisterFile,
 }
 
@@ -112,7 +115,8 @@ pub(crate) fn compile_module(
         layouts: &layouts,
         signatures,
         cpu: options.cpu,
-        guarded: options.guarded,
+        guarded: options.guarded && options.signals,
+        signals: options.signals,
         registers: options.registers,
     };
     let mut compiler = Compiler::new(&module);

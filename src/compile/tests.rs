@@ -81,6 +81,7 @@ fn both_validators_accept_the_same_bodies() {
             signatures: &signatures,
             cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
             guarded: true,
+            signals: true,
             registers: RegisterFile::ALL,
         };
         let mut compiler = Compiler::new(&context);

@@ -51,6 +51,7 @@ builtins! {
     TableCopy => table_copy,
     TableInit => table_init,
     ElemDrop => |instance, segment, _, _, _| { instance.set_elements(segment as u32, Box::default()); Ok(0) },
+    Trap => |_, code, _, _, _| Err(TrapCode::ALL[code as usize]),
 }
 
 const _: () = {
