@@ -131,6 +131,7 @@ impl Asm<'_> {
             && range.end <= self.pos as usize
             && bytes.len() == site.len_bytes()
         {
+            self.settle();
             // A site behind the end of the buffer was never written.
             if range.end <= self.code.len() {
                 self.code.split_at_mut(range.end).0.split_at_mut(range.start).1.copy_from_slice(bytes);

@@ -49,6 +49,7 @@ impl<'a> Asm<'a> {
     pub(crate) const fn park(&mut self) {
         if !self.is_relaxing() {
             mem::swap(&mut self.parked, &mut self.labels);
+            self.waiting = 0;
         }
         let mut index = 0;
         while index < self.parked.len() {
@@ -239,6 +240,7 @@ impl<'a> Asm<'a> {
             }
         }
         mem::swap(&mut self.labels, &mut self.parked);
+        self.waiting = self.labels.len();
     }
 
     /// Drops the records that have done their work and gives the others their final place.
