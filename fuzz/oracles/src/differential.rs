@@ -5,6 +5,7 @@ pub mod engine;
 pub mod generate;
 mod planish;
 pub mod script;
+mod trees;
 mod wasmi;
 
 pub use self::planish::Planish;
@@ -12,6 +13,7 @@ pub use self::wasmi::Wasmi;
 use ::planish::{Config, CpuLevel};
 use engine::Engine;
 use script::Event;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::LazyLock;
 
 /// Our configurations, the default one first.
@@ -66,7 +68,10 @@ pub fn difference(module: &[u8], seed: u64, others: &[&dyn Engine]) -> Result<Co
     let ours = OURS[1..].iter().map(|engine| (engine as &dyn Engine, true));
     let others = others.iter().map(|&engine| (engine, false));
     for (engine, must) in ours.chain([(&Wasmi as &dyn Engine, false)]).chain(others) {
-        match engine.play(module, seed) {
+        // What ails another engine is not for us to find.
+        let played = catch_unwind(AssertUnwindSafe(|| engine.play(module, seed)));
+        let played = played.unwrap_or_else(|panic| if must { resume_unwind(panic) } else { Err("panics".to_owned()) });
+        match played {
             Ok(events) => differ(&first, &events).map_or(Ok(()), |what| Err(format!("{}: {what}", engine.name())))?,
             Err(message) if must => return Err(format!("{} refuses: {message}", engine.name())),
             Err(_) => continue,

@@ -1,11 +1,22 @@
-//! Modules from bytes, by wasm-smith.
+//! Modules from bytes: half of them by wasm-smith, half by us.
 
 use super::script::{FUEL, FUEL_EXPORT, MEMORY_BYTES, TABLE_ELEMENTS};
+use super::trees;
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
 
 /// A module that these bytes choose, of what planish supports; its functions come to an end. `None`: the bytes give none.
 pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
+    match bytes.split_first()? {
+        (first, rest) if first % 2 == 0 => Some(trees::module(rest, VECTORS)),
+        (_, rest) => smith(rest),
+    }
+}
+
+/// Are vectors supported?
+const VECTORS: bool = false;
+
+fn smith(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut choices = Unstructured::new(bytes);
     let config = config(&mut choices).ok()?;
     let mut module = Module::new(config, &mut choices).ok()?;
@@ -17,7 +28,7 @@ fn config(choices: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     let large = choices.ratio(1, 4)?;
     Ok(Config {
         // What is not supported.
-        simd_enabled: false,
+        simd_enabled: VECTORS,
         relaxed_simd_enabled: false,
         tail_call_enabled: false,
         memory64_enabled: false,
