@@ -87,6 +87,13 @@ pub use types::{
 };
 pub use value::{V128, Val, WasmTy};
 
+/// The kinds of tape entries that were compiled in this process, and whether code of that kind was run.
+#[cfg(feature = "coverage")]
+#[doc(hidden)]
+pub fn coverage() -> Vec<(String, bool)> {
+    compile::coverage()
+}
+
 /// What threads may share and pass on: engines and modules are shared, stores move.
 const _: () = {
     const fn shared<S: Send + Sync>() {}

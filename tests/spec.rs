@@ -53,6 +53,8 @@ const SUITES: &[Suite] = &[
 const WAYS: &[(&str, fn(&mut Config) -> &mut Config)] = &[
     ("guarded memories",        |config| config),
     ("checked memories",        |config| config.guard_memory(false)),
+    ("no signals",              |config| config.signals_based_traps(false)),
+    ("no signals, Baseline",    |config| config.signals_based_traps(false).cpu_level(CpuLevel::Baseline)),
     ("level V3",                |config| config.cpu_level(CpuLevel::V3)),
     ("level V2",                |config| config.cpu_level(CpuLevel::V2)),
     ("level Baseline",          |config| config.cpu_level(CpuLevel::Baseline)),

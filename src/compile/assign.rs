@@ -5,7 +5,7 @@
 
 use super::tape::{Class, Tape, Variable};
 use crate::abi::{CALLEE_SAVED, CallLayout, FLOAT_ARGS, Place};
-use planish_asm::regs::{r8, r9, r10, rax, rcx, rdi, rdx, rsi};
+use planish_asm::regs::{r8, r9, r10, r13, rax, rbx, rcx, rdi, rdx, rsi};
 use planish_asm::{Gp64, GpSet, Xmm};
 
 /// Never pinned: lowerings and temps need them.
@@ -17,6 +17,22 @@ const CALLEE_SAVED_SET: GpSet = GpSet::of(&CALLEE_SAVED);
 const FLOAT_SCRATCH: u16 = 0x000F;
 /// xmm4 to xmm14.
 const FLOAT_PINS: u16 = 0x7FF0;
+/// What variables may be pinned to, and what else is scratch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RegisterFile {
+    caller: GpSet,
+    callee: GpSet,
+    float: u16,
+}
+
+impl RegisterFile {
+    pub(crate) const ALL: RegisterFile =
+        RegisterFile { caller: CALLER_SAVED, callee: CALLEE_SAVED_SET, float: FLOAT_PINS };
+    /// Three of each, for tests: nearly everything happens in slots.
+    pub(crate) const FEW: RegisterFile =
+        RegisterFile { caller: GpSet::of(&[rsi]), callee: GpSet::of(&[rbx, r13]), float: 0x0070 };
+}
+
 /// What saving and restoring a register costs: a variable must be used more to be worth it.
 const SAVE_COST: u32 = 2;
 
@@ -109,7 +125,14 @@ impl Plan {
     }
 
     /// Assigns homes to the tape's variables, and memory to its temps if `spills`. `None`: the frame would exceed 1 GiB.
-    pub(super) fn assign(&mut self, tape: &Tape, layout: &CallLayout, pins: Pins, spills: bool) -> Option<()> {
+    pub(super) fn assign(
+        &mut self,
+        tape: &Tape,
+        layout: &CallLayout,
+        file: RegisterFile,
+        pins: Pins,
+        spills: bool,
+    ) -> Option<()> {
         let variables = &tape.variables;
         self.homes.clear();
         self.homes.resize(variables.len(), Home::Nowhere);
@@ -131,10 +154,10 @@ impl Plan {
             next_slot - bytes
         };
         let (caller, float) = match pins {
-            Pins::All => (CALLER_SAVED, FLOAT_PINS),
+            Pins::All => (file.caller, file.float),
             Pins::CalleeSaved => (GpSet::EMPTY, 0),
         };
-        let mut free = Free { caller, callee: CALLEE_SAVED_SET, float, wanted: GpSet::EMPTY };
+        let mut free = Free { caller, callee: file.callee, float, wanted: GpSet::EMPTY };
         for place in &layout.params {
             if let Place::Gpr(register) = place {
                 free.wanted.insert(*register);
@@ -163,7 +186,8 @@ impl Plan {
             }
         }
         self.saved.clear();
-        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| !free.callee.contains(register)));
+        let saved = file.callee.minus(free.callee);
+        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| saved.contains(register)));
         (self.scratch, self.float_scratch) = match pins {
             Pins::All => (SCRATCH.union(free.caller), FLOAT_SCRATCH | free.float),
             Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),

@@ -97,6 +97,8 @@ fn both_validators_accept_the_same_bodies() {
             reserves: true,
             guarded: true,
             deterministic: false,
+            signals: true,
+            registers: RegisterFile::ALL,
         };
         let mut compiler = Compiler::new(&context);
         for Body { validator, body } in &bodies {

@@ -26,6 +26,11 @@ mod control;
 mod call;
 mod moves;
 mod instructions;
+#[cfg(feature = "coverage")]
+mod coverage;
+
+#[cfg(feature = "coverage")]
+pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
 use super::tape::{Class, Entry, Memarg, Op, Tape};
@@ -288,6 +293,8 @@ impl Emit<'_> {
         while let Some(entry) = self.entries.get(self.at) {
             self.ints.unlock_all();
             self.floats.unlock_all();
+            #[cfg(feature = "coverage")]
+            self.mark(entry);
             self.entry(entry);
             self.at += 1;
         }
