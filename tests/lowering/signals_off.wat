@@ -31,11 +31,11 @@
 ;; .2:
 ;;     mov edi, 6
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x68]
 ;; .3:
 ;;     mov edi, 5
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x68]
 
 ;; function 1 $unsigned:
 ;;     mov rax, rdi
@@ -48,7 +48,7 @@
 ;; .1:
 ;;     mov edi, 6
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x68]
 
 ;; function 2 $indirect:
 ;;     mov rax, [r14+8]
@@ -78,19 +78,19 @@
 ;; .2:
 ;;     mov edi, 8
 ;;     mov rax, [r14+0x10]
-;;     jmp qword ptr [rax+0x50]
+;;     jmp qword ptr [rax+0x68]
 ;; .3:
 ;;     mov edi, 2
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x68]
 ;; .4:
 ;;     mov edi, 4
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x68]
 ;; .5:
 ;;     mov edi, 3
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x68]
 ;; .6:
 ;;     call qword ptr [rax+8]
 ;;     jmp short .1
@@ -105,9 +105,9 @@
 ;; .1:
 ;;     mov edi, 1
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x68]
 
 ;; function 4 $never:
 ;;     mov edi, 0
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x68]
