@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Supported: WebAssembly 1.0, mutable globals, sign extension, saturating conversions, multi-value, bulk memory,
-//! reference types, extended constants, multiple memories, 64-bit memories and tables; where they are
+//! reference types, SIMD, relaxed SIMD, extended constants, multiple memories, 64-bit memories and tables; where they are
 //! [turned on](Config::wasm_feature), threads, custom page sizes and wide arithmetic. A module that needs more is refused with the
 //! feature's name and byte offset.
 
@@ -85,7 +85,14 @@ pub use typed::{TypedFunc, WasmParams, WasmResults};
 pub use types::{
     FuncType, GlobalType, HeapType, MemoryType, MemoryTypeBuilder, Mutability, RefType, TableType, ValType,
 };
-pub use value::{Val, WasmTy};
+pub use value::{V128, Val, WasmTy};
+
+/// The kinds of tape entries that were compiled in this process, and whether code of that kind was run.
+#[cfg(feature = "coverage")]
+#[doc(hidden)]
+pub fn coverage() -> Vec<(String, bool)> {
+    compile::coverage()
+}
 
 /// What threads may share and pass on: engines and modules are shared, stores move.
 const _: () = {

@@ -5,9 +5,6 @@ use planish::{Config, Engine, Module, WasmFeature};
 
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str)] = &[
-    ("(func (drop (v128.const i64x2 0 0)))",                                        "SIMD is"),
-    ("(func (param v128))",                                                         "SIMD is"),
-    ("(global v128 (v128.const i64x2 0 0))",                                        "SIMD is"),
     ("(func (return_call 0))",                                                      "tail calls are"),
     ("(tag)",                                                                       "exceptions are"),
     ("(import \"\" \"\" (tag))",                                                    "exceptions are"),
@@ -48,6 +45,12 @@ const ACCEPTED: &[&str] = &[
 #[rustfmt::skip]
 const SWITCHED: &[(WasmFeature, &str, &str)] = &[
     (WasmFeature::ExtendedConst, "extended constants are", "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+    (WasmFeature::Simd, "SIMD is", "(func (drop (v128.const i64x2 0 0)))"),
+    (WasmFeature::Simd, "SIMD is", "(func (param v128))"),
+    (WasmFeature::Simd, "SIMD is", "(func (local v128))"),
+    (WasmFeature::Simd, "SIMD is", "(func (block (result v128) (unreachable)) (drop))"),
+    (WasmFeature::Simd, "SIMD is", "(func (unreachable) (drop (select (result v128))))"),
+    (WasmFeature::Simd, "SIMD is", "(global v128 (v128.const i64x2 0 0))"),
     (WasmFeature::MultiMemory, "multiple memories are", "(memory 1) (memory 1)"),
     (WasmFeature::Memory64, "64-bit memories and tables are", "(memory i64 1)"),
     (WasmFeature::Memory64, "64-bit memories and tables are", "(table i64 1 funcref)"),
@@ -56,6 +59,16 @@ const SWITCHED: &[(WasmFeature, &str, &str)] = &[
     (WasmFeature::CustomPageSizes, "custom page sizes are", "(memory 1 (pagesize 1))"),
     (WasmFeature::WideArithmetic, "wide arithmetic is", "(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))"),
 ];
+
+#[test]
+fn relaxed_simd_turned_off_is_named() {
+    let fields = "(func (param v128) (result v128) (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))";
+    let bytes = wat::parse_str(format!("(module {fields})")).unwrap();
+    assert_eq!(Module::required_features(&bytes).unwrap(), [WasmFeature::Simd, WasmFeature::RelaxedSimd]);
+    let engine = Engine::new(Config::new().wasm_feature(WasmFeature::RelaxedSimd, false)).unwrap();
+    let error = Module::new(&engine, &bytes).expect_err(fields);
+    assert!(error.to_string().starts_with("relaxed SIMD is not enabled (at offset 0x"), "{error}");
+}
 
 #[test]
 fn a_feature_turned_off_is_named() {

@@ -46,6 +46,11 @@ pub(crate) const CALLEE_SAVED: [Gp64; 5] = [rbx, rbp, r11, r12, r13];
 pub(crate) const STACK_GUARD_BYTES: usize = 1 << 20;
 /// A function whose frame is larger compares with [`layout::STORE_STACK_LIMIT`] before it touches it.
 pub(crate) const UNCHECKED_FRAME_BYTES: u32 = 64 << 10;
+/// Without signals every function that calls compares with that limit, and so much below it is left to what does not:
+/// functions that call nothing, with small frames, and stubs, which copy 1,000 arguments and 1,000 results at most.
+pub(crate) const STUB_STACK_BYTES: usize = 64 << 10;
+/// What is a small frame for that.
+pub(crate) const SMALL_FRAME_BYTES: u32 = 4 << 10;
 /// The address space of a guarded memory: 32-bit index + 32-bit offset + the widest access, rounded up.
 pub(crate) const GUARDED_MEMORY_BYTES: usize = (8 << 30) + (64 << 10);
 /// Bytes of one value in the array by which values cross the door.
@@ -129,10 +134,12 @@ pub(crate) enum Builtin {
     AtomicWait32,
     /// The same, `expected: u64`.
     AtomicWait64,
+    /// `(code)`, a [`TrapCode`]: traps, where that is not done by a fault.
+    Trap,
 }
 
 impl Builtin {
-    pub(crate) const COUNT: usize = Builtin::AtomicWait64 as usize + 1;
+    pub(crate) const COUNT: usize = Builtin::Trap as usize + 1;
 }
 
 /// The byte behind an explicit trap's `ud2`, and what [`positions::Site`] says of a faulting instruction.
@@ -174,10 +181,17 @@ impl TrapCode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Cpu {
     pub(crate) popcnt: bool,
+    pub(crate) sse42: bool,
     pub(crate) lzcnt: bool,
     pub(crate) bmi1: bool,
     pub(crate) bmi2: bool,
     pub(crate) avx: bool,
     pub(crate) avx2: bool,
     pub(crate) fma: bool,
+    /// F, VL, BW and DQ.
+    pub(crate) avx512: bool,
+    /// With [`Cpu::avx512`].
+    pub(crate) vbmi: bool,
+    /// With [`Cpu::avx512`].
+    pub(crate) bitalg: bool,
 }

@@ -3,6 +3,7 @@
 //! `scan` writes it, `assign` gives its variables homes, `emit` turns entry by entry into machine code.
 //! At a [label](Op::Label) no temp is alive: what crosses a label is a variable.
 
+use super::vector::{Lanes, Vector, VectorLoad};
 use crate::types::MemoryIndex;
 use planish_asm::Cond;
 
@@ -13,12 +14,20 @@ pub(super) enum Class {
     I64,
     F32,
     F64,
+    V128,
 }
 
 impl Class {
+    /// Does it live in the float registers? Vectors do.
     #[inline]
     pub(super) fn is_float(self) -> bool {
-        matches!(self, Class::F32 | Class::F64)
+        matches!(self, Class::F32 | Class::F64 | Class::V128)
+    }
+
+    /// The class of all that a float register holds of a value of this class, and its slot.
+    #[inline]
+    pub(super) fn whole_float(self) -> Class {
+        if self == Class::V128 { Class::V128 } else { Class::F64 }
     }
 }
 
@@ -252,6 +261,14 @@ pub(super) struct Memarg {
     pub(super) index: Class,
 }
 
+impl Memarg {
+    /// The offset, if the access needs no [`Op::Memarg`]: it is to memory 0 with a 32-bit index.
+    pub(super) fn plain_offset(self) -> Option<u32> {
+        let is_plain = self.memory.0 == 0 && self.index == Class::I32;
+        is_plain.then(|| u32::try_from(self.offset).expect("checked: an offset is an index"))
+    }
+}
+
 /// What an atomic operation does with what is in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Rmw {
@@ -296,6 +313,8 @@ pub(super) enum Op {
     Float(Float),
     FloatUnary(FloatUnary),
     Convert(Convert),
+    /// See [`Vector`].
+    Vector(Vector),
     /// `dst = a`
     Copy,
     /// `a` was computed for its effects.
@@ -310,6 +329,12 @@ pub(super) enum Op {
     Load(Access),
     /// `memory 0 [a + imm] = b`, or as the [`Op::Memarg`] before it says.
     Store(Access),
+    /// `dst = memory 0 [a + imm]`
+    LoadVector(VectorLoad),
+    /// `dst = b` with a lane from `memory 0 [a + imm]`
+    LoadLane(Lanes, u8),
+    /// `memory 0 [a + imm]` = a lane of `b`
+    StoreLane(Lanes, u8),
     /// As [`Op::Load`] and [`Op::Store`], but these trap unless the address is a multiple of the size, and all threads see all
     /// atomic operations in one order.
     AtomicLoad(Access),
@@ -401,7 +426,7 @@ pub(super) struct Variable {
 #[derive(Default)]
 pub(super) struct Tape {
     pub(super) entries: Vec<Entry>,
-    /// Constants of more than thirty bits, and all floats.
+    /// Constants of more than thirty bits, and all floats; vectors in two places, the lower half first.
     pub(super) pool: Vec<u64>,
     /// Lists: a count, then so many [`Ref`]s or label numbers.
     pub(super) lists: Vec<ListItem>,
@@ -420,6 +445,8 @@ pub(super) struct Tape {
     pub(super) calls: bool,
     /// Does any call need memory for temps: for those that live across it, or for its many results?
     pub(super) spills: bool,
+    /// Is any temp a vector, maybe?
+    pub(super) vectors: bool,
 }
 
 /// A list's count, reference or label number, all thirty-two bits.
@@ -445,7 +472,7 @@ impl Tape {
         self.variables.clear();
         self.offsets.clear();
         (self.params, self.temps, self.outgoing_bytes) = (0, 0, 0);
-        (self.calls, self.spills) = (false, false);
+        (self.calls, self.spills, self.vectors) = (false, false, false);
     }
 
     /// The items of the list at `at`.
@@ -456,7 +483,17 @@ impl Tape {
         &self.lists[at + 1..at + 1 + count]
     }
 
-    /// The value of a constant, sign-extended if small; floats as bits.
+    /// The vector at a place of the pool.
+    pub(super) fn vector(&self, place: usize) -> u128 {
+        u128::from(self.pool[place + 1]) << 64 | u128::from(self.pool[place])
+    }
+
+    /// The value of a vector that is constant.
+    pub(super) fn vector_constant(&self, value: Ref) -> Option<u128> {
+        value.is_const().then(|| self.vector(value.payload() as usize))
+    }
+
+    /// The value of a constant, sign-extended if small; floats as bits. Not for vectors.
     #[inline]
     pub(super) fn constant(&self, value: Ref) -> Option<i64> {
         match value.as_small() {

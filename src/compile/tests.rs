@@ -11,6 +11,8 @@ const MUTATIONS: u32 = 40;
 
 /// Beyond 2.0.
 const PROPOSALS: &[Proposal] = &[
+    Proposal::Simd,
+    Proposal::RelaxedSimd,
     Proposal::WideArithmetic,
     Proposal::MultiMemory,
     Proposal::Memory64,
@@ -62,7 +64,7 @@ fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResour
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     let at = random.below(bytes.len());
-    match random.below(8) {
+    match random.below(10) {
         0 => bytes[at] ^= 1 << random.below(8),
         1 => bytes.truncate(at.max(1)),
         2 => _ = bytes.remove(at),
@@ -70,6 +72,8 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
         4 => bytes[at] = random.below(0x12) as u8,
         5 => bytes.insert(at, 0x45 + random.below(0x80) as u8),
         6 => bytes.splice(at..at, [0x00, 0x1B, 0x1A]).for_each(drop),
+        7 => bytes.splice(at..at, [0xFD, random.below(0x80) as u8]).for_each(drop),
+        8 => bytes.splice(at..at, [0xFD, random.below(0x80) as u8 | 0x80, 1 + random.below(2) as u8]).for_each(drop),
         _ => bytes[at] = random.below(256) as u8,
     }
     if bytes.is_empty() {
@@ -92,6 +96,9 @@ fn both_validators_accept_the_same_bodies() {
             cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
             reserves: true,
             guarded: true,
+            deterministic: false,
+            signals: true,
+            registers: RegisterFile::ALL,
         };
         let mut compiler = Compiler::new(&context);
         for Body { validator, body } in &bodies {

@@ -141,6 +141,7 @@ impl<'a> Cursor<'a> {
             0x7E => Ok(ValType::I64),
             0x7D => Ok(ValType::F32),
             0x7C => Ok(ValType::F64),
+            0x7B => Ok(ValType::V128),
             // The short form of a nullable reference, and the long one.
             0x70 => Ok(ValType::FUNCREF),
             0x6F => Ok(ValType::EXTERNREF),

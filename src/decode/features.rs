@@ -3,7 +3,7 @@
 use crate::error::Error;
 use wasmparser::WasmFeatures;
 
-/// What is always on: WebAssembly 1.0, and of 2.0 all but vectors.
+/// What is always on: WebAssembly 1.0, and of 2.0 all but vectors, which have a switch.
 pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::SIGN_EXTENSION)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
@@ -27,6 +27,10 @@ pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
 pub enum WasmFeature {
     /// Arithmetic in constant expressions.
     ExtendedConst,
+    /// Vectors of 128 bits.
+    Simd,
+    /// Vector operators whose results depend on the processor; see [`Config::deterministic`](crate::Config::deterministic).
+    RelaxedSimd,
     /// More than one memory in a module.
     MultiMemory,
     /// Memories and tables with 64-bit indexes. Accesses to such memories compare with the size.
@@ -43,6 +47,8 @@ pub enum WasmFeature {
 #[rustfmt::skip]
 const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
     (WasmFeature::ExtendedConst, WasmFeatures::EXTENDED_CONST, true),
+    (WasmFeature::Simd,          WasmFeatures::SIMD,           true),
+    (WasmFeature::RelaxedSimd,   WasmFeatures::RELAXED_SIMD,   true),
     (WasmFeature::MultiMemory, WasmFeatures::MULTI_MEMORY, true),
     (WasmFeature::Memory64, WasmFeatures::MEMORY64, true),
     (WasmFeature::Threads, WasmFeatures::THREADS, false),

@@ -52,6 +52,7 @@ builtins! {
     AtomicNotify => atomic_notify,
     AtomicWait32 => atomic_wait32,
     AtomicWait64 => atomic_wait64,
+    Trap => |_, code, _, _, _| Err(TrapCode::ALL[code as usize]),
 }
 
 const _: () = {

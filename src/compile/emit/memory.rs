@@ -1,8 +1,8 @@
 //! Linear memory, globals and tables.
 
-use super::operand::Value;
+use super::operand::{Step, Value};
 use super::registers::{Cell, NO_CELL, bit};
-use super::{Emit, Source, prec, width};
+use super::{Emit, Source, width};
 use crate::abi::layout::{
     CONTEXT_HEAP, CONTEXT_RECORDS, MEMORY_BASE, MEMORY_LEN, RECORD_BYTES, Slot, TABLE_BASE, TABLE_LEN,
 };
@@ -239,6 +239,11 @@ impl Emit<'_> {
         }
     }
 
+    /// The address of an entry's access, for instructions that access as much as this says.
+    pub(super) fn vector_address(&mut self, e: &Step, access: (Access, Class), wasm_offset: u32) -> HeapAddress {
+        self.heap_address(e.a, e.imm, access, wasm_offset)
+    }
+
     // Fusion.
 
     #[inline]
@@ -275,6 +280,7 @@ impl Emit<'_> {
             Op::Float(Float::Add | Float::Mul) => true,
             Op::Float(Float::Sub | Float::Div) => !first,
             Op::FloatUnary(FloatUnary::Sqrt) => true,
+            Op::Vector(op) => self.fuses_vector(op, first),
             _ => false,
         }
     }
@@ -320,7 +326,7 @@ impl Emit<'_> {
         self.release(e.a);
         let target = self.float_target(e, None, 0);
         self.heap_site(address, wasm_offset);
-        self.load_float(prec(e.class), target, address.addr());
+        self.load_float(e.class, target, address.addr());
         self.define_float(e.dst, target, e.class);
     }
 
@@ -361,7 +367,7 @@ impl Emit<'_> {
         let value = self.read_float(e.b, e.class);
         let address = self.heap_address(e.a, e.imm, (access, e.class), wasm_offset);
         self.heap_site(address, wasm_offset);
-        self.store_float(prec(e.class), address.addr(), value);
+        self.store_float(e.class, address.addr(), value);
         self.release(e.a);
         self.release(e.b);
     }
@@ -391,7 +397,7 @@ impl Emit<'_> {
         let address = self.global(e.imm);
         if e.class.is_float() {
             let target = self.float_target(e, None, 0);
-            self.load_float(prec(e.class), target, address);
+            self.load_float(e.class, target, address);
             return self.define_float(e.dst, target, e.class);
         }
         let target = self.target(e, None, 0);
@@ -405,7 +411,7 @@ impl Emit<'_> {
         if e.class.is_float() {
             let value = self.read_float(e.a, e.class);
             let address = self.global(e.imm);
-            self.store_float(prec(e.class), address, value);
+            self.store_float(e.class, address, value);
             return self.release(e.a);
         }
         let value = self.register_or_constant(e.a, e.class);
@@ -512,6 +518,7 @@ pub(super) fn access_bytes((access, class): (Access, Class)) -> u32 {
         Access::Whole => match class {
             Class::I32 | Class::F32 => 4,
             Class::I64 | Class::F64 => 8,
+            Class::V128 => 16,
         },
     }
 }

@@ -13,6 +13,11 @@ mod divide;
 mod wide;
 mod float;
 mod convert;
+mod vector;
+mod vector_int;
+mod vector_float;
+mod shuffle;
+mod lanes;
 mod memory;
 mod memories;
 mod atomic;
@@ -21,6 +26,11 @@ mod control;
 mod call;
 mod moves;
 mod instructions;
+#[cfg(feature = "coverage")]
+mod coverage;
+
+#[cfg(feature = "coverage")]
+pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
 use super::tape::{Class, Entry, Memarg, Op, Tape};
@@ -286,6 +296,8 @@ impl Emit<'_> {
         while let Some(entry) = self.entries.get(self.at) {
             self.ints.unlock_all();
             self.floats.unlock_all();
+            #[cfg(feature = "coverage")]
+            self.mark(entry);
             self.entry(entry);
             self.at += 1;
         }
@@ -302,6 +314,7 @@ impl Emit<'_> {
             Op::Float(op) => self.float(op, e),
             Op::FloatUnary(op) => self.float_unary(op, e),
             Op::Convert(convert) => self.convert(convert, e),
+            Op::Vector(op) => self.vector(op, e),
             Op::Copy => self.copy(e),
             Op::Drop => self.release(self.value(e.a)),
             Op::Set(test) => self.set(test, e),
@@ -309,6 +322,9 @@ impl Emit<'_> {
             Op::Select => unreachable!("taken by the comparison before it"),
             Op::Load(access) => self.load(access, e),
             Op::Store(access) => self.store(access, e),
+            Op::LoadVector(load) => self.load_vector(load, e),
+            Op::LoadLane(lanes, lane) => self.load_lane(lanes, lane, e),
+            Op::StoreLane(lanes, lane) => self.store_lane(lanes, lane, e),
             Op::AtomicLoad(access) => self.atomic_load(access, e),
             Op::AtomicStore(access) => self.atomic_store(access, e),
             Op::AtomicRmw(op, access) => self.atomic_rmw(op, access, e),

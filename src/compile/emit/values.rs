@@ -47,7 +47,7 @@ impl Emit<'_> {
     pub(super) fn slot_of_cell(&self, cell: Cell) -> i32 {
         match self.slots.get(cell as usize) {
             Some(&slot) => slot,
-            None => self.plan.temps_at + 8 * (cell - self.slots.len() as u32) as i32,
+            None => self.plan.temps_at + self.plan.temp_bytes() * (cell - self.slots.len() as u32) as i32,
         }
     }
 

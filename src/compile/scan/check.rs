@@ -24,6 +24,7 @@ impl Ty {
     pub(super) const FUNCREF: Ty = Ty(4);
     const EXTERNREF: Ty = Ty(5);
     const BOTTOM: Ty = Ty(6);
+    pub(super) const V128: Ty = Ty(7);
 
     #[inline]
     pub(super) fn of(ty: ValType) -> Ty {
@@ -32,7 +33,7 @@ impl Ty {
             ValType::I64 => Ty::I64,
             ValType::F32 => Ty::F32,
             ValType::F64 => Ty::F64,
-            ValType::V128 => unreachable!("validated: SIMD is off"),
+            ValType::V128 => Ty::V128,
             ValType::Ref(RefType { heap: HeapType::Func, .. }) => Ty::FUNCREF,
             ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Ty::EXTERNREF,
         }
@@ -53,6 +54,7 @@ impl Ty {
             Class::I64 => Ty::I64,
             Class::F32 => Ty::F32,
             Class::F64 => Ty::F64,
+            Class::V128 => Ty::V128,
         }
     }
 
@@ -62,6 +64,7 @@ impl Ty {
             Ty::I32 => Class::I32,
             Ty::F32 => Class::F32,
             Ty::F64 => Class::F64,
+            Ty::V128 => Class::V128,
             _ => Class::I64,
         }
     }
@@ -224,8 +227,10 @@ impl<'m> Scan<'m> {
     /// The parameters of a block that is about to be opened.
     pub(super) fn takes_params(&mut self, ty: BlockType) -> Result<bool, Invalid> {
         let info = self.info;
-        if let BlockType::Function(ty) = ty {
-            ensure(ty.index() < info.types.len())?;
+        match ty {
+            BlockType::Function(ty) => ensure(ty.index() < info.types.len())?,
+            BlockType::Result(ty) => self.knows(ty)?,
+            BlockType::Empty => {}
         }
         self.takes_values(ty.params(info))
     }
@@ -348,6 +353,11 @@ impl<'m> Scan<'m> {
     /// What an operator of a proposal with a switch needs.
     pub(super) fn needs(&self, feature: WasmFeatures) -> Result<(), Invalid> {
         ensure(self.info.features.contains(feature))
+    }
+
+    /// Is a value type that a body names one of the features that are on?
+    pub(super) fn knows(&self, ty: ValType) -> Result<(), Invalid> {
+        if ty == ValType::V128 { self.needs(WasmFeatures::SIMD) } else { Ok(()) }
     }
 
     // Globals, memories, tables, segments.

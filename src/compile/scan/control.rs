@@ -566,6 +566,7 @@ impl<'m> Scan<'m> {
         self.note_call();
         let results = signature.results();
         self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
+        self.tape.vectors |= results.contains(&ValType::V128);
         if let [result] = results {
             let dst = self.new_temp();
             self.push_call(op, class_of(*result), dst, args, Ref::NOTHING.to_item(), imm);

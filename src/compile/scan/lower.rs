@@ -34,6 +34,7 @@ impl Scan<'_> {
     }
 
     pub(super) fn read(&mut self, op: Op, ty: Ty, imm: u32) {
+        self.tape.vectors |= ty == Ty::V128;
         let value = self.temp_entry(op, ty.class(), Ref::NOTHING, Ref::NOTHING, imm);
         self.push_typed(ty, Node::Value(value));
     }

@@ -10,6 +10,7 @@
 
 mod table;
 mod operators;
+mod vectors;
 mod memory;
 mod atomic;
 mod check;
@@ -119,7 +120,7 @@ pub(super) struct Scan<'m> {
     lives: Vec<Life>,
     locals: Locals,
     /// Merge variables by height and class.
-    merges: Vec<[u32; 4]>,
+    merges: Vec<[u32; 5]>,
     free_temps: Vec<u32>,
     /// By temp: the entry that writes it.
     temp_entry: Vec<u32>,
@@ -200,6 +201,7 @@ impl<'m> Scan<'m> {
 
     /// Declares locals.
     pub(super) fn declare(&mut self, count: u32, ty: ValType) -> Result<(), Invalid> {
+        self.knows(ty)?;
         self.locals.declare(count, ty)
     }
 
@@ -237,6 +239,7 @@ impl<'m> Scan<'m> {
     // Variables.
 
     fn new_variable(&mut self, class: Class, is_merge: bool) -> u32 {
+        self.tape.vectors |= class == Class::V128;
         self.lives.push(Life {
             class,
             weight: 0,
@@ -268,7 +271,7 @@ impl<'m> Scan<'m> {
     /// The merge variable of a height and class.
     fn merge(&mut self, height: usize, class: Class) -> u32 {
         if self.merges.len() <= height {
-            self.merges.resize(height + 1, [NEVER; 4]);
+            self.merges.resize(height + 1, [NEVER; 5]);
         }
         if self.merges[height][class as usize] == NEVER {
             self.merges[height][class as usize] = self.new_variable(class, true);

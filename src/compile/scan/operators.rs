@@ -178,7 +178,7 @@ impl Scan<'_> {
 
     /// Is an operand there, to be taken by what records the operator? If not, the operator cannot be reached.
     #[inline(always)]
-    fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
+    pub(super) fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
         match self.has(Ty::number(operand)) {
             true => Ok(true),
             false => self.in_dead_code(&[Ty::number(operand)], &[Ty::number(result)]).map(|()| false),
@@ -186,7 +186,7 @@ impl Scan<'_> {
     }
 
     #[inline(always)]
-    fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
+    pub(super) fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
         let ty = Ty::number(operands);
         match self.has_two(ty, ty) {
             true => Ok(true),
@@ -209,7 +209,9 @@ impl Scan<'_> {
             }
             Rare::SelectTyped => {
                 let 1 = cursor.u32()? else { return Err(Invalid) };
-                let ty = Ty::of(cursor.val_type()?);
+                let ty = cursor.val_type()?;
+                self.knows(ty)?;
+                let ty = Ty::of(ty);
                 if self.takes(&[ty, ty, Ty::I32], &[ty])? {
                     self.select();
                 }
@@ -260,6 +262,7 @@ impl Scan<'_> {
                     self.read(Op::RefFunc, Ty::FUNCREF, function);
                 }
             }
+            Rare::Vector => self.vector(&mut cursor)?,
             Rare::Atomic => self.atomic(&mut cursor)?,
             Rare::Prefix => {
                 let code = cursor.u32()?;

@@ -75,6 +75,7 @@ pub(super) enum Rare {
     RefIsNull,
     RefFunc,
     Prefix,
+    Vector,
     Atomic,
 }
 
@@ -288,5 +289,6 @@ const ROWS: &[(u8, Operator)] = &[
     (0xD1, Rare(Rare::RefIsNull)),                    // ref.is_null
     (0xD2, Rare(Rare::RefFunc)),                      // ref.func
     (0xFC, Rare(Rare::Prefix)),                       // the operators behind this prefix
+    (0xFD, Rare(Rare::Vector)),                       // those on vectors
     (0xFE, Rare(Rare::Atomic)),                       // atomic operators
 ];
