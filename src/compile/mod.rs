@@ -198,7 +198,7 @@ impl<'a> Compiler<'a> {
         let sites_at = self.sites.start(code_offset, body_offset);
         let (mut pins, mut spills) = (Pins::All, self.scan.tape.spills || self.scan.tape.entries.len() > SMALL_ENTRIES);
         let emitted = loop {
-            self.plan.assign(&self.scan.tape, layout, pins, spills).ok_or_else(too_large)?;
+            self.plan.assign(&self.scan.tape, layout, self.module.cpu, pins, spills).ok_or_else(too_large)?;
             let mut job = Job {
                 module: self.module,
                 tape: &self.scan.tape,
