@@ -96,9 +96,9 @@ impl Scan<'_> {
         assert_eq!(item.class(), memarg.index, "checked: an index of the memory's index type");
         let index = self.value(item);
         self.can_trap();
-        match memarg.plain_offset() {
-            Some(offset) => (index, offset),
-            None => {
+        match (memarg.memory.0, memarg.index, u32::try_from(memarg.offset)) {
+            (0, Class::I32, Ok(offset)) => (index, offset),
+            _ => {
                 self.tape.memargs.push(memarg);
                 let place = self.tape.memargs.len() as u32 - 1;
                 self.entry(Op::Memarg, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, place);
