@@ -228,7 +228,8 @@ impl Program {
         match ty {
             "i32" if self.random.below(2) == 0 => {
                 let operator = self.random.pick(TESTS);
-                self.apply(operator, &["v128"], "i32", &[operand])
+                let test = self.apply(operator, &["v128"], "i32", &[operand]);
+                if self.random.below(3) == 0 { format!("(i32.eqz {test})") } else { test }
             }
             _ => {
                 let shapes: Vec<_> = SHAPES.iter().filter(|shape| shape.2 == ty).collect();
