@@ -19,11 +19,13 @@ use wasmparser::WasmFeatures;
 pub struct Config {
     pub(crate) features: WasmFeatures,
     pub(crate) guard_memory: bool,
+    pub(crate) signals: bool,
     pub(crate) cpu_level: CpuLevel,
     pub(crate) deterministic: bool,
     pub(crate) max_wasm_stack: usize,
     pub(crate) max_memory_size: u64,
     pub(crate) max_table_elements: u64,
+    pub(crate) few_registers: bool,
 }
 
 /// The newest instructions that compiled code may use: the levels of the x86-64 psABI, section 3.1.1.
@@ -59,11 +61,13 @@ impl Config {
         Config {
             features: decode::DEFAULT,
             guard_memory: true,
+            signals: true,
             cpu_level: CpuLevel::Native,
             deterministic: false,
             max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
             max_table_elements: 10_000_000,
+            few_registers: false,
         }
     }
 
@@ -82,7 +86,8 @@ impl Config {
     }
 
     /// Whether each memory reserves 8 GiB of addresses, so that accesses need no check (the default), or each access
-    /// compares with the memory's size. The second is for processes with little address space, and slower.
+    /// compares with the memory's size. The second is for processes with little address space, and slower. It is how
+    /// memories with 64-bit indexes or pages of one byte always are.
     ///
     /// ```
     /// use planish::{Config, Engine, Instance, Module, Store};
@@ -96,6 +101,25 @@ impl Config {
     /// ```
     pub fn guard_memory(&mut self, enable: bool) -> &mut Config {
         self.guard_memory = enable;
+        self
+    }
+
+    /// Whether traps may arrive as signals (the default). Otherwise no signal handler is installed and compiled code
+    /// compares before it divides, calls or goes deeper on its stack; memories are checked, whatever
+    /// [`Config::guard_memory`] says. That is for processes whose signals belong to others, and slower.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store, Trap};
+    ///
+    /// let engine = Engine::new(Config::new().signals_based_traps(false))?;
+    /// let module = Module::new(&engine, "(module (func $f (export \"f\") call $f))")?;
+    /// let mut store = Store::new(&engine, ());
+    /// let f = Instance::new(&mut store, &module, &[])?.get_typed_func::<(), ()>(&mut store, "f")?;
+    /// assert_eq!(f.call(&mut store, ()).unwrap_err().trap(), Some(Trap::StackOverflow));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn signals_based_traps(&mut self, enable: bool) -> &mut Config {
+        self.signals = enable;
         self
     }
 
@@ -183,6 +207,13 @@ impl Config {
     /// ```
     pub fn max_table_elements(&mut self, elements: u64) -> &mut Config {
         self.max_table_elements = elements;
+        self
+    }
+
+    /// Pins variables to three registers of each kind only, so that tests see what happens when there is none left.
+    #[doc(hidden)]
+    pub fn few_registers(&mut self, enable: bool) -> &mut Config {
+        self.few_registers = enable;
         self
     }
 

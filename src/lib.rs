@@ -25,7 +25,9 @@
 //! ```
 //!
 //! Supported: WebAssembly 1.0, mutable globals, sign extension, saturating conversions, multi-value, bulk memory,
-//! reference types, SIMD, relaxed SIMD, extended constants. A module that needs more is refused with the feature's name and byte offset.
+//! reference types, SIMD, relaxed SIMD, extended constants, multiple memories, 64-bit memories and tables; where they are
+//! [turned on](Config::wasm_feature), threads, custom page sizes and wide arithmetic. A module that needs more is refused with the
+//! feature's name and byte offset.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("planish generates x86-64 code and runs on Linux only");
@@ -46,6 +48,7 @@ mod store;
 mod reference;
 mod value;
 mod memory;
+mod shared_memory;
 mod table;
 mod global;
 mod extern_item;
@@ -75,11 +78,21 @@ pub use memory::{Memory, MemoryAccessError};
 pub use module::CompiledFunction;
 pub use module::Module;
 pub use reference::{ExternRef, Func, Ref};
+pub use shared_memory::{SharedMemory, WaitResult};
 pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
-pub use types::{FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};
+pub use types::{
+    FuncType, GlobalType, HeapType, MemoryType, MemoryTypeBuilder, Mutability, RefType, TableType, ValType,
+};
 pub use value::{V128, Val, WasmTy};
+
+/// The kinds of tape entries that were compiled in this process, and whether code of that kind was run.
+#[cfg(feature = "coverage")]
+#[doc(hidden)]
+pub fn coverage() -> Vec<(String, bool)> {
+    compile::coverage()
+}
 
 /// What threads may share and pass on: engines and modules are shared, stores move.
 const _: () = {
@@ -92,6 +105,7 @@ const _: () = {
     shared::<Linker<std::cell::Cell<u8>>>();
     shared::<TypedFunc<i32, i32>>();
     shared::<Extern>();
+    shared::<SharedMemory>();
     shared::<Instance>();
     shared::<Val>();
     moved::<Store<std::cell::Cell<u8>>>();

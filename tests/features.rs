@@ -9,19 +9,12 @@ const REFUSED: &[(&str, &str)] = &[
     ("(tag)",                                                                       "exceptions are"),
     ("(import \"\" \"\" (tag))",                                                    "exceptions are"),
     ("(func (try_table))",                                                          "exceptions are"),
-    ("(memory 1) (memory 1)",                                                       "multiple memories are"),
-    ("(memory i64 1)",                                                              "64-bit memories and tables are"),
-    ("(table i64 1 funcref)",                                                       "64-bit memories and tables are"),
-    ("(memory 1 1 shared)",                                                         "threads are"),
-    ("(memory 1) (func (drop (i32.atomic.load (i32.const 0))))",                    "threads are"),
     ("(type (struct))",                                                             "garbage collection is"),
     ("(rec (type (func)) (type (func)))",                                           "garbage collection is"),
     ("(func (drop (ref.i31 (i32.const 0))))",                                       "garbage collection is"),
     ("(func (param anyref))",                                                       "garbage collection is"),
     ("(type $f (func)) (func (param (ref $f)))",                                    "typed function references are"),
     ("(table 1 funcref (ref.null func))",                                           "typed function references are"),
-    ("(memory 1 (pagesize 1))",                                                     "custom page sizes are"),
-    ("(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))",           "wide arithmetic is"),
 ];
 
 #[test]
@@ -58,6 +51,13 @@ const SWITCHED: &[(WasmFeature, &str, &str)] = &[
     (WasmFeature::Simd, "SIMD is", "(func (block (result v128) (unreachable)) (drop))"),
     (WasmFeature::Simd, "SIMD is", "(func (unreachable) (drop (select (result v128))))"),
     (WasmFeature::Simd, "SIMD is", "(global v128 (v128.const i64x2 0 0))"),
+    (WasmFeature::MultiMemory, "multiple memories are", "(memory 1) (memory 1)"),
+    (WasmFeature::Memory64, "64-bit memories and tables are", "(memory i64 1)"),
+    (WasmFeature::Memory64, "64-bit memories and tables are", "(table i64 1 funcref)"),
+    (WasmFeature::Threads, "threads are", "(memory 1 1 shared)"),
+    (WasmFeature::Threads, "threads are", "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))"),
+    (WasmFeature::CustomPageSizes, "custom page sizes are", "(memory 1 (pagesize 1))"),
+    (WasmFeature::WideArithmetic, "wide arithmetic is", "(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))"),
 ];
 
 #[test]

@@ -61,7 +61,7 @@ pub(crate) const GLOBAL_BYTES: i32 = 16;
 pub(crate) enum Slot {
     /// At this offset.
     Own(i32),
-    /// At the address that lies at this offset (imported).
+    /// At the address that lies at this offset (imported, or a shared memory).
     Imported(i32),
 }
 
@@ -81,6 +81,8 @@ pub(crate) struct ContextLayout {
     tables_at: i32,
     globals_at: i32,
     bytes: i32,
+    /// By own memory, a bit: is it shared? Of these the context has the address, as of imported ones.
+    shared_memories: u128,
 }
 
 impl ContextLayout {
@@ -102,8 +104,11 @@ impl ContextLayout {
             at += count as i32 * bytes;
             start
         };
-        let own_memories = info.memories.len() - info.imported_memories as usize;
-        let memories_at = take(own_memories, MEMORY_DEFINITION_BYTES);
+        let own_memories = &info.memories[info.imported_memories as usize..];
+        assert!(own_memories.len() <= 128, "validated: at most 100 memories");
+        let is_shared = own_memories.iter().enumerate().map(|(own, memory)| u128::from(memory.shared) << own);
+        let shared_memories = is_shared.fold(0, std::ops::BitOr::bitor);
+        let memories_at = take(own_memories.len(), MEMORY_DEFINITION_BYTES);
         let own_tables = info.tables.len() - info.imported_tables as usize;
         let tables_at = take(own_tables, TABLE_DEFINITION_BYTES);
         let own_globals = info.globals.len() - info.imported_globals as usize;
@@ -120,6 +125,7 @@ impl ContextLayout {
             tables_at,
             globals_at,
             bytes: (at + 15) & !15,
+            shared_memories,
         }
     }
 
@@ -130,7 +136,10 @@ impl ContextLayout {
 
     pub(crate) fn memory(&self, memory: MemoryIndex) -> Slot {
         match memory.0.checked_sub(self.imported_memories) {
-            Some(own) => Slot::Own(self.memories_at + own as i32 * MEMORY_DEFINITION_BYTES),
+            Some(own) => {
+                let at = self.memories_at + own as i32 * MEMORY_DEFINITION_BYTES;
+                if self.shared_memories >> own & 1 == 0 { Slot::Own(at) } else { Slot::Imported(at) }
+            }
             None => Slot::Imported(self.imported_memories_at + memory.0 as i32 * 8),
         }
     }

@@ -5,7 +5,7 @@
 
 use super::tape::{Class, Tape, Variable};
 use crate::abi::{CALLEE_SAVED, CallLayout, Cpu, FLOAT_ARGS, Place};
-use planish_asm::regs::{r8, r9, r10, rax, rcx, rdi, rdx, rsi};
+use planish_asm::regs::{r8, r9, r10, r13, rax, rbx, rcx, rdi, rdx, rsi};
 use planish_asm::{Gp64, GpSet, Xmm, XmmX};
 
 /// Never pinned: lowerings and temps need them.
@@ -19,6 +19,23 @@ const FLOAT_SCRATCH: u16 = 0x000F;
 const FLOAT_PINS: u16 = 0x7FF0;
 /// xmm16 to xmm31.
 const HIGH_VECTORS: u32 = 0xFFFF_0000;
+/// What variables may be pinned to, and what else is scratch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RegisterFile {
+    caller: GpSet,
+    callee: GpSet,
+    float: u16,
+    high: u32,
+}
+
+impl RegisterFile {
+    pub(crate) const ALL: RegisterFile =
+        RegisterFile { caller: CALLER_SAVED, callee: CALLEE_SAVED_SET, float: FLOAT_PINS, high: HIGH_VECTORS };
+    /// Three of each, for tests: nearly everything happens in slots.
+    pub(crate) const FEW: RegisterFile =
+        RegisterFile { caller: GpSet::of(&[rsi]), callee: GpSet::of(&[rbx, r13]), float: 0x0070, high: 1 << 16 };
+}
+
 /// What saving and restoring a register costs: a variable must be used more to be worth it.
 const SAVE_COST: u32 = 2;
 
@@ -121,6 +138,7 @@ impl Plan {
         &mut self,
         tape: &Tape,
         layout: &CallLayout,
+        file: RegisterFile,
         cpu: Cpu,
         pins: Pins,
         spills: bool,
@@ -146,11 +164,11 @@ impl Plan {
             next_slot - bytes
         };
         let (caller, float) = match pins {
-            Pins::All => (CALLER_SAVED, FLOAT_PINS),
+            Pins::All => (file.caller, file.float),
             Pins::CalleeSaved => (GpSet::EMPTY, 0),
         };
-        let high = if cpu.avx512 { HIGH_VECTORS } else { 0 };
-        let mut free = Free { caller, callee: CALLEE_SAVED_SET, float, high, wanted: GpSet::EMPTY };
+        let high = if cpu.avx512 { file.high } else { 0 };
+        let mut free = Free { caller, callee: file.callee, float, high, wanted: GpSet::EMPTY };
         for place in &layout.params {
             if let Place::Gpr(register) = place {
                 free.wanted.insert(*register);
@@ -180,7 +198,8 @@ impl Plan {
             self.caller_pins.push(CallerPin { var, class, slot: saved_at, start, end });
         }
         self.saved.clear();
-        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| !free.callee.contains(register)));
+        let saved = file.callee.minus(free.callee);
+        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| saved.contains(register)));
         (self.scratch, self.float_scratch) = match pins {
             Pins::All => (SCRATCH.union(free.caller), FLOAT_SCRATCH | free.float),
             Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),

@@ -186,6 +186,10 @@ impl Stubs<'_> {
         self.asm.push_r(r11.any());
         self.add_to_sp(-values);
         self.asm.mov_rr(Width::W64, rbx.any(), rsp.any());
+        if ty.params().is_empty() && values > 0 {
+            // **Escape:** results are written by the host, which must not run into the stack's guard: this does.
+            self.asm.mov_mr(Width::W64, value(rbx, 0), rbx.any());
+        }
         self.store(rbx, ty.params(), &layout.params, frame + 8, r11);
         self.asm.mov_rr(Width::W64, rdi.any(), CALLEE.any());
         self.asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());

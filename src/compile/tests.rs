@@ -9,6 +9,17 @@ use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources}
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
 
+/// Beyond 2.0.
+const PROPOSALS: &[Proposal] = &[
+    Proposal::Simd,
+    Proposal::RelaxedSimd,
+    Proposal::WideArithmetic,
+    Proposal::MultiMemory,
+    Proposal::Memory64,
+    Proposal::CustomPageSizes,
+    Proposal::Threads,
+];
+
 /// Marsaglia's xorshift, so that a failure comes again.
 struct Random(u64);
 
@@ -24,7 +35,7 @@ impl Random {
 /// The valid modules of the suite.
 fn modules() -> impl Iterator<Item = Vec<u8>> {
     let versions = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
-    let files = versions.chain([Proposal::Simd, Proposal::RelaxedSimd].into_iter().flat_map(proposal));
+    let files = versions.chain(PROPOSALS.iter().flat_map(proposal));
     files.flat_map(|file| {
         let buffer = wast::parser::ParseBuffer::new(file.contents).expect("the suite's text");
         let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return Vec::new() };
@@ -83,8 +94,11 @@ fn both_validators_accept_the_same_bodies() {
             layouts: &layouts,
             signatures: &signatures,
             cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
+            reserves: true,
             guarded: true,
             deterministic: false,
+            signals: true,
+            registers: RegisterFile::ALL,
         };
         let mut compiler = Compiler::new(&context);
         for Body { validator, body } in &bodies {

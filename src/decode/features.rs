@@ -31,6 +31,16 @@ pub enum WasmFeature {
     Simd,
     /// Vector operators whose results depend on the processor; see [`Config::deterministic`](crate::Config::deterministic).
     RelaxedSimd,
+    /// More than one memory in a module.
+    MultiMemory,
+    /// Memories and tables with 64-bit indexes. Accesses to such memories compare with the size.
+    Memory64,
+    /// Shared memories and atomic operators. Off by default.
+    Threads,
+    /// Memories whose sizes are in bytes. Off by default.
+    CustomPageSizes,
+    /// Sums and products of 128 bits. Off by default.
+    WideArithmetic,
 }
 
 /// Each with the parser's name for it, and whether it is on by default.
@@ -39,6 +49,11 @@ const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
     (WasmFeature::ExtendedConst, WasmFeatures::EXTENDED_CONST, true),
     (WasmFeature::Simd,          WasmFeatures::SIMD,           true),
     (WasmFeature::RelaxedSimd,   WasmFeatures::RELAXED_SIMD,   true),
+    (WasmFeature::MultiMemory, WasmFeatures::MULTI_MEMORY, true),
+    (WasmFeature::Memory64, WasmFeatures::MEMORY64, true),
+    (WasmFeature::Threads, WasmFeatures::THREADS, false),
+    (WasmFeature::CustomPageSizes, WasmFeatures::CUSTOM_PAGE_SIZES, false),
+    (WasmFeature::WideArithmetic, WasmFeatures::WIDE_ARITHMETIC, false),
 ];
 
 /// What is on unless it is turned off.

@@ -6,8 +6,8 @@ use super::info::{
 };
 use crate::error::Error;
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, TableIndex, TableType,
-    TypeIndex, ValType,
+    FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, IndexType, MemoryIndex, MemoryType, RefType, TableIndex,
+    TableType, TypeIndex, ValType,
 };
 use wasmparser::{AbstractHeapType, CustomSectionReader, KnownCustom, Name, Operator, Payload};
 
@@ -228,11 +228,23 @@ fn func_type(ty: &wasmparser::FuncType) -> FuncType {
 }
 
 fn table_type(ty: wasmparser::TableType) -> TableType {
-    TableType { element: ref_type(ty.element_type), minimum: ty.initial, maximum: ty.maximum }
+    TableType {
+        element: ref_type(ty.element_type),
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        index: IndexType::of(ty.table64),
+    }
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
-    MemoryType { minimum: ty.initial, maximum: ty.maximum }
+    MemoryType {
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        index: IndexType::of(ty.memory64),
+        shared: ty.shared,
+        // 0 or 16, as validated.
+        page_size_log2: ty.page_size_log2.unwrap_or(16) as u8,
+    }
 }
 
 fn global_type(ty: wasmparser::GlobalType) -> GlobalType {

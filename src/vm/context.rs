@@ -66,6 +66,8 @@ pub(crate) struct FuncRecord {
 #[repr(u32)]
 pub(crate) enum RecordKind {
     Wasm,
+    /// The same, but no signal handler masks floating-point exceptions when one happens: the door does it before.
+    WasmWithoutSignals,
     Host,
 }
 

@@ -5,6 +5,7 @@
 //! moved before the store is dropped, so compiled code holds plain addresses.
 
 pub(crate) mod backtrace;
+pub(crate) mod bounds;
 pub(crate) mod builtins;
 pub(crate) mod code;
 pub(crate) mod context;
@@ -14,11 +15,13 @@ pub(crate) mod instance;
 pub(crate) mod memory;
 mod registry;
 mod signals;
+pub(crate) mod shared;
 pub(crate) mod stack;
 pub(crate) mod store;
 pub(crate) mod table;
 mod thread;
 pub(crate) mod trap;
+pub(crate) mod waiters;
 
 #[cfg(test)]
 mod tests;

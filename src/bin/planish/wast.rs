@@ -4,7 +4,7 @@
 
 use planish::{
     Engine, ExternRef, Func, Global, GlobalType, Instance, Linker, Memory, MemoryType, Module, Mutability, Ref,
-    RefType, Store, Table, TableType, Trap, Val, ValType,
+    RefType, SharedMemory, Store, Table, TableType, Trap, Val, ValType,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -359,5 +359,7 @@ fn define_spectest(linker: &mut Linker<()>, store: &mut Store<()>) -> planish::R
     linker.define(&mut *store, "spectest", "table", table)?;
     let memory = Memory::new(&mut *store, MemoryType::new(1, Some(2)))?;
     linker.define(&mut *store, "spectest", "memory", memory)?;
+    let memory = SharedMemory::new(store.engine(), MemoryType::shared(1, 2))?;
+    linker.define(&mut *store, "spectest", "shared_memory", memory)?;
     Ok(())
 }

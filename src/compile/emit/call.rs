@@ -193,7 +193,7 @@ impl Emit<'_> {
         let extra = self.register_of(index).map(|from| (CALLEE, from));
         self.pass_arguments(arguments, ty, layout, extra.as_slice());
         if extra.is_none() {
-            self.load_into(CALLEE, index, Class::I32);
+            self.load_into(CALLEE, index, self.table_index_class(table));
         }
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         let rax = CALLEE.any();
@@ -220,7 +220,14 @@ impl Emit<'_> {
             self.load_heap_base();
         }
         let bad_signature = self.trap(TrapCode::BadSignature, wasm_offset);
-        self.site(SiteKind::NullRecord, wasm_offset);
+        match self.module.signals {
+            true => self.site(SiteKind::NullRecord, wasm_offset),
+            false => {
+                let null = self.trap(TrapCode::IndirectCallToNull, wasm_offset);
+                self.test_rr(Width::W64, rax, rax);
+                self.jcc(Cond::Equal, null);
+            }
+        }
         let signature = self.module.signatures[ty.index()] as i32;
         self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(rax, RECORD_SIGNATURE), signature);
         self.jcc(Cond::NotEqual, bad_signature);

@@ -5,9 +5,9 @@ use super::moves::Moves;
 use super::operand::{Step, Value};
 use super::registers::bit;
 use super::{Emit, Source, frame, width};
-use crate::abi::layout::{CONTEXT_STORE, STORE_STACK_LIMIT};
+use crate::abi::layout::{CONTEXT_BUILTINS, CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
-use crate::abi::{CONTEXT, Place, TrapCode, UNCHECKED_FRAME_BYTES};
+use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, SMALL_FRAME_BYTES, TrapCode, UNCHECKED_FRAME_BYTES};
 use crate::compile::assign::Home;
 use crate::compile::tape::{Class, Entry, FloatCond, Op, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
@@ -24,6 +24,10 @@ impl Emit<'_> {
     // Prologue and epilogue.
 
     pub(super) fn prologue(&mut self) {
+        let bytes = self.plan.return_address_at() as u32;
+        if !self.module.signals && (self.tape.calls || bytes > SMALL_FRAME_BYTES) {
+            self.reserve_stack(bytes);
+        }
         for &register in &self.plan.saved {
             self.asm.push_r(register.any());
         }
@@ -31,7 +35,7 @@ impl Emit<'_> {
         if frame_bytes > 0 {
             self.alu_ri(Alu::Sub, Width::W64, rsp.any(), frame_bytes);
         }
-        if self.plan.return_address_at() as u32 > UNCHECKED_FRAME_BYTES {
+        if self.module.signals && bytes > UNCHECKED_FRAME_BYTES {
             self.check_stack();
         }
         self.place_params();
@@ -47,6 +51,20 @@ impl Emit<'_> {
         let label = self.trap(TrapCode::StackExhausted, self.body_offset);
         self.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
         self.alu_rm(Alu::Cmp, Width::W64, rsp.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
+        self.jcc(Cond::Below, label);
+    }
+
+    /// **Escape:** where no fault tells that the stack has ended, the frame's end is compared with the limit before the
+    /// frame is made. An address and a frame's size (1 GiB at most) do not wrap.
+    fn reserve_stack(&mut self, bytes: u32) {
+        let label = self.asm.label();
+        self.cold.push(Cold::Overflow { label });
+        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
+        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
+        if bytes > 0 {
+            self.alu_ri(Alu::Add, Width::W64, rax.any(), bytes as i32);
+        }
+        self.alu_rr(Alu::Cmp, Width::W64, rsp.any(), rax.any());
         self.jcc(Cond::Below, label);
     }
 
@@ -408,9 +426,21 @@ impl Emit<'_> {
     }
 
     fn explicit_trap(&mut self, code: TrapCode, wasm_offset: u32) {
+        if !self.module.signals {
+            let entry = self.trap_entry(code);
+            self.call_m(entry);
+            return self.site(SiteKind::Call, wasm_offset);
+        }
         self.site(SiteKind::Explicit, wasm_offset);
         self.asm.ud2();
         self.asm.u8(code as u8);
+    }
+
+    /// Passes the code to the builtin that traps; where that is to be entered.
+    fn trap_entry(&mut self, code: TrapCode) -> Addr {
+        self.mov_ri(Width::W32, INT_ARGS[0].any(), i64::from(code as u8));
+        self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
+        Addr::base_disp(CALLEE.any(), 8 * Builtin::Trap as i32)
     }
 
     // Behind the function.
@@ -423,6 +453,12 @@ impl Emit<'_> {
                 Cold::Trap { label, code, wasm_offset } => {
                     self.asm.bind(label);
                     self.explicit_trap(code, wasm_offset);
+                }
+                Cold::Overflow { label } => {
+                    // As if the caller had called the builtin: there is no frame yet.
+                    self.asm.bind(label);
+                    let entry = self.trap_entry(TrapCode::StackExhausted);
+                    self.asm.jmp_m(entry);
                 }
                 Cold::Foreign { label, back, wasm_offset } => {
                     self.asm.bind(label);

@@ -170,7 +170,7 @@ impl Emit<'_> {
                     wasm_offset,
                 );
             }
-            _ => self.heap_site(wasm_offset),
+            _ => self.heap_site(address, wasm_offset),
         }
         let address = address.addr();
         match load {
@@ -206,7 +206,7 @@ impl Emit<'_> {
         let target = self.float_target(e, dying, 0);
         match self.avx() {
             true => {
-                self.heap_site(wasm_offset);
+                self.heap_site(address, wasm_offset);
                 self.asm.v_pinsr_xxm(lane_width(lanes), target, vector, address.addr(), lane);
             }
             false => {
@@ -219,7 +219,7 @@ impl Emit<'_> {
 
     /// A lane of the target from memory.
     fn insert_from(&mut self, lanes: Lanes, lane: u8, target: Xmm, address: HeapAddress, wasm_offset: u32) {
-        self.heap_site(wasm_offset);
+        self.heap_site(address, wasm_offset);
         let (width, address) = (lane_width(lanes), address.addr());
         match self.avx() {
             true => self.asm.v_pinsr_xxm(width, target, target, address, lane),
@@ -233,7 +233,7 @@ impl Emit<'_> {
         let e = &self.step(e);
         let vector = self.read_vector(e.b);
         let address = self.vector_address(e, lane_access(lanes), wasm_offset);
-        self.heap_site(wasm_offset);
+        self.heap_site(address, wasm_offset);
         let (width, address) = (lane_width(lanes), address.addr());
         match (lane, width, self.avx()) {
             (0, Width::W32, _) => self.store_float(Class::F32, address, vector),

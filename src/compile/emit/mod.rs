@@ -10,6 +10,7 @@ mod values;
 mod registers;
 mod int;
 mod divide;
+mod wide;
 mod float;
 mod convert;
 mod vector;
@@ -18,14 +19,21 @@ mod vector_float;
 mod shuffle;
 mod lanes;
 mod memory;
+mod memories;
+mod atomic;
 mod cold;
 mod control;
 mod call;
 mod moves;
 mod instructions;
+#[cfg(feature = "coverage")]
+mod coverage;
+
+#[cfg(feature = "coverage")]
+pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
-use super::tape::{Class, Entry, Op, Tape};
+use super::tape::{Class, Entry, Memarg, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Site, SiteKind, SiteWriter};
@@ -111,7 +119,7 @@ pub(super) struct Emit<'a> {
     labels: Labels,
     ints: Bank,
     floats: Bank,
-    /// By variable, then temp, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
+    /// By variable, then temp, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
     /// variable has never changes.
     places: &'a mut [u8],
     /// By [`Ref::tag`](super::tape::Ref::tag): what is added to the payload to find the place.
@@ -129,6 +137,8 @@ pub(super) struct Emit<'a> {
     at: usize,
     next_offset: usize,
     fused: Fused,
+    /// Where the access goes that comes next, if that is not memory 0 with a 32-bit index.
+    memarg: Option<Memarg>,
     allow_short: bool,
     out_of_registers: bool,
     /// Has any temp been stored?
@@ -226,7 +236,8 @@ fn attempt(
     let Buffers { places, cold, tables, constants, .. } = buffers;
     places.clear();
     places.extend_from_slice(&job.plan.pins);
-    places.resize(places.len() + job.tape.temps as usize + 1, IN_MEMORY);
+    let memories = job.module.info.memories.len();
+    places.resize(places.len() + job.tape.temps as usize + memories + 1, IN_MEMORY);
     cold.clear();
     tables.clear();
     constants.clear();
@@ -257,6 +268,7 @@ fn attempt(
         at: 0,
         next_offset: 0,
         fused: Fused::NOTHING,
+        memarg: None,
         allow_short,
         out_of_registers: false,
         spilled: false,
@@ -281,6 +293,8 @@ impl Emit<'_> {
         while let Some(entry) = self.entries.get(self.at) {
             self.ints.unlock_all();
             self.floats.unlock_all();
+            #[cfg(feature = "coverage")]
+            self.mark(entry);
             self.entry(entry);
             self.at += 1;
         }
@@ -292,6 +306,8 @@ impl Emit<'_> {
             Op::Int(op) => self.int(op, e),
             Op::IntUnary(op) => self.int_unary(op, e),
             Op::Lea { scale } => self.lea(scale, e),
+            Op::Wide(op) => self.wide(op, e),
+            Op::WideHigh => unreachable!("taken by the low half before it"),
             Op::Float(op) => self.float(op, e),
             Op::FloatUnary(op) => self.float_unary(op, e),
             Op::Convert(convert) => self.convert(convert, e),
@@ -306,6 +322,14 @@ impl Emit<'_> {
             Op::LoadVector(load) => self.load_vector(load, e),
             Op::LoadLane(lanes, lane) => self.load_lane(lanes, lane, e),
             Op::StoreLane(lanes, lane) => self.store_lane(lanes, lane, e),
+            Op::AtomicLoad(access) => self.atomic_load(access, e),
+            Op::AtomicStore(access) => self.atomic_store(access, e),
+            Op::AtomicRmw(op, access) => self.atomic_rmw(op, access, e),
+            Op::AtomicCompare(access) => self.compare_exchange(access, e),
+            Op::AtomicReplace => unreachable!("taken by the comparison before it"),
+            Op::Fence => self.fence(),
+            Op::Address => self.address(e),
+            Op::Memarg => self.memarg = Some(self.tape.memargs[e.imm as usize]),
             Op::GlobalGet => self.global_get(e),
             Op::GlobalSet => self.global_set(e),
             Op::MemorySize => self.memory_size(e),

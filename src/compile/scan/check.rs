@@ -9,7 +9,7 @@
 use super::{Class, Item, Node, Scan};
 use crate::compile::tape::Ref;
 use crate::decode::{BlockType, Cursor, Invalid, ModuleInfo};
-use crate::types::{FuncIndex, HeapType, RefType, TypeIndex, ValType};
+use crate::types::{FuncIndex, HeapType, IndexType, RefType, TypeIndex, ValType};
 use wasmparser::WasmFeatures;
 
 /// The type of an operand: a value type, or anything where code cannot be reached.
@@ -36,6 +36,13 @@ impl Ty {
             ValType::V128 => Ty::V128,
             ValType::Ref(RefType { heap: HeapType::Func, .. }) => Ty::FUNCREF,
             ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Ty::EXTERNREF,
+        }
+    }
+
+    pub(super) fn index(ty: IndexType) -> Ty {
+        match ty {
+            IndexType::I32 => Ty::I32,
+            IndexType::I64 => Ty::I64,
         }
     }
 
@@ -324,12 +331,13 @@ impl<'m> Scan<'m> {
     /// Those of an indirect one, whose index is on top of them.
     pub(super) fn takes_call_indirect(&mut self, ty: u32, table: u32) -> Result<bool, Invalid> {
         ensure(self.table_type(table)? == Ty::FUNCREF)?;
+        let index = self.table_index_ty(table)?;
         if self.dead {
-            self.in_dead_code(&[Ty::I32], &[])?;
+            self.in_dead_code(&[index], &[])?;
             return self.takes_call(TypeIndex(ty));
         }
         let ty = self.info.types.get(ty as usize).ok_or(Invalid)?;
-        ensure(self.has(Ty::I32) && self.matches_below(ty.params(), 1))?;
+        ensure(self.has(index) && self.matches_below(ty.params(), 1))?;
         Ok(true)
     }
 
@@ -360,9 +368,14 @@ impl<'m> Scan<'m> {
         Ok((Ty::of(global.content), global.mutable))
     }
 
-    #[inline(always)]
-    pub(super) fn has_memory(&self, index: u32) -> Result<(), Invalid> {
-        if (index as usize) < self.info.memories.len() { Ok(()) } else { Err(Invalid) }
+    /// The index type of a memory.
+    pub(super) fn memory_index_ty(&self, memory: u32) -> Result<Ty, Invalid> {
+        self.info.memories.get(memory as usize).map(|memory| Ty::index(memory.index)).ok_or(Invalid)
+    }
+
+    /// The index type of a table.
+    pub(super) fn table_index_ty(&self, table: u32) -> Result<Ty, Invalid> {
+        self.info.tables.get(table as usize).map(|table| Ty::index(table.index)).ok_or(Invalid)
     }
 
     /// The element type of a table.

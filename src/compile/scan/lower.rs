@@ -2,7 +2,7 @@
 
 use super::check::Ty;
 use super::{Class, HeapIndex, Local, Node, Scan};
-use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test};
+use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
 use planish_asm::Cond;
 
 use Class::{I32, I64};
@@ -227,6 +227,18 @@ impl Scan<'_> {
             Some(value) => self.push_const(I32, i64::from(value as i32)),
             None => self.push(I32, Node::Wrap(a)),
         }
+    }
+
+    /// Two results of four operands, or of two for a product; low halves lie below high ones. Both entries stand together.
+    pub(super) fn wide(&mut self, op: Wide) {
+        let b_high = if matches!(op, Wide::Add | Wide::Sub) { self.pop_value() } else { Ref::NOTHING };
+        let b = self.pop_value();
+        let a_high = if matches!(op, Wide::Add | Wide::Sub) { self.pop_value() } else { Ref::NOTHING };
+        let a = self.pop_value();
+        let low = self.temp_entry(Op::Wide(op), I64, a, b, 0);
+        let high = self.temp_entry(Op::WideHigh, I64, a_high, b_high, 0);
+        self.push_value(I64, low);
+        self.push_value(I64, high);
     }
 
     pub(super) fn unary(&mut self, op: Op, class: Class) {

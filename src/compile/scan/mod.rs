@@ -11,6 +11,8 @@
 mod table;
 mod operators;
 mod vectors;
+mod memory;
+mod atomic;
 mod check;
 mod lower;
 mod control;
@@ -97,6 +99,8 @@ struct Loop {
 pub(super) struct Scan<'m> {
     info: &'m ModuleInfo,
     layouts: &'m [CallLayout],
+    /// Is there a memory 0, and has it 32-bit indexes?
+    plain_memory: bool,
     pub(super) tape: Tape,
     stack: Vec<Item>,
     /// Operators may take items from here on: the innermost block's; none in code that cannot be reached.
@@ -141,6 +145,7 @@ impl<'m> Scan<'m> {
         Scan {
             info,
             layouts,
+            plain_memory: info.memories.first().is_some_and(|memory| !memory.is_64()),
             tape: Tape::default(),
             stack: Vec::new(),
             floor: 0,

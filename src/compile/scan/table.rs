@@ -76,6 +76,7 @@ pub(super) enum Rare {
     RefFunc,
     Prefix,
     Vector,
+    Atomic,
 }
 
 /// By opcode.
@@ -289,4 +290,5 @@ const ROWS: &[(u8, Operator)] = &[
     (0xD2, Rare(Rare::RefFunc)),                      // ref.func
     (0xFC, Rare(Rare::Prefix)),                       // the operators behind this prefix
     (0xFD, Rare(Rare::Vector)),                       // those on vectors
+    (0xFE, Rare(Rare::Atomic)),                       // atomic operators
 ];

@@ -1,8 +1,8 @@
 //! Vector operators: behind the prefix 0xFD (specification 5.4.9), what each takes, leaves and records.
 
 use super::check::Ty;
-use super::{Class, HeapIndex, Node, Scan};
-use crate::compile::tape::{Access, Entry, Op, Ref, Test};
+use super::{Class, Node, Scan};
+use crate::compile::tape::{Access, Entry, Memarg, Op, Ref, Test};
 use crate::compile::vector::{Lanes, Vector as V, VectorLoad};
 use crate::decode::{Cursor, Invalid};
 use wasmparser::WasmFeatures;
@@ -93,36 +93,38 @@ impl Scan<'_> {
                 }
             }
             Load => {
-                let offset = self.memarg(cursor, 4)?;
-                if self.takes_one(I32, V128)? {
-                    self.load(Access::Whole, V128, offset);
+                let memarg = self.memarg(cursor, 0..=4)?;
+                if self.takes_one(memarg.index, V128)? {
+                    let index = self.pop_index(memarg);
+                    self.vector_access(Op::Load(Access::Whole), index, Ref::NOTHING, memarg, true);
                 }
             }
             Store => {
-                let offset = self.memarg(cursor, 4)?;
-                if self.takes(&[Ty::I32, Ty::V128], &[])? {
-                    self.store(Access::Whole, V128, offset);
+                let memarg = self.memarg(cursor, 0..=4)?;
+                if self.takes(&[Ty::number(memarg.index), Ty::V128], &[])? {
+                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
+                    self.vector_access(Op::Store(Access::Whole), index, value, memarg, false);
                 }
             }
             LoadVector(load, align) => {
-                let offset = self.memarg(cursor, align)?;
-                if self.takes_one(I32, V128)? {
-                    let index = self.pop_heap_index();
-                    self.heap_access(Op::LoadVector(load), index, Ref::NOTHING, offset, true);
+                let memarg = self.memarg(cursor, 0..=align)?;
+                if self.takes_one(memarg.index, V128)? {
+                    let index = self.pop_index(memarg);
+                    self.vector_access(Op::LoadVector(load), index, Ref::NOTHING, memarg, true);
                 }
             }
             LoadLane(lanes, align) => {
-                let (offset, lane) = (self.memarg(cursor, align)?, lane(cursor, lanes)?);
-                if self.takes(&[Ty::I32, Ty::V128], &[Ty::V128])? {
-                    let (value, index) = self.pop_store(false);
-                    self.heap_access(Op::LoadLane(lanes, lane), index, value, offset, true);
+                let (memarg, lane) = (self.memarg(cursor, 0..=align)?, lane(cursor, lanes)?);
+                if self.takes(&[Ty::number(memarg.index), Ty::V128], &[Ty::V128])? {
+                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
+                    self.vector_access(Op::LoadLane(lanes, lane), index, value, memarg, true);
                 }
             }
             StoreLane(lanes, align) => {
-                let (offset, lane) = (self.memarg(cursor, align)?, lane(cursor, lanes)?);
-                if self.takes(&[Ty::I32, Ty::V128], &[])? {
-                    let (value, index) = self.pop_store(false);
-                    self.heap_access(Op::StoreLane(lanes, lane), index, value, offset, false);
+                let (memarg, lane) = (self.memarg(cursor, 0..=align)?, lane(cursor, lanes)?);
+                if self.takes(&[Ty::number(memarg.index), Ty::V128], &[])? {
+                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
+                    self.vector_access(Op::StoreLane(lanes, lane), index, value, memarg, false);
                 }
             }
             Unknown => return Err(Invalid),
@@ -135,14 +137,21 @@ impl Scan<'_> {
         Ref::pool(self.tape.pool.len() - 2)
     }
 
-    /// A load, whose vector is pushed, or store of another kind.
-    fn heap_access(&mut self, op: Op, index: HeapIndex, value: Ref, offset: u32, loads: bool) {
+    /// A load, whose vector is pushed, or a store.
+    fn vector_access(&mut self, op: Op, index: Ref, value: Ref, memarg: Memarg, loads: bool) {
         self.can_trap();
+        let imm = match memarg.plain_offset() {
+            Some(offset) => offset,
+            None => {
+                self.announce(memarg);
+                0
+            }
+        };
         if loads {
-            let value = self.temp_entry(op, Class::V128, index.0, value, offset);
+            let value = self.temp_entry(op, Class::V128, index, value, imm);
             self.push_value(Class::V128, value);
         } else {
-            self.entry(op, Class::V128, Ref::NOTHING, index.0, value, offset);
+            self.entry(op, Class::V128, Ref::NOTHING, index, value, imm);
         }
     }
 
