@@ -331,12 +331,15 @@ fn random_programs_compute_the_same_everywhere() {
     let engine = |level, guard: bool| {
         Engine::new(Config::new().cpu_level(level).guard_memory(guard).deterministic(true)).unwrap()
     };
+    let few = |level| Engine::new(Config::new().cpu_level(level).few_registers(true).deterministic(true)).unwrap();
     let engines = [
         engine(CpuLevel::Native, true),
         engine(CpuLevel::Native, false),
         engine(CpuLevel::V3, true),
         engine(CpuLevel::V2, false),
         engine(CpuLevel::Baseline, true),
+        few(CpuLevel::Native),
+        few(CpuLevel::Baseline),
     ];
     for seed in 1..=PROGRAMS {
         let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
