@@ -25,6 +25,7 @@ pub(crate) struct RegisterFile {
     caller: GpSet,
     callee: GpSet,
     float: u16,
+    /// With AVX-512.
     high: u32,
 }
 

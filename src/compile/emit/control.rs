@@ -188,6 +188,7 @@ impl Emit<'_> {
                         | Op::Return
                         | Op::Convert(_)
                         | Op::Vector(_)
+                        | Op::Memarg
                 )
             })
     }

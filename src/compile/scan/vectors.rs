@@ -95,36 +95,32 @@ impl Scan<'_> {
             Load => {
                 let memarg = self.memarg(cursor, 0..=4)?;
                 if self.takes_one(memarg.index, V128)? {
-                    let index = self.pop_index(memarg);
-                    self.vector_access(Op::Load(Access::Whole), index, Ref::NOTHING, memarg, true);
+                    self.vector_load(Op::Load(Access::Whole), Ref::NOTHING, memarg);
                 }
             }
             Store => {
                 let memarg = self.memarg(cursor, 0..=4)?;
                 if self.takes(&[Ty::number(memarg.index), Ty::V128], &[])? {
-                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
-                    self.vector_access(Op::Store(Access::Whole), index, value, memarg, false);
+                    self.vector_store(Op::Store(Access::Whole), memarg);
                 }
             }
             LoadVector(load, align) => {
                 let memarg = self.memarg(cursor, 0..=align)?;
                 if self.takes_one(memarg.index, V128)? {
-                    let index = self.pop_index(memarg);
-                    self.vector_access(Op::LoadVector(load), index, Ref::NOTHING, memarg, true);
+                    self.vector_load(Op::LoadVector(load), Ref::NOTHING, memarg);
                 }
             }
             LoadLane(lanes, align) => {
                 let (memarg, lane) = (self.memarg(cursor, 0..=align)?, lane(cursor, lanes)?);
                 if self.takes(&[Ty::number(memarg.index), Ty::V128], &[Ty::V128])? {
-                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
-                    self.vector_access(Op::LoadLane(lanes, lane), index, value, memarg, true);
+                    let value = self.pop_value();
+                    self.vector_load(Op::LoadLane(lanes, lane), value, memarg);
                 }
             }
             StoreLane(lanes, align) => {
                 let (memarg, lane) = (self.memarg(cursor, 0..=align)?, lane(cursor, lanes)?);
                 if self.takes(&[Ty::number(memarg.index), Ty::V128], &[])? {
-                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
-                    self.vector_access(Op::StoreLane(lanes, lane), index, value, memarg, false);
+                    self.vector_store(Op::StoreLane(lanes, lane), memarg);
                 }
             }
             Unknown => return Err(Invalid),
@@ -137,22 +133,16 @@ impl Scan<'_> {
         Ref::pool(self.tape.pool.len() - 2)
     }
 
-    /// A load, whose vector is pushed, or a store.
-    fn vector_access(&mut self, op: Op, index: Ref, value: Ref, memarg: Memarg, loads: bool) {
-        self.can_trap();
-        let imm = match memarg.plain_offset() {
-            Some(offset) => offset,
-            None => {
-                self.announce(memarg);
-                0
-            }
-        };
-        if loads {
-            let value = self.temp_entry(op, Class::V128, index, value, imm);
-            self.push_value(Class::V128, value);
-        } else {
-            self.entry(op, Class::V128, Ref::NOTHING, index, value, imm);
-        }
+    fn vector_load(&mut self, op: Op, value: Ref, memarg: Memarg) {
+        let (index, offset) = self.pop_address(memarg);
+        let value = self.temp_entry(op, Class::V128, index, value, offset);
+        self.push_value(Class::V128, value);
+    }
+
+    fn vector_store(&mut self, op: Op, memarg: Memarg) {
+        let value = self.pop_value();
+        let (index, offset) = self.pop_address(memarg);
+        self.entry(op, Class::V128, Ref::NOTHING, index, value, offset);
     }
 
     fn push_vector_entry(&mut self, op: V, class: Class, a: Ref, b: Ref, imm: u32) {
