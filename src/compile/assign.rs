@@ -34,7 +34,7 @@ impl RegisterFile {
         RegisterFile { caller: CALLER_SAVED, callee: CALLEE_SAVED_SET, float: FLOAT_PINS, high: HIGH_VECTORS };
     /// Three of each, for tests: nearly everything happens in slots.
     pub(crate) const FEW: RegisterFile =
-        RegisterFile { caller: GpSet::of(&[rsi]), callee: GpSet::of(&[rbx, r13]), float: 0x0070, high: 0 };
+        RegisterFile { caller: GpSet::of(&[rsi]), callee: GpSet::of(&[rbx, r13]), float: 0x0070, high: 1 << 16 };
 }
 
 /// What saving and restoring a register costs: a variable must be used more to be worth it.

@@ -228,6 +228,12 @@ impl FloatCond {
 pub(super) enum Test {
     Int(Cond),
     Float(FloatCond),
+    /// Is any bit of the vector `a` set? There is no `b`.
+    Any,
+    None,
+    /// Is no lane of the vector `a` zero? There is no `b`.
+    All(Lanes),
+    NotAll(Lanes),
 }
 
 impl Test {
@@ -235,6 +241,10 @@ impl Test {
         match self {
             Test::Int(cond) => Test::Int(cond.invert()),
             Test::Float(cond) => Test::Float(cond.invert()),
+            Test::Any => Test::None,
+            Test::None => Test::Any,
+            Test::All(lanes) => Test::NotAll(lanes),
+            Test::NotAll(lanes) => Test::All(lanes),
         }
     }
 }

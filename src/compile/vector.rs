@@ -118,8 +118,6 @@ pub(super) enum Vector {
     DotAdd,
 
     // `dst = op a`, an i32
-    AnyTrue,
-    AllTrue(Lanes),
     Bitmask(Lanes),
 
     // One lane, number `imm`

@@ -49,6 +49,15 @@
     (i8x16.shuffle 0 31 1 30 2 29 3 28 4 27 5 26 6 25 7 24 (local.get 0) (local.get 1)))
   (func (export "relaxed") (param v128 v128 v128) (result v128)
     (f64x2.relaxed_madd (i8x16.relaxed_laneselect (local.get 0) (local.get 1) (local.get 2)) (f32x4.relaxed_min (local.get 0) (local.get 1)) (local.get 2)))
+  (func (export "branches") (param i32) (result i32)
+    (loop $again
+      (local.set 0 (i32.add (local.get 0) (i32.const 16)))
+      (br_if $again (i32.eqz (v128.any_true (i8x16.eq (v128.load (local.get 0)) (v128.const i8x16 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10))))))
+    (select (local.get 0) (i32.const 0) (i16x8.all_true (v128.load (local.get 0)))))
+  (func (export "rotate") (param v128) (result v128) (local $x v128)
+    (v128.or
+      (i32x4.shl (local.tee $x (v128.xor (local.get 0) (i8x16.shuffle 1 2 3 0 5 6 7 4 9 10 11 8 13 14 15 12 (local.get 0) (local.get 0)))) (i32.const 7))
+      (i32x4.shr_u (local.get $x) (i32.const 25))))
 )
 
 ;; function 0:
@@ -186,19 +195,19 @@
 
 ;; function 9:
 ;;     movaps xmm8, xmm0
-;;     ptest xmm8, xmm8
-;;     setne al
+;;     movaps xmm15, xmm8
+;;     packsswb xmm15, xmm8
+;;     pmovmskb eax, xmm15
 ;;     movzx eax, al
 ;;     pxor xmm15, xmm15
 ;;     pcmpeqd xmm15, xmm8
 ;;     ptest xmm15, xmm15
 ;;     sete cl
 ;;     movzx ecx, cl
-;;     movaps xmm15, xmm8
-;;     packsswb xmm15, xmm8
-;;     pmovmskb edx, xmm15
-;;     movzx edx, dl
-;;     add ecx, edx
+;;     add ecx, eax
+;;     ptest xmm8, xmm8
+;;     setne al
+;;     movzx eax, al
 ;;     add eax, ecx
 ;;     ret
 
@@ -394,3 +403,38 @@
 ;;     addpd xmm2, xmm10
 ;;     movaps xmm0, xmm2
 ;;     ret
+
+;; function 21:
+;;     add edi, 0x10
+;;     movups xmm0, [r15+rdi]
+;;     pcmpeqb xmm0, [rip+.2]
+;;     ptest xmm0, xmm0
+;;     je short function 21
+;;     movups xmm0, [r15+rdi]
+;;     pxor xmm15, xmm15
+;;     pcmpeqw xmm15, xmm0
+;;     ptest xmm15, xmm15
+;;     mov eax, 0
+;;     mov ecx, edi
+;;     cmovne ecx, eax
+;;     mov rax, rcx
+;;     ret
+;; .2:
+;;     0a 0a 0a 0a 0a 0a 0a 0a
+;;     0a 0a 0a 0a 0a 0a 0a 0a
+
+;; function 22:
+;;     movaps xmm9, xmm0
+;;     movaps xmm0, xmm9
+;;     pshufb xmm0, [rip+.1]
+;;     movaps xmm8, xmm0
+;;     pxor xmm8, xmm9
+;;     movaps xmm15, xmm8
+;;     pslld xmm15, 7
+;;     movaps xmm0, xmm8
+;;     psrld xmm0, 0x19
+;;     por xmm0, xmm15
+;;     ret
+;; .1:
+;;     01 02 03 00 05 06 07 04
+;;     09 0a 0b 08 0d 0e 0f 0c

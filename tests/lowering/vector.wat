@@ -48,6 +48,15 @@
     (i8x16.shuffle 0 31 1 30 2 29 3 28 4 27 5 26 6 25 7 24 (local.get 0) (local.get 1)))
   (func (export "relaxed") (param v128 v128 v128) (result v128)
     (f64x2.relaxed_madd (i8x16.relaxed_laneselect (local.get 0) (local.get 1) (local.get 2)) (f32x4.relaxed_min (local.get 0) (local.get 1)) (local.get 2)))
+  (func (export "branches") (param i32) (result i32)
+    (loop $again
+      (local.set 0 (i32.add (local.get 0) (i32.const 16)))
+      (br_if $again (i32.eqz (v128.any_true (i8x16.eq (v128.load (local.get 0)) (v128.const i8x16 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10))))))
+    (select (local.get 0) (i32.const 0) (i16x8.all_true (v128.load (local.get 0)))))
+  (func (export "rotate") (param v128) (result v128) (local $x v128)
+    (v128.or
+      (i32x4.shl (local.tee $x (v128.xor (local.get 0) (i8x16.shuffle 1 2 3 0 5 6 7 4 9 10 11 8 13 14 15 12 (local.get 0) (local.get 0)))) (i32.const 7))
+      (i32x4.shr_u (local.get $x) (i32.const 25))))
 )
 
 ;; function 0:
@@ -159,18 +168,18 @@
 
 ;; function 9:
 ;;     vmovaps xmm8, xmm0
-;;     vptest xmm8, xmm8
-;;     setne al
+;;     vpacksswb xmm15, xmm8, xmm8
+;;     vpmovmskb eax, xmm15
 ;;     movzx eax, al
 ;;     vpxor xmm15, xmm15, xmm15
 ;;     vpcmpeqd xmm15, xmm15, xmm8
 ;;     vptest xmm15, xmm15
 ;;     sete cl
 ;;     movzx ecx, cl
-;;     vpacksswb xmm15, xmm8, xmm8
-;;     vpmovmskb edx, xmm15
-;;     movzx edx, dl
-;;     add ecx, edx
+;;     add ecx, eax
+;;     vptest xmm8, xmm8
+;;     setne al
+;;     movzx eax, al
 ;;     add eax, ecx
 ;;     ret
 
@@ -336,3 +345,34 @@
 ;;     vfmadd231pd xmm2, xmm0, xmm1
 ;;     vmovaps xmm0, xmm2
 ;;     ret
+
+;; function 21:
+;;     add edi, 0x10
+;;     vmovups xmm0, [rip+.2]
+;;     vpcmpeqb xmm1, xmm0, [r15+rdi]
+;;     vptest xmm1, xmm1
+;;     je short function 21
+;;     vmovups xmm0, [r15+rdi]
+;;     vpxor xmm15, xmm15, xmm15
+;;     vpcmpeqw xmm15, xmm15, xmm0
+;;     vptest xmm15, xmm15
+;;     mov eax, 0
+;;     mov ecx, edi
+;;     cmovne ecx, eax
+;;     mov rax, rcx
+;;     ret
+;; .2:
+;;     0a 0a 0a 0a 0a 0a 0a 0a
+;;     0a 0a 0a 0a 0a 0a 0a 0a
+
+;; function 22:
+;;     vmovaps xmm9, xmm0
+;;     vpshufb xmm0, xmm9, [rip+.1]
+;;     vpxor xmm8, xmm9, xmm0
+;;     vpslld xmm15, xmm8, 7
+;;     vpsrld xmm0, xmm8, 0x19
+;;     vpor xmm0, xmm0, xmm15
+;;     ret
+;; .1:
+;;     01 02 03 00 05 06 07 04
+;;     09 0a 0b 08 0d 0e 0f 0c

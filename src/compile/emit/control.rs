@@ -209,6 +209,10 @@ impl Emit<'_> {
                 self.jump_if(cond, e.imm);
             }
             Test::Float(cond) => self.branch_float(cond, e),
+            _ => {
+                let cond = self.compare_vector(test, self.value(e.a));
+                self.jump_if(cond, e.imm);
+            }
         }
     }
 
@@ -237,7 +241,20 @@ impl Emit<'_> {
                 Flags::One(cond)
             }
             Test::Float(cond) => self.compare_floats(cond, e),
+            _ => Flags::One(self.compare_vector(test, e.a)),
         }
+    }
+
+    fn compare_vector(&mut self, test: Test, a: Value) -> Cond {
+        let (all, cond) = match test {
+            Test::Any => (None, Cond::NotEqual),
+            Test::None => (None, Cond::Equal),
+            Test::All(lanes) => (Some(lanes), Cond::Equal),
+            Test::NotAll(lanes) => (Some(lanes), Cond::NotEqual),
+            Test::Int(_) | Test::Float(_) => unreachable!("not of vectors"),
+        };
+        self.test_vector(all, a);
+        cond
     }
 
     #[inline(always)]

@@ -168,8 +168,6 @@ impl Emit<'_> {
             Vector::Splat(lanes) => self.splat(lanes, e),
             Vector::Extract(lanes, signed) => self.extract(lanes, signed, e),
             Vector::Replace(lanes) => self.replace(lanes, e),
-            Vector::AnyTrue => self.any_true(e),
-            Vector::AllTrue(lanes) => self.all_true(lanes, e),
             Vector::Bitmask(lanes) => self.bitmask(lanes, e),
             Vector::Shuffle => self.shuffle(e),
             Vector::Bitselect | Vector::Laneselect(_) | Vector::Madd(_) | Vector::Nmadd(_) | Vector::DotAdd => {

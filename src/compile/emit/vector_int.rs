@@ -1,13 +1,13 @@
 //! Vectors of integers: operators that take more than one instruction, shifts, selections, tests.
 
 use super::Emit;
-use super::operand::Step;
+use super::operand::{Step, Value};
 use super::vector::{extension, is_float, lane_width, maximum, minimum};
 use crate::compile::tape::Class;
 use crate::compile::vector::Lanes::{F32x4, I8x16, I16x8, I32x4, I64x2};
 use crate::compile::vector::{Lanes, Vector};
 use planish_asm::Packed::*;
-use planish_asm::{Alu, BlendV, Cond, Evex, MoveMask, Packed, PackedShift, PackedUnary, PackedUnaryImm, Width, Xmm};
+use planish_asm::{Alu, BlendV, Evex, MoveMask, Packed, PackedShift, PackedUnary, PackedUnaryImm, Width, Xmm};
 
 /// For `vpternlogd`: the inverse of the last operand.
 const NOT_LAST: u8 = 0x55;
@@ -438,27 +438,17 @@ impl Emit<'_> {
 
     // Tests.
 
-    pub(super) fn any_true(&mut self, e: &Step) {
-        let a = self.read_vector(e.a);
-        self.release(e.a);
-        self.packed_unary(PackedUnary::Ptest, a, a);
-        self.set_flag(Cond::NotEqual, e);
-    }
-
-    pub(super) fn all_true(&mut self, lanes: Lanes, e: &Step) {
-        let (a, temp) = (self.read_vector(e.a), Self::FLOAT_TEMP);
-        self.release(e.a);
-        self.zero_vector(temp);
-        self.packed(equal(lanes), temp, temp, a);
-        self.packed_unary(PackedUnary::Ptest, temp, temp);
-        self.set_flag(Cond::Equal, e);
-    }
-
-    fn set_flag(&mut self, cond: Cond, e: &Step) {
-        let target = self.target(e, None, 0);
-        self.asm.setcc(cond, target.any());
-        self.asm.movzx_rr(Width::W8, target.any(), target.any());
-        self.define(e.dst, target, Class::I32);
+    /// Sets ZF if no bit is set, or, given lanes, if none of them is zero.
+    pub(super) fn test_vector(&mut self, all: Option<Lanes>, a: Value) {
+        let mut register = self.read_vector(a);
+        self.release(a);
+        if let Some(lanes) = all {
+            let temp = Self::FLOAT_TEMP;
+            self.zero_vector(temp);
+            self.packed(equal(lanes), temp, temp, register);
+            register = temp;
+        }
+        self.packed_unary(PackedUnary::Ptest, register, register);
     }
 
     pub(super) fn bitmask(&mut self, lanes: Lanes, e: &Step) {

@@ -1,15 +1,18 @@
 //! Vector operators: behind the prefix 0xFD (specification 5.4.9), what each takes, leaves and records.
 
 use super::check::Ty;
-use super::{Class, Scan};
-use crate::compile::tape::{Access, Entry, Memarg, Op, Ref};
+use super::{Class, Node, Scan};
+use crate::compile::tape::{Access, Entry, Memarg, Op, Ref, Test};
 use crate::compile::vector::{Lanes, Vector as V, VectorLoad};
 use crate::decode::{Cursor, Invalid};
 use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64, V128};
 use Lanes::{F32x4, F64x2, I8x16, I16x8, I32x4, I64x2};
-use VectorOperator::*;
+use VectorOperator::{
+    Ask, Binary, Bitmask, Const, Extract, Load, LoadLane, LoadVector, Replace, Shift, Shuffle, Splat, Store, StoreLane,
+    Ternary, Unary, Unknown,
+};
 
 /// A vector operator, by what it takes. A number is the largest alignment as a power of two, a class that of the scalar.
 #[derive(Clone, Copy)]
@@ -30,7 +33,8 @@ enum VectorOperator {
     /// By an i32.
     Shift(V),
     /// The result is an i32.
-    Test(V),
+    Ask(Test),
+    Bitmask(Lanes),
     Unknown,
 }
 
@@ -51,11 +55,15 @@ impl Scan<'_> {
                 V::Or => self.or(),
                 _ => self.binary(Op::Vector(op), V128),
             },
-            Test(op) if self.takes_one(V128, I32)? => self.unary(Op::Vector(op), I32),
+            Bitmask(lanes) if self.takes_one(V128, I32)? => self.unary(Op::Vector(V::Bitmask(lanes)), I32),
+            Ask(test) if self.takes_one(V128, I32)? => {
+                let a = self.pop_value();
+                self.push(I32, Node::Test { test, class: V128, a, b: Ref::NOTHING });
+            }
             Shift(op) if self.takes(&[Ty::V128, Ty::I32], &[Ty::V128])? => self.shift_vector(op),
             Ternary(op) if self.takes(&[Ty::V128; 3], &[Ty::V128])? => self.ternary(op),
             Splat(class, lanes) if self.takes_one(class, V128)? => self.splat(lanes),
-            Unary(_) | Binary(_) | Test(_) | Shift(_) | Ternary(_) | Splat(..) => {}
+            Unary(_) | Binary(_) | Ask(_) | Bitmask(_) | Shift(_) | Ternary(_) | Splat(..) => {}
             Const => {
                 let value = self.vector_constant(u128::from_le_bytes(cursor.array()?));
                 self.push_value(V128, value);
@@ -310,7 +318,7 @@ const ROWS: &[(u16, VectorOperator)] = &[
     (0x50, Binary(V::Or)),                                // v128.or
     (0x51, Binary(V::Xor)),                               // v128.xor
     (0x52, Ternary(V::Bitselect)),                        // v128.bitselect
-    (0x53, Test(V::AnyTrue)),                             // v128.any_true
+    (0x53, Ask(Test::Any)),                               // v128.any_true
     (0x54, LoadLane(I8x16, 0)),                           // v128.load8_lane
     (0x55, LoadLane(I16x8, 1)),                           // v128.load16_lane
     (0x56, LoadLane(I32x4, 2)),                           // v128.load32_lane
@@ -326,8 +334,8 @@ const ROWS: &[(u16, VectorOperator)] = &[
     (0x60, Unary(V::Abs(I8x16))),                         // i8x16.abs
     (0x61, Unary(V::Neg(I8x16))),                         // i8x16.neg
     (0x62, Unary(V::Popcnt)),                             // i8x16.popcnt
-    (0x63, Test(V::AllTrue(I8x16))),                      // i8x16.all_true
-    (0x64, Test(V::Bitmask(I8x16))),                      // i8x16.bitmask
+    (0x63, Ask(Test::All(I8x16))),                        // i8x16.all_true
+    (0x64, Bitmask(I8x16)),                               // i8x16.bitmask
     (0x65, Binary(V::Narrow(I16x8, true))),               // i8x16.narrow_i16x8_s
     (0x66, Binary(V::Narrow(I16x8, false))),              // i8x16.narrow_i16x8_u
     (0x67, Unary(V::Ceil(F32x4))),                        // f32x4.ceil
@@ -358,8 +366,8 @@ const ROWS: &[(u16, VectorOperator)] = &[
     (0x80, Unary(V::Abs(I16x8))),                         // i16x8.abs
     (0x81, Unary(V::Neg(I16x8))),                         // i16x8.neg
     (0x82, Binary(V::Q15mulr)),                           // i16x8.q15mulr_sat_s
-    (0x83, Test(V::AllTrue(I16x8))),                      // i16x8.all_true
-    (0x84, Test(V::Bitmask(I16x8))),                      // i16x8.bitmask
+    (0x83, Ask(Test::All(I16x8))),                        // i16x8.all_true
+    (0x84, Bitmask(I16x8)),                               // i16x8.bitmask
     (0x85, Binary(V::Narrow(I32x4, true))),               // i16x8.narrow_i32x4_s
     (0x86, Binary(V::Narrow(I32x4, false))),              // i16x8.narrow_i32x4_u
     (0x87, Unary(V::ExtendLow(I8x16, true))),             // i16x8.extend_low_i8x16_s
@@ -388,8 +396,8 @@ const ROWS: &[(u16, VectorOperator)] = &[
     (0x9F, Binary(V::ExtmulHigh(I8x16, false))),          // i16x8.extmul_high_i8x16_u
     (0xA0, Unary(V::Abs(I32x4))),                         // i32x4.abs
     (0xA1, Unary(V::Neg(I32x4))),                         // i32x4.neg
-    (0xA3, Test(V::AllTrue(I32x4))),                      // i32x4.all_true
-    (0xA4, Test(V::Bitmask(I32x4))),                      // i32x4.bitmask
+    (0xA3, Ask(Test::All(I32x4))),                        // i32x4.all_true
+    (0xA4, Bitmask(I32x4)),                               // i32x4.bitmask
     (0xA7, Unary(V::ExtendLow(I16x8, true))),             // i32x4.extend_low_i16x8_s
     (0xA8, Unary(V::ExtendHigh(I16x8, true))),            // i32x4.extend_high_i16x8_s
     (0xA9, Unary(V::ExtendLow(I16x8, false))),            // i32x4.extend_low_i16x8_u
@@ -411,8 +419,8 @@ const ROWS: &[(u16, VectorOperator)] = &[
     (0xBF, Binary(V::ExtmulHigh(I16x8, false))),          // i32x4.extmul_high_i16x8_u
     (0xC0, Unary(V::Abs(I64x2))),                         // i64x2.abs
     (0xC1, Unary(V::Neg(I64x2))),                         // i64x2.neg
-    (0xC3, Test(V::AllTrue(I64x2))),                      // i64x2.all_true
-    (0xC4, Test(V::Bitmask(I64x2))),                      // i64x2.bitmask
+    (0xC3, Ask(Test::All(I64x2))),                        // i64x2.all_true
+    (0xC4, Bitmask(I64x2)),                               // i64x2.bitmask
     (0xC7, Unary(V::ExtendLow(I32x4, true))),             // i64x2.extend_low_i32x4_s
     (0xC8, Unary(V::ExtendHigh(I32x4, true))),            // i64x2.extend_high_i32x4_s
     (0xC9, Unary(V::ExtendLow(I32x4, false))),            // i64x2.extend_low_i32x4_u
