@@ -13,7 +13,7 @@ use crate::buffer::Asm;
 use crate::error::AsmError;
 use crate::record::What;
 
-/// A label of the [`Asm`](crate::Asm) that made it, or a symbol that is defined elsewhere.
+/// A label of the [`Asm`] that made it, or a symbol that is defined elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     pub(crate) index: u32,
@@ -70,7 +70,7 @@ impl Label {
     }
 }
 
-/// Consecutive labels, made by [`Asm::labels`](crate::Asm::labels).
+/// Consecutive labels, made by [`Asm::labels`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Labels {
     pub(crate) first: u32,
@@ -85,7 +85,7 @@ impl Labels {
     }
 }
 
-/// Storage for one label, to be handed to [`Asm::new`](crate::Asm::new).
+/// Storage for one label, to be handed to [`Asm::new`].
 ///
 /// As many as there are labels are enough. More make forward branches cheaper: one for each that waits, 64 for most code.
 #[derive(Clone, Copy, Debug)]
