@@ -159,7 +159,9 @@
 ;;     cmp rdi, [r14+0x58]
 ;;     jae .1
 ;;     mov rax, [r14+0x50]
-;;     mov rcx, [rax+rdi*8]
+;;     lea rax, [rax+rdi*8]
+;;     cmovae rax, [r14+0x50]
+;;     mov rcx, [rax]
 ;;     mov rax, rcx
 ;;     ret
 ;; .1:
@@ -169,7 +171,9 @@
 ;;     cmp rdi, [r14+0x58]
 ;;     jae .1
 ;;     mov rax, [r14+0x50]
-;;     mov [rax+rdi*8], rsi
+;;     lea rax, [rax+rdi*8]
+;;     cmovae rax, [r14+0x50]
+;;     mov [rax], rsi
 ;;     ret
 ;; .1:
 ;;     ud2 2

@@ -90,10 +90,10 @@ impl Emit<'_> {
         }
         // r15 is borrowed for the pointer: an access may have no other register left.
         let definition = match self.module.context.memory(memory) {
-            Slot::Own(start) => Definition { base: CONTEXT, start, pointer: None },
+            Slot::Own(start) => Definition { base: CONTEXT, start },
             Slot::Imported(at) => {
                 self.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), at));
-                Definition { base: HEAP, start: 0, pointer: None }
+                Definition { base: HEAP, start: 0 }
             }
         };
         self.alu_rm(Alu::Cmp, Width::W64, end.any(), definition.at(MEMORY_LEN));

@@ -459,13 +459,12 @@ impl Emit<'_> {
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         self.alu_rm(Alu::Cmp, Width::W64, index.any(), definition.at(TABLE_LEN));
         self.jcc(Cond::AboveEqual, out_of_bounds);
-        let base = match self.module.context.table(TableIndex(table)) {
-            Slot::Own(_) => self.scratch(0, 0),
-            // The pointer's register.
-            Slot::Imported(_) => definition.pointer.expect("behind a pointer"),
-        };
-        self.mov_rm(Width::W64, base.any(), definition.at(TABLE_BASE));
-        Addr::base_index(base.any(), index, Scale::X8, 0)
+        let element = self.scratch(0, 0);
+        self.mov_rm(Width::W64, element.any(), definition.at(TABLE_BASE));
+        self.lea_rm(Width::W64, element.any(), Addr::base_index(element.any(), index, Scale::X8, 0));
+        // A mispredicted bound reads element 0.
+        self.asm.cmov_rm(Cond::AboveEqual, Width::W64, element.any(), definition.at(TABLE_BASE));
+        Addr::base(element.any())
     }
 
     #[inline(never)]

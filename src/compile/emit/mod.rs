@@ -388,11 +388,11 @@ impl Emit<'_> {
     /// A definition that lies in the context or behind a pointer there, which is loaded.
     fn definition(&mut self, slot: Slot) -> Definition {
         match slot {
-            Slot::Own(start) => Definition { base: CONTEXT, start, pointer: None },
+            Slot::Own(start) => Definition { base: CONTEXT, start },
             Slot::Imported(at) => {
                 let pointer = self.scratch(0, 0);
                 self.mov_rm(Width::W64, pointer.any(), Addr::base_disp(CONTEXT.any(), at));
-                Definition { base: pointer, start: 0, pointer: Some(pointer) }
+                Definition { base: pointer, start: 0 }
             }
         }
     }
@@ -403,8 +403,6 @@ impl Emit<'_> {
 struct Definition {
     base: Gp64,
     start: i32,
-    /// The scratch register, if it is `base`.
-    pointer: Option<Gp64>,
 }
 
 impl Definition {

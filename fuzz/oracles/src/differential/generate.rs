@@ -14,7 +14,7 @@ pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Are vectors supported?
-const VECTORS: bool = false;
+const VECTORS: bool = true;
 
 fn smith(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut choices = Unstructured::new(bytes);
@@ -27,19 +27,19 @@ fn smith(bytes: &[u8]) -> Option<Vec<u8>> {
 fn config(choices: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     let large = choices.ratio(1, 4)?;
     Ok(Config {
-        // What is not supported.
+        // What is not supported, and what engines may answer as they like.
         simd_enabled: VECTORS,
         relaxed_simd_enabled: false,
         tail_call_enabled: false,
-        memory64_enabled: false,
-        wide_arithmetic_enabled: false,
-        custom_page_sizes_enabled: false,
         exceptions_enabled: false,
         gc_enabled: false,
         threads_enabled: false,
         shared_everything_threads_enabled: false,
         compact_imports_enabled: false,
-        max_memories: 1,
+        memory64_enabled: choices.arbitrary()?,
+        wide_arithmetic_enabled: choices.arbitrary()?,
+        custom_page_sizes_enabled: choices.arbitrary()?,
+        max_memories: choices.int_in_range(1..=3)?,
         // Engines may differ in the bits of a NaN.
         canonicalize_nans: true,
         disallow_traps: choices.arbitrary()?,

@@ -1,7 +1,7 @@
 //! Planish, in one of its configurations.
 
 use super::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
-use planish::{Config, ExternRef, HeapType, Ref, RefType};
+use planish::{Config, ExternRef, HeapType, Ref, RefType, WasmFeature};
 
 crate::player!(planish);
 
@@ -18,6 +18,7 @@ impl Planish {
     pub fn new(name: &'static str, configure: impl FnOnce(&mut Config)) -> Planish {
         let mut config = Config::new();
         config.max_memory_size(MEMORY_BYTES as u64).max_table_elements(TABLE_ELEMENTS as u64);
+        config.wasm_feature(WasmFeature::CustomPageSizes, true).wasm_feature(WasmFeature::WideArithmetic, true);
         configure(&mut config);
         Planish { name, config }
     }
@@ -63,7 +64,7 @@ fn value_of(context: impl AsContextMut<Data = Host>, val: &Val) -> Value {
         Val::I64(value) => Value::I64(value as u64),
         Val::F32(bits) => Value::F32(bits),
         Val::F64(bits) => Value::F64(bits),
-        Val::V128(value) => Value::V128(value),
+        Val::V128(value) => Value::V128(value.as_u128()),
         Val::FuncRef(func) => element_of(context, Ref::Func(func)),
         Val::ExternRef(object) => element_of(context, Ref::Extern(object)),
         _ => Value::Other,
@@ -88,7 +89,7 @@ fn val_of(context: impl AsContextMut<Data = Host>, value: Value, ty: Type, func:
         (Value::I64(value), _) => Val::I64(value as i64),
         (Value::F32(bits), _) => Val::F32(bits),
         (Value::F64(bits), _) => Val::F64(bits),
-        (Value::V128(value), _) => Val::V128(value),
+        (Value::V128(value), _) => Val::V128(value.into()),
         (Value::Extern(number), _) => Val::ExternRef(Some(ExternRef::new(context, number))),
         (Value::Func, _) => Val::FuncRef(func),
         (_, Type::Extern) => Val::ExternRef(None),

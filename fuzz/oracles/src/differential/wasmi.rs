@@ -3,7 +3,7 @@
 use super::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
 use planish::Trap;
 use std::ops::{Deref, DerefMut};
-use wasmi::errors::{ErrorKind, InstantiationError};
+use wasmi::errors::{ErrorKind, InstantiationError, TableError};
 use wasmi::{Config, ExternRef, F32, F64, Ref, StoreLimits, StoreLimitsBuilder, TrapCode, V128};
 
 crate::player!(wasmi);
@@ -115,6 +115,7 @@ fn stop_of(error: &Error) -> Stop {
             ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
                 Stop::Trap(Trap::TableOutOfBounds)
             }
+            ErrorKind::Table(TableError::CopyOutOfBounds) => Stop::Trap(Trap::TableOutOfBounds),
             ErrorKind::Message(message) if **message == *FAILURE => Stop::Host,
             _ => Stop::Refused,
         };
