@@ -10,7 +10,7 @@ use crate::value::{Val, WasmTy};
 use crate::vm::code::Signature;
 use crate::vm::context::{FuncRef, Value};
 use crate::vm::host::{HostCall, HostError};
-use crate::vm::store::StoreState;
+use crate::vm::store::{InstanceId, StoreState};
 use std::sync::Arc;
 
 /// A function of the host that can be put into stores.
@@ -43,7 +43,7 @@ impl HostFunc {
         HostFunc::new(ty, move |call| {
             let caller = call.caller();
             let (store, values) = call.parts::<StoreInner<T>>();
-            call_dynamic(&inner, &func, Caller::new(store, caller), values).map_err(boxed)
+            call_dynamic(&inner, &func, store, caller, values).map_err(boxed)
         })
     }
 
@@ -61,20 +61,21 @@ impl HostFunc {
 fn call_dynamic<T: 'static>(
     ty: &FuncType,
     func: &impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error>,
-    caller: Caller<'_, T>,
+    store: &mut StoreInner<T>,
+    caller: Option<InstanceId>,
     values: &mut [Value],
 ) -> Result<(), Error> {
-    let store = crate::store::AsContext::as_context(&caller).0.opaque.id;
+    let id = store.opaque.id;
     let params = ty.params().iter().zip(&*values);
-    let params: Vec<Val> = params.map(|(ty, value)| Val::from_value(*value, *ty, store)).collect();
+    let params: Vec<Val> = params.map(|(ty, value)| Val::from_value(*value, *ty, id)).collect();
     let zeros = ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0)));
     let mut results: Vec<Val> = zeros.collect();
-    func(caller, &params, &mut results)?;
+    func(Caller::new(store, caller), &params, &mut results)?;
     for ((ty, result), value) in ty.results().iter().zip(results).zip(values) {
-        if !result.matches(*ty) {
+        if !result.matches(*ty, &store.opaque) {
             return Err(Error::msg(format!("a host function returned {} instead of {ty}", result.ty())));
         }
-        *value = result.into_value(store)?;
+        *value = result.into_value(id)?;
     }
     Ok(())
 }

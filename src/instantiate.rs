@@ -76,7 +76,9 @@ fn match_imports(store: &StoreOpaque, module: &ModuleInner, items: &[Extern]) ->
 fn fits(found: &ExternType, import: ImportItem, info: &ModuleInfo) -> bool {
     match (found, import) {
         (ExternType::Func(found), ImportItem::Func(ty)) => *found == info.types[ty.index()],
-        (ExternType::Global(found), ImportItem::Global(ty)) => *found == ty,
+        (ExternType::Global(found), ImportItem::Global(ty)) => {
+            *found == ty || !found.mutable && !ty.mutable && found.content.matches(ty.content)
+        }
         (ExternType::Table(found), ImportItem::Table(ty)) => {
             found.element == ty.element && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
         }

@@ -78,7 +78,9 @@ pub use reference::{ExternRef, Func, Ref};
 pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
-pub use types::{FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType};
+pub use types::{
+    ConcreteFuncType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,
+};
 pub use value::{Val, WasmTy};
 
 /// What threads may share and pass on: engines and modules are shared, stores move.

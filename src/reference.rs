@@ -119,8 +119,9 @@ impl Ref {
     /// The null of a type.
     pub fn null(ty: RefType) -> Ref {
         match ty.heap {
-            HeapType::Func => Ref::Func(None),
+            HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(None),
             HeapType::Extern => Ref::Extern(None),
+            HeapType::Exn | HeapType::NoExn => todo!(),
         }
     }
 
@@ -147,20 +148,41 @@ impl Ref {
         }
     }
 
+    /// Does the reference fit where one of this type goes? One of another store fits, too: its [bits](Ref::bits) are refused.
+    pub(crate) fn matches(&self, ty: RefType, store: &StoreOpaque) -> bool {
+        match (self, ty.heap) {
+            _ if self.is_null() && !ty.nullable => false,
+            (Ref::Func(Some(func)), HeapType::ConcreteFunc(ty)) if func.store == store.id => {
+                let signature = store.state.signature_of(func.func);
+                store.engine.signature_numbered(signature).0 == *ty.func_type()
+            }
+            (Ref::Func(_), HeapType::Func | HeapType::ConcreteFunc(_)) | (Ref::Extern(_), HeapType::Extern) => true,
+            _ => false,
+        }
+    }
+
+    /// What wasm code in `store` holds for the reference.
+    pub(crate) fn bits(self, store: StoreId) -> Result<u64, Error> {
+        match self {
+            Ref::Func(func) => func_bits(func, store),
+            Ref::Extern(object) => extern_bits(object, store),
+        }
+    }
+
     /// As a table element of this type.
     pub(crate) fn into_element(self, ty: RefType, store: &StoreOpaque) -> Result<u64, Error> {
-        match (self, ty.heap) {
-            (Ref::Func(func), HeapType::Func) => func_bits(func, store.id),
-            (Ref::Extern(object), HeapType::Extern) => extern_bits(object, store.id),
-            _ => Err(Error::msg("a reference of another type than the table's")),
+        match self.matches(ty, store) {
+            true => self.bits(store.id),
+            false => Err(Error::msg("a reference of another type than the table's")),
         }
     }
 
     /// A table element of this type.
     pub(crate) fn from_element(bits: u64, ty: RefType, store: StoreId) -> Ref {
         match ty.heap {
-            HeapType::Func => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
+            HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
             HeapType::Extern => Ref::Extern(extern_of(bits, store)),
+            HeapType::Exn | HeapType::NoExn => todo!(),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::reference::{ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
-use crate::store::StoreId;
-use crate::types::{HeapType, RefType, ValType};
+use crate::store::{StoreId, StoreOpaque};
+use crate::types::{RefType, ValType};
 use crate::vm::context::{FuncRef, Value};
 
 /// A WebAssembly value. Floats are kept as bits, so that every NaN stays what it is.
@@ -94,13 +94,12 @@ impl Val {
         })
     }
 
-    /// Does the value fit where a value of this type goes?
-    pub(crate) fn matches(&self, ty: ValType) -> bool {
-        match ty {
-            ValType::Ref(RefType { nullable: false, heap }) => {
-                let null = matches!(self, Val::FuncRef(None) | Val::ExternRef(None));
-                !null && self.ty() == ValType::Ref(RefType { nullable: true, heap })
-            }
+    /// Does the value fit where a value of this type goes? One of another store fits, too: it is refused when it
+    /// [crosses the door](Val::into_value).
+    pub(crate) fn matches(&self, ty: ValType, store: &StoreOpaque) -> bool {
+        match (*self, ty) {
+            (Val::FuncRef(func), ValType::Ref(ty)) => Ref::Func(func).matches(ty, store),
+            (Val::ExternRef(object), ValType::Ref(ty)) => Ref::Extern(object).matches(ty, store),
             _ => self.ty() == ty,
         }
     }
@@ -126,8 +125,7 @@ impl Val {
             ValType::F32 => Val::F32(value.u32()),
             ValType::F64 => Val::F64(value.u64()),
             ValType::V128 => Val::V128(value.u128()),
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => Val::FuncRef(func_of(value.func(), store)),
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Val::ExternRef(extern_of(value.u64(), store)),
+            ValType::Ref(ty) => Ref::from_element(value.u64(), ty, store).into(),
         }
     }
 }

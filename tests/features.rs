@@ -8,7 +8,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("(func (drop (v128.const i64x2 0 0)))",                                        "SIMD is"),
     ("(func (param v128))",                                                         "SIMD is"),
     ("(global v128 (v128.const i64x2 0 0))",                                        "SIMD is"),
-    ("(func (return_call 0))",                                                      "tail calls are"),
     ("(tag)",                                                                       "exceptions are"),
     ("(import \"\" \"\" (tag))",                                                    "exceptions are"),
     ("(func (try_table))",                                                          "exceptions are"),
@@ -21,8 +20,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("(rec (type (func)) (type (func)))",                                           "garbage collection is"),
     ("(func (drop (ref.i31 (i32.const 0))))",                                       "garbage collection is"),
     ("(func (param anyref))",                                                       "garbage collection is"),
-    ("(type $f (func)) (func (param (ref $f)))",                                    "typed function references are"),
-    ("(table 1 funcref (ref.null func))",                                           "typed function references are"),
+    ("(type $f (func (param (ref null $f))))",                                      "garbage collection is"),
+    ("(global i32 (i32.const 0)) (global i32 (global.get 0))",                      "garbage collection is"),
     ("(memory 1 (pagesize 1))",                                                     "custom page sizes are"),
     ("(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))",           "wide arithmetic is"),
 ];
@@ -54,7 +53,12 @@ const ACCEPTED: &[&str] = &[
 /// What needs a feature, and its subject.
 #[rustfmt::skip]
 const SWITCHED: &[(WasmFeature, &str, &str)] = &[
-    (WasmFeature::ExtendedConst, "extended constants are", "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+    (WasmFeature::ExtendedConst,      "extended constants are",        "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+    (WasmFeature::FunctionReferences, "typed function references are", "(type $f (func)) (func (param (ref $f)))"),
+    (WasmFeature::FunctionReferences, "typed function references are", "(table 1 funcref (ref.null func))"),
+    (WasmFeature::FunctionReferences, "typed function references are", "(func (param (ref null func)) (local (ref extern)))"),
+    (WasmFeature::FunctionReferences, "typed function references are", "(func (param funcref) (drop (ref.as_non_null (local.get 0))))"),
+    (WasmFeature::TailCall,           "tail calls are",                "(func (return_call 0))"),
 ];
 
 #[test]

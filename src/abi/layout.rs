@@ -22,7 +22,8 @@ pub(crate) const CONTEXT_MODULE: i32 = 48;
 
 /// Store: rsp of the native stack, saved by the door; host calls go on from there.
 pub(crate) const STORE_NATIVE_SP: i32 = 0;
-/// Store: rsp at the latest exit from wasm, pointing at the return address into compiled code.
+/// Store: rsp at the latest exit from wasm, pointing at the return address into compiled code; in the upper 16 bits the
+/// words of stack arguments that are popped on return.
 pub(crate) const STORE_EXIT_SP: i32 = 8;
 /// Store: below this address the wasm stack is free, for the next entry.
 pub(crate) const STORE_WASM_SP: i32 = 16;
@@ -39,7 +40,13 @@ pub(crate) const RECORD_FOREIGN: i32 = 8;
 pub(crate) const RECORD_INSTANCE: i32 = 16;
 /// Function record: the engine-wide number of the function's type, 32 bits, never 0.
 pub(crate) const RECORD_SIGNATURE: i32 = 24;
+/// Function record: 0 for wasm's, 32 bits.
+pub(crate) const RECORD_KIND: i32 = 28;
 pub(crate) const RECORD_BYTES: i32 = 32;
+
+/// The eight bytes at a return address behind which r14 and r15 need not be what they were: `nop [rax + rax + 0x504C4E53]`, an
+/// instruction that compiled code never contains.
+pub(crate) const RESTORES_CONTEXT: u64 = 0x504C_4E53_0084_1F0F;
 
 /// Memory definition: base address.
 pub(crate) const MEMORY_BASE: i32 = 0;

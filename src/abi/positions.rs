@@ -1,7 +1,8 @@
 //! The position table: what the compiler says of every instruction that can trap and every return address.
 //!
 //! Per function one [`FunctionCode`] and a run of delta-coded [`Site`]s, three bytes each in the usual case:
-//! `kind | code delta << 4`, `wasm delta` (zigzag), both as LEB128; kinds need four bits.
+//! `kind | code delta << 4`, `wasm delta` (zigzag), both as LEB128; kinds need four bits. Behind them the words that a
+//! callee pops, for calls that say so.
 
 /// What may happen at a site. The code offset of a trapping site is that of the instruction's first byte;
 /// of a call that of the return address.
@@ -10,19 +11,30 @@
 pub(crate) enum SiteKind {
     /// A call: nothing traps here, but a backtrace passes through.
     Call,
+    /// A call whose callee pops stack arguments: [`Site::popped`] bytes.
+    PoppingCall,
     /// `ud2`, then one byte: a [`TrapCode`](super::TrapCode).
     Explicit,
     /// Access to a guarded memory: SIGSEGV inside its reservation is out of bounds.
     Memory,
     /// Read of a function record's signature: SIGSEGV below 4096 is a call to null.
     NullRecord,
+    /// Read of a function record's instance: SIGSEGV below 4096 is a null reference.
+    NullReference,
     /// `div` or `idiv` with a register as divisor: SIGFPE is a division by zero (divisor 0) or an overflow.
     Divide,
 }
 
 impl SiteKind {
-    const ALL: [SiteKind; 5] =
-        [SiteKind::Call, SiteKind::Explicit, SiteKind::Memory, SiteKind::NullRecord, SiteKind::Divide];
+    const ALL: [SiteKind; 7] = [
+        SiteKind::Call,
+        SiteKind::PoppingCall,
+        SiteKind::Explicit,
+        SiteKind::Memory,
+        SiteKind::NullRecord,
+        SiteKind::NullReference,
+        SiteKind::Divide,
+    ];
 }
 
 /// One instruction that can trap, or one return address.
@@ -33,10 +45,19 @@ pub(crate) struct Site {
     /// Bytes from the start of the module file.
     pub(crate) wasm_offset: u32,
     pub(crate) kind: SiteKind,
+    /// Stack arguments of a [`SiteKind::PoppingCall`] in bytes, else 0.
+    pub(crate) popped: u32,
 }
 
-/// One compiled function. At a site, its return address lies at
-/// `rsp + frame_bytes` (for a call: rsp as the call leaves it when it returns, stack arguments not yet popped).
+impl Site {
+    /// Is the code offset a return address?
+    pub(crate) fn is_call(&self) -> bool {
+        matches!(self.kind, SiteKind::Call | SiteKind::PoppingCall)
+    }
+}
+
+/// One compiled function. At a site, its return address lies at `rsp + frame_bytes`; behind a call, where the callee has
+/// popped its arguments, that much less.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FunctionCode {
     /// First byte, from the start of the module's code; the next function's start ends it.
@@ -74,6 +95,10 @@ impl SiteWriter {
         let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;
         (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
         let (head, wasm) = (u64::from(code) << 4 | site.kind as u64, u64::from((wasm << 1 ^ wasm >> 31) as u32));
+        if site.kind == SiteKind::PoppingCall {
+            self.push_far(head, wasm);
+            return leb(&mut self.bytes, u64::from(site.popped / 8));
+        }
         if head >= 1 << 14 || wasm >= 1 << 7 {
             return self.push_far(head, wasm);
         }
@@ -136,7 +161,8 @@ impl Iterator for Sites<'_> {
         self.code_offset += (head >> 4) as u32;
         self.wasm_offset = self.wasm_offset.wrapping_add(wasm >> 1 ^ (wasm & 1).wrapping_neg());
         let kind = *SiteKind::ALL.get((head & 15) as usize)?;
-        Some(Site { code_offset: self.code_offset, wasm_offset: self.wasm_offset, kind })
+        let popped = if kind == SiteKind::PoppingCall { self.leb()? as u32 * 8 } else { 0 };
+        Some(Site { code_offset: self.code_offset, wasm_offset: self.wasm_offset, kind, popped })
     }
 }
 
@@ -204,8 +230,13 @@ mod tests {
                 prologue_bytes: 0,
             };
             positions.functions.push(function);
-            for (step, kind) in [(3, SiteKind::Call), (200, SiteKind::Memory), (1000, SiteKind::Divide)] {
-                let site = Site { code_offset: start + step, wasm_offset: wasm + 1100 - step, kind };
+            for (step, kind, popped) in [
+                (3, SiteKind::Call, 0),
+                (100, SiteKind::PoppingCall, 8000),
+                (200, SiteKind::Memory, 0),
+                (1000, SiteKind::Divide, 0),
+            ] {
+                let site = Site { code_offset: start + step, wasm_offset: wasm + 1100 - step, kind, popped };
                 writer.push(site);
                 written.push(site);
             }

@@ -45,9 +45,11 @@ pub(crate) struct SignatureStubs {
     /// [`RECORD_FOREIGN`](crate::abi::layout::RECORD_FOREIGN) of a wasm function.
     pub(crate) foreign_offset: u32,
     /// The return address of the call in the foreign entry, and the bytes from rsp there to its own return
-    /// address: a backtrace passes through.
+    /// address: a backtrace passes through. Below it lies the caller's context.
     pub(crate) foreign_return_offset: u32,
     pub(crate) foreign_frame_bytes: u32,
+    /// Stack arguments that functions of the type pop.
+    pub(crate) arg_bytes: u32,
     /// [`RECORD_FOREIGN`](crate::abi::layout::RECORD_FOREIGN) of a host function: stores the arguments to an array on the wasm stack, sets the store's exit
     /// and wasm rsp, switches to the native stack (16-aligned) and calls
     /// `extern "sysv64" fn(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32` whose address is at `RECORD_CODE`;
@@ -178,7 +180,7 @@ impl<'a> Compiler<'a> {
         scan.tape.entries.reserve(bytes.len() / 5);
         for _ in 0..cursor.u32()? {
             let count = cursor.u32()?;
-            scan.declare(count, cursor.val_type()?)?;
+            scan.declare(count, cursor.val_type(self.module.info)?)?;
         }
         scan.body(bytes, cursor.position(), start)?;
         scan.finish();

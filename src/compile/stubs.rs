@@ -2,8 +2,8 @@
 
 use super::{BuiltinStubs, SignatureStubs};
 use crate::abi::layout::{
-    CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_TRAP_EXIT,
-    STORE_WASM_SP,
+    CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, RESTORES_CONTEXT, STORE_EXIT_SP, STORE_NATIVE_SP,
+    STORE_TRAP_EXIT, STORE_WASM_SP,
 };
 use crate::abi::{Builtin, CALLEE, CONTEXT, CallLayout, HEAP, Place, VALUE_BYTES};
 use crate::types::{FuncType, ValType};
@@ -38,6 +38,7 @@ pub(crate) fn signature_stubs(ty: &FuncType) -> SignatureStubs {
             foreign_offset,
             foreign_return_offset,
             foreign_frame_bytes,
+            arg_bytes: layout.arg_bytes,
             host_offset,
         };
     }
@@ -125,6 +126,7 @@ impl Stubs<'_> {
         self.load(rbx, ty.params(), &layout.params, 0, r11);
         self.asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.asm.call_r(rax.any());
+        self.asm.u64(RESTORES_CONTEXT);
         self.store(rbx, &layout.results, -args, r11);
         self.add_to_sp(results);
         self.asm.ret();
@@ -146,6 +148,7 @@ impl Stubs<'_> {
         self.asm.mov_rm(Width::W64, temp, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.asm.call_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
         let return_offset = self.asm.pos() as u32;
+        self.asm.u64(RESTORES_CONTEXT);
         for at in (0..results).step_by(8) {
             self.asm.mov_rm(Width::W64, temp, stack(at));
             self.asm.mov_mr(Width::W64, stack(results + 16 + args + at), temp);
@@ -154,7 +157,7 @@ impl Stubs<'_> {
         self.asm.pop_r(CONTEXT.any());
         self.asm.mov_rm(Width::W64, temp, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.return_from();
-        (return_offset, (args + results + 8) as u32)
+        (return_offset, (results + 8) as u32)
     }
 
     /// See [`SignatureStubs::host_offset`].
@@ -171,7 +174,7 @@ impl Stubs<'_> {
         self.asm.mov_rr(Width::W64, rdi.any(), CALLEE.any());
         self.asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());
         self.asm.mov_rr(Width::W64, rdx.any(), rbx.any());
-        leave_wasm_stack(&mut self.asm, frame);
+        leave_wasm_stack(&mut self.asm, frame, layout.arg_bytes);
         self.asm.call_m(Addr::base_disp(rdi.any(), RECORD_CODE));
         self.asm.mov_rr(Width::W64, rsp.any(), rbx.any());
         let trapped = self.asm.label();
@@ -188,12 +191,16 @@ impl Stubs<'_> {
     }
 }
 
-/// Notes where wasm was left and goes on on the native stack. The return address lies `frame` bytes over rsp. Uses
-/// r10 and r11.
-fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32) {
+/// Notes where wasm was left and goes on on the native stack. The return address lies `frame` bytes over rsp; `popped` bytes
+/// behind it go with it. Uses rax, r10 and r11.
+fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32, popped: u32) {
     let store = r11;
     asm.mov_rm(Width::W64, store.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
     asm.lea_rm(Width::W64, r10.any(), stack(frame));
+    if popped > 0 {
+        asm.mov_ri(Width::W64, rax.any(), i64::from(popped / 8) << 48);
+        asm.alu_rr(Alu::Or, Width::W64, r10.any(), rax.any());
+    }
     asm.mov_mr(Width::W64, Addr::base_disp(store.any(), STORE_EXIT_SP), r10.any());
     asm.mov_mr(Width::W64, Addr::base_disp(store.any(), STORE_WASM_SP), rsp.any());
     asm.mov_rm(Width::W64, rsp.any(), Addr::base_disp(store.any(), STORE_NATIVE_SP));
@@ -233,7 +240,7 @@ fn builtin(asm: &mut Asm<'_>, address: u64) {
     for (to, from) in [(rdx, rsi), (rsi, rdi), (rcx, r8), (r8, r9), (r9, r10), (rdi, CONTEXT)] {
         asm.mov_rr(Width::W64, to.any(), from.any());
     }
-    leave_wasm_stack(asm, 16);
+    leave_wasm_stack(asm, 16, 0);
     asm.mov_ri(Width::W64, rax.any(), address as i64);
     asm.call_r(rax.any());
     asm.mov_rr(Width::W64, rsp.any(), rbx.any());

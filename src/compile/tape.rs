@@ -263,6 +263,8 @@ pub(super) enum Op {
     Convert(Convert),
     /// `dst = a`
     Copy,
+    /// `dst = a`, which traps if it is null.
+    NonNull,
     /// `a` was computed for its effects.
     Drop,
     /// `dst = (a test b)`; the class is that of the operands, the result an i32.
@@ -293,6 +295,14 @@ pub(super) enum Op {
     Call,
     /// As [`Op::Call`], of type `imm`; the list of arguments begins with the table's number and the index.
     CallIndirect,
+    /// As [`Op::Call`], of type `imm`; the list of arguments begins with 0 and the reference.
+    CallRef,
+    /// Goes to function `imm` with the list at `a`, in place of this one.
+    TailCall,
+    /// The same as [`Op::CallIndirect`].
+    TailCallIndirect,
+    /// The same as [`Op::CallRef`].
+    TailCallRef,
     /// As [`Op::Call`], builtin number `imm`; at most one result, `dst`.
     Builtin,
     /// Binds label `imm`.

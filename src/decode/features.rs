@@ -27,12 +27,18 @@ pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
 pub enum WasmFeature {
     /// Arithmetic in constant expressions.
     ExtendedConst,
+    /// References to functions of a known type, and such that are never null.
+    FunctionReferences,
+    /// Calls in place of the function that calls.
+    TailCall,
 }
 
 /// Each with the parser's name for it, and whether it is on by default.
 #[rustfmt::skip]
 const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
-    (WasmFeature::ExtendedConst, WasmFeatures::EXTENDED_CONST, true),
+    (WasmFeature::ExtendedConst,      WasmFeatures::EXTENDED_CONST,      true),
+    (WasmFeature::FunctionReferences, WasmFeatures::FUNCTION_REFERENCES, true),
+    (WasmFeature::TailCall,           WasmFeatures::TAIL_CALL,           true),
 ];
 
 /// What is on unless it is turned off.
@@ -94,6 +100,8 @@ const UNMARKED: &[(&str, WasmFeatures)] = &[
     ("multiple memories", WasmFeatures::MULTI_MEMORY),
     ("gc proposal", WasmFeatures::GC),
     ("rec group usage requires", WasmFeatures::GC),
+    ("the GC proposal is disabled", WasmFeatures::GC),
+    ("global.get of locally defined global", WasmFeatures::GC),
     ("component", WasmFeatures::COMPONENT_MODEL),
     ("non-constant operator: i32.add", WasmFeatures::EXTENDED_CONST),
     ("non-constant operator: i32.sub", WasmFeatures::EXTENDED_CONST),

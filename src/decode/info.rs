@@ -1,8 +1,10 @@
 //! What is known of a module: its sections, checked, and its bodies, located.
 
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex,
+    ConcreteFuncType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex,
+    TableType, TypeIndex,
 };
+use std::sync::OnceLock;
 use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources, WasmFeatures};
 
 /// Everything about a module that outlives its bytes. Index spaces hold imports first.
@@ -11,6 +13,8 @@ pub(crate) struct ModuleInfo {
     /// What bodies may use.
     pub(crate) features: WasmFeatures,
     pub(crate) types: Vec<FuncType>,
+    /// By type, once a reference type names it.
+    pub(crate) concrete: Vec<OnceLock<ConcreteFuncType>>,
     pub(crate) imports: Vec<Import>,
     pub(crate) functions: Vec<TypeIndex>,
     pub(crate) tables: Vec<TableType>,
@@ -150,6 +154,15 @@ impl ModuleInfo {
     /// The type of a function, imported or not.
     pub(crate) fn func_type(&self, func: FuncIndex) -> &FuncType {
         &self.types[self.functions[func.index()].index()]
+    }
+
+    /// A type as references name it. None: it does not exist, or the process has too many of them.
+    pub(crate) fn concrete(&self, ty: TypeIndex) -> Option<ConcreteFuncType> {
+        let (known, func_type) = (self.concrete.get(ty.index())?, self.types.get(ty.index())?);
+        match known.get() {
+            Some(&concrete) => Some(concrete),
+            None => ConcreteFuncType::of(func_type).map(|concrete| *known.get_or_init(|| concrete)),
+        }
     }
 
     /// The place of a function's record among an instance's own, if it can be referred to.

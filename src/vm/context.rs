@@ -26,8 +26,6 @@ impl Value {
     pub(crate) fn u32(self) -> u32 { self.0[0] as u32 }
     pub(crate) fn u64(self) -> u64 { self.0[0] }
     pub(crate) fn u128(self) -> u128 { u128::from(self.0[1]) << 64 | u128::from(self.0[0]) }
-    /// For values of type funcref only.
-    pub(crate) fn func(self) -> Option<FuncRef> { FuncRef::from_bits(self.0[0]) }
 }
 
 /// A function that a value can refer to: the address of its [`FuncRecord`], which lives as long as its store.
@@ -221,6 +219,7 @@ const _: () = {
     assert!(offset_of!(FuncRecord, foreign) == layout::RECORD_FOREIGN as usize);
     assert!(offset_of!(FuncRecord, instance) == layout::RECORD_INSTANCE as usize);
     assert!(offset_of!(FuncRecord, signature) == layout::RECORD_SIGNATURE as usize);
+    assert!(offset_of!(FuncRecord, kind) == layout::RECORD_KIND as usize && RecordKind::Wasm as u32 == 0);
     assert!(size_of::<FuncRecord>() == layout::RECORD_BYTES as usize);
     assert!(offset_of!(Context, heap) == layout::CONTEXT_HEAP as usize);
     assert!(offset_of!(Context, store) == layout::CONTEXT_STORE as usize);

@@ -72,6 +72,7 @@ impl TestStore {
             foreign_offset: foreign,
             foreign_return_offset: foreign + 13,
             foreign_frame_bytes: 16,
+            arg_bytes: 0,
             host_offset: host,
         };
         let stubs =
@@ -98,7 +99,8 @@ impl TestStore {
             let (code_offset, wasm_offset) = (code.len() as u32, 1000 * index as u32);
             let sites_at = sites.start(code_offset, wasm_offset);
             for &(offset, kind) in *own_sites {
-                sites.push(Site { code_offset: code_offset + offset, wasm_offset: wasm_offset + 1 + offset, kind });
+                let (code_offset, wasm_offset) = (code_offset + offset, wasm_offset + 1 + offset);
+                sites.push(Site { code_offset, wasm_offset, kind, popped: 0 });
             }
             let (frame_bytes, prologue_bytes) = (*frame_bytes, *prologue_bytes);
             positions.functions.push(FunctionCode {

@@ -152,42 +152,76 @@ impl Emit<'_> {
             Some(own) => {
                 let at = self.asm.call_reloc(0) as u32 + self.base;
                 self.relocations.push(Relocation { at, function: own });
-                self.site(SiteKind::Call, wasm_offset);
+                self.call_site(layout.arg_bytes, wasm_offset);
             }
             None => {
                 let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
                 self.mov_rm(Width::W64, CALLEE.any(), record);
-                self.call_foreign(wasm_offset);
+                self.call_foreign(layout.arg_bytes, wasm_offset);
             }
         }
         self.after_call(e, ty, layout, live);
     }
 
     /// Calls the record in rax from outside its instance.
-    pub(super) fn call_foreign(&mut self, wasm_offset: u32) {
+    pub(super) fn call_foreign(&mut self, popped: u32, wasm_offset: u32) {
         self.call_m(Addr::base_disp(CALLEE.any(), RECORD_FOREIGN));
-        self.site(SiteKind::Call, wasm_offset);
+        self.call_site(popped, wasm_offset);
     }
 
-    /// Only rax is certain to be free once the arguments are in place, so bound, element and record follow each other
-    /// in it.
     #[inline(never)]
     pub(super) fn call_indirect(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let ty = TypeIndex(e.imm);
         let layout = &self.module.layouts[ty.index()];
         let list = self.tape.list(e.a.to_item());
-        let (head, arguments) = list.split_at(2);
-        let (table, index) = (TableIndex(head[0]), self.item(head[1]));
         let live = self.before_call(e, &list[1..]);
-        let extra = self.register_of(index).map(|from| (CALLEE, from));
-        self.pass_arguments(arguments, ty, layout, extra.as_slice());
+        self.find_indirect(list, ty, wasm_offset);
+        self.call_record(layout.arg_bytes, wasm_offset);
+        self.after_call(e, ty, layout, live);
+    }
+
+    #[inline(never)]
+    pub(super) fn call_ref(&mut self, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        let ty = TypeIndex(e.imm);
+        let layout = &self.module.layouts[ty.index()];
+        let list = self.tape.list(e.a.to_item());
+        let live = self.before_call(e, &list[1..]);
+        self.pass_with_callee(list, ty, Class::I64);
+        self.site(SiteKind::NullReference, wasm_offset);
+        self.call_record(layout.arg_bytes, wasm_offset);
+        self.after_call(e, ty, layout, live);
+    }
+
+    /// Calls the record in rax. Its read of the record may be a site.
+    fn call_record(&mut self, popped: u32, wasm_offset: u32) {
+        let (foreign, back) = (self.asm.label(), self.asm.label());
+        self.alu_mr(Alu::Cmp, Width::W64, Addr::base_disp(CALLEE.any(), RECORD_INSTANCE), CONTEXT.any());
+        self.jcc(Cond::NotEqual, foreign);
+        self.call_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
+        self.call_site(popped, wasm_offset);
+        self.asm.bind(back);
+        self.cold.push(Cold::Foreign { label: foreign, back, popped, wasm_offset });
+    }
+
+    /// Passes the arguments of a list, and in rax what stands before them: an index or a reference.
+    pub(super) fn pass_with_callee(&mut self, list: &[ListItem], ty: TypeIndex, class: Class) {
+        let callee = self.item(list[1]);
+        let extra = self.register_of(callee).map(|from| (CALLEE, from));
+        self.pass_arguments(&list[2..], ty, &self.module.layouts[ty.index()], extra.as_slice());
         if extra.is_none() {
-            self.load_into(CALLEE, index, Class::I32);
+            self.load_into(CALLEE, callee, class);
         }
+    }
+
+    /// Passes the arguments, and in rax the record that the table's element refers to, of the right type. Only rax is
+    /// certain to be free once the arguments are in place, so bound, element and record follow each other in it.
+    pub(super) fn find_indirect(&mut self, list: &[ListItem], ty: TypeIndex, wasm_offset: u32) {
+        self.pass_with_callee(list, ty, Class::I32);
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         let rax = CALLEE.any();
-        let at = self.module.context.table(table);
+        let at = self.module.context.table(TableIndex(list[0]));
         let (base, len) = match at {
             crate::abi::layout::Slot::Own(at) => {
                 (Addr::base_disp(CONTEXT.any(), at + TABLE_BASE), Addr::base_disp(CONTEXT.any(), at + TABLE_LEN))
@@ -214,14 +248,6 @@ impl Emit<'_> {
         let signature = self.module.signatures[ty.index()] as i32;
         self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(rax, RECORD_SIGNATURE), signature);
         self.jcc(Cond::NotEqual, bad_signature);
-        let (foreign, back) = (self.asm.label(), self.asm.label());
-        self.alu_mr(Alu::Cmp, Width::W64, Addr::base_disp(rax, RECORD_INSTANCE), CONTEXT.any());
-        self.jcc(Cond::NotEqual, foreign);
-        self.call_m(Addr::base_disp(rax, RECORD_CODE));
-        self.site(SiteKind::Call, wasm_offset);
-        self.asm.bind(back);
-        self.cold.push(Cold::Foreign { label: foreign, back, wasm_offset });
-        self.after_call(e, ty, layout, live);
     }
 
     #[inline(never)]
@@ -233,7 +259,7 @@ impl Emit<'_> {
         self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places, &[]);
         self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
         self.call_m(Addr::base_disp(CALLEE.any(), 8 * e.imm as i32));
-        self.site(SiteKind::Call, wasm_offset);
+        self.call_site(0, wasm_offset);
         self.forget_scratch();
         if e.dst != Ref::NOTHING {
             let rax = self.take(CALLEE);
@@ -245,7 +271,13 @@ impl Emit<'_> {
         }
     }
 
-    fn pass_arguments(&mut self, values: &[ListItem], ty: TypeIndex, layout: &CallLayout, extra: &[(Gp64, Gp64)]) {
+    pub(super) fn pass_arguments(
+        &mut self,
+        values: &[ListItem],
+        ty: TypeIndex,
+        layout: &CallLayout,
+        extra: &[(Gp64, Gp64)],
+    ) {
         let params = self.module.info.types[ty.index()].params();
         // [`Place::Stack`] counts from above the return address, which the call pushes right below rsp.
         if layout.arg_bytes > 0 {

@@ -89,13 +89,18 @@ impl Emit<'_> {
         }
     }
 
-    fn epilogue(&mut self) {
+    /// Up to the return address.
+    pub(super) fn pop_frame(&mut self) {
         if self.plan.frame_bytes > 0 {
             self.alu_ri(Alu::Add, Width::W64, rsp.any(), self.plan.frame_bytes);
         }
         for &register in self.plan.saved.iter().rev() {
             self.asm.pop_r(register.any());
         }
+    }
+
+    fn epilogue(&mut self) {
+        self.pop_frame();
         match self.layout.arg_bytes {
             0 => _ = self.asm.ret(),
             bytes => match u16::try_from(bytes) {
@@ -151,7 +156,16 @@ impl Emit<'_> {
             && self.entries[self.at + 1..entry as usize].iter().all(|e| {
                 !matches!(
                     e.op,
-                    Op::Call | Op::CallIndirect | Op::Builtin | Op::BranchTable | Op::Return | Op::Convert(_)
+                    Op::Call
+                        | Op::CallIndirect
+                        | Op::CallRef
+                        | Op::TailCall
+                        | Op::TailCallIndirect
+                        | Op::TailCallRef
+                        | Op::Builtin
+                        | Op::BranchTable
+                        | Op::Return
+                        | Op::Convert(_)
                 )
             })
     }
@@ -389,10 +403,14 @@ impl Emit<'_> {
                     self.asm.bind(label);
                     self.explicit_trap(code, wasm_offset);
                 }
-                Cold::Foreign { label, back, wasm_offset } => {
+                Cold::Foreign { label, back, popped, wasm_offset } => {
                     self.asm.bind(label);
-                    self.call_foreign(wasm_offset);
+                    self.call_foreign(popped, wasm_offset);
                     self.jmp_label(back);
+                }
+                Cold::ForeignTail { label } => {
+                    self.asm.bind(label);
+                    self.jump_foreign();
                 }
                 Cold::RemainderOfMinusOne { label, back } => {
                     self.asm.bind(label);

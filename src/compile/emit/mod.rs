@@ -16,6 +16,7 @@ mod memory;
 mod cold;
 mod control;
 mod call;
+mod tail_call;
 mod moves;
 mod instructions;
 
@@ -291,6 +292,7 @@ impl Emit<'_> {
             Op::FloatUnary(op) => self.float_unary(op, e),
             Op::Convert(convert) => self.convert(convert, e),
             Op::Copy => self.copy(e),
+            Op::NonNull => self.non_null(e),
             Op::Drop => self.release(self.value(e.a)),
             Op::Set(test) => self.set(test, e),
             Op::Compare(test) => self.select(test, e),
@@ -306,6 +308,10 @@ impl Emit<'_> {
             Op::RefFunc => self.ref_func(e),
             Op::Call => self.call_direct(e),
             Op::CallIndirect => self.call_indirect(e),
+            Op::CallRef => self.call_ref(e),
+            Op::TailCall => self.tail_call(e),
+            Op::TailCallIndirect => self.tail_call_indirect(e),
+            Op::TailCallRef => self.tail_call_ref(e),
             Op::Builtin => self.call_builtin(e),
             Op::Label => self.label(e),
             Op::Jump => self.jump(e.imm),
@@ -331,10 +337,17 @@ impl Emit<'_> {
         self.tape.offsets[self.next_offset - 1]
     }
 
-    /// The next instruction (for a call: the one just emitted) can trap.
+    /// The next instruction can trap.
     #[inline]
     fn site(&mut self, kind: SiteKind, wasm_offset: u32) {
-        self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind });
+        self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind, popped: 0 });
+    }
+
+    /// A call was just emitted; the callee pops so many bytes.
+    #[inline]
+    fn call_site(&mut self, popped: u32, wasm_offset: u32) {
+        let kind = if popped == 0 { SiteKind::Call } else { SiteKind::PoppingCall };
+        self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind, popped });
     }
 
     /// A label behind the function that traps.

@@ -1,19 +1,16 @@
 //! Blocks, branches, calls and returns.
 
 use super::check::Ty;
-use super::{Class, HeapIndex, Item, Loop, NEVER, Node, Scan, class_of};
-use crate::abi::{Builtin, Place};
+use super::{Class, HeapIndex, Loop, NEVER, Node, Scan, class_of};
+use crate::abi::Place;
 use crate::compile::tape::{Op, Ref, Test};
 use crate::decode::{BlockType, Invalid, ModuleInfo};
-use crate::types::{FuncIndex, TypeIndex, ValType};
+use crate::types::{TypeIndex, ValType};
 use planish_asm::Cond;
 use std::collections::HashMap;
 
 /// Weights grow by eight per loop, up to this depth.
 const MAX_WEIGHT_DEPTH: u32 = 6;
-
-/// So many results of a call are received in scratch registers.
-const MAX_UNSPILLED_RESULTS: usize = 3;
 
 /// What opened a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +44,8 @@ pub(super) struct Frame {
     outer_weight: u32,
     /// For a loop: the calls before it.
     calls_before: u32,
+    /// The length of [`Scan::written`] where it began.
+    written: u32,
 }
 
 impl Frame {
@@ -64,6 +63,7 @@ impl Frame {
             used: false,
             outer_weight: 1,
             calls_before: 0,
+            written: 0,
         }
     }
 
@@ -104,7 +104,8 @@ impl<'m> Scan<'m> {
 
     /// Opens a block where code cannot be reached.
     fn open_dead(&mut self, opener: Opener, ty: BlockType) {
-        self.frames.push(Frame { dead: true, height: self.stack.len(), ..Frame::new(opener, ty) });
+        let (height, written) = (self.stack.len(), self.written.len() as u32);
+        self.frames.push(Frame { dead: true, height, written, ..Frame::new(opener, ty) });
         self.push_dead_params(ty);
     }
 
@@ -126,8 +127,8 @@ impl<'m> Scan<'m> {
             }
         }
         let (label, number) = (self.add_label(), self.new_frame_number());
-        let outer_weight = self.loop_weight;
-        self.frames.push(Frame { label, height, number, outer_weight, ..Frame::new(opener, ty) });
+        let (outer_weight, written) = (self.loop_weight, self.written.len() as u32);
+        self.frames.push(Frame { label, height, number, outer_weight, written, ..Frame::new(opener, ty) });
         self.set_floor();
     }
 
@@ -182,6 +183,7 @@ impl<'m> Scan<'m> {
         }
         (top.opener, top.unreachable) = (Opener::Else, false);
         let frame = *top;
+        self.forget_written(frame.written);
         if frame.dead {
             self.push_dead_params(frame.ty);
             return Ok(());
@@ -206,9 +208,10 @@ impl<'m> Scan<'m> {
         self.takes_block()?;
         let frame = *self.frames.last().ok_or(Invalid)?;
         // Without an `else` the parameters are the results.
-        if frame.opener == Opener::If && frame.ty.params(self.info) != frame.ty.results(self.info) {
+        if frame.opener == Opener::If && !self.params_are_results(frame.ty) {
             return Err(Invalid);
         }
+        self.forget_written(frame.written);
         if !frame.dead {
             self.end_live(frame);
         }
@@ -218,6 +221,11 @@ impl<'m> Scan<'m> {
         }
         self.set_floor();
         Ok(())
+    }
+
+    fn params_are_results(&self, ty: BlockType) -> bool {
+        let (params, results) = (ty.params(self.info), ty.results(self.info));
+        params.len() == results.len() && params.iter().zip(results).all(|(&param, &result)| param.matches(result))
     }
 
     /// The end of a block whose beginning can be reached.
@@ -372,8 +380,7 @@ impl<'m> Scan<'m> {
         self.die();
     }
 
-    pub(super) fn branch_if(&mut self, depth: u32) {
-        let condition = self.pop_test();
+    pub(super) fn branch_if(&mut self, depth: u32, condition: Condition) {
         let target = self.target(depth);
         let frame = self.frames[target];
         let arity = self.branch_arity(&frame);
@@ -387,6 +394,30 @@ impl<'m> Scan<'m> {
         }
         self.merge_and_keep(frame.height, arity);
         self.branch(condition, frame.label);
+    }
+
+    /// A reference that is tested and used: in a variable, as a temp is read only once.
+    fn pop_for_two(&mut self) -> Ref {
+        let place = self.stack.len() - 1;
+        if !matches!(self.stack[place].node, Node::Value(value) if value.as_temp().is_none()) {
+            self.merge_item(place);
+        }
+        self.pop_value()
+    }
+
+    /// The reference goes on with type `ty` if it is not null.
+    pub(super) fn branch_on_null(&mut self, depth: u32, ty: Ty) {
+        let (a, b) = (self.pop_for_two(), self.constant(Class::I64, 0));
+        self.branch_if(depth, Condition { test: Test::Int(Cond::Equal), class: Class::I64, a, b });
+        self.push_typed(ty, Node::Value(a));
+    }
+
+    pub(super) fn branch_on_non_null(&mut self, depth: u32) {
+        let ty = self.stack[self.stack.len() - 1].ty;
+        let (a, b) = (self.pop_for_two(), self.constant(Class::I64, 0));
+        self.push_typed(ty, Node::Value(a));
+        self.branch_if(depth, Condition { test: Test::Int(Cond::NotEqual), class: Class::I64, a, b });
+        self.drop_value();
     }
 
     /// A conditional branch whose target's merge variables hold items that are needed if it is not taken: they are
@@ -535,92 +566,6 @@ impl<'m> Scan<'m> {
         self.can_trap();
         self.entry(Op::Unreachable, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, 0);
         self.die();
-    }
-
-    // Calls.
-
-    pub(super) fn call_direct(&mut self, function: u32) {
-        let ty = self.info.functions[FuncIndex(function).index()];
-        self.call(Op::Call, ty, None, function);
-    }
-
-    pub(super) fn call_table(&mut self, ty: u32, table: u32) {
-        let index = self.pop_value();
-        self.call(Op::CallIndirect, TypeIndex(ty), Some((table, index)), ty);
-    }
-
-    fn call(&mut self, op: Op, ty: TypeIndex, indirect: Option<(u32, Ref)>, imm: u32) {
-        let layout = &self.layouts[ty.index()];
-        let signature = &self.info.types[ty.index()];
-        self.tape.outgoing_bytes = self.tape.outgoing_bytes.max(layout.arg_bytes + layout.result_bytes);
-        let count = signature.params().len();
-        let args = match indirect {
-            None => self.pop_list(&[], count, &layout.params),
-            Some((table, index)) => {
-                let args = self.pop_list(&[table, index.to_item()], count, &layout.params);
-                self.consume(index);
-                args
-            }
-        };
-        self.can_trap();
-        self.note_call();
-        let results = signature.results();
-        self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
-        if let [result] = results {
-            let dst = self.new_temp();
-            self.push_call(op, class_of(*result), dst, args, Ref::NOTHING.to_item(), imm);
-            self.push_typed(Ty::of(*result), Node::Value(dst));
-            return;
-        }
-        let list = self.start_list(results.len());
-        for &result in results {
-            let temp = self.new_temp();
-            self.tape.lists.push(temp.to_item());
-            self.push_typed(Ty::of(result), Node::Value(temp));
-        }
-        self.push_call(op, Class::I32, Ref::NOTHING, args, list, imm);
-    }
-
-    fn push_call(&mut self, op: Op, class: Class, dst: Ref, args: u32, results: u32, imm: u32) {
-        let (a, b) = (Ref::from_item(args), Ref::from_item(results));
-        self.tape.entries.push(crate::compile::tape::Entry { op, class, hint: 0, dst, a, b, imm });
-    }
-
-    /// Calls a builtin with the top `count` items behind leading constants; its result, if any, is of `class`.
-    pub(super) fn builtin(&mut self, builtin: Builtin, first: &[u64], count: usize, result: Option<Class>) {
-        let mut leading = [0; 1];
-        for (place, &value) in leading.iter_mut().zip(first) {
-            *place = self.constant(Class::I64, value as i64).to_item();
-        }
-        let from = self.stack.len() - count;
-        for index in from..self.stack.len() {
-            self.zero_extend_const(index);
-        }
-        let args = self.pop_list(&leading[..first.len()], count, &[]);
-        self.can_trap();
-        self.note_call();
-        let dst = if result.is_some() { self.new_temp() } else { Ref::NOTHING };
-        let none = Ref::NOTHING.to_item();
-        self.push_call(Op::Builtin, result.unwrap_or(Class::I32), dst, args, none, builtin as u32);
-        if let Some(class) = result {
-            self.push_value(class, dst);
-        }
-    }
-
-    /// Builtins take 64-bit values: an i32 constant among them is spelled out.
-    fn zero_extend_const(&mut self, index: usize) {
-        let Item { node: Node::Value(value), ty: Ty::I32 } = self.stack[index] else { return };
-        if let Some(value) = self.tape.constant(value) {
-            let wide = self.constant(Class::I64, i64::from(value as u32));
-            self.stack[index].node = Node::Value(wide);
-        }
-    }
-
-    fn note_call(&mut self) {
-        self.call_count += 1;
-        self.tape.spills |= self.temp_entry.len() > self.free_temps.len();
-        self.call_weight = self.call_weight.saturating_add(self.loop_weight);
-        self.last_call = (self.tape.entries.len() as u32, self.loop_weight);
     }
 
     pub(super) fn pop_store(&mut self, low: bool) -> (Ref, HeapIndex) {

@@ -13,6 +13,7 @@ mod operators;
 mod check;
 mod lower;
 mod control;
+mod call;
 mod locals;
 
 use super::tape::{Access, Class, Entry, Int, IntUnary, LabelInfo, Op, Ref, Tape, Test, Variable};
@@ -114,6 +115,8 @@ pub(super) struct Scan<'m> {
     loops: Vec<Loop>,
     lives: Vec<Life>,
     locals: Locals,
+    /// The locals without a default value that have been written, in order.
+    written: Vec<u32>,
     /// Merge variables by height and class.
     merges: Vec<[u32; 4]>,
     free_temps: Vec<u32>,
@@ -152,6 +155,7 @@ impl<'m> Scan<'m> {
             loops: Vec::new(),
             lives: Vec::new(),
             locals: Locals::default(),
+            written: Vec::new(),
             merges: Vec::new(),
             free_temps: Vec::new(),
             temp_entry: Vec::new(),
@@ -179,6 +183,7 @@ impl<'m> Scan<'m> {
         self.free_temps.clear();
         self.temp_entry.clear();
         self.locals.clear();
+        self.written.clear();
         (self.floor, self.flushed, self.dead) = (0, 0, false);
         (self.frame_number, self.loop_start) = (0, 0);
         (self.loop_weight, self.call_weight, self.last_call) = (1, 0, (NEVER, 0));
@@ -245,12 +250,6 @@ impl<'m> Scan<'m> {
             is_merge,
         });
         self.lives.len() as u32 - 1
-    }
-
-    /// The variable of a local.
-    #[inline]
-    fn variable(&mut self, index: u32, local: Local) -> u32 {
-        if local.var == NEVER { self.first_use(index, local.ty.class()) } else { local.var }
     }
 
     #[inline(never)]

@@ -74,6 +74,13 @@ pub(super) enum Rare {
     RefNull,
     RefIsNull,
     RefFunc,
+    ReturnCall,
+    ReturnCallIndirect,
+    CallRef,
+    ReturnCallRef,
+    RefAsNonNull,
+    BrOnNull,
+    BrOnNonNull,
     Prefix,
 }
 
@@ -116,6 +123,10 @@ const ROWS: &[(u8, Operator)] = &[
     (0x0F, Return),                                   // return
     (0x10, Call),                                     // call
     (0x11, Rare(Rare::CallIndirect)),                 // call_indirect
+    (0x12, Rare(Rare::ReturnCall)),                   // return_call
+    (0x13, Rare(Rare::ReturnCallIndirect)),           // return_call_indirect
+    (0x14, Rare(Rare::CallRef)),                      // call_ref
+    (0x15, Rare(Rare::ReturnCallRef)),                // return_call_ref
     (0x1A, Drop),                                     // drop
     (0x1B, Select),                                   // select
     (0x1C, Rare(Rare::SelectTyped)),                  // select t
@@ -286,5 +297,8 @@ const ROWS: &[(u8, Operator)] = &[
     (0xD0, Rare(Rare::RefNull)),                      // ref.null
     (0xD1, Rare(Rare::RefIsNull)),                    // ref.is_null
     (0xD2, Rare(Rare::RefFunc)),                      // ref.func
+    (0xD4, Rare(Rare::RefAsNonNull)),                 // ref.as_non_null
+    (0xD5, Rare(Rare::BrOnNull)),                     // br_on_null
+    (0xD6, Rare(Rare::BrOnNonNull)),                  // br_on_non_null
     (0xFC, Rare(Rare::Prefix)),                       // the operators behind this prefix
 ];
