@@ -273,6 +273,8 @@ pub enum Trap {
     StackOverflow,
     /// A null reference where something was needed.
     NullReference,
+    /// Wasm code has taken references to too many exceptions.
+    TooManyExceptions,
 }
 
 impl fmt::Display for Trap {
@@ -289,6 +291,7 @@ impl fmt::Display for Trap {
             Trap::BadConversionToInteger => "invalid conversion to integer",
             Trap::StackOverflow => "call stack exhausted",
             Trap::NullReference => "null reference",
+            Trap::TooManyExceptions => "too many exceptions",
         })
     }
 }

@@ -1,5 +1,6 @@
 //! [`Extern`]: what instances export and import.
 
+use crate::exception::Tag;
 use crate::extern_type::ExternType;
 use crate::global::Global;
 use crate::memory::Memory;
@@ -27,6 +28,8 @@ pub enum Extern {
     Table(Table),
     /// A linear memory.
     Memory(Memory),
+    /// A tag.
+    Tag(Tag),
 }
 
 macro_rules! kinds {
@@ -61,6 +64,7 @@ kinds! {
     Global into_global "global";
     Table into_table "table";
     Memory into_memory "memory";
+    Tag into_tag "tag";
 }
 
 impl Extern {
@@ -91,6 +95,7 @@ impl Extern {
             Extern::Global(global) => ExternType::Global(global.ty),
             Extern::Table(table) => ExternType::Table(table.type_in(store)),
             Extern::Memory(memory) => ExternType::Memory(memory.type_in(store)),
+            Extern::Tag(tag) => ExternType::Tag(tag.type_in(store)),
         }
     }
 }

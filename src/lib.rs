@@ -45,6 +45,7 @@ mod module;
 mod store;
 mod reference;
 mod value;
+mod exception;
 mod memory;
 mod table;
 mod global;
@@ -64,6 +65,7 @@ pub use config::{Config, CpuLevel};
 pub use decode::WasmFeature;
 pub use engine::Engine;
 pub use error::{Error, FrameInfo, Result, Trap, WasmBacktrace};
+pub use exception::Tag;
 pub use extern_item::{Export, Extern};
 pub use extern_type::{ExportType, ExternType, ImportType};
 pub use global::Global;
@@ -74,8 +76,8 @@ pub use memory::{Memory, MemoryAccessError};
 #[doc(hidden)]
 pub use module::CompiledFunction;
 pub use module::Module;
-pub use reference::{ExternRef, Func, Ref};
-pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
+pub use reference::{ExnRef, ExternRef, Func, Ref};
+pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut, ThrownException};
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
 pub use types::{

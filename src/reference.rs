@@ -1,4 +1,4 @@
-//! [`Func`], [`ExternRef`] and [`Ref`]: what a reference can be.
+//! [`Func`], [`ExternRef`], [`ExnRef`] and [`Ref`]: what a reference can be.
 
 use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
@@ -99,7 +99,26 @@ impl ExternRef {
     }
 }
 
-/// A reference of either kind, null included.
+/// A reference to an exception: what a `catch_ref` leaves. The exception lives as long as its store.
+///
+/// ```
+/// use planish::{Engine, ExnRef, FuncType, Store, Tag, TagType, Val, ValType};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let tag = Tag::new(&mut store, &TagType::new(FuncType::new([ValType::I32], [])));
+/// let exception = ExnRef::new(&mut store, tag, &[Val::I32(7)])?;
+/// assert_eq!(exception.tag(&store), tag);
+/// assert_eq!(exception.fields(&store)[0].i32(), Some(7));
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ExnRef {
+    pub(crate) store: StoreId,
+    /// What wasm code holds.
+    pub(crate) reference: u64,
+}
+
+/// A reference of any kind, null included.
 ///
 /// ```
 /// use planish::{Ref, RefType};
@@ -113,6 +132,8 @@ pub enum Ref {
     Func(Option<Func>),
     /// An object of the host, or null.
     Extern(Option<ExternRef>),
+    /// An exception, or null.
+    Exn(Option<ExnRef>),
 }
 
 impl Ref {
@@ -121,13 +142,13 @@ impl Ref {
         match ty.heap {
             HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(None),
             HeapType::Extern => Ref::Extern(None),
-            HeapType::Exn | HeapType::NoExn => todo!(),
+            HeapType::Exn | HeapType::NoExn => Ref::Exn(None),
         }
     }
 
     /// Is it a null?
     pub fn is_null(&self) -> bool {
-        matches!(self, Ref::Func(None) | Ref::Extern(None))
+        matches!(self, Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None))
     }
 
     /// The function, unless it is null or no function.
@@ -140,11 +161,17 @@ impl Ref {
         if let Ref::Extern(object) = self { *object } else { None }
     }
 
+    /// The exception, unless it is null or something else.
+    pub fn as_exn(&self) -> Option<ExnRef> {
+        if let Ref::Exn(exception) = self { *exception } else { None }
+    }
+
     /// Its nullable type.
     pub fn ty(&self) -> RefType {
         match self {
             Ref::Func(_) => RefType::FUNCREF,
             Ref::Extern(_) => RefType::EXTERNREF,
+            Ref::Exn(_) => RefType::EXNREF,
         }
     }
 
@@ -156,7 +183,9 @@ impl Ref {
                 let signature = store.state.signature_of(func.func);
                 store.engine.signature_numbered(signature).0 == *ty.func_type()
             }
-            (Ref::Func(_), HeapType::Func | HeapType::ConcreteFunc(_)) | (Ref::Extern(_), HeapType::Extern) => true,
+            (Ref::Func(_), HeapType::Func | HeapType::ConcreteFunc(_)) => true,
+            (Ref::Extern(_), HeapType::Extern) | (Ref::Exn(_), HeapType::Exn) => true,
+            (Ref::Exn(None), HeapType::NoExn) => true,
             _ => false,
         }
     }
@@ -166,6 +195,9 @@ impl Ref {
         match self {
             Ref::Func(func) => func_bits(func, store),
             Ref::Extern(object) => extern_bits(object, store),
+            Ref::Exn(None) => Ok(0),
+            Ref::Exn(Some(exception)) if exception.store == store => Ok(exception.reference),
+            Ref::Exn(Some(_)) => Err(wrong_store("an exception")),
         }
     }
 
@@ -182,7 +214,7 @@ impl Ref {
         match ty.heap {
             HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
             HeapType::Extern => Ref::Extern(extern_of(bits, store)),
-            HeapType::Exn | HeapType::NoExn => todo!(),
+            HeapType::Exn | HeapType::NoExn => Ref::Exn(exn_of(bits, store)),
         }
     }
 }
@@ -202,6 +234,12 @@ impl From<Option<Func>> for Ref {
 impl From<ExternRef> for Ref {
     fn from(object: ExternRef) -> Ref {
         Ref::Extern(Some(object))
+    }
+}
+
+impl From<Option<ExnRef>> for Ref {
+    fn from(exception: Option<ExnRef>) -> Ref {
+        Ref::Exn(exception)
     }
 }
 
@@ -235,4 +273,8 @@ pub(crate) fn extern_bits(object: Option<ExternRef>, store: StoreId) -> Result<u
 
 pub(crate) fn extern_of(handle: u64, store: StoreId) -> Option<ExternRef> {
     (handle != 0).then_some(ExternRef { store, handle })
+}
+
+fn exn_of(reference: u64, store: StoreId) -> Option<ExnRef> {
+    (reference != 0).then_some(ExnRef { store, reference })
 }

@@ -311,6 +311,31 @@ impl MemoryType {
     }
 }
 
+/// The type of a tag: a function type whose parameters are what its exceptions carry; it has no results.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TagType {
+    ty: FuncType,
+}
+
+impl TagType {
+    /// The tag of a function type.
+    ///
+    /// ```
+    /// use planish::{FuncType, TagType, ValType};
+    ///
+    /// let ty = TagType::new(FuncType::new([ValType::I32], []));
+    /// assert_eq!(ty.ty().params(), [ValType::I32]);
+    /// ```
+    pub fn new(ty: FuncType) -> TagType {
+        TagType { ty }
+    }
+
+    /// The function type.
+    pub fn ty(&self) -> &FuncType {
+        &self.ty
+    }
+}
+
 macro_rules! index_space {
     ($($(#[$doc:meta])* $name:ident;)*) => { $(
         $(#[$doc])*
@@ -337,4 +362,6 @@ index_space! {
     MemoryIndex;
     /// Imported globals first, then the module's own.
     GlobalIndex;
+    /// Imported tags first, then the module's own.
+    TagIndex;
 }

@@ -1,7 +1,7 @@
 //! [`Val`]: a value of any type.
 
 use crate::error::Error;
-use crate::reference::{ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
+use crate::reference::{ExnRef, ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
 use crate::store::{StoreId, StoreOpaque};
 use crate::types::{RefType, ValType};
 use crate::vm::context::{FuncRef, Value};
@@ -31,6 +31,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// An object of the host, or null.
     ExternRef(Option<ExternRef>),
+    /// An exception, or null.
+    ExnRef(Option<ExnRef>),
 }
 
 macro_rules! accessors {
@@ -60,6 +62,7 @@ impl Val {
         u128: v128 unwrap_v128, "a v128", Val::V128(value) => value;
         Option<Func>: func_ref unwrap_func_ref, "a funcref", Val::FuncRef(func) => func;
         Option<ExternRef>: extern_ref unwrap_extern_ref, "an externref", Val::ExternRef(object) => object;
+        Option<ExnRef>: exn_ref unwrap_exn_ref, "an exnref", Val::ExnRef(exception) => exception;
     }
 
     /// Its type; nullable for a reference.
@@ -72,6 +75,7 @@ impl Val {
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::ExnRef(_) => ValType::EXNREF,
         }
     }
 
@@ -100,6 +104,7 @@ impl Val {
         match (*self, ty) {
             (Val::FuncRef(func), ValType::Ref(ty)) => Ref::Func(func).matches(ty, store),
             (Val::ExternRef(object), ValType::Ref(ty)) => Ref::Extern(object).matches(ty, store),
+            (Val::ExnRef(exception), ValType::Ref(ty)) => Ref::Exn(exception).matches(ty, store),
             _ => self.ty() == ty,
         }
     }
@@ -114,6 +119,7 @@ impl Val {
             Val::V128(value) => Value::from_u128(value),
             Val::FuncRef(func) => Value::from_u64(func_bits(func, store)?),
             Val::ExternRef(object) => Value::from_u64(extern_bits(object, store)?),
+            Val::ExnRef(exception) => Value::from_u64(Ref::Exn(exception).bits(store)?),
         })
     }
 
@@ -150,9 +156,11 @@ from! {
     Option<Func>: func => Val::FuncRef(func);
     ExternRef: object => Val::ExternRef(Some(object));
     Option<ExternRef>: object => Val::ExternRef(object);
+    Option<ExnRef>: exception => Val::ExnRef(exception);
     Ref: reference => match reference {
         Ref::Func(func) => Val::FuncRef(func),
         Ref::Extern(object) => Val::ExternRef(object),
+        Ref::Exn(exception) => Val::ExnRef(exception),
     };
 }
 

@@ -8,9 +8,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("(func (drop (v128.const i64x2 0 0)))",                                        "SIMD is"),
     ("(func (param v128))",                                                         "SIMD is"),
     ("(global v128 (v128.const i64x2 0 0))",                                        "SIMD is"),
-    ("(tag)",                                                                       "exceptions are"),
-    ("(import \"\" \"\" (tag))",                                                    "exceptions are"),
-    ("(func (try_table))",                                                          "exceptions are"),
     ("(memory 1) (memory 1)",                                                       "multiple memories are"),
     ("(memory i64 1)",                                                              "64-bit memories and tables are"),
     ("(table i64 1 funcref)",                                                       "64-bit memories and tables are"),
@@ -59,6 +56,11 @@ const SWITCHED: &[(WasmFeature, &str, &str)] = &[
     (WasmFeature::FunctionReferences, "typed function references are", "(func (param (ref null func)) (local (ref extern)))"),
     (WasmFeature::FunctionReferences, "typed function references are", "(func (param funcref) (drop (ref.as_non_null (local.get 0))))"),
     (WasmFeature::TailCall,           "tail calls are",                "(func (return_call 0))"),
+    (WasmFeature::Exceptions,         "exceptions are",                "(tag)"),
+    (WasmFeature::Exceptions,         "exceptions are",                "(import \"\" \"\" (tag))"),
+    (WasmFeature::Exceptions,         "exceptions are",                "(func (try_table))"),
+    (WasmFeature::Exceptions,         "exceptions are",                "(func (param exnref) (throw_ref (local.get 0)))"),
+    (WasmFeature::LegacyExceptions,   "legacy exceptions are",         "(func try end)"),
 ];
 
 #[test]

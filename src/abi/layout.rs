@@ -32,6 +32,17 @@ pub(crate) const STORE_STACK_LIMIT: i32 = 24;
 /// Store: where to jump (r14 valid, anything else lost) to leave wasm with the pending trap.
 pub(crate) const STORE_TRAP_EXIT: i32 = 32;
 
+/// Store: 0, or the exception that leaves wasm code.
+pub(crate) const STORE_THROWN: i32 = 40;
+/// Store: where wasm code goes on that catches an exception: the [callee-saved registers](super::CALLEE_SAVED) in order (before
+/// the search those at the exit), rsp, pc, context, address of the exception's values, reference to it.
+pub(crate) const STORE_RESUME: i32 = 48;
+pub(crate) const RESUME_SP: i32 = STORE_RESUME + 40;
+pub(crate) const RESUME_PC: i32 = STORE_RESUME + 48;
+pub(crate) const RESUME_CONTEXT: i32 = STORE_RESUME + 56;
+pub(crate) const RESUME_VALUES: i32 = STORE_RESUME + 64;
+pub(crate) const RESUME_EXCEPTION: i32 = STORE_RESUME + 72;
+
 /// Function record: entry for callers of the same instance.
 pub(crate) const RECORD_CODE: i32 = 0;
 /// Function record: entry for everybody else, r14 being the caller's; `rax` = the record.

@@ -123,10 +123,17 @@ pub(crate) enum Builtin {
     TableInit,
     /// `(segment)`
     ElemDrop,
+    /// `(tag, address of the values, 16 bytes each)`, throws: does not return
+    Throw,
+    /// `(exception)`, throws it: does not return
+    ThrowRef,
 }
 
 impl Builtin {
-    pub(crate) const COUNT: usize = Builtin::ElemDrop as usize + 1;
+    pub(crate) const COUNT: usize = Builtin::ThrowRef as usize + 1;
+    /// Behind the builtins' code addresses: that of the code that leaves wasm. Jumped to with r14 and the callee-saved
+    /// registers as at the exit, which the store notes.
+    pub(crate) const LEAVE: usize = Builtin::COUNT;
 }
 
 /// The byte behind an explicit trap's `ud2`, and what [`positions::Site`] says of a faulting instruction.
@@ -143,10 +150,11 @@ pub(crate) enum TrapCode {
     BadConversionToInteger,
     StackExhausted,
     NullReference,
+    ExceptionsExhausted,
 }
 
 impl TrapCode {
-    pub(crate) const ALL: [TrapCode; 10] = [
+    pub(crate) const ALL: [TrapCode; 11] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -157,6 +165,7 @@ impl TrapCode {
         TrapCode::BadConversionToInteger,
         TrapCode::StackExhausted,
         TrapCode::NullReference,
+        TrapCode::ExceptionsExhausted,
     ];
 }
 

@@ -1,8 +1,10 @@
 //! The position table: what the compiler says of every instruction that can trap and every return address.
 //!
 //! Per function one [`FunctionCode`] and a run of delta-coded [`Site`]s, three bytes each in the usual case:
-//! `kind | code delta << 4`, `wasm delta` (zigzag), both as LEB128; kinds need four bits. Behind them the words that a
-//! callee pops, for calls that say so.
+//! `kind | code delta << 4`, `wasm delta` (zigzag), both as LEB128; kinds need four bits.
+//! Beside them lie the [calls](Calls) that pop arguments or can be left by an exception.
+
+use crate::types::TagIndex;
 
 /// What may happen at a site. The code offset of a trapping site is that of the instruction's first byte;
 /// of a call that of the return address.
@@ -11,8 +13,6 @@
 pub(crate) enum SiteKind {
     /// A call: nothing traps here, but a backtrace passes through.
     Call,
-    /// A call whose callee pops stack arguments: [`Site::popped`] bytes.
-    PoppingCall,
     /// `ud2`, then one byte: a [`TrapCode`](super::TrapCode).
     Explicit,
     /// Access to a guarded memory: SIGSEGV inside its reservation is out of bounds.
@@ -26,9 +26,8 @@ pub(crate) enum SiteKind {
 }
 
 impl SiteKind {
-    const ALL: [SiteKind; 7] = [
+    const ALL: [SiteKind; 6] = [
         SiteKind::Call,
-        SiteKind::PoppingCall,
         SiteKind::Explicit,
         SiteKind::Memory,
         SiteKind::NullRecord,
@@ -45,15 +44,6 @@ pub(crate) struct Site {
     /// Bytes from the start of the module file.
     pub(crate) wasm_offset: u32,
     pub(crate) kind: SiteKind,
-    /// Stack arguments of a [`SiteKind::PoppingCall`] in bytes, else 0.
-    pub(crate) popped: u32,
-}
-
-impl Site {
-    /// Is the code offset a return address?
-    pub(crate) fn is_call(&self) -> bool {
-        matches!(self.kind, SiteKind::Call | SiteKind::PoppingCall)
-    }
 }
 
 /// One compiled function. At a site, its return address lies at `rsp + frame_bytes`; behind a call, where the callee has
@@ -72,6 +62,63 @@ pub(crate) struct FunctionCode {
     pub(crate) sites_at: u32,
     /// Length of the prologue in bytes: until then the frame is not complete.
     pub(crate) prologue_bytes: u32,
+    /// Which of [`CALLEE_SAVED`](super::CALLEE_SAVED) it pushes, a bit for each: the first directly below the return address.
+    pub(crate) saved: u8,
+}
+
+/// Beyond all numbers of [`Catch`]es.
+pub(crate) const NO_CATCH: u32 = u32::MAX;
+
+/// What few calls have. Code offsets are those of return addresses, in order.
+#[derive(Default)]
+pub(crate) struct Calls {
+    /// `(code offset, bytes)`: the callee pops stack arguments.
+    pub(crate) popped: Vec<(u32, u32)>,
+    /// `(code offset, catch)`: the first that an exception which leaves the call may go to.
+    pub(crate) caught: Vec<(u32, u32)>,
+    pub(crate) catches: Vec<Catch>,
+}
+
+/// A place in a function that exceptions go to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Catch {
+    /// Of this tag of the module; all if there is none.
+    pub(crate) tag: Option<TagIndex>,
+    /// Does the code keep a reference to the exception?
+    pub(crate) keeps: bool,
+    /// Where the code is: with the frame's rsp, callee-saved registers, r14 and r15, rax = the exception's values, rdx = its
+    /// reference.
+    pub(crate) code_offset: u32,
+    /// What comes next if the tag is another, or [`NO_CATCH`].
+    pub(crate) next: u32,
+}
+
+impl Calls {
+    /// The bytes that the callee of a call pops.
+    pub(crate) fn popped_at(&self, code_offset: u32) -> u32 {
+        find(&self.popped, code_offset).unwrap_or(0)
+    }
+
+    /// The first catch of a call, or [`NO_CATCH`].
+    pub(crate) fn catch_at(&self, code_offset: u32) -> u32 {
+        find(&self.caught, code_offset).unwrap_or(NO_CATCH)
+    }
+
+    /// What [`Calls::rewind`] needs.
+    pub(crate) fn mark(&self) -> [usize; 3] {
+        [self.popped.len(), self.caught.len(), self.catches.len()]
+    }
+
+    /// Forgets what came behind a mark.
+    pub(crate) fn rewind(&mut self, [popped, caught, catches]: [usize; 3]) {
+        self.popped.truncate(popped);
+        self.caught.truncate(caught);
+        self.catches.truncate(catches);
+    }
+}
+
+fn find(table: &[(u32, u32)], code_offset: u32) -> Option<u32> {
+    table.binary_search_by_key(&code_offset, |row| row.0).ok().map(|place| table[place].1)
 }
 
 /// Appends sites; code offsets must not fall.
@@ -95,10 +142,6 @@ impl SiteWriter {
         let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;
         (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
         let (head, wasm) = (u64::from(code) << 4 | site.kind as u64, u64::from((wasm << 1 ^ wasm >> 31) as u32));
-        if site.kind == SiteKind::PoppingCall {
-            self.push_far(head, wasm);
-            return leb(&mut self.bytes, u64::from(site.popped / 8));
-        }
         if head >= 1 << 14 || wasm >= 1 << 7 {
             return self.push_far(head, wasm);
         }
@@ -161,8 +204,7 @@ impl Iterator for Sites<'_> {
         self.code_offset += (head >> 4) as u32;
         self.wasm_offset = self.wasm_offset.wrapping_add(wasm >> 1 ^ (wasm & 1).wrapping_neg());
         let kind = *SiteKind::ALL.get((head & 15) as usize)?;
-        let popped = if kind == SiteKind::PoppingCall { self.leb()? as u32 * 8 } else { 0 };
-        Some(Site { code_offset: self.code_offset, wasm_offset: self.wasm_offset, kind, popped })
+        Some(Site { code_offset: self.code_offset, wasm_offset: self.wasm_offset, kind })
     }
 }
 
@@ -187,6 +229,7 @@ pub(crate) struct Positions {
     /// By code offset; ends with no sentinel.
     pub(crate) functions: Vec<FunctionCode>,
     pub(crate) sites: Vec<u8>,
+    pub(crate) calls: Calls,
     /// Bytes of code.
     pub(crate) code_bytes: u32,
 }
@@ -228,15 +271,11 @@ mod tests {
                 arg_bytes: 0,
                 sites_at,
                 prologue_bytes: 0,
+                saved: 0,
             };
             positions.functions.push(function);
-            for (step, kind, popped) in [
-                (3, SiteKind::Call, 0),
-                (100, SiteKind::PoppingCall, 8000),
-                (200, SiteKind::Memory, 0),
-                (1000, SiteKind::Divide, 0),
-            ] {
-                let site = Site { code_offset: start + step, wasm_offset: wasm + 1100 - step, kind, popped };
+            for (step, kind) in [(3, SiteKind::Call), (200, SiteKind::Memory), (1000, SiteKind::Divide)] {
+                let site = Site { code_offset: start + step, wasm_offset: wasm + 1100 - step, kind };
                 writer.push(site);
                 written.push(site);
             }

@@ -171,6 +171,13 @@ impl Plan {
         }
     }
 
+    /// [`FunctionCode::saved`](crate::abi::positions::FunctionCode::saved)
+    pub(super) fn saved_mask(&self) -> u8 {
+        let bits =
+            CALLEE_SAVED.iter().enumerate().map(|(bit, register)| u8::from(self.saved.contains(register)) << bit);
+        bits.sum()
+    }
+
     /// From rsp to the return address.
     pub(super) fn return_address_at(&self) -> i32 {
         self.frame_bytes + 8 * self.saved.len() as i32

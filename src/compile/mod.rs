@@ -9,7 +9,7 @@ mod stubs;
 pub(crate) use stubs::{builtin_stubs, signature_stubs};
 
 use crate::abi::layout::ContextLayout;
-use crate::abi::positions::{FunctionCode, Positions, SiteWriter};
+use crate::abi::positions::{Calls, FunctionCode, Positions, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
 use crate::decode::{Body, Cursor, ModuleInfo};
 use crate::error::Error;
@@ -60,7 +60,7 @@ pub(crate) struct SignatureStubs {
 /// Entries of all builtins, in one piece of position-independent code.
 pub(crate) struct BuiltinStubs {
     pub(crate) code: Vec<u8>,
-    /// By [`Builtin`](crate::abi::Builtin). Each keeps the callee-saved registers of [`crate::abi`], sets the store's exit and wasm rsp, switches to the native stack and calls
+    /// By [`Builtin`](crate::abi::Builtin), [`Builtin::LEAVE`](crate::abi::Builtin::LEAVE) last. Each keeps the callee-saved registers of [`crate::abi`], sets the store's exit and wasm rsp, switches to the native stack and calls
     /// the function's address, read from a table of addresses: see [`builtin_stubs`].
     pub(crate) offsets: Vec<u32>,
 }
@@ -137,6 +137,7 @@ struct Compiler<'a> {
     code: Vec<u8>,
     functions: Vec<FunctionCode>,
     sites: SiteWriter,
+    calls: Calls,
     relocations: Vec<Relocation>,
 }
 
@@ -151,6 +152,7 @@ impl<'a> Compiler<'a> {
             code: Vec::with_capacity(module.info.code_bytes * 2),
             functions: Vec::new(),
             sites: SiteWriter::default(),
+            calls: Calls::default(),
             relocations: Vec::new(),
         }
     }
@@ -204,6 +206,7 @@ impl<'a> Compiler<'a> {
                 ty: &self.module.info.types[ty.index()],
                 body_offset,
                 sites: &mut self.sites,
+                calls: &mut self.calls,
                 relocations: &mut self.relocations,
                 code: &mut self.code,
             };
@@ -226,6 +229,7 @@ impl<'a> Compiler<'a> {
             arg_bytes: layout.arg_bytes,
             sites_at,
             prologue_bytes: emitted.prologue_bytes,
+            saved: self.plan.saved_mask(),
         });
         Ok(())
     }
@@ -238,7 +242,8 @@ impl<'a> Compiler<'a> {
             self.code[at as usize..][..4].copy_from_slice(&displacement.to_le_bytes());
         }
         let code_bytes = self.code.len() as u32;
-        let positions = Positions { functions: self.functions, sites: self.sites.into_bytes(), code_bytes };
+        let positions =
+            Positions { functions: self.functions, sites: self.sites.into_bytes(), calls: self.calls, code_bytes };
         CompiledModule { code: self.code, positions }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{BuiltinStubs, SignatureStubs};
 use crate::abi::layout::{
-    CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, RESTORES_CONTEXT, STORE_EXIT_SP, STORE_NATIVE_SP,
+    CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, RESTORES_CONTEXT, RESUME_CONTEXT,
+    RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN,
     STORE_TRAP_EXIT, STORE_WASM_SP,
 };
-use crate::abi::{Builtin, CALLEE, CONTEXT, CallLayout, HEAP, Place, VALUE_BYTES};
+use crate::abi::{Builtin, CALLEE, CALLEE_SAVED, CONTEXT, CallLayout, HEAP, Place, VALUE_BYTES};
 use crate::types::{FuncType, ValType};
 use planish_asm::regs::{r8, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp};
 use planish_asm::{Addr, Alu, Asm, AsmError, Cond, Gp64, LabelSlot, Prec, R64, Width};
@@ -187,7 +188,8 @@ impl Stubs<'_> {
         self.asm.pop_r(rbx.any());
         self.return_from();
         self.asm.bind(trapped);
-        leave_by_trap(&mut self.asm);
+        self.add_to_sp(values);
+        leave(&mut self.asm);
     }
 }
 
@@ -208,18 +210,22 @@ fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32, popped: u32) {
     asm.alu_ri(Alu::And, Width::W64, rsp.any(), -16);
 }
 
-fn leave_by_trap(asm: &mut Asm<'_>) {
-    asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
-    asm.jmp_m(Addr::base_disp(rax.any(), STORE_TRAP_EXIT));
+/// Behind a call to the native side that did not succeed: restores the two registers on the stack and leaves.
+fn leave(asm: &mut Asm<'_>) {
+    asm.pop_r(r11.any());
+    asm.pop_r(rbx.any());
+    asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
+    asm.jmp_m(Addr::base_disp(rax.any(), 8 * Builtin::LEAVE as i32));
 }
 
 /// The builtins' entries, given the address of each
 /// `extern "sysv64" fn(context: *mut Context, a: u64, b: u64, c: u64, d: u64, e: u64) -> BuiltinResult`, where
 /// `#[repr(C)] struct BuiltinResult { value: u64, trapped: u64 }` comes back in rax and rdx: unless `trapped` is 0 the stub
-/// jumps to the store's trap exit.
-pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT]) -> BuiltinStubs {
-    let mut code = vec![0; 128 * Builtin::COUNT];
-    let mut labels = [LabelSlot::EMPTY; Builtin::COUNT];
+/// [leaves](Builtin::LEAVE). `search` is an `extern "sysv64" fn(store: *mut StoreHeader, context: *mut Context) -> u32` that finds
+/// where the store's thrown exception is caught and notes it in the store, or returns 0.
+pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT], search: u64) -> BuiltinStubs {
+    let mut code = vec![0; 128 * Builtin::COUNT + 512];
+    let mut labels = [LabelSlot::EMPTY; Builtin::COUNT + 1];
     let mut asm = Asm::new(&mut code, &mut labels);
     let mut offsets = Vec::with_capacity(Builtin::COUNT);
     for &address in addresses {
@@ -227,6 +233,9 @@ pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT]) -> BuiltinStubs {
         offsets.push(asm.pos() as u32);
         builtin(&mut asm, address);
     }
+    asm.align(16);
+    offsets.push(asm.pos() as u32);
+    unwind(&mut asm, search);
     let length = asm.finish().expect("128 bytes are enough for a builtin's stub").len();
     code.truncate(length);
     BuiltinStubs { code, offsets }
@@ -251,5 +260,41 @@ fn builtin(asm: &mut Asm<'_>, address: u64) {
     asm.pop_r(rbx.any());
     asm.ret();
     asm.bind(trapped);
-    leave_by_trap(asm);
+    leave(asm);
+}
+
+/// See [`Builtin::LEAVE`]. Goes on where the exception is caught, if that is what leaves and something catches it here; else
+/// at the store's trap exit.
+fn unwind(asm: &mut Asm<'_>, address: u64) {
+    let [store, resume] = [rax, rbx];
+    let field = |base: Gp64, at: i32| Addr::base_disp(base.any(), at);
+    let trapped = asm.label();
+    asm.mov_rm(Width::W64, store.any(), field(CONTEXT, CONTEXT_STORE));
+    asm.alu_mi(Alu::Cmp, Width::W64, field(store, STORE_THROWN), 0);
+    asm.jcc(Cond::Equal, trapped);
+    for (at, register) in (STORE_RESUME..).step_by(8).zip(CALLEE_SAVED) {
+        asm.mov_mr(Width::W64, field(store, at), register.any());
+    }
+    asm.mov_rr(Width::W64, resume.any(), store.any());
+    asm.mov_rm(Width::W64, rsp.any(), field(store, STORE_NATIVE_SP));
+    asm.alu_ri(Alu::And, Width::W64, rsp.any(), -16);
+    asm.mov_rr(Width::W64, rdi.any(), store.any());
+    asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());
+    asm.mov_ri(Width::W64, rax.any(), address as i64);
+    asm.call_r(rax.any());
+    asm.test_rr(Width::W32, rax.any(), rax.any());
+    asm.mov_rr(Width::W64, rcx.any(), resume.any());
+    asm.mov_rr(Width::W64, store.any(), resume.any());
+    asm.jcc(Cond::Equal, trapped);
+    asm.mov_rm(Width::W64, rsp.any(), field(rcx, RESUME_SP));
+    asm.mov_rm(Width::W64, CONTEXT.any(), field(rcx, RESUME_CONTEXT));
+    asm.mov_rm(Width::W64, rax.any(), field(rcx, RESUME_VALUES));
+    asm.mov_rm(Width::W64, rdx.any(), field(rcx, RESUME_EXCEPTION));
+    for (at, register) in (STORE_RESUME..).step_by(8).zip(CALLEE_SAVED) {
+        asm.mov_rm(Width::W64, register.any(), field(rcx, at));
+    }
+    asm.mov_rm(Width::W64, HEAP.any(), field(CONTEXT, CONTEXT_HEAP));
+    asm.jmp_m(field(rcx, RESUME_PC));
+    asm.bind(trapped);
+    asm.jmp_m(field(store, STORE_TRAP_EXIT));
 }

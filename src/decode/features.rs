@@ -31,6 +31,10 @@ pub enum WasmFeature {
     FunctionReferences,
     /// Calls in place of the function that calls.
     TailCall,
+    /// Exceptions: tags, `throw`, `try_table`.
+    Exceptions,
+    /// The exceptions of before WebAssembly 3.0: `try`, `catch`, `delegate`, `rethrow`. Off by default.
+    LegacyExceptions,
 }
 
 /// Each with the parser's name for it, and whether it is on by default.
@@ -39,6 +43,8 @@ const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
     (WasmFeature::ExtendedConst,      WasmFeatures::EXTENDED_CONST,      true),
     (WasmFeature::FunctionReferences, WasmFeatures::FUNCTION_REFERENCES, true),
     (WasmFeature::TailCall,           WasmFeatures::TAIL_CALL,           true),
+    (WasmFeature::Exceptions,         WasmFeatures::EXCEPTIONS,          true),
+    (WasmFeature::LegacyExceptions,   WasmFeatures::LEGACY_EXCEPTIONS,   false),
 ];
 
 /// What is on unless it is turned off.

@@ -2,7 +2,7 @@
 
 use crate::types::{
     ConcreteFuncType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex,
-    TableType, TypeIndex,
+    TableType, TagIndex, TypeIndex,
 };
 use std::sync::OnceLock;
 use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources, WasmFeatures};
@@ -20,10 +20,12 @@ pub(crate) struct ModuleInfo {
     pub(crate) tables: Vec<TableType>,
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<GlobalType>,
+    pub(crate) tags: Vec<TypeIndex>,
     pub(crate) imported_functions: u32,
     pub(crate) imported_tables: u32,
     pub(crate) imported_memories: u32,
     pub(crate) imported_globals: u32,
+    pub(crate) imported_tags: u32,
     /// Initial values of the module's own tables (usually null) and globals.
     pub(crate) table_inits: Vec<Option<ConstExpr>>,
     pub(crate) global_inits: Vec<ConstExpr>,
@@ -81,6 +83,7 @@ pub(crate) enum ImportItem {
     Table(TableType),
     Memory(MemoryType),
     Global(GlobalType),
+    Tag(TypeIndex),
 }
 
 pub(crate) struct Export {
@@ -94,6 +97,7 @@ pub(crate) enum ExportItem {
     Table(TableIndex),
     Memory(MemoryIndex),
     Global(GlobalIndex),
+    Tag(TagIndex),
 }
 
 /// A constant expression (specification 3.3.10) in postfix order.

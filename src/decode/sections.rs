@@ -7,7 +7,7 @@ use super::info::{
 use crate::error::Error;
 use crate::types::{
     FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, TableIndex, TableType,
-    TypeIndex, ValType,
+    TagIndex, TypeIndex, ValType,
 };
 use std::sync::OnceLock;
 use wasmparser::{AbstractHeapType, CustomSectionReader, KnownCustom, Name, Operator, Payload, UnpackedIndex};
@@ -31,6 +31,10 @@ pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Er
         Payload::GlobalSection(section) => each(section, |global: wasmparser::Global<'_>| {
             info.globals.push(global_type(info, global.ty)?);
             info.global_inits.push(const_expr(&mut info.declared, &global.init_expr)?);
+            Ok(())
+        }),
+        Payload::TagSection(section) => each(section, |tag: wasmparser::TagType| {
+            info.tags.push(TypeIndex(tag.func_type_idx));
             Ok(())
         }),
         Payload::ExportSection(section) => each(section, |export| {
@@ -111,9 +115,12 @@ fn add_import(info: &mut ModuleInfo, import: wasmparser::Import<'_>) -> Result<(
             info.imported_globals += 1;
             ImportItem::Global(ty)
         }
-        wasmparser::TypeRef::Tag(_) | wasmparser::TypeRef::FuncExact(_) => {
-            unreachable!("validated: neither exceptions nor custom descriptors")
+        wasmparser::TypeRef::Tag(ty) => {
+            info.tags.push(TypeIndex(ty.func_type_idx));
+            info.imported_tags += 1;
+            ImportItem::Tag(TypeIndex(ty.func_type_idx))
         }
+        wasmparser::TypeRef::FuncExact(_) => unreachable!("validated: no custom descriptors"),
     };
     info.imports.push(Import { module: import.module.into(), name: import.name.into(), item });
     Ok(())
@@ -137,9 +144,8 @@ fn add_export(info: &mut ModuleInfo, export: wasmparser::Export<'_>) {
         wasmparser::ExternalKind::Table => ExportItem::Table(TableIndex(export.index)),
         wasmparser::ExternalKind::Memory => ExportItem::Memory(MemoryIndex(export.index)),
         wasmparser::ExternalKind::Global => ExportItem::Global(GlobalIndex(export.index)),
-        wasmparser::ExternalKind::Tag | wasmparser::ExternalKind::FuncExact => {
-            unreachable!("validated: neither exceptions nor custom descriptors")
-        }
+        wasmparser::ExternalKind::Tag => ExportItem::Tag(TagIndex(export.index)),
+        wasmparser::ExternalKind::FuncExact => unreachable!("validated: no custom descriptors"),
     };
     info.exports.push(Export { name: export.name.into(), item });
 }

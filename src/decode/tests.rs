@@ -28,7 +28,6 @@ fn a_missing_feature_is_named() {
         (&[(5, &[1, 4, 1])], "64-bit memories and tables are not supported (at offset 0xb)"),
         (&[(5, &[1, 3, 1, 1])], "threads are not supported (at offset 0xb)"),
         (&[(5, &[2, 0, 1, 0, 1])], "multiple memories are not supported (at offset 0xa)"),
-        (&[(13, &[1, 0, 0])], "exceptions are not supported (at offset 0xa)"),
         (&[(1, &[1, 0x5e, 0x7f, 0])], "garbage collection is not supported (at offset 0xb)"),
     ];
     for (sections, expected) in cases {

@@ -6,7 +6,7 @@ use super::code::{CodeAddress, Contents, PublishedCode};
 use super::context::StoreHeader;
 use super::registry;
 use super::trap::{Place, TrapRecord, unpack_exit};
-use crate::abi::positions::{FunctionCode, Positions};
+use crate::abi::positions::{FunctionCode, Positions, SiteKind};
 use std::ops::Range;
 
 /// One wasm frame.
@@ -120,14 +120,16 @@ fn function_step(code: &PublishedCode, positions: &Positions, offset: u32, place
     };
     let function = positions.functions[index];
     let site = match place {
-        Place::Return => positions.sites_of(index).find(|site| site.code_offset == offset && site.is_call()),
+        Place::Return => {
+            positions.sites_of(index).find(|site| site.code_offset == offset && site.kind == SiteKind::Call)
+        }
         _ => positions.sites_of(index).take_while(|site| site.code_offset <= offset).last(),
     };
     let wasm_offset = site.map_or(function.wasm_offset, |site| site.wasm_offset);
     let frame = Frame { code: CodeAddress(code.start()), function: index as u32, wasm_offset };
     let bytes = match place {
         Place::Fault => frame_bytes_at(code.bytes(), &function, offset),
-        _ => (function.frame_bytes - site.map_or(0, |site| site.popped)) as usize,
+        _ => (function.frame_bytes - positions.calls.popped_at(offset)) as usize,
     };
     Step::Caller { bytes, popped: function.arg_bytes, frame: Some(frame) }
 }
@@ -156,7 +158,7 @@ fn frame_bytes_at(code: &[u8], function: &FunctionCode, offset: u32) -> usize {
 fn is_return_address(word: usize) -> bool {
     let found = registry::with_code(word.wrapping_sub(1), |code, offset| match &code.contents {
         Contents::Module(positions) => positions.function_at(offset).is_some_and(|function| {
-            positions.sites_of(function).any(|site| site.code_offset == offset + 1 && site.is_call())
+            positions.sites_of(function).any(|site| site.code_offset == offset + 1 && site.kind == SiteKind::Call)
         }),
         Contents::Signatures(_) | Contents::Builtins => false,
     });

@@ -2,12 +2,15 @@
 
 #![allow(unsafe_code, reason = "is called by stubs with addresses")]
 
-use super::context::{Context, Pending};
+use super::context::{Context, Pending, Value};
+use super::exception::Exhausted;
 use super::instance::InstanceData;
 use super::memory::LinearMemory;
 use super::table::{OutOfTable, Table, range};
 use super::trap::TrapRecord;
+use super::unwind;
 use crate::abi::{Builtin, TrapCode};
+use crate::types::TagIndex;
 use std::ops::Range;
 
 /// What a builtin returns, in rax and rdx.
@@ -18,7 +21,14 @@ pub(super) struct BuiltinResult {
 }
 
 type Entry = unsafe extern "sysv64" fn(*mut Context, u64, u64, u64, u64, u64) -> BuiltinResult;
-type Answer = Result<u64, TrapCode>;
+type Answer = Result<u64, Stop>;
+
+/// Why a builtin does not return.
+enum Stop {
+    Trap(TrapCode),
+    /// By reference.
+    Exception(u64),
+}
 
 /// What growing answers when it cannot. An i32, so zero-extended like every other: compiled code may use it as an index.
 const REFUSED: u64 = u32::MAX as u64;
@@ -33,7 +43,7 @@ macro_rules! builtins {
                 let instance = unsafe { &mut *(*context).owner };
                 let function: fn(&mut InstanceData, u64, u64, u64, u64) -> Answer = $function;
                 // SAFETY: the running context, as promised.
-                function(instance, a, b, c, d).map_or_else(|code| unsafe { trapped(context, code) }, returned)
+                function(instance, a, b, c, d).map_or_else(|stop| unsafe { stopped(context, stop) }, returned)
             }
             entry
         })),*];
@@ -51,6 +61,10 @@ builtins! {
     TableCopy => table_copy,
     TableInit => table_init,
     ElemDrop => |instance, segment, _, _, _| { instance.set_elements(segment as u32, Box::default()); Ok(0) },
+    Throw => throw,
+    ThrowRef => |_, exception, _, _, _| {
+        Err(if exception == 0 { Stop::Trap(TrapCode::NullReference) } else { Stop::Exception(exception) })
+    },
 }
 
 const _: () = {
@@ -64,6 +78,11 @@ const _: () = {
 /// Addresses of all builtins, for the stubs.
 pub(crate) fn addresses() -> [u64; Builtin::COUNT] {
     ENTRIES.map(|(_, entry)| entry as *const () as u64)
+}
+
+/// The address of the search for who catches an exception, for the stub that leaves wasm.
+pub(crate) fn search_address() -> u64 {
+    unwind::search as *const () as u64
 }
 
 fn memory_copy(instance: &mut InstanceData, memories: u64, to: u64, from: u64, count: u64) -> Answer {
@@ -116,6 +135,19 @@ fn table_init(instance: &mut InstanceData, which: u64, to: u64, from: u64, count
     Ok(0)
 }
 
+fn throw(instance: &mut InstanceData, tag: u64, values: u64, _: u64, _: u64) -> Answer {
+    let (index, info) = (TagIndex(tag as u32), instance.module().info());
+    let count = info.types[info.tags[index.index()].index()].params().len();
+    // SAFETY: the code that throws has stored as many values as its tag carries.
+    let values = unsafe { std::slice::from_raw_parts(values as usize as *const Value, count) };
+    let tag = instance.tag(index);
+    // SAFETY: the instance's store, of which nothing else is used while a builtin runs.
+    let header = unsafe { &mut *instance.header() };
+    let exception =
+        header.exceptions.add(tag, values).map_err(|Exhausted| Stop::Trap(TrapCode::ExceptionsExhausted))?;
+    Err(Stop::Exception(exception))
+}
+
 fn memory_range(memory: &LinearMemory, start: u64, count: u64) -> Result<Range<usize>, TrapCode> {
     range(start, count, memory.len()).map_err(|_| TrapCode::MemoryOutOfBounds)
 }
@@ -130,9 +162,15 @@ fn table_of(instance: &mut InstanceData, table: u64) -> &mut Table {
     unsafe { instance.table_address(table as u32).as_mut() }
 }
 
-impl From<OutOfTable> for TrapCode {
-    fn from(OutOfTable: OutOfTable) -> TrapCode {
-        TrapCode::TableOutOfBounds
+impl From<OutOfTable> for Stop {
+    fn from(OutOfTable: OutOfTable) -> Stop {
+        Stop::Trap(TrapCode::TableOutOfBounds)
+    }
+}
+
+impl From<TrapCode> for Stop {
+    fn from(code: TrapCode) -> Stop {
+        Stop::Trap(code)
     }
 }
 
@@ -143,10 +181,20 @@ fn returned(value: u64) -> BuiltinResult {
 /// # Safety
 /// `context` is the running one.
 #[cold]
-unsafe fn trapped(context: *mut Context, code: TrapCode) -> BuiltinResult {
+unsafe fn stopped(context: *mut Context, stop: Stop) -> BuiltinResult {
     // SAFETY: every context points to its store's header.
     let header = unsafe { &mut *(*context).store };
+    let code = match stop {
+        Stop::Trap(code) => {
+            header.pending = Pending::Trap;
+            code
+        }
+        Stop::Exception(exception) => {
+            header.thrown = exception;
+            header.pending = Pending::Exception;
+            TrapCode::Unreachable
+        }
+    };
     header.trap = TrapRecord::at_exit(code, header.exit_sp);
-    header.pending = Pending::Trap;
     BuiltinResult { value: 0, trapped: 1 }
 }

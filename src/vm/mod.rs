@@ -9,6 +9,7 @@ pub(crate) mod builtins;
 pub(crate) mod code;
 pub(crate) mod context;
 pub(crate) mod enter;
+pub(crate) mod exception;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod memory;
@@ -19,6 +20,7 @@ pub(crate) mod store;
 pub(crate) mod table;
 mod thread;
 pub(crate) mod trap;
+mod unwind;
 
 #[cfg(test)]
 mod tests;

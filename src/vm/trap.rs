@@ -129,7 +129,7 @@ fn judge(fault: &Fault<'_>, code: &PublishedCode, offset: u32) -> Verdict {
 /// A return address may be where a trapping instruction begins, so calls are passed over.
 fn trapping_site(positions: &Positions, offset: u32) -> Option<SiteKind> {
     let mut sites = positions.sites_of(positions.function_at(offset)?);
-    sites.find(|site| site.code_offset == offset && !site.is_call()).map(|site| site.kind)
+    sites.find(|site| site.code_offset == offset && site.kind != SiteKind::Call).map(|site| site.kind)
 }
 
 fn judge_site(fault: &Fault<'_>, kind: SiteKind, instruction: &[u8]) -> Verdict {

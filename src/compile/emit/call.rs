@@ -13,7 +13,7 @@ use crate::abi::positions::SiteKind;
 use crate::abi::{CALLEE, CONTEXT, CallLayout, INT_ARGS, Place, TrapCode};
 use crate::compile::assign::Home;
 use crate::compile::scan::class_of;
-use crate::compile::tape::{Class, Entry, ListItem, Op, Ref};
+use crate::compile::tape::{Class, Entry, ListItem, NO_HANDLER, Op, Ref};
 use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
 use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Shift, Width};
 
@@ -152,21 +152,21 @@ impl Emit<'_> {
             Some(own) => {
                 let at = self.asm.call_reloc(0) as u32 + self.base;
                 self.relocations.push(Relocation { at, function: own });
-                self.call_site(layout.arg_bytes, wasm_offset);
+                self.call_site(layout.arg_bytes, self.handler, wasm_offset);
             }
             None => {
                 let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
                 self.mov_rm(Width::W64, CALLEE.any(), record);
-                self.call_foreign(layout.arg_bytes, wasm_offset);
+                self.call_foreign(layout.arg_bytes, self.handler, wasm_offset);
             }
         }
         self.after_call(e, ty, layout, live);
     }
 
     /// Calls the record in rax from outside its instance.
-    pub(super) fn call_foreign(&mut self, popped: u32, wasm_offset: u32) {
+    pub(super) fn call_foreign(&mut self, popped: u32, handler: u32, wasm_offset: u32) {
         self.call_m(Addr::base_disp(CALLEE.any(), RECORD_FOREIGN));
-        self.call_site(popped, wasm_offset);
+        self.call_site(popped, handler, wasm_offset);
     }
 
     #[inline(never)]
@@ -200,9 +200,9 @@ impl Emit<'_> {
         self.alu_mr(Alu::Cmp, Width::W64, Addr::base_disp(CALLEE.any(), RECORD_INSTANCE), CONTEXT.any());
         self.jcc(Cond::NotEqual, foreign);
         self.call_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
-        self.call_site(popped, wasm_offset);
+        self.call_site(popped, self.handler, wasm_offset);
         self.asm.bind(back);
-        self.cold.push(Cold::Foreign { label: foreign, back, popped, wasm_offset });
+        self.cold.push(Cold::Foreign { label: foreign, back, popped, handler: self.handler, wasm_offset });
     }
 
     /// Passes the arguments of a list, and in rax what stands before them: an index or a reference.
@@ -259,7 +259,7 @@ impl Emit<'_> {
         self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places, &[]);
         self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
         self.call_m(Addr::base_disp(CALLEE.any(), 8 * e.imm as i32));
-        self.call_site(0, wasm_offset);
+        self.site(SiteKind::Call, wasm_offset);
         self.forget_scratch();
         if e.dst != Ref::NOTHING {
             let rax = self.take(CALLEE);
@@ -286,15 +286,15 @@ impl Emit<'_> {
         self.load_list(values, params, &layout.params, extra);
     }
 
-    /// Does the call never return? Then nothing has to survive it.
+    /// Does the call never return, and is not left by an exception that is caught here? Then nothing has to survive it.
     fn is_last(&self) -> bool {
-        matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable)
+        matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable) && self.handler == NO_HANDLER
     }
 
     /// Saves what the call destroys and later entries read. Returns the pins among it, a bit for each by its place in
     /// [`Plan::caller_pins`](crate::compile::assign::Plan::caller_pins).
     #[inline(always)]
-    fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
+    pub(super) fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
         let live = if self.is_last() { 0 } else { self.live_pins(e) };
         self.each_pin(live, |emit, home, slot| match home {
             Home::Gpr(register) => emit.store_slot(slot, register.any()),
@@ -341,7 +341,9 @@ impl Emit<'_> {
         let at = self.at as u32;
         let mut live = 0;
         for (index, pin) in self.plan.caller_pins.iter().enumerate() {
-            let lives = pin.start <= at && pin.end > at + 1 && e.dst != Ref::var(pin.var);
+            // An exception leaves the variable of the result as it was.
+            let overwritten = e.dst == Ref::var(pin.var) && self.handler == NO_HANDLER;
+            let lives = pin.start <= at && pin.end > at + 1 && !overwritten;
             live |= u32::from(lives) << index;
         }
         live

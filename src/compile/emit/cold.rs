@@ -17,6 +17,7 @@ pub(super) enum Cold {
         label: Label,
         back: Label,
         popped: u32,
+        handler: u32,
         wasm_offset: u32,
     },
     /// A tail call through a record of another instance.

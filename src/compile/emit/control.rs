@@ -163,6 +163,8 @@ impl Emit<'_> {
                         | Op::TailCallIndirect
                         | Op::TailCallRef
                         | Op::Builtin
+                        | Op::Throw
+                        | Op::ThrowRef
                         | Op::BranchTable
                         | Op::Return
                         | Op::Convert(_)
@@ -403,9 +405,9 @@ impl Emit<'_> {
                     self.asm.bind(label);
                     self.explicit_trap(code, wasm_offset);
                 }
-                Cold::Foreign { label, back, popped, wasm_offset } => {
+                Cold::Foreign { label, back, popped, handler, wasm_offset } => {
                     self.asm.bind(label);
-                    self.call_foreign(popped, wasm_offset);
+                    self.call_foreign(popped, handler, wasm_offset);
                     self.jmp_label(back);
                 }
                 Cold::ForeignTail { label } => {

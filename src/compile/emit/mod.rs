@@ -17,14 +17,15 @@ mod cold;
 mod control;
 mod call;
 mod tail_call;
+mod exceptions;
 mod moves;
 mod instructions;
 
 use super::assign::Plan;
-use super::tape::{Class, Entry, Op, Tape};
+use super::tape::{Class, Entry, NO_HANDLER, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::layout::Slot;
-use crate::abi::positions::{Site, SiteKind, SiteWriter};
+use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
 use crate::abi::{CONTEXT, CallLayout, TrapCode};
 use crate::types::{FuncType, GlobalIndex};
 use cold::Cold;
@@ -116,6 +117,11 @@ pub(super) struct Emit<'a> {
     tables: &'a mut Vec<(Label, u32)>,
     constants: &'a mut Vec<(u128, Label)>,
     sites: &'a mut SiteWriter,
+    calls: &'a mut Calls,
+    /// The place of the tape's first catch in `calls`.
+    first_catch: u32,
+    /// The innermost handler around the entry being emitted, or [`NO_HANDLER`].
+    handler: u32,
     relocations: &'a mut Vec<Relocation>,
     /// Of the function's first byte.
     base: u32,
@@ -141,6 +147,7 @@ pub(super) struct Job<'a> {
     /// The body's first byte in the module file.
     pub(super) body_offset: u32,
     pub(super) sites: &'a mut SiteWriter,
+    pub(super) calls: &'a mut Calls,
     pub(super) relocations: &'a mut Vec<Relocation>,
     pub(super) code: &'a mut Vec<u8>,
 }
@@ -150,7 +157,7 @@ const CODE_BYTES_PER_ENTRY: usize = 16;
 
 /// Appends a function's code; it starts 32-aligned.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
-    let (sites_at, relocations_at) = (job.sites.bytes().len(), job.relocations.len());
+    let (sites_at, relocations_at, calls_at) = (job.sites.bytes().len(), job.relocations.len(), job.calls.mark());
     let start = job.code.len();
     // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
     // zeroed.
@@ -178,6 +185,7 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
             Err(failure) => {
                 job.sites.rewind(sites_at, writer);
                 job.relocations.truncate(relocations_at);
+                job.calls.rewind(calls_at);
                 match failure {
                     Failure::Code(planish_asm::AsmError::Full { needed }) if needed > MAX_FUNCTION_BYTES => {
                         Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
@@ -247,6 +255,9 @@ fn attempt(
         tables,
         constants,
         sites: job.sites,
+        first_catch: job.calls.catches.len() as u32,
+        calls: job.calls,
+        handler: NO_HANDLER,
         relocations: job.relocations,
         base,
         body_offset: job.body_offset,
@@ -261,6 +272,7 @@ fn attempt(
     let prologue_bytes = emit.asm.pos() as u32;
     emit.body();
     emit.cold_code();
+    emit.catches();
     emit.data();
     if emit.out_of_registers {
         return Err(Failure::Registers);
@@ -319,6 +331,9 @@ impl Emit<'_> {
             Op::BranchTable => self.branch_table(e),
             Op::Return => self.return_list(e.imm),
             Op::Unreachable => self.unreachable(),
+            Op::Throw => self.throw(e),
+            Op::ThrowRef => self.throw_ref(e),
+            Op::Handler => self.handler = e.imm,
         }
     }
 
@@ -340,14 +355,19 @@ impl Emit<'_> {
     /// The next instruction can trap.
     #[inline]
     fn site(&mut self, kind: SiteKind, wasm_offset: u32) {
-        self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind, popped: 0 });
+        self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind });
     }
 
     /// A call was just emitted; the callee pops so many bytes.
     #[inline]
-    fn call_site(&mut self, popped: u32, wasm_offset: u32) {
-        let kind = if popped == 0 { SiteKind::Call } else { SiteKind::PoppingCall };
-        self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind, popped });
+    fn call_site(&mut self, popped: u32, handler: u32, wasm_offset: u32) {
+        self.site(SiteKind::Call, wasm_offset);
+        if popped > 0 {
+            self.calls.popped.push((self.base + self.asm.pos() as u32, popped));
+        }
+        if handler != NO_HANDLER {
+            self.note_catch(handler);
+        }
     }
 
     /// A label behind the function that traps.

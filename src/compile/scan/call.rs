@@ -86,7 +86,7 @@ impl Scan<'_> {
         self.die();
     }
 
-    fn push_call(&mut self, op: Op, class: Class, dst: Ref, args: u32, results: u32, imm: u32) {
+    pub(super) fn push_call(&mut self, op: Op, class: Class, dst: Ref, args: u32, results: u32, imm: u32) {
         let (a, b) = (Ref::from_item(args), Ref::from_item(results));
         self.tape.entries.push(Entry { op, class, hint: 0, dst, a, b, imm });
     }
@@ -121,7 +121,7 @@ impl Scan<'_> {
         }
     }
 
-    fn note_call(&mut self) {
+    pub(super) fn note_call(&mut self) {
         self.call_count += 1;
         self.tape.spills |= self.temp_entry.len() > self.free_temps.len();
         self.call_weight = self.call_weight.saturating_add(self.loop_weight);

@@ -130,7 +130,7 @@ impl BlockType {
     }
 }
 
-fn ensure(condition: bool) -> Result<(), Invalid> {
+pub(super) fn ensure(condition: bool) -> Result<(), Invalid> {
     if condition { Ok(()) } else { Err(Invalid) }
 }
 
@@ -179,7 +179,7 @@ impl<'m> Scan<'m> {
 
     /// The same for operands only.
     #[inline]
-    fn takes_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
+    pub(super) fn takes_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
         if types.is_empty() { Ok(!self.dead) } else { self.takes_some_values(types) }
     }
 
@@ -225,7 +225,7 @@ impl<'m> Scan<'m> {
         self.stack.push(Item { node: Node::Value(Ref::NOTHING), ty });
     }
 
-    fn push_dead_values(&mut self, types: &[ValType]) {
+    pub(super) fn push_dead_values(&mut self, types: &[ValType]) {
         types.iter().for_each(|&ty| self.push_dead(Ty::of(ty)));
     }
 

@@ -3,7 +3,7 @@
 use super::check::Ty;
 use super::{Class, HeapIndex, Loop, NEVER, Node, Scan, class_of};
 use crate::abi::Place;
-use crate::compile::tape::{Op, Ref, Test};
+use crate::compile::tape::{NO_HANDLER, Op, Ref, Test};
 use crate::decode::{BlockType, Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
 use planish_asm::Cond;
@@ -20,19 +20,23 @@ pub(super) enum Opener {
     Loop,
     If,
     Else,
+    /// Before WebAssembly 3.0.
+    Try,
+    Catch,
+    CatchAll,
 }
 
 /// An open block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
-    opener: Opener,
+    pub(super) opener: Opener,
     pub(super) ty: BlockType,
     /// Was it opened where code cannot be reached? Then nothing is recorded of it.
-    dead: bool,
+    pub(super) dead: bool,
     /// Can the code behind its last operator not be reached? Then it has operands of any type.
     pub(super) unreachable: bool,
     /// Where a branch to the block goes.
-    label: u32,
+    pub(super) label: u32,
     /// For an `if`: its else part.
     else_label: u32,
     /// Items below its parameters.
@@ -45,7 +49,9 @@ pub(super) struct Frame {
     /// For a loop: the calls before it.
     calls_before: u32,
     /// The length of [`Scan::written`] where it began.
-    written: u32,
+    pub(super) written: u32,
+    /// The handler of the code around it.
+    pub(super) outer_handler: u32,
 }
 
 impl Frame {
@@ -64,6 +70,7 @@ impl Frame {
             outer_weight: 1,
             calls_before: 0,
             written: 0,
+            outer_handler: NO_HANDLER,
         }
     }
 
@@ -90,7 +97,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Where operators may take items from, after the innermost block or what is reached has changed.
-    fn set_floor(&mut self) {
+    pub(super) fn set_floor(&mut self) {
         self.floor = match self.frames.last() {
             Some(frame) if !self.dead => frame.height,
             _ => usize::MAX,
@@ -103,14 +110,14 @@ impl<'m> Scan<'m> {
     }
 
     /// Opens a block where code cannot be reached.
-    fn open_dead(&mut self, opener: Opener, ty: BlockType) {
+    pub(super) fn open_dead(&mut self, opener: Opener, ty: BlockType) {
         let (height, written) = (self.stack.len(), self.written.len() as u32);
         self.frames.push(Frame { dead: true, height, written, ..Frame::new(opener, ty) });
         self.push_dead_params(ty);
     }
 
     /// Opens a block whose parameters are on the stack, in their merge variables if `merged`.
-    fn open(&mut self, opener: Opener, ty: BlockType, merged: bool) {
+    pub(super) fn open(&mut self, opener: Opener, ty: BlockType, merged: bool) {
         let info = self.info;
         let height = self.stack.len() - ty.params(info).len();
         self.flush();
@@ -128,7 +135,9 @@ impl<'m> Scan<'m> {
         }
         let (label, number) = (self.add_label(), self.new_frame_number());
         let (outer_weight, written) = (self.loop_weight, self.written.len() as u32);
-        self.frames.push(Frame { label, height, number, outer_weight, written, ..Frame::new(opener, ty) });
+        let outer_handler = self.handler;
+        let frame = Frame { label, height, number, outer_weight, written, outer_handler, ..Frame::new(opener, ty) };
+        self.frames.push(frame);
         self.set_floor();
     }
 
@@ -233,7 +242,7 @@ impl<'m> Scan<'m> {
         match frame.opener {
             Opener::Function => return self.end_function(frame),
             Opener::Loop => self.end_loop(&frame),
-            Opener::Block | Opener::Else => self.end_block(&frame),
+            Opener::Block | Opener::Else | Opener::Try | Opener::Catch | Opener::CatchAll => self.end_block(&frame),
             Opener::If => {
                 // The parameters are the results, in the same merge variables.
                 if !self.dead {
@@ -251,15 +260,16 @@ impl<'m> Scan<'m> {
         self.close_number(frame.number);
         self.frame_number = self.frames[self.frames.len() - 2].number;
         self.loop_weight = frame.outer_weight;
+        self.leave_handler(&frame);
     }
 
-    fn new_frame_number(&mut self) -> u32 {
+    pub(super) fn new_frame_number(&mut self) -> u32 {
         self.frame_number = self.frame_ends.len() as u32;
         self.frame_ends.push(NEVER);
         self.frame_number
     }
 
-    fn close_number(&mut self, number: u32) {
+    pub(super) fn close_number(&mut self, number: u32) {
         self.frame_ends[number as usize] = self.tape.entries.len() as u32;
     }
 
@@ -306,7 +316,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Writes a block's results, which are on top of the stack, to its merge variables.
-    fn merge_results(&mut self, frame: &Frame) {
+    pub(super) fn merge_results(&mut self, frame: &Frame) {
         self.merge_top(frame.height, frame.ty.results(self.info).len());
     }
 
@@ -337,14 +347,14 @@ impl<'m> Scan<'m> {
         self.flushed = self.stack.len();
     }
 
-    fn push_merge(&mut self, ty: Ty) {
+    pub(super) fn push_merge(&mut self, ty: Ty) {
         let var = self.merge(self.stack.len(), ty.class());
         self.push_typed(ty, Node::Value(Ref::var(var)));
     }
 
     // Branches.
 
-    fn use_label(&mut self, frame: usize) {
+    pub(super) fn use_label(&mut self, frame: usize) {
         self.frames[frame].used = true;
     }
 
@@ -353,7 +363,7 @@ impl<'m> Scan<'m> {
         frame.label_types(self.info).len()
     }
 
-    fn target(&self, depth: u32) -> usize {
+    pub(super) fn target(&self, depth: u32) -> usize {
         self.frames.len() - 1 - depth as usize
     }
 

@@ -283,6 +283,38 @@ impl Scan<'_> {
                     self.branch_on_non_null(depth);
                 }
             }
+            Rare::Throw => {
+                self.needs(WasmFeatures::EXCEPTIONS)?;
+                self.throw(cursor.u32()?)?;
+            }
+            Rare::ThrowRef => {
+                self.needs(WasmFeatures::EXCEPTIONS)?;
+                self.throw_ref()?;
+            }
+            Rare::TryTable => {
+                self.needs(WasmFeatures::EXCEPTIONS)?;
+                self.begin_try_table(&mut cursor)?;
+            }
+            Rare::Try => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.begin_try(cursor.block_type(self.info)?)?;
+            }
+            Rare::Catch => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.begin_catch(Some(cursor.u32()?))?;
+            }
+            Rare::CatchAll => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.begin_catch(None)?;
+            }
+            Rare::Rethrow => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.rethrow(cursor.u32()?)?;
+            }
+            Rare::Delegate => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.delegate(cursor.u32()?)?;
+            }
             Rare::SelectTyped => {
                 let 1 = cursor.u32()? else { return Err(Invalid) };
                 let ty = Ty::of(cursor.val_type(self.info)?);

@@ -81,6 +81,14 @@ pub(super) enum Rare {
     RefAsNonNull,
     BrOnNull,
     BrOnNonNull,
+    Throw,
+    ThrowRef,
+    TryTable,
+    Try,
+    Catch,
+    CatchAll,
+    Rethrow,
+    Delegate,
     Prefix,
 }
 
@@ -116,6 +124,11 @@ const ROWS: &[(u8, Operator)] = &[
     (0x03, Loop),                                     // loop
     (0x04, If),                                       // if
     (0x05, Else),                                     // else
+    (0x06, Rare(Rare::Try)),                          // try
+    (0x07, Rare(Rare::Catch)),                        // catch
+    (0x08, Rare(Rare::Throw)),                        // throw
+    (0x09, Rare(Rare::Rethrow)),                      // rethrow
+    (0x0A, Rare(Rare::ThrowRef)),                     // throw_ref
     (0x0B, End),                                      // end
     (0x0C, Br),                                       // br
     (0x0D, BrIf),                                     // br_if
@@ -127,9 +140,12 @@ const ROWS: &[(u8, Operator)] = &[
     (0x13, Rare(Rare::ReturnCallIndirect)),           // return_call_indirect
     (0x14, Rare(Rare::CallRef)),                      // call_ref
     (0x15, Rare(Rare::ReturnCallRef)),                // return_call_ref
+    (0x18, Rare(Rare::Delegate)),                     // delegate
+    (0x19, Rare(Rare::CatchAll)),                     // catch_all
     (0x1A, Drop),                                     // drop
     (0x1B, Select),                                   // select
     (0x1C, Rare(Rare::SelectTyped)),                  // select t
+    (0x1F, Rare(Rare::TryTable)),                     // try_table
     (0x20, LocalGet),                                 // local.get
     (0x21, LocalSet),                                 // local.set
     (0x22, LocalTee),                                 // local.tee
