@@ -81,7 +81,7 @@ pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut, T
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
 pub use types::{
-    ConcreteFuncType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, ValType,
+    ConcreteFuncType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TagType, ValType,
 };
 pub use value::{Val, WasmTy};
 

@@ -291,12 +291,13 @@ impl Emit<'_> {
         matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable) && self.handler == NO_HANDLER
     }
 
-    /// Saves what the call destroys and later entries read. Returns the pins among it, a bit for each by its place in
+    /// Saves what the call destroys and later entries read. Returns the pins to be restored, a bit for each by its place in
     /// [`Plan::caller_pins`](crate::compile::assign::Plan::caller_pins).
     #[inline(always)]
     pub(super) fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
         let live = if self.is_last() { 0 } else { self.live_pins(e) };
-        self.each_pin(live, |emit, home, slot| match home {
+        let saved = if self.handler == NO_HANDLER { live } else { live | self.result_pin(e) };
+        self.each_pin(saved, |emit, home, slot| match home {
             Home::Gpr(register) => emit.store_slot(slot, register.any()),
             Home::Xmm(register) => emit.store_float(Prec::D, frame(slot), register),
             _ => {}
@@ -341,12 +342,16 @@ impl Emit<'_> {
         let at = self.at as u32;
         let mut live = 0;
         for (index, pin) in self.plan.caller_pins.iter().enumerate() {
-            // An exception leaves the variable of the result as it was.
-            let overwritten = e.dst == Ref::var(pin.var) && self.handler == NO_HANDLER;
-            let lives = pin.start <= at && pin.end > at + 1 && !overwritten;
+            let lives = pin.start <= at && pin.end > at + 1 && e.dst != Ref::var(pin.var);
             live |= u32::from(lives) << index;
         }
         live
+    }
+
+    /// The pin of a call's result: an exception that is caught here leaves it as it was.
+    fn result_pin(&self, e: &Entry) -> u32 {
+        let place = self.plan.caller_pins.iter().position(|pin| e.dst == Ref::var(pin.var));
+        place.map_or(0, |place| 1 << place)
     }
 
     #[inline]
