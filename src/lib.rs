@@ -25,7 +25,8 @@
 //! ```
 //!
 //! Supported: WebAssembly 1.0, mutable globals, sign extension, saturating conversions, multi-value, bulk memory,
-//! reference types, extended constants. A module that needs more is refused with the feature's name and byte offset.
+//! reference types, extended constants, typed function references, tail calls, exceptions (those of before WebAssembly 3.0
+//! when turned on). A module that needs more is refused with the feature's name and byte offset.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("planish generates x86-64 code and runs on Linux only");

@@ -4,7 +4,7 @@
 #[path = "../src/bin/planish/wast.rs"]
 mod wast;
 
-use planish::{Config, Engine};
+use planish::{Config, Engine, WasmFeature};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
@@ -47,6 +47,9 @@ fn main() -> ExitCode {
             let files = files.filter(|(suite, file, _)| !without.contains(&format!("{suite}/{file}").as_str()));
             suites.run(&engine, &format!("{supported}, {memories}"), files);
         }
+        let mut config = Config::new();
+        config.guard_memory(guarded).wasm_feature(WasmFeature::LegacyExceptions, true);
+        let engine = Engine::new(&config).expect("an engine");
         suites.run(&engine, &format!("our own, {memories}"), own_scripts());
     }
     suites.report()

