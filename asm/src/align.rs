@@ -15,6 +15,7 @@ pub(crate) enum Rule {
 
 impl Rule {
     /// How many bytes of padding the rule asks for at `pos`. No rule lets a later position end before an earlier one.
+    #[inline]
     pub(crate) const fn padding(self, pos: u32) -> u32 {
         let (log2, behind) = match self {
             Rule::Aligned { log2, offset } => (log2, offset as u32),
@@ -42,6 +43,7 @@ impl Asm<'_> {
     /// assert_eq!(a.finish()?, [0xC3, 0x0F, 0x1F, 0x00, 0xC3]);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn align(&mut self, alignment: u32) -> &mut Self {
         if !alignment.is_power_of_two() {
             self.fail(AsmError::InvalidAlignment { at: self.pos as usize });
@@ -62,6 +64,7 @@ impl Asm<'_> {
     /// assert_eq!(a.finish()?, [0xC3, 0xC3, 0, 0, 0, 0, 0x66, 0x90, 0xC3]);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn keep_within(&mut self, len: u32, block: u32) -> &mut Self {
         if !block.is_power_of_two() || len > block || len > u8::MAX as u32 {
             self.fail(AsmError::InvalidAlignment { at: self.pos as usize });
@@ -86,10 +89,12 @@ impl Asm<'_> {
     /// assert_eq!(a.finish()?[28..], [0x0F, 0x1F, 0x40, 0, 0x48, 0x39, 0xC8, 0x7C, 0xDB]);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn avoid_jcc_erratum(&mut self, len: u32) -> &mut Self {
         self.keep_within(len.saturating_add(1), 32)
     }
 
+    #[inline]
     pub(crate) const fn pad(&mut self, rule: Rule) -> &mut Self {
         let (at, len) = (self.pos, rule.padding(self.pos));
         if self.is_relaxing() {
@@ -107,6 +112,7 @@ impl Asm<'_> {
     /// assert_eq!(a.nops(11).finish()?, [0x66, 0x0F, 0x1F, 0x84, 0, 0, 0, 0, 0, 0x66, 0x90]);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn nops(&mut self, len: u32) -> &mut Self {
         let mut left = len;
         while left > 9 && self.pos < MAX_POS {
@@ -127,6 +133,7 @@ const NOPS: [u64; 10] = [
 ];
 
 /// Writes `nop`s over all of `code`.
+#[inline]
 pub(crate) fn fill_with_nops(code: &mut [u8]) {
     for nop in code.chunks_mut(9) {
         let bytes = NOPS[nop.len()].to_le_bytes();

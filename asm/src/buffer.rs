@@ -1,8 +1,8 @@
 //! [`Asm`]: the cursor over the caller's buffer, its labels, data and errors.
 
 use crate::error::AsmError;
-use crate::label::{Field, Label, LabelSlot, Labels, MAX_LEN, NONE, PENDING};
-use crate::record::{Record, What};
+use crate::label::{LabelSlot, MAX_LEN};
+use crate::record::Record;
 
 /// How many bytes one instruction may touch at the cursor.
 const WINDOW: usize = 16;
@@ -40,6 +40,10 @@ pub struct Asm<'a> {
     pub(crate) records: &'a mut [Record],
     pub(crate) pos: u32,
     pub(crate) label_count: u32,
+    /// The slots from here on hold the fields that wait, the oldest in the last.
+    pub(crate) waiting: usize,
+    /// Whether any label may have a chain of fields.
+    pub(crate) chained: bool,
     pub(crate) record_count: u32,
     /// Whether [`Asm::clear`] starts with branches that can shrink.
     pub(crate) relaxes: bool,
@@ -55,11 +59,13 @@ impl<'a> Asm<'a> {
         };
         Asm {
             code,
+            waiting: labels.len(),
             labels,
             parked: &mut [],
             records: &mut [],
             pos: 0,
             label_count: 0,
+            chained: false,
             record_count: 0,
             relaxes: false,
             error: None,
@@ -70,6 +76,8 @@ impl<'a> Asm<'a> {
     pub const fn clear(&mut self) -> &mut Self {
         self.pos = 0;
         self.label_count = 0;
+        self.waiting = self.labels.len();
+        self.chained = false;
         self.record_count = 0;
         self.error = None;
         if self.relaxes {
@@ -95,6 +103,7 @@ impl<'a> Asm<'a> {
         if self.is_relaxing() {
             return Err(AsmError::NotRelaxed);
         }
+        self.settle();
         if let Some(label) = self.unbound() {
             return Err(AsmError::Unbound { label });
         }
@@ -116,26 +125,6 @@ impl<'a> Asm<'a> {
             return Some(AsmError::Full { needed: self.pos as usize });
         }
         None
-    }
-
-    /// The first label that some field waits for.
-    const fn unbound(&self) -> Option<Label> {
-        let (slots, _) = self.labels.split_at(self.label_count as usize);
-        // Nearly always there is none, and a loop without a way out is fast.
-        let mut waiting = 0;
-        let mut index = 0;
-        while index < slots.len() {
-            waiting |= slots[index].waiting();
-            index += 1;
-        }
-        if waiting == 0 {
-            return self.unbound_record();
-        }
-        let mut index = 0;
-        while slots[index].waiting() == 0 {
-            index += 1;
-        }
-        Some(Label { index: index as u32 })
     }
 
     /// Remembers the first error.
@@ -280,13 +269,14 @@ impl<'a> Asm<'a> {
         if at > end || end - at < 4 {
             self.fail(AsmError::InvalidPatch { at });
         } else {
+            self.settle();
             self.set_u32(at as u32, v);
         }
         self
     }
 
     #[inline(always)]
-    const fn chunk_mut(&mut self, at: u32) -> Option<&mut [u8; 4]> {
+    pub(crate) const fn chunk_mut(&mut self, at: u32) -> Option<&mut [u8; 4]> {
         // One comparison, as in [`Asm::window`].
         match self.code.split_at_mut_checked(at as usize + 4) {
             Some((head, _)) => head.last_chunk_mut(),
@@ -298,215 +288,6 @@ impl<'a> Asm<'a> {
         if let Some(bytes) = self.chunk_mut(at) {
             *bytes = v.to_le_bytes();
         }
-    }
-
-    // Labels.
-
-    /// A new label: the next slot.
-    ///
-    /// Running out of slots is reported by [`Asm::finish`].
-    #[inline]
-    pub const fn label(&mut self) -> Label {
-        let index = self.label_count;
-        self.label_count += 1;
-        if (index as usize) < self.labels.len() {
-            self.labels[index as usize] = LabelSlot::EMPTY;
-        }
-        Label { index }
-    }
-
-    /// `count` new labels at once: for callers that number their labels.
-    ///
-    /// ```
-    /// # use planish_asm::{Asm, LabelSlot};
-    /// # let (mut code, mut labels) = ([0; 16], [LabelSlot::EMPTY; 3]);
-    /// # let mut a = Asm::new(&mut code, &mut labels);
-    /// let blocks = a.labels(3);
-    /// a.jmp_label(blocks.get(2).unwrap()).bind(blocks.get(2).unwrap());
-    /// assert_eq!(blocks.get(3), None);
-    /// assert_eq!(a.finish()?, [0xE9, 0, 0, 0, 0]);
-    /// # Ok::<(), planish_asm::AsmError>(())
-    /// ```
-    pub const fn labels(&mut self, count: u32) -> Labels {
-        let first = self.label_count;
-        self.label_count = first.saturating_add(count);
-        let mut index = first as usize;
-        while index < self.label_count as usize && index < self.labels.len() {
-            self.labels[index] = LabelSlot::EMPTY;
-            index += 1;
-        }
-        Labels { first, count }
-    }
-
-    /// Where the label is bound, if it is.
-    #[inline]
-    pub const fn label_pos(&self, label: Label) -> Option<usize> {
-        match self.slot(label) {
-            Some(slot) if slot.is_bound() => Some(slot.at as usize),
-            _ => None,
-        }
-    }
-
-    /// Puts the label here. Everything that waited for it is filled in.
-    #[inline]
-    pub const fn bind(&mut self, label: Label) -> &mut Self {
-        let Some(slot) = self.slot(label) else {
-            return self.bind_late(label);
-        };
-        if slot.is_bound() {
-            return self.bound_twice();
-        }
-        let pos = self.pos;
-        self.set_slot(label, LabelSlot { at: pos, short: NONE });
-        // Most labels have no field that waits, or one, and which of the two cannot be predicted. So there is no branch
-        // on it: without a field, the first bytes of the code are replaced by themselves.
-        let none = slot.none_mask();
-        let at = slot.at & !PENDING & !none;
-        let Some(bytes) = self.chunk_mut(at) else {
-            return self.resolve(slot.at, slot.short);
-        };
-        let old = u32::from_le_bytes(*bytes);
-        let field = Field(old & !none);
-        // One number, so that one branch is made of it: a field before this one, an extended one, an 8-bit one.
-        let more = field.link() | (field.kind() + 1) >> 5 | slot.short ^ NONE;
-        if more != 0 {
-            return self.resolve(slot.at, slot.short);
-        }
-        let distance = pos.wrapping_sub(at + 4 + field.kind());
-        *bytes = (distance & !none | old & none).to_le_bytes();
-        self
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(crate) const fn bound_twice(&mut self) -> &mut Self {
-        self.fail(AsmError::BoundTwice { at: self.pos as usize });
-        self
-    }
-
-    #[inline(always)]
-    pub(crate) const fn slot(&self, label: Label) -> Option<LabelSlot> {
-        if (label.index as usize) < self.labels.len() { Some(self.labels[label.index as usize]) } else { None }
-    }
-
-    #[inline(always)]
-    pub(crate) const fn set_slot(&mut self, label: Label, slot: LabelSlot) {
-        if (label.index as usize) < self.labels.len() {
-            self.labels[label.index as usize] = slot;
-        }
-    }
-
-    /// A label without a slot: either there are too few of them, or it is not ours.
-    #[cold]
-    #[inline(never)]
-    pub(crate) const fn unknown_label(&mut self) -> &mut Self {
-        if self.label_count as usize <= self.slot_count() {
-            self.fail(AsmError::UnknownLabel { at: self.pos as usize });
-        }
-        self
-    }
-
-    /// Fills in the chains of 32-bit and of 8-bit fields that start at `head` and `short`, for a label bound here.
-    #[inline(never)]
-    const fn resolve(&mut self, head: u32, short: u32) -> &mut Self {
-        if short != NONE {
-            self.resolve_short(short);
-        }
-        let mut head = head;
-        let mut end = self.pos;
-        while head != NONE {
-            let at = head & !PENDING;
-            // Chains lead backward; this ends them all, even those that a patch of the caller broke.
-            if at >= end {
-                break;
-            }
-            end = at;
-            // A field behind the end of the buffer was never written, and the chain ends there.
-            let Some(bytes) = self.chunk_mut(at) else {
-                break;
-            };
-            let field = Field(u32::from_le_bytes(*bytes));
-            if field.kind() == Field::EXTENDED {
-                let extension = Label { index: field.link() };
-                let Some(slot) = self.slot(extension) else {
-                    break;
-                };
-                self.set_slot(extension, LabelSlot { at: 0, short: NONE });
-                self.set_u32(at, self.pos.wrapping_add(slot.short));
-                head = slot.at;
-            } else {
-                self.set_u32(at, self.pos.wrapping_sub(at + 4 + field.kind()));
-                head = if field.link() == 0 { NONE } else { at.wrapping_sub(field.link()) };
-            }
-        }
-        self
-    }
-
-    /// The same for the 8-bit fields.
-    const fn resolve_short(&mut self, head: u32) {
-        let mut at = head as usize;
-        while at < self.code.len() {
-            let link = self.code[at] as usize;
-            let distance = self.pos as usize - at - 1;
-            if distance > i8::MAX as usize {
-                return self.fail(AsmError::ShortRange { at });
-            }
-            self.code[at] = distance as u8;
-            if link == 0 || link > at {
-                return;
-            }
-            at -= link;
-        }
-    }
-
-    /// The value of a 32-bit field at `at` for `label`: if bound, the distance from `kind` bytes behind the field; else
-    /// the link to the previous field, and the field becomes the latest.
-    #[inline(always)]
-    pub(crate) const fn field(&mut self, label: Label, slot: LabelSlot, at: u32, kind: u32) -> u32 {
-        // Masks, so that no branch is made of it.
-        let pending = (slot.at as i32 >> 31) as u32;
-        let link = at.wrapping_sub(slot.at & !PENDING) & !slot.none_mask();
-        let distance = slot.at.wrapping_sub(at + 4 + kind);
-        let latest = slot.at & !pending | (at | PENDING) & pending;
-        self.set_slot(label, LabelSlot { at: latest, short: slot.short });
-        distance & !pending | Field::new(kind, link).0 & pending
-    }
-
-    /// The value of a 32-bit field at `at` that is to hold the label's position plus `addend`: if the label is not
-    /// bound this takes a slot for the addend.
-    pub(crate) const fn field_plus(&mut self, label: Label, slot: LabelSlot, at: u32, addend: u32) -> u32 {
-        if slot.is_bound() {
-            return slot.at.wrapping_add(addend);
-        }
-        let extension = self.label();
-        self.set_slot(extension, LabelSlot { at: slot.at, short: addend });
-        self.set_slot(label, LabelSlot { at: at | PENDING, short: slot.short });
-        Field::new(Field::EXTENDED, extension.index).0
-    }
-
-    /// Appends the 32-bit difference `label - base`: an entry of a jump table. `base` must be bound, but with
-    /// [`Asm::with_relaxation`] can be bound later.
-    ///
-    /// If `label` is not bound yet, this takes one label slot more.
-    ///
-    /// ```
-    /// # use planish_asm::{Asm, LabelSlot};
-    /// let (mut code, mut labels) = ([0; 16], [LabelSlot::EMPTY; 3]);
-    /// let mut a = Asm::new(&mut code, &mut labels);
-    /// let (table, case) = (a.label(), a.label());
-    /// a.u8(0x90).bind(table).dd_label_diff(case, table).dd_label_diff(table, table).bind(case);
-    /// assert_eq!(a.finish()?, [0x90, 8, 0, 0, 0, 0, 0, 0, 0]);
-    /// # Ok::<(), planish_asm::AsmError>(())
-    /// ```
-    pub const fn dd_label_diff(&mut self, label: Label, base: Label) -> &mut Self {
-        let (Some(slot), Some(base_slot)) = (self.slot(label), self.slot(base)) else {
-            return self.late(self.pos, What::Difference { to: label, base }).u32(0);
-        };
-        if !base_slot.is_bound() {
-            self.fail(AsmError::UnboundBase { at: self.pos as usize });
-        }
-        let value = self.field_plus(label, slot, self.pos, base_slot.at.wrapping_neg());
-        self.u32(value)
     }
 }
 

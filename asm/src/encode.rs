@@ -16,7 +16,7 @@ pub(crate) use evex::EvexOp;
 
 use crate::buffer::Asm;
 use crate::error::AsmError;
-use crate::label::{Label, LabelSlot, NONE};
+use crate::label::{Label, NONE};
 use crate::mem::{Addr, Mode, NO_INDEX, NO_LABEL, VAddr};
 use crate::record::What;
 
@@ -417,8 +417,7 @@ impl Asm<'_> {
         let reg_field = (reg as u64 & 7) << 3;
         if a.mode().has(Mode::RIP) {
             let head = head | (reg_field | 5) << (8 * len);
-            let disp = self.rip_disp(a, self.pos() as u32 + len + 1, imm_len);
-            return self.put_mem(head, len + 1, disp, 4, imm, imm_len);
+            return self.rip_relative(head, len + 1, a, imm, imm_len);
         }
         if a.mode().has(Mode::NO_BASE) {
             // SIB with base 5 and mod 0: no base, a 32-bit displacement (SDM Vol. 2, table 2-3).
@@ -430,20 +429,23 @@ impl Asm<'_> {
         self.put_mem(head | m.bytes << (8 * len), len + m.len, disp, m.disp_len, imm, imm_len)
     }
 
-    /// The displacement field at `at` of a rip-relative address with `imm_len` bytes behind it.
-    const fn rip_disp(&mut self, a: Addr, at: u32, imm_len: u32) -> u32 {
+    /// A rip-relative address behind a head that ends with ModRM.
+    const fn rip_relative(&mut self, head: u64, len: u32, a: Addr, imm: u32, imm_len: u32) -> &mut Self {
         if a.label_index() == NO_LABEL {
-            return a.disp as u32;
+            return self.put_mem(head, len, a.disp as u32, 4, imm, imm_len);
         }
-        let label = Label::from_address(a.label_index());
+        let (label, at) = (Label::from_address(a.label_index()), self.pos() as u32 + len);
         let Some(slot) = self.slot(label) else {
             self.late(at, What::Relative { to: label, disp: a.disp, behind: imm_len as u8 });
-            return 0;
+            return self.put_mem(head, len, 0, 4, imm, imm_len);
         };
+        let behind = at + 4 + imm_len;
+        self.put_mem(head, len, slot.at.wrapping_sub(behind), 4, imm, imm_len);
         match a.disp {
-            0 => self.field(label, slot, at, imm_len),
-            disp => self.field_plus(label, slot, at, (disp as u32).wrapping_sub(at + 4 + imm_len)),
+            0 => self.defer(label, slot, at, imm_len),
+            disp => self.defer_plus(label, at, (disp as u32).wrapping_sub(behind)),
         }
+        self
     }
 
     /// A branch with an 8-bit displacement only: `jrcxz`, `loop`, `jcc short`.
@@ -462,7 +464,7 @@ impl Asm<'_> {
             }
             distance as u8
         } else {
-            self.set_slot(to, LabelSlot { at: slot.at, short: at });
+            self.chain_short(to, slot, at);
             let link = if slot.short == NONE { 0 } else { at - slot.short };
             // The field before this one is then out of reach of any label behind this one.
             if link > u8::MAX as u32 {
@@ -480,8 +482,9 @@ impl Asm<'_> {
         let Some(slot) = self.slot(to) else {
             return self.late(self.pos() as u32 + n, What::Near { to }).put_pair(v, n, 0, 4);
         };
-        let value = self.field(to, slot, self.pos() as u32 + n, 0);
-        self.put_pair(v, n, value as u64, 4)
+        let at = self.pos() as u32 + n;
+        self.put_pair(v, n, slot.at.wrapping_sub(at + 4) as u64, 4).defer(to, slot, at, 0);
+        self
     }
 
     /// A branch that has both: short if `to` is bound and near enough. `short`, `near`: without prefixes.
@@ -492,16 +495,16 @@ impl Asm<'_> {
             return self.late_branch(to, near.code_len).put(near.code as u64, near_len);
         };
         let pos = self.pos() as u32;
-        let (code, len) = if slot.is_bound() {
-            let distance = slot.at.wrapping_sub(pos + short.code_len + 1);
-            let near = near.code as u64 | (slot.at.wrapping_sub(pos + near_len) as u64) << (8 * near.code_len);
-            let short_code = short.code | (distance & 0xFF) << (8 * short.code_len);
-            if distance as i8 as u32 == distance { (short_code as u64, short.code_len + 1) } else { (near, near_len) }
-        } else {
-            let value = self.field(to, slot, pos + near.code_len, 0);
-            (near.code as u64 | (value as u64) << (8 * near.code_len), near_len)
-        };
-        self.put(code, len)
+        if !slot.is_bound() {
+            self.put(near.code as u64, near_len).defer(to, slot, pos + near.code_len, 0);
+            return self;
+        }
+        let distance = slot.at.wrapping_sub(pos + short.code_len + 1);
+        if distance as i8 as u32 != distance {
+            let value = slot.at.wrapping_sub(pos + near_len);
+            return self.put(near.code as u64 | (value as u64) << (8 * near.code_len), near_len);
+        }
+        self.put((short.code | (distance & 0xFF) << (8 * short.code_len)) as u64, short.code_len + 1)
     }
 }
 

@@ -92,6 +92,7 @@ pub enum AsmError {
 }
 
 impl core::fmt::Display for AsmError {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match *self {
             AsmError::Full { needed } => write!(f, "the code needs a buffer of {needed} bytes"),

@@ -32,6 +32,7 @@ impl Features {
     /// No feature: what every amd64 processor can do.
     pub const NONE: Features = Features([0; 3]);
 
+    #[inline]
     const fn bit(number: usize) -> Features {
         let mut words = [0; 3];
         words[number / 64] = 1 << (number % 64);
@@ -39,21 +40,25 @@ impl Features {
     }
 
     /// Both sets together.
+    #[inline]
     pub const fn union(self, other: Features) -> Features {
         Features([self.0[0] | other.0[0], self.0[1] | other.0[1], self.0[2] | other.0[2]])
     }
 
     /// Whether all of `needed` are in this set.
+    #[inline]
     pub const fn contains(self, needed: Features) -> bool {
         self.missing(needed).is_empty()
     }
 
     /// Those of `needed` that are not in this set.
+    #[inline]
     pub const fn missing(self, needed: Features) -> Features {
         Features([needed.0[0] & !self.0[0], needed.0[1] & !self.0[1], needed.0[2] & !self.0[2]])
     }
 
     /// Whether there is none.
+    #[inline]
     pub const fn is_empty(self) -> bool {
         self.0[0] | self.0[1] | self.0[2] == 0
     }
@@ -61,10 +66,12 @@ impl Features {
     /// The feature of this name, written as in the instruction tables. The names of what every amd64 processor has are
     /// the empty set; of two alternatives (`HLE_or_RTM`) it is the second; what CPUID says in several places
     /// (`APX_F_BMI1`) is all of them.
+    #[inline]
     pub const fn named(name: &str) -> Option<Features> {
         Features::of(name.as_bytes())
     }
 
+    #[inline]
     const fn of(name: &[u8]) -> Option<Features> {
         let name = last_alternative(name);
         let mut number = 0;
@@ -93,6 +100,7 @@ impl Features {
 
     /// All of the named features, separated by spaces.
     #[cfg(feature = "metadata")]
+    #[inline]
     pub(crate) const fn all_named(names: &str) -> Features {
         let mut rest = names.as_bytes();
         let mut all = Features::NONE;
@@ -109,6 +117,7 @@ impl Features {
     }
 
     /// The names, in the order of the table.
+    #[inline]
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let has = move |(number, _): &(usize, &Feature)| self.contains(Features::bit(*number));
         TABLE.iter().enumerate().filter(has).map(|(_, feature)| feature.name)
@@ -127,6 +136,7 @@ impl Features {
     /// assert_eq!(Features::from_cpuid(cpuid, 0b110), Features::AVX2.union(Features::BMI2));
     /// assert_eq!(Features::from_cpuid(cpuid, 0), Features::BMI2);
     /// ```
+    #[inline]
     pub fn from_cpuid(mut cpuid: impl FnMut(u32, u32) -> CpuidResult, xcr0: u64) -> Features {
         let limits = (cpuid(0, 0).eax, cpuid(0x8000_0000, 0).eax, cpuid(7, 0).eax);
         let mut features = Features::NONE;
@@ -157,6 +167,7 @@ impl Features {
     /// assert!(Features::detect().contains(Features::SSE2));
     /// ```
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    #[inline]
     pub fn detect() -> Features {
         let cpuid = |leaf, subleaf| {
             let answer = core::arch::x86_64::__cpuid_count(leaf, subleaf);
@@ -169,6 +180,7 @@ impl Features {
 }
 
 /// The version of AVX10 in leaf 24H is a number: bit `n` says whether it is at least `n`.
+#[inline]
 fn with_levels(place: (u32, u32), answer: CpuidResult) -> CpuidResult {
     match place {
         (0x24, 0) => CpuidResult { ebx: u32::MAX >> (31 - (answer.ebx & 0xFF).min(31)), ..answer },
@@ -178,6 +190,7 @@ fn with_levels(place: (u32, u32), answer: CpuidResult) -> CpuidResult {
 
 /// Whether CPUID knows this leaf and subleaf; an unknown leaf answers what the last one would (SDM Vol. 2, CPUID).
 /// `limits`: the last basic leaf, the last extended leaf, the last subleaf of leaf 7.
+#[inline]
 fn exists((leaf, subleaf): (u32, u32), limits: (u32, u32, u32)) -> bool {
     let (basic, extended, subleaves) = limits;
     match leaf {
@@ -188,6 +201,7 @@ fn exists((leaf, subleaf): (u32, u32), limits: (u32, u32, u32)) -> bool {
 }
 
 /// What is behind the last `_or_`.
+#[inline]
 const fn last_alternative(name: &[u8]) -> &[u8] {
     let mut at = name.len();
     while at >= 4 {
@@ -200,6 +214,7 @@ const fn last_alternative(name: &[u8]) -> &[u8] {
     name
 }
 
+#[inline]
 const fn same(one: &[u8], two: &[u8]) -> bool {
     let mut at = 0;
     while at < one.len() && at < two.len() && one[at] == two[at] {
@@ -209,6 +224,7 @@ const fn same(one: &[u8], two: &[u8]) -> bool {
 }
 
 impl core::fmt::Display for Features {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         for (number, name) in self.names().enumerate() {
             if number != 0 {
@@ -221,6 +237,7 @@ impl core::fmt::Display for Features {
 }
 
 impl core::fmt::Debug for Features {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Features({self})")
     }
@@ -265,6 +282,7 @@ const ALWAYS: &[&str] = &[
 
 const N3: Features = Features::APX_F.union(Features::APX_NCI_NDD_NF);
 
+#[inline]
 const fn apx(other: Features) -> Features {
     Features::APX_F.union(other)
 }

@@ -159,6 +159,8 @@
 #[cfg(feature = "std")]
 extern crate std;
 
+// Nearly everything is `#[inline]`: so what a program does not use is never compiled to machine code.
+
 pub mod reg;
 pub mod mem;
 pub mod decorate;

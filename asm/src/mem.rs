@@ -28,6 +28,7 @@ impl Scale {
     pub const ALL: [Scale; 4] = [Scale::X1, Scale::X2, Scale::X4, Scale::X8];
 
     /// The scale for a factor of 1, 2, 4 or 8.
+    #[inline]
     pub const fn from_factor(factor: u32) -> Option<Scale> {
         match factor {
             1 => Some(Scale::X1),
@@ -51,6 +52,7 @@ impl Scale {
     }
 
     /// The factor: 1, 2, 4 or 8.
+    #[inline]
     pub const fn factor(self) -> u32 {
         1 << self as u32
     }
@@ -75,6 +77,7 @@ impl Mode {
     /// A register from 16 up: only instructions of APX can be given it.
     pub(crate) const EXTENDED: u8 = 128;
 
+    #[inline]
     pub(crate) const fn has(self, bits: u8) -> bool {
         self.0 & bits != 0
     }
@@ -189,6 +192,7 @@ impl Addr {
         Addr::new(base.num(), index.num(), scale as u8, disp, invalid | Addr::extended(base, index))
     }
 
+    #[inline]
     const fn extended(base: R64X, index: R64X) -> u8 {
         if (base.num() | index.num()) >= 16 { Mode::EXTENDED } else { 0 }
     }
@@ -230,17 +234,20 @@ impl Addr {
         Addr::new(Addr::around_bit3(label), Addr::around_bit3(label >> 7), (label >> 14) as u8, disp, Mode::RIP)
     }
 
+    #[inline]
     const fn around_bit3(bits: u32) -> u8 {
         (bits & 7 | bits << 1 & 0xF0) as u8
     }
 
     /// The label index of a rip-relative address.
+    #[inline]
     pub(crate) const fn label_index(self) -> u32 {
         Addr::without_bit3(self.base_num())
             | Addr::without_bit3(self.index_num()) << 7
             | (self.scale_log2() as u32) << 14
     }
 
+    #[inline]
     const fn without_bit3(byte: u8) -> u32 {
         (byte & 7 | byte >> 1 & 0x78) as u32
     }
@@ -297,6 +304,7 @@ impl Addr {
 }
 
 impl core::fmt::Debug for Addr {
+    #[inline]
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let segment = if self.mode().has(Mode::FS) {
             "fs:"

@@ -23,6 +23,7 @@ pub struct PatchSite {
 
 impl PatchSite {
     /// How many bytes are replaced.
+    #[inline]
     pub const fn len_bytes(self) -> usize {
         self.len_bytes as usize
     }
@@ -35,6 +36,7 @@ impl PatchSite {
 /// assert_eq!(planish_asm::displacement(0x1001, 0x1000), Some(-5));
 /// assert_eq!(planish_asm::displacement(0, 1 << 32), None);
 /// ```
+#[inline]
 pub const fn displacement(field: u64, target: u64) -> Option<i32> {
     let distance = target.wrapping_sub(field).wrapping_sub(4) as i64;
     if distance as i32 as i64 == distance { Some(distance as i32) } else { None }
@@ -60,15 +62,18 @@ impl Asm<'_> {
     /// assert_eq!(a.finish()?[6..], [0x66, 0x90, 0xE8, 1, 0, 0, 0, 0xC3, 0xC3]);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn call_patchable(&mut self, to: Label) -> PatchSite {
         self.branch_patchable(0xE8, to)
     }
 
     /// A jump whose target is replaced later: the site is the displacement, 4 bytes. Never a short one.
+    #[inline]
     pub const fn jmp_patchable(&mut self, to: Label) -> PatchSite {
         self.branch_patchable(0xE9, to)
     }
 
+    #[inline]
     const fn branch_patchable(&mut self, opcode: u8, to: Label) -> PatchSite {
         self.keep_within(5, 8);
         self.rel32(Op::new(0, M00, opcode), to);
@@ -86,6 +91,7 @@ impl Asm<'_> {
     /// assert_eq!(a.patch_range(site), Some(0..5));
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn nop_patchable(&mut self) -> PatchSite {
         self.keep_within(5, 8).nops(5);
         self.site_before(5)
@@ -103,6 +109,7 @@ impl Asm<'_> {
     /// assert_eq!(a.finish()?[6..], [0x48, 0xB8, 2, 0, 0, 0, 0, 0, 0, 0]);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn mov_patchable(&mut self, r: R64, value: u64) -> PatchSite {
         self.pad(Rule::Aligned { log2: 3, offset: 2 });
         self.op_reg_imm(Op::new(0, M00, 0xB8).w(), r.num(), value, 8);
@@ -110,6 +117,7 @@ impl Asm<'_> {
     }
 
     /// A site of the last `len_bytes` emitted. Its label is bound behind it: nothing in a site ever moves by itself.
+    #[inline]
     const fn site_before(&mut self, len_bytes: u8) -> PatchSite {
         let label = self.label();
         self.bind(label);
@@ -117,6 +125,7 @@ impl Asm<'_> {
     }
 
     /// The code offsets of a site's bytes; `None` while branches can still shrink.
+    #[inline]
     pub const fn patch_range(&self, site: PatchSite) -> Option<Range<usize>> {
         match self.label_pos(site.label) {
             Some(end) if end >= site.len_bytes() => Some(end - site.len_bytes()..end),
@@ -125,12 +134,14 @@ impl Asm<'_> {
     }
 
     /// Replaces a site's bytes, and none around them.
+    #[inline]
     pub const fn patch(&mut self, site: PatchSite, bytes: &[u8]) -> &mut Self {
         let range = self.patch_range(site);
         if let Some(range) = range
             && range.end <= self.pos as usize
             && bytes.len() == site.len_bytes()
         {
+            self.settle();
             // A site behind the end of the buffer was never written.
             if range.end <= self.code.len() {
                 self.code.split_at_mut(range.end).0.split_at_mut(range.start).1.copy_from_slice(bytes);

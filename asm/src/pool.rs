@@ -54,41 +54,49 @@ pub struct Pool<'a> {
 
 impl<'a> Pool<'a> {
     /// An empty pool; what the slots contain does not matter.
+    #[inline]
     pub const fn new(slots: &'a mut [PoolSlot]) -> Pool<'a> {
         Pool { slots, count: 0 }
     }
 
     /// Forgets all constants.
+    #[inline]
     pub const fn clear(&mut self) {
         self.count = 0;
     }
 
     /// How many constants there are.
+    #[inline]
     pub const fn len(&self) -> usize {
         self.count as usize
     }
 
     /// Whether there is no constant.
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// The address of 4 bytes.
+    #[inline]
     pub const fn u32(&mut self, asm: &mut Asm, v: u32) -> Addr {
         self.add(asm, &[v as u64], 4)
     }
 
     /// The address of 8 bytes.
+    #[inline]
     pub const fn u64(&mut self, asm: &mut Asm, v: u64) -> Addr {
         self.add(asm, &[v], 8)
     }
 
     /// The address of 16 bytes, aligned to 16.
+    #[inline]
     pub const fn u128(&mut self, asm: &mut Asm, v: u128) -> Addr {
         self.add(asm, &[v as u64, (v >> 64) as u64], 16)
     }
 
     /// The address of 32 bytes (the low word first), aligned to 32.
+    #[inline]
     pub const fn u256(&mut self, asm: &mut Asm, words: [u64; 4]) -> Addr {
         self.add(asm, &words, 32)
     }
@@ -106,10 +114,12 @@ impl<'a> Pool<'a> {
     /// assert_eq!(a.finish()?[64..72], [7, 0, 0, 0, 0, 0, 0, 0]);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn u512(&mut self, asm: &mut Asm, words: [u64; 8]) -> Addr {
         self.add(asm, &words, 64)
     }
 
+    #[inline]
     const fn add(&mut self, asm: &mut Asm, words: &[u64], len: u32) -> Addr {
         if self.slots.is_empty() {
             return Pool::full(asm);
@@ -145,12 +155,14 @@ impl<'a> Pool<'a> {
     }
 
     #[cold]
+    #[inline]
     const fn full(asm: &mut Asm) -> Addr {
         asm.fail(AsmError::PoolFull);
         Addr::rip_disp(0)
     }
 
     /// By the words that `len` says: those behind them do not count.
+    #[inline]
     const fn bucket(&self, words: &[u64], len: u32) -> usize {
         let mut hash = len as u64;
         let mut i = 0;
@@ -164,6 +176,7 @@ impl<'a> Pool<'a> {
 
     /// The latest constant in the bucket. A head that was left over names a constant that is not there or is in another
     /// bucket: one that is in this bucket has set the head.
+    #[inline]
     const fn head(&self, bucket: usize) -> Option<u32> {
         let head = self.slots[bucket].head;
         if head >= self.count {
@@ -174,6 +187,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Emits the constants, each aligned to its size, the widest first, and empties the pool.
+    #[inline]
     pub const fn emit(&mut self, asm: &mut Asm) {
         let mut len = 64;
         while len >= 4 {
@@ -192,6 +206,7 @@ impl<'a> Pool<'a> {
     }
 }
 
+#[inline]
 const fn emit_words(asm: &mut Asm, words: &Words, len: u32) {
     if len == 4 {
         asm.u32(words[0] as u32);
@@ -205,6 +220,7 @@ const fn emit_words(asm: &mut Asm, words: &Words, len: u32) {
 }
 
 /// Whether the stored words begin with these.
+#[inline]
 const fn same(stored: &Words, words: &[u64]) -> bool {
     let mut i = 0;
     while i < words.len() {
@@ -216,6 +232,7 @@ const fn same(stored: &Words, words: &[u64]) -> bool {
     true
 }
 
+#[inline]
 const fn padded(words: &[u64]) -> Words {
     let mut padded = [0; 8];
     let (front, _) = padded.split_at_mut(words.len());

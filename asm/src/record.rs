@@ -21,6 +21,7 @@ impl Record {
     pub const EMPTY: Record = Record { at: 0, gone: 0, what: What::Mark { tag: 0 } };
 
     /// Where the record's part of the code starts, and how long it is as long as branches are long.
+    #[inline]
     pub(crate) const fn span(&self) -> (u32, u32) {
         match self.what {
             What::Relative { .. } | What::Near { .. } | What::Difference { .. } => (self.at, 4),
@@ -71,6 +72,7 @@ pub enum RelocationKind {
 
 impl RelocationKind {
     /// The size of the field in bytes.
+    #[inline]
     pub const fn len_bytes(self) -> usize {
         if matches!(self, RelocationKind::Abs64) { 8 } else { 4 }
     }
@@ -104,6 +106,7 @@ impl Relocation {
     /// assert_eq!(code, [0xE8, 0xFB, 0x0F, 0, 0, 0xC3]);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub fn apply(&self, code: &mut [u8], code_address: u64, symbol_address: u64) -> Option<()> {
         let base = if self.symbol.is_some() { symbol_address } else { code_address };
         let value = base.wrapping_add(self.addend as u64);
@@ -123,6 +126,7 @@ impl Relocation {
 /// Records.
 impl<'a> Asm<'a> {
     /// This assembler with storage for relocations and marks.
+    #[inline]
     pub const fn with_records(mut self, records: &'a mut [Record]) -> Asm<'a> {
         self.records = records;
         self
@@ -139,6 +143,7 @@ impl<'a> Asm<'a> {
     /// assert!(a.marks().eq([(0, 10), (3, 20)]));
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn mark(&mut self, tag: u32) -> &mut Self {
         self.record(self.pos, What::Mark { tag });
         self
@@ -146,6 +151,7 @@ impl<'a> Asm<'a> {
 
     /// The marks in the order of the code, as code offset and number. With branches that can still shrink the offsets are
     /// not final.
+    #[inline]
     pub fn marks(&self) -> impl Iterator<Item = (usize, u32)> {
         self.recorded().iter().filter_map(|record| match record.what {
             What::Mark { tag } => Some((record.at as usize, tag)),
@@ -166,6 +172,7 @@ impl<'a> Asm<'a> {
     /// assert_eq!(u64::from_le_bytes(code), 0x4009);
     /// # Ok::<(), planish_asm::AsmError>(())
     /// ```
+    #[inline]
     pub const fn dq_label(&mut self, to: Label, addend: i64) -> &mut Self {
         let at = self.pos();
         self.u64(0).relocate(at, RelocationKind::Abs64, to, addend)
@@ -187,6 +194,7 @@ impl<'a> Asm<'a> {
     /// ```
     ///
     /// The field must have been emitted; with branches that can still shrink it must lie behind all other fields so far.
+    #[inline]
     pub const fn relocate(&mut self, offset: usize, kind: RelocationKind, to: Label, addend: i64) -> &mut Self {
         if to.external_number().is_none() && to.index >= self.label_count {
             return self.unknown_label();
@@ -201,6 +209,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Behind what a new record must lie if branches can still shrink.
+    #[inline]
     const fn records_end(&self) -> usize {
         let count = self.record_count as usize;
         if !self.is_relaxing() || count == 0 || count > self.records.len() {
@@ -212,6 +221,7 @@ impl<'a> Asm<'a> {
 
     /// The fields to be filled in when the code's address is known, in the order of the code. Of use after
     /// [`Asm::finish`]: before, labels may be without an address.
+    #[inline]
     pub fn relocations(&self) -> impl Iterator<Item = Relocation> {
         self.recorded().iter().filter_map(|record| match record.what {
             What::Relocation { to, kind, addend } => {
@@ -224,11 +234,13 @@ impl<'a> Asm<'a> {
         })
     }
 
+    #[inline]
     pub(crate) fn recorded(&self) -> &[Record] {
         &self.records[..self.records.len().min(self.record_count as usize)]
     }
 
     /// The first label that a relocation waits for.
+    #[inline]
     pub(crate) const fn unbound_record(&self) -> Option<Label> {
         let mut index = 0;
         while index < self.record_count as usize && index < self.records.len() {
@@ -244,6 +256,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Appends a record. Too many are counted.
+    #[inline]
     pub(crate) const fn record(&mut self, at: u32, what: What) {
         if (self.record_count as usize) < self.records.len() {
             self.records[self.record_count as usize] = Record { at, gone: 0, what };
@@ -283,6 +296,7 @@ impl<'a> Asm<'a> {
         self.unknown_label()
     }
 
+    #[inline]
     const fn late_external(&mut self, at: u32, what: What, to: Label) -> &mut Self {
         let (kind, addend) = match what {
             What::Relative { disp, behind, .. } => (RelocationKind::Relative32, disp as i64 - 4 - behind as i64),

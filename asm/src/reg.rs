@@ -8,14 +8,14 @@ macro_rules! class {
     ($(#[$doc:meta])* $name:ident, $numbers:ident, $mask:literal, [$($n:literal $variant:ident),* ; $last:literal $last_variant:ident]) => {
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
-        enum $numbers { $($variant = $n,)* $last_variant = $last }
+        pub(crate) enum $numbers { $($variant = $n,)* $last_variant = $last }
 
         class!($(#[$doc])* $name over $numbers, $mask, [$($n $variant),* ; $last $last_variant]);
     };
     ($(#[$doc:meta])* $name:ident over $numbers:ident, $mask:literal, [$($n:literal $variant:ident),* ; $last:literal $last_variant:ident]) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name($numbers);
+        pub struct $name(pub(crate) $numbers);
 
         impl $name {
             /// Every register of the class, by rising number.
@@ -329,11 +329,13 @@ pub use extended::{R8X, R16X, R32X, R64X};
 macro_rules! debug_names {
     ($($class:ident $table:ident),* $(,)?) => { $(
         impl core::fmt::Debug for $class {
+            #[inline]
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.write_str(names::$table[self.num() as usize])
             }
         }
         impl core::fmt::Display for $class {
+            #[inline]
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 core::fmt::Debug::fmt(self, f)
             }
@@ -532,6 +534,7 @@ macro_rules! set {
         }
 
         impl core::fmt::Debug for $set {
+            #[inline]
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.debug_set().entries(self.iter()).finish()
             }
@@ -549,6 +552,7 @@ macro_rules! set {
                 self.0.take_lowest()
             }
 
+            #[inline]
             fn size_hint(&self) -> (usize, Option<usize>) {
                 (self.0.len(), Some(self.0.len()))
             }

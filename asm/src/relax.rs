@@ -38,6 +38,7 @@ impl<'a> Asm<'a> {
     /// assert_eq!(a.label_pos(end), Some(4));
     /// # Ok::<(), AsmError>(())
     /// ```
+    #[inline]
     pub const fn with_relaxation(mut self, records: &'a mut [Record]) -> Asm<'a> {
         self.records = records;
         self.relaxes = true;
@@ -46,9 +47,11 @@ impl<'a> Asm<'a> {
     }
 
     /// Takes the label slots away.
+    #[inline]
     pub(crate) const fn park(&mut self) {
         if !self.is_relaxing() {
             mem::swap(&mut self.parked, &mut self.labels);
+            self.waiting = 0;
         }
         let mut index = 0;
         while index < self.parked.len() {
@@ -58,10 +61,12 @@ impl<'a> Asm<'a> {
     }
 
     /// Whether branches can still shrink.
+    #[inline]
     pub(crate) const fn is_relaxing(&self) -> bool {
         !self.parked.is_empty()
     }
 
+    #[inline]
     pub(crate) const fn slot_count(&self) -> usize {
         if self.is_relaxing() { self.parked.len() } else { self.labels.len() }
     }
@@ -70,6 +75,7 @@ impl<'a> Asm<'a> {
     ///
     /// Afterwards this is an assembler like any other: what is emitted then no longer shrinks. Without
     /// [`Asm::with_relaxation`] this does nothing.
+    #[inline]
     pub fn relax(&mut self) -> &mut Self {
         // Reported by `finish`, which asks the same.
         if !self.is_relaxing() || self.lack().is_some() {
@@ -88,6 +94,7 @@ impl<'a> Asm<'a> {
     }
 
     /// The first label that some record needs and that is not bound.
+    #[inline]
     fn unbound_use(&self) -> Option<Label> {
         let is_unbound = |label: &Label| match label.external_number() {
             Some(_) => false,
@@ -102,6 +109,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Decides which branches are short; returns by how many bytes the code shrinks.
+    #[inline]
     fn lay_out_until_all_reach(&mut self) -> u32 {
         let count = self.record_count as usize;
         for record in &mut self.records[..count] {
@@ -121,6 +129,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Makes branches long that do not reach; if there are any, then also those that are within `margin` of it.
+    #[inline]
     fn lengthen(&mut self, gone: u32, margin: i32) -> bool {
         let some = self.lengthen_beyond(127, gone);
         if some && margin != 0 {
@@ -130,6 +139,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Makes branches long that lead further forward than `reach`, or further back than one more.
+    #[inline]
     fn lengthen_beyond(&mut self, reach: i32, gone: u32) -> bool {
         let mut some = false;
         for index in 0..self.record_count as usize {
@@ -146,12 +156,14 @@ impl<'a> Asm<'a> {
     }
 
     /// Where a bound label will be.
+    #[inline]
     fn moved(&self, label: Label, gone: u32) -> u32 {
         let slot = self.parked[label.index as usize];
         slot.at - self.recorded().get(slot.short as usize).map_or(gone, |record| record.gone)
     }
 
     /// Whether the branches reach that were asked to be short.
+    #[inline]
     fn check_short(&mut self, gone: u32) {
         for index in 0..self.record_count as usize {
             let record = self.records[index];
@@ -166,6 +178,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Moves the code to where it belongs and fills in the fields.
+    #[inline]
     fn move_code(&mut self, gone: u32) {
         let (mut from, mut to) = (0, 0);
         for index in 0..self.record_count as usize {
@@ -188,6 +201,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Writes the field or branch of a record at `at`.
+    #[inline]
     fn write(&mut self, record: &Record, at: u32, gone: u32) {
         let distance = |to: Label, end: u32| self.moved(to, gone).wrapping_sub(end);
         match record.what {
@@ -218,6 +232,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Writes a branch at `to` whose field was at `field`.
+    #[inline]
     fn write_branch(&mut self, field: u32, to: u32, opcode_len: u32, short: bool, distance: u32) {
         let (field, at, len) = (field as usize, to as usize, opcode_len as usize);
         if short {
@@ -230,6 +245,7 @@ impl<'a> Asm<'a> {
     }
 
     /// Gives the label slots back, with the final positions.
+    #[inline]
     fn move_labels(&mut self, gone: u32) {
         for index in 0..self.label_count {
             let label = Label { index };
@@ -239,9 +255,11 @@ impl<'a> Asm<'a> {
             }
         }
         mem::swap(&mut self.labels, &mut self.parked);
+        self.waiting = self.labels.len();
     }
 
     /// Drops the records that have done their work and gives the others their final place.
+    #[inline]
     fn keep_what_stays(&mut self) {
         let mut kept = 0;
         for index in 0..self.record_count as usize {
@@ -256,6 +274,7 @@ impl<'a> Asm<'a> {
 }
 
 /// Computes by how many bytes each record's place moves down, and returns how many the end does.
+#[inline]
 fn lay_out(records: &mut [Record]) -> u32 {
     let mut gone = 0;
     for index in 0..records.len() {
@@ -272,6 +291,7 @@ fn lay_out(records: &mut [Record]) -> u32 {
 
 /// The rule of the padding in the first record, of `len` bytes, for what is behind it with its branches as short as they
 /// are.
+#[inline]
 fn shrunk(rule: Rule, len: u32, records: &[Record]) -> Rule {
     let Rule::Within { log2, len: kept } = rule else { return rule };
     let end = records[0].at + len + u32::from(kept);
@@ -283,6 +303,7 @@ fn shrunk(rule: Rule, len: u32, records: &[Record]) -> Rule {
 }
 
 /// By how many bytes the branch of a record is shorter than it was.
+#[inline]
 fn shrinkage(record: &Record) -> u32 {
     match record.what {
         What::Branch { opcode_len, short: true, .. } => u32::from(opcode_len) + 4 - 2,
@@ -291,6 +312,7 @@ fn shrinkage(record: &Record) -> u32 {
 }
 
 /// The opcode with 8 bits of distance for the last byte of the one with 32: `E9` is `EB`, `0F 80` is `70`.
+#[inline]
 fn short_opcode(long: u8) -> u8 {
     if long == 0xE9 { 0xEB } else { long - 0x10 }
 }

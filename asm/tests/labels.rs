@@ -92,6 +92,49 @@ fn many_fields() {
     }
 }
 
+/// How many fields wait in slots, in chains, or first in the one and then in the other, has no effect on the code.
+#[test]
+fn any_number_of_free_slots() {
+    const LABELS: u32 = 40;
+    let assemble = |free: usize| {
+        let (mut code, mut slots) = ([0; 4096], [LabelSlot::EMPTY; 200]);
+        let mut asm = Asm::new(&mut code, &mut slots[..LABELS as usize + free]);
+        let first = asm.labels(LABELS / 2);
+        for i in 0..100 {
+            let l = |offset| first.get((i * 7 + offset) % (LABELS / 2)).unwrap();
+            asm.jcc(Cond::Equal, l(0)).call_label(l(3)).mov_mi(Width::W32, Addr::rip(l(5)), 1);
+            if i % 5 == 4 {
+                asm.bind(first.get(i / 5).unwrap());
+            }
+            if i % 20 == 0 {
+                // Takes slots from those that wait.
+                let later = asm.labels(4);
+                asm.jmp_label(later.get(1).unwrap()).bind(later.get(1).unwrap());
+            }
+        }
+        asm.finish().map(<[u8]>::to_vec)
+    };
+    let expected = assemble(0).unwrap();
+    for free in 1..160 {
+        assert_eq!(assemble(free).as_ref(), Ok(&expected), "{free}");
+    }
+}
+
+/// A field that was patched after its label was bound stays as it was patched.
+#[test]
+fn a_patch_of_a_field_stays() {
+    for free in 0..3 {
+        let (mut code, mut slots) = ([0; 64], [LabelSlot::EMPTY; 8]);
+        let mut asm = Asm::new(&mut code, &mut slots[..2 + free]);
+        let l = asm.label();
+        let site = asm.call_patchable(l);
+        let field = asm.pos() + 1;
+        asm.jmp_label(l).bind(l).patch_u32(field, 7).patch(site, &[1, 2, 3, 4]);
+        let code = asm.finish().unwrap();
+        assert_eq!(code[field - 6..], [0xE8, 1, 2, 3, 4, 0xE9, 7, 0, 0, 0], "{free}");
+    }
+}
+
 /// What a buffer held before has no effect on the size that is asked for: of an instruction that does not fit, the field
 /// may, and is then among those that its label fills in.
 #[test]

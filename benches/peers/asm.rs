@@ -3,11 +3,14 @@
 use crate::asm::{Asm as Shapes, Contender, contender};
 use crate::ops::{LABELS, MAX_CODE};
 use planish_asm::{
-    Addr, Alu, Asm, Cond, FpOp, Gp64, Label, LabelSlot, Labels, Prec, R64, Scale, Shift, Width, Xmm, Ymm,
+    Addr, Alu, Asm, Cond, FpOp, Gp64, Label, LabelSlot, Labels, Prec, R64, Record, Scale, Shift, Width, Xmm, Ymm,
 };
 
 pub fn contenders() -> Vec<Contender> {
-    vec![contender("planish-asm", "safe, fixed buffer, its own labels", Planish::new)]
+    vec![
+        contender("planish-asm", "safe, fixed buffer, its own labels", || Planish::new(false)),
+        contender("planish-asm, relaxed", "as above, all branches as short as they can be", || Planish::new(true)),
+    ]
 }
 
 struct Planish {
@@ -16,10 +19,14 @@ struct Planish {
 }
 
 impl Planish {
-    fn new() -> Self {
+    fn new(relaxed: bool) -> Self {
         let code = Box::leak(vec![0; MAX_CODE].into_boxed_slice());
-        let slots = Box::leak(vec![LabelSlot::EMPTY; LABELS].into_boxed_slice());
+        // A slot for each label, and for each branch that waits for one.
+        let slots = Box::leak(vec![LabelSlot::EMPTY; LABELS + 1024].into_boxed_slice());
         let mut asm = Asm::new(code, slots);
+        if relaxed {
+            asm = asm.with_relaxation(Box::leak(vec![Record::EMPTY; 1024].into_boxed_slice()));
+        }
         let labels = asm.labels(0);
         Planish { asm, labels }
     }
@@ -61,7 +68,7 @@ impl Shapes for Planish {
         self.labels = self.asm.labels(LABELS as u32);
     }
     fn finish(&mut self) -> &[u8] {
-        self.asm.finish().expect("enough room, all labels bound")
+        self.asm.relax().finish().expect("enough room, all labels bound")
     }
     #[inline(always)]
     fn bind(&mut self, l: u32) {

@@ -31,25 +31,25 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE4A.
     #[inline]
-    pub const fn extrq_xmm_imm8_imm8(&mut self, dst: Xmm, imm1: u8, imm2: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x78), 0, dst.num(), imm1 as u32 | (imm2 as u32) << 8, 2) }
+    pub const fn extrq_xmm_imm8_imm8(&mut self, dst: Xmm, imm1: u8, imm2: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x78), 0, dst.0 as u8, imm1 as u32 | (imm2 as u32) << 8, 2) }
 
     /// `extrq rw:xmm, xmm`: `66 0F 79 /r` (RM)
     ///
     /// CPUID: SSE4A.
     #[inline]
-    pub const fn extrq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x79), dst.num(), src.num()) }
+    pub const fn extrq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x79), dst.0 as u8, src.0 as u8) }
 
     /// `insertq w:xmm, xmm, imm8, imm8`: `F2 0F 78 /r ib ib` (RMII)
     ///
     /// CPUID: SSE4A.
     #[inline]
-    pub const fn insertq_xmm_xmm_imm8_imm8(&mut self, dst: Xmm, src: Xmm, imm1: u8, imm2: u8) -> &mut Self { self.rr_imm(Op::new(0xF2, M0F, 0x78), dst.num(), src.num(), imm1 as u32 | (imm2 as u32) << 8, 2) }
+    pub const fn insertq_xmm_xmm_imm8_imm8(&mut self, dst: Xmm, src: Xmm, imm1: u8, imm2: u8) -> &mut Self { self.rr_imm(Op::new(0xF2, M0F, 0x78), dst.0 as u8, src.0 as u8, imm1 as u32 | (imm2 as u32) << 8, 2) }
 
     /// `insertq rw:xmm, xmm`: `F2 0F 79 /r` (RM)
     ///
     /// CPUID: SSE4A.
     #[inline]
-    pub const fn insertq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x79), dst.num(), src.num()) }
+    pub const fn insertq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x79), dst.0 as u8, src.0 as u8) }
 
     /// `invlpga`: `67 0F 01 DF`
     ///
@@ -97,13 +97,13 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE4A.
     #[inline]
-    pub const fn movntsd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2B), src.num(), dst.addr) }
+    pub const fn movntsd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2B), src.0 as u8, dst.addr) }
 
     /// `movntss w:m32, xmm`: `F3 0F 2B /r` (MR)
     ///
     /// CPUID: SSE4A.
     #[inline]
-    pub const fn movntss_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2B), src.num(), dst.addr) }
+    pub const fn movntss_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2B), src.0 as u8, dst.addr) }
 
     /// `mwaitx`: `NP 0F 01 FB`
     ///

@@ -24,61 +24,61 @@ impl Asm<'_> {
     ///
     /// CPUID: AMX_COMPLEX.
     #[inline]
-    pub const fn tcmmimfp16ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0x66, 2, 0x6C), dst.num(), src2.num(), src1.num()) }
+    pub const fn tcmmimfp16ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0x66, 2, 0x6C), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tcmmrlfp16ps rw:tmm, tmm, tmm`: `VEX.128.0F38.W0 6C /r` (RMV)
     ///
     /// CPUID: AMX_COMPLEX.
     #[inline]
-    pub const fn tcmmrlfp16ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0, 2, 0x6C), dst.num(), src2.num(), src1.num()) }
+    pub const fn tcmmrlfp16ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0, 2, 0x6C), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdpbf16ps rw:tmm, tmm, tmm`: `VEX.128.F3.0F38.W0 5C /r` (RMV)
     ///
     /// CPUID: AMX_BF16.
     #[inline]
-    pub const fn tdpbf16ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0xF3, 2, 0x5C), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdpbf16ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0xF3, 2, 0x5C), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdpbssd rw:tmm, tmm, tmm`: `VEX.128.F2.0F38.W0 5E /r` (RMV)
     ///
     /// CPUID: AMX_INT8.
     #[inline]
-    pub const fn tdpbssd_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0xF2, 2, 0x5E), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdpbssd_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0xF2, 2, 0x5E), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdpbsud rw:tmm, tmm, tmm`: `VEX.128.F3.0F38.W0 5E /r` (RMV)
     ///
     /// CPUID: AMX_INT8.
     #[inline]
-    pub const fn tdpbsud_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0xF3, 2, 0x5E), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdpbsud_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0xF3, 2, 0x5E), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdpbusd rw:tmm, tmm, tmm`: `VEX.128.66.0F38.W0 5E /r` (RMV)
     ///
     /// CPUID: AMX_INT8.
     #[inline]
-    pub const fn tdpbusd_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0x66, 2, 0x5E), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdpbusd_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0x66, 2, 0x5E), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdpbuud rw:tmm, tmm, tmm`: `VEX.128.0F38.W0 5E /r` (RMV)
     ///
     /// CPUID: AMX_INT8.
     #[inline]
-    pub const fn tdpbuud_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0, 2, 0x5E), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdpbuud_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0, 2, 0x5E), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdpfp16ps rw:tmm, tmm, tmm`: `VEX.128.F2.0F38.W0 5C /r` (RMV)
     ///
     /// CPUID: AMX_FP16.
     #[inline]
-    pub const fn tdpfp16ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0xF2, 2, 0x5C), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdpfp16ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0xF2, 2, 0x5C), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tileloadd w:tmm, sibmem`: `VEX.128.F2.0F38.W0 4B /r` (RM)
     ///
     /// CPUID: AMX_TILE.
     #[inline]
-    pub const fn tileloadd_tmm_m(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.vex_sib(VexOp::new(0xF2, 2, 0x4B), dst.num(), 0, src) }
+    pub const fn tileloadd_tmm_m(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.vex_sib(VexOp::new(0xF2, 2, 0x4B), dst.0 as u8, 0, src) }
 
     /// `tileloaddt1 w:tmm, sibmem`: `VEX.128.66.0F38.W0 4B /r` (RM)
     ///
     /// CPUID: AMX_TILE.
     #[inline]
-    pub const fn tileloaddt1_tmm_m(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.vex_sib(VexOp::new(0x66, 2, 0x4B), dst.num(), 0, src) }
+    pub const fn tileloaddt1_tmm_m(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.vex_sib(VexOp::new(0x66, 2, 0x4B), dst.0 as u8, 0, src) }
 
     /// `tilerelease`: `VEX.128.0F38.W0 49 C0`
     ///
@@ -90,12 +90,12 @@ impl Asm<'_> {
     ///
     /// CPUID: AMX_TILE.
     #[inline]
-    pub const fn tilestored_m_tmm(&mut self, dst: Addr, src: Tmm) -> &mut Self { self.vex_sib(VexOp::new(0xF3, 2, 0x4B), src.num(), 0, dst) }
+    pub const fn tilestored_m_tmm(&mut self, dst: Addr, src: Tmm) -> &mut Self { self.vex_sib(VexOp::new(0xF3, 2, 0x4B), src.0 as u8, 0, dst) }
 
     /// `tilezero w:tmm`: `VEX.128.F2.0F38.W0 49 /r` (R)
     ///
     /// CPUID: AMX_TILE.
     #[inline]
-    pub const fn tilezero_tmm(&mut self, dst: Tmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x49), dst.num(), 0, 0) }
+    pub const fn tilezero_tmm(&mut self, dst: Tmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x49), dst.0 as u8, 0, 0) }
 
 }

@@ -10359,121 +10359,121 @@ impl Asm<'_> {
     ///
     /// CPUID: APX_F_KOPB.
     #[inline]
-    pub const fn kmovb_k_k_alt(&mut self, dst: K, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0x66, 1, 0x90, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovb_k_k_alt(&mut self, dst: K, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0x66, 1, 0x90, 0, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `kmovb w:k, k/m8`: `EVEX.LZ.66.0F.W0 90 /r` (RM)
     ///
     /// CPUID: APX_F_KOPB.
     #[inline]
-    pub const fn kmovb_k_m8_alt(&mut self, dst: K, src: M8) -> &mut Self { self.apx_rm(EvexOp::new(0x66, 1, 0x90, 0, 0, 0, 0), dst.num(), 0, src.addr, 0) }
+    pub const fn kmovb_k_m8_alt(&mut self, dst: K, src: M8) -> &mut Self { self.apx_rm(EvexOp::new(0x66, 1, 0x90, 0, 0, 0, 0), dst.0 as u8, 0, src.addr, 0) }
 
     /// `kmovb w:k, r32`: `EVEX.LZ.66.0F.W0 92 /r` (RM)
     ///
     /// CPUID: APX_F_KOPB.
     #[inline]
-    pub const fn kmovb_k_r32x(&mut self, dst: K, src: R32X) -> &mut Self { self.apx_rr(EvexOp::new(0x66, 1, 0x92, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovb_k_r32x(&mut self, dst: K, src: R32X) -> &mut Self { self.apx_rr(EvexOp::new(0x66, 1, 0x92, 0, 0, 0, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `kmovb w:m8, k`: `EVEX.LZ.66.0F.W0 91 /r` (MR)
     ///
     /// CPUID: APX_F_KOPB.
     #[inline]
-    pub const fn kmovb_m8_k_alt(&mut self, dst: M8, src: K) -> &mut Self { self.apx_rm(EvexOp::new(0x66, 1, 0x91, 0, 0, 0, 0), src.num(), 0, dst.addr, 0) }
+    pub const fn kmovb_m8_k_alt(&mut self, dst: M8, src: K) -> &mut Self { self.apx_rm(EvexOp::new(0x66, 1, 0x91, 0, 0, 0, 0), src.0 as u8, 0, dst.addr, 0) }
 
     /// `kmovb w:r32, k`: `EVEX.LZ.66.0F.W0 93 /r` (RM)
     ///
     /// CPUID: APX_F_KOPB.
     #[inline]
-    pub const fn kmovb_r32x_k(&mut self, dst: R32X, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0x66, 1, 0x93, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovb_r32x_k(&mut self, dst: R32X, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0x66, 1, 0x93, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, 0) }
 
     /// `kmovd w:k, k/m32`: `EVEX.LZ.66.0F.W1 90 /r` (RM)
     ///
     /// CPUID: APX_F_KOPD.
     #[inline]
-    pub const fn kmovd_k_k_alt(&mut self, dst: K, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0x66, 1, 0x90, 1, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovd_k_k_alt(&mut self, dst: K, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0x66, 1, 0x90, 1, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `kmovd w:k, k/m32`: `EVEX.LZ.66.0F.W1 90 /r` (RM)
     ///
     /// CPUID: APX_F_KOPD.
     #[inline]
-    pub const fn kmovd_k_m32_alt(&mut self, dst: K, src: M32) -> &mut Self { self.apx_rm(EvexOp::new(0x66, 1, 0x90, 1, 0, 0, 0), dst.num(), 0, src.addr, 0) }
+    pub const fn kmovd_k_m32_alt(&mut self, dst: K, src: M32) -> &mut Self { self.apx_rm(EvexOp::new(0x66, 1, 0x90, 1, 0, 0, 0), dst.0 as u8, 0, src.addr, 0) }
 
     /// `kmovd w:k, r32`: `EVEX.LZ.F2.0F.W0 92 /r` (RM)
     ///
     /// CPUID: APX_F_KOPD.
     #[inline]
-    pub const fn kmovd_k_r32x(&mut self, dst: K, src: R32X) -> &mut Self { self.apx_rr(EvexOp::new(0xF2, 1, 0x92, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovd_k_r32x(&mut self, dst: K, src: R32X) -> &mut Self { self.apx_rr(EvexOp::new(0xF2, 1, 0x92, 0, 0, 0, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `kmovd w:m32, k`: `EVEX.LZ.66.0F.W1 91 /r` (MR)
     ///
     /// CPUID: APX_F_KOPD.
     #[inline]
-    pub const fn kmovd_m32_k_alt(&mut self, dst: M32, src: K) -> &mut Self { self.apx_rm(EvexOp::new(0x66, 1, 0x91, 1, 0, 0, 0), src.num(), 0, dst.addr, 0) }
+    pub const fn kmovd_m32_k_alt(&mut self, dst: M32, src: K) -> &mut Self { self.apx_rm(EvexOp::new(0x66, 1, 0x91, 1, 0, 0, 0), src.0 as u8, 0, dst.addr, 0) }
 
     /// `kmovd w:r32, k`: `EVEX.LZ.F2.0F.W0 93 /r` (RM)
     ///
     /// CPUID: APX_F_KOPD.
     #[inline]
-    pub const fn kmovd_r32x_k(&mut self, dst: R32X, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0xF2, 1, 0x93, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovd_r32x_k(&mut self, dst: R32X, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0xF2, 1, 0x93, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, 0) }
 
     /// `kmovq w:k, k/m64`: `EVEX.LZ.0F.W1 90 /r` (RM)
     ///
     /// CPUID: APX_F_KOPQ.
     #[inline]
-    pub const fn kmovq_k_k_alt(&mut self, dst: K, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0, 1, 0x90, 1, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovq_k_k_alt(&mut self, dst: K, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0, 1, 0x90, 1, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `kmovq w:k, k/m64`: `EVEX.LZ.0F.W1 90 /r` (RM)
     ///
     /// CPUID: APX_F_KOPQ.
     #[inline]
-    pub const fn kmovq_k_m64_alt(&mut self, dst: K, src: M64) -> &mut Self { self.apx_rm(EvexOp::new(0, 1, 0x90, 1, 0, 0, 0), dst.num(), 0, src.addr, 0) }
+    pub const fn kmovq_k_m64_alt(&mut self, dst: K, src: M64) -> &mut Self { self.apx_rm(EvexOp::new(0, 1, 0x90, 1, 0, 0, 0), dst.0 as u8, 0, src.addr, 0) }
 
     /// `kmovq w:k, r64`: `EVEX.LZ.F2.0F.W1 92 /r` (RM)
     ///
     /// CPUID: APX_F_KOPQ.
     #[inline]
-    pub const fn kmovq_k_r64x(&mut self, dst: K, src: R64X) -> &mut Self { self.apx_rr(EvexOp::new(0xF2, 1, 0x92, 1, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovq_k_r64x(&mut self, dst: K, src: R64X) -> &mut Self { self.apx_rr(EvexOp::new(0xF2, 1, 0x92, 1, 0, 0, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `kmovq w:m64, k`: `EVEX.LZ.0F.W1 91 /r` (MR)
     ///
     /// CPUID: APX_F_KOPQ.
     #[inline]
-    pub const fn kmovq_m64_k_alt(&mut self, dst: M64, src: K) -> &mut Self { self.apx_rm(EvexOp::new(0, 1, 0x91, 1, 0, 0, 0), src.num(), 0, dst.addr, 0) }
+    pub const fn kmovq_m64_k_alt(&mut self, dst: M64, src: K) -> &mut Self { self.apx_rm(EvexOp::new(0, 1, 0x91, 1, 0, 0, 0), src.0 as u8, 0, dst.addr, 0) }
 
     /// `kmovq w:r64, k`: `EVEX.LZ.F2.0F.W1 93 /r` (RM)
     ///
     /// CPUID: APX_F_KOPQ.
     #[inline]
-    pub const fn kmovq_r64x_k(&mut self, dst: R64X, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0xF2, 1, 0x93, 1, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovq_r64x_k(&mut self, dst: R64X, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0xF2, 1, 0x93, 1, 0, 0, 0), dst.num(), 0, src.0 as u8, 0) }
 
     /// `kmovw w:k, k/m16`: `EVEX.LZ.0F.W0 90 /r` (RM)
     ///
     /// CPUID: APX_F_KOPW.
     #[inline]
-    pub const fn kmovw_k_k_alt(&mut self, dst: K, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0, 1, 0x90, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovw_k_k_alt(&mut self, dst: K, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0, 1, 0x90, 0, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `kmovw w:k, k/m16`: `EVEX.LZ.0F.W0 90 /r` (RM)
     ///
     /// CPUID: APX_F_KOPW.
     #[inline]
-    pub const fn kmovw_k_m16_alt(&mut self, dst: K, src: M16) -> &mut Self { self.apx_rm(EvexOp::new(0, 1, 0x90, 0, 0, 0, 0), dst.num(), 0, src.addr, 0) }
+    pub const fn kmovw_k_m16_alt(&mut self, dst: K, src: M16) -> &mut Self { self.apx_rm(EvexOp::new(0, 1, 0x90, 0, 0, 0, 0), dst.0 as u8, 0, src.addr, 0) }
 
     /// `kmovw w:k, r32`: `EVEX.LZ.0F.W0 92 /r` (RM)
     ///
     /// CPUID: APX_F_KOPW.
     #[inline]
-    pub const fn kmovw_k_r32x(&mut self, dst: K, src: R32X) -> &mut Self { self.apx_rr(EvexOp::new(0, 1, 0x92, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovw_k_r32x(&mut self, dst: K, src: R32X) -> &mut Self { self.apx_rr(EvexOp::new(0, 1, 0x92, 0, 0, 0, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `kmovw w:m16, k`: `EVEX.LZ.0F.W0 91 /r` (MR)
     ///
     /// CPUID: APX_F_KOPW.
     #[inline]
-    pub const fn kmovw_m16_k_alt(&mut self, dst: M16, src: K) -> &mut Self { self.apx_rm(EvexOp::new(0, 1, 0x91, 0, 0, 0, 0), src.num(), 0, dst.addr, 0) }
+    pub const fn kmovw_m16_k_alt(&mut self, dst: M16, src: K) -> &mut Self { self.apx_rm(EvexOp::new(0, 1, 0x91, 0, 0, 0, 0), src.0 as u8, 0, dst.addr, 0) }
 
     /// `kmovw w:r32, k`: `EVEX.LZ.0F.W0 93 /r` (RM)
     ///
     /// CPUID: APX_F_KOPW.
     #[inline]
-    pub const fn kmovw_r32x_k(&mut self, dst: R32X, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0, 1, 0x93, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn kmovw_r32x_k(&mut self, dst: R32X, src: K) -> &mut Self { self.apx_rr(EvexOp::new(0, 1, 0x93, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, 0) }
 
     /// `ldtilecfg m512`: `EVEX.LZ.0F38.W0 49 /0` (M)
     ///
@@ -17559,31 +17559,31 @@ impl Asm<'_> {
     ///
     /// CPUID: APX_F_AMX.
     #[inline]
-    pub const fn tileloadd_tmm_m_alt(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.apx_sib(EvexOp::new(0xF2, 2, 0x4B, 0, 0, 0, 0), dst.num(), 0, src, 0) }
+    pub const fn tileloadd_tmm_m_alt(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.apx_sib(EvexOp::new(0xF2, 2, 0x4B, 0, 0, 0, 0), dst.0 as u8, 0, src, 0) }
 
     /// `tileloaddrs w:tmm, m`: `EVEX.LZ.F2.0F38.W0 4A /r` (RM)
     ///
     /// CPUID: APX_F_AMX_MOVRS.
     #[inline]
-    pub const fn tileloaddrs_tmm_m_alt(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.apx_sib(EvexOp::new(0xF2, 2, 0x4A, 0, 0, 0, 0), dst.num(), 0, src, 0) }
+    pub const fn tileloaddrs_tmm_m_alt(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.apx_sib(EvexOp::new(0xF2, 2, 0x4A, 0, 0, 0, 0), dst.0 as u8, 0, src, 0) }
 
     /// `tileloaddrst1 w:tmm, m`: `EVEX.LZ.66.0F38.W0 4A /r` (RM)
     ///
     /// CPUID: APX_F_AMX_MOVRS.
     #[inline]
-    pub const fn tileloaddrst1_tmm_m_alt(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.apx_sib(EvexOp::new(0x66, 2, 0x4A, 0, 0, 0, 0), dst.num(), 0, src, 0) }
+    pub const fn tileloaddrst1_tmm_m_alt(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.apx_sib(EvexOp::new(0x66, 2, 0x4A, 0, 0, 0, 0), dst.0 as u8, 0, src, 0) }
 
     /// `tileloaddt1 w:tmm, m`: `EVEX.LZ.66.0F38.W0 4B /r` (RM)
     ///
     /// CPUID: APX_F_AMX.
     #[inline]
-    pub const fn tileloaddt1_tmm_m_alt(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.apx_sib(EvexOp::new(0x66, 2, 0x4B, 0, 0, 0, 0), dst.num(), 0, src, 0) }
+    pub const fn tileloaddt1_tmm_m_alt(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.apx_sib(EvexOp::new(0x66, 2, 0x4B, 0, 0, 0, 0), dst.0 as u8, 0, src, 0) }
 
     /// `tilestored w:m, tmm`: `EVEX.LZ.F3.0F38.W0 4B /r` (MR)
     ///
     /// CPUID: APX_F_AMX.
     #[inline]
-    pub const fn tilestored_m_tmm_alt(&mut self, dst: Addr, src: Tmm) -> &mut Self { self.apx_sib(EvexOp::new(0xF3, 2, 0x4B, 0, 0, 0, 0), src.num(), 0, dst, 0) }
+    pub const fn tilestored_m_tmm_alt(&mut self, dst: Addr, src: Tmm) -> &mut Self { self.apx_sib(EvexOp::new(0xF3, 2, 0x4B, 0, 0, 0, 0), src.0 as u8, 0, dst, 0) }
 
     /// `tzcnt w:r16, r16/m16`: `EVEX.LZ.66.MAP4.W0 F4 /r` (RM)
     ///

@@ -12,5713 +12,5713 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x58), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x58), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x58), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x58), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaddpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x58).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x58).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x58).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x58).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaddps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x58), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x58), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x58), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x58), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaddps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x58).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x58).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x58).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x58).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaddsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x58), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x58), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x58), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x58), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaddss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x58), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x58), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 58 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x58), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x58), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vandnpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 55 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandnpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x55), dst.num(), src1.num(), src2.num()) }
+    pub const fn vandnpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x55), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vandnpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 55 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandnpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x55), dst.num(), src1.num(), src2.addr) }
+    pub const fn vandnpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x55), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vandnpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 55 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandnpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x55).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vandnpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x55).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vandnpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 55 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandnpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x55).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vandnpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x55).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vandnps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 55 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandnps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x55), dst.num(), src1.num(), src2.num()) }
+    pub const fn vandnps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x55), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vandnps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 55 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandnps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x55), dst.num(), src1.num(), src2.addr) }
+    pub const fn vandnps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x55), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vandnps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 55 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandnps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x55).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vandnps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x55).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vandnps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 55 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandnps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x55).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vandnps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x55).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vandpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 54 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x54), dst.num(), src1.num(), src2.num()) }
+    pub const fn vandpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x54), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vandpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 54 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x54), dst.num(), src1.num(), src2.addr) }
+    pub const fn vandpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x54), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vandpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 54 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x54).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vandpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x54).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vandpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 54 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x54).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vandpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x54).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vandps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 54 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x54), dst.num(), src1.num(), src2.num()) }
+    pub const fn vandps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x54), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vandps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 54 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x54), dst.num(), src1.num(), src2.addr) }
+    pub const fn vandps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x54), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vandps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 54 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x54).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vandps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x54).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vandps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 54 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vandps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x54).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vandps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x54).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vblendpd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 0D /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendpd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0D), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vblendpd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0D), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vblendpd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 0D /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendpd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0D), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vblendpd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0D), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vblendpd w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 0D /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendpd_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0D).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vblendpd_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0D).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vblendpd w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 0D /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendpd_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0D).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vblendpd_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0D).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vblendps w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 0C /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0C), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vblendps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0C), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vblendps w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 0C /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendps_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0C), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vblendps_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0C), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vblendps w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 0C /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendps_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0C).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vblendps_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vblendps w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 0C /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendps_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0C).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vblendps_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0C).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vblendvpd w:xmm, xmm, xmm/m128, xmm`: `VEX.128.66.0F3A.W0 4B /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendvpd_xmm_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, src3: Xmm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4B), dst.num(), src1.num(), src2.num(), src3.num() << 4) }
+    pub const fn vblendvpd_xmm_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, src3: Xmm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4B), dst.0 as u8, src1.0 as u8, src2.0 as u8, (src3.0 as u8) << 4) }
 
     /// `vblendvpd w:xmm, xmm, xmm/m128, xmm`: `VEX.128.66.0F3A.W0 4B /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendvpd_xmm_xmm_m128_xmm(&mut self, dst: Xmm, src1: Xmm, src2: M128, src3: Xmm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4B), dst.num(), src1.num(), src2.addr, src3.num() << 4) }
+    pub const fn vblendvpd_xmm_xmm_m128_xmm(&mut self, dst: Xmm, src1: Xmm, src2: M128, src3: Xmm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4B), dst.0 as u8, src1.0 as u8, src2.addr, (src3.0 as u8) << 4) }
 
     /// `vblendvpd w:ymm, ymm, ymm/m256, ymm`: `VEX.256.66.0F3A.W0 4B /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendvpd_ymm_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, src3: Ymm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4B).l1(), dst.num(), src1.num(), src2.num(), src3.num() << 4) }
+    pub const fn vblendvpd_ymm_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, src3: Ymm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4B).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, (src3.0 as u8) << 4) }
 
     /// `vblendvpd w:ymm, ymm, ymm/m256, ymm`: `VEX.256.66.0F3A.W0 4B /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendvpd_ymm_ymm_m256_ymm(&mut self, dst: Ymm, src1: Ymm, src2: M256, src3: Ymm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4B).l1(), dst.num(), src1.num(), src2.addr, src3.num() << 4) }
+    pub const fn vblendvpd_ymm_ymm_m256_ymm(&mut self, dst: Ymm, src1: Ymm, src2: M256, src3: Ymm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4B).l1(), dst.0 as u8, src1.0 as u8, src2.addr, (src3.0 as u8) << 4) }
 
     /// `vblendvps w:xmm, xmm, xmm/m128, xmm`: `VEX.128.66.0F3A.W0 4A /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendvps_xmm_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, src3: Xmm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4A), dst.num(), src1.num(), src2.num(), src3.num() << 4) }
+    pub const fn vblendvps_xmm_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, src3: Xmm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4A), dst.0 as u8, src1.0 as u8, src2.0 as u8, (src3.0 as u8) << 4) }
 
     /// `vblendvps w:xmm, xmm, xmm/m128, xmm`: `VEX.128.66.0F3A.W0 4A /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendvps_xmm_xmm_m128_xmm(&mut self, dst: Xmm, src1: Xmm, src2: M128, src3: Xmm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4A), dst.num(), src1.num(), src2.addr, src3.num() << 4) }
+    pub const fn vblendvps_xmm_xmm_m128_xmm(&mut self, dst: Xmm, src1: Xmm, src2: M128, src3: Xmm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4A), dst.0 as u8, src1.0 as u8, src2.addr, (src3.0 as u8) << 4) }
 
     /// `vblendvps w:ymm, ymm, ymm/m256, ymm`: `VEX.256.66.0F3A.W0 4A /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendvps_ymm_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, src3: Ymm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4A).l1(), dst.num(), src1.num(), src2.num(), src3.num() << 4) }
+    pub const fn vblendvps_ymm_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, src3: Ymm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4A).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, (src3.0 as u8) << 4) }
 
     /// `vblendvps w:ymm, ymm, ymm/m256, ymm`: `VEX.256.66.0F3A.W0 4A /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vblendvps_ymm_ymm_m256_ymm(&mut self, dst: Ymm, src1: Ymm, src2: M256, src3: Ymm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4A).l1(), dst.num(), src1.num(), src2.addr, src3.num() << 4) }
+    pub const fn vblendvps_ymm_ymm_m256_ymm(&mut self, dst: Ymm, src1: Ymm, src2: M256, src3: Ymm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4A).l1(), dst.0 as u8, src1.0 as u8, src2.addr, (src3.0 as u8) << 4) }
 
     /// `vbroadcastsd w:ymm, m64`: `VEX.256.66.0F38.W0 19 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vbroadcastsd_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x19).l1(), dst.num(), 0, src.addr) }
+    pub const fn vbroadcastsd_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x19).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vbroadcastsd w:ymm, xmm`: `VEX.256.66.0F38.W0 19 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vbroadcastsd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x19).l1(), dst.num(), 0, src.num()) }
+    pub const fn vbroadcastsd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x19).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vbroadcastss w:xmm, m32`: `VEX.128.66.0F38.W0 18 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vbroadcastss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x18), dst.num(), 0, src.addr) }
+    pub const fn vbroadcastss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x18), dst.0 as u8, 0, src.addr) }
 
     /// `vbroadcastss w:xmm, xmm`: `VEX.128.66.0F38.W0 18 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vbroadcastss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x18), dst.num(), 0, src.num()) }
+    pub const fn vbroadcastss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x18), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vbroadcastss w:ymm, m32`: `VEX.256.66.0F38.W0 18 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vbroadcastss_ymm_m32(&mut self, dst: Ymm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x18).l1(), dst.num(), 0, src.addr) }
+    pub const fn vbroadcastss_ymm_m32(&mut self, dst: Ymm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x18).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vbroadcastss w:ymm, xmm`: `VEX.256.66.0F38.W0 18 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vbroadcastss_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x18).l1(), dst.num(), 0, src.num()) }
+    pub const fn vbroadcastss_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x18).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcmppd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmppd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC2), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vcmppd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC2), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vcmppd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmppd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC2), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vcmppd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC2), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vcmppd w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmppd_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC2).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vcmppd_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC2).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vcmppd w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmppd_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC2).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vcmppd_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC2).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vcmpps w:xmm, xmm, xmm/m128, imm8`: `VEX.128.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmpps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0, 1, 0xC2), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vcmpps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0, 1, 0xC2), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vcmpps w:xmm, xmm, xmm/m128, imm8`: `VEX.128.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmpps_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0, 1, 0xC2), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vcmpps_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0, 1, 0xC2), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vcmpps w:ymm, ymm, ymm/m256, imm8`: `VEX.256.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmpps_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0, 1, 0xC2).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vcmpps_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0, 1, 0xC2).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vcmpps w:ymm, ymm, ymm/m256, imm8`: `VEX.256.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmpps_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0, 1, 0xC2).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vcmpps_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0, 1, 0xC2).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vcmpsd w:xmm, xmm, xmm/m64, imm8`: `VEX.LIG.F2.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmpsd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 1, 0xC2), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vcmpsd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 1, 0xC2), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vcmpsd w:xmm, xmm, xmm/m64, imm8`: `VEX.LIG.F2.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmpsd_xmm_xmm_m64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M64, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 1, 0xC2), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vcmpsd_xmm_xmm_m64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M64, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 1, 0xC2), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vcmpss w:xmm, xmm, xmm/m32, imm8`: `VEX.LIG.F3.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmpss_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF3, 1, 0xC2), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vcmpss_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF3, 1, 0xC2), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vcmpss w:xmm, xmm, xmm/m32, imm8`: `VEX.LIG.F3.0F.WIG C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcmpss_xmm_xmm_m32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF3, 1, 0xC2), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vcmpss_xmm_xmm_m32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF3, 1, 0xC2), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vcomisd xmm, xmm/m64`: `VEX.LIG.66.0F.WIG 2F /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn vcomisd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x2F), src1.num(), 0, src2.num()) }
+    pub const fn vcomisd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x2F), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vcomisd xmm, xmm/m64`: `VEX.LIG.66.0F.WIG 2F /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn vcomisd_xmm_m64(&mut self, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x2F), src1.num(), 0, src2.addr) }
+    pub const fn vcomisd_xmm_m64(&mut self, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x2F), src1.0 as u8, 0, src2.addr) }
 
     /// `vcomiss xmm, xmm/m32`: `VEX.LIG.0F.WIG 2F /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn vcomiss_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x2F), src1.num(), 0, src2.num()) }
+    pub const fn vcomiss_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x2F), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vcomiss xmm, xmm/m32`: `VEX.LIG.0F.WIG 2F /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn vcomiss_xmm_m32(&mut self, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x2F), src1.num(), 0, src2.addr) }
+    pub const fn vcomiss_xmm_m32(&mut self, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x2F), src1.0 as u8, 0, src2.addr) }
 
     /// `vcvtdq2pd w:xmm, xmm/m64`: `VEX.128.F3.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtdq2pd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0xE6), dst.num(), 0, src.num()) }
+    pub const fn vcvtdq2pd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0xE6), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtdq2pd w:xmm, xmm/m64`: `VEX.128.F3.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtdq2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0xE6), dst.num(), 0, src.addr) }
+    pub const fn vcvtdq2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0xE6), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtdq2pd w:ymm, xmm/m128`: `VEX.256.F3.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtdq2pd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0xE6).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtdq2pd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0xE6).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtdq2pd w:ymm, xmm/m128`: `VEX.256.F3.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtdq2pd_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0xE6).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtdq2pd_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0xE6).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtdq2ps w:xmm, xmm/m128`: `VEX.128.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtdq2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5B), dst.num(), 0, src.num()) }
+    pub const fn vcvtdq2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5B), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtdq2ps w:xmm, xmm/m128`: `VEX.128.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtdq2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5B), dst.num(), 0, src.addr) }
+    pub const fn vcvtdq2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5B), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtdq2ps w:ymm, ymm/m256`: `VEX.256.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtdq2ps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5B).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtdq2ps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5B).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtdq2ps w:ymm, ymm/m256`: `VEX.256.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtdq2ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5B).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtdq2ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5B).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtpd2ps w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 5A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtpd2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5A), dst.num(), 0, src.num()) }
+    pub const fn vcvtpd2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5A), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtpd2ps w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 5A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtpd2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5A), dst.num(), 0, src.addr) }
+    pub const fn vcvtpd2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5A), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtpd2ps w:xmm, ymm/m256`: `VEX.256.66.0F.WIG 5A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtpd2ps_xmm_ymm(&mut self, dst: Xmm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5A).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtpd2ps_xmm_ymm(&mut self, dst: Xmm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5A).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtpd2ps w:xmm, ymm/m256`: `VEX.256.66.0F.WIG 5A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtpd2ps_xmm_m256(&mut self, dst: Xmm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5A).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtpd2ps_xmm_m256(&mut self, dst: Xmm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5A).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtps2dq w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtps2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5B), dst.num(), 0, src.num()) }
+    pub const fn vcvtps2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5B), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtps2dq w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtps2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5B), dst.num(), 0, src.addr) }
+    pub const fn vcvtps2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5B), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtps2dq w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtps2dq_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5B).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtps2dq_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5B).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtps2dq w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtps2dq_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5B).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtps2dq_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5B).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtps2pd w:xmm, xmm/m64`: `VEX.128.0F.WIG 5A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtps2pd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5A), dst.num(), 0, src.num()) }
+    pub const fn vcvtps2pd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5A), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtps2pd w:xmm, xmm/m64`: `VEX.128.0F.WIG 5A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtps2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5A), dst.num(), 0, src.addr) }
+    pub const fn vcvtps2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5A), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtps2pd w:ymm, xmm/m128`: `VEX.256.0F.WIG 5A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtps2pd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5A).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtps2pd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5A).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtps2pd w:ymm, xmm/m128`: `VEX.256.0F.WIG 5A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtps2pd_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5A).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtps2pd_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5A).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtsd2si w:r32, xmm/m64`: `VEX.LIG.F2.0F.W0 2D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsd2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2D), dst.num(), 0, src.num()) }
+    pub const fn vcvtsd2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2D), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtsd2si w:r32, xmm/m64`: `VEX.LIG.F2.0F.W0 2D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsd2si_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2D), dst.num(), 0, src.addr) }
+    pub const fn vcvtsd2si_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2D), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtsd2si w:r64, xmm/m64`: `VEX.LIG.F2.0F.W1 2D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsd2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2D).w1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtsd2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2D).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtsd2si w:r64, xmm/m64`: `VEX.LIG.F2.0F.W1 2D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsd2si_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2D).w1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtsd2si_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2D).w1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtsd2ss w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsd2ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5A), dst.num(), src1.num(), src2.num()) }
+    pub const fn vcvtsd2ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5A), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vcvtsd2ss w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsd2ss_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5A), dst.num(), src1.num(), src2.addr) }
+    pub const fn vcvtsd2ss_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5A), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vcvtsi2sd w:xmm, xmm, r32/m32`: `VEX.LIG.F2.0F.W0 2A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsi2sd_xmm_xmm_r32(&mut self, dst: Xmm, src1: Xmm, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2A), dst.num(), src1.num(), src2.num()) }
+    pub const fn vcvtsi2sd_xmm_xmm_r32(&mut self, dst: Xmm, src1: Xmm, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2A), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vcvtsi2sd w:xmm, xmm, r32/m32`: `VEX.LIG.F2.0F.W0 2A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsi2sd_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2A), dst.num(), src1.num(), src2.addr) }
+    pub const fn vcvtsi2sd_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2A), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vcvtsi2sd w:xmm, xmm, r64/m64`: `VEX.LIG.F2.0F.W1 2A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsi2sd_xmm_xmm_r64(&mut self, dst: Xmm, src1: Xmm, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2A).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vcvtsi2sd_xmm_xmm_r64(&mut self, dst: Xmm, src1: Xmm, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2A).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vcvtsi2sd w:xmm, xmm, r64/m64`: `VEX.LIG.F2.0F.W1 2A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsi2sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2A).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vcvtsi2sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2A).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vcvtsi2ss w:xmm, xmm, r32/m32`: `VEX.LIG.F3.0F.W0 2A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsi2ss_xmm_xmm_r32(&mut self, dst: Xmm, src1: Xmm, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2A), dst.num(), src1.num(), src2.num()) }
+    pub const fn vcvtsi2ss_xmm_xmm_r32(&mut self, dst: Xmm, src1: Xmm, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2A), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vcvtsi2ss w:xmm, xmm, r32/m32`: `VEX.LIG.F3.0F.W0 2A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsi2ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2A), dst.num(), src1.num(), src2.addr) }
+    pub const fn vcvtsi2ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2A), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vcvtsi2ss w:xmm, xmm, r64/m64`: `VEX.LIG.F3.0F.W1 2A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsi2ss_xmm_xmm_r64(&mut self, dst: Xmm, src1: Xmm, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2A).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vcvtsi2ss_xmm_xmm_r64(&mut self, dst: Xmm, src1: Xmm, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2A).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vcvtsi2ss w:xmm, xmm, r64/m64`: `VEX.LIG.F3.0F.W1 2A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtsi2ss_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2A).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vcvtsi2ss_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2A).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vcvtss2sd w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtss2sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5A), dst.num(), src1.num(), src2.num()) }
+    pub const fn vcvtss2sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5A), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vcvtss2sd w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtss2sd_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5A), dst.num(), src1.num(), src2.addr) }
+    pub const fn vcvtss2sd_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5A), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vcvtss2si w:r32, xmm/m32`: `VEX.LIG.F3.0F.W0 2D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtss2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2D), dst.num(), 0, src.num()) }
+    pub const fn vcvtss2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2D), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtss2si w:r32, xmm/m32`: `VEX.LIG.F3.0F.W0 2D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtss2si_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2D), dst.num(), 0, src.addr) }
+    pub const fn vcvtss2si_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2D), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtss2si w:r64, xmm/m32`: `VEX.LIG.F3.0F.W1 2D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtss2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2D).w1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtss2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2D).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtss2si w:r64, xmm/m32`: `VEX.LIG.F3.0F.W1 2D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtss2si_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2D).w1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtss2si_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2D).w1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvttpd2dq w:xmm, xmm/m128`: `VEX.128.66.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttpd2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE6), dst.num(), 0, src.num()) }
+    pub const fn vcvttpd2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE6), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvttpd2dq w:xmm, xmm/m128`: `VEX.128.66.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttpd2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE6), dst.num(), 0, src.addr) }
+    pub const fn vcvttpd2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE6), dst.0 as u8, 0, src.addr) }
 
     /// `vcvttpd2dq w:xmm, ymm/m256`: `VEX.256.66.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttpd2dq_xmm_ymm(&mut self, dst: Xmm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE6).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvttpd2dq_xmm_ymm(&mut self, dst: Xmm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE6).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvttpd2dq w:xmm, ymm/m256`: `VEX.256.66.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttpd2dq_xmm_m256(&mut self, dst: Xmm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE6).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvttpd2dq_xmm_m256(&mut self, dst: Xmm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE6).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvttps2dq w:xmm, xmm/m128`: `VEX.128.F3.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttps2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5B), dst.num(), 0, src.num()) }
+    pub const fn vcvttps2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5B), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvttps2dq w:xmm, xmm/m128`: `VEX.128.F3.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttps2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5B), dst.num(), 0, src.addr) }
+    pub const fn vcvttps2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5B), dst.0 as u8, 0, src.addr) }
 
     /// `vcvttps2dq w:ymm, ymm/m256`: `VEX.256.F3.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttps2dq_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5B).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvttps2dq_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5B).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvttps2dq w:ymm, ymm/m256`: `VEX.256.F3.0F.WIG 5B /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttps2dq_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5B).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvttps2dq_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5B).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvttsd2si w:r32, xmm/m64`: `VEX.LIG.F2.0F.W0 2C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttsd2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2C), dst.num(), 0, src.num()) }
+    pub const fn vcvttsd2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2C), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvttsd2si w:r32, xmm/m64`: `VEX.LIG.F2.0F.W0 2C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttsd2si_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2C), dst.num(), 0, src.addr) }
+    pub const fn vcvttsd2si_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2C), dst.0 as u8, 0, src.addr) }
 
     /// `vcvttsd2si w:r64, xmm/m64`: `VEX.LIG.F2.0F.W1 2C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttsd2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2C).w1(), dst.num(), 0, src.num()) }
+    pub const fn vcvttsd2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x2C).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvttsd2si w:r64, xmm/m64`: `VEX.LIG.F2.0F.W1 2C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttsd2si_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2C).w1(), dst.num(), 0, src.addr) }
+    pub const fn vcvttsd2si_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x2C).w1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvttss2si w:r32, xmm/m32`: `VEX.LIG.F3.0F.W0 2C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttss2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2C), dst.num(), 0, src.num()) }
+    pub const fn vcvttss2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2C), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvttss2si w:r32, xmm/m32`: `VEX.LIG.F3.0F.W0 2C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttss2si_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2C), dst.num(), 0, src.addr) }
+    pub const fn vcvttss2si_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2C), dst.0 as u8, 0, src.addr) }
 
     /// `vcvttss2si w:r64, xmm/m32`: `VEX.LIG.F3.0F.W1 2C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttss2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2C).w1(), dst.num(), 0, src.num()) }
+    pub const fn vcvttss2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x2C).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvttss2si w:r64, xmm/m32`: `VEX.LIG.F3.0F.W1 2C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvttss2si_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2C).w1(), dst.num(), 0, src.addr) }
+    pub const fn vcvttss2si_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x2C).w1(), dst.0 as u8, 0, src.addr) }
 
     /// `vdivpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5E), dst.num(), src1.num(), src2.num()) }
+    pub const fn vdivpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5E), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vdivpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5E), dst.num(), src1.num(), src2.addr) }
+    pub const fn vdivpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5E), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vdivpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5E).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vdivpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5E).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vdivpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5E).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vdivpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5E).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vdivps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5E), dst.num(), src1.num(), src2.num()) }
+    pub const fn vdivps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5E), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vdivps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5E), dst.num(), src1.num(), src2.addr) }
+    pub const fn vdivps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5E), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vdivps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5E).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vdivps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5E).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vdivps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5E).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vdivps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5E).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vdivsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5E), dst.num(), src1.num(), src2.num()) }
+    pub const fn vdivsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5E), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vdivsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5E), dst.num(), src1.num(), src2.addr) }
+    pub const fn vdivsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5E), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vdivss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5E), dst.num(), src1.num(), src2.num()) }
+    pub const fn vdivss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5E), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vdivss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdivss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5E), dst.num(), src1.num(), src2.addr) }
+    pub const fn vdivss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5E), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vextractf128 w:xmm/m128, ymm, imm8`: `VEX.256.66.0F3A.W0 19 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vextractf128_xmm_ymm_imm8(&mut self, dst: Xmm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x19).l1(), src.num(), 0, dst.num(), imm) }
+    pub const fn vextractf128_xmm_ymm_imm8(&mut self, dst: Xmm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x19).l1(), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vextractf128 w:xmm/m128, ymm, imm8`: `VEX.256.66.0F3A.W0 19 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vextractf128_m128_ymm_imm8(&mut self, dst: M128, src: Ymm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x19).l1(), src.num(), 0, dst.addr, imm) }
+    pub const fn vextractf128_m128_ymm_imm8(&mut self, dst: M128, src: Ymm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x19).l1(), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vextractps w:r32/m32, xmm, imm8`: `VEX.128.66.0F3A.W0 17 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vextractps_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x17), src.num(), 0, dst.num(), imm) }
+    pub const fn vextractps_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x17), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vextractps w:r32/m32, xmm, imm8`: `VEX.128.66.0F3A.W0 17 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vextractps_m32_xmm_imm8(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x17), src.num(), 0, dst.addr, imm) }
+    pub const fn vextractps_m32_xmm_imm8(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x17), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vextractps w:r64/m32, xmm, imm8`: `VEX.128.66.0F3A.W1 17 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vextractps_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x17).w1(), src.num(), 0, dst.num(), imm) }
+    pub const fn vextractps_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x17).w1(), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vextractps w:r64/m32, xmm, imm8`: `VEX.128.66.0F3A.W1 17 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vextractps_m32_xmm_imm8_alt(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x17).w1(), src.num(), 0, dst.addr, imm) }
+    pub const fn vextractps_m32_xmm_imm8_alt(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x17).w1(), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vfmadd132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 98 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x98).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x98).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 98 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x98).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x98).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 98 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x98).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x98).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 98 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x98).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x98).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 98 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x98), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x98), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 98 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x98), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x98), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 98 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x98).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x98).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 98 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x98).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x98).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd132sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 99 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x99).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd132sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x99).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd132sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 99 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x99).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd132sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x99).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd132ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 99 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x99), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd132ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x99), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd132ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 99 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd132ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x99), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd132ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x99), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 A8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA8).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA8).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 A8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA8).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA8).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 A8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA8).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA8).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 A8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA8).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA8).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 A8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA8), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA8), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 A8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA8), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA8), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 A8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA8).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA8).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 A8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA8).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA8).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd213sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 A9 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA9).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd213sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA9).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd213sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 A9 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA9).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd213sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA9).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd213ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 A9 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA9), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd213ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA9), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd213ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 A9 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd213ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA9), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd213ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA9), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB8).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB8).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB8).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB8).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB8).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB8).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB8).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB8).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 B8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB8), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB8), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 B8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB8), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB8), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 B8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB8).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB8).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 B8 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB8).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB8).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd231sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 B9 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB9).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd231sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB9).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd231sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 B9 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB9).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd231sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB9).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmadd231ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 B9 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB9), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmadd231ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB9), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmadd231ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 B9 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmadd231ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB9), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmadd231ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB9), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 9A /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9A).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9A).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 9A /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9A).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9A).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 9A /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9A).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9A).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 9A /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9A).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9A).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 9A /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9A), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9A), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 9A /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9A), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9A), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 9A /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9A).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9A).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 9A /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9A).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9A).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub132sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 9B /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9B).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub132sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9B).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub132sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 9B /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9B).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub132sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9B).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub132ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 9B /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9B), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub132ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9B), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub132ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 9B /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub132ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9B), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub132ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9B), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 AA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAA).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAA).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 AA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAA).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAA).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 AA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAA).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAA).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 AA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAA).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAA).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 AA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 AA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 AA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAA).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAA).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 AA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAA).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAA).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub213sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 AB /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAB).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub213sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAB).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub213sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 AB /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAB).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub213sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAB).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub213ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 AB /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAB), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub213ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAB), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub213ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 AB /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub213ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAB), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub213ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAB), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 BA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBA).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBA).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 BA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBA).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBA).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 BA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBA).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBA).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 BA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBA).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBA).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 BA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 BA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 BA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBA).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBA).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 BA /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBA).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBA).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub231sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 BB /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBB).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub231sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBB).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub231sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 BB /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBB).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub231sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBB).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsub231ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 BB /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBB), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsub231ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBB), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsub231ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 BB /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsub231ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBB), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsub231ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBB), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 9C /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9C).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9C).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 9C /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9C).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9C).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 9C /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9C).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9C).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 9C /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9C).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9C).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 9C /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 9C /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 9C /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9C).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 9C /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd132sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 9D /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9D).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd132sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9D).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd132sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 9D /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9D).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd132sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9D).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd132ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 9D /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd132ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd132ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 9D /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd132ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd132ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 AC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAC).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAC).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 AC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAC).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAC).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 AC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAC).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAC).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 AC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAC).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAC).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 AC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAC), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAC), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 AC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAC), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAC), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 AC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAC).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAC).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 AC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAC).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAC).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd213sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 AD /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAD).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd213sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAD).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd213sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 AD /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAD).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd213sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAD).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd213ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 AD /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAD), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd213ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAD), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd213ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 AD /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd213ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAD), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd213ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAD), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 BC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBC).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBC).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 BC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBC).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBC).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 BC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBC).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBC).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 BC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBC).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBC).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 BC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBC), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBC), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 BC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBC), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBC), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 BC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBC).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBC).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 BC /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBC).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBC).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd231sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 BD /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBD).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd231sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBD).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd231sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 BD /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBD).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd231sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBD).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmadd231ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 BD /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBD), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmadd231ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBD), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmadd231ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 BD /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmadd231ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBD), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmadd231ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBD), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 9E /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9E).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9E).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 9E /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9E).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9E).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 9E /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9E).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9E).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 9E /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9E).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9E).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 9E /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9E), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9E), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 9E /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9E), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9E), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 9E /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9E).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9E).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 9E /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9E).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9E).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub132sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 9F /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9F).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub132sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9F).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub132sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 9F /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9F).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub132sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9F).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub132ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 9F /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9F), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub132ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x9F), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub132ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 9F /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub132ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9F), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub132ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x9F), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 AE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAE).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAE).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 AE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAE).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAE).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 AE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAE).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAE).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 AE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAE).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAE).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 AE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAE), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAE), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 AE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAE), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAE), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 AE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAE).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAE).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 AE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAE).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAE).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub213sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 AF /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAF).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub213sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAF).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub213sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 AF /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAF).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub213sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAF).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub213ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 AF /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAF), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub213ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xAF), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub213ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 AF /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub213ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAF), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub213ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xAF), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 BE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBE).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBE).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 BE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBE).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBE).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 BE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBE).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBE).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 BE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBE).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBE).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 BE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBE), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBE), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 BE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBE), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBE), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 BE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBE).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBE).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 BE /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBE).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBE).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub231sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 BF /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBF).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub231sd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBF).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub231sd rw:xmm, xmm, xmm/m64`: `VEX.LIG.66.0F38.W1 BF /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBF).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub231sd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBF).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfnmsub231ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 BF /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBF), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfnmsub231ss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xBF), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfnmsub231ss rw:xmm, xmm, xmm/m32`: `VEX.LIG.66.0F38.W0 BF /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfnmsub231ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBF), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfnmsub231ss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xBF), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vinsertf128 w:ymm, ymm, xmm/m128, imm8`: `VEX.256.66.0F3A.W0 18 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vinsertf128_ymm_ymm_xmm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x18).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vinsertf128_ymm_ymm_xmm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x18).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vinsertf128 w:ymm, ymm, xmm/m128, imm8`: `VEX.256.66.0F3A.W0 18 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vinsertf128_ymm_ymm_m128_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x18).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vinsertf128_ymm_ymm_m128_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x18).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vinsertps w:xmm, xmm, xmm/m32, imm8`: `VEX.128.66.0F3A.WIG 21 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vinsertps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x21), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vinsertps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x21), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vinsertps w:xmm, xmm, xmm/m32, imm8`: `VEX.128.66.0F3A.WIG 21 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vinsertps_xmm_xmm_m32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x21), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vinsertps_xmm_xmm_m32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x21), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vmaxpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5F), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmaxpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5F), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmaxpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5F), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaxpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5F), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaxpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5F).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmaxpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5F).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmaxpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5F).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaxpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5F).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaxps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5F), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmaxps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5F), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmaxps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5F), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaxps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5F), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaxps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5F).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmaxps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5F).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmaxps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5F).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaxps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5F).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaxsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5F), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmaxsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5F), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmaxsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5F), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaxsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5F), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaxss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5F), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmaxss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5F), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmaxss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaxss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5F), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaxss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5F), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vminpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vminpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vminpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vminpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vminpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5D).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vminpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5D).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vminpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5D).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vminpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5D).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vminps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vminps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vminps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vminps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vminps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5D).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vminps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5D).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vminps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5D).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vminps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5D).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vminsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vminsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vminsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vminsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vminss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vminss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vminss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vminss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vminss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmovapd w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 28 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovapd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x28), dst.num(), 0, src.num()) }
+    pub const fn vmovapd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x28), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovapd w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 28 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovapd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x28), dst.num(), 0, src.addr) }
+    pub const fn vmovapd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x28), dst.0 as u8, 0, src.addr) }
 
     /// `vmovapd w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 28 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovapd_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x28).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovapd_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x28).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovapd w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 28 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovapd_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x28).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovapd_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x28).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovapd w:xmm/m128, xmm`: `VEX.128.66.0F.WIG 29 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovapd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x29), src.num(), 0, dst.num()) }
+    pub const fn vmovapd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x29), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovapd w:xmm/m128, xmm`: `VEX.128.66.0F.WIG 29 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovapd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x29), src.num(), 0, dst.addr) }
+    pub const fn vmovapd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x29), src.0 as u8, 0, dst.addr) }
 
     /// `vmovapd w:ymm/m256, ymm`: `VEX.256.66.0F.WIG 29 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovapd_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x29).l1(), src.num(), 0, dst.num()) }
+    pub const fn vmovapd_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x29).l1(), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovapd w:ymm/m256, ymm`: `VEX.256.66.0F.WIG 29 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovapd_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x29).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovapd_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x29).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovaps w:xmm, xmm/m128`: `VEX.128.0F.WIG 28 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovaps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x28), dst.num(), 0, src.num()) }
+    pub const fn vmovaps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x28), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovaps w:xmm, xmm/m128`: `VEX.128.0F.WIG 28 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovaps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x28), dst.num(), 0, src.addr) }
+    pub const fn vmovaps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x28), dst.0 as u8, 0, src.addr) }
 
     /// `vmovaps w:ymm, ymm/m256`: `VEX.256.0F.WIG 28 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovaps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x28).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovaps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x28).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovaps w:ymm, ymm/m256`: `VEX.256.0F.WIG 28 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovaps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x28).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovaps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x28).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovaps w:xmm/m128, xmm`: `VEX.128.0F.WIG 29 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovaps_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x29), src.num(), 0, dst.num()) }
+    pub const fn vmovaps_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x29), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovaps w:xmm/m128, xmm`: `VEX.128.0F.WIG 29 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovaps_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x29), src.num(), 0, dst.addr) }
+    pub const fn vmovaps_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x29), src.0 as u8, 0, dst.addr) }
 
     /// `vmovaps w:ymm/m256, ymm`: `VEX.256.0F.WIG 29 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovaps_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x29).l1(), src.num(), 0, dst.num()) }
+    pub const fn vmovaps_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x29).l1(), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovaps w:ymm/m256, ymm`: `VEX.256.0F.WIG 29 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovaps_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x29).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovaps_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x29).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovd w:xmm, r32/m32`: `VEX.128.66.0F.W0 6E /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovd_xmm_r32(&mut self, dst: Xmm, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6E), dst.num(), 0, src.num()) }
+    pub const fn vmovd_xmm_r32(&mut self, dst: Xmm, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6E), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovd w:xmm, r32/m32`: `VEX.128.66.0F.W0 6E /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6E), dst.num(), 0, src.addr) }
+    pub const fn vmovd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6E), dst.0 as u8, 0, src.addr) }
 
     /// `vmovd w:r32/m32, xmm`: `VEX.128.66.0F.W0 7E /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovd_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7E), src.num(), 0, dst.num()) }
+    pub const fn vmovd_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7E), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovd w:r32/m32, xmm`: `VEX.128.66.0F.W0 7E /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovd_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7E), src.num(), 0, dst.addr) }
+    pub const fn vmovd_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7E), src.0 as u8, 0, dst.addr) }
 
     /// `vmovddup w:xmm, xmm/m64`: `VEX.128.F2.0F.WIG 12 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovddup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x12), dst.num(), 0, src.num()) }
+    pub const fn vmovddup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x12), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovddup w:xmm, xmm/m64`: `VEX.128.F2.0F.WIG 12 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovddup_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x12), dst.num(), 0, src.addr) }
+    pub const fn vmovddup_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x12), dst.0 as u8, 0, src.addr) }
 
     /// `vmovddup w:ymm, ymm/m256`: `VEX.256.F2.0F.WIG 12 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovddup_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x12).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovddup_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x12).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovddup w:ymm, ymm/m256`: `VEX.256.F2.0F.WIG 12 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovddup_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x12).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovddup_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x12).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovdqa w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 6F /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqa_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6F), dst.num(), 0, src.num()) }
+    pub const fn vmovdqa_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6F), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovdqa w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 6F /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqa_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6F), dst.num(), 0, src.addr) }
+    pub const fn vmovdqa_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6F), dst.0 as u8, 0, src.addr) }
 
     /// `vmovdqa w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 6F /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqa_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6F).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovdqa_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6F).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovdqa w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 6F /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqa_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6F).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovdqa_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6F).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovdqa w:xmm/m128, xmm`: `VEX.128.66.0F.WIG 7F /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqa_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7F), src.num(), 0, dst.num()) }
+    pub const fn vmovdqa_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7F), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovdqa w:xmm/m128, xmm`: `VEX.128.66.0F.WIG 7F /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqa_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7F), src.num(), 0, dst.addr) }
+    pub const fn vmovdqa_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7F), src.0 as u8, 0, dst.addr) }
 
     /// `vmovdqa w:ymm/m256, ymm`: `VEX.256.66.0F.WIG 7F /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqa_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7F).l1(), src.num(), 0, dst.num()) }
+    pub const fn vmovdqa_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7F).l1(), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovdqa w:ymm/m256, ymm`: `VEX.256.66.0F.WIG 7F /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqa_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7F).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovdqa_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7F).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovdqu w:xmm, xmm/m128`: `VEX.128.F3.0F.WIG 6F /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqu_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x6F), dst.num(), 0, src.num()) }
+    pub const fn vmovdqu_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x6F), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovdqu w:xmm, xmm/m128`: `VEX.128.F3.0F.WIG 6F /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqu_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x6F), dst.num(), 0, src.addr) }
+    pub const fn vmovdqu_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x6F), dst.0 as u8, 0, src.addr) }
 
     /// `vmovdqu w:ymm, ymm/m256`: `VEX.256.F3.0F.WIG 6F /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqu_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x6F).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovdqu_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x6F).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovdqu w:ymm, ymm/m256`: `VEX.256.F3.0F.WIG 6F /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqu_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x6F).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovdqu_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x6F).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovdqu w:xmm/m128, xmm`: `VEX.128.F3.0F.WIG 7F /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqu_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x7F), src.num(), 0, dst.num()) }
+    pub const fn vmovdqu_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x7F), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovdqu w:xmm/m128, xmm`: `VEX.128.F3.0F.WIG 7F /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqu_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x7F), src.num(), 0, dst.addr) }
+    pub const fn vmovdqu_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x7F), src.0 as u8, 0, dst.addr) }
 
     /// `vmovdqu w:ymm/m256, ymm`: `VEX.256.F3.0F.WIG 7F /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqu_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x7F).l1(), src.num(), 0, dst.num()) }
+    pub const fn vmovdqu_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x7F).l1(), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovdqu w:ymm/m256, ymm`: `VEX.256.F3.0F.WIG 7F /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovdqu_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x7F).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovdqu_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x7F).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovhlps w:xmm, xmm, xmm`: `VEX.128.0F.WIG 12 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovhlps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x12), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmovhlps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x12), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmovhpd w:xmm, xmm, m64`: `VEX.128.66.0F.WIG 16 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovhpd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x16), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmovhpd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x16), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmovhpd w:m64, xmm`: `VEX.128.66.0F.WIG 17 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovhpd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x17), src.num(), 0, dst.addr) }
+    pub const fn vmovhpd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x17), src.0 as u8, 0, dst.addr) }
 
     /// `vmovhps w:xmm, xmm, m64`: `VEX.128.0F.WIG 16 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovhps_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x16), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmovhps_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x16), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmovhps w:m64, xmm`: `VEX.128.0F.WIG 17 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovhps_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x17), src.num(), 0, dst.addr) }
+    pub const fn vmovhps_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x17), src.0 as u8, 0, dst.addr) }
 
     /// `vmovlhps w:xmm, xmm, xmm`: `VEX.128.0F.WIG 16 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovlhps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x16), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmovlhps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x16), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmovlpd w:xmm, xmm, m64`: `VEX.128.66.0F.WIG 12 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovlpd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x12), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmovlpd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x12), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmovlpd w:m64, xmm`: `VEX.128.66.0F.WIG 13 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovlpd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x13), src.num(), 0, dst.addr) }
+    pub const fn vmovlpd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x13), src.0 as u8, 0, dst.addr) }
 
     /// `vmovlps w:xmm, xmm, m64`: `VEX.128.0F.WIG 12 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovlps_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x12), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmovlps_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x12), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmovlps w:m64, xmm`: `VEX.128.0F.WIG 13 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovlps_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x13), src.num(), 0, dst.addr) }
+    pub const fn vmovlps_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x13), src.0 as u8, 0, dst.addr) }
 
     /// `vmovmskpd w:r32, xmm`: `VEX.128.66.0F.W0 50 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovmskpd_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x50), dst.num(), 0, src.num()) }
+    pub const fn vmovmskpd_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x50), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovmskpd w:r64, xmm`: `VEX.128.66.0F.W1 50 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovmskpd_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x50).w1(), dst.num(), 0, src.num()) }
+    pub const fn vmovmskpd_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x50).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovmskpd w:r32, ymm`: `VEX.256.66.0F.W0 50 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovmskpd_r32_ymm(&mut self, dst: R32, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x50).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovmskpd_r32_ymm(&mut self, dst: R32, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x50).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovmskpd w:r64, ymm`: `VEX.256.66.0F.W1 50 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovmskpd_r64_ymm(&mut self, dst: R64, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x50).l1().w1(), dst.num(), 0, src.num()) }
+    pub const fn vmovmskpd_r64_ymm(&mut self, dst: R64, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x50).l1().w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovmskps w:r32, xmm`: `VEX.128.0F.W0 50 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovmskps_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x50), dst.num(), 0, src.num()) }
+    pub const fn vmovmskps_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x50), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovmskps w:r64, xmm`: `VEX.128.0F.W1 50 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovmskps_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x50).w1(), dst.num(), 0, src.num()) }
+    pub const fn vmovmskps_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x50).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovmskps w:r32, ymm`: `VEX.256.0F.W0 50 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovmskps_r32_ymm(&mut self, dst: R32, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x50).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovmskps_r32_ymm(&mut self, dst: R32, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x50).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovmskps w:r64, ymm`: `VEX.256.0F.W1 50 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovmskps_r64_ymm(&mut self, dst: R64, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x50).l1().w1(), dst.num(), 0, src.num()) }
+    pub const fn vmovmskps_r64_ymm(&mut self, dst: R64, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x50).l1().w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovq w:xmm, r64/m64`: `VEX.128.66.0F.W1 6E /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovq_xmm_r64(&mut self, dst: Xmm, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6E).w1(), dst.num(), 0, src.num()) }
+    pub const fn vmovq_xmm_r64(&mut self, dst: Xmm, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6E).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovq w:xmm, r64/m64`: `VEX.128.66.0F.W1 6E /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6E).w1(), dst.num(), 0, src.addr) }
+    pub const fn vmovq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6E).w1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovq w:r64/m64, xmm`: `VEX.128.66.0F.W1 7E /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovq_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7E).w1(), src.num(), 0, dst.num()) }
+    pub const fn vmovq_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7E).w1(), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovq w:r64/m64, xmm`: `VEX.128.66.0F.W1 7E /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovq_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7E).w1(), src.num(), 0, dst.addr) }
+    pub const fn vmovq_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7E).w1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovq w:xmm, xmm/m64`: `VEX.128.F3.0F.WIG 7E /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x7E), dst.num(), 0, src.num()) }
+    pub const fn vmovq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x7E), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovq w:xmm, xmm/m64`: `VEX.128.F3.0F.WIG 7E /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovq_xmm_m64_alt(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x7E), dst.num(), 0, src.addr) }
+    pub const fn vmovq_xmm_m64_alt(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x7E), dst.0 as u8, 0, src.addr) }
 
     /// `vmovq w:xmm/m64, xmm`: `VEX.128.66.0F.WIG D6 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovq_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD6), src.num(), 0, dst.num()) }
+    pub const fn vmovq_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD6), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovq w:xmm/m64, xmm`: `VEX.128.66.0F.WIG D6 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovq_m64_xmm_alt(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD6), src.num(), 0, dst.addr) }
+    pub const fn vmovq_m64_xmm_alt(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD6), src.0 as u8, 0, dst.addr) }
 
     /// `vmovsd w:xmm, xmm, xmm`: `VEX.LIG.F2.0F.WIG 10 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x10), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmovsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x10), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmovsd w:xmm, m64`: `VEX.LIG.F2.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x10), dst.num(), 0, src.addr) }
+    pub const fn vmovsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x10), dst.0 as u8, 0, src.addr) }
 
     /// `vmovsd w:xmm, xmm, xmm`: `VEX.LIG.F2.0F.WIG 11 /r` (MVR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovsd_xmm_xmm_xmm_alt(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x11), src2.num(), src1.num(), dst.num()) }
+    pub const fn vmovsd_xmm_xmm_xmm_alt(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x11), src2.0 as u8, src1.0 as u8, dst.0 as u8) }
 
     /// `vmovsd w:m64, xmm`: `VEX.LIG.F2.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovsd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x11), src.num(), 0, dst.addr) }
+    pub const fn vmovsd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x11), src.0 as u8, 0, dst.addr) }
 
     /// `vmovss w:xmm, xmm, xmm`: `VEX.LIG.F3.0F.WIG 10 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x10), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmovss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x10), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmovss w:xmm, m32`: `VEX.LIG.F3.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x10), dst.num(), 0, src.addr) }
+    pub const fn vmovss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x10), dst.0 as u8, 0, src.addr) }
 
     /// `vmovss w:xmm, xmm, xmm`: `VEX.LIG.F3.0F.WIG 11 /r` (MVR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovss_xmm_xmm_xmm_alt(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x11), src2.num(), src1.num(), dst.num()) }
+    pub const fn vmovss_xmm_xmm_xmm_alt(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x11), src2.0 as u8, src1.0 as u8, dst.0 as u8) }
 
     /// `vmovss w:m32, xmm`: `VEX.LIG.F3.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovss_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x11), src.num(), 0, dst.addr) }
+    pub const fn vmovss_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x11), src.0 as u8, 0, dst.addr) }
 
     /// `vmovupd w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovupd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x10), dst.num(), 0, src.num()) }
+    pub const fn vmovupd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x10), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovupd w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovupd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x10), dst.num(), 0, src.addr) }
+    pub const fn vmovupd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x10), dst.0 as u8, 0, src.addr) }
 
     /// `vmovupd w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovupd_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x10).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovupd_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x10).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovupd w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovupd_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x10).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovupd_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x10).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovupd w:xmm/m128, xmm`: `VEX.128.66.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovupd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x11), src.num(), 0, dst.num()) }
+    pub const fn vmovupd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x11), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovupd w:xmm/m128, xmm`: `VEX.128.66.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovupd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x11), src.num(), 0, dst.addr) }
+    pub const fn vmovupd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x11), src.0 as u8, 0, dst.addr) }
 
     /// `vmovupd w:ymm/m256, ymm`: `VEX.256.66.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovupd_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x11).l1(), src.num(), 0, dst.num()) }
+    pub const fn vmovupd_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x11).l1(), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovupd w:ymm/m256, ymm`: `VEX.256.66.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovupd_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x11).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovupd_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x11).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovups w:xmm, xmm/m128`: `VEX.128.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovups_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x10), dst.num(), 0, src.num()) }
+    pub const fn vmovups_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x10), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovups w:xmm, xmm/m128`: `VEX.128.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovups_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x10), dst.num(), 0, src.addr) }
+    pub const fn vmovups_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x10), dst.0 as u8, 0, src.addr) }
 
     /// `vmovups w:ymm, ymm/m256`: `VEX.256.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovups_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x10).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovups_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x10).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovups w:ymm, ymm/m256`: `VEX.256.0F.WIG 10 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovups_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x10).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovups_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x10).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovups w:xmm/m128, xmm`: `VEX.128.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovups_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x11), src.num(), 0, dst.num()) }
+    pub const fn vmovups_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x11), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovups w:xmm/m128, xmm`: `VEX.128.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovups_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x11), src.num(), 0, dst.addr) }
+    pub const fn vmovups_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x11), src.0 as u8, 0, dst.addr) }
 
     /// `vmovups w:ymm/m256, ymm`: `VEX.256.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovups_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x11).l1(), src.num(), 0, dst.num()) }
+    pub const fn vmovups_ymm_ymm_alt(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x11).l1(), src.0 as u8, 0, dst.0 as u8) }
 
     /// `vmovups w:ymm/m256, ymm`: `VEX.256.0F.WIG 11 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovups_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x11).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovups_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x11).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmulpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x59), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmulpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x59), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmulpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x59), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmulpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x59), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmulpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x59).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmulpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x59).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmulpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x59).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmulpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x59).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmulps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x59), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmulps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x59), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmulps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x59), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmulps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x59), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmulps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x59).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmulps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x59).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmulps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x59).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmulps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x59).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmulsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x59), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmulsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x59), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmulsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x59), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmulsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x59), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmulss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x59), dst.num(), src1.num(), src2.num()) }
+    pub const fn vmulss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x59), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vmulss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 59 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmulss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x59), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmulss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x59), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vorpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 56 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vorpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x56), dst.num(), src1.num(), src2.num()) }
+    pub const fn vorpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x56), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vorpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 56 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vorpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x56), dst.num(), src1.num(), src2.addr) }
+    pub const fn vorpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x56), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vorpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 56 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vorpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x56).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vorpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x56).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vorpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 56 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vorpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x56).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vorpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x56).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vorps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 56 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vorps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x56), dst.num(), src1.num(), src2.num()) }
+    pub const fn vorps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x56), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vorps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 56 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vorps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x56), dst.num(), src1.num(), src2.addr) }
+    pub const fn vorps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x56), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vorps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 56 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vorps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x56).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vorps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x56).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vorps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 56 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vorps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x56).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vorps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x56).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpabsb w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG 1C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpabsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1C), dst.num(), 0, src.num()) }
+    pub const fn vpabsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1C), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpabsb w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG 1C /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpabsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1C), dst.num(), 0, src.addr) }
+    pub const fn vpabsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1C), dst.0 as u8, 0, src.addr) }
 
     /// `vpabsb w:ymm, ymm/m256`: `VEX.256.66.0F38.WIG 1C /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpabsb_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1C).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpabsb_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1C).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpabsb w:ymm, ymm/m256`: `VEX.256.66.0F38.WIG 1C /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpabsb_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1C).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpabsb_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1C).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpabsd w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG 1E /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpabsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1E), dst.num(), 0, src.num()) }
+    pub const fn vpabsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1E), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpabsd w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG 1E /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpabsd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1E), dst.num(), 0, src.addr) }
+    pub const fn vpabsd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1E), dst.0 as u8, 0, src.addr) }
 
     /// `vpabsd w:ymm, ymm/m256`: `VEX.256.66.0F38.WIG 1E /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpabsd_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1E).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpabsd_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1E).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpabsd w:ymm, ymm/m256`: `VEX.256.66.0F38.WIG 1E /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpabsd_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1E).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpabsd_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1E).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpabsw w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG 1D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpabsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1D), dst.num(), 0, src.num()) }
+    pub const fn vpabsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1D), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpabsw w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG 1D /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpabsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1D), dst.num(), 0, src.addr) }
+    pub const fn vpabsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1D), dst.0 as u8, 0, src.addr) }
 
     /// `vpabsw w:ymm, ymm/m256`: `VEX.256.66.0F38.WIG 1D /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpabsw_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1D).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpabsw_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x1D).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpabsw w:ymm, ymm/m256`: `VEX.256.66.0F38.WIG 1D /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpabsw_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1D).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpabsw_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1D).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpackssdw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 6B /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpackssdw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6B), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpackssdw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6B), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpackssdw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 6B /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpackssdw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6B), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpackssdw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6B), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpackssdw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 6B /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpackssdw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6B).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpackssdw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6B).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpackssdw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 6B /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpackssdw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6B).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpackssdw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6B).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpacksswb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 63 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpacksswb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x63), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpacksswb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x63), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpacksswb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 63 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpacksswb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x63), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpacksswb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x63), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpacksswb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 63 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpacksswb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x63).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpacksswb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x63).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpacksswb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 63 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpacksswb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x63).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpacksswb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x63).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpackusdw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 2B /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpackusdw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x2B), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpackusdw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x2B), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpackusdw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 2B /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpackusdw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2B), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpackusdw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2B), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpackusdw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 2B /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpackusdw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x2B).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpackusdw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x2B).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpackusdw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 2B /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpackusdw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2B).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpackusdw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2B).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpackuswb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 67 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpackuswb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x67), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpackuswb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x67), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpackuswb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 67 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpackuswb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x67), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpackuswb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x67), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpackuswb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 67 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpackuswb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x67).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpackuswb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x67).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpackuswb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 67 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpackuswb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x67).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpackuswb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x67).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FC /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFC), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFC), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FC /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFC), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFC), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FC /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFC).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFC).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FC /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFC).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFC).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FE /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFE), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFE), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FE /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFE), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFE), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FE /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFE).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFE).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FE /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFE).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFE).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D4 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD4), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD4), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D4 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD4), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD4), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D4 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD4).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD4).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D4 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD4).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD4).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddsb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EC /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddsb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEC), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddsb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEC), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddsb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EC /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddsb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEC), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddsb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEC), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddsb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EC /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddsb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEC).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddsb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEC).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddsb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EC /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddsb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEC).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddsb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEC).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG ED /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xED), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xED), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG ED /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xED), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xED), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG ED /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xED).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xED).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG ED /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xED).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xED).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddusb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DC /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddusb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDC), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddusb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDC), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddusb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DC /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddusb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDC), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddusb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDC), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddusb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DC /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddusb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDC).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddusb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDC).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddusb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DC /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddusb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDC).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddusb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDC).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddusw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DD /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddusw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDD), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddusw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDD), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddusw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DD /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddusw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDD), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddusw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDD), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddusw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DD /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddusw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDD).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddusw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDD).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddusw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DD /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddusw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDD).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddusw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDD).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FD /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFD), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFD), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FD /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpaddw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFD), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFD), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpaddw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FD /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFD).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpaddw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFD).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpaddw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FD /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpaddw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFD).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpaddw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFD).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpalignr w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 0F /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpalignr_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0F), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpalignr_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0F), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpalignr w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 0F /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpalignr_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0F), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpalignr_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0F), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpalignr w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 0F /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpalignr_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0F).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpalignr_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0F).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpalignr w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 0F /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpalignr_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0F).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpalignr_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0F).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpand w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DB /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpand_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDB), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpand_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDB), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpand w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DB /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpand_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDB), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpand_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDB), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpand w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DB /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpand_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDB).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpand_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDB).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpand w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DB /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpand_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDB).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpand_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDB).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpandn w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DF /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpandn_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDF), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpandn_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDF), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpandn w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DF /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpandn_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDF), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpandn_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDF), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpandn w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DF /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpandn_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDF).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpandn_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDF).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpandn w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DF /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpandn_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDF).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpandn_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDF).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpavgb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpavgb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE0), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpavgb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE0), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpavgb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpavgb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE0), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpavgb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE0), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpavgb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E0 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpavgb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE0).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpavgb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE0).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpavgb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E0 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpavgb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE0).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpavgb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE0).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpavgw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E3 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpavgw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE3), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpavgw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE3), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpavgw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E3 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpavgw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE3), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpavgw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE3), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpavgw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E3 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpavgw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE3).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpavgw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE3).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpavgw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E3 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpavgw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE3).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpavgw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE3).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpblendvb w:xmm, xmm, xmm/m128, xmm`: `VEX.128.66.0F3A.W0 4C /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpblendvb_xmm_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, src3: Xmm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4C), dst.num(), src1.num(), src2.num(), src3.num() << 4) }
+    pub const fn vpblendvb_xmm_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, src3: Xmm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4C), dst.0 as u8, src1.0 as u8, src2.0 as u8, (src3.0 as u8) << 4) }
 
     /// `vpblendvb w:xmm, xmm, xmm/m128, xmm`: `VEX.128.66.0F3A.W0 4C /r /is4` (RVMS)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpblendvb_xmm_xmm_m128_xmm(&mut self, dst: Xmm, src1: Xmm, src2: M128, src3: Xmm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4C), dst.num(), src1.num(), src2.addr, src3.num() << 4) }
+    pub const fn vpblendvb_xmm_xmm_m128_xmm(&mut self, dst: Xmm, src1: Xmm, src2: M128, src3: Xmm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4C), dst.0 as u8, src1.0 as u8, src2.addr, (src3.0 as u8) << 4) }
 
     /// `vpblendvb w:ymm, ymm, ymm/m256, ymm`: `VEX.256.66.0F3A.W0 4C /r /is4` (RVMS)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpblendvb_ymm_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, src3: Ymm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4C).l1(), dst.num(), src1.num(), src2.num(), src3.num() << 4) }
+    pub const fn vpblendvb_ymm_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, src3: Ymm) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x4C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, (src3.0 as u8) << 4) }
 
     /// `vpblendvb w:ymm, ymm, ymm/m256, ymm`: `VEX.256.66.0F3A.W0 4C /r /is4` (RVMS)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpblendvb_ymm_ymm_m256_ymm(&mut self, dst: Ymm, src1: Ymm, src2: M256, src3: Ymm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4C).l1(), dst.num(), src1.num(), src2.addr, src3.num() << 4) }
+    pub const fn vpblendvb_ymm_ymm_m256_ymm(&mut self, dst: Ymm, src1: Ymm, src2: M256, src3: Ymm) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x4C).l1(), dst.0 as u8, src1.0 as u8, src2.addr, (src3.0 as u8) << 4) }
 
     /// `vpblendw w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 0E /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpblendw_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0E), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpblendw_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0E), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpblendw w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 0E /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpblendw_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0E), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpblendw_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0E), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpblendw w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 0E /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpblendw_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0E).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpblendw_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0E).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpblendw w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 0E /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpblendw_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0E).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpblendw_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0E).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpbroadcastb w:xmm, xmm/m8`: `VEX.128.66.0F38.W0 78 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x78), dst.num(), 0, src.num()) }
+    pub const fn vpbroadcastb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x78), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpbroadcastb w:xmm, xmm/m8`: `VEX.128.66.0F38.W0 78 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastb_xmm_m8(&mut self, dst: Xmm, src: M8) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x78), dst.num(), 0, src.addr) }
+    pub const fn vpbroadcastb_xmm_m8(&mut self, dst: Xmm, src: M8) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x78), dst.0 as u8, 0, src.addr) }
 
     /// `vpbroadcastb w:ymm, xmm/m8`: `VEX.256.66.0F38.W0 78 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastb_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x78).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpbroadcastb_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x78).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpbroadcastb w:ymm, xmm/m8`: `VEX.256.66.0F38.W0 78 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastb_ymm_m8(&mut self, dst: Ymm, src: M8) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x78).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpbroadcastb_ymm_m8(&mut self, dst: Ymm, src: M8) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x78).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpbroadcastd w:xmm, xmm/m32`: `VEX.128.66.0F38.W0 58 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x58), dst.num(), 0, src.num()) }
+    pub const fn vpbroadcastd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x58), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpbroadcastd w:xmm, xmm/m32`: `VEX.128.66.0F38.W0 58 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x58), dst.num(), 0, src.addr) }
+    pub const fn vpbroadcastd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x58), dst.0 as u8, 0, src.addr) }
 
     /// `vpbroadcastd w:ymm, xmm/m32`: `VEX.256.66.0F38.W0 58 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x58).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpbroadcastd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x58).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpbroadcastd w:ymm, xmm/m32`: `VEX.256.66.0F38.W0 58 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastd_ymm_m32(&mut self, dst: Ymm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x58).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpbroadcastd_ymm_m32(&mut self, dst: Ymm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x58).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpbroadcastq w:xmm, xmm/m64`: `VEX.128.66.0F38.W0 59 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x59), dst.num(), 0, src.num()) }
+    pub const fn vpbroadcastq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x59), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpbroadcastq w:xmm, xmm/m64`: `VEX.128.66.0F38.W0 59 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x59), dst.num(), 0, src.addr) }
+    pub const fn vpbroadcastq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x59), dst.0 as u8, 0, src.addr) }
 
     /// `vpbroadcastq w:ymm, xmm/m64`: `VEX.256.66.0F38.W0 59 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x59).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpbroadcastq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x59).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpbroadcastq w:ymm, xmm/m64`: `VEX.256.66.0F38.W0 59 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastq_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x59).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpbroadcastq_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x59).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpbroadcastw w:xmm, xmm/m16`: `VEX.128.66.0F38.W0 79 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x79), dst.num(), 0, src.num()) }
+    pub const fn vpbroadcastw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x79), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpbroadcastw w:xmm, xmm/m16`: `VEX.128.66.0F38.W0 79 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastw_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x79), dst.num(), 0, src.addr) }
+    pub const fn vpbroadcastw_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x79), dst.0 as u8, 0, src.addr) }
 
     /// `vpbroadcastw w:ymm, xmm/m16`: `VEX.256.66.0F38.W0 79 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastw_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x79).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpbroadcastw_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x79).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpbroadcastw w:ymm, xmm/m16`: `VEX.256.66.0F38.W0 79 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpbroadcastw_ymm_m16(&mut self, dst: Ymm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x79).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpbroadcastw_ymm_m16(&mut self, dst: Ymm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x79).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpcmpeqb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 74 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpeqb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x74), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpeqb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x74), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpeqb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 74 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpeqb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x74), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpeqb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x74), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpeqb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 74 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpeqb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x74).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpeqb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x74).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpeqb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 74 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpeqb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x74).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpeqb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x74).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpeqd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 76 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpeqd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x76), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpeqd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x76), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpeqd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 76 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpeqd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x76), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpeqd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x76), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpeqd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 76 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpeqd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x76).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpeqd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x76).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpeqd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 76 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpeqd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x76).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpeqd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x76).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpeqq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 29 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpeqq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x29), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpeqq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x29), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpeqq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 29 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpeqq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x29), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpeqq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x29), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpeqq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 29 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpeqq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x29).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpeqq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x29).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpeqq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 29 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpeqq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x29).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpeqq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x29).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpeqw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 75 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpeqw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x75), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpeqw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x75), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpeqw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 75 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpeqw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x75), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpeqw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x75), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpeqw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 75 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpeqw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x75).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpeqw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x75).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpeqw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 75 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpeqw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x75).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpeqw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x75).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpgtb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 64 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpgtb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x64), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpgtb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x64), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpgtb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 64 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpgtb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x64), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpgtb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x64), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpgtb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 64 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpgtb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x64).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpgtb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x64).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpgtb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 64 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpgtb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x64).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpgtb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x64).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpgtd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 66 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpgtd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x66), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpgtd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x66), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpgtd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 66 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpgtd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x66), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpgtd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x66), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpgtd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 66 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpgtd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x66).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpgtd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x66).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpgtd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 66 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpgtd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x66).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpgtd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x66).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpgtq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 37 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpgtq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x37), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpgtq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x37), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpgtq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 37 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpgtq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x37), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpgtq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x37), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpgtq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 37 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpgtq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x37).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpgtq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x37).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpgtq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 37 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpgtq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x37).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpgtq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x37).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpgtw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 65 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpgtw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x65), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpgtw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x65), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpgtw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 65 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpcmpgtw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x65), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpgtw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x65), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpcmpgtw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 65 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpgtw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x65).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpcmpgtw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x65).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpcmpgtw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 65 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpcmpgtw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x65).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpcmpgtw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x65).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpextrb w:r32/m8, xmm, imm8`: `VEX.128.66.0F3A.W0 14 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrb_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x14), src.num(), 0, dst.num(), imm) }
+    pub const fn vpextrb_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x14), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vpextrb w:r32/m8, xmm, imm8`: `VEX.128.66.0F3A.W0 14 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrb_m8_xmm_imm8(&mut self, dst: M8, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x14), src.num(), 0, dst.addr, imm) }
+    pub const fn vpextrb_m8_xmm_imm8(&mut self, dst: M8, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x14), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vpextrb w:r64/m8, xmm, imm8`: `VEX.128.66.0F3A.W1 14 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrb_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x14).w1(), src.num(), 0, dst.num(), imm) }
+    pub const fn vpextrb_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x14).w1(), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vpextrb w:r64/m8, xmm, imm8`: `VEX.128.66.0F3A.W1 14 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrb_m8_xmm_imm8_alt(&mut self, dst: M8, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x14).w1(), src.num(), 0, dst.addr, imm) }
+    pub const fn vpextrb_m8_xmm_imm8_alt(&mut self, dst: M8, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x14).w1(), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vpextrd w:r32/m32, xmm, imm8`: `VEX.128.66.0F3A.W0 16 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrd_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x16), src.num(), 0, dst.num(), imm) }
+    pub const fn vpextrd_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x16), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vpextrd w:r32/m32, xmm, imm8`: `VEX.128.66.0F3A.W0 16 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrd_m32_xmm_imm8(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x16), src.num(), 0, dst.addr, imm) }
+    pub const fn vpextrd_m32_xmm_imm8(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x16), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vpextrq w:r64/m64, xmm, imm8`: `VEX.128.66.0F3A.W1 16 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrq_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x16).w1(), src.num(), 0, dst.num(), imm) }
+    pub const fn vpextrq_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x16).w1(), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vpextrq w:r64/m64, xmm, imm8`: `VEX.128.66.0F3A.W1 16 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrq_m64_xmm_imm8(&mut self, dst: M64, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x16).w1(), src.num(), 0, dst.addr, imm) }
+    pub const fn vpextrq_m64_xmm_imm8(&mut self, dst: M64, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x16).w1(), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vpextrw w:r32, xmm, imm8`: `VEX.128.66.0F.W0 C5 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrw_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC5), dst.num(), 0, src.num(), imm) }
+    pub const fn vpextrw_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC5), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpextrw w:r64, xmm, imm8`: `VEX.128.66.0F.W1 C5 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrw_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC5).w1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vpextrw_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC5).w1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpextrw w:r32/m16, xmm, imm8`: `VEX.128.66.0F3A.W0 15 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrw_r32_xmm_imm8_alt(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x15), src.num(), 0, dst.num(), imm) }
+    pub const fn vpextrw_r32_xmm_imm8_alt(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x15), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vpextrw w:r32/m16, xmm, imm8`: `VEX.128.66.0F3A.W0 15 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrw_m16_xmm_imm8(&mut self, dst: M16, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x15), src.num(), 0, dst.addr, imm) }
+    pub const fn vpextrw_m16_xmm_imm8(&mut self, dst: M16, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x15), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vpextrw w:r64/m16, xmm, imm8`: `VEX.128.66.0F3A.W1 15 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrw_r64_xmm_imm8_alt(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x15).w1(), src.num(), 0, dst.num(), imm) }
+    pub const fn vpextrw_r64_xmm_imm8_alt(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x15).w1(), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vpextrw w:r64/m16, xmm, imm8`: `VEX.128.66.0F3A.W1 15 /r ib` (MRI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpextrw_m16_xmm_imm8_alt(&mut self, dst: M16, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x15).w1(), src.num(), 0, dst.addr, imm) }
+    pub const fn vpextrw_m16_xmm_imm8_alt(&mut self, dst: M16, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x15).w1(), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vphaddd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 02 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphaddd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x02), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphaddd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x02), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphaddd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 02 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphaddd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x02), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphaddd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x02), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphaddd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 02 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphaddd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x02).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphaddd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x02).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphaddd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 02 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphaddd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x02).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphaddd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x02).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphaddw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 01 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphaddw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x01), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphaddw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x01), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphaddw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 01 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphaddw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x01), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphaddw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x01), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphaddw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 01 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphaddw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x01).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphaddw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x01).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphaddw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 01 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphaddw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x01).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphaddw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x01).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpinsrb w:xmm, xmm, r32/m8, imm8`: `VEX.128.66.0F3A.W0 20 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrb_xmm_xmm_r32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R32, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x20), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpinsrb_xmm_xmm_r32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R32, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x20), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpinsrb w:xmm, xmm, r32/m8, imm8`: `VEX.128.66.0F3A.W0 20 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrb_xmm_xmm_m8_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M8, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x20), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpinsrb_xmm_xmm_m8_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M8, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x20), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpinsrb w:xmm, xmm, r64/m8, imm8`: `VEX.128.66.0F3A.W1 20 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrb_xmm_xmm_r64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R64, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x20).w1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpinsrb_xmm_xmm_r64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R64, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x20).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpinsrb w:xmm, xmm, r64/m8, imm8`: `VEX.128.66.0F3A.W1 20 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrb_xmm_xmm_m8_imm8_alt(&mut self, dst: Xmm, src1: Xmm, src2: M8, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x20).w1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpinsrb_xmm_xmm_m8_imm8_alt(&mut self, dst: Xmm, src1: Xmm, src2: M8, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x20).w1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpinsrd w:xmm, xmm, r32/m32, imm8`: `VEX.128.66.0F3A.W0 22 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrd_xmm_xmm_r32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R32, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x22), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpinsrd_xmm_xmm_r32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R32, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x22), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpinsrd w:xmm, xmm, r32/m32, imm8`: `VEX.128.66.0F3A.W0 22 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrd_xmm_xmm_m32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x22), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpinsrd_xmm_xmm_m32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x22), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpinsrq w:xmm, xmm, r64/m64, imm8`: `VEX.128.66.0F3A.W1 22 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrq_xmm_xmm_r64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R64, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x22).w1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpinsrq_xmm_xmm_r64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R64, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x22).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpinsrq w:xmm, xmm, r64/m64, imm8`: `VEX.128.66.0F3A.W1 22 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrq_xmm_xmm_m64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M64, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x22).w1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpinsrq_xmm_xmm_m64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M64, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x22).w1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpinsrw w:xmm, xmm, r32/m16, imm8`: `VEX.128.66.0F.W0 C4 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrw_xmm_xmm_r32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R32, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC4), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpinsrw_xmm_xmm_r32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R32, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC4), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpinsrw w:xmm, xmm, r32/m16, imm8`: `VEX.128.66.0F.W0 C4 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrw_xmm_xmm_m16_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M16, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC4), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpinsrw_xmm_xmm_m16_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M16, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC4), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpinsrw w:xmm, xmm, r64/m16, imm8`: `VEX.128.66.0F.W1 C4 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrw_xmm_xmm_r64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R64, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC4).w1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpinsrw_xmm_xmm_r64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: R64, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC4).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpinsrw w:xmm, xmm, r64/m16, imm8`: `VEX.128.66.0F.W1 C4 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpinsrw_xmm_xmm_m16_imm8_alt(&mut self, dst: Xmm, src1: Xmm, src2: M16, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC4).w1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpinsrw_xmm_xmm_m16_imm8_alt(&mut self, dst: Xmm, src1: Xmm, src2: M16, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC4).w1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpmaddubsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 04 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaddubsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x04), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaddubsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x04), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaddubsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 04 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaddubsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x04), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaddubsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x04), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaddubsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 04 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaddubsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x04).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaddubsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x04).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaddubsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 04 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaddubsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x04).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaddubsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x04).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaddwd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F5 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaddwd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF5), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaddwd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF5), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaddwd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F5 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaddwd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF5), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaddwd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF5), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaddwd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F5 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaddwd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF5).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaddwd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF5).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaddwd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F5 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaddwd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF5).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaddwd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF5).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxsb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxsb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxsb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxsb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxsb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxsb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxsb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3C /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxsb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3C).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxsb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxsb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3C /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxsb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxsb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxsd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxsd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxsd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxsd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxsd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3D /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxsd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3D).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxsd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3D).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxsd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3D /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxsd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3D).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxsd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3D).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EE /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEE), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEE), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EE /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEE), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEE), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EE /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEE).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEE).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EE /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEE).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEE).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxub w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DE /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxub_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDE), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxub_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDE), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxub w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DE /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxub_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDE), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxub_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDE), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxub w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DE /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxub_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDE).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxub_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDE).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxub w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DE /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxub_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDE).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxub_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDE).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxud w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3F), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3F), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxud w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3F /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3F), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3F), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxud w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3F /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3F).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3F).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxud w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3F /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3F).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3F).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxuw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxuw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3E), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxuw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3E), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxuw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3E /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmaxuw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3E), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxuw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3E), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaxuw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3E /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxuw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3E).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmaxuw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3E).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmaxuw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3E /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaxuw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3E).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaxuw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3E).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminsb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 38 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminsb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x38), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminsb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x38), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminsb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 38 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminsb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x38), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminsb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x38), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminsb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 38 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminsb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x38).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminsb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x38).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminsb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 38 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminsb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x38).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminsb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x38).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminsd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 39 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x39), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x39), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminsd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 39 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminsd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x39), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminsd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x39), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminsd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 39 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminsd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x39).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminsd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x39).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminsd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 39 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminsd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x39).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminsd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x39).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EA /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EA /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EA /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEA).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEA).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EA /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEA).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEA).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminub w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DA /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminub_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminub_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminub w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG DA /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminub_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminub_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminub w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DA /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminub_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDA).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminub_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xDA).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminub w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG DA /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminub_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDA).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminub_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xDA).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminud w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3B /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3B), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3B), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminud w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3B /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3B), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3B), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminud w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3B /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3B).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3B).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminud w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3B /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3B).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3B).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminuw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminuw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3A), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminuw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3A), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminuw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 3A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpminuw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3A), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminuw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3A), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpminuw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3A /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminuw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3A).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpminuw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x3A).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpminuw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 3A /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpminuw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3A).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpminuw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x3A).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmovmskb w:r32, xmm`: `VEX.128.66.0F.W0 D7 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovmskb_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD7), dst.num(), 0, src.num()) }
+    pub const fn vpmovmskb_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD7), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovmskb w:r64, xmm`: `VEX.128.66.0F.W1 D7 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovmskb_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD7).w1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovmskb_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD7).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovmskb w:r32, ymm`: `VEX.256.66.0F.W0 D7 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovmskb_r32_ymm(&mut self, dst: R32, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD7).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovmskb_r32_ymm(&mut self, dst: R32, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD7).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovmskb w:r64, ymm`: `VEX.256.66.0F.W1 D7 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovmskb_r64_ymm(&mut self, dst: R64, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD7).l1().w1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovmskb_r64_ymm(&mut self, dst: R64, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD7).l1().w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxbd w:xmm, xmm/m32`: `VEX.128.66.0F38.WIG 21 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxbd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x21), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxbd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x21), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxbd w:xmm, xmm/m32`: `VEX.128.66.0F38.WIG 21 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxbd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x21), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxbd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x21), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxbd w:ymm, xmm/m64`: `VEX.256.66.0F38.WIG 21 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxbd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x21).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxbd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x21).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxbd w:ymm, xmm/m64`: `VEX.256.66.0F38.WIG 21 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxbd_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x21).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxbd_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x21).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxbq w:xmm, xmm/m16`: `VEX.128.66.0F38.WIG 22 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxbq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x22), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxbq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x22), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxbq w:xmm, xmm/m16`: `VEX.128.66.0F38.WIG 22 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxbq_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x22), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxbq_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x22), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxbq w:ymm, xmm/m32`: `VEX.256.66.0F38.WIG 22 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxbq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x22).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxbq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x22).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxbq w:ymm, xmm/m32`: `VEX.256.66.0F38.WIG 22 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxbq_ymm_m32(&mut self, dst: Ymm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x22).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxbq_ymm_m32(&mut self, dst: Ymm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x22).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxbw w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 20 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x20), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x20), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxbw w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 20 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxbw_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x20), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxbw_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x20), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxbw w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 20 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxbw_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x20).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxbw_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x20).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxbw w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 20 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxbw_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x20).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxbw_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x20).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxdq w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 25 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x25), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x25), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxdq w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 25 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxdq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x25), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxdq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x25), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxdq w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 25 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxdq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x25).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxdq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x25).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxdq w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 25 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxdq_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x25).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxdq_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x25).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxwd w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 23 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x23), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x23), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxwd w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 23 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxwd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x23), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxwd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x23), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxwd w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 23 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxwd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x23).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxwd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x23).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxwd w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 23 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxwd_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x23).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxwd_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x23).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxwq w:xmm, xmm/m32`: `VEX.128.66.0F38.WIG 24 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxwq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x24), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxwq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x24), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxwq w:xmm, xmm/m32`: `VEX.128.66.0F38.WIG 24 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovsxwq_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x24), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxwq_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x24), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovsxwq w:ymm, xmm/m64`: `VEX.256.66.0F38.WIG 24 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxwq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x24).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovsxwq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x24).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovsxwq w:ymm, xmm/m64`: `VEX.256.66.0F38.WIG 24 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovsxwq_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x24).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovsxwq_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x24).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxbd w:xmm, xmm/m32`: `VEX.128.66.0F38.WIG 31 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxbd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x31), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxbd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x31), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxbd w:xmm, xmm/m32`: `VEX.128.66.0F38.WIG 31 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxbd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x31), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxbd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x31), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxbd w:ymm, xmm/m64`: `VEX.256.66.0F38.WIG 31 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxbd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x31).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxbd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x31).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxbd w:ymm, xmm/m64`: `VEX.256.66.0F38.WIG 31 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxbd_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x31).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxbd_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x31).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxbq w:xmm, xmm/m16`: `VEX.128.66.0F38.WIG 32 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxbq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x32), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxbq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x32), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxbq w:xmm, xmm/m16`: `VEX.128.66.0F38.WIG 32 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxbq_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x32), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxbq_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x32), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxbq w:ymm, xmm/m32`: `VEX.256.66.0F38.WIG 32 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxbq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x32).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxbq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x32).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxbq w:ymm, xmm/m32`: `VEX.256.66.0F38.WIG 32 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxbq_ymm_m32(&mut self, dst: Ymm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x32).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxbq_ymm_m32(&mut self, dst: Ymm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x32).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxbw w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 30 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x30), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x30), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxbw w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 30 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxbw_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x30), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxbw_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x30), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxbw w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 30 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxbw_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x30).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxbw_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x30).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxbw w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 30 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxbw_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x30).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxbw_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x30).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxdq w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 35 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x35), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x35), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxdq w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 35 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxdq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x35), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxdq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x35), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxdq w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 35 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxdq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x35).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxdq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x35).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxdq w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 35 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxdq_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x35).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxdq_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x35).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxwd w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 33 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x33), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x33), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxwd w:xmm, xmm/m64`: `VEX.128.66.0F38.WIG 33 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxwd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x33), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxwd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x33), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxwd w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 33 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxwd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x33).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxwd_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x33).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxwd w:ymm, xmm/m128`: `VEX.256.66.0F38.WIG 33 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxwd_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x33).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxwd_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x33).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxwq w:xmm, xmm/m32`: `VEX.128.66.0F38.WIG 34 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxwq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x34), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxwq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x34), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxwq w:xmm, xmm/m32`: `VEX.128.66.0F38.WIG 34 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmovzxwq_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x34), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxwq_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x34), dst.0 as u8, 0, src.addr) }
 
     /// `vpmovzxwq w:ymm, xmm/m64`: `VEX.256.66.0F38.WIG 34 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxwq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x34).l1(), dst.num(), 0, src.num()) }
+    pub const fn vpmovzxwq_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x34).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vpmovzxwq w:ymm, xmm/m64`: `VEX.256.66.0F38.WIG 34 /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmovzxwq_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x34).l1(), dst.num(), 0, src.addr) }
+    pub const fn vpmovzxwq_ymm_m64(&mut self, dst: Ymm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x34).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vpmuldq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 28 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmuldq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x28), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmuldq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x28), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmuldq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 28 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmuldq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x28), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmuldq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x28), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmuldq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 28 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmuldq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x28).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmuldq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x28).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmuldq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 28 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmuldq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x28).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmuldq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x28).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmulhrsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 0B /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmulhrsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0B), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmulhrsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0B), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmulhrsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 0B /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmulhrsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0B), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmulhrsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0B), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmulhrsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 0B /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmulhrsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0B).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmulhrsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0B).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmulhrsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 0B /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmulhrsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0B).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmulhrsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0B).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmulhuw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E4 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmulhuw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE4), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmulhuw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE4), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmulhuw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E4 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmulhuw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE4), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmulhuw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE4), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmulhuw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E4 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmulhuw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE4).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmulhuw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE4).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmulhuw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E4 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmulhuw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE4).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmulhuw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE4).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmulhw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E5 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmulhw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE5), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmulhw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE5), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmulhw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E5 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmulhw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE5), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmulhw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE5), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmulhw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E5 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmulhw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE5).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmulhw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE5).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmulhw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E5 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmulhw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE5).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmulhw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE5).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmulld w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 40 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmulld_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x40), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmulld_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x40), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmulld w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 40 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmulld_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x40), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmulld_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x40), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmulld w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 40 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmulld_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x40).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmulld_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x40).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmulld w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 40 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmulld_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x40).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmulld_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x40).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmullw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D5 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmullw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD5), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmullw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD5), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmullw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D5 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmullw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD5), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmullw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD5), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmullw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D5 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmullw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD5).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmullw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD5).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmullw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D5 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmullw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD5).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmullw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD5).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmuludq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F4 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmuludq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF4), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmuludq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF4), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmuludq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F4 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpmuludq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF4), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmuludq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF4), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmuludq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F4 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmuludq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF4).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmuludq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF4).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmuludq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F4 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmuludq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF4).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmuludq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF4).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpor w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EB /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpor_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEB), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpor_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEB), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpor w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EB /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpor_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEB), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpor_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEB), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpor w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EB /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpor_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEB).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpor_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEB).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpor w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EB /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpor_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEB).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpor_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEB).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpshufb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 00 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpshufb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x00), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpshufb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x00), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpshufb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 00 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpshufb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x00), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpshufb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x00), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpshufb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 00 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpshufb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x00).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpshufb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x00).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpshufb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 00 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpshufb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x00).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpshufb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x00).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpshufd w:xmm, xmm/m128, imm8`: `VEX.128.66.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpshufd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x70), dst.num(), 0, src.num(), imm) }
+    pub const fn vpshufd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x70), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpshufd w:xmm, xmm/m128, imm8`: `VEX.128.66.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpshufd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0x70), dst.num(), 0, src.addr, imm) }
+    pub const fn vpshufd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0x70), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpshufd w:ymm, ymm/m256, imm8`: `VEX.256.66.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpshufd_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x70).l1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vpshufd_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x70).l1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpshufd w:ymm, ymm/m256, imm8`: `VEX.256.66.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpshufd_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0x70).l1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vpshufd_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0x70).l1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpshufhw w:xmm, xmm/m128, imm8`: `VEX.128.F3.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpshufhw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF3, 1, 0x70), dst.num(), 0, src.num(), imm) }
+    pub const fn vpshufhw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF3, 1, 0x70), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpshufhw w:xmm, xmm/m128, imm8`: `VEX.128.F3.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpshufhw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF3, 1, 0x70), dst.num(), 0, src.addr, imm) }
+    pub const fn vpshufhw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF3, 1, 0x70), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpshufhw w:ymm, ymm/m256, imm8`: `VEX.256.F3.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpshufhw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF3, 1, 0x70).l1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vpshufhw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF3, 1, 0x70).l1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpshufhw w:ymm, ymm/m256, imm8`: `VEX.256.F3.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpshufhw_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF3, 1, 0x70).l1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vpshufhw_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF3, 1, 0x70).l1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpshuflw w:xmm, xmm/m128, imm8`: `VEX.128.F2.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpshuflw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 1, 0x70), dst.num(), 0, src.num(), imm) }
+    pub const fn vpshuflw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 1, 0x70), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpshuflw w:xmm, xmm/m128, imm8`: `VEX.128.F2.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpshuflw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 1, 0x70), dst.num(), 0, src.addr, imm) }
+    pub const fn vpshuflw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 1, 0x70), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpshuflw w:ymm, ymm/m256, imm8`: `VEX.256.F2.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpshuflw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 1, 0x70).l1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vpshuflw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 1, 0x70).l1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpshuflw w:ymm, ymm/m256, imm8`: `VEX.256.F2.0F.WIG 70 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpshuflw_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 1, 0x70).l1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vpshuflw_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 1, 0x70).l1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpslld w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 72 /6 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpslld_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72), 6, dst.num(), src.num(), imm) }
+    pub const fn vpslld_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72), 6, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpslld w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 72 /6 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpslld_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72).l1(), 6, dst.num(), src.num(), imm) }
+    pub const fn vpslld_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72).l1(), 6, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpslld w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F2 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpslld_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF2), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpslld_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF2), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpslld w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F2 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpslld_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF2), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpslld_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF2), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpslld w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG F2 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpslld_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF2).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpslld_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF2).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpslld w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG F2 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpslld_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF2).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpslld_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF2).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsllq w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 73 /6 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsllq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73), 6, dst.num(), src.num(), imm) }
+    pub const fn vpsllq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73), 6, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsllq w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 73 /6 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73).l1(), 6, dst.num(), src.num(), imm) }
+    pub const fn vpsllq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73).l1(), 6, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsllq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F3 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsllq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF3), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsllq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF3), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsllq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F3 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsllq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF3), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsllq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF3), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsllq w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG F3 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllq_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF3).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsllq_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF3).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsllq w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG F3 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllq_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF3).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsllq_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF3).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsllw w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 71 /6 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsllw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71), 6, dst.num(), src.num(), imm) }
+    pub const fn vpsllw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71), 6, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsllw w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 71 /6 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71).l1(), 6, dst.num(), src.num(), imm) }
+    pub const fn vpsllw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71).l1(), 6, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsllw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F1 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsllw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF1), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsllw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF1), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsllw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F1 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsllw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF1), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsllw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF1), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsllw w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG F1 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllw_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF1).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsllw_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF1).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsllw w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG F1 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllw_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF1).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsllw_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF1).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrad w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 72 /4 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrad_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72), 4, dst.num(), src.num(), imm) }
+    pub const fn vpsrad_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72), 4, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrad w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 72 /4 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrad_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72).l1(), 4, dst.num(), src.num(), imm) }
+    pub const fn vpsrad_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72).l1(), 4, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrad w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E2 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrad_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE2), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrad_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE2), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrad w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E2 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrad_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE2), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrad_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE2), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrad w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG E2 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrad_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE2).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrad_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE2).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrad w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG E2 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrad_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE2).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrad_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE2).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsraw w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 71 /4 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsraw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71), 4, dst.num(), src.num(), imm) }
+    pub const fn vpsraw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71), 4, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsraw w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 71 /4 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsraw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71).l1(), 4, dst.num(), src.num(), imm) }
+    pub const fn vpsraw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71).l1(), 4, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsraw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E1 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsraw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE1), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsraw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE1), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsraw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E1 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsraw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE1), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsraw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE1), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsraw w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG E1 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsraw_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE1).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsraw_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE1).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsraw w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG E1 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsraw_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE1).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsraw_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE1).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrld w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 72 /2 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrld_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72), 2, dst.num(), src.num(), imm) }
+    pub const fn vpsrld_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72), 2, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrld w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 72 /2 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrld_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72).l1(), 2, dst.num(), src.num(), imm) }
+    pub const fn vpsrld_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x72).l1(), 2, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrld w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D2 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrld_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD2), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrld_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD2), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrld w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D2 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrld_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD2), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrld_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD2), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrld w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG D2 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrld_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD2).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrld_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD2).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrld w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG D2 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrld_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD2).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrld_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD2).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrlq w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 73 /2 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrlq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73), 2, dst.num(), src.num(), imm) }
+    pub const fn vpsrlq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73), 2, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrlq w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 73 /2 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73).l1(), 2, dst.num(), src.num(), imm) }
+    pub const fn vpsrlq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73).l1(), 2, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrlq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D3 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrlq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD3), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrlq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD3), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrlq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D3 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrlq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD3), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrlq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD3), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrlq w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG D3 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlq_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD3).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrlq_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD3).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrlq w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG D3 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlq_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD3).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrlq_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD3).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrlw w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 71 /2 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrlw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71), 2, dst.num(), src.num(), imm) }
+    pub const fn vpsrlw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71), 2, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrlw w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 71 /2 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71).l1(), 2, dst.num(), src.num(), imm) }
+    pub const fn vpsrlw_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x71).l1(), 2, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrlw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D1 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrlw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD1), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrlw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD1), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrlw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D1 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrlw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD1), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrlw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD1), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrlw w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG D1 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlw_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD1).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrlw_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD1).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrlw w:ymm, ymm, xmm/m128`: `VEX.256.66.0F.WIG D1 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlw_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD1).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrlw_ymm_ymm_m128(&mut self, dst: Ymm, src1: Ymm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD1).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F8 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF8), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF8), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F8 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF8), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF8), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F8 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF8).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF8).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F8 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF8).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF8).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FA /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FA /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FA /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFA).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFA).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FA /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFA).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFA).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FB /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFB), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFB), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG FB /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFB), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFB), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FB /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFB).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xFB).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG FB /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFB).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xFB).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubsb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E8 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubsb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE8), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubsb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE8), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubsb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E8 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubsb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE8), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubsb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE8), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubsb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E8 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubsb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE8).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubsb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE8).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubsb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E8 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubsb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE8).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubsb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE8).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E9 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE9), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE9), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG E9 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE9), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE9), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E9 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE9).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xE9).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG E9 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE9).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE9).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubusb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D8 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubusb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD8), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubusb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD8), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubusb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D8 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubusb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD8), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubusb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD8), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubusb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D8 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubusb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD8).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubusb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD8).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubusb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D8 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubusb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD8).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubusb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD8).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubusw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D9 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubusw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD9), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubusw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD9), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubusw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D9 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubusw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD9), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubusw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD9), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubusw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D9 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubusw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD9).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubusw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD9).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubusw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D9 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubusw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD9).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubusw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD9).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F9 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF9), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF9), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F9 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsubw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF9), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF9), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsubw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F9 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF9).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsubw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF9).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsubw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F9 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsubw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF9).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsubw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF9).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vptest xmm, xmm/m128`: `VEX.128.66.0F38.WIG 17 /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vptest_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x17), src1.num(), 0, src2.num()) }
+    pub const fn vptest_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x17), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vptest xmm, xmm/m128`: `VEX.128.66.0F38.WIG 17 /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vptest_xmm_m128(&mut self, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x17), src1.num(), 0, src2.addr) }
+    pub const fn vptest_xmm_m128(&mut self, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x17), src1.0 as u8, 0, src2.addr) }
 
     /// `vptest ymm, ymm/m256`: `VEX.256.66.0F38.WIG 17 /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vptest_ymm_ymm(&mut self, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x17).l1(), src1.num(), 0, src2.num()) }
+    pub const fn vptest_ymm_ymm(&mut self, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x17).l1(), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vptest ymm, ymm/m256`: `VEX.256.66.0F38.WIG 17 /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vptest_ymm_m256(&mut self, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x17).l1(), src1.num(), 0, src2.addr) }
+    pub const fn vptest_ymm_m256(&mut self, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x17).l1(), src1.0 as u8, 0, src2.addr) }
 
     /// `vpunpckhbw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 68 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckhbw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x68), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckhbw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x68), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckhbw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 68 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckhbw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x68), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckhbw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x68), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckhbw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 68 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckhbw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x68).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckhbw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x68).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckhbw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 68 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckhbw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x68).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckhbw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x68).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckhdq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 6A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckhdq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6A), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckhdq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6A), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckhdq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 6A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckhdq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6A), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckhdq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6A), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckhdq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 6A /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckhdq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6A).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckhdq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6A).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckhdq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 6A /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckhdq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6A).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckhdq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6A).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckhqdq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 6D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckhqdq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckhqdq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckhqdq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 6D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckhqdq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckhqdq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckhqdq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 6D /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckhqdq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6D).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckhqdq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6D).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckhqdq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 6D /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckhqdq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6D).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckhqdq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6D).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckhwd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 69 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckhwd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x69), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckhwd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x69), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckhwd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 69 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckhwd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x69), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckhwd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x69), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckhwd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 69 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckhwd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x69).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckhwd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x69).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckhwd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 69 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckhwd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x69).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckhwd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x69).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpcklbw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 60 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpcklbw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x60), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpcklbw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x60), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpcklbw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 60 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpcklbw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x60), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpcklbw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x60), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpcklbw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 60 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpcklbw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x60).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpcklbw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x60).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpcklbw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 60 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpcklbw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x60).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpcklbw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x60).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckldq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 62 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckldq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x62), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckldq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x62), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckldq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 62 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpckldq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x62), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckldq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x62), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpckldq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 62 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckldq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x62).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpckldq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x62).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpckldq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 62 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpckldq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x62).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpckldq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x62).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpcklqdq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 6C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpcklqdq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpcklqdq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpcklqdq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 6C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpcklqdq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpcklqdq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpcklqdq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 6C /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpcklqdq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6C).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpcklqdq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x6C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpcklqdq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 6C /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpcklqdq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpcklqdq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x6C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpcklwd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 61 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpcklwd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x61), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpcklwd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x61), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpcklwd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 61 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpunpcklwd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x61), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpcklwd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x61), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpunpcklwd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 61 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpcklwd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x61).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpunpcklwd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x61).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpunpcklwd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 61 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpunpcklwd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x61).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpunpcklwd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x61).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpxor w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EF /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpxor_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEF), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpxor_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEF), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpxor w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG EF /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpxor_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEF), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpxor_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEF), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpxor w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EF /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpxor_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEF).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpxor_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xEF).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpxor w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG EF /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpxor_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEF).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpxor_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xEF).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vrcpps w:xmm, xmm/m128`: `VEX.128.0F.WIG 53 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrcpps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x53), dst.num(), 0, src.num()) }
+    pub const fn vrcpps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x53), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vrcpps w:xmm, xmm/m128`: `VEX.128.0F.WIG 53 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrcpps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x53), dst.num(), 0, src.addr) }
+    pub const fn vrcpps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x53), dst.0 as u8, 0, src.addr) }
 
     /// `vrcpps w:ymm, ymm/m256`: `VEX.256.0F.WIG 53 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrcpps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x53).l1(), dst.num(), 0, src.num()) }
+    pub const fn vrcpps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x53).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vrcpps w:ymm, ymm/m256`: `VEX.256.0F.WIG 53 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrcpps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x53).l1(), dst.num(), 0, src.addr) }
+    pub const fn vrcpps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x53).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vrcpss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 53 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrcpss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x53), dst.num(), src1.num(), src2.num()) }
+    pub const fn vrcpss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x53), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vrcpss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 53 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrcpss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x53), dst.num(), src1.num(), src2.addr) }
+    pub const fn vrcpss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x53), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vroundpd w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 09 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x09), dst.num(), 0, src.num(), imm) }
+    pub const fn vroundpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x09), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vroundpd w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 09 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x09), dst.num(), 0, src.addr, imm) }
+    pub const fn vroundpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x09), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vroundpd w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 09 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundpd_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x09).l1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vroundpd_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x09).l1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vroundpd w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 09 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundpd_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x09).l1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vroundpd_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x09).l1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vroundps w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 08 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x08), dst.num(), 0, src.num(), imm) }
+    pub const fn vroundps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x08), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vroundps w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 08 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x08), dst.num(), 0, src.addr, imm) }
+    pub const fn vroundps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x08), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vroundps w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 08 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundps_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x08).l1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vroundps_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x08).l1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vroundps w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 08 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundps_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x08).l1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vroundps_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x08).l1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vroundsd w:xmm, xmm, xmm/m64, imm8`: `VEX.LIG.66.0F3A.WIG 0B /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundsd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0B), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vroundsd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0B), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vroundsd w:xmm, xmm, xmm/m64, imm8`: `VEX.LIG.66.0F3A.WIG 0B /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundsd_xmm_xmm_m64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M64, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0B), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vroundsd_xmm_xmm_m64_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M64, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0B), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vroundss w:xmm, xmm, xmm/m32, imm8`: `VEX.LIG.66.0F3A.WIG 0A /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundss_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0A), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vroundss_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x0A), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vroundss w:xmm, xmm, xmm/m32, imm8`: `VEX.LIG.66.0F3A.WIG 0A /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vroundss_xmm_xmm_m32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0A), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vroundss_xmm_xmm_m32_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x0A), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vrsqrtps w:xmm, xmm/m128`: `VEX.128.0F.WIG 52 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrsqrtps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x52), dst.num(), 0, src.num()) }
+    pub const fn vrsqrtps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x52), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vrsqrtps w:xmm, xmm/m128`: `VEX.128.0F.WIG 52 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrsqrtps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x52), dst.num(), 0, src.addr) }
+    pub const fn vrsqrtps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x52), dst.0 as u8, 0, src.addr) }
 
     /// `vrsqrtps w:ymm, ymm/m256`: `VEX.256.0F.WIG 52 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrsqrtps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x52).l1(), dst.num(), 0, src.num()) }
+    pub const fn vrsqrtps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x52).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vrsqrtps w:ymm, ymm/m256`: `VEX.256.0F.WIG 52 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrsqrtps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x52).l1(), dst.num(), 0, src.addr) }
+    pub const fn vrsqrtps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x52).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vrsqrtss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 52 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrsqrtss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x52), dst.num(), src1.num(), src2.num()) }
+    pub const fn vrsqrtss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x52), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vrsqrtss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 52 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vrsqrtss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x52), dst.num(), src1.num(), src2.addr) }
+    pub const fn vrsqrtss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x52), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vshufpd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F.WIG C6 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vshufpd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC6), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vshufpd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC6), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vshufpd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F.WIG C6 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vshufpd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC6), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vshufpd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC6), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vshufpd w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F.WIG C6 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vshufpd_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC6).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vshufpd_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0xC6).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vshufpd w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F.WIG C6 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vshufpd_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC6).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vshufpd_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 1, 0xC6).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vshufps w:xmm, xmm, xmm/m128, imm8`: `VEX.128.0F.WIG C6 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vshufps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0, 1, 0xC6), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vshufps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0, 1, 0xC6), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vshufps w:xmm, xmm, xmm/m128, imm8`: `VEX.128.0F.WIG C6 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vshufps_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0, 1, 0xC6), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vshufps_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0, 1, 0xC6), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vshufps w:ymm, ymm, ymm/m256, imm8`: `VEX.256.0F.WIG C6 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vshufps_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0, 1, 0xC6).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vshufps_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0, 1, 0xC6).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vshufps w:ymm, ymm, ymm/m256, imm8`: `VEX.256.0F.WIG C6 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vshufps_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0, 1, 0xC6).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vshufps_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0, 1, 0xC6).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vsqrtpd w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 51 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x51), dst.num(), 0, src.num()) }
+    pub const fn vsqrtpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x51), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vsqrtpd w:xmm, xmm/m128`: `VEX.128.66.0F.WIG 51 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x51), dst.num(), 0, src.addr) }
+    pub const fn vsqrtpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x51), dst.0 as u8, 0, src.addr) }
 
     /// `vsqrtpd w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 51 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtpd_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x51).l1(), dst.num(), 0, src.num()) }
+    pub const fn vsqrtpd_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x51).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vsqrtpd w:ymm, ymm/m256`: `VEX.256.66.0F.WIG 51 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtpd_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x51).l1(), dst.num(), 0, src.addr) }
+    pub const fn vsqrtpd_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x51).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vsqrtps w:xmm, xmm/m128`: `VEX.128.0F.WIG 51 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x51), dst.num(), 0, src.num()) }
+    pub const fn vsqrtps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x51), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vsqrtps w:xmm, xmm/m128`: `VEX.128.0F.WIG 51 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x51), dst.num(), 0, src.addr) }
+    pub const fn vsqrtps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x51), dst.0 as u8, 0, src.addr) }
 
     /// `vsqrtps w:ymm, ymm/m256`: `VEX.256.0F.WIG 51 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x51).l1(), dst.num(), 0, src.num()) }
+    pub const fn vsqrtps_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x51).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vsqrtps w:ymm, ymm/m256`: `VEX.256.0F.WIG 51 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x51).l1(), dst.num(), 0, src.addr) }
+    pub const fn vsqrtps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x51).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vsqrtsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 51 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x51), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsqrtsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x51), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsqrtsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 51 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x51), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsqrtsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x51), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsqrtss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 51 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x51), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsqrtss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x51), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsqrtss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 51 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsqrtss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x51), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsqrtss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x51), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsubpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsubpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsubpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsubpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsubpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5C).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsubpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x5C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsubpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsubpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x5C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsubps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsubps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsubps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsubps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsubps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5C).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsubps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x5C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsubps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsubps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x5C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsubsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsubsd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x5C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsubsd w:xmm, xmm, xmm/m64`: `VEX.LIG.F2.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsubsd_xmm_xmm_m64(&mut self, dst: Xmm, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x5C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsubss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsubss_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x5C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsubss w:xmm, xmm, xmm/m32`: `VEX.LIG.F3.0F.WIG 5C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vsubss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsubss_xmm_xmm_m32(&mut self, dst: Xmm, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x5C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vucomisd xmm, xmm/m64`: `VEX.LIG.66.0F.WIG 2E /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn vucomisd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x2E), src1.num(), 0, src2.num()) }
+    pub const fn vucomisd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x2E), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vucomisd xmm, xmm/m64`: `VEX.LIG.66.0F.WIG 2E /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn vucomisd_xmm_m64(&mut self, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x2E), src1.num(), 0, src2.addr) }
+    pub const fn vucomisd_xmm_m64(&mut self, src1: Xmm, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x2E), src1.0 as u8, 0, src2.addr) }
 
     /// `vucomiss xmm, xmm/m32`: `VEX.LIG.0F.WIG 2E /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn vucomiss_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x2E), src1.num(), 0, src2.num()) }
+    pub const fn vucomiss_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x2E), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vucomiss xmm, xmm/m32`: `VEX.LIG.0F.WIG 2E /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn vucomiss_xmm_m32(&mut self, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x2E), src1.num(), 0, src2.addr) }
+    pub const fn vucomiss_xmm_m32(&mut self, src1: Xmm, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x2E), src1.0 as u8, 0, src2.addr) }
 
     /// `vunpckhpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 15 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpckhpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x15), dst.num(), src1.num(), src2.num()) }
+    pub const fn vunpckhpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x15), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vunpckhpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 15 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpckhpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x15), dst.num(), src1.num(), src2.addr) }
+    pub const fn vunpckhpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x15), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vunpckhpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 15 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpckhpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x15).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vunpckhpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x15).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vunpckhpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 15 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpckhpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x15).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vunpckhpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x15).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vunpckhps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 15 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpckhps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x15), dst.num(), src1.num(), src2.num()) }
+    pub const fn vunpckhps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x15), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vunpckhps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 15 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpckhps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x15), dst.num(), src1.num(), src2.addr) }
+    pub const fn vunpckhps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x15), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vunpckhps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 15 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpckhps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x15).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vunpckhps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x15).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vunpckhps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 15 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpckhps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x15).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vunpckhps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x15).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vunpcklpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 14 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpcklpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x14), dst.num(), src1.num(), src2.num()) }
+    pub const fn vunpcklpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x14), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vunpcklpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 14 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpcklpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x14), dst.num(), src1.num(), src2.addr) }
+    pub const fn vunpcklpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x14), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vunpcklpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 14 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpcklpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x14).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vunpcklpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x14).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vunpcklpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 14 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpcklpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x14).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vunpcklpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x14).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vunpcklps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 14 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpcklps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x14), dst.num(), src1.num(), src2.num()) }
+    pub const fn vunpcklps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x14), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vunpcklps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 14 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpcklps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x14), dst.num(), src1.num(), src2.addr) }
+    pub const fn vunpcklps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x14), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vunpcklps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 14 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpcklps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x14).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vunpcklps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x14).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vunpcklps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 14 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vunpcklps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x14).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vunpcklps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x14).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vxorpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 57 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vxorpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x57), dst.num(), src1.num(), src2.num()) }
+    pub const fn vxorpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x57), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vxorpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 57 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vxorpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x57), dst.num(), src1.num(), src2.addr) }
+    pub const fn vxorpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x57), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vxorpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 57 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vxorpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x57).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vxorpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x57).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vxorpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 57 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vxorpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x57).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vxorpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x57).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vxorps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 57 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vxorps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x57), dst.num(), src1.num(), src2.num()) }
+    pub const fn vxorps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x57), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vxorps w:xmm, xmm, xmm/m128`: `VEX.128.0F.WIG 57 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vxorps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x57), dst.num(), src1.num(), src2.addr) }
+    pub const fn vxorps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x57), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vxorps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 57 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vxorps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x57).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vxorps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x57).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vxorps w:ymm, ymm, ymm/m256`: `VEX.256.0F.WIG 57 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vxorps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x57).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vxorps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x57).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vzeroupper`: `VEX.128.0F.WIG 77`
     ///
@@ -5730,709 +5730,709 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsubpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD0), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddsubpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD0), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddsubpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG D0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsubpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD0), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddsubpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD0), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaddsubpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsubpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD0).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddsubpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xD0).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddsubpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG D0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsubpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD0).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddsubpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xD0).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaddsubps w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F.WIG D0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsubps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0xD0), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddsubps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0xD0), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddsubps w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F.WIG D0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsubps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xD0), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddsubps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xD0), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaddsubps w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F.WIG D0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsubps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0xD0).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaddsubps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0xD0).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaddsubps w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F.WIG D0 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vaddsubps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xD0).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaddsubps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xD0).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaesdec w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG DE /r` (RVM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesdec_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDE), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaesdec_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDE), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaesdec w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG DE /r` (RVM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesdec_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDE), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaesdec_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDE), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaesdeclast w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG DF /r` (RVM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesdeclast_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDF), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaesdeclast_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDF), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaesdeclast w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG DF /r` (RVM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesdeclast_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDF), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaesdeclast_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDF), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaesenc w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG DC /r` (RVM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesenc_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDC), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaesenc_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDC), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaesenc w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG DC /r` (RVM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesenc_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDC), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaesenc_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDC), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaesenclast w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG DD /r` (RVM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesenclast_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDD), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaesenclast_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDD), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaesenclast w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG DD /r` (RVM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesenclast_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDD), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaesenclast_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDD), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaesimc w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG DB /r` (RM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesimc_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDB), dst.num(), 0, src.num()) }
+    pub const fn vaesimc_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDB), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vaesimc w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG DB /r` (RM)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaesimc_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDB), dst.num(), 0, src.addr) }
+    pub const fn vaesimc_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDB), dst.0 as u8, 0, src.addr) }
 
     /// `vaeskeygenassist w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG DF /r ib` (RMI)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaeskeygenassist_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xDF), dst.num(), 0, src.num(), imm) }
+    pub const fn vaeskeygenassist_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xDF), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vaeskeygenassist w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG DF /r ib` (RMI)
     ///
     /// CPUID: AES AVX.
     #[inline]
-    pub const fn vaeskeygenassist_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xDF), dst.num(), 0, src.addr, imm) }
+    pub const fn vaeskeygenassist_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xDF), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vbroadcastf128 w:ymm, m128`: `VEX.256.66.0F38.W0 1A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vbroadcastf128_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1A).l1(), dst.num(), 0, src.addr) }
+    pub const fn vbroadcastf128_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x1A).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vbroadcasti128 w:ymm, m128`: `VEX.256.66.0F38.W0 5A /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vbroadcasti128_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x5A).l1(), dst.num(), 0, src.addr) }
+    pub const fn vbroadcasti128_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x5A).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtpd2dq w:xmm, xmm/m128`: `VEX.128.F2.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtpd2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0xE6), dst.num(), 0, src.num()) }
+    pub const fn vcvtpd2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0xE6), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtpd2dq w:xmm, xmm/m128`: `VEX.128.F2.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtpd2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xE6), dst.num(), 0, src.addr) }
+    pub const fn vcvtpd2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xE6), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtpd2dq w:xmm, ymm/m256`: `VEX.256.F2.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtpd2dq_xmm_ymm(&mut self, dst: Xmm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0xE6).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtpd2dq_xmm_ymm(&mut self, dst: Xmm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0xE6).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtpd2dq w:xmm, ymm/m256`: `VEX.256.F2.0F.WIG E6 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vcvtpd2dq_xmm_m256(&mut self, dst: Xmm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xE6).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtpd2dq_xmm_m256(&mut self, dst: Xmm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xE6).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtph2ps w:xmm, xmm/m64`: `VEX.128.66.0F38.W0 13 /r` (RM)
     ///
     /// CPUID: F16C.
     #[inline]
-    pub const fn vcvtph2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x13), dst.num(), 0, src.num()) }
+    pub const fn vcvtph2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x13), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtph2ps w:xmm, xmm/m64`: `VEX.128.66.0F38.W0 13 /r` (RM)
     ///
     /// CPUID: F16C.
     #[inline]
-    pub const fn vcvtph2ps_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x13), dst.num(), 0, src.addr) }
+    pub const fn vcvtph2ps_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x13), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtph2ps w:ymm, xmm/m128`: `VEX.256.66.0F38.W0 13 /r` (RM)
     ///
     /// CPUID: F16C.
     #[inline]
-    pub const fn vcvtph2ps_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x13).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtph2ps_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x13).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtph2ps w:ymm, xmm/m128`: `VEX.256.66.0F38.W0 13 /r` (RM)
     ///
     /// CPUID: F16C.
     #[inline]
-    pub const fn vcvtph2ps_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x13).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtph2ps_ymm_m128(&mut self, dst: Ymm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x13).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtps2ph w:xmm/m64, xmm, imm8`: `VEX.128.66.0F3A.W0 1D /r ib` (MRI)
     ///
     /// CPUID: F16C.
     #[inline]
-    pub const fn vcvtps2ph_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x1D), src.num(), 0, dst.num(), imm) }
+    pub const fn vcvtps2ph_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x1D), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vcvtps2ph w:xmm/m64, xmm, imm8`: `VEX.128.66.0F3A.W0 1D /r ib` (MRI)
     ///
     /// CPUID: F16C.
     #[inline]
-    pub const fn vcvtps2ph_m64_xmm_imm8(&mut self, dst: M64, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x1D), src.num(), 0, dst.addr, imm) }
+    pub const fn vcvtps2ph_m64_xmm_imm8(&mut self, dst: M64, src: Xmm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x1D), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vcvtps2ph w:xmm/m128, ymm, imm8`: `VEX.256.66.0F3A.W0 1D /r ib` (MRI)
     ///
     /// CPUID: F16C.
     #[inline]
-    pub const fn vcvtps2ph_xmm_ymm_imm8(&mut self, dst: Xmm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x1D).l1(), src.num(), 0, dst.num(), imm) }
+    pub const fn vcvtps2ph_xmm_ymm_imm8(&mut self, dst: Xmm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x1D).l1(), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vcvtps2ph w:xmm/m128, ymm, imm8`: `VEX.256.66.0F3A.W0 1D /r ib` (MRI)
     ///
     /// CPUID: F16C.
     #[inline]
-    pub const fn vcvtps2ph_m128_ymm_imm8(&mut self, dst: M128, src: Ymm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x1D).l1(), src.num(), 0, dst.addr, imm) }
+    pub const fn vcvtps2ph_m128_ymm_imm8(&mut self, dst: M128, src: Ymm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x1D).l1(), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vdppd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 41 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdppd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x41), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vdppd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x41), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vdppd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 41 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdppd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x41), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vdppd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x41), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vdpps w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 40 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdpps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x40), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vdpps_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x40), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vdpps w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 40 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdpps_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x40), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vdpps_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x40), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vdpps w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 40 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdpps_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x40).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vdpps_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x40).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vdpps w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 40 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vdpps_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x40).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vdpps_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x40).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vextracti128 w:xmm/m128, ymm, imm8`: `VEX.256.66.0F3A.W0 39 /r ib` (MRI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vextracti128_xmm_ymm_imm8(&mut self, dst: Xmm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x39).l1(), src.num(), 0, dst.num(), imm) }
+    pub const fn vextracti128_xmm_ymm_imm8(&mut self, dst: Xmm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x39).l1(), src.0 as u8, 0, dst.0 as u8, imm) }
 
     /// `vextracti128 w:xmm/m128, ymm, imm8`: `VEX.256.66.0F3A.W0 39 /r ib` (MRI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vextracti128_m128_ymm_imm8(&mut self, dst: M128, src: Ymm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x39).l1(), src.num(), 0, dst.addr, imm) }
+    pub const fn vextracti128_m128_ymm_imm8(&mut self, dst: M128, src: Ymm, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x39).l1(), src.0 as u8, 0, dst.addr, imm) }
 
     /// `vfmaddsub132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 96 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x96).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x96).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 96 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x96).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x96).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 96 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x96).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x96).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 96 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x96).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x96).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 96 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x96), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x96), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 96 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x96), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x96), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 96 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x96).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x96).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 96 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x96).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x96).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 A6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA6).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA6).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 A6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA6).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA6).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 A6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA6).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA6).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 A6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA6).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA6).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 A6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA6), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA6), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 A6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA6), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA6), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 A6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA6).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA6).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 A6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA6).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA6).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB6).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB6).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB6).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB6).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB6).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB6).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB6).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB6).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 B6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB6), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB6), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 B6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB6), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB6), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmaddsub231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 B6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB6).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmaddsub231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB6).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmaddsub231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 B6 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmaddsub231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB6).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmaddsub231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB6).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 97 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x97).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd132pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x97).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd132pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 97 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x97).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd132pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x97).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 97 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x97).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd132pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x97).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd132pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 97 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x97).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd132pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x97).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 97 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x97), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd132ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x97), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd132ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 97 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x97), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd132ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x97), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 97 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x97).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd132ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x97).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd132ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 97 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x97).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd132ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x97).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 A7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA7).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd213pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA7).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd213pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 A7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA7).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd213pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA7).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 A7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA7).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd213pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA7).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd213pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 A7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA7).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd213pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA7).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 A7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA7), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd213ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA7), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd213ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 A7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA7), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd213ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA7), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 A7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA7).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd213ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xA7).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd213ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 A7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA7).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd213ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xA7).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB7).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd231pd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB7).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd231pd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB7).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd231pd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB7).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB7).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd231pd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB7).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd231pd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB7).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd231pd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB7).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 B7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB7), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd231ps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB7), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd231ps rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 B7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB7), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd231ps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB7), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vfmsubadd231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 B7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB7).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vfmsubadd231ps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB7).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vfmsubadd231ps rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 B7 /r` (RVM)
     ///
     /// CPUID: FMA.
     #[inline]
-    pub const fn vfmsubadd231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB7).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vfmsubadd231ps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB7).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vgatherdpd rw:xmm, vm32x, rw:xmm`: `VEX.128.66.0F38.W1 92 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherdpd_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x92).w1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherdpd_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x92).w1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vgatherdpd rw:ymm, vm32x, rw:ymm`: `VEX.256.66.0F38.W1 92 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherdpd_ymm_vm32x_ymm(&mut self, dst: Ymm, src1: VAddr<Xmm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x92).l1().w1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherdpd_ymm_vm32x_ymm(&mut self, dst: Ymm, src1: VAddr<Xmm>, src2: Ymm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x92).l1().w1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vgatherdps rw:xmm, vm32x, rw:xmm`: `VEX.128.66.0F38.W0 92 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherdps_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x92), dst.num(), src2.num(), src1) }
+    pub const fn vgatherdps_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x92), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vgatherdps rw:ymm, vm32y, rw:ymm`: `VEX.256.66.0F38.W0 92 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherdps_ymm_vm32y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x92).l1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherdps_ymm_vm32y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x92).l1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vgatherqpd rw:xmm, vm64x, rw:xmm`: `VEX.128.66.0F38.W1 93 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherqpd_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x93).w1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherqpd_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x93).w1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vgatherqpd rw:ymm, vm64y, rw:ymm`: `VEX.256.66.0F38.W1 93 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherqpd_ymm_vm64y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x93).l1().w1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherqpd_ymm_vm64y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x93).l1().w1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vgatherqps rw:xmm, vm64x, rw:xmm`: `VEX.128.66.0F38.W0 93 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherqps_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x93), dst.num(), src2.num(), src1) }
+    pub const fn vgatherqps_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x93), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vgatherqps rw:xmm, vm64y, rw:xmm`: `VEX.256.66.0F38.W0 93 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vgatherqps_xmm_vm64y_xmm(&mut self, dst: Xmm, src1: VAddr<Ymm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x93).l1(), dst.num(), src2.num(), src1) }
+    pub const fn vgatherqps_xmm_vm64y_xmm(&mut self, dst: Xmm, src1: VAddr<Ymm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x93).l1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vhaddpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 7C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhaddpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vhaddpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vhaddpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 7C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhaddpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vhaddpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vhaddpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 7C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhaddpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7C).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vhaddpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vhaddpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 7C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhaddpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vhaddpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vhaddps w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F.WIG 7C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhaddps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x7C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vhaddps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x7C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vhaddps w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F.WIG 7C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhaddps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x7C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vhaddps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x7C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vhaddps w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F.WIG 7C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhaddps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x7C).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vhaddps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x7C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vhaddps w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F.WIG 7C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhaddps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x7C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vhaddps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x7C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vhsubpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 7D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhsubpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vhsubpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vhsubpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG 7D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhsubpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vhsubpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vhsubpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 7D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhsubpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7D).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vhsubpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x7D).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vhsubpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG 7D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhsubpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7D).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vhsubpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x7D).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vhsubps w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F.WIG 7D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhsubps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x7D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vhsubps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x7D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vhsubps w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F.WIG 7D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhsubps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x7D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vhsubps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x7D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vhsubps w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F.WIG 7D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhsubps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x7D).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vhsubps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x7D).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vhsubps w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F.WIG 7D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vhsubps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x7D).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vhsubps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0x7D).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vinserti128 w:ymm, ymm, xmm/m128, imm8`: `VEX.256.66.0F3A.W0 38 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vinserti128_ymm_ymm_xmm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x38).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vinserti128_ymm_ymm_xmm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x38).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vinserti128 w:ymm, ymm, xmm/m128, imm8`: `VEX.256.66.0F3A.W0 38 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vinserti128_ymm_ymm_m128_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x38).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vinserti128_ymm_ymm_m128_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x38).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vlddqu w:xmm, m128`: `VEX.128.F2.0F.WIG F0 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vlddqu_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xF0), dst.num(), 0, src.addr) }
+    pub const fn vlddqu_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xF0), dst.0 as u8, 0, src.addr) }
 
     /// `vlddqu w:ymm, m256`: `VEX.256.F2.0F.WIG F0 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vlddqu_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xF0).l1(), dst.num(), 0, src.addr) }
+    pub const fn vlddqu_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 1, 0xF0).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vldmxcsr m32`: `VEX.LZ.0F.WIG AE /2` (M)
     ///
@@ -6444,895 +6444,895 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX. Implied: `rdi`.
     #[inline]
-    pub const fn vmaskmovdqu_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF7), src1.num(), 0, src2.num()) }
+    pub const fn vmaskmovdqu_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF7), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vmaskmovpd w:xmm, xmm, m128`: `VEX.128.66.0F38.W0 2D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaskmovpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaskmovpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaskmovpd w:ymm, ymm, m256`: `VEX.256.66.0F38.W0 2D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaskmovpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2D).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaskmovpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2D).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaskmovpd w:m128, xmm, xmm`: `VEX.128.66.0F38.W0 2F /r` (MVR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaskmovpd_m128_xmm_xmm(&mut self, dst: M128, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2F), src2.num(), src1.num(), dst.addr) }
+    pub const fn vmaskmovpd_m128_xmm_xmm(&mut self, dst: M128, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2F), src2.0 as u8, src1.0 as u8, dst.addr) }
 
     /// `vmaskmovpd w:m256, ymm, ymm`: `VEX.256.66.0F38.W0 2F /r` (MVR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaskmovpd_m256_ymm_ymm(&mut self, dst: M256, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2F).l1(), src2.num(), src1.num(), dst.addr) }
+    pub const fn vmaskmovpd_m256_ymm_ymm(&mut self, dst: M256, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2F).l1(), src2.0 as u8, src1.0 as u8, dst.addr) }
 
     /// `vmaskmovps w:xmm, xmm, m128`: `VEX.128.66.0F38.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaskmovps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaskmovps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaskmovps w:ymm, ymm, m256`: `VEX.256.66.0F38.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaskmovps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vmaskmovps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vmaskmovps w:m128, xmm, xmm`: `VEX.128.66.0F38.W0 2E /r` (MVR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaskmovps_m128_xmm_xmm(&mut self, dst: M128, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2E), src2.num(), src1.num(), dst.addr) }
+    pub const fn vmaskmovps_m128_xmm_xmm(&mut self, dst: M128, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2E), src2.0 as u8, src1.0 as u8, dst.addr) }
 
     /// `vmaskmovps w:m256, ymm, ymm`: `VEX.256.66.0F38.W0 2E /r` (MVR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmaskmovps_m256_ymm_ymm(&mut self, dst: M256, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2E).l1(), src2.num(), src1.num(), dst.addr) }
+    pub const fn vmaskmovps_m256_ymm_ymm(&mut self, dst: M256, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2E).l1(), src2.0 as u8, src1.0 as u8, dst.addr) }
 
     /// `vmovntdq w:m128, xmm`: `VEX.128.66.0F.WIG E7 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovntdq_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE7), src.num(), 0, dst.addr) }
+    pub const fn vmovntdq_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE7), src.0 as u8, 0, dst.addr) }
 
     /// `vmovntdq w:m256, ymm`: `VEX.256.66.0F.WIG E7 /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovntdq_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE7).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovntdq_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xE7).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovntdqa w:xmm, m128`: `VEX.128.66.0F38.WIG 2A /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovntdqa_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2A), dst.num(), 0, src.addr) }
+    pub const fn vmovntdqa_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2A), dst.0 as u8, 0, src.addr) }
 
     /// `vmovntdqa w:ymm, m256`: `VEX.256.66.0F38.WIG 2A /r` (RM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vmovntdqa_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2A).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovntdqa_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x2A).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovntpd w:m128, xmm`: `VEX.128.66.0F.WIG 2B /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovntpd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x2B), src.num(), 0, dst.addr) }
+    pub const fn vmovntpd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x2B), src.0 as u8, 0, dst.addr) }
 
     /// `vmovntpd w:m256, ymm`: `VEX.256.66.0F.WIG 2B /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovntpd_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x2B).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovntpd_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x2B).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovntps w:m128, xmm`: `VEX.128.0F.WIG 2B /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovntps_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x2B), src.num(), 0, dst.addr) }
+    pub const fn vmovntps_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x2B), src.0 as u8, 0, dst.addr) }
 
     /// `vmovntps w:m256, ymm`: `VEX.256.0F.WIG 2B /r` (MR)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovntps_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x2B).l1(), src.num(), 0, dst.addr) }
+    pub const fn vmovntps_m256_ymm(&mut self, dst: M256, src: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x2B).l1(), src.0 as u8, 0, dst.addr) }
 
     /// `vmovshdup w:xmm, xmm/m128`: `VEX.128.F3.0F.WIG 16 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovshdup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x16), dst.num(), 0, src.num()) }
+    pub const fn vmovshdup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x16), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovshdup w:xmm, xmm/m128`: `VEX.128.F3.0F.WIG 16 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovshdup_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x16), dst.num(), 0, src.addr) }
+    pub const fn vmovshdup_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x16), dst.0 as u8, 0, src.addr) }
 
     /// `vmovshdup w:ymm, ymm/m256`: `VEX.256.F3.0F.WIG 16 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovshdup_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x16).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovshdup_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x16).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovshdup w:ymm, ymm/m256`: `VEX.256.F3.0F.WIG 16 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovshdup_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x16).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovshdup_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x16).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmovsldup w:xmm, xmm/m128`: `VEX.128.F3.0F.WIG 12 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovsldup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x12), dst.num(), 0, src.num()) }
+    pub const fn vmovsldup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x12), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovsldup w:xmm, xmm/m128`: `VEX.128.F3.0F.WIG 12 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovsldup_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x12), dst.num(), 0, src.addr) }
+    pub const fn vmovsldup_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x12), dst.0 as u8, 0, src.addr) }
 
     /// `vmovsldup w:ymm, ymm/m256`: `VEX.256.F3.0F.WIG 12 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovsldup_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x12).l1(), dst.num(), 0, src.num()) }
+    pub const fn vmovsldup_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 1, 0x12).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vmovsldup w:ymm, ymm/m256`: `VEX.256.F3.0F.WIG 12 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmovsldup_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x12).l1(), dst.num(), 0, src.addr) }
+    pub const fn vmovsldup_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 1, 0x12).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vmpsadbw w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmpsadbw_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x42), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vmpsadbw_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x42), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vmpsadbw w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vmpsadbw_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x42), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vmpsadbw_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x42), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vmpsadbw w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vmpsadbw_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x42).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vmpsadbw_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x42).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vmpsadbw w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vmpsadbw_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x42).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vmpsadbw_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x42).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpblendd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 02 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpblendd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x02), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpblendd_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x02), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpblendd w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 02 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpblendd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x02), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpblendd_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x02), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpblendd w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 02 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpblendd_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x02).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpblendd_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x02).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpblendd w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 02 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpblendd_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x02).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpblendd_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x02).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpclmulqdq w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 44 /r ib` (RVMI)
     ///
     /// CPUID: PCLMULQDQ AVX.
     #[inline]
-    pub const fn vpclmulqdq_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x44), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpclmulqdq_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x44), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpclmulqdq w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 44 /r ib` (RVMI)
     ///
     /// CPUID: PCLMULQDQ AVX.
     #[inline]
-    pub const fn vpclmulqdq_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x44), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpclmulqdq_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x44), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpcmpestri xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 61 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,w:rcx,rdx`.
     #[inline]
-    pub const fn vpcmpestri_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x61), src1.num(), 0, src2.num(), imm) }
+    pub const fn vpcmpestri_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x61), src1.0 as u8, 0, src2.0 as u8, imm) }
 
     /// `vpcmpestri xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 61 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,w:rcx,rdx`.
     #[inline]
-    pub const fn vpcmpestri_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x61), src1.num(), 0, src2.addr, imm) }
+    pub const fn vpcmpestri_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x61), src1.0 as u8, 0, src2.addr, imm) }
 
     /// `vpcmpestri64 xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W1 61 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,w:rcx,rdx`.
     #[inline]
-    pub const fn vpcmpestri64_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x61).w1(), src1.num(), 0, src2.num(), imm) }
+    pub const fn vpcmpestri64_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x61).w1(), src1.0 as u8, 0, src2.0 as u8, imm) }
 
     /// `vpcmpestri64 xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W1 61 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,w:rcx,rdx`.
     #[inline]
-    pub const fn vpcmpestri64_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x61).w1(), src1.num(), 0, src2.addr, imm) }
+    pub const fn vpcmpestri64_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x61).w1(), src1.0 as u8, 0, src2.addr, imm) }
 
     /// `vpcmpestrm xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 60 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,rdx,w:zmm0`.
     #[inline]
-    pub const fn vpcmpestrm_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x60), src1.num(), 0, src2.num(), imm) }
+    pub const fn vpcmpestrm_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x60), src1.0 as u8, 0, src2.0 as u8, imm) }
 
     /// `vpcmpestrm xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 60 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,rdx,w:zmm0`.
     #[inline]
-    pub const fn vpcmpestrm_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x60), src1.num(), 0, src2.addr, imm) }
+    pub const fn vpcmpestrm_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x60), src1.0 as u8, 0, src2.addr, imm) }
 
     /// `vpcmpestrm64 xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W1 60 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,rdx,w:zmm0`.
     #[inline]
-    pub const fn vpcmpestrm64_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x60).w1(), src1.num(), 0, src2.num(), imm) }
+    pub const fn vpcmpestrm64_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x60).w1(), src1.0 as u8, 0, src2.0 as u8, imm) }
 
     /// `vpcmpestrm64 xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W1 60 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,rdx,w:zmm0`.
     #[inline]
-    pub const fn vpcmpestrm64_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x60).w1(), src1.num(), 0, src2.addr, imm) }
+    pub const fn vpcmpestrm64_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x60).w1(), src1.0 as u8, 0, src2.addr, imm) }
 
     /// `vpcmpistri xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 63 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `w:rcx`.
     #[inline]
-    pub const fn vpcmpistri_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x63), src1.num(), 0, src2.num(), imm) }
+    pub const fn vpcmpistri_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x63), src1.0 as u8, 0, src2.0 as u8, imm) }
 
     /// `vpcmpistri xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 63 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `w:rcx`.
     #[inline]
-    pub const fn vpcmpistri_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x63), src1.num(), 0, src2.addr, imm) }
+    pub const fn vpcmpistri_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x63), src1.0 as u8, 0, src2.addr, imm) }
 
     /// `vpcmpistrm xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 62 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `w:zmm0`.
     #[inline]
-    pub const fn vpcmpistrm_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x62), src1.num(), 0, src2.num(), imm) }
+    pub const fn vpcmpistrm_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x62), src1.0 as u8, 0, src2.0 as u8, imm) }
 
     /// `vpcmpistrm xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.WIG 62 /r ib` (RMI)
     ///
     /// CPUID: AVX. Flags: writes OF SF ZF CF; clears AF PF. Implied: `w:zmm0`.
     #[inline]
-    pub const fn vpcmpistrm_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x62), src1.num(), 0, src2.addr, imm) }
+    pub const fn vpcmpistrm_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x62), src1.0 as u8, 0, src2.addr, imm) }
 
     /// `vperm2f128 w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 06 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vperm2f128_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x06).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vperm2f128_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x06).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vperm2f128 w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 06 /r ib` (RVMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vperm2f128_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x06).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vperm2f128_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x06).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vperm2i128 w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 46 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vperm2i128_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x46).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vperm2i128_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x46).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vperm2i128 w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 46 /r ib` (RVMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vperm2i128_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x46).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vperm2i128_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x46).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpermd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 36 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpermd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x36).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpermd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x36).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpermd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 36 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpermd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x36).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpermd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x36).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpermilpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 0D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0D), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpermilpd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0D), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpermilpd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 0D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0D), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpermilpd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0D), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpermilpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 0D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0D).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpermilpd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0D).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpermilpd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 0D /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0D).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpermilpd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0D).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpermilpd w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 05 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x05), dst.num(), 0, src.num(), imm) }
+    pub const fn vpermilpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x05), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpermilpd w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 05 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x05), dst.num(), 0, src.addr, imm) }
+    pub const fn vpermilpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x05), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpermilpd w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 05 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilpd_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x05).l1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vpermilpd_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x05).l1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpermilpd w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 05 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilpd_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x05).l1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vpermilpd_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x05).l1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpermilps w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 0C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0C), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpermilps_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0C), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpermilps w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 0C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpermilps_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpermilps w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 0C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0C).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpermilps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0C).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpermilps w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 0C /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpermilps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpermilps w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 04 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x04), dst.num(), 0, src.num(), imm) }
+    pub const fn vpermilps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x04), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpermilps w:xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 04 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x04), dst.num(), 0, src.addr, imm) }
+    pub const fn vpermilps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x04), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpermilps w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 04 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilps_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x04).l1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vpermilps_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x04).l1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpermilps w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W0 04 /r ib` (RMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpermilps_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x04).l1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vpermilps_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x04).l1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpermpd w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W1 01 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpermpd_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x01).l1().w1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vpermpd_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x01).l1().w1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpermpd w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W1 01 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpermpd_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x01).l1().w1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vpermpd_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x01).l1().w1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpermps w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 16 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpermps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x16).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpermps_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x16).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpermps w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 16 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpermps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x16).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpermps_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x16).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpermq w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W1 00 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpermq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x00).l1().w1(), dst.num(), 0, src.num(), imm) }
+    pub const fn vpermq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x00).l1().w1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `vpermq w:ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W1 00 /r ib` (RMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpermq_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x00).l1().w1(), dst.num(), 0, src.addr, imm) }
+    pub const fn vpermq_ymm_m256_imm8(&mut self, dst: Ymm, src: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x00).l1().w1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `vpgatherdd rw:xmm, vm32x, rw:xmm`: `VEX.128.66.0F38.W0 90 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherdd_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x90), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherdd_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x90), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vpgatherdd rw:ymm, vm32y, rw:ymm`: `VEX.256.66.0F38.W0 90 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherdd_ymm_vm32y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x90).l1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherdd_ymm_vm32y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x90).l1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vpgatherdq rw:xmm, vm32x, rw:xmm`: `VEX.128.66.0F38.W1 90 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherdq_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x90).w1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherdq_xmm_vm32x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x90).w1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vpgatherdq rw:ymm, vm32x, rw:ymm`: `VEX.256.66.0F38.W1 90 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherdq_ymm_vm32x_ymm(&mut self, dst: Ymm, src1: VAddr<Xmm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x90).l1().w1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherdq_ymm_vm32x_ymm(&mut self, dst: Ymm, src1: VAddr<Xmm>, src2: Ymm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x90).l1().w1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vpgatherqd rw:xmm, vm64x, rw:xmm`: `VEX.128.66.0F38.W0 91 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherqd_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x91), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherqd_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x91), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vpgatherqd rw:xmm, vm64y, rw:xmm`: `VEX.256.66.0F38.W0 91 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherqd_xmm_vm64y_xmm(&mut self, dst: Xmm, src1: VAddr<Ymm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x91).l1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherqd_xmm_vm64y_xmm(&mut self, dst: Xmm, src1: VAddr<Ymm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x91).l1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vpgatherqq rw:xmm, vm64x, rw:xmm`: `VEX.128.66.0F38.W1 91 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherqq_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x91).w1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherqq_xmm_vm64x_xmm(&mut self, dst: Xmm, src1: VAddr<Xmm>, src2: Xmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x91).w1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vpgatherqq rw:ymm, vm64y, rw:ymm`: `VEX.256.66.0F38.W1 91 /r` (RMV)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpgatherqq_ymm_vm64y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.num() == src1.index_num() || dst.num() == src2.num() || src1.index_num() == src2.num()).vex_vm(VexOp::new(0x66, 2, 0x91).l1().w1(), dst.num(), src2.num(), src1) }
+    pub const fn vpgatherqq_ymm_vm64y_ymm(&mut self, dst: Ymm, src1: VAddr<Ymm>, src2: Ymm) -> &mut Self { self.distinct(dst.0 as u8 == src1.index_num() || dst.0 as u8 == src2.0 as u8 || src1.index_num() == src2.0 as u8).vex_vm(VexOp::new(0x66, 2, 0x91).l1().w1(), dst.0 as u8, src2.0 as u8, src1) }
 
     /// `vphaddsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 03 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphaddsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x03), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphaddsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x03), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphaddsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 03 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphaddsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x03), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphaddsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x03), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphaddsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 03 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphaddsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x03).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphaddsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x03).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphaddsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 03 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphaddsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x03).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphaddsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x03).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphminposuw w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG 41 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphminposuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x41), dst.num(), 0, src.num()) }
+    pub const fn vphminposuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x41), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vphminposuw w:xmm, xmm/m128`: `VEX.128.66.0F38.WIG 41 /r` (RM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphminposuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x41), dst.num(), 0, src.addr) }
+    pub const fn vphminposuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x41), dst.0 as u8, 0, src.addr) }
 
     /// `vphsubd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 06 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphsubd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x06), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphsubd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x06), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphsubd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 06 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphsubd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x06), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphsubd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x06), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphsubd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 06 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphsubd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x06).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphsubd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x06).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphsubd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 06 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphsubd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x06).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphsubd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x06).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphsubsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 07 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphsubsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x07), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphsubsw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x07), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphsubsw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 07 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphsubsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x07), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphsubsw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x07), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphsubsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 07 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphsubsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x07).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphsubsw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x07).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphsubsw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 07 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphsubsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x07).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphsubsw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x07).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphsubw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 05 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphsubw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x05), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphsubw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x05), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphsubw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 05 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vphsubw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x05), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphsubw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x05), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vphsubw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 05 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphsubw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x05).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vphsubw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x05).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vphsubw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 05 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vphsubw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x05).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vphsubw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x05).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaskmovd w:xmm, xmm, m128`: `VEX.128.66.0F38.W0 8C /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaskmovd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8C), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaskmovd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8C), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaskmovd w:ymm, ymm, m256`: `VEX.256.66.0F38.W0 8C /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaskmovd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8C).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaskmovd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8C).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaskmovd w:m128, xmm, xmm`: `VEX.128.66.0F38.W0 8E /r` (MVR)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaskmovd_m128_xmm_xmm(&mut self, dst: M128, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8E), src2.num(), src1.num(), dst.addr) }
+    pub const fn vpmaskmovd_m128_xmm_xmm(&mut self, dst: M128, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8E), src2.0 as u8, src1.0 as u8, dst.addr) }
 
     /// `vpmaskmovd w:m256, ymm, ymm`: `VEX.256.66.0F38.W0 8E /r` (MVR)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaskmovd_m256_ymm_ymm(&mut self, dst: M256, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8E).l1(), src2.num(), src1.num(), dst.addr) }
+    pub const fn vpmaskmovd_m256_ymm_ymm(&mut self, dst: M256, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8E).l1(), src2.0 as u8, src1.0 as u8, dst.addr) }
 
     /// `vpmaskmovq w:xmm, xmm, m128`: `VEX.128.66.0F38.W1 8C /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaskmovq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8C).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaskmovq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8C).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaskmovq w:ymm, ymm, m256`: `VEX.256.66.0F38.W1 8C /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaskmovq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8C).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmaskmovq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8C).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmaskmovq w:m128, xmm, xmm`: `VEX.128.66.0F38.W1 8E /r` (MVR)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaskmovq_m128_xmm_xmm(&mut self, dst: M128, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8E).w1(), src2.num(), src1.num(), dst.addr) }
+    pub const fn vpmaskmovq_m128_xmm_xmm(&mut self, dst: M128, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8E).w1(), src2.0 as u8, src1.0 as u8, dst.addr) }
 
     /// `vpmaskmovq w:m256, ymm, ymm`: `VEX.256.66.0F38.W1 8E /r` (MVR)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpmaskmovq_m256_ymm_ymm(&mut self, dst: M256, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8E).l1().w1(), src2.num(), src1.num(), dst.addr) }
+    pub const fn vpmaskmovq_m256_ymm_ymm(&mut self, dst: M256, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x8E).l1().w1(), src2.0 as u8, src1.0 as u8, dst.addr) }
 
     /// `vpsadbw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F6 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsadbw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF6), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsadbw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF6), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsadbw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F.WIG F6 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsadbw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF6), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsadbw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF6), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsadbw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F6 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsadbw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF6).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsadbw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0xF6).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsadbw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F.WIG F6 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsadbw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF6).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsadbw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0xF6).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsignb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 08 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsignb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x08), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsignb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x08), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsignb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 08 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsignb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x08), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsignb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x08), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsignb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 08 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsignb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x08).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsignb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x08).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsignb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 08 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsignb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x08).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsignb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x08).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsignd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 0A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsignd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0A), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsignd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0A), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsignd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 0A /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsignd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0A), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsignd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0A), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsignd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 0A /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsignd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0A).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsignd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0A).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsignd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 0A /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsignd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0A).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsignd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0A).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsignw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 09 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsignw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x09), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsignw_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x09), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsignw w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.WIG 09 /r` (RVM)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsignw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x09), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsignw_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x09), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsignw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 09 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsignw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x09).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsignw_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x09).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsignw w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG 09 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsignw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x09).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsignw_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x09).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpslldq w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 73 /7 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpslldq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73), 7, dst.num(), src.num(), imm) }
+    pub const fn vpslldq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73), 7, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpslldq w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 73 /7 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpslldq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73).l1(), 7, dst.num(), src.num(), imm) }
+    pub const fn vpslldq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73).l1(), 7, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsllvd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 47 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllvd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x47), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsllvd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x47), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsllvd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 47 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllvd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x47), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsllvd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x47), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsllvd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 47 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllvd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x47).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsllvd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x47).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsllvd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 47 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllvd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x47).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsllvd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x47).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsllvq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 47 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllvq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x47).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsllvq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x47).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsllvq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 47 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllvq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x47).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsllvq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x47).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsllvq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 47 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllvq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x47).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsllvq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x47).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsllvq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 47 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsllvq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x47).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsllvq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x47).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsravd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 46 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsravd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x46), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsravd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x46), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsravd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 46 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsravd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x46), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsravd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x46), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsravd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 46 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsravd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x46).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsravd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x46).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsravd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 46 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsravd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x46).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsravd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x46).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrldq w:xmm, xmm, imm8`: `VEX.128.66.0F.WIG 73 /3 ib` (VMI)
     ///
     /// CPUID: AVX.
     #[inline]
-    pub const fn vpsrldq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73), 3, dst.num(), src.num(), imm) }
+    pub const fn vpsrldq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73), 3, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrldq w:ymm, ymm, imm8`: `VEX.256.66.0F.WIG 73 /3 ib` (VMI)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrldq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73).l1(), 3, dst.num(), src.num(), imm) }
+    pub const fn vpsrldq_ymm_ymm_imm8(&mut self, dst: Ymm, src: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 1, 0x73).l1(), 3, dst.0 as u8, src.0 as u8, imm) }
 
     /// `vpsrlvd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 45 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlvd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x45), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrlvd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x45), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrlvd w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 45 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlvd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x45), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrlvd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x45), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrlvd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 45 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlvd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x45).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrlvd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x45).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrlvd w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 45 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlvd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x45).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrlvd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x45).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrlvq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 45 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlvq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x45).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrlvq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x45).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrlvq w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 45 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlvq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x45).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrlvq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x45).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpsrlvq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 45 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlvq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x45).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpsrlvq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x45).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpsrlvq w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 45 /r` (RVM)
     ///
     /// CPUID: AVX2.
     #[inline]
-    pub const fn vpsrlvq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x45).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpsrlvq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x45).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vstmxcsr w:m32`: `VEX.LZ.0F.WIG AE /3` (M)
     ///
@@ -7344,49 +7344,49 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vtestpd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0F), src1.num(), 0, src2.num()) }
+    pub const fn vtestpd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0F), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vtestpd xmm, xmm/m128`: `VEX.128.66.0F38.W0 0F /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vtestpd_xmm_m128(&mut self, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0F), src1.num(), 0, src2.addr) }
+    pub const fn vtestpd_xmm_m128(&mut self, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0F), src1.0 as u8, 0, src2.addr) }
 
     /// `vtestpd ymm, ymm/m256`: `VEX.256.66.0F38.W0 0F /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vtestpd_ymm_ymm(&mut self, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0F).l1(), src1.num(), 0, src2.num()) }
+    pub const fn vtestpd_ymm_ymm(&mut self, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0F).l1(), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vtestpd ymm, ymm/m256`: `VEX.256.66.0F38.W0 0F /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vtestpd_ymm_m256(&mut self, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0F).l1(), src1.num(), 0, src2.addr) }
+    pub const fn vtestpd_ymm_m256(&mut self, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0F).l1(), src1.0 as u8, 0, src2.addr) }
 
     /// `vtestps xmm, xmm/m128`: `VEX.128.66.0F38.W0 0E /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vtestps_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0E), src1.num(), 0, src2.num()) }
+    pub const fn vtestps_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0E), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vtestps xmm, xmm/m128`: `VEX.128.66.0F38.W0 0E /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vtestps_xmm_m128(&mut self, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0E), src1.num(), 0, src2.addr) }
+    pub const fn vtestps_xmm_m128(&mut self, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0E), src1.0 as u8, 0, src2.addr) }
 
     /// `vtestps ymm, ymm/m256`: `VEX.256.66.0F38.W0 0E /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vtestps_ymm_ymm(&mut self, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0E).l1(), src1.num(), 0, src2.num()) }
+    pub const fn vtestps_ymm_ymm(&mut self, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x0E).l1(), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `vtestps ymm, ymm/m256`: `VEX.256.66.0F38.W0 0E /r` (RM)
     ///
     /// CPUID: AVX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vtestps_ymm_m256(&mut self, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0E).l1(), src1.num(), 0, src2.addr) }
+    pub const fn vtestps_ymm_m256(&mut self, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x0E).l1(), src1.0 as u8, 0, src2.addr) }
 
     /// `vzeroall`: `VEX.256.0F.WIG 77`
     ///

@@ -13,457 +13,457 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x58, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vaddbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x58, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vaddbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 58 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vaddbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vaddbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 58 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vaddbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vaddbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 58 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x58, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vaddbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x58, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vaddbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 58 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vaddbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vaddbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 58 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vaddbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vaddbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 58 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x58, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vaddbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x58, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vaddbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 58 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vaddbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vaddbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 58 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vaddbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vaddbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x58, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcmpbf16 w:k{k}, xmm, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_xmmx_xmmx_imm8(&mut self, dst: Masked<K>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vcmpbf16_k_xmmx_xmmx_imm8(&mut self, dst: Masked<K>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vcmpbf16 w:k{k}, xmm, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_xmmx_m128_imm8(&mut self, dst: Masked<K>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vcmpbf16_k_xmmx_m128_imm8(&mut self, dst: Masked<K>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vcmpbf16 w:k{k}, xmm, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_xmmx_m128b16_imm8(&mut self, dst: Masked<K>, src1: XmmX, src2: Bcst<16, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vcmpbf16_k_xmmx_m128b16_imm8(&mut self, dst: Masked<K>, src1: XmmX, src2: Bcst<16, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vcmpbf16 w:k{k}, ymm, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_ymmx_ymmx_imm8(&mut self, dst: Masked<K>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vcmpbf16_k_ymmx_ymmx_imm8(&mut self, dst: Masked<K>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vcmpbf16 w:k{k}, ymm, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_ymmx_m256_imm8(&mut self, dst: Masked<K>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vcmpbf16_k_ymmx_m256_imm8(&mut self, dst: Masked<K>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vcmpbf16 w:k{k}, ymm, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_ymmx_m256b16_imm8(&mut self, dst: Masked<K>, src1: YmmX, src2: Bcst<16, 16>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vcmpbf16_k_ymmx_m256b16_imm8(&mut self, dst: Masked<K>, src1: YmmX, src2: Bcst<16, 16>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vcmpbf16 w:k{k}, zmm, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_zmm_zmm_imm8(&mut self, dst: Masked<K>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vcmpbf16_k_zmm_zmm_imm8(&mut self, dst: Masked<K>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vcmpbf16 w:k{k}, zmm, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_zmm_m512_imm8(&mut self, dst: Masked<K>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vcmpbf16_k_zmm_m512_imm8(&mut self, dst: Masked<K>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vcmpbf16 w:k{k}, zmm, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 C2 /r ib` (RVMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcmpbf16_k_zmm_m512b16_imm8(&mut self, dst: Masked<K>, src1: ZmmX, src2: Bcst<16, 32>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vcmpbf16_k_zmm_m512b16_imm8(&mut self, dst: Masked<K>, src1: ZmmX, src2: Bcst<16, 32>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0xC2, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vcomisbf16 xmm, xmm/m16`: `EVEX.128.66.MAP5.W0 2F /r` (RM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcomisbf16_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x2F, 0, 0, 0, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vcomisbf16_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x2F, 0, 0, 0, 0), src1.0 as u8, 0, src2.0 as u8, 0) }
 
     /// `vcomisbf16 xmm, xmm/m16`: `EVEX.128.66.MAP5.W0 2F /r` (RM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vcomisbf16_xmmx_m16(&mut self, src1: XmmX, src2: M16) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x2F, 0, 0, 0, 1), src1.num(), 0, src2.addr, 0) }
+    pub const fn vcomisbf16_xmmx_m16(&mut self, src1: XmmX, src2: M16) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x2F, 0, 0, 0, 1), src1.0 as u8, 0, src2.addr, 0) }
 
     /// `vcomxsd xmm, xmm/m64{sae}`: `EVEX.128.F2.0F.W1 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxsd_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 1, 0x2F, 1, 0, 0, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vcomxsd_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 1, 0x2F, 1, 0, 0, 0), src1.0 as u8, 0, src2.0 as u8, 0) }
 
     /// `vcomxsd xmm, xmm/m64{sae}`: `EVEX.128.F2.0F.W1 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxsd_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 1, 0x2F, 1, 0, 1, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vcomxsd_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 1, 0x2F, 1, 0, 1, 0), src1.0 as u8, 0, src2.num(), 0) }
 
     /// `vcomxsd xmm, xmm/m64{sae}`: `EVEX.128.F2.0F.W1 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxsd_xmmx_m64(&mut self, src1: XmmX, src2: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 1, 0x2F, 1, 0, 0, 3), src1.num(), 0, src2.addr, 0) }
+    pub const fn vcomxsd_xmmx_m64(&mut self, src1: XmmX, src2: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 1, 0x2F, 1, 0, 0, 3), src1.0 as u8, 0, src2.addr, 0) }
 
     /// `vcomxsh xmm, xmm/m16{sae}`: `EVEX.128.F3.MAP5.W0 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxsh_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x2F, 0, 0, 0, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vcomxsh_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x2F, 0, 0, 0, 0), src1.0 as u8, 0, src2.0 as u8, 0) }
 
     /// `vcomxsh xmm, xmm/m16{sae}`: `EVEX.128.F3.MAP5.W0 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxsh_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x2F, 0, 0, 1, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vcomxsh_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x2F, 0, 0, 1, 0), src1.0 as u8, 0, src2.num(), 0) }
 
     /// `vcomxsh xmm, xmm/m16{sae}`: `EVEX.128.F3.MAP5.W0 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxsh_xmmx_m16(&mut self, src1: XmmX, src2: M16) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x2F, 0, 0, 0, 1), src1.num(), 0, src2.addr, 0) }
+    pub const fn vcomxsh_xmmx_m16(&mut self, src1: XmmX, src2: M16) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x2F, 0, 0, 0, 1), src1.0 as u8, 0, src2.addr, 0) }
 
     /// `vcomxss xmm, xmm/m32{sae}`: `EVEX.128.F3.0F.W0 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxss_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x2F, 0, 0, 0, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vcomxss_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x2F, 0, 0, 0, 0), src1.0 as u8, 0, src2.0 as u8, 0) }
 
     /// `vcomxss xmm, xmm/m32{sae}`: `EVEX.128.F3.0F.W0 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxss_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x2F, 0, 0, 1, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vcomxss_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x2F, 0, 0, 1, 0), src1.0 as u8, 0, src2.num(), 0) }
 
     /// `vcomxss xmm, xmm/m32{sae}`: `EVEX.128.F3.0F.W0 2F /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vcomxss_xmmx_m32(&mut self, src1: XmmX, src2: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 1, 0x2F, 0, 0, 0, 2), src1.num(), 0, src2.addr, 0) }
+    pub const fn vcomxss_xmmx_m32(&mut self, src1: XmmX, src2: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 1, 0x2F, 0, 0, 0, 2), src1.0 as u8, 0, src2.addr, 0) }
 
     /// `vcvt2ph2bf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x74, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2bf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x74, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2bf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x74, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2bf8_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x74, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2bf8 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x74, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2bf8_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x74, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2bf8 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x74, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x74, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2bf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x74, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2bf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8s_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8s w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x74, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2bf8s_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x74, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2bf8s w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8s_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8s w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8s_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8s w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x74, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2bf8s_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x74, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2bf8s w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8s_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2bf8s w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2bf8s_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2bf8s_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x74, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x18, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2hf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x18, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2hf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x18, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2hf8_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x18, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2hf8 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x18, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2hf8_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x18, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2hf8 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x18, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1B, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2hf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1B, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2hf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8s_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8s w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1B, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2hf8s_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1B, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2hf8s w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8s_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8s w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8s_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8s w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1B, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ph2hf8s_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1B, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ph2hf8s w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8s_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ph2hf8s w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvt2ph2hf8s_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ph2hf8s_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x1B, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ps2phx w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x67, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ps2phx_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x67, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ps2phx w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ps2phx_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ps2phx w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ps2phx_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ps2phx w:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x67, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ps2phx_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x67, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ps2phx w:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ps2phx_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ps2phx w:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ps2phx_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ps2phx w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x67, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ps2phx_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x67, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvt2ps2phx w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_zmm_zmm_zmm_er(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Rounded<ZmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x67, 0, 0, 1, 0).rounding(src2.mode()), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvt2ps2phx_zmm_zmm_zmm_er(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Rounded<ZmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x67, 0, 0, 1, 0).rounding(src2.mode()), dst.num(), src1.0 as u8, src2.num(), dst.mask) }
 
     /// `vcvt2ps2phx w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ps2phx_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvt2ps2phx w:zmm{kz}, zmm, zmm/m512/b32{er}`: `EVEX.512.66.0F38.W0 67 /r` (RVM)
     ///
     /// CPUID: AVX512_FP16_CONVERT.
     #[inline]
-    pub const fn vcvt2ps2phx_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvt2ps2phx_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0x67, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbf162ibs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 69 /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtbf162ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x69, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf162ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x69, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf162ibs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 69 /r` (RM)
     ///
@@ -481,7 +481,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtbf162ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x69, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf162ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x69, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf162ibs w:ymm{kz}, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 69 /r` (RM)
     ///
@@ -499,7 +499,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtbf162ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x69, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf162ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x69, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf162ibs w:zmm{kz}, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 69 /r` (RM)
     ///
@@ -517,7 +517,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtbf162iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6B, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf162iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6B, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf162iubs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 6B /r` (RM)
     ///
@@ -535,7 +535,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtbf162iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6B, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf162iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6B, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf162iubs w:ymm{kz}, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 6B /r` (RM)
     ///
@@ -553,7 +553,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtbf162iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6B, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf162iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6B, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf162iubs w:zmm{kz}, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 6B /r` (RM)
     ///
@@ -571,7 +571,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf42hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x37, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf42hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x37, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf42hf8 w:xmm{kz}, xmm/m64`: `EVEX.128.MAP5.W0 37 /r` (RM)
     ///
@@ -583,7 +583,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf42hf8_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x37, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf42hf8_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x37, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf42hf8 w:ymm{kz}, xmm/m128`: `EVEX.256.MAP5.W0 37 /r` (RM)
     ///
@@ -595,7 +595,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf42hf8_zmm_ymmx(&mut self, dst: Masked<ZmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x37, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf42hf8_zmm_ymmx(&mut self, dst: Masked<ZmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x37, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf42hf8 w:zmm{kz}, ymm/m256`: `EVEX.512.MAP5.W0 37 /r` (RM)
     ///
@@ -607,79 +607,79 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf62hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 1, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf62hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 1, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf62hf8 w:ymm{kz}, ymm`: `EVEX.256.66.MAP5.W1 37 /r` (RM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf62hf8_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 1, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf62hf8_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 1, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf62hf8 w:zmm{kz}, zmm`: `EVEX.512.66.MAP5.W1 37 /r` (RM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf62hf8_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 1, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf62hf8_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 1, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf82bf4s w:xmm/m128, ymm`: `EVEX.256.F3.MAP5.W1 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf4s_xmmx_ymmx(&mut self, dst: XmmX, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 1, 1, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvtbf82bf4s_xmmx_ymmx(&mut self, dst: XmmX, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 1, 1, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvtbf82bf4s w:xmm/m128, ymm`: `EVEX.256.F3.MAP5.W1 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf4s_m128_ymmx(&mut self, dst: M128, src: YmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 1, 1, 0, 4), src.num(), 0, dst.addr, 0) }
+    pub const fn vcvtbf82bf4s_m128_ymmx(&mut self, dst: M128, src: YmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 1, 1, 0, 4), src.0 as u8, 0, dst.addr, 0) }
 
     /// `vcvtbf82bf4s w:xmm/m64, xmm`: `EVEX.128.F3.MAP5.W1 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf4s_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 1, 0, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvtbf82bf4s_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 1, 0, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvtbf82bf4s w:xmm/m64, xmm`: `EVEX.128.F3.MAP5.W1 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf4s_m64_xmmx(&mut self, dst: M64, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 1, 0, 0, 3), src.num(), 0, dst.addr, 0) }
+    pub const fn vcvtbf82bf4s_m64_xmmx(&mut self, dst: M64, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 1, 0, 0, 3), src.0 as u8, 0, dst.addr, 0) }
 
     /// `vcvtbf82bf4s w:ymm/m256, zmm`: `EVEX.512.F3.MAP5.W1 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf4s_ymmx_zmm(&mut self, dst: YmmX, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 1, 2, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvtbf82bf4s_ymmx_zmm(&mut self, dst: YmmX, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 1, 2, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvtbf82bf4s w:ymm/m256, zmm`: `EVEX.512.F3.MAP5.W1 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf4s_m256_zmm(&mut self, dst: M256, src: ZmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 1, 2, 0, 5), src.num(), 0, dst.addr, 0) }
+    pub const fn vcvtbf82bf4s_m256_zmm(&mut self, dst: M256, src: ZmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 1, 2, 0, 5), src.0 as u8, 0, dst.addr, 0) }
 
     /// `vcvtbf82bf6s w:xmm, xmm`: `EVEX.128.F3.MAP5.W1 3E /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf6s_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3E, 1, 0, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvtbf82bf6s_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3E, 1, 0, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvtbf82bf6s w:ymm, ymm`: `EVEX.256.F3.MAP5.W1 3E /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf6s_ymmx_ymmx(&mut self, dst: YmmX, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3E, 1, 1, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvtbf82bf6s_ymmx_ymmx(&mut self, dst: YmmX, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3E, 1, 1, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvtbf82bf6s w:zmm, zmm`: `EVEX.512.F3.MAP5.W1 3E /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82bf6s_zmm_zmm(&mut self, dst: ZmmX, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3E, 1, 2, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvtbf82bf6s_zmm_zmm(&mut self, dst: ZmmX, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3E, 1, 2, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvtbf82ps w:xmm{kz}, xmm/m32`: `EVEX.128.MAP5.W1 36 /r` (RM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82ps_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 1, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf82ps_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 1, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf82ps w:xmm{kz}, xmm/m32`: `EVEX.128.MAP5.W1 36 /r` (RM)
     ///
@@ -691,7 +691,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82ps_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 1, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf82ps_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 1, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf82ps w:ymm{kz}, xmm/m64`: `EVEX.256.MAP5.W1 36 /r` (RM)
     ///
@@ -703,7 +703,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbf82ps_zmm_xmmx(&mut self, dst: Masked<ZmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 1, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtbf82ps_zmm_xmmx(&mut self, dst: Masked<ZmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 1, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtbf82ps w:zmm{kz}, xmm/m128`: `EVEX.512.MAP5.W1 36 /r` (RM)
     ///
@@ -715,511 +715,511 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x74, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2bf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x74, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2bf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8 w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x74, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2bf8_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x74, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2bf8 w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8 w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_xmmx_ymmx_m256b16(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8_xmmx_ymmx_m256b16(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8 w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_ymmx_zmm_zmm(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x74, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2bf8_ymmx_zmm_zmm(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x74, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2bf8 w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_ymmx_zmm_m512(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8_ymmx_zmm_m512(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8 w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.0F38.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8_ymmx_zmm_m512b16(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8_ymmx_zmm_m512b16(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x74, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x74, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2bf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x74, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8s_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x74, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2bf8s_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x74, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8s_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_xmmx_ymmx_m256b16(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8s_xmmx_ymmx_m256b16(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_ymmx_zmm_zmm(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x74, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2bf8s_ymmx_zmm_zmm(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x74, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_ymmx_zmm_m512(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8s_ymmx_zmm_m512(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2bf8s w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 74 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2bf8s_ymmx_zmm_m512b16(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2bf8s_ymmx_zmm_m512b16(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x74, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x18, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2hf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x18, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x18, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2hf8_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x18, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_xmmx_ymmx_m256b16(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8_xmmx_ymmx_m256b16(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_ymmx_zmm_zmm(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x18, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2hf8_ymmx_zmm_zmm(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x18, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_ymmx_zmm_m512(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8_ymmx_zmm_m512(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8 w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 18 /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8_ymmx_zmm_m512b16(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8_ymmx_zmm_m512b16(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x18, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x1B, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2hf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x1B, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8s_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x1B, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2hf8s_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x1B, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8s_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:xmm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_xmmx_ymmx_m256b16(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8s_xmmx_ymmx_m256b16(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_ymmx_zmm_zmm(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x1B, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasph2hf8s_ymmx_zmm_zmm(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x1B, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_ymmx_zmm_m512(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8s_ymmx_zmm_m512(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasph2hf8s w:ymm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP5.W0 1B /r` (RVM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtbiasph2hf8s_ymmx_zmm_m512b16(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasph2hf8s_ymmx_zmm_m512b16(&mut self, dst: Masked<YmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x1B, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x39, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x39, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x39, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x39, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_ymmx_m256b32(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_ymmx_m256b32(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_zmm_zmm(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x39, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_zmm_zmm(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x39, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_zmm_m512(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_zmm_m512(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8 w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 39 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8_xmmx_zmm_m512b32(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8_xmmx_zmm_m512b32(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x39, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3B, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3B, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3B, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3B, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_ymmx_m256b32(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_ymmx_m256b32(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_zmm_zmm(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3B, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_zmm_zmm(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3B, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_zmm_m512(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_zmm_m512(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2bf8s w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 3B /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2bf8s_xmmx_zmm_m512b32(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2bf8s_xmmx_zmm_m512b32(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3B, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x38, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x38, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x38, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x38, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_ymmx_m256b32(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_ymmx_m256b32(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_zmm_zmm(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x38, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_zmm_zmm(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x38, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_zmm_m512(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_zmm_m512(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8 w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 38 /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8_xmmx_zmm_m512b32(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8_xmmx_zmm_m512b32(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x38, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3A, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3A, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3A, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_ymmx_ymmx(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3A, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_ymmx_m256(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, ymm, ymm/m256/b32`: `EVEX.256.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_ymmx_m256b32(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_ymmx_m256b32(&mut self, dst: Masked<XmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_zmm_zmm(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3A, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_zmm_zmm(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x3A, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_zmm_m512(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_zmm_m512(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvtbiasps2hf8s w:xmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.MAP5.W0 3A /r` (RVM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtbiasps2hf8s_xmmx_zmm_m512b32(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vcvtbiasps2hf8s_xmmx_zmm_m512b32(&mut self, dst: Masked<XmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 5, 0x3A, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vcvthf62hf8 w:xmm{kz}, xmm`: `EVEX.128.66.MAP5.W0 37 /r` (RM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf62hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf62hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf62hf8 w:ymm{kz}, ymm`: `EVEX.256.66.MAP5.W0 37 /r` (RM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf62hf8_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf62hf8_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf62hf8 w:zmm{kz}, zmm`: `EVEX.512.66.MAP5.W0 37 /r` (RM)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf62hf8_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf62hf8_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x37, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf82bf4s w:xmm/m128, ymm`: `EVEX.256.F3.MAP5.W0 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82bf4s_xmmx_ymmx(&mut self, dst: XmmX, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 0, 1, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvthf82bf4s_xmmx_ymmx(&mut self, dst: XmmX, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 0, 1, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvthf82bf4s w:xmm/m128, ymm`: `EVEX.256.F3.MAP5.W0 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82bf4s_m128_ymmx(&mut self, dst: M128, src: YmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 0, 1, 0, 4), src.num(), 0, dst.addr, 0) }
+    pub const fn vcvthf82bf4s_m128_ymmx(&mut self, dst: M128, src: YmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 0, 1, 0, 4), src.0 as u8, 0, dst.addr, 0) }
 
     /// `vcvthf82bf4s w:xmm/m64, xmm`: `EVEX.128.F3.MAP5.W0 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82bf4s_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 0, 0, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvthf82bf4s_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 0, 0, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvthf82bf4s w:xmm/m64, xmm`: `EVEX.128.F3.MAP5.W0 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82bf4s_m64_xmmx(&mut self, dst: M64, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 0, 0, 0, 3), src.num(), 0, dst.addr, 0) }
+    pub const fn vcvthf82bf4s_m64_xmmx(&mut self, dst: M64, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 0, 0, 0, 3), src.0 as u8, 0, dst.addr, 0) }
 
     /// `vcvthf82bf4s w:ymm/m256, zmm`: `EVEX.512.F3.MAP5.W0 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82bf4s_ymmx_zmm(&mut self, dst: YmmX, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 0, 2, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvthf82bf4s_ymmx_zmm(&mut self, dst: YmmX, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3D, 0, 2, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvthf82bf4s w:ymm/m256, zmm`: `EVEX.512.F3.MAP5.W0 3D /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82bf4s_m256_zmm(&mut self, dst: M256, src: ZmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 0, 2, 0, 5), src.num(), 0, dst.addr, 0) }
+    pub const fn vcvthf82bf4s_m256_zmm(&mut self, dst: M256, src: ZmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x3D, 0, 2, 0, 5), src.0 as u8, 0, dst.addr, 0) }
 
     /// `vcvthf82hf6s w:xmm, xmm`: `EVEX.128.F3.MAP5.W0 3C /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82hf6s_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3C, 0, 0, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvthf82hf6s_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3C, 0, 0, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvthf82hf6s w:ymm, ymm`: `EVEX.256.F3.MAP5.W0 3C /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82hf6s_ymmx_ymmx(&mut self, dst: YmmX, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3C, 0, 1, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvthf82hf6s_ymmx_ymmx(&mut self, dst: YmmX, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3C, 0, 1, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvthf82hf6s w:zmm, zmm`: `EVEX.512.F3.MAP5.W0 3C /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82hf6s_zmm_zmm(&mut self, dst: ZmmX, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3C, 0, 2, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vcvthf82hf6s_zmm_zmm(&mut self, dst: ZmmX, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3C, 0, 2, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vcvthf82ph w:xmm{kz}, xmm/m64`: `EVEX.128.F2.MAP5.W0 1E /r` (RM)
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvthf82ph_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1E, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf82ph_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1E, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf82ph w:xmm{kz}, xmm/m64`: `EVEX.128.F2.MAP5.W0 1E /r` (RM)
     ///
@@ -1231,7 +1231,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvthf82ph_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1E, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf82ph_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1E, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf82ph w:ymm{kz}, xmm/m128`: `EVEX.256.F2.MAP5.W0 1E /r` (RM)
     ///
@@ -1243,7 +1243,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvthf82ph_zmm_ymmx(&mut self, dst: Masked<ZmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1E, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf82ph_zmm_ymmx(&mut self, dst: Masked<ZmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x1E, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf82ph w:zmm{kz}, ymm/m256`: `EVEX.512.F2.MAP5.W0 1E /r` (RM)
     ///
@@ -1255,7 +1255,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82ps_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf82ps_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf82ps w:xmm{kz}, xmm/m32`: `EVEX.128.MAP5.W0 36 /r` (RM)
     ///
@@ -1267,7 +1267,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82ps_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf82ps_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf82ps w:ymm{kz}, xmm/m64`: `EVEX.256.MAP5.W0 36 /r` (RM)
     ///
@@ -1279,7 +1279,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvthf82ps_zmm_xmmx(&mut self, dst: Masked<ZmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvthf82ps_zmm_xmmx(&mut self, dst: Masked<ZmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x36, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvthf82ps w:zmm{kz}, xmm/m128`: `EVEX.512.MAP5.W0 36 /r` (RM)
     ///
@@ -1291,7 +1291,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2bf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x74, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2bf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x74, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2bf8 w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F3.0F38.W0 74 /r` (RM)
     ///
@@ -1309,7 +1309,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2bf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x74, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2bf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x74, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2bf8 w:xmm{kz}, ymm/m256/b16`: `EVEX.256.F3.0F38.W0 74 /r` (RM)
     ///
@@ -1327,7 +1327,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2bf8_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x74, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2bf8_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x74, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2bf8 w:ymm{kz}, zmm/m512/b16`: `EVEX.512.F3.0F38.W0 74 /r` (RM)
     ///
@@ -1345,7 +1345,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2bf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x74, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2bf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x74, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2bf8s w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F3.MAP5.W0 74 /r` (RM)
     ///
@@ -1363,7 +1363,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2bf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x74, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2bf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x74, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2bf8s w:xmm{kz}, ymm/m256/b16`: `EVEX.256.F3.MAP5.W0 74 /r` (RM)
     ///
@@ -1381,7 +1381,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2bf8s_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x74, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2bf8s_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x74, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2bf8s w:ymm{kz}, zmm/m512/b16`: `EVEX.512.F3.MAP5.W0 74 /r` (RM)
     ///
@@ -1399,7 +1399,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x18, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x18, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2hf8 w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F3.MAP5.W0 18 /r` (RM)
     ///
@@ -1417,7 +1417,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2hf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x18, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2hf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x18, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2hf8 w:xmm{kz}, ymm/m256/b16`: `EVEX.256.F3.MAP5.W0 18 /r` (RM)
     ///
@@ -1435,7 +1435,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2hf8_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x18, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2hf8_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x18, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2hf8 w:ymm{kz}, zmm/m512/b16`: `EVEX.512.F3.MAP5.W0 18 /r` (RM)
     ///
@@ -1453,7 +1453,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2hf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x1B, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2hf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x1B, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2hf8s w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F3.MAP5.W0 1B /r` (RM)
     ///
@@ -1471,7 +1471,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2hf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x1B, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2hf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x1B, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2hf8s w:xmm{kz}, ymm/m256/b16`: `EVEX.256.F3.MAP5.W0 1B /r` (RM)
     ///
@@ -1489,7 +1489,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_FP8_CONVERT.
     #[inline]
-    pub const fn vcvtph2hf8s_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x1B, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2hf8s_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x1B, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2hf8s w:ymm{kz}, zmm/m512/b16`: `EVEX.512.F3.MAP5.W0 1B /r` (RM)
     ///
@@ -1507,7 +1507,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtph2ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x69, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x69, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2ibs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.MAP5.W0 69 /r` (RM)
     ///
@@ -1525,7 +1525,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtph2ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x69, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x69, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2ibs w:ymm{kz}, ymm/m256/b16`: `EVEX.256.MAP5.W0 69 /r` (RM)
     ///
@@ -1543,7 +1543,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtph2ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x69, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x69, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2ibs w:zmm{kz}, zmm/m512/b16{er}`: `EVEX.512.MAP5.W0 69 /r` (RM)
     ///
@@ -1567,7 +1567,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtph2iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6B, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6B, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2iubs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.MAP5.W0 6B /r` (RM)
     ///
@@ -1585,7 +1585,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtph2iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6B, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6B, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2iubs w:ymm{kz}, ymm/m256/b16`: `EVEX.256.MAP5.W0 6B /r` (RM)
     ///
@@ -1603,7 +1603,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtph2iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6B, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtph2iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6B, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtph2iubs w:zmm{kz}, zmm/m512/b16{er}`: `EVEX.512.MAP5.W0 6B /r` (RM)
     ///
@@ -1627,7 +1627,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2bf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x39, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2bf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x39, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2bf8 w:xmm{kz}, xmm/m128/b32`: `EVEX.128.F3.MAP5.W0 39 /r` (RM)
     ///
@@ -1645,7 +1645,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2bf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x39, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2bf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x39, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2bf8 w:xmm{kz}, ymm/m256/b32`: `EVEX.256.F3.MAP5.W0 39 /r` (RM)
     ///
@@ -1663,7 +1663,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2bf8_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x39, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2bf8_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x39, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2bf8 w:xmm{kz}, zmm/m512/b32`: `EVEX.512.F3.MAP5.W0 39 /r` (RM)
     ///
@@ -1681,7 +1681,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2bf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3B, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2bf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3B, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2bf8s w:xmm{kz}, xmm/m128/b32`: `EVEX.128.F3.MAP5.W0 3B /r` (RM)
     ///
@@ -1699,7 +1699,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2bf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3B, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2bf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3B, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2bf8s w:xmm{kz}, ymm/m256/b32`: `EVEX.256.F3.MAP5.W0 3B /r` (RM)
     ///
@@ -1717,7 +1717,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2bf8s_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3B, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2bf8s_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3B, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2bf8s w:xmm{kz}, zmm/m512/b32`: `EVEX.512.F3.MAP5.W0 3B /r` (RM)
     ///
@@ -1735,7 +1735,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x38, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x38, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2hf8 w:xmm{kz}, xmm/m128/b32`: `EVEX.128.F3.MAP5.W0 38 /r` (RM)
     ///
@@ -1753,7 +1753,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2hf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x38, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2hf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x38, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2hf8 w:xmm{kz}, ymm/m256/b32`: `EVEX.256.F3.MAP5.W0 38 /r` (RM)
     ///
@@ -1771,7 +1771,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2hf8_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x38, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2hf8_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x38, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2hf8 w:xmm{kz}, zmm/m512/b32`: `EVEX.512.F3.MAP5.W0 38 /r` (RM)
     ///
@@ -1789,7 +1789,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2hf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3A, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2hf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3A, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2hf8s w:xmm{kz}, xmm/m128/b32`: `EVEX.128.F3.MAP5.W0 3A /r` (RM)
     ///
@@ -1807,7 +1807,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2hf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3A, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2hf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3A, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2hf8s w:xmm{kz}, ymm/m256/b32`: `EVEX.256.F3.MAP5.W0 3A /r` (RM)
     ///
@@ -1825,7 +1825,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtps2hf8s_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3A, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2hf8s_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x3A, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2hf8s w:xmm{kz}, zmm/m512/b32`: `EVEX.512.F3.MAP5.W0 3A /r` (RM)
     ///
@@ -1843,7 +1843,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtps2ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x69, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x69, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2ibs w:xmm{kz}, xmm/m128/b32`: `EVEX.128.66.MAP5.W0 69 /r` (RM)
     ///
@@ -1861,7 +1861,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtps2ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x69, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x69, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2ibs w:ymm{kz}, ymm/m256/b32`: `EVEX.256.66.MAP5.W0 69 /r` (RM)
     ///
@@ -1879,7 +1879,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtps2ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x69, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x69, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2ibs w:zmm{kz}, zmm/m512/b32{er}`: `EVEX.512.66.MAP5.W0 69 /r` (RM)
     ///
@@ -1903,7 +1903,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtps2iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6B, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6B, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2iubs w:xmm{kz}, xmm/m128/b32`: `EVEX.128.66.MAP5.W0 6B /r` (RM)
     ///
@@ -1921,7 +1921,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtps2iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6B, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6B, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2iubs w:ymm{kz}, ymm/m256/b32`: `EVEX.256.66.MAP5.W0 6B /r` (RM)
     ///
@@ -1939,7 +1939,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvtps2iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6B, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtps2iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6B, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtps2iubs w:zmm{kz}, zmm/m512/b32{er}`: `EVEX.512.66.MAP5.W0 6B /r` (RM)
     ///
@@ -1963,7 +1963,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtrops2hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x38, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtrops2hf8_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x38, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtrops2hf8 w:xmm{kz}, xmm/m128/b32`: `EVEX.128.66.MAP5.W0 38 /r` (RM)
     ///
@@ -1981,7 +1981,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtrops2hf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x38, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtrops2hf8_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x38, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtrops2hf8 w:xmm{kz}, ymm/m256/b32`: `EVEX.256.66.MAP5.W0 38 /r` (RM)
     ///
@@ -1999,7 +1999,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtrops2hf8_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x38, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtrops2hf8_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x38, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtrops2hf8 w:xmm{kz}, zmm/m512/b32`: `EVEX.512.66.MAP5.W0 38 /r` (RM)
     ///
@@ -2017,7 +2017,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtrops2hf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x3A, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtrops2hf8s_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x3A, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtrops2hf8s w:xmm{kz}, xmm/m128/b32`: `EVEX.128.66.MAP5.W0 3A /r` (RM)
     ///
@@ -2035,7 +2035,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtrops2hf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x3A, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtrops2hf8s_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x3A, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtrops2hf8s w:xmm{kz}, ymm/m256/b32`: `EVEX.256.66.MAP5.W0 3A /r` (RM)
     ///
@@ -2053,7 +2053,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vcvtrops2hf8s_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x3A, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvtrops2hf8s_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x3A, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvtrops2hf8s w:xmm{kz}, zmm/m512/b32`: `EVEX.512.66.MAP5.W0 3A /r` (RM)
     ///
@@ -2071,7 +2071,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttbf162ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x68, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttbf162ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x68, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttbf162ibs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 68 /r` (RM)
     ///
@@ -2089,7 +2089,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttbf162ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x68, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttbf162ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x68, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttbf162ibs w:ymm{kz}, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 68 /r` (RM)
     ///
@@ -2107,7 +2107,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttbf162ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x68, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttbf162ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x68, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttbf162ibs w:zmm{kz}, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 68 /r` (RM)
     ///
@@ -2125,7 +2125,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttbf162iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6A, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttbf162iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6A, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttbf162iubs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.F2.MAP5.W0 6A /r` (RM)
     ///
@@ -2143,7 +2143,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttbf162iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6A, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttbf162iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6A, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttbf162iubs w:ymm{kz}, ymm/m256/b16`: `EVEX.256.F2.MAP5.W0 6A /r` (RM)
     ///
@@ -2161,7 +2161,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttbf162iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6A, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttbf162iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6A, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttbf162iubs w:zmm{kz}, zmm/m512/b16`: `EVEX.512.F2.MAP5.W0 6A /r` (RM)
     ///
@@ -2179,7 +2179,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2dqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 1, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2dqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 1, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2dqs w:xmm{kz}, xmm/m128/b64`: `EVEX.128.MAP5.W1 6D /r` (RM)
     ///
@@ -2197,7 +2197,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2dqs_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 1, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2dqs_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 1, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2dqs w:xmm{kz}, ymm/m256/b64`: `EVEX.256.MAP5.W1 6D /r` (RM)
     ///
@@ -2215,7 +2215,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2dqs_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 1, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2dqs_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 1, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2dqs w:ymm{kz}, zmm/m512/b64{sae}`: `EVEX.512.MAP5.W1 6D /r` (RM)
     ///
@@ -2239,7 +2239,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2qqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 1, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2qqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 1, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2qqs w:xmm{kz}, xmm/m128/b64`: `EVEX.128.66.MAP5.W1 6D /r` (RM)
     ///
@@ -2257,7 +2257,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2qqs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 1, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2qqs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 1, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2qqs w:ymm{kz}, ymm/m256/b64`: `EVEX.256.66.MAP5.W1 6D /r` (RM)
     ///
@@ -2275,7 +2275,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2qqs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 1, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2qqs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 1, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2qqs w:zmm{kz}, zmm/m512/b64{sae}`: `EVEX.512.66.MAP5.W1 6D /r` (RM)
     ///
@@ -2299,7 +2299,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2udqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 1, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2udqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 1, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2udqs w:xmm{kz}, xmm/m128/b64`: `EVEX.128.MAP5.W1 6C /r` (RM)
     ///
@@ -2317,7 +2317,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2udqs_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 1, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2udqs_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 1, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2udqs w:xmm{kz}, ymm/m256/b64`: `EVEX.256.MAP5.W1 6C /r` (RM)
     ///
@@ -2335,7 +2335,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2udqs_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 1, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2udqs_ymmx_zmm(&mut self, dst: Masked<YmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 1, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2udqs w:ymm{kz}, zmm/m512/b64{sae}`: `EVEX.512.MAP5.W1 6C /r` (RM)
     ///
@@ -2359,7 +2359,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2uqqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 1, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2uqqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 1, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2uqqs w:xmm{kz}, xmm/m128/b64`: `EVEX.128.66.MAP5.W1 6C /r` (RM)
     ///
@@ -2377,7 +2377,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2uqqs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 1, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2uqqs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 1, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2uqqs w:ymm{kz}, ymm/m256/b64`: `EVEX.256.66.MAP5.W1 6C /r` (RM)
     ///
@@ -2395,7 +2395,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttpd2uqqs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 1, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttpd2uqqs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 1, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttpd2uqqs w:zmm{kz}, zmm/m512/b64{sae}`: `EVEX.512.66.MAP5.W1 6C /r` (RM)
     ///
@@ -2419,7 +2419,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttph2ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x68, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttph2ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x68, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttph2ibs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.MAP5.W0 68 /r` (RM)
     ///
@@ -2437,7 +2437,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttph2ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x68, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttph2ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x68, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttph2ibs w:ymm{kz}, ymm/m256/b16`: `EVEX.256.MAP5.W0 68 /r` (RM)
     ///
@@ -2455,7 +2455,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttph2ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x68, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttph2ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x68, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttph2ibs w:zmm{kz}, zmm/m512/b16{sae}`: `EVEX.512.MAP5.W0 68 /r` (RM)
     ///
@@ -2479,7 +2479,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttph2iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6A, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttph2iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6A, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttph2iubs w:xmm{kz}, xmm/m128/b16`: `EVEX.128.MAP5.W0 6A /r` (RM)
     ///
@@ -2497,7 +2497,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttph2iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6A, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttph2iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6A, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttph2iubs w:ymm{kz}, ymm/m256/b16`: `EVEX.256.MAP5.W0 6A /r` (RM)
     ///
@@ -2515,7 +2515,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttph2iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6A, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttph2iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6A, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttph2iubs w:zmm{kz}, zmm/m512/b16{sae}`: `EVEX.512.MAP5.W0 6A /r` (RM)
     ///
@@ -2539,7 +2539,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2dqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2dqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2dqs w:xmm{kz}, xmm/m128/b32`: `EVEX.128.MAP5.W0 6D /r` (RM)
     ///
@@ -2557,7 +2557,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2dqs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2dqs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2dqs w:ymm{kz}, ymm/m256/b32`: `EVEX.256.MAP5.W0 6D /r` (RM)
     ///
@@ -2575,7 +2575,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2dqs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2dqs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6D, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2dqs w:zmm{kz}, zmm/m512/b32{sae}`: `EVEX.512.MAP5.W0 6D /r` (RM)
     ///
@@ -2599,7 +2599,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttps2ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x68, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2ibs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x68, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2ibs w:xmm{kz}, xmm/m128/b32`: `EVEX.128.66.MAP5.W0 68 /r` (RM)
     ///
@@ -2617,7 +2617,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttps2ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x68, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2ibs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x68, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2ibs w:ymm{kz}, ymm/m256/b32`: `EVEX.256.66.MAP5.W0 68 /r` (RM)
     ///
@@ -2635,7 +2635,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttps2ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x68, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2ibs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x68, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2ibs w:zmm{kz}, zmm/m512/b32{sae}`: `EVEX.512.66.MAP5.W0 68 /r` (RM)
     ///
@@ -2659,7 +2659,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttps2iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6A, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2iubs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6A, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2iubs w:xmm{kz}, xmm/m128/b32`: `EVEX.128.66.MAP5.W0 6A /r` (RM)
     ///
@@ -2677,7 +2677,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttps2iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6A, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2iubs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6A, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2iubs w:ymm{kz}, ymm/m256/b32`: `EVEX.256.66.MAP5.W0 6A /r` (RM)
     ///
@@ -2695,7 +2695,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT.
     #[inline]
-    pub const fn vcvttps2iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6A, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2iubs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6A, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2iubs w:zmm{kz}, zmm/m512/b32{sae}`: `EVEX.512.66.MAP5.W0 6A /r` (RM)
     ///
@@ -2719,7 +2719,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2qqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2qqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2qqs w:xmm{kz}, xmm/m64/b32`: `EVEX.128.66.MAP5.W0 6D /r` (RM)
     ///
@@ -2737,7 +2737,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2qqs_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2qqs_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2qqs w:ymm{kz}, xmm/m128/b32`: `EVEX.256.66.MAP5.W0 6D /r` (RM)
     ///
@@ -2755,7 +2755,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2qqs_zmm_ymmx(&mut self, dst: Masked<ZmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2qqs_zmm_ymmx(&mut self, dst: Masked<ZmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6D, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2qqs w:zmm{kz}, ymm/m256/b32{sae}`: `EVEX.512.66.MAP5.W0 6D /r` (RM)
     ///
@@ -2779,7 +2779,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2udqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2udqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2udqs w:xmm{kz}, xmm/m128/b32`: `EVEX.128.MAP5.W0 6C /r` (RM)
     ///
@@ -2797,7 +2797,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2udqs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2udqs_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2udqs w:ymm{kz}, ymm/m256/b32`: `EVEX.256.MAP5.W0 6C /r` (RM)
     ///
@@ -2815,7 +2815,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2udqs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2udqs_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 5, 0x6C, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2udqs w:zmm{kz}, zmm/m512/b32{sae}`: `EVEX.512.MAP5.W0 6C /r` (RM)
     ///
@@ -2839,7 +2839,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2uqqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2uqqs_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2uqqs w:xmm{kz}, xmm/m64/b32`: `EVEX.128.66.MAP5.W0 6C /r` (RM)
     ///
@@ -2857,7 +2857,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2uqqs_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2uqqs_ymmx_xmmx(&mut self, dst: Masked<YmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2uqqs w:ymm{kz}, xmm/m128/b32`: `EVEX.256.66.MAP5.W0 6C /r` (RM)
     ///
@@ -2875,7 +2875,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttps2uqqs_zmm_ymmx(&mut self, dst: Masked<ZmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vcvttps2uqqs_zmm_ymmx(&mut self, dst: Masked<ZmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x6C, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vcvttps2uqqs w:zmm{kz}, ymm/m256/b32{sae}`: `EVEX.512.66.MAP5.W0 6C /r` (RM)
     ///
@@ -2899,907 +2899,907 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2sis_r32_xmmx(&mut self, dst: R32, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6D, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttsd2sis_r32_xmmx(&mut self, dst: R32, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6D, 0, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vcvttsd2sis w:r32, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W0 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2sis_r32_xmmx_sae(&mut self, dst: R32, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6D, 0, 0, 1, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttsd2sis_r32_xmmx_sae(&mut self, dst: R32, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6D, 0, 0, 1, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `vcvttsd2sis w:r32, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W0 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2sis_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x6D, 0, 0, 0, 3), dst.num(), 0, src.addr, 0) }
+    pub const fn vcvttsd2sis_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x6D, 0, 0, 0, 3), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vcvttsd2sis w:r64, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W1 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2sis_r64_xmmx(&mut self, dst: R64, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6D, 1, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttsd2sis_r64_xmmx(&mut self, dst: R64, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6D, 1, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vcvttsd2sis w:r64, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W1 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2sis_r64_xmmx_sae(&mut self, dst: R64, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6D, 1, 0, 1, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttsd2sis_r64_xmmx_sae(&mut self, dst: R64, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6D, 1, 0, 1, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `vcvttsd2sis w:r64, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W1 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2sis_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x6D, 1, 0, 0, 3), dst.num(), 0, src.addr, 0) }
+    pub const fn vcvttsd2sis_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x6D, 1, 0, 0, 3), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vcvttsd2usis w:r32, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W0 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2usis_r32_xmmx(&mut self, dst: R32, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6C, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttsd2usis_r32_xmmx(&mut self, dst: R32, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6C, 0, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vcvttsd2usis w:r32, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W0 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2usis_r32_xmmx_sae(&mut self, dst: R32, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6C, 0, 0, 1, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttsd2usis_r32_xmmx_sae(&mut self, dst: R32, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6C, 0, 0, 1, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `vcvttsd2usis w:r32, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W0 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2usis_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x6C, 0, 0, 0, 3), dst.num(), 0, src.addr, 0) }
+    pub const fn vcvttsd2usis_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x6C, 0, 0, 0, 3), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vcvttsd2usis w:r64, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W1 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2usis_r64_xmmx(&mut self, dst: R64, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6C, 1, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttsd2usis_r64_xmmx(&mut self, dst: R64, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6C, 1, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vcvttsd2usis w:r64, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W1 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2usis_r64_xmmx_sae(&mut self, dst: R64, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6C, 1, 0, 1, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttsd2usis_r64_xmmx_sae(&mut self, dst: R64, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 5, 0x6C, 1, 0, 1, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `vcvttsd2usis w:r64, xmm/m64{sae}`: `EVEX.128.F2.MAP5.W1 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttsd2usis_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x6C, 1, 0, 0, 3), dst.num(), 0, src.addr, 0) }
+    pub const fn vcvttsd2usis_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 5, 0x6C, 1, 0, 0, 3), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vcvttss2sis w:r32, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W0 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2sis_r32_xmmx(&mut self, dst: R32, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6D, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttss2sis_r32_xmmx(&mut self, dst: R32, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6D, 0, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vcvttss2sis w:r32, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W0 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2sis_r32_xmmx_sae(&mut self, dst: R32, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6D, 0, 0, 1, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttss2sis_r32_xmmx_sae(&mut self, dst: R32, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6D, 0, 0, 1, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `vcvttss2sis w:r32, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W0 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2sis_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6D, 0, 0, 0, 2), dst.num(), 0, src.addr, 0) }
+    pub const fn vcvttss2sis_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6D, 0, 0, 0, 2), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vcvttss2sis w:r64, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W1 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2sis_r64_xmmx(&mut self, dst: R64, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6D, 1, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttss2sis_r64_xmmx(&mut self, dst: R64, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6D, 1, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vcvttss2sis w:r64, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W1 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2sis_r64_xmmx_sae(&mut self, dst: R64, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6D, 1, 0, 1, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttss2sis_r64_xmmx_sae(&mut self, dst: R64, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6D, 1, 0, 1, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `vcvttss2sis w:r64, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W1 6D /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2sis_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6D, 1, 0, 0, 2), dst.num(), 0, src.addr, 0) }
+    pub const fn vcvttss2sis_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6D, 1, 0, 0, 2), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vcvttss2usis w:r32, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W0 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2usis_r32_xmmx(&mut self, dst: R32, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6C, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttss2usis_r32_xmmx(&mut self, dst: R32, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6C, 0, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vcvttss2usis w:r32, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W0 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2usis_r32_xmmx_sae(&mut self, dst: R32, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6C, 0, 0, 1, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttss2usis_r32_xmmx_sae(&mut self, dst: R32, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6C, 0, 0, 1, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `vcvttss2usis w:r32, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W0 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2usis_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6C, 0, 0, 0, 2), dst.num(), 0, src.addr, 0) }
+    pub const fn vcvttss2usis_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6C, 0, 0, 0, 2), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vcvttss2usis w:r64, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W1 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2usis_r64_xmmx(&mut self, dst: R64, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6C, 1, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttss2usis_r64_xmmx(&mut self, dst: R64, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6C, 1, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vcvttss2usis w:r64, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W1 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2usis_r64_xmmx_sae(&mut self, dst: R64, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6C, 1, 0, 1, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vcvttss2usis_r64_xmmx_sae(&mut self, dst: R64, src: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6C, 1, 0, 1, 0), dst.0 as u8, 0, src.num(), 0) }
 
     /// `vcvttss2usis w:r64, xmm/m32{sae}`: `EVEX.128.F3.MAP5.W1 6C /r` (RM)
     ///
     /// CPUID: AVX512_SAT_CVT_DS.
     #[inline]
-    pub const fn vcvttss2usis_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6C, 1, 0, 0, 2), dst.num(), 0, src.addr, 0) }
+    pub const fn vcvttss2usis_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6C, 1, 0, 0, 2), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vdivbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5E, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vdivbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5E, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vdivbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdivbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdivbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdivbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdivbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5E, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vdivbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5E, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vdivbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdivbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdivbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdivbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdivbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5E, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vdivbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5E, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vdivbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdivbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdivbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vdivbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdivbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5E, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdpphps rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x52, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vdpphps_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x52, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vdpphps rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdpphps_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdpphps rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdpphps_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdpphps rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x52, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vdpphps_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x52, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vdpphps rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdpphps_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdpphps rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdpphps_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdpphps rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x52, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vdpphps_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x52, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vdpphps rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdpphps_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vdpphps rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_FP16.
     #[inline]
-    pub const fn vdpphps_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vdpphps_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x52, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x98, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd132bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x98, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd132bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd132bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x98, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd132bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x98, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd132bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd132bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x98, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd132bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x98, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd132bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 98 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd132bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd132bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x98, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xA8, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd213bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xA8, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd213bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd213bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xA8, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd213bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xA8, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd213bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd213bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xA8, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd213bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xA8, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd213bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 A8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd213bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd213bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xA8, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xB8, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd231bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xB8, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd231bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd231bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xB8, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd231bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xB8, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd231bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd231bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xB8, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmadd231bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xB8, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmadd231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd231bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmadd231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 B8 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmadd231bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmadd231bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xB8, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9A, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub132bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9A, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub132bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub132bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9A, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub132bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9A, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub132bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub132bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9A, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub132bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9A, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub132bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9A /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub132bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub132bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9A, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAA, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub213bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAA, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub213bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub213bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAA, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub213bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAA, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub213bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub213bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAA, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub213bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAA, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub213bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub213bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub213bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAA, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBA, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub231bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBA, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub231bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub231bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBA, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub231bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBA, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub231bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub231bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBA, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfmsub231bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBA, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfmsub231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub231bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfmsub231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BA /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfmsub231bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfmsub231bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBA, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9C, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd132bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9C, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd132bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd132bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9C, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd132bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9C, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd132bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd132bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9C, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd132bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9C, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd132bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd132bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd132bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9C, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAC, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd213bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAC, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd213bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd213bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAC, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd213bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAC, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd213bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd213bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAC, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd213bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAC, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd213bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd213bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd213bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAC, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBC, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd231bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBC, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd231bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd231bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBC, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd231bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBC, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd231bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd231bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBC, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmadd231bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBC, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmadd231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd231bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmadd231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BC /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmadd231bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmadd231bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBC, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9E, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub132bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9E, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub132bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub132bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub132bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9E, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub132bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9E, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub132bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub132bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub132bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9E, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub132bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x9E, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub132bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub132bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 9E /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub132bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub132bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x9E, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAE, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub213bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAE, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub213bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub213bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub213bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAE, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub213bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAE, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub213bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub213bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub213bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAE, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub213bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xAE, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub213bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub213bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 AE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub213bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub213bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xAE, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBE, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub231bf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBE, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub231bf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub231bf16 rw:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub231bf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBE, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub231bf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBE, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub231bf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub231bf16 rw:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub231bf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBE, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vfnmsub231bf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0xBE, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vfnmsub231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub231bf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfnmsub231bf16 rw:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 BE /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfnmsub231bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vfnmsub231bf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0xBE, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vfpclassbf16 w:k{k}, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 66 /r ib` (RMI)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfpclassbf16_k_xmmx_imm8(&mut self, dst: Masked<K>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x66, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vfpclassbf16_k_xmmx_imm8(&mut self, dst: Masked<K>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x66, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vfpclassbf16 w:k{k}, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 66 /r ib` (RMI)
     ///
@@ -3817,7 +3817,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfpclassbf16_k_ymmx_imm8(&mut self, dst: Masked<K>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x66, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vfpclassbf16_k_ymmx_imm8(&mut self, dst: Masked<K>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x66, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vfpclassbf16 w:k{k}, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 66 /r ib` (RMI)
     ///
@@ -3835,7 +3835,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vfpclassbf16_k_zmm_imm8(&mut self, dst: Masked<K>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x66, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vfpclassbf16_k_zmm_imm8(&mut self, dst: Masked<K>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x66, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vfpclassbf16 w:k{k}, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 66 /r ib` (RMI)
     ///
@@ -3853,7 +3853,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vgetexpbf16_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x42, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vgetexpbf16_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x42, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vgetexpbf16 w:xmm{kz}, xmm/m128/b16`: `EVEX.128.MAP6.W0 42 /r` (RM)
     ///
@@ -3871,7 +3871,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vgetexpbf16_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x42, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vgetexpbf16_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x42, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vgetexpbf16 w:ymm{kz}, ymm/m256/b16`: `EVEX.256.MAP6.W0 42 /r` (RM)
     ///
@@ -3889,7 +3889,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vgetexpbf16_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x42, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vgetexpbf16_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x42, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vgetexpbf16 w:zmm{kz}, zmm/m512/b16`: `EVEX.512.MAP6.W0 42 /r` (RM)
     ///
@@ -3907,7 +3907,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vgetmantbf16_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x26, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vgetmantbf16_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x26, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vgetmantbf16 w:xmm{kz}, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 26 /r ib` (RMI)
     ///
@@ -3925,7 +3925,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vgetmantbf16_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x26, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vgetmantbf16_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x26, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vgetmantbf16 w:ymm{kz}, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 26 /r ib` (RMI)
     ///
@@ -3943,7 +3943,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vgetmantbf16_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x26, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vgetmantbf16_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x26, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vgetmantbf16 w:zmm{kz}, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 26 /r ib` (RMI)
     ///
@@ -3961,421 +3961,421 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5F, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vmaxbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5F, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vmaxbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5F /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmaxbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmaxbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5F /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmaxbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmaxbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5F /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5F, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vmaxbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5F, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vmaxbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5F /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmaxbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmaxbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5F /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmaxbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmaxbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5F /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5F, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vmaxbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5F, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vmaxbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5F /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmaxbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmaxbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5F /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmaxbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmaxbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5F, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vminbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5D, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vminbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5D, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vminbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vminbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vminbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vminbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vminbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5D, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vminbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5D, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vminbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vminbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vminbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vminbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vminbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5D, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vminbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5D, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vminbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vminbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vminbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5D /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vminbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vminbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5D, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vminmaxbf16 w:xmm{kz}, xmm, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x52, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxbf16_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x52, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxbf16 w:xmm{kz}, xmm, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxbf16_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxbf16 w:xmm{kz}, xmm, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_xmmx_xmmx_m128b16_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxbf16_xmmx_xmmx_m128b16_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxbf16 w:ymm{kz}, ymm, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x52, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxbf16_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x52, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxbf16 w:ymm{kz}, ymm, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxbf16_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxbf16 w:ymm{kz}, ymm, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_ymmx_ymmx_m256b16_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxbf16_ymmx_ymmx_m256b16_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxbf16 w:zmm{kz}, zmm, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x52, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxbf16_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x52, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxbf16 w:zmm{kz}, zmm, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxbf16_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxbf16 w:zmm{kz}, zmm, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxbf16_zmm_zmm_m512b16_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxbf16_zmm_zmm_m512b16_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF2, 3, 0x52, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxpd w:xmm{kz}, xmm, xmm/m128/b64, imm8`: `EVEX.128.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 1, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxpd_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 1, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxpd w:xmm{kz}, xmm, xmm/m128/b64, imm8`: `EVEX.128.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxpd_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxpd w:xmm{kz}, xmm, xmm/m128/b64, imm8`: `EVEX.128.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_xmmx_xmmx_m128b64_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<64, 2>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 0, 1, 3), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxpd_xmmx_xmmx_m128b64_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<64, 2>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 0, 1, 3), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxpd w:ymm{kz}, ymm, ymm/m256/b64, imm8`: `EVEX.256.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 1, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxpd_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 1, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxpd w:ymm{kz}, ymm, ymm/m256/b64, imm8`: `EVEX.256.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxpd_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxpd w:ymm{kz}, ymm, ymm/m256/b64, imm8`: `EVEX.256.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_ymmx_ymmx_m256b64_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<64, 4>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 1, 1, 3), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxpd_ymmx_ymmx_m256b64_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<64, 4>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 1, 1, 3), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxpd w:zmm{kz}, zmm, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 1, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxpd_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 1, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxpd w:zmm{kz}, zmm, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_zmm_zmm_zmm_sae_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Sae<ZmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 1, 2, 1, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxpd_zmm_zmm_zmm_sae_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Sae<ZmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 1, 2, 1, 0), dst.num(), src1.0 as u8, src2.num(), dst.mask, imm) }
 
     /// `vminmaxpd w:zmm{kz}, zmm, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxpd_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxpd w:zmm{kz}, zmm, zmm/m512/b64{sae}, imm8`: `EVEX.512.66.0F3A.W1 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxpd_zmm_zmm_m512b64_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<64, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 2, 1, 3), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxpd_zmm_zmm_m512b64_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<64, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 1, 2, 1, 3), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxph w:xmm{kz}, xmm, xmm/m128/b16, imm8`: `EVEX.128.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x52, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxph_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x52, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxph w:xmm{kz}, xmm, xmm/m128/b16, imm8`: `EVEX.128.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxph_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxph w:xmm{kz}, xmm, xmm/m128/b16, imm8`: `EVEX.128.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_xmmx_xmmx_m128b16_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxph_xmmx_xmmx_m128b16_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxph w:ymm{kz}, ymm, ymm/m256/b16, imm8`: `EVEX.256.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x52, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxph_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x52, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxph w:ymm{kz}, ymm, ymm/m256/b16, imm8`: `EVEX.256.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxph_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxph w:ymm{kz}, ymm, ymm/m256/b16, imm8`: `EVEX.256.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_ymmx_ymmx_m256b16_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxph_ymmx_ymmx_m256b16_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxph w:zmm{kz}, zmm, zmm/m512/b16{sae}, imm8`: `EVEX.512.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x52, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxph_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x52, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxph w:zmm{kz}, zmm, zmm/m512/b16{sae}, imm8`: `EVEX.512.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_zmm_zmm_zmm_sae_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Sae<ZmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x52, 0, 2, 1, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxph_zmm_zmm_zmm_sae_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Sae<ZmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x52, 0, 2, 1, 0), dst.num(), src1.0 as u8, src2.num(), dst.mask, imm) }
 
     /// `vminmaxph w:zmm{kz}, zmm, zmm/m512/b16{sae}, imm8`: `EVEX.512.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxph_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxph w:zmm{kz}, zmm, zmm/m512/b16{sae}, imm8`: `EVEX.512.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxph_zmm_zmm_m512b16_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxph_zmm_zmm_m512b16_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x52, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxps w:xmm{kz}, xmm, xmm/m128/b32, imm8`: `EVEX.128.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxps_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxps w:xmm{kz}, xmm, xmm/m128/b32, imm8`: `EVEX.128.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxps_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxps w:xmm{kz}, xmm, xmm/m128/b32, imm8`: `EVEX.128.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_xmmx_xmmx_m128b32_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxps_xmmx_xmmx_m128b32_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxps w:ymm{kz}, ymm, ymm/m256/b32, imm8`: `EVEX.256.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxps_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxps w:ymm{kz}, ymm, ymm/m256/b32, imm8`: `EVEX.256.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxps_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxps w:ymm{kz}, ymm, ymm/m256/b32, imm8`: `EVEX.256.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_ymmx_ymmx_m256b32_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxps_ymmx_ymmx_m256b32_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxps w:zmm{kz}, zmm, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxps_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxps w:zmm{kz}, zmm, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_zmm_zmm_zmm_sae_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Sae<ZmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 0, 2, 1, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxps_zmm_zmm_zmm_sae_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Sae<ZmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x52, 0, 2, 1, 0), dst.num(), src1.0 as u8, src2.num(), dst.mask, imm) }
 
     /// `vminmaxps w:zmm{kz}, zmm, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxps_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxps w:zmm{kz}, zmm, zmm/m512/b32{sae}, imm8`: `EVEX.512.66.0F3A.W0 52 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxps_zmm_zmm_m512b32_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxps_zmm_zmm_m512b32_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x52, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxsd w:xmm{kz}, xmm, xmm/m64{sae}, imm8`: `EVEX.128.66.0F3A.W1 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxsd_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x53, 1, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxsd_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x53, 1, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxsd w:xmm{kz}, xmm, xmm/m64{sae}, imm8`: `EVEX.128.66.0F3A.W1 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxsd_xmmx_xmmx_xmmx_sae_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Sae<XmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x53, 1, 0, 1, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxsd_xmmx_xmmx_xmmx_sae_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Sae<XmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x53, 1, 0, 1, 0), dst.num(), src1.0 as u8, src2.num(), dst.mask, imm) }
 
     /// `vminmaxsd w:xmm{kz}, xmm, xmm/m64{sae}, imm8`: `EVEX.128.66.0F3A.W1 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxsd_xmmx_xmmx_m64_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M64, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x53, 1, 0, 0, 3), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxsd_xmmx_xmmx_m64_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M64, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x53, 1, 0, 0, 3), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxsh w:xmm{kz}, xmm, xmm/m16{sae}, imm8`: `EVEX.128.0F3A.W0 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxsh_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x53, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxsh_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x53, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxsh w:xmm{kz}, xmm, xmm/m16{sae}, imm8`: `EVEX.128.0F3A.W0 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxsh_xmmx_xmmx_xmmx_sae_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Sae<XmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x53, 0, 0, 1, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxsh_xmmx_xmmx_xmmx_sae_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Sae<XmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x53, 0, 0, 1, 0), dst.num(), src1.0 as u8, src2.num(), dst.mask, imm) }
 
     /// `vminmaxsh w:xmm{kz}, xmm, xmm/m16{sae}, imm8`: `EVEX.128.0F3A.W0 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxsh_xmmx_xmmx_m16_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M16, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x53, 0, 0, 0, 1), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxsh_xmmx_xmmx_m16_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M16, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0, 3, 0x53, 0, 0, 0, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vminmaxss w:xmm{kz}, xmm, xmm/m32{sae}, imm8`: `EVEX.128.66.0F3A.W0 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxss_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x53, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxss_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x53, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vminmaxss w:xmm{kz}, xmm, xmm/m32{sae}, imm8`: `EVEX.128.66.0F3A.W0 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxss_xmmx_xmmx_xmmx_sae_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Sae<XmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x53, 0, 0, 1, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vminmaxss_xmmx_xmmx_xmmx_sae_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Sae<XmmX>, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x53, 0, 0, 1, 0), dst.num(), src1.0 as u8, src2.num(), dst.mask, imm) }
 
     /// `vminmaxss w:xmm{kz}, xmm, xmm/m32{sae}, imm8`: `EVEX.128.66.0F3A.W0 53 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MINMAX.
     #[inline]
-    pub const fn vminmaxss_xmmx_xmmx_m32_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M32, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x53, 0, 0, 0, 2), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vminmaxss_xmmx_xmmx_m32_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M32, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0x66, 3, 0x53, 0, 0, 0, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vmovd w:xmm, xmm/m32`: `EVEX.128.F3.0F.W0 7E /r` (RM)
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovd_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x7E, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vmovd_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x7E, 0, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vmovd w:xmm, xmm/m32`: `EVEX.128.F3.0F.W0 7E /r` (RM)
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovd_xmmx_m32_alt(&mut self, dst: XmmX, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 1, 0x7E, 0, 0, 0, 2), dst.num(), 0, src.addr, 0) }
+    pub const fn vmovd_xmmx_m32_alt(&mut self, dst: XmmX, src: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 1, 0x7E, 0, 0, 0, 2), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vmovd w:xmm/m32, xmm`: `EVEX.128.66.0F.W0 D6 /r` (MR)
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovd_xmmx_xmmx_alt(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 1, 0xD6, 0, 0, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vmovd_xmmx_xmmx_alt(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 1, 0xD6, 0, 0, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vmovd w:xmm/m32, xmm`: `EVEX.128.66.0F.W0 D6 /r` (MR)
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovd_m32_xmmx_alt(&mut self, dst: M32, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 1, 0xD6, 0, 0, 0, 2), src.num(), 0, dst.addr, 0) }
+    pub const fn vmovd_m32_xmmx_alt(&mut self, dst: M32, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 1, 0xD6, 0, 0, 0, 2), src.0 as u8, 0, dst.addr, 0) }
 
     /// `vmovrsb w:xmm{kz}, m128`: `EVEX.128.F2.MAP5.W0 6F /r` (RM)
     ///
@@ -4453,805 +4453,805 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovw_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6E, 0, 0, 0, 0), dst.num(), 0, src.num(), 0) }
+    pub const fn vmovw_xmmx_xmmx(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x6E, 0, 0, 0, 0), dst.0 as u8, 0, src.0 as u8, 0) }
 
     /// `vmovw w:xmm, xmm/m16`: `EVEX.128.F3.MAP5.W0 6E /r` (RM)
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovw_xmmx_m16_alt2(&mut self, dst: XmmX, src: M16) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6E, 0, 0, 0, 1), dst.num(), 0, src.addr, 0) }
+    pub const fn vmovw_xmmx_m16_alt2(&mut self, dst: XmmX, src: M16) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x6E, 0, 0, 0, 1), dst.0 as u8, 0, src.addr, 0) }
 
     /// `vmovw w:xmm/m16, xmm`: `EVEX.128.F3.MAP5.W0 7E /r` (MR)
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovw_xmmx_xmmx_alt(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x7E, 0, 0, 0, 0), src.num(), 0, dst.num(), 0) }
+    pub const fn vmovw_xmmx_xmmx_alt(&mut self, dst: XmmX, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x7E, 0, 0, 0, 0), src.0 as u8, 0, dst.0 as u8, 0) }
 
     /// `vmovw w:xmm/m16, xmm`: `EVEX.128.F3.MAP5.W0 7E /r` (MR)
     ///
     /// CPUID: AVX512_MOVZXC.
     #[inline]
-    pub const fn vmovw_m16_xmmx_alt2(&mut self, dst: M16, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x7E, 0, 0, 0, 1), src.num(), 0, dst.addr, 0) }
+    pub const fn vmovw_m16_xmmx_alt2(&mut self, dst: M16, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x7E, 0, 0, 0, 1), src.0 as u8, 0, dst.addr, 0) }
 
     /// `vmpsadbw w:xmm{kz}, xmm, xmm/m128, imm8`: `EVEX.128.F3.0F3A.W0 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MEDIAX.
     #[inline]
-    pub const fn vmpsadbw_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x42, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vmpsadbw_xmmx_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x42, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vmpsadbw w:xmm{kz}, xmm, xmm/m128, imm8`: `EVEX.128.F3.0F3A.W0 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MEDIAX.
     #[inline]
-    pub const fn vmpsadbw_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF3, 3, 0x42, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vmpsadbw_xmmx_xmmx_m128_imm8(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF3, 3, 0x42, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vmpsadbw w:ymm{kz}, ymm, ymm/m256, imm8`: `EVEX.256.F3.0F3A.W0 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MEDIAX.
     #[inline]
-    pub const fn vmpsadbw_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x42, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vmpsadbw_ymmx_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x42, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vmpsadbw w:ymm{kz}, ymm, ymm/m256, imm8`: `EVEX.256.F3.0F3A.W0 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MEDIAX.
     #[inline]
-    pub const fn vmpsadbw_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF3, 3, 0x42, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vmpsadbw_ymmx_ymmx_m256_imm8(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF3, 3, 0x42, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vmpsadbw w:zmm{kz}, zmm, zmm/m512, imm8`: `EVEX.512.F3.0F3A.W0 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MEDIAX.
     #[inline]
-    pub const fn vmpsadbw_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x42, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask, imm) }
+    pub const fn vmpsadbw_zmm_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x42, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask, imm) }
 
     /// `vmpsadbw w:zmm{kz}, zmm, zmm/m512, imm8`: `EVEX.512.F3.0F3A.W0 42 /r ib` (RVMI)
     ///
     /// CPUID: AVX512_MEDIAX.
     #[inline]
-    pub const fn vmpsadbw_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF3, 3, 0x42, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask, imm) }
+    pub const fn vmpsadbw_zmm_zmm_m512_imm8(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512, imm: u8) -> &mut Self { self.evex_rm_imm(EvexOp::new(0xF3, 3, 0x42, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask, imm) }
 
     /// `vmulbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x59, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vmulbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x59, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vmulbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmulbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmulbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmulbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmulbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x59, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vmulbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x59, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vmulbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmulbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmulbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmulbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmulbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x59, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vmulbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x59, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vmulbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmulbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vmulbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 59 /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vmulbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vmulbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x59, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssd rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x50, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbssd_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x50, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbssd rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssd_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssd rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssd_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssd rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x50, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbssd_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x50, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbssd rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssd_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssd rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssd_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x50, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbssd_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x50, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbssd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssd_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssd_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x50, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x51, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbssds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x51, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbssds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x51, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbssds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x51, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbssds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x51, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbssds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x51, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbssds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbssds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbssds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0x51, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x50, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbsud_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x50, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbsud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsud_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsud_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x50, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbsud_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x50, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbsud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsud_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsud_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x50, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbsud_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x50, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbsud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsud_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsud_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x50, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x51, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbsuds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x51, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbsuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsuds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsuds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x51, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbsuds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x51, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbsuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsuds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsuds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x51, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbsuds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x51, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbsuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsuds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbsuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbsuds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x51, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x50, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbuud_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x50, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbuud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuud_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuud_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x50, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbuud_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x50, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbuud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuud_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuud_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x50, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbuud_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x50, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbuud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuud_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuud_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x50, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x51, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbuuds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x51, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbuuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuuds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuuds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x51, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbuuds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x51, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbuuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuuds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuuds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x51, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpbuuds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x51, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpbuuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuuds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpbuuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpbuuds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0x51, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD2, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwsud_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD2, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwsud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsud_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsud_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD2, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwsud_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD2, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwsud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsud_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsud_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD2, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwsud_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD2, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwsud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsud_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsud_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD2, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD3, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwsuds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD3, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwsuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsuds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsuds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD3, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwsuds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD3, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwsuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsuds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsuds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD3, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwsuds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xD3, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwsuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsuds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwsuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwsuds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xD3, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusd rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD2, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwusd_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD2, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwusd rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusd_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusd rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusd_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusd rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD2, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwusd_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD2, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwusd rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusd_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusd rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusd_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD2, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwusd_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD2, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwusd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusd_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusd rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusd_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD2, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD3, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwusds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD3, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwusds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD3, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwusds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD3, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwusds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD3, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwusds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0xD3, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwusds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwusds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwusds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 2, 0xD3, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD2, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwuud_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD2, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwuud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuud_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuud rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuud_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD2, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwuud_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD2, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwuud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuud_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuud rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuud_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD2, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwuud_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD2, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwuud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuud_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuud rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuud_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD2, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD3, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwuuds_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD3, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwuuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuuds_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuuds rw:xmm{kz}, xmm, xmm/m128/b32`: `EVEX.128.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 0, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuuds_xmmx_xmmx_m128b32(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<32, 4>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 0, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD3, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwuuds_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD3, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwuuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuuds_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuuds rw:ymm{kz}, ymm, ymm/m256/b32`: `EVEX.256.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 1, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuuds_ymmx_ymmx_m256b32(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<32, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 1, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD3, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vpdpwuuds_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0xD3, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vpdpwuuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuuds_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpdpwuuds rw:zmm{kz}, zmm, zmm/m512/b32`: `EVEX.512.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX512_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 2, 1, 2), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vpdpwuuds_zmm_zmm_m512b32(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<32, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 2, 0xD3, 0, 2, 1, 2), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vpmovssdb w:xmm/m128{kz}, zmm`: `EVEX.512.F3.0F38.W0 41 /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vpmovssdb_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x41, 0, 2, 0, 0), src.num(), 0, dst.num(), dst.mask) }
+    pub const fn vpmovssdb_xmmx_zmm(&mut self, dst: Masked<XmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x41, 0, 2, 0, 0), src.0 as u8, 0, dst.num(), dst.mask) }
 
     /// `vpmovssdb w:xmm/m128{kz}, zmm`: `EVEX.512.F3.0F38.W0 41 /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vpmovssdb_m128_zmm(&mut self, dst: Masked<M128>, src: ZmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x41, 0, 2, 0, 4), src.num(), 0, dst.to.addr, dst.mask) }
+    pub const fn vpmovssdb_m128_zmm(&mut self, dst: Masked<M128>, src: ZmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x41, 0, 2, 0, 4), src.0 as u8, 0, dst.to.addr, dst.mask) }
 
     /// `vpmovssdb w:xmm/m32{kz}, xmm`: `EVEX.128.F3.0F38.W0 41 /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vpmovssdb_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x41, 0, 0, 0, 0), src.num(), 0, dst.num(), dst.mask) }
+    pub const fn vpmovssdb_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x41, 0, 0, 0, 0), src.0 as u8, 0, dst.num(), dst.mask) }
 
     /// `vpmovssdb w:xmm/m32{kz}, xmm`: `EVEX.128.F3.0F38.W0 41 /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vpmovssdb_m32_xmmx(&mut self, dst: Masked<M32>, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x41, 0, 0, 0, 2), src.num(), 0, dst.to.addr, dst.mask) }
+    pub const fn vpmovssdb_m32_xmmx(&mut self, dst: Masked<M32>, src: XmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x41, 0, 0, 0, 2), src.0 as u8, 0, dst.to.addr, dst.mask) }
 
     /// `vpmovssdb w:xmm/m64{kz}, ymm`: `EVEX.256.F3.0F38.W0 41 /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vpmovssdb_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x41, 0, 1, 0, 0), src.num(), 0, dst.num(), dst.mask) }
+    pub const fn vpmovssdb_xmmx_ymmx(&mut self, dst: Masked<XmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x41, 0, 1, 0, 0), src.0 as u8, 0, dst.num(), dst.mask) }
 
     /// `vpmovssdb w:xmm/m64{kz}, ymm`: `EVEX.256.F3.0F38.W0 41 /r` (MR)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vpmovssdb_m64_ymmx(&mut self, dst: Masked<M64>, src: YmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x41, 0, 1, 0, 3), src.num(), 0, dst.to.addr, dst.mask) }
+    pub const fn vpmovssdb_m64_ymmx(&mut self, dst: Masked<M64>, src: YmmX) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0x41, 0, 1, 0, 3), src.0 as u8, 0, dst.to.addr, dst.mask) }
 
     /// `vrcpbf16 w:xmm{kz}, xmm/m128/b16`: `EVEX.128.MAP6.W0 4C /r` (RM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrcpbf16_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4C, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vrcpbf16_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4C, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vrcpbf16 w:xmm{kz}, xmm/m128/b16`: `EVEX.128.MAP6.W0 4C /r` (RM)
     ///
@@ -5269,7 +5269,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrcpbf16_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4C, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vrcpbf16_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4C, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vrcpbf16 w:ymm{kz}, ymm/m256/b16`: `EVEX.256.MAP6.W0 4C /r` (RM)
     ///
@@ -5287,7 +5287,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrcpbf16_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4C, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vrcpbf16_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4C, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vrcpbf16 w:zmm{kz}, zmm/m512/b16`: `EVEX.512.MAP6.W0 4C /r` (RM)
     ///
@@ -5305,7 +5305,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vreducebf16_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x56, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vreducebf16_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x56, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vreducebf16 w:xmm{kz}, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 56 /r ib` (RMI)
     ///
@@ -5323,7 +5323,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vreducebf16_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x56, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vreducebf16_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x56, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vreducebf16 w:ymm{kz}, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 56 /r ib` (RMI)
     ///
@@ -5341,7 +5341,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vreducebf16_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x56, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vreducebf16_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x56, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vreducebf16 w:zmm{kz}, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 56 /r ib` (RMI)
     ///
@@ -5359,7 +5359,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrndscalebf16_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x08, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vrndscalebf16_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x08, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vrndscalebf16 w:xmm{kz}, xmm/m128/b16, imm8`: `EVEX.128.F2.0F3A.W0 08 /r ib` (RMI)
     ///
@@ -5377,7 +5377,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrndscalebf16_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x08, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vrndscalebf16_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x08, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vrndscalebf16 w:ymm{kz}, ymm/m256/b16, imm8`: `EVEX.256.F2.0F3A.W0 08 /r ib` (RMI)
     ///
@@ -5395,7 +5395,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrndscalebf16_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x08, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vrndscalebf16_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x08, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vrndscalebf16 w:zmm{kz}, zmm/m512/b16, imm8`: `EVEX.512.F2.0F3A.W0 08 /r ib` (RMI)
     ///
@@ -5413,7 +5413,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrsqrtbf16_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4E, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vrsqrtbf16_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4E, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vrsqrtbf16 w:xmm{kz}, xmm/m128/b16`: `EVEX.128.MAP6.W0 4E /r` (RM)
     ///
@@ -5431,7 +5431,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrsqrtbf16_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4E, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vrsqrtbf16_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4E, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vrsqrtbf16 w:ymm{kz}, ymm/m256/b16`: `EVEX.256.MAP6.W0 4E /r` (RM)
     ///
@@ -5449,7 +5449,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vrsqrtbf16_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4E, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vrsqrtbf16_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x4E, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vrsqrtbf16 w:zmm{kz}, zmm/m512/b16`: `EVEX.512.MAP6.W0 4E /r` (RM)
     ///
@@ -5467,133 +5467,133 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x2C, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vscalefbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x2C, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vscalefbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vscalefbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vscalefbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.MAP6.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vscalefbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vscalefbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x2C, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vscalefbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x2C, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vscalefbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vscalefbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vscalefbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.MAP6.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vscalefbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vscalefbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x2C, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vscalefbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x2C, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vscalefbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vscalefbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vscalefbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.MAP6.W0 2C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vscalefbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vscalefbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x2C, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vsm4key4 w:xmm, xmm, xmm/m128`: `EVEX.128.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4key4_xmmx_xmmx_xmmx(&mut self, dst: XmmX, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xDA, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), 0) }
+    pub const fn vsm4key4_xmmx_xmmx_xmmx(&mut self, dst: XmmX, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xDA, 0, 0, 0, 0), dst.0 as u8, src1.0 as u8, src2.0 as u8, 0) }
 
     /// `vsm4key4 w:xmm, xmm, xmm/m128`: `EVEX.128.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4key4_xmmx_xmmx_m128(&mut self, dst: XmmX, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xDA, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, 0) }
+    pub const fn vsm4key4_xmmx_xmmx_m128(&mut self, dst: XmmX, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xDA, 0, 0, 0, 4), dst.0 as u8, src1.0 as u8, src2.addr, 0) }
 
     /// `vsm4key4 w:ymm, ymm, ymm/m256`: `EVEX.256.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4key4_ymmx_ymmx_ymmx(&mut self, dst: YmmX, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xDA, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), 0) }
+    pub const fn vsm4key4_ymmx_ymmx_ymmx(&mut self, dst: YmmX, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xDA, 0, 1, 0, 0), dst.0 as u8, src1.0 as u8, src2.0 as u8, 0) }
 
     /// `vsm4key4 w:ymm, ymm, ymm/m256`: `EVEX.256.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4key4_ymmx_ymmx_m256(&mut self, dst: YmmX, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xDA, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, 0) }
+    pub const fn vsm4key4_ymmx_ymmx_m256(&mut self, dst: YmmX, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xDA, 0, 1, 0, 5), dst.0 as u8, src1.0 as u8, src2.addr, 0) }
 
     /// `vsm4key4 w:zmm, zmm, zmm/m512`: `EVEX.512.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4key4_zmm_zmm_zmm(&mut self, dst: ZmmX, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xDA, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), 0) }
+    pub const fn vsm4key4_zmm_zmm_zmm(&mut self, dst: ZmmX, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0xDA, 0, 2, 0, 0), dst.0 as u8, src1.0 as u8, src2.0 as u8, 0) }
 
     /// `vsm4key4 w:zmm, zmm, zmm/m512`: `EVEX.512.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4key4_zmm_zmm_m512(&mut self, dst: ZmmX, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xDA, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, 0) }
+    pub const fn vsm4key4_zmm_zmm_m512(&mut self, dst: ZmmX, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 2, 0xDA, 0, 2, 0, 6), dst.0 as u8, src1.0 as u8, src2.addr, 0) }
 
     /// `vsm4rnds4 w:xmm, xmm, xmm/m128`: `EVEX.128.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4rnds4_xmmx_xmmx_xmmx(&mut self, dst: XmmX, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0xDA, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), 0) }
+    pub const fn vsm4rnds4_xmmx_xmmx_xmmx(&mut self, dst: XmmX, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0xDA, 0, 0, 0, 0), dst.0 as u8, src1.0 as u8, src2.0 as u8, 0) }
 
     /// `vsm4rnds4 w:xmm, xmm, xmm/m128`: `EVEX.128.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4rnds4_xmmx_xmmx_m128(&mut self, dst: XmmX, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0xDA, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, 0) }
+    pub const fn vsm4rnds4_xmmx_xmmx_m128(&mut self, dst: XmmX, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0xDA, 0, 0, 0, 4), dst.0 as u8, src1.0 as u8, src2.addr, 0) }
 
     /// `vsm4rnds4 w:ymm, ymm, ymm/m256`: `EVEX.256.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4rnds4_ymmx_ymmx_ymmx(&mut self, dst: YmmX, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0xDA, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), 0) }
+    pub const fn vsm4rnds4_ymmx_ymmx_ymmx(&mut self, dst: YmmX, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0xDA, 0, 1, 0, 0), dst.0 as u8, src1.0 as u8, src2.0 as u8, 0) }
 
     /// `vsm4rnds4 w:ymm, ymm, ymm/m256`: `EVEX.256.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4rnds4_ymmx_ymmx_m256(&mut self, dst: YmmX, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0xDA, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, 0) }
+    pub const fn vsm4rnds4_ymmx_ymmx_m256(&mut self, dst: YmmX, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0xDA, 0, 1, 0, 5), dst.0 as u8, src1.0 as u8, src2.addr, 0) }
 
     /// `vsm4rnds4 w:zmm, zmm, zmm/m512`: `EVEX.512.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4rnds4_zmm_zmm_zmm(&mut self, dst: ZmmX, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0xDA, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), 0) }
+    pub const fn vsm4rnds4_zmm_zmm_zmm(&mut self, dst: ZmmX, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0xDA, 0, 2, 0, 0), dst.0 as u8, src1.0 as u8, src2.0 as u8, 0) }
 
     /// `vsm4rnds4 w:zmm, zmm, zmm/m512`: `EVEX.512.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: SM4.
     #[inline]
-    pub const fn vsm4rnds4_zmm_zmm_m512(&mut self, dst: ZmmX, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0xDA, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, 0) }
+    pub const fn vsm4rnds4_zmm_zmm_m512(&mut self, dst: ZmmX, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 2, 0xDA, 0, 2, 0, 6), dst.0 as u8, src1.0 as u8, src2.addr, 0) }
 
     /// `vsqrtbf16 w:xmm{kz}, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 51 /r` (RM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsqrtbf16_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x51, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vsqrtbf16_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x51, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vsqrtbf16 w:xmm{kz}, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 51 /r` (RM)
     ///
@@ -5611,7 +5611,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsqrtbf16_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x51, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vsqrtbf16_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x51, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vsqrtbf16 w:ymm{kz}, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 51 /r` (RM)
     ///
@@ -5629,7 +5629,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsqrtbf16_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x51, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask) }
+    pub const fn vsqrtbf16_zmm_zmm(&mut self, dst: Masked<ZmmX>, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x51, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask) }
 
     /// `vsqrtbf16 w:zmm{kz}, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 51 /r` (RM)
     ///
@@ -5647,115 +5647,115 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5C, 0, 0, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vsubbf16_xmmx_xmmx_xmmx(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5C, 0, 0, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vsubbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 0, 0, 4), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vsubbf16_xmmx_xmmx_m128(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: M128) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 0, 0, 4), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vsubbf16 w:xmm{kz}, xmm, xmm/m128/b16`: `EVEX.128.66.MAP5.W0 5C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 0, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vsubbf16_xmmx_xmmx_m128b16(&mut self, dst: Masked<XmmX>, src1: XmmX, src2: Bcst<16, 8>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 0, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vsubbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5C, 0, 1, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vsubbf16_ymmx_ymmx_ymmx(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: YmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5C, 0, 1, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vsubbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 1, 0, 5), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vsubbf16_ymmx_ymmx_m256(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: M256) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 1, 0, 5), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vsubbf16 w:ymm{kz}, ymm, ymm/m256/b16`: `EVEX.256.66.MAP5.W0 5C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 1, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vsubbf16_ymmx_ymmx_m256b16(&mut self, dst: Masked<YmmX>, src1: YmmX, src2: Bcst<16, 16>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 1, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vsubbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5C, 0, 2, 0, 0), dst.num(), src1.num(), src2.num(), dst.mask) }
+    pub const fn vsubbf16_zmm_zmm_zmm(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 5, 0x5C, 0, 2, 0, 0), dst.num(), src1.0 as u8, src2.0 as u8, dst.mask) }
 
     /// `vsubbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 2, 0, 6), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vsubbf16_zmm_zmm_m512(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 2, 0, 6), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vsubbf16 w:zmm{kz}, zmm, zmm/m512/b16`: `EVEX.512.66.MAP5.W0 5C /r` (RVM)
     ///
     /// CPUID: AVX10_2_BF16.
     #[inline]
-    pub const fn vsubbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 2, 1, 1), dst.num(), src1.num(), src2.addr, dst.mask) }
+    pub const fn vsubbf16_zmm_zmm_m512b16(&mut self, dst: Masked<ZmmX>, src1: ZmmX, src2: Bcst<16, 32>) -> &mut Self { self.evex_rm(EvexOp::new(0x66, 5, 0x5C, 0, 2, 1, 1), dst.num(), src1.0 as u8, src2.addr, dst.mask) }
 
     /// `vucomxsd xmm, xmm/m64{sae}`: `EVEX.128.F2.0F.W1 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxsd_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 1, 0x2E, 1, 0, 0, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vucomxsd_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 1, 0x2E, 1, 0, 0, 0), src1.0 as u8, 0, src2.0 as u8, 0) }
 
     /// `vucomxsd xmm, xmm/m64{sae}`: `EVEX.128.F2.0F.W1 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxsd_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 1, 0x2E, 1, 0, 1, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vucomxsd_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 1, 0x2E, 1, 0, 1, 0), src1.0 as u8, 0, src2.num(), 0) }
 
     /// `vucomxsd xmm, xmm/m64{sae}`: `EVEX.128.F2.0F.W1 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxsd_xmmx_m64(&mut self, src1: XmmX, src2: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 1, 0x2E, 1, 0, 0, 3), src1.num(), 0, src2.addr, 0) }
+    pub const fn vucomxsd_xmmx_m64(&mut self, src1: XmmX, src2: M64) -> &mut Self { self.evex_rm(EvexOp::new(0xF2, 1, 0x2E, 1, 0, 0, 3), src1.0 as u8, 0, src2.addr, 0) }
 
     /// `vucomxsh xmm, xmm/m16{sae}`: `EVEX.128.F3.MAP5.W0 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxsh_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x2E, 0, 0, 0, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vucomxsh_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x2E, 0, 0, 0, 0), src1.0 as u8, 0, src2.0 as u8, 0) }
 
     /// `vucomxsh xmm, xmm/m16{sae}`: `EVEX.128.F3.MAP5.W0 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxsh_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x2E, 0, 0, 1, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vucomxsh_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 5, 0x2E, 0, 0, 1, 0), src1.0 as u8, 0, src2.num(), 0) }
 
     /// `vucomxsh xmm, xmm/m16{sae}`: `EVEX.128.F3.MAP5.W0 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxsh_xmmx_m16(&mut self, src1: XmmX, src2: M16) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x2E, 0, 0, 0, 1), src1.num(), 0, src2.addr, 0) }
+    pub const fn vucomxsh_xmmx_m16(&mut self, src1: XmmX, src2: M16) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 5, 0x2E, 0, 0, 0, 1), src1.0 as u8, 0, src2.addr, 0) }
 
     /// `vucomxss xmm, xmm/m32{sae}`: `EVEX.128.F3.0F.W0 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxss_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x2E, 0, 0, 0, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vucomxss_xmmx_xmmx(&mut self, src1: XmmX, src2: XmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x2E, 0, 0, 0, 0), src1.0 as u8, 0, src2.0 as u8, 0) }
 
     /// `vucomxss xmm, xmm/m32{sae}`: `EVEX.128.F3.0F.W0 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxss_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x2E, 0, 0, 1, 0), src1.num(), 0, src2.num(), 0) }
+    pub const fn vucomxss_xmmx_xmmx_sae(&mut self, src1: XmmX, src2: Sae<XmmX>) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 1, 0x2E, 0, 0, 1, 0), src1.0 as u8, 0, src2.num(), 0) }
 
     /// `vucomxss xmm, xmm/m32{sae}`: `EVEX.128.F3.0F.W0 2E /r` (RM)
     ///
     /// CPUID: AVX512_COM_EF.
     #[inline]
-    pub const fn vucomxss_xmmx_m32(&mut self, src1: XmmX, src2: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 1, 0x2E, 0, 0, 0, 2), src1.num(), 0, src2.addr, 0) }
+    pub const fn vucomxss_xmmx_m32(&mut self, src1: XmmX, src2: M32) -> &mut Self { self.evex_rm(EvexOp::new(0xF3, 1, 0x2E, 0, 0, 0, 2), src1.0 as u8, 0, src2.addr, 0) }
 
     /// `vunpackb w:xmm{kz}, xmm/m128, imm8`: `EVEX.128.0F3A.W0 3D /r ib` (RMI)
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vunpackb_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x3D, 0, 0, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vunpackb_xmmx_xmmx_imm8(&mut self, dst: Masked<XmmX>, src: XmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x3D, 0, 0, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vunpackb w:xmm{kz}, xmm/m128, imm8`: `EVEX.128.0F3A.W0 3D /r ib` (RMI)
     ///
@@ -5767,7 +5767,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vunpackb_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x3D, 0, 1, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vunpackb_ymmx_ymmx_imm8(&mut self, dst: Masked<YmmX>, src: YmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x3D, 0, 1, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vunpackb w:ymm{kz}, ymm/m256, imm8`: `EVEX.256.0F3A.W0 3D /r ib` (RMI)
     ///
@@ -5779,7 +5779,7 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX10_V2_AUX.
     #[inline]
-    pub const fn vunpackb_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x3D, 0, 2, 0, 0), dst.num(), 0, src.num(), dst.mask, imm) }
+    pub const fn vunpackb_zmm_zmm_imm8(&mut self, dst: Masked<ZmmX>, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x3D, 0, 2, 0, 0), dst.num(), 0, src.0 as u8, dst.mask, imm) }
 
     /// `vunpackb w:zmm{kz}, zmm/m512, imm8`: `EVEX.512.0F3A.W0 3D /r ib` (RMI)
     ///

@@ -12,402 +12,402 @@ impl Asm<'_> {
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kaddb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x4A).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kaddb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x4A).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kaddd w:k, k, k`: `VEX.L1.66.0F.W1 4A /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kaddd_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x4A).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kaddd_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x4A).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kaddq w:k, k, k`: `VEX.L1.0F.W1 4A /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kaddq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x4A).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kaddq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x4A).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kaddw w:k, k, k`: `VEX.L1.0F.W0 4A /r` (RVM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kaddw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x4A).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kaddw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x4A).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kandb w:k, k, k`: `VEX.L1.66.0F.W0 41 /r` (RVM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kandb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x41).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kandb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x41).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kandd w:k, k, k`: `VEX.L1.66.0F.W1 41 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kandd_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x41).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kandd_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x41).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kandnb w:k, k, k`: `VEX.L1.66.0F.W0 42 /r` (RVM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kandnb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x42).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kandnb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x42).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kandnd w:k, k, k`: `VEX.L1.66.0F.W1 42 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kandnd_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x42).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kandnd_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x42).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kandnq w:k, k, k`: `VEX.L1.0F.W1 42 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kandnq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x42).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kandnq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x42).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kandnw w:k, k, k`: `VEX.L1.0F.W0 42 /r` (RVM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kandnw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x42).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kandnw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x42).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kandq w:k, k, k`: `VEX.L1.0F.W1 41 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kandq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x41).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kandq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x41).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kandw w:k, k, k`: `VEX.L1.0F.W0 41 /r` (RVM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kandw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x41).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kandw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x41).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kmovb w:k, k/m8`: `VEX.L0.66.0F.W0 90 /r` (RM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kmovb_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x90), dst.num(), 0, src.num()) }
+    pub const fn kmovb_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x90), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovb w:k, k/m8`: `VEX.L0.66.0F.W0 90 /r` (RM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kmovb_k_m8(&mut self, dst: K, src: M8) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x90), dst.num(), 0, src.addr) }
+    pub const fn kmovb_k_m8(&mut self, dst: K, src: M8) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x90), dst.0 as u8, 0, src.addr) }
 
     /// `kmovb w:m8, k`: `VEX.L0.66.0F.W0 91 /r` (MR)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kmovb_m8_k(&mut self, dst: M8, src: K) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x91), src.num(), 0, dst.addr) }
+    pub const fn kmovb_m8_k(&mut self, dst: M8, src: K) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x91), src.0 as u8, 0, dst.addr) }
 
     /// `kmovb w:k, r32`: `VEX.L0.66.0F.W0 92 /r` (RM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kmovb_k_r32(&mut self, dst: K, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x92), dst.num(), 0, src.num()) }
+    pub const fn kmovb_k_r32(&mut self, dst: K, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x92), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovb w:r32, k`: `VEX.L0.66.0F.W0 93 /r` (RM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kmovb_r32_k(&mut self, dst: R32, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x93), dst.num(), 0, src.num()) }
+    pub const fn kmovb_r32_k(&mut self, dst: R32, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x93), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovd w:k, k/m32`: `VEX.L0.66.0F.W1 90 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovd_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x90).w1(), dst.num(), 0, src.num()) }
+    pub const fn kmovd_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x90).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovd w:k, k/m32`: `VEX.L0.66.0F.W1 90 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovd_k_m32(&mut self, dst: K, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x90).w1(), dst.num(), 0, src.addr) }
+    pub const fn kmovd_k_m32(&mut self, dst: K, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x90).w1(), dst.0 as u8, 0, src.addr) }
 
     /// `kmovd w:m32, k`: `VEX.L0.66.0F.W1 91 /r` (MR)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovd_m32_k(&mut self, dst: M32, src: K) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x91).w1(), src.num(), 0, dst.addr) }
+    pub const fn kmovd_m32_k(&mut self, dst: M32, src: K) -> &mut Self { self.vex_rm(VexOp::new(0x66, 1, 0x91).w1(), src.0 as u8, 0, dst.addr) }
 
     /// `kmovd w:k, r32`: `VEX.L0.F2.0F.W0 92 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovd_k_r32(&mut self, dst: K, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x92), dst.num(), 0, src.num()) }
+    pub const fn kmovd_k_r32(&mut self, dst: K, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x92), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovd w:r32, k`: `VEX.L0.F2.0F.W0 93 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovd_r32_k(&mut self, dst: R32, src: K) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x93), dst.num(), 0, src.num()) }
+    pub const fn kmovd_r32_k(&mut self, dst: R32, src: K) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x93), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovq w:k, k/m64`: `VEX.L0.0F.W1 90 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovq_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x90).w1(), dst.num(), 0, src.num()) }
+    pub const fn kmovq_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x90).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovq w:k, k/m64`: `VEX.L0.0F.W1 90 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovq_k_m64(&mut self, dst: K, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x90).w1(), dst.num(), 0, src.addr) }
+    pub const fn kmovq_k_m64(&mut self, dst: K, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x90).w1(), dst.0 as u8, 0, src.addr) }
 
     /// `kmovq w:m64, k`: `VEX.L0.0F.W1 91 /r` (MR)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovq_m64_k(&mut self, dst: M64, src: K) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x91).w1(), src.num(), 0, dst.addr) }
+    pub const fn kmovq_m64_k(&mut self, dst: M64, src: K) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x91).w1(), src.0 as u8, 0, dst.addr) }
 
     /// `kmovq w:k, r64`: `VEX.L0.F2.0F.W1 92 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovq_k_r64(&mut self, dst: K, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x92).w1(), dst.num(), 0, src.num()) }
+    pub const fn kmovq_k_r64(&mut self, dst: K, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x92).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovq w:r64, k`: `VEX.L0.F2.0F.W1 93 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kmovq_r64_k(&mut self, dst: R64, src: K) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x93).w1(), dst.num(), 0, src.num()) }
+    pub const fn kmovq_r64_k(&mut self, dst: R64, src: K) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 1, 0x93).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovw w:k, k/m16`: `VEX.L0.0F.W0 90 /r` (RM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kmovw_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x90), dst.num(), 0, src.num()) }
+    pub const fn kmovw_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x90), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovw w:k, k/m16`: `VEX.L0.0F.W0 90 /r` (RM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kmovw_k_m16(&mut self, dst: K, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x90), dst.num(), 0, src.addr) }
+    pub const fn kmovw_k_m16(&mut self, dst: K, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x90), dst.0 as u8, 0, src.addr) }
 
     /// `kmovw w:m16, k`: `VEX.L0.0F.W0 91 /r` (MR)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kmovw_m16_k(&mut self, dst: M16, src: K) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x91), src.num(), 0, dst.addr) }
+    pub const fn kmovw_m16_k(&mut self, dst: M16, src: K) -> &mut Self { self.vex_rm(VexOp::new(0, 1, 0x91), src.0 as u8, 0, dst.addr) }
 
     /// `kmovw w:k, r32`: `VEX.L0.0F.W0 92 /r` (RM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kmovw_k_r32(&mut self, dst: K, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x92), dst.num(), 0, src.num()) }
+    pub const fn kmovw_k_r32(&mut self, dst: K, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x92), dst.0 as u8, 0, src.0 as u8) }
 
     /// `kmovw w:r32, k`: `VEX.L0.0F.W0 93 /r` (RM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kmovw_r32_k(&mut self, dst: R32, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x93), dst.num(), 0, src.num()) }
+    pub const fn kmovw_r32_k(&mut self, dst: R32, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x93), dst.0 as u8, 0, src.0 as u8) }
 
     /// `knotb w:k, k`: `VEX.L0.66.0F.W0 44 /r` (RM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn knotb_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x44), dst.num(), 0, src.num()) }
+    pub const fn knotb_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x44), dst.0 as u8, 0, src.0 as u8) }
 
     /// `knotd w:k, k`: `VEX.L0.66.0F.W1 44 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn knotd_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x44).w1(), dst.num(), 0, src.num()) }
+    pub const fn knotd_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x44).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `knotq w:k, k`: `VEX.L0.0F.W1 44 /r` (RM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn knotq_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x44).w1(), dst.num(), 0, src.num()) }
+    pub const fn knotq_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x44).w1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `knotw w:k, k`: `VEX.L0.0F.W0 44 /r` (RM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn knotw_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x44), dst.num(), 0, src.num()) }
+    pub const fn knotw_k_k(&mut self, dst: K, src: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x44), dst.0 as u8, 0, src.0 as u8) }
 
     /// `korb w:k, k, k`: `VEX.L1.66.0F.W0 45 /r` (RVM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn korb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x45).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn korb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x45).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kord w:k, k, k`: `VEX.L1.66.0F.W1 45 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kord_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x45).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kord_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x45).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `korq w:k, k, k`: `VEX.L1.0F.W1 45 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn korq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x45).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn korq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x45).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kortestb k, k`: `VEX.L0.66.0F.W0 98 /r` (RM)
     ///
     /// CPUID: AVX512DQ. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn kortestb_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x98), src1.num(), 0, src2.num()) }
+    pub const fn kortestb_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x98), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `kortestd k, k`: `VEX.L0.66.0F.W1 98 /r` (RM)
     ///
     /// CPUID: AVX512BW. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn kortestd_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x98).w1(), src1.num(), 0, src2.num()) }
+    pub const fn kortestd_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x98).w1(), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `kortestq k, k`: `VEX.L0.0F.W1 98 /r` (RM)
     ///
     /// CPUID: AVX512BW. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn kortestq_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x98).w1(), src1.num(), 0, src2.num()) }
+    pub const fn kortestq_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x98).w1(), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `kortestw k, k`: `VEX.L0.0F.W0 98 /r` (RM)
     ///
     /// CPUID: AVX512F. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn kortestw_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x98), src1.num(), 0, src2.num()) }
+    pub const fn kortestw_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x98), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `korw w:k, k, k`: `VEX.L1.0F.W0 45 /r` (RVM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn korw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x45).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn korw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x45).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kshiftlb w:k, k, imm8`: `VEX.L0.66.0F3A.W0 32 /r ib` (RMI)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kshiftlb_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x32), dst.num(), 0, src.num(), imm) }
+    pub const fn kshiftlb_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x32), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `kshiftld w:k, k, imm8`: `VEX.L0.66.0F3A.W0 33 /r ib` (RMI)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kshiftld_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x33), dst.num(), 0, src.num(), imm) }
+    pub const fn kshiftld_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x33), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `kshiftlq w:k, k, imm8`: `VEX.L0.66.0F3A.W1 33 /r ib` (RMI)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kshiftlq_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x33).w1(), dst.num(), 0, src.num(), imm) }
+    pub const fn kshiftlq_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x33).w1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `kshiftlw w:k, k, imm8`: `VEX.L0.66.0F3A.W1 32 /r ib` (RMI)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kshiftlw_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x32).w1(), dst.num(), 0, src.num(), imm) }
+    pub const fn kshiftlw_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x32).w1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `kshiftrb w:k, k, imm8`: `VEX.L0.66.0F3A.W0 30 /r ib` (RMI)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kshiftrb_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x30), dst.num(), 0, src.num(), imm) }
+    pub const fn kshiftrb_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x30), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `kshiftrd w:k, k, imm8`: `VEX.L0.66.0F3A.W0 31 /r ib` (RMI)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kshiftrd_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x31), dst.num(), 0, src.num(), imm) }
+    pub const fn kshiftrd_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x31), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `kshiftrq w:k, k, imm8`: `VEX.L0.66.0F3A.W1 31 /r ib` (RMI)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kshiftrq_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x31).w1(), dst.num(), 0, src.num(), imm) }
+    pub const fn kshiftrq_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x31).w1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `kshiftrw w:k, k, imm8`: `VEX.L0.66.0F3A.W1 30 /r ib` (RMI)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kshiftrw_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x30).w1(), dst.num(), 0, src.num(), imm) }
+    pub const fn kshiftrw_k_k_imm8(&mut self, dst: K, src: K, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x30).w1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `ktestb k, k`: `VEX.L0.66.0F.W0 99 /r` (RM)
     ///
     /// CPUID: AVX512DQ. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn ktestb_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x99), src1.num(), 0, src2.num()) }
+    pub const fn ktestb_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x99), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `ktestd k, k`: `VEX.L0.66.0F.W1 99 /r` (RM)
     ///
     /// CPUID: AVX512BW. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn ktestd_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x99).w1(), src1.num(), 0, src2.num()) }
+    pub const fn ktestd_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x99).w1(), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `ktestq k, k`: `VEX.L0.0F.W1 99 /r` (RM)
     ///
     /// CPUID: AVX512BW. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn ktestq_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x99).w1(), src1.num(), 0, src2.num()) }
+    pub const fn ktestq_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x99).w1(), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `ktestw k, k`: `VEX.L0.0F.W0 99 /r` (RM)
     ///
     /// CPUID: AVX512DQ. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn ktestw_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x99), src1.num(), 0, src2.num()) }
+    pub const fn ktestw_k_k(&mut self, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x99), src1.0 as u8, 0, src2.0 as u8) }
 
     /// `kunpckbw w:k, k, k`: `VEX.L1.66.0F.W0 4B /r` (RVM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kunpckbw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x4B).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kunpckbw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x4B).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kunpckdq w:k, k, k`: `VEX.L1.0F.W1 4B /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kunpckdq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x4B).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kunpckdq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x4B).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kunpckwd w:k, k, k`: `VEX.L1.0F.W0 4B /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kunpckwd_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x4B).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kunpckwd_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x4B).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kxnorb w:k, k, k`: `VEX.L1.66.0F.W0 46 /r` (RVM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kxnorb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x46).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kxnorb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x46).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kxnord w:k, k, k`: `VEX.L1.66.0F.W1 46 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kxnord_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x46).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kxnord_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x46).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kxnorq w:k, k, k`: `VEX.L1.0F.W1 46 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kxnorq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x46).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kxnorq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x46).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kxnorw w:k, k, k`: `VEX.L1.0F.W0 46 /r` (RVM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kxnorw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x46).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kxnorw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x46).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kxorb w:k, k, k`: `VEX.L1.66.0F.W0 47 /r` (RVM)
     ///
     /// CPUID: AVX512DQ.
     #[inline]
-    pub const fn kxorb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x47).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kxorb_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x47).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kxord w:k, k, k`: `VEX.L1.66.0F.W1 47 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kxord_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x47).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kxord_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0x66, 1, 0x47).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kxorq w:k, k, k`: `VEX.L1.0F.W1 47 /r` (RVM)
     ///
     /// CPUID: AVX512BW.
     #[inline]
-    pub const fn kxorq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x47).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kxorq_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x47).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `kxorw w:k, k, k`: `VEX.L1.0F.W0 47 /r` (RVM)
     ///
     /// CPUID: AVX512F.
     #[inline]
-    pub const fn kxorw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x47).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn kxorw_k_k_k(&mut self, dst: K, src1: K, src2: K) -> &mut Self { self.vex_rr(VexOp::new(0, 1, 0x47).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
 }

@@ -12,762 +12,762 @@ impl Asm<'_> {
     ///
     /// CPUID: VAES.
     #[inline]
-    pub const fn vaesdec_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDE).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaesdec_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDE).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaesdec w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG DE /r` (RVM)
     ///
     /// CPUID: VAES.
     #[inline]
-    pub const fn vaesdec_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDE).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaesdec_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDE).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaesdeclast w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG DF /r` (RVM)
     ///
     /// CPUID: VAES.
     #[inline]
-    pub const fn vaesdeclast_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDF).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaesdeclast_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDF).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaesdeclast w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG DF /r` (RVM)
     ///
     /// CPUID: VAES.
     #[inline]
-    pub const fn vaesdeclast_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDF).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaesdeclast_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDF).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaesenc w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG DC /r` (RVM)
     ///
     /// CPUID: VAES.
     #[inline]
-    pub const fn vaesenc_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDC).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaesenc_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDC).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaesenc w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG DC /r` (RVM)
     ///
     /// CPUID: VAES.
     #[inline]
-    pub const fn vaesenc_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDC).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaesenc_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDC).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vaesenclast w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG DD /r` (RVM)
     ///
     /// CPUID: VAES.
     #[inline]
-    pub const fn vaesenclast_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDD).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vaesenclast_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDD).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vaesenclast w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.WIG DD /r` (RVM)
     ///
     /// CPUID: VAES.
     #[inline]
-    pub const fn vaesenclast_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDD).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vaesenclast_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDD).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vbcstnebf162ps w:xmm, m16`: `VEX.128.F3.0F38.W0 B1 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vbcstnebf162ps_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xB1), dst.num(), 0, src.addr) }
+    pub const fn vbcstnebf162ps_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xB1), dst.0 as u8, 0, src.addr) }
 
     /// `vbcstnebf162ps w:ymm, m16`: `VEX.256.F3.0F38.W0 B1 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vbcstnebf162ps_ymm_m16(&mut self, dst: Ymm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xB1).l1(), dst.num(), 0, src.addr) }
+    pub const fn vbcstnebf162ps_ymm_m16(&mut self, dst: Ymm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xB1).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vbcstnesh2ps w:xmm, m16`: `VEX.128.66.0F38.W0 B1 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vbcstnesh2ps_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB1), dst.num(), 0, src.addr) }
+    pub const fn vbcstnesh2ps_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB1), dst.0 as u8, 0, src.addr) }
 
     /// `vbcstnesh2ps w:ymm, m16`: `VEX.256.66.0F38.W0 B1 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vbcstnesh2ps_ymm_m16(&mut self, dst: Ymm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB1).l1(), dst.num(), 0, src.addr) }
+    pub const fn vbcstnesh2ps_ymm_m16(&mut self, dst: Ymm, src: M16) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB1).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneebf162ps w:xmm, m128`: `VEX.128.F3.0F38.W0 B0 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneebf162ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xB0), dst.num(), 0, src.addr) }
+    pub const fn vcvtneebf162ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xB0), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneebf162ps w:ymm, m256`: `VEX.256.F3.0F38.W0 B0 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneebf162ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xB0).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtneebf162ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xB0).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneeph2ps w:xmm, m128`: `VEX.128.66.0F38.W0 B0 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneeph2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB0), dst.num(), 0, src.addr) }
+    pub const fn vcvtneeph2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB0), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneeph2ps w:ymm, m256`: `VEX.256.66.0F38.W0 B0 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneeph2ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB0).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtneeph2ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB0).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneobf162ps w:xmm, m128`: `VEX.128.F2.0F38.W0 B0 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneobf162ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xB0), dst.num(), 0, src.addr) }
+    pub const fn vcvtneobf162ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xB0), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneobf162ps w:ymm, m256`: `VEX.256.F2.0F38.W0 B0 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneobf162ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xB0).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtneobf162ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xB0).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneoph2ps w:xmm, m128`: `VEX.128.0F38.W0 B0 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneoph2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xB0), dst.num(), 0, src.addr) }
+    pub const fn vcvtneoph2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xB0), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneoph2ps w:ymm, m256`: `VEX.256.0F38.W0 B0 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneoph2ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xB0).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtneoph2ps_ymm_m256(&mut self, dst: Ymm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xB0).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneps2bf16 w:xmm, xmm/m128`: `VEX.128.F3.0F38.W0 72 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneps2bf16_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x72), dst.num(), 0, src.num()) }
+    pub const fn vcvtneps2bf16_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x72), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtneps2bf16 w:xmm, xmm/m128`: `VEX.128.F3.0F38.W0 72 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneps2bf16_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x72), dst.num(), 0, src.addr) }
+    pub const fn vcvtneps2bf16_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x72), dst.0 as u8, 0, src.addr) }
 
     /// `vcvtneps2bf16 w:xmm, ymm/m256`: `VEX.256.F3.0F38.W0 72 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneps2bf16_xmm_ymm(&mut self, dst: Xmm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x72).l1(), dst.num(), 0, src.num()) }
+    pub const fn vcvtneps2bf16_xmm_ymm(&mut self, dst: Xmm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x72).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vcvtneps2bf16 w:xmm, ymm/m256`: `VEX.256.F3.0F38.W0 72 /r` (RM)
     ///
     /// CPUID: AVX_NE_CONVERT.
     #[inline]
-    pub const fn vcvtneps2bf16_xmm_m256(&mut self, dst: Xmm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x72).l1(), dst.num(), 0, src.addr) }
+    pub const fn vcvtneps2bf16_xmm_m256(&mut self, dst: Xmm, src: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x72).l1(), dst.0 as u8, 0, src.addr) }
 
     /// `vgf2p8affineinvqb w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W1 CF /r ib` (RVMI)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8affineinvqb_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xCF).w1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vgf2p8affineinvqb_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xCF).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vgf2p8affineinvqb w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W1 CF /r ib` (RVMI)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8affineinvqb_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xCF).w1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vgf2p8affineinvqb_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xCF).w1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vgf2p8affineinvqb w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W1 CF /r ib` (RVMI)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8affineinvqb_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xCF).l1().w1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vgf2p8affineinvqb_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xCF).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vgf2p8affineinvqb w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W1 CF /r ib` (RVMI)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8affineinvqb_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xCF).l1().w1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vgf2p8affineinvqb_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xCF).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vgf2p8affineqb w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W1 CE /r ib` (RVMI)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8affineqb_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xCE).w1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vgf2p8affineqb_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xCE).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vgf2p8affineqb w:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W1 CE /r ib` (RVMI)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8affineqb_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xCE).w1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vgf2p8affineqb_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xCE).w1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vgf2p8affineqb w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W1 CE /r ib` (RVMI)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8affineqb_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xCE).l1().w1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vgf2p8affineqb_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xCE).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vgf2p8affineqb w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.W1 CE /r ib` (RVMI)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8affineqb_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xCE).l1().w1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vgf2p8affineqb_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xCE).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vgf2p8mulb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 CF /r` (RVM)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8mulb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xCF), dst.num(), src1.num(), src2.num()) }
+    pub const fn vgf2p8mulb_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xCF), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vgf2p8mulb w:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 CF /r` (RVM)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8mulb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xCF), dst.num(), src1.num(), src2.addr) }
+    pub const fn vgf2p8mulb_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xCF), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vgf2p8mulb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 CF /r` (RVM)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8mulb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xCF).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vgf2p8mulb_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xCF).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vgf2p8mulb w:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 CF /r` (RVM)
     ///
     /// CPUID: AVX GFNI.
     #[inline]
-    pub const fn vgf2p8mulb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xCF).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vgf2p8mulb_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xCF).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpclmulqdq w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 44 /r ib` (RVMI)
     ///
     /// CPUID: VPCLMULQDQ.
     #[inline]
-    pub const fn vpclmulqdq_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x44).l1(), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vpclmulqdq_ymm_ymm_ymm_imm8(&mut self, dst: Ymm, src1: Ymm, src2: Ymm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0x44).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vpclmulqdq w:ymm, ymm, ymm/m256, imm8`: `VEX.256.66.0F3A.WIG 44 /r ib` (RVMI)
     ///
     /// CPUID: VPCLMULQDQ.
     #[inline]
-    pub const fn vpclmulqdq_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x44).l1(), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vpclmulqdq_ymm_ymm_m256_imm8(&mut self, dst: Ymm, src1: Ymm, src2: M256, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0x44).l1(), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vpdpbssd rw:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x50), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbssd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x50), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbssd rw:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0x50), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbssd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0x50), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbssd rw:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x50).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbssd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x50).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbssd rw:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0x50).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbssd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0x50).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbssds rw:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x51), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbssds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x51), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbssds rw:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0x51), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbssds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0x51), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbssds rw:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x51).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbssds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0x51).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbssds rw:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbssds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0x51).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbssds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0x51).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbsud rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x50), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbsud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x50), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbsud rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x50), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbsud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x50), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbsud rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x50).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbsud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x50).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbsud rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x50).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbsud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x50).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbsuds rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x51), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbsuds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x51), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbsuds rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x51), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbsuds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x51), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbsuds rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x51).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbsuds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0x51).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbsuds rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbsuds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x51).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbsuds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0x51).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbusd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpbusd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x50), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbusd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x50), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbusd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpbusd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x50), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbusd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x50), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbusd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpbusd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x50).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbusd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x50).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbusd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpbusd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x50).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbusd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x50).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbusds rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpbusds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x51), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbusds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x51), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbusds rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpbusds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x51), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbusds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x51), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbusds rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpbusds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x51).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbusds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x51).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbusds rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpbusds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x51).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbusds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x51).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbuud rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0x50), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbuud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0x50), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbuud rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0x50), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbuud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0x50), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbuud rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0x50).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbuud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0x50).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbuud rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 50 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0x50).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbuud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0x50).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbuuds rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0x51), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbuuds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0x51), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbuuds rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0x51), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbuuds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0x51), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpbuuds rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0x51).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpbuuds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0x51).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpbuuds rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 51 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT8.
     #[inline]
-    pub const fn vpdpbuuds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0x51).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpbuuds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0x51).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwssd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpwssd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x52), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwssd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x52), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwssd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpwssd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x52), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwssd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x52), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwssd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpwssd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x52).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwssd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x52).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwssd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 52 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpwssd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x52).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwssd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x52).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwssds rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 53 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpwssds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x53), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwssds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x53), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwssds rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 53 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpwssds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x53), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwssds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x53), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwssds rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 53 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpwssds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x53).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwssds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0x53).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwssds rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 53 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI.
     #[inline]
-    pub const fn vpdpwssds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x53).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwssds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0x53).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwsud rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xD2), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwsud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xD2), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwsud rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xD2), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwsud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xD2), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwsud rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xD2).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwsud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xD2).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwsud rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xD2).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwsud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xD2).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwsuds rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xD3), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwsuds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xD3), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwsuds rw:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xD3), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwsuds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xD3), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwsuds rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xD3).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwsuds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xD3).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwsuds rw:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwsuds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xD3).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwsuds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xD3).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwusd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xD2), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwusd_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xD2), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwusd rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xD2), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwusd_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xD2), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwusd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xD2).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwusd_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xD2).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwusd rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xD2).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwusd_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xD2).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwusds rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xD3), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwusds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xD3), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwusds rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xD3), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwusds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xD3), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwusds rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xD3).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwusds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xD3).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwusds rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwusds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xD3).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwusds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xD3).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwuud rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xD2), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwuud_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xD2), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwuud rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xD2), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwuud_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xD2), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwuud rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xD2).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwuud_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xD2).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwuud rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 D2 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xD2).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwuud_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xD2).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwuuds rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xD3), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwuuds_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xD3), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwuuds rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xD3), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwuuds_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xD3), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpdpwuuds rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xD3).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpdpwuuds_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xD3).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpdpwuuds rw:ymm, ymm, ymm/m256`: `VEX.256.0F38.W0 D3 /r` (RVM)
     ///
     /// CPUID: AVX_VNNI_INT16.
     #[inline]
-    pub const fn vpdpwuuds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xD3).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpdpwuuds_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xD3).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmadd52huq rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B5 /r` (RVM)
     ///
     /// CPUID: AVX_IFMA.
     #[inline]
-    pub const fn vpmadd52huq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB5).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmadd52huq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB5).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmadd52huq rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B5 /r` (RVM)
     ///
     /// CPUID: AVX_IFMA.
     #[inline]
-    pub const fn vpmadd52huq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB5).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmadd52huq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB5).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmadd52huq rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B5 /r` (RVM)
     ///
     /// CPUID: AVX_IFMA.
     #[inline]
-    pub const fn vpmadd52huq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB5).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmadd52huq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB5).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmadd52huq rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B5 /r` (RVM)
     ///
     /// CPUID: AVX_IFMA.
     #[inline]
-    pub const fn vpmadd52huq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB5).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmadd52huq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB5).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmadd52luq rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B4 /r` (RVM)
     ///
     /// CPUID: AVX_IFMA.
     #[inline]
-    pub const fn vpmadd52luq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB4).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmadd52luq_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB4).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmadd52luq rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W1 B4 /r` (RVM)
     ///
     /// CPUID: AVX_IFMA.
     #[inline]
-    pub const fn vpmadd52luq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB4).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmadd52luq_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB4).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vpmadd52luq rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B4 /r` (RVM)
     ///
     /// CPUID: AVX_IFMA.
     #[inline]
-    pub const fn vpmadd52luq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB4).l1().w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vpmadd52luq_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xB4).l1().w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vpmadd52luq rw:ymm, ymm, ymm/m256`: `VEX.256.66.0F38.W1 B4 /r` (RVM)
     ///
     /// CPUID: AVX_IFMA.
     #[inline]
-    pub const fn vpmadd52luq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB4).l1().w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vpmadd52luq_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xB4).l1().w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsha512msg1 rw:ymm, xmm`: `VEX.256.F2.0F38.W0 CC /r` (RM)
     ///
     /// CPUID: AVX SHA512.
     #[inline]
-    pub const fn vsha512msg1_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xCC).l1(), dst.num(), 0, src.num()) }
+    pub const fn vsha512msg1_ymm_xmm(&mut self, dst: Ymm, src: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xCC).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vsha512msg2 rw:ymm, ymm`: `VEX.256.F2.0F38.W0 CD /r` (RM)
     ///
     /// CPUID: AVX SHA512.
     #[inline]
-    pub const fn vsha512msg2_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xCD).l1(), dst.num(), 0, src.num()) }
+    pub const fn vsha512msg2_ymm_ymm(&mut self, dst: Ymm, src: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xCD).l1(), dst.0 as u8, 0, src.0 as u8) }
 
     /// `vsha512rnds2 rw:ymm, ymm, xmm`: `VEX.256.F2.0F38.W0 CB /r` (RVM)
     ///
     /// CPUID: AVX SHA512.
     #[inline]
-    pub const fn vsha512rnds2_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xCB).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsha512rnds2_ymm_ymm_xmm(&mut self, dst: Ymm, src1: Ymm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xCB).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsm3msg1 rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM3.
     #[inline]
-    pub const fn vsm3msg1_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xDA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsm3msg1_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xDA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsm3msg1 rw:xmm, xmm, xmm/m128`: `VEX.128.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM3.
     #[inline]
-    pub const fn vsm3msg1_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xDA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsm3msg1_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xDA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsm3msg2 rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM3.
     #[inline]
-    pub const fn vsm3msg2_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsm3msg2_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xDA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsm3msg2 rw:xmm, xmm, xmm/m128`: `VEX.128.66.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM3.
     #[inline]
-    pub const fn vsm3msg2_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsm3msg2_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xDA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsm3rnds2 rw:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 DE /r ib` (RVMI)
     ///
     /// CPUID: AVX SM3.
     #[inline]
-    pub const fn vsm3rnds2_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xDE), dst.num(), src1.num(), src2.num(), imm) }
+    pub const fn vsm3rnds2_xmm_xmm_xmm_imm8(&mut self, dst: Xmm, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0x66, 3, 0xDE), dst.0 as u8, src1.0 as u8, src2.0 as u8, imm) }
 
     /// `vsm3rnds2 rw:xmm, xmm, xmm/m128, imm8`: `VEX.128.66.0F3A.W0 DE /r ib` (RVMI)
     ///
     /// CPUID: AVX SM3.
     #[inline]
-    pub const fn vsm3rnds2_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xDE), dst.num(), src1.num(), src2.addr, imm) }
+    pub const fn vsm3rnds2_xmm_xmm_m128_imm8(&mut self, dst: Xmm, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0x66, 3, 0xDE), dst.0 as u8, src1.0 as u8, src2.addr, imm) }
 
     /// `vsm4key4 w:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM4.
     #[inline]
-    pub const fn vsm4key4_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xDA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsm4key4_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xDA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsm4key4 w:xmm, xmm, xmm/m128`: `VEX.128.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM4.
     #[inline]
-    pub const fn vsm4key4_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xDA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsm4key4_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xDA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsm4key4 w:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM4.
     #[inline]
-    pub const fn vsm4key4_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xDA).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsm4key4_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xDA).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsm4key4 w:ymm, ymm, ymm/m256`: `VEX.256.F3.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM4.
     #[inline]
-    pub const fn vsm4key4_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xDA).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsm4key4_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xDA).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsm4rnds4 w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM4.
     #[inline]
-    pub const fn vsm4rnds4_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xDA), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsm4rnds4_xmm_xmm_xmm(&mut self, dst: Xmm, src1: Xmm, src2: Xmm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xDA), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsm4rnds4 w:xmm, xmm, xmm/m128`: `VEX.128.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM4.
     #[inline]
-    pub const fn vsm4rnds4_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xDA), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsm4rnds4_xmm_xmm_m128(&mut self, dst: Xmm, src1: Xmm, src2: M128) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xDA), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `vsm4rnds4 w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM4.
     #[inline]
-    pub const fn vsm4rnds4_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xDA).l1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn vsm4rnds4_ymm_ymm_ymm(&mut self, dst: Ymm, src1: Ymm, src2: Ymm) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xDA).l1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `vsm4rnds4 w:ymm, ymm, ymm/m256`: `VEX.256.F2.0F38.W0 DA /r` (RVM)
     ///
     /// CPUID: AVX SM4.
     #[inline]
-    pub const fn vsm4rnds4_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xDA).l1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn vsm4rnds4_ymm_ymm_m256(&mut self, dst: Ymm, src1: Ymm, src2: M256) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xDA).l1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
 }

@@ -14,175 +14,175 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x10).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn adc_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x10).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x10).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn adc_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x10).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x10).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn adc_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x10).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x10).no_rex(), src.num(), dst.num()) }
+    pub const fn adc_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x10).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x10).byte_reg(), src.num(), dst.addr) }
+    pub const fn adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x10).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x10).no_rex(), src.num(), dst.addr) }
+    pub const fn adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x10).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x10).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x10).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x10).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x10).no_rex(), src.0 as u8, dst.addr) }
 
     /// `adc rw:r16/m16, r16`: `66 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x11), src.num(), dst.num()) }
+    pub const fn adc_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x11), src.0 as u8, dst.0 as u8) }
 
     /// `adc rw:r16/m16, r16`: `66 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x11), src.num(), dst.addr) }
+    pub const fn adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x11), src.0 as u8, dst.addr) }
 
     /// `lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x11), src.num(), dst.addr) }
+    pub const fn lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x11), src.0 as u8, dst.addr) }
 
     /// `adc rw:r32/m32, r32`: `11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x11), src.num(), dst.num()) }
+    pub const fn adc_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x11), src.0 as u8, dst.0 as u8) }
 
     /// `adc rw:r32/m32, r32`: `11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x11), src.num(), dst.addr) }
+    pub const fn adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x11), src.0 as u8, dst.addr) }
 
     /// `lock adc rw:r32/m32, r32`: `11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x11), src.num(), dst.addr) }
+    pub const fn lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x11), src.0 as u8, dst.addr) }
 
     /// `adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x11).w(), src.num(), dst.num()) }
+    pub const fn adc_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x11).w(), src.0 as u8, dst.0 as u8) }
 
     /// `adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x11).w(), src.num(), dst.addr) }
+    pub const fn adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x11).w(), src.0 as u8, dst.addr) }
 
     /// `lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x11).w(), src.num(), dst.addr) }
+    pub const fn lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x11).w(), src.0 as u8, dst.addr) }
 
     /// `adc rw:r8, r8/m8`: `12 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x12).byte_reg().byte_rm(), dst.num(), src.num()) }
+    pub const fn adc_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x12).byte_reg().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `adc rw:r8, r8/m8`: `12 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x12).byte_reg().no_rex(), dst.num(), src.num()) }
+    pub const fn adc_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x12).byte_reg().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `adc rw:r8, r8/m8`: `12 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x12).byte_reg(), dst.num(), src.addr) }
+    pub const fn adc_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x12).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `adc rw:r8, r8/m8`: `12 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x12).byte_rm().no_rex(), dst.num(), src.num()) }
+    pub const fn adc_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x12).byte_rm().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `adc rw:r8, r8/m8`: `12 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x12).no_rex(), dst.num(), src.num()) }
+    pub const fn adc_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x12).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `adc rw:r8, r8/m8`: `12 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x12).no_rex(), dst.num(), src.addr) }
+    pub const fn adc_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x12).no_rex(), dst.0 as u8, src.addr) }
 
     /// `adc rw:r16, r16/m16`: `66 13 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x13), dst.num(), src.num()) }
+    pub const fn adc_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x13), dst.0 as u8, src.0 as u8) }
 
     /// `adc rw:r16, r16/m16`: `66 13 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x13), dst.num(), src.addr) }
+    pub const fn adc_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x13), dst.0 as u8, src.addr) }
 
     /// `adc rw:r32, r32/m32`: `13 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x13), dst.num(), src.num()) }
+    pub const fn adc_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x13), dst.0 as u8, src.0 as u8) }
 
     /// `adc rw:r32, r32/m32`: `13 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x13), dst.num(), src.addr) }
+    pub const fn adc_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x13), dst.0 as u8, src.addr) }
 
     /// `adc rw:r64, r64/m64`: `REX.W 13 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x13).w(), dst.num(), src.num()) }
+    pub const fn adc_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x13).w(), dst.0 as u8, src.0 as u8) }
 
     /// `adc rw:r64, r64/m64`: `REX.W 13 /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x13).w(), dst.num(), src.addr) }
+    pub const fn adc_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x13).w(), dst.0 as u8, src.addr) }
 
     /// `adc rw:al, imm8`: `14 ib` (XI)
     ///
@@ -212,13 +212,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 2, dst.num(), imm as u8 as u32, 1) }
+    pub const fn adc_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 2, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 2, dst.num(), imm as u8 as u32, 1) }
+    pub const fn adc_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 2, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
     ///
@@ -236,7 +236,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 2, dst.num(), imm as u16 as u32, 2) }
+    pub const fn adc_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 2, dst.0 as u8, imm as u16 as u32, 2) }
 
     /// `adc rw:r16/m16, imm16`: `66 81 /2 iw` (MI)
     ///
@@ -254,7 +254,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 2, dst.num(), imm as u32, 4) }
+    pub const fn adc_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 2, dst.0 as u8, imm as u32, 4) }
 
     /// `adc rw:r32/m32, imm32`: `81 /2 id` (MI)
     ///
@@ -272,7 +272,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 2, dst.num(), imm as u32, 4) }
+    pub const fn adc_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 2, dst.0 as u8, imm as u32, 4) }
 
     /// `adc rw:r64/m64, simm32`: `REX.W 81 /2 id` (MI)
     ///
@@ -290,7 +290,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 2, dst.num(), imm as u8 as u32, 1) }
+    pub const fn adc_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 2, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `adc rw:r16/m16, simm8`: `66 83 /2 ib` (MI)
     ///
@@ -308,7 +308,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 2, dst.num(), imm as u8 as u32, 1) }
+    pub const fn adc_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 2, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `adc rw:r32/m32, simm8`: `83 /2 ib` (MI)
     ///
@@ -326,7 +326,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn adc_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 2, dst.num(), imm as u8 as u32, 1) }
+    pub const fn adc_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 2, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `adc rw:r64/m64, simm8`: `REX.W 83 /2 ib` (MI)
     ///
@@ -344,175 +344,175 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x00).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn add_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x00).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x00).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn add_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x00).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x00).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn add_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x00).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x00).no_rex(), src.num(), dst.num()) }
+    pub const fn add_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x00).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x00).byte_reg(), src.num(), dst.addr) }
+    pub const fn add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x00).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x00).no_rex(), src.num(), dst.addr) }
+    pub const fn add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x00).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x00).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x00).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x00).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x00).no_rex(), src.0 as u8, dst.addr) }
 
     /// `add rw:r16/m16, r16`: `66 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x01), src.num(), dst.num()) }
+    pub const fn add_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x01), src.0 as u8, dst.0 as u8) }
 
     /// `add rw:r16/m16, r16`: `66 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x01), src.num(), dst.addr) }
+    pub const fn add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x01), src.0 as u8, dst.addr) }
 
     /// `lock add rw:r16/m16, r16`: `66 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x01), src.num(), dst.addr) }
+    pub const fn lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x01), src.0 as u8, dst.addr) }
 
     /// `add rw:r32/m32, r32`: `01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x01), src.num(), dst.num()) }
+    pub const fn add_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x01), src.0 as u8, dst.0 as u8) }
 
     /// `add rw:r32/m32, r32`: `01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x01), src.num(), dst.addr) }
+    pub const fn add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x01), src.0 as u8, dst.addr) }
 
     /// `lock add rw:r32/m32, r32`: `01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x01), src.num(), dst.addr) }
+    pub const fn lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x01), src.0 as u8, dst.addr) }
 
     /// `add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x01).w(), src.num(), dst.num()) }
+    pub const fn add_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x01).w(), src.0 as u8, dst.0 as u8) }
 
     /// `add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x01).w(), src.num(), dst.addr) }
+    pub const fn add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x01).w(), src.0 as u8, dst.addr) }
 
     /// `lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x01).w(), src.num(), dst.addr) }
+    pub const fn lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x01).w(), src.0 as u8, dst.addr) }
 
     /// `add rw:r8, r8/m8`: `02 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x02).byte_reg().byte_rm(), dst.num(), src.num()) }
+    pub const fn add_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x02).byte_reg().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `add rw:r8, r8/m8`: `02 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x02).byte_reg().no_rex(), dst.num(), src.num()) }
+    pub const fn add_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x02).byte_reg().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `add rw:r8, r8/m8`: `02 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x02).byte_reg(), dst.num(), src.addr) }
+    pub const fn add_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x02).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `add rw:r8, r8/m8`: `02 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x02).byte_rm().no_rex(), dst.num(), src.num()) }
+    pub const fn add_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x02).byte_rm().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `add rw:r8, r8/m8`: `02 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x02).no_rex(), dst.num(), src.num()) }
+    pub const fn add_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x02).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `add rw:r8, r8/m8`: `02 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x02).no_rex(), dst.num(), src.addr) }
+    pub const fn add_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x02).no_rex(), dst.0 as u8, src.addr) }
 
     /// `add rw:r16, r16/m16`: `66 03 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x03), dst.num(), src.num()) }
+    pub const fn add_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x03), dst.0 as u8, src.0 as u8) }
 
     /// `add rw:r16, r16/m16`: `66 03 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x03), dst.num(), src.addr) }
+    pub const fn add_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x03), dst.0 as u8, src.addr) }
 
     /// `add rw:r32, r32/m32`: `03 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x03), dst.num(), src.num()) }
+    pub const fn add_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x03), dst.0 as u8, src.0 as u8) }
 
     /// `add rw:r32, r32/m32`: `03 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x03), dst.num(), src.addr) }
+    pub const fn add_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x03), dst.0 as u8, src.addr) }
 
     /// `add rw:r64, r64/m64`: `REX.W 03 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x03).w(), dst.num(), src.num()) }
+    pub const fn add_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x03).w(), dst.0 as u8, src.0 as u8) }
 
     /// `add rw:r64, r64/m64`: `REX.W 03 /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x03).w(), dst.num(), src.addr) }
+    pub const fn add_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x03).w(), dst.0 as u8, src.addr) }
 
     /// `add rw:al, imm8`: `04 ib` (XI)
     ///
@@ -542,13 +542,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 0, dst.num(), imm as u8 as u32, 1) }
+    pub const fn add_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 0, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `add rw:r8/m8, imm8`: `80 /0 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 0, dst.num(), imm as u8 as u32, 1) }
+    pub const fn add_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 0, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `add rw:r8/m8, imm8`: `80 /0 ib` (MI)
     ///
@@ -566,7 +566,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 0, dst.num(), imm as u16 as u32, 2) }
+    pub const fn add_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 0, dst.0 as u8, imm as u16 as u32, 2) }
 
     /// `add rw:r16/m16, imm16`: `66 81 /0 iw` (MI)
     ///
@@ -584,7 +584,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 0, dst.num(), imm as u32, 4) }
+    pub const fn add_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 0, dst.0 as u8, imm as u32, 4) }
 
     /// `add rw:r32/m32, imm32`: `81 /0 id` (MI)
     ///
@@ -602,7 +602,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 0, dst.num(), imm as u32, 4) }
+    pub const fn add_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 0, dst.0 as u8, imm as u32, 4) }
 
     /// `add rw:r64/m64, simm32`: `REX.W 81 /0 id` (MI)
     ///
@@ -620,7 +620,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 0, dst.num(), imm as u8 as u32, 1) }
+    pub const fn add_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 0, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `add rw:r16/m16, simm8`: `66 83 /0 ib` (MI)
     ///
@@ -638,7 +638,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 0, dst.num(), imm as u8 as u32, 1) }
+    pub const fn add_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 0, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `add rw:r32/m32, simm8`: `83 /0 ib` (MI)
     ///
@@ -656,7 +656,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn add_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 0, dst.num(), imm as u8 as u32, 1) }
+    pub const fn add_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 0, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `add rw:r64/m64, simm8`: `REX.W 83 /0 ib` (MI)
     ///
@@ -674,175 +674,175 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x20).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn and_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x20).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x20).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn and_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x20).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x20).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn and_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x20).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x20).no_rex(), src.num(), dst.num()) }
+    pub const fn and_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x20).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x20).byte_reg(), src.num(), dst.addr) }
+    pub const fn and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x20).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x20).no_rex(), src.num(), dst.addr) }
+    pub const fn and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x20).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x20).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x20).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x20).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x20).no_rex(), src.0 as u8, dst.addr) }
 
     /// `and rw:r16/m16, r16`: `66 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x21), src.num(), dst.num()) }
+    pub const fn and_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x21), src.0 as u8, dst.0 as u8) }
 
     /// `and rw:r16/m16, r16`: `66 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x21), src.num(), dst.addr) }
+    pub const fn and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x21), src.0 as u8, dst.addr) }
 
     /// `lock and rw:r16/m16, r16`: `66 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x21), src.num(), dst.addr) }
+    pub const fn lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x21), src.0 as u8, dst.addr) }
 
     /// `and rw:r32/m32, r32`: `21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x21), src.num(), dst.num()) }
+    pub const fn and_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x21), src.0 as u8, dst.0 as u8) }
 
     /// `and rw:r32/m32, r32`: `21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x21), src.num(), dst.addr) }
+    pub const fn and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x21), src.0 as u8, dst.addr) }
 
     /// `lock and rw:r32/m32, r32`: `21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x21), src.num(), dst.addr) }
+    pub const fn lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x21), src.0 as u8, dst.addr) }
 
     /// `and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x21).w(), src.num(), dst.num()) }
+    pub const fn and_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x21).w(), src.0 as u8, dst.0 as u8) }
 
     /// `and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x21).w(), src.num(), dst.addr) }
+    pub const fn and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x21).w(), src.0 as u8, dst.addr) }
 
     /// `lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x21).w(), src.num(), dst.addr) }
+    pub const fn lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x21).w(), src.0 as u8, dst.addr) }
 
     /// `and rw:r8, r8/m8`: `22 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x22).byte_reg().byte_rm(), dst.num(), src.num()) }
+    pub const fn and_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x22).byte_reg().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `and rw:r8, r8/m8`: `22 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x22).byte_reg().no_rex(), dst.num(), src.num()) }
+    pub const fn and_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x22).byte_reg().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `and rw:r8, r8/m8`: `22 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x22).byte_reg(), dst.num(), src.addr) }
+    pub const fn and_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x22).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `and rw:r8, r8/m8`: `22 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x22).byte_rm().no_rex(), dst.num(), src.num()) }
+    pub const fn and_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x22).byte_rm().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `and rw:r8, r8/m8`: `22 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x22).no_rex(), dst.num(), src.num()) }
+    pub const fn and_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x22).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `and rw:r8, r8/m8`: `22 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x22).no_rex(), dst.num(), src.addr) }
+    pub const fn and_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x22).no_rex(), dst.0 as u8, src.addr) }
 
     /// `and rw:r16, r16/m16`: `66 23 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x23), dst.num(), src.num()) }
+    pub const fn and_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x23), dst.0 as u8, src.0 as u8) }
 
     /// `and rw:r16, r16/m16`: `66 23 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x23), dst.num(), src.addr) }
+    pub const fn and_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x23), dst.0 as u8, src.addr) }
 
     /// `and rw:r32, r32/m32`: `23 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x23), dst.num(), src.num()) }
+    pub const fn and_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x23), dst.0 as u8, src.0 as u8) }
 
     /// `and rw:r32, r32/m32`: `23 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x23), dst.num(), src.addr) }
+    pub const fn and_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x23), dst.0 as u8, src.addr) }
 
     /// `and rw:r64, r64/m64`: `REX.W 23 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x23).w(), dst.num(), src.num()) }
+    pub const fn and_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x23).w(), dst.0 as u8, src.0 as u8) }
 
     /// `and rw:r64, r64/m64`: `REX.W 23 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x23).w(), dst.num(), src.addr) }
+    pub const fn and_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x23).w(), dst.0 as u8, src.addr) }
 
     /// `and rw:al, imm8`: `24 ib` (XI)
     ///
@@ -872,13 +872,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 4, dst.num(), imm as u8 as u32, 1) }
+    pub const fn and_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 4, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `and rw:r8/m8, imm8`: `80 /4 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 4, dst.num(), imm as u8 as u32, 1) }
+    pub const fn and_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 4, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `and rw:r8/m8, imm8`: `80 /4 ib` (MI)
     ///
@@ -896,7 +896,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 4, dst.num(), imm as u16 as u32, 2) }
+    pub const fn and_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 4, dst.0 as u8, imm as u16 as u32, 2) }
 
     /// `and rw:r16/m16, imm16`: `66 81 /4 iw` (MI)
     ///
@@ -914,7 +914,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 4, dst.num(), imm as u32, 4) }
+    pub const fn and_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 4, dst.0 as u8, imm as u32, 4) }
 
     /// `and rw:r32/m32, imm32`: `81 /4 id` (MI)
     ///
@@ -932,7 +932,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 4, dst.num(), imm as u32, 4) }
+    pub const fn and_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 4, dst.0 as u8, imm as u32, 4) }
 
     /// `and rw:r64/m64, simm32`: `REX.W 81 /4 id` (MI)
     ///
@@ -950,7 +950,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 4, dst.num(), imm as u8 as u32, 1) }
+    pub const fn and_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 4, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `and rw:r16/m16, simm8`: `66 83 /4 ib` (MI)
     ///
@@ -968,7 +968,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 4, dst.num(), imm as u8 as u32, 1) }
+    pub const fn and_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 4, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `and rw:r32/m32, simm8`: `83 /4 ib` (MI)
     ///
@@ -986,7 +986,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn and_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 4, dst.num(), imm as u8 as u32, 1) }
+    pub const fn and_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 4, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `and rw:r64/m64, simm8`: `REX.W 83 /4 ib` (MI)
     ///
@@ -1004,127 +1004,127 @@ impl Asm<'_> {
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsf_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBC), dst.num(), src.num()) }
+    pub const fn bsf_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBC), dst.0 as u8, src.0 as u8) }
 
     /// `bsf cw:r16, r16/m16`: `66 0F BC /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsf_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBC), dst.num(), src.addr) }
+    pub const fn bsf_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBC), dst.0 as u8, src.addr) }
 
     /// `bsf cw:r32, r32/m32`: `0F BC /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsf_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xBC), dst.num(), src.num()) }
+    pub const fn bsf_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xBC), dst.0 as u8, src.0 as u8) }
 
     /// `bsf cw:r32, r32/m32`: `0F BC /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsf_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xBC), dst.num(), src.addr) }
+    pub const fn bsf_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xBC), dst.0 as u8, src.addr) }
 
     /// `bsf cw:r64, r64/m64`: `REX.W 0F BC /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsf_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xBC).w(), dst.num(), src.num()) }
+    pub const fn bsf_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xBC).w(), dst.0 as u8, src.0 as u8) }
 
     /// `bsf cw:r64, r64/m64`: `REX.W 0F BC /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsf_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xBC).w(), dst.num(), src.addr) }
+    pub const fn bsf_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xBC).w(), dst.0 as u8, src.addr) }
 
     /// `bsr cw:r16, r16/m16`: `66 0F BD /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsr_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBD), dst.num(), src.num()) }
+    pub const fn bsr_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBD), dst.0 as u8, src.0 as u8) }
 
     /// `bsr cw:r16, r16/m16`: `66 0F BD /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsr_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBD), dst.num(), src.addr) }
+    pub const fn bsr_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBD), dst.0 as u8, src.addr) }
 
     /// `bsr cw:r32, r32/m32`: `0F BD /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsr_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xBD), dst.num(), src.num()) }
+    pub const fn bsr_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xBD), dst.0 as u8, src.0 as u8) }
 
     /// `bsr cw:r32, r32/m32`: `0F BD /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsr_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xBD), dst.num(), src.addr) }
+    pub const fn bsr_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xBD), dst.0 as u8, src.addr) }
 
     /// `bsr cw:r64, r64/m64`: `REX.W 0F BD /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsr_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xBD).w(), dst.num(), src.num()) }
+    pub const fn bsr_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xBD).w(), dst.0 as u8, src.0 as u8) }
 
     /// `bsr cw:r64, r64/m64`: `REX.W 0F BD /r` (RM)
     ///
     /// Flags: writes ZF; undefined OF SF AF PF CF.
     #[inline]
-    pub const fn bsr_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xBD).w(), dst.num(), src.addr) }
+    pub const fn bsr_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xBD).w(), dst.0 as u8, src.addr) }
 
     /// `bswap rw:r16`: `66 0F C8+r` (O)
     #[inline]
-    pub const fn bswap_r16(&mut self, dst: R16) -> &mut Self { self.op_reg(Op::new(0x66, M0F, 0xC8), dst.num()) }
+    pub const fn bswap_r16(&mut self, dst: R16) -> &mut Self { self.op_reg(Op::new(0x66, M0F, 0xC8), dst.0 as u8) }
 
     /// `bswap rw:r32`: `0F C8+r` (O)
     #[inline]
-    pub const fn bswap_r32(&mut self, dst: R32) -> &mut Self { self.op_reg(Op::new(0, M0F, 0xC8), dst.num()) }
+    pub const fn bswap_r32(&mut self, dst: R32) -> &mut Self { self.op_reg(Op::new(0, M0F, 0xC8), dst.0 as u8) }
 
     /// `bswap rw:r64`: `REX.W 0F C8+r` (O)
     #[inline]
-    pub const fn bswap_r64(&mut self, dst: R64) -> &mut Self { self.op_reg(Op::new(0, M0F, 0xC8).w(), dst.num()) }
+    pub const fn bswap_r64(&mut self, dst: R64) -> &mut Self { self.op_reg(Op::new(0, M0F, 0xC8).w(), dst.0 as u8) }
 
     /// `bt r16/m16, r16`: `66 0F A3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xA3), src2.num(), src1.num()) }
+    pub const fn bt_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xA3), src2.0 as u8, src1.0 as u8) }
 
     /// `bt r16/m16, r16`: `66 0F A3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_m16_r16(&mut self, src1: M16, src2: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xA3), src2.num(), src1.addr) }
+    pub const fn bt_m16_r16(&mut self, src1: M16, src2: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xA3), src2.0 as u8, src1.addr) }
 
     /// `bt r32/m32, r32`: `0F A3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xA3), src2.num(), src1.num()) }
+    pub const fn bt_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xA3), src2.0 as u8, src1.0 as u8) }
 
     /// `bt r32/m32, r32`: `0F A3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_m32_r32(&mut self, src1: M32, src2: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xA3), src2.num(), src1.addr) }
+    pub const fn bt_m32_r32(&mut self, src1: M32, src2: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xA3), src2.0 as u8, src1.addr) }
 
     /// `bt r64/m64, r64`: `REX.W 0F A3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xA3).w(), src2.num(), src1.num()) }
+    pub const fn bt_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xA3).w(), src2.0 as u8, src1.0 as u8) }
 
     /// `bt r64/m64, r64`: `REX.W 0F A3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_m64_r64(&mut self, src1: M64, src2: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xA3).w(), src2.num(), src1.addr) }
+    pub const fn bt_m64_r64(&mut self, src1: M64, src2: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xA3).w(), src2.0 as u8, src1.addr) }
 
     /// `bt r16/m16, imm8`: `66 0F BA /4 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_r16_imm8(&mut self, src: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xBA), 4, src.num(), imm as u32, 1) }
+    pub const fn bt_r16_imm8(&mut self, src: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xBA), 4, src.0 as u8, imm as u32, 1) }
 
     /// `bt r16/m16, imm8`: `66 0F BA /4 ib` (MI)
     ///
@@ -1136,7 +1136,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_r32_imm8(&mut self, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA), 4, src.num(), imm as u32, 1) }
+    pub const fn bt_r32_imm8(&mut self, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA), 4, src.0 as u8, imm as u32, 1) }
 
     /// `bt r32/m32, imm8`: `0F BA /4 ib` (MI)
     ///
@@ -1148,7 +1148,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bt_r64_imm8(&mut self, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA).w(), 4, src.num(), imm as u32, 1) }
+    pub const fn bt_r64_imm8(&mut self, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA).w(), 4, src.0 as u8, imm as u32, 1) }
 
     /// `bt r64/m64, imm8`: `REX.W 0F BA /4 ib` (MI)
     ///
@@ -1166,7 +1166,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 2, src.num()) }
+    pub const fn call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 2, src.0 as u8) }
 
     /// `call r64/m64`: `FF /2` (M)
     ///
@@ -1196,721 +1196,721 @@ impl Asm<'_> {
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovo_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x40), dst.num(), src.num()) }
+    pub const fn cmovo_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x40), dst.0 as u8, src.0 as u8) }
 
     /// `cmovo cw:r16, r16/m16`: `66 0F 40 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovo_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x40), dst.num(), src.addr) }
+    pub const fn cmovo_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x40), dst.0 as u8, src.addr) }
 
     /// `cmovo rw:r32, r32/m32`: `0F 40 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovo_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x40), dst.num(), src.num()) }
+    pub const fn cmovo_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x40), dst.0 as u8, src.0 as u8) }
 
     /// `cmovo rw:r32, r32/m32`: `0F 40 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovo_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x40), dst.num(), src.addr) }
+    pub const fn cmovo_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x40), dst.0 as u8, src.addr) }
 
     /// `cmovo cw:r64, r64/m64`: `REX.W 0F 40 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovo_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x40).w(), dst.num(), src.num()) }
+    pub const fn cmovo_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x40).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovo cw:r64, r64/m64`: `REX.W 0F 40 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovo_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x40).w(), dst.num(), src.addr) }
+    pub const fn cmovo_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x40).w(), dst.0 as u8, src.addr) }
 
     /// `cmovno cw:r16, r16/m16`: `66 0F 41 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovno_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x41), dst.num(), src.num()) }
+    pub const fn cmovno_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x41), dst.0 as u8, src.0 as u8) }
 
     /// `cmovno cw:r16, r16/m16`: `66 0F 41 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovno_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x41), dst.num(), src.addr) }
+    pub const fn cmovno_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x41), dst.0 as u8, src.addr) }
 
     /// `cmovno rw:r32, r32/m32`: `0F 41 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovno_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x41), dst.num(), src.num()) }
+    pub const fn cmovno_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x41), dst.0 as u8, src.0 as u8) }
 
     /// `cmovno rw:r32, r32/m32`: `0F 41 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovno_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x41), dst.num(), src.addr) }
+    pub const fn cmovno_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x41), dst.0 as u8, src.addr) }
 
     /// `cmovno cw:r64, r64/m64`: `REX.W 0F 41 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovno_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x41).w(), dst.num(), src.num()) }
+    pub const fn cmovno_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x41).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovno cw:r64, r64/m64`: `REX.W 0F 41 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF.
     #[inline]
-    pub const fn cmovno_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x41).w(), dst.num(), src.addr) }
+    pub const fn cmovno_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x41).w(), dst.0 as u8, src.addr) }
 
     /// `cmovb cw:r16, r16/m16`: `66 0F 42 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovb_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x42), dst.num(), src.num()) }
+    pub const fn cmovb_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x42), dst.0 as u8, src.0 as u8) }
 
     /// `cmovb cw:r16, r16/m16`: `66 0F 42 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovb_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x42), dst.num(), src.addr) }
+    pub const fn cmovb_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x42), dst.0 as u8, src.addr) }
 
     /// `cmovb rw:r32, r32/m32`: `0F 42 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovb_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x42), dst.num(), src.num()) }
+    pub const fn cmovb_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x42), dst.0 as u8, src.0 as u8) }
 
     /// `cmovb rw:r32, r32/m32`: `0F 42 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovb_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x42), dst.num(), src.addr) }
+    pub const fn cmovb_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x42), dst.0 as u8, src.addr) }
 
     /// `cmovb cw:r64, r64/m64`: `REX.W 0F 42 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovb_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x42).w(), dst.num(), src.num()) }
+    pub const fn cmovb_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x42).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovb cw:r64, r64/m64`: `REX.W 0F 42 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovb_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x42).w(), dst.num(), src.addr) }
+    pub const fn cmovb_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x42).w(), dst.0 as u8, src.addr) }
 
     /// `cmovae cw:r16, r16/m16`: `66 0F 43 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovae_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x43), dst.num(), src.num()) }
+    pub const fn cmovae_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x43), dst.0 as u8, src.0 as u8) }
 
     /// `cmovae cw:r16, r16/m16`: `66 0F 43 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovae_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x43), dst.num(), src.addr) }
+    pub const fn cmovae_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x43), dst.0 as u8, src.addr) }
 
     /// `cmovae rw:r32, r32/m32`: `0F 43 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovae_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x43), dst.num(), src.num()) }
+    pub const fn cmovae_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x43), dst.0 as u8, src.0 as u8) }
 
     /// `cmovae rw:r32, r32/m32`: `0F 43 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovae_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x43), dst.num(), src.addr) }
+    pub const fn cmovae_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x43), dst.0 as u8, src.addr) }
 
     /// `cmovae cw:r64, r64/m64`: `REX.W 0F 43 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovae_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x43).w(), dst.num(), src.num()) }
+    pub const fn cmovae_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x43).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovae cw:r64, r64/m64`: `REX.W 0F 43 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads CF.
     #[inline]
-    pub const fn cmovae_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x43).w(), dst.num(), src.addr) }
+    pub const fn cmovae_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x43).w(), dst.0 as u8, src.addr) }
 
     /// `cmove cw:r16, r16/m16`: `66 0F 44 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmove_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x44), dst.num(), src.num()) }
+    pub const fn cmove_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x44), dst.0 as u8, src.0 as u8) }
 
     /// `cmove cw:r16, r16/m16`: `66 0F 44 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmove_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x44), dst.num(), src.addr) }
+    pub const fn cmove_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x44), dst.0 as u8, src.addr) }
 
     /// `cmove rw:r32, r32/m32`: `0F 44 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmove_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x44), dst.num(), src.num()) }
+    pub const fn cmove_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x44), dst.0 as u8, src.0 as u8) }
 
     /// `cmove rw:r32, r32/m32`: `0F 44 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmove_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x44), dst.num(), src.addr) }
+    pub const fn cmove_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x44), dst.0 as u8, src.addr) }
 
     /// `cmove cw:r64, r64/m64`: `REX.W 0F 44 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmove_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x44).w(), dst.num(), src.num()) }
+    pub const fn cmove_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x44).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmove cw:r64, r64/m64`: `REX.W 0F 44 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmove_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x44).w(), dst.num(), src.addr) }
+    pub const fn cmove_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x44).w(), dst.0 as u8, src.addr) }
 
     /// `cmovne cw:r16, r16/m16`: `66 0F 45 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmovne_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x45), dst.num(), src.num()) }
+    pub const fn cmovne_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x45), dst.0 as u8, src.0 as u8) }
 
     /// `cmovne cw:r16, r16/m16`: `66 0F 45 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmovne_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x45), dst.num(), src.addr) }
+    pub const fn cmovne_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x45), dst.0 as u8, src.addr) }
 
     /// `cmovne rw:r32, r32/m32`: `0F 45 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmovne_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x45), dst.num(), src.num()) }
+    pub const fn cmovne_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x45), dst.0 as u8, src.0 as u8) }
 
     /// `cmovne rw:r32, r32/m32`: `0F 45 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmovne_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x45), dst.num(), src.addr) }
+    pub const fn cmovne_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x45), dst.0 as u8, src.addr) }
 
     /// `cmovne cw:r64, r64/m64`: `REX.W 0F 45 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmovne_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x45).w(), dst.num(), src.num()) }
+    pub const fn cmovne_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x45).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovne cw:r64, r64/m64`: `REX.W 0F 45 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF.
     #[inline]
-    pub const fn cmovne_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x45).w(), dst.num(), src.addr) }
+    pub const fn cmovne_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x45).w(), dst.0 as u8, src.addr) }
 
     /// `cmovbe cw:r16, r16/m16`: `66 0F 46 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmovbe_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x46), dst.num(), src.num()) }
+    pub const fn cmovbe_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x46), dst.0 as u8, src.0 as u8) }
 
     /// `cmovbe cw:r16, r16/m16`: `66 0F 46 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmovbe_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x46), dst.num(), src.addr) }
+    pub const fn cmovbe_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x46), dst.0 as u8, src.addr) }
 
     /// `cmovbe rw:r32, r32/m32`: `0F 46 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmovbe_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x46), dst.num(), src.num()) }
+    pub const fn cmovbe_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x46), dst.0 as u8, src.0 as u8) }
 
     /// `cmovbe rw:r32, r32/m32`: `0F 46 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmovbe_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x46), dst.num(), src.addr) }
+    pub const fn cmovbe_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x46), dst.0 as u8, src.addr) }
 
     /// `cmovbe cw:r64, r64/m64`: `REX.W 0F 46 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmovbe_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x46).w(), dst.num(), src.num()) }
+    pub const fn cmovbe_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x46).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovbe cw:r64, r64/m64`: `REX.W 0F 46 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmovbe_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x46).w(), dst.num(), src.addr) }
+    pub const fn cmovbe_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x46).w(), dst.0 as u8, src.addr) }
 
     /// `cmova cw:r16, r16/m16`: `66 0F 47 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmova_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x47), dst.num(), src.num()) }
+    pub const fn cmova_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x47), dst.0 as u8, src.0 as u8) }
 
     /// `cmova cw:r16, r16/m16`: `66 0F 47 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmova_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x47), dst.num(), src.addr) }
+    pub const fn cmova_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x47), dst.0 as u8, src.addr) }
 
     /// `cmova rw:r32, r32/m32`: `0F 47 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmova_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x47), dst.num(), src.num()) }
+    pub const fn cmova_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x47), dst.0 as u8, src.0 as u8) }
 
     /// `cmova rw:r32, r32/m32`: `0F 47 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmova_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x47), dst.num(), src.addr) }
+    pub const fn cmova_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x47), dst.0 as u8, src.addr) }
 
     /// `cmova cw:r64, r64/m64`: `REX.W 0F 47 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmova_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x47).w(), dst.num(), src.num()) }
+    pub const fn cmova_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x47).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmova cw:r64, r64/m64`: `REX.W 0F 47 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads ZF CF.
     #[inline]
-    pub const fn cmova_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x47).w(), dst.num(), src.addr) }
+    pub const fn cmova_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x47).w(), dst.0 as u8, src.addr) }
 
     /// `cmovs cw:r16, r16/m16`: `66 0F 48 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovs_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x48), dst.num(), src.num()) }
+    pub const fn cmovs_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x48), dst.0 as u8, src.0 as u8) }
 
     /// `cmovs cw:r16, r16/m16`: `66 0F 48 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovs_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x48), dst.num(), src.addr) }
+    pub const fn cmovs_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x48), dst.0 as u8, src.addr) }
 
     /// `cmovs rw:r32, r32/m32`: `0F 48 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovs_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x48), dst.num(), src.num()) }
+    pub const fn cmovs_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x48), dst.0 as u8, src.0 as u8) }
 
     /// `cmovs rw:r32, r32/m32`: `0F 48 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovs_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x48), dst.num(), src.addr) }
+    pub const fn cmovs_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x48), dst.0 as u8, src.addr) }
 
     /// `cmovs cw:r64, r64/m64`: `REX.W 0F 48 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovs_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x48).w(), dst.num(), src.num()) }
+    pub const fn cmovs_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x48).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovs cw:r64, r64/m64`: `REX.W 0F 48 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovs_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x48).w(), dst.num(), src.addr) }
+    pub const fn cmovs_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x48).w(), dst.0 as u8, src.addr) }
 
     /// `cmovns cw:r16, r16/m16`: `66 0F 49 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovns_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x49), dst.num(), src.num()) }
+    pub const fn cmovns_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x49), dst.0 as u8, src.0 as u8) }
 
     /// `cmovns cw:r16, r16/m16`: `66 0F 49 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovns_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x49), dst.num(), src.addr) }
+    pub const fn cmovns_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x49), dst.0 as u8, src.addr) }
 
     /// `cmovns rw:r32, r32/m32`: `0F 49 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovns_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x49), dst.num(), src.num()) }
+    pub const fn cmovns_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x49), dst.0 as u8, src.0 as u8) }
 
     /// `cmovns rw:r32, r32/m32`: `0F 49 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovns_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x49), dst.num(), src.addr) }
+    pub const fn cmovns_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x49), dst.0 as u8, src.addr) }
 
     /// `cmovns cw:r64, r64/m64`: `REX.W 0F 49 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovns_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x49).w(), dst.num(), src.num()) }
+    pub const fn cmovns_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x49).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovns cw:r64, r64/m64`: `REX.W 0F 49 /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads SF.
     #[inline]
-    pub const fn cmovns_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x49).w(), dst.num(), src.addr) }
+    pub const fn cmovns_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x49).w(), dst.0 as u8, src.addr) }
 
     /// `cmovp cw:r16, r16/m16`: `66 0F 4A /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovp_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4A), dst.num(), src.num()) }
+    pub const fn cmovp_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4A), dst.0 as u8, src.0 as u8) }
 
     /// `cmovp cw:r16, r16/m16`: `66 0F 4A /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovp_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4A), dst.num(), src.addr) }
+    pub const fn cmovp_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4A), dst.0 as u8, src.addr) }
 
     /// `cmovp rw:r32, r32/m32`: `0F 4A /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovp_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4A), dst.num(), src.num()) }
+    pub const fn cmovp_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4A), dst.0 as u8, src.0 as u8) }
 
     /// `cmovp rw:r32, r32/m32`: `0F 4A /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovp_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4A), dst.num(), src.addr) }
+    pub const fn cmovp_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4A), dst.0 as u8, src.addr) }
 
     /// `cmovp cw:r64, r64/m64`: `REX.W 0F 4A /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovp_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4A).w(), dst.num(), src.num()) }
+    pub const fn cmovp_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4A).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovp cw:r64, r64/m64`: `REX.W 0F 4A /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovp_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4A).w(), dst.num(), src.addr) }
+    pub const fn cmovp_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4A).w(), dst.0 as u8, src.addr) }
 
     /// `cmovnp cw:r16, r16/m16`: `66 0F 4B /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovnp_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4B), dst.num(), src.num()) }
+    pub const fn cmovnp_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4B), dst.0 as u8, src.0 as u8) }
 
     /// `cmovnp cw:r16, r16/m16`: `66 0F 4B /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovnp_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4B), dst.num(), src.addr) }
+    pub const fn cmovnp_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4B), dst.0 as u8, src.addr) }
 
     /// `cmovnp rw:r32, r32/m32`: `0F 4B /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovnp_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4B), dst.num(), src.num()) }
+    pub const fn cmovnp_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4B), dst.0 as u8, src.0 as u8) }
 
     /// `cmovnp rw:r32, r32/m32`: `0F 4B /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovnp_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4B), dst.num(), src.addr) }
+    pub const fn cmovnp_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4B), dst.0 as u8, src.addr) }
 
     /// `cmovnp cw:r64, r64/m64`: `REX.W 0F 4B /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovnp_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4B).w(), dst.num(), src.num()) }
+    pub const fn cmovnp_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4B).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovnp cw:r64, r64/m64`: `REX.W 0F 4B /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads PF.
     #[inline]
-    pub const fn cmovnp_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4B).w(), dst.num(), src.addr) }
+    pub const fn cmovnp_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4B).w(), dst.0 as u8, src.addr) }
 
     /// `cmovl cw:r16, r16/m16`: `66 0F 4C /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovl_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4C), dst.num(), src.num()) }
+    pub const fn cmovl_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4C), dst.0 as u8, src.0 as u8) }
 
     /// `cmovl cw:r16, r16/m16`: `66 0F 4C /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovl_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4C), dst.num(), src.addr) }
+    pub const fn cmovl_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4C), dst.0 as u8, src.addr) }
 
     /// `cmovl rw:r32, r32/m32`: `0F 4C /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovl_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4C), dst.num(), src.num()) }
+    pub const fn cmovl_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4C), dst.0 as u8, src.0 as u8) }
 
     /// `cmovl rw:r32, r32/m32`: `0F 4C /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovl_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4C), dst.num(), src.addr) }
+    pub const fn cmovl_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4C), dst.0 as u8, src.addr) }
 
     /// `cmovl cw:r64, r64/m64`: `REX.W 0F 4C /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovl_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4C).w(), dst.num(), src.num()) }
+    pub const fn cmovl_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4C).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovl cw:r64, r64/m64`: `REX.W 0F 4C /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovl_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4C).w(), dst.num(), src.addr) }
+    pub const fn cmovl_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4C).w(), dst.0 as u8, src.addr) }
 
     /// `cmovge cw:r16, r16/m16`: `66 0F 4D /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovge_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4D), dst.num(), src.num()) }
+    pub const fn cmovge_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4D), dst.0 as u8, src.0 as u8) }
 
     /// `cmovge cw:r16, r16/m16`: `66 0F 4D /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovge_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4D), dst.num(), src.addr) }
+    pub const fn cmovge_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4D), dst.0 as u8, src.addr) }
 
     /// `cmovge rw:r32, r32/m32`: `0F 4D /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovge_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4D), dst.num(), src.num()) }
+    pub const fn cmovge_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4D), dst.0 as u8, src.0 as u8) }
 
     /// `cmovge rw:r32, r32/m32`: `0F 4D /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovge_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4D), dst.num(), src.addr) }
+    pub const fn cmovge_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4D), dst.0 as u8, src.addr) }
 
     /// `cmovge cw:r64, r64/m64`: `REX.W 0F 4D /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovge_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4D).w(), dst.num(), src.num()) }
+    pub const fn cmovge_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4D).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovge cw:r64, r64/m64`: `REX.W 0F 4D /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF.
     #[inline]
-    pub const fn cmovge_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4D).w(), dst.num(), src.addr) }
+    pub const fn cmovge_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4D).w(), dst.0 as u8, src.addr) }
 
     /// `cmovle cw:r16, r16/m16`: `66 0F 4E /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovle_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4E), dst.num(), src.num()) }
+    pub const fn cmovle_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4E), dst.0 as u8, src.0 as u8) }
 
     /// `cmovle cw:r16, r16/m16`: `66 0F 4E /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovle_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4E), dst.num(), src.addr) }
+    pub const fn cmovle_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4E), dst.0 as u8, src.addr) }
 
     /// `cmovle rw:r32, r32/m32`: `0F 4E /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovle_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4E), dst.num(), src.num()) }
+    pub const fn cmovle_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4E), dst.0 as u8, src.0 as u8) }
 
     /// `cmovle rw:r32, r32/m32`: `0F 4E /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovle_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4E), dst.num(), src.addr) }
+    pub const fn cmovle_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4E), dst.0 as u8, src.addr) }
 
     /// `cmovle cw:r64, r64/m64`: `REX.W 0F 4E /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovle_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4E).w(), dst.num(), src.num()) }
+    pub const fn cmovle_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4E).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovle cw:r64, r64/m64`: `REX.W 0F 4E /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovle_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4E).w(), dst.num(), src.addr) }
+    pub const fn cmovle_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4E).w(), dst.0 as u8, src.addr) }
 
     /// `cmovg cw:r16, r16/m16`: `66 0F 4F /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovg_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4F), dst.num(), src.num()) }
+    pub const fn cmovg_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x4F), dst.0 as u8, src.0 as u8) }
 
     /// `cmovg cw:r16, r16/m16`: `66 0F 4F /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovg_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4F), dst.num(), src.addr) }
+    pub const fn cmovg_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x4F), dst.0 as u8, src.addr) }
 
     /// `cmovg rw:r32, r32/m32`: `0F 4F /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovg_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4F), dst.num(), src.num()) }
+    pub const fn cmovg_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x4F), dst.0 as u8, src.0 as u8) }
 
     /// `cmovg rw:r32, r32/m32`: `0F 4F /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovg_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4F), dst.num(), src.addr) }
+    pub const fn cmovg_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x4F), dst.0 as u8, src.addr) }
 
     /// `cmovg cw:r64, r64/m64`: `REX.W 0F 4F /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovg_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4F).w(), dst.num(), src.num()) }
+    pub const fn cmovg_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x4F).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cmovg cw:r64, r64/m64`: `REX.W 0F 4F /r` (RM)
     ///
     /// CPUID: CMOV. Flags: reads OF SF ZF.
     #[inline]
-    pub const fn cmovg_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4F).w(), dst.num(), src.addr) }
+    pub const fn cmovg_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x4F).w(), dst.0 as u8, src.addr) }
 
     /// `cmp r8/m8, r8`: `38 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8_r8(&mut self, src1: R8, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x38).byte_reg().byte_rm(), src2.num(), src1.num()) }
+    pub const fn cmp_r8_r8(&mut self, src1: R8, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x38).byte_reg().byte_rm(), src2.0 as u8, src1.0 as u8) }
 
     /// `cmp r8/m8, r8`: `38 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8_r8hi(&mut self, src1: R8, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x38).byte_rm().no_rex(), src2.num(), src1.num()) }
+    pub const fn cmp_r8_r8hi(&mut self, src1: R8, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x38).byte_rm().no_rex(), src2.0 as u8, src1.0 as u8) }
 
     /// `cmp r8/m8, r8`: `38 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8hi_r8(&mut self, src1: R8Hi, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x38).byte_reg().no_rex(), src2.num(), src1.num()) }
+    pub const fn cmp_r8hi_r8(&mut self, src1: R8Hi, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x38).byte_reg().no_rex(), src2.0 as u8, src1.0 as u8) }
 
     /// `cmp r8/m8, r8`: `38 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8hi_r8hi(&mut self, src1: R8Hi, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x38).no_rex(), src2.num(), src1.num()) }
+    pub const fn cmp_r8hi_r8hi(&mut self, src1: R8Hi, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x38).no_rex(), src2.0 as u8, src1.0 as u8) }
 
     /// `cmp r8/m8, r8`: `38 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_m8_r8(&mut self, src1: M8, src2: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x38).byte_reg(), src2.num(), src1.addr) }
+    pub const fn cmp_m8_r8(&mut self, src1: M8, src2: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x38).byte_reg(), src2.0 as u8, src1.addr) }
 
     /// `cmp r8/m8, r8`: `38 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_m8_r8hi(&mut self, src1: M8, src2: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x38).no_rex(), src2.num(), src1.addr) }
+    pub const fn cmp_m8_r8hi(&mut self, src1: M8, src2: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x38).no_rex(), src2.0 as u8, src1.addr) }
 
     /// `cmp r16/m16, r16`: `66 39 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x39), src2.num(), src1.num()) }
+    pub const fn cmp_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x39), src2.0 as u8, src1.0 as u8) }
 
     /// `cmp r16/m16, r16`: `66 39 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_m16_r16(&mut self, src1: M16, src2: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x39), src2.num(), src1.addr) }
+    pub const fn cmp_m16_r16(&mut self, src1: M16, src2: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x39), src2.0 as u8, src1.addr) }
 
     /// `cmp r32/m32, r32`: `39 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x39), src2.num(), src1.num()) }
+    pub const fn cmp_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x39), src2.0 as u8, src1.0 as u8) }
 
     /// `cmp r32/m32, r32`: `39 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_m32_r32(&mut self, src1: M32, src2: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x39), src2.num(), src1.addr) }
+    pub const fn cmp_m32_r32(&mut self, src1: M32, src2: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x39), src2.0 as u8, src1.addr) }
 
     /// `cmp r64/m64, r64`: `REX.W 39 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x39).w(), src2.num(), src1.num()) }
+    pub const fn cmp_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x39).w(), src2.0 as u8, src1.0 as u8) }
 
     /// `cmp r64/m64, r64`: `REX.W 39 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_m64_r64(&mut self, src1: M64, src2: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x39).w(), src2.num(), src1.addr) }
+    pub const fn cmp_m64_r64(&mut self, src1: M64, src2: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x39).w(), src2.0 as u8, src1.addr) }
 
     /// `cmp r8, r8/m8`: `3A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8_r8_alt(&mut self, src1: R8, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x3A).byte_reg().byte_rm(), src1.num(), src2.num()) }
+    pub const fn cmp_r8_r8_alt(&mut self, src1: R8, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x3A).byte_reg().byte_rm(), src1.0 as u8, src2.0 as u8) }
 
     /// `cmp r8, r8/m8`: `3A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8_r8hi_alt(&mut self, src1: R8, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x3A).byte_reg().no_rex(), src1.num(), src2.num()) }
+    pub const fn cmp_r8_r8hi_alt(&mut self, src1: R8, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x3A).byte_reg().no_rex(), src1.0 as u8, src2.0 as u8) }
 
     /// `cmp r8, r8/m8`: `3A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8_m8(&mut self, src1: R8, src2: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x3A).byte_reg(), src1.num(), src2.addr) }
+    pub const fn cmp_r8_m8(&mut self, src1: R8, src2: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x3A).byte_reg(), src1.0 as u8, src2.addr) }
 
     /// `cmp r8, r8/m8`: `3A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8hi_r8_alt(&mut self, src1: R8Hi, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x3A).byte_rm().no_rex(), src1.num(), src2.num()) }
+    pub const fn cmp_r8hi_r8_alt(&mut self, src1: R8Hi, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x3A).byte_rm().no_rex(), src1.0 as u8, src2.0 as u8) }
 
     /// `cmp r8, r8/m8`: `3A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8hi_r8hi_alt(&mut self, src1: R8Hi, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x3A).no_rex(), src1.num(), src2.num()) }
+    pub const fn cmp_r8hi_r8hi_alt(&mut self, src1: R8Hi, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x3A).no_rex(), src1.0 as u8, src2.0 as u8) }
 
     /// `cmp r8, r8/m8`: `3A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8hi_m8(&mut self, src1: R8Hi, src2: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x3A).no_rex(), src1.num(), src2.addr) }
+    pub const fn cmp_r8hi_m8(&mut self, src1: R8Hi, src2: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x3A).no_rex(), src1.0 as u8, src2.addr) }
 
     /// `cmp r16, r16/m16`: `66 3B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r16_r16_alt(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x3B), src1.num(), src2.num()) }
+    pub const fn cmp_r16_r16_alt(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x3B), src1.0 as u8, src2.0 as u8) }
 
     /// `cmp r16, r16/m16`: `66 3B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r16_m16(&mut self, src1: R16, src2: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x3B), src1.num(), src2.addr) }
+    pub const fn cmp_r16_m16(&mut self, src1: R16, src2: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x3B), src1.0 as u8, src2.addr) }
 
     /// `cmp r32, r32/m32`: `3B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r32_r32_alt(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x3B), src1.num(), src2.num()) }
+    pub const fn cmp_r32_r32_alt(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x3B), src1.0 as u8, src2.0 as u8) }
 
     /// `cmp r32, r32/m32`: `3B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r32_m32(&mut self, src1: R32, src2: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x3B), src1.num(), src2.addr) }
+    pub const fn cmp_r32_m32(&mut self, src1: R32, src2: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x3B), src1.0 as u8, src2.addr) }
 
     /// `cmp r64, r64/m64`: `REX.W 3B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r64_r64_alt(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x3B).w(), src1.num(), src2.num()) }
+    pub const fn cmp_r64_r64_alt(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x3B).w(), src1.0 as u8, src2.0 as u8) }
 
     /// `cmp r64, r64/m64`: `REX.W 3B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r64_m64(&mut self, src1: R64, src2: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x3B).w(), src1.num(), src2.addr) }
+    pub const fn cmp_r64_m64(&mut self, src1: R64, src2: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x3B).w(), src1.0 as u8, src2.addr) }
 
     /// `cmp al, imm8`: `3C ib` (XI)
     ///
@@ -1940,13 +1940,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8_imm8(&mut self, src: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 7, src.num(), imm as u8 as u32, 1) }
+    pub const fn cmp_r8_imm8(&mut self, src: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 7, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `cmp r8/m8, imm8`: `80 /7 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r8hi_imm8(&mut self, src: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 7, src.num(), imm as u8 as u32, 1) }
+    pub const fn cmp_r8hi_imm8(&mut self, src: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 7, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `cmp r8/m8, imm8`: `80 /7 ib` (MI)
     ///
@@ -1958,7 +1958,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r16_imm16(&mut self, src: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 7, src.num(), imm as u16 as u32, 2) }
+    pub const fn cmp_r16_imm16(&mut self, src: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 7, src.0 as u8, imm as u16 as u32, 2) }
 
     /// `cmp r16/m16, imm16`: `66 81 /7 iw` (MI)
     ///
@@ -1970,7 +1970,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r32_imm32(&mut self, src: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 7, src.num(), imm as u32, 4) }
+    pub const fn cmp_r32_imm32(&mut self, src: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 7, src.0 as u8, imm as u32, 4) }
 
     /// `cmp r32/m32, imm32`: `81 /7 id` (MI)
     ///
@@ -1982,7 +1982,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r64_imm32s(&mut self, src: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 7, src.num(), imm as u32, 4) }
+    pub const fn cmp_r64_imm32s(&mut self, src: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 7, src.0 as u8, imm as u32, 4) }
 
     /// `cmp r64/m64, simm32`: `REX.W 81 /7 id` (MI)
     ///
@@ -1994,7 +1994,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r16_imm8s(&mut self, src: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 7, src.num(), imm as u8 as u32, 1) }
+    pub const fn cmp_r16_imm8s(&mut self, src: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 7, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `cmp r16/m16, simm8`: `66 83 /7 ib` (MI)
     ///
@@ -2006,7 +2006,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r32_imm8s(&mut self, src: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 7, src.num(), imm as u8 as u32, 1) }
+    pub const fn cmp_r32_imm8s(&mut self, src: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 7, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `cmp r32/m32, simm8`: `83 /7 ib` (MI)
     ///
@@ -2018,7 +2018,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmp_r64_imm8s(&mut self, src: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 7, src.num(), imm as u8 as u32, 1) }
+    pub const fn cmp_r64_imm8s(&mut self, src: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 7, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `cmp r64/m64, simm8`: `REX.W 83 /7 ib` (MI)
     ///
@@ -2030,103 +2030,103 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xB0).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn cmpxchg_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xB0).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xB0).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn cmpxchg_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xB0).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xB0).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn cmpxchg_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xB0).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xB0).no_rex(), src.num(), dst.num()) }
+    pub const fn cmpxchg_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xB0).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M0F, 0xB0).byte_reg(), src.num(), dst.addr) }
+    pub const fn cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M0F, 0xB0).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
+    pub const fn cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M0F, 0xB0).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB0).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB0).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB0).no_rex(), src.0 as u8, dst.addr) }
 
     /// `cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB1), src.num(), dst.num()) }
+    pub const fn cmpxchg_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB1), src.0 as u8, dst.0 as u8) }
 
     /// `cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB1), src.num(), dst.addr) }
+    pub const fn cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB1), src.0 as u8, dst.addr) }
 
     /// `lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xB1), src.num(), dst.addr) }
+    pub const fn lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xB1), src.0 as u8, dst.addr) }
 
     /// `cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xB1), src.num(), dst.num()) }
+    pub const fn cmpxchg_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xB1), src.0 as u8, dst.0 as u8) }
 
     /// `cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xB1), src.num(), dst.addr) }
+    pub const fn cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xB1), src.0 as u8, dst.addr) }
 
     /// `lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB1), src.num(), dst.addr) }
+    pub const fn lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB1), src.0 as u8, dst.addr) }
 
     /// `cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xB1).w(), src.num(), dst.num()) }
+    pub const fn cmpxchg_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xB1).w(), src.0 as u8, dst.0 as u8) }
 
     /// `cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xB1).w(), src.num(), dst.addr) }
+    pub const fn cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xB1).w(), src.0 as u8, dst.addr) }
 
     /// `lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB1).w(), src.num(), dst.addr) }
+    pub const fn lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB1).w(), src.0 as u8, dst.addr) }
 
     /// `cmpxchg16b rcw:m128`: `REX.W 0F C7 /1` (M)
     ///
@@ -2174,13 +2174,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn dec_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xFE).byte_rm(), 1, dst.num()) }
+    pub const fn dec_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xFE).byte_rm(), 1, dst.0 as u8) }
 
     /// `dec rw:r8/m8`: `FE /1` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn dec_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xFE).no_rex(), 1, dst.num()) }
+    pub const fn dec_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xFE).no_rex(), 1, dst.0 as u8) }
 
     /// `dec rw:r8/m8`: `FE /1` (M)
     ///
@@ -2198,7 +2198,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn dec_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xFF), 1, dst.num()) }
+    pub const fn dec_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xFF), 1, dst.0 as u8) }
 
     /// `dec rw:r16/m16`: `66 FF /1` (M)
     ///
@@ -2216,7 +2216,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn dec_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 1, dst.num()) }
+    pub const fn dec_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 1, dst.0 as u8) }
 
     /// `dec rw:r32/m32`: `FF /1` (M)
     ///
@@ -2234,7 +2234,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn dec_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF).w(), 1, dst.num()) }
+    pub const fn dec_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF).w(), 1, dst.0 as u8) }
 
     /// `dec rw:r64/m64`: `REX.W FF /1` (M)
     ///
@@ -2252,13 +2252,13 @@ impl Asm<'_> {
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax`.
     #[inline]
-    pub const fn div_r8(&mut self, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 6, src.num()) }
+    pub const fn div_r8(&mut self, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 6, src.0 as u8) }
 
     /// `div r8/m8`: `F6 /6` (M)
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax`.
     #[inline]
-    pub const fn div_r8hi(&mut self, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 6, src.num()) }
+    pub const fn div_r8hi(&mut self, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 6, src.0 as u8) }
 
     /// `div r8/m8`: `F6 /6` (M)
     ///
@@ -2270,7 +2270,7 @@ impl Asm<'_> {
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax,rw:rdx`.
     #[inline]
-    pub const fn div_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 6, src.num()) }
+    pub const fn div_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 6, src.0 as u8) }
 
     /// `div r16/m16`: `66 F7 /6` (M)
     ///
@@ -2282,7 +2282,7 @@ impl Asm<'_> {
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax,rw:rdx`.
     #[inline]
-    pub const fn div_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 6, src.num()) }
+    pub const fn div_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 6, src.0 as u8) }
 
     /// `div r32/m32`: `F7 /6` (M)
     ///
@@ -2294,7 +2294,7 @@ impl Asm<'_> {
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax,rw:rdx`.
     #[inline]
-    pub const fn div_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 6, src.num()) }
+    pub const fn div_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 6, src.0 as u8) }
 
     /// `div r64/m64`: `REX.W F7 /6` (M)
     ///
@@ -2306,13 +2306,13 @@ impl Asm<'_> {
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax`.
     #[inline]
-    pub const fn idiv_r8(&mut self, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 7, src.num()) }
+    pub const fn idiv_r8(&mut self, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 7, src.0 as u8) }
 
     /// `idiv r8/m8`: `F6 /7` (M)
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax`.
     #[inline]
-    pub const fn idiv_r8hi(&mut self, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 7, src.num()) }
+    pub const fn idiv_r8hi(&mut self, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 7, src.0 as u8) }
 
     /// `idiv r8/m8`: `F6 /7` (M)
     ///
@@ -2324,7 +2324,7 @@ impl Asm<'_> {
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax,rw:rdx`.
     #[inline]
-    pub const fn idiv_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 7, src.num()) }
+    pub const fn idiv_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 7, src.0 as u8) }
 
     /// `idiv r16/m16`: `66 F7 /7` (M)
     ///
@@ -2336,7 +2336,7 @@ impl Asm<'_> {
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax,rw:rdx`.
     #[inline]
-    pub const fn idiv_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 7, src.num()) }
+    pub const fn idiv_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 7, src.0 as u8) }
 
     /// `idiv r32/m32`: `F7 /7` (M)
     ///
@@ -2348,7 +2348,7 @@ impl Asm<'_> {
     ///
     /// Flags: undefined OF SF ZF AF PF CF. Implied: `rw:rax,rw:rdx`.
     #[inline]
-    pub const fn idiv_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 7, src.num()) }
+    pub const fn idiv_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 7, src.0 as u8) }
 
     /// `idiv r64/m64`: `REX.W F7 /7` (M)
     ///
@@ -2360,85 +2360,85 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r16_r16_imm16(&mut self, dst: R16, src: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x69), dst.num(), src.num(), imm as u16 as u32, 2) }
+    pub const fn imul_r16_r16_imm16(&mut self, dst: R16, src: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x69), dst.0 as u8, src.0 as u8, imm as u16 as u32, 2) }
 
     /// `imul w:r16, r16/m16, imm16`: `66 69 /r iw` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r16_m16_imm16(&mut self, dst: R16, src: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66, M00, 0x69), dst.num(), src.addr, imm as u16 as u32, 2) }
+    pub const fn imul_r16_m16_imm16(&mut self, dst: R16, src: M16, imm: i16) -> &mut Self { self.rm_imm(Op::new(0x66, M00, 0x69), dst.0 as u8, src.addr, imm as u16 as u32, 2) }
 
     /// `imul w:r32, r32/m32, imm32`: `69 /r id` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r32_r32_imm32(&mut self, dst: R32, src: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x69), dst.num(), src.num(), imm as u32, 4) }
+    pub const fn imul_r32_r32_imm32(&mut self, dst: R32, src: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x69), dst.0 as u8, src.0 as u8, imm as u32, 4) }
 
     /// `imul w:r32, r32/m32, imm32`: `69 /r id` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r32_m32_imm32(&mut self, dst: R32, src: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0, M00, 0x69), dst.num(), src.addr, imm as u32, 4) }
+    pub const fn imul_r32_m32_imm32(&mut self, dst: R32, src: M32, imm: i32) -> &mut Self { self.rm_imm(Op::new(0, M00, 0x69), dst.0 as u8, src.addr, imm as u32, 4) }
 
     /// `imul w:r64, r64/m64, simm32`: `REX.W 69 /r id` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r64_r64_imm32s(&mut self, dst: R64, src: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x69).w(), dst.num(), src.num(), imm as u32, 4) }
+    pub const fn imul_r64_r64_imm32s(&mut self, dst: R64, src: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x69).w(), dst.0 as u8, src.0 as u8, imm as u32, 4) }
 
     /// `imul w:r64, r64/m64, simm32`: `REX.W 69 /r id` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r64_m64_imm32s(&mut self, dst: R64, src: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0, M00, 0x69).w(), dst.num(), src.addr, imm as u32, 4) }
+    pub const fn imul_r64_m64_imm32s(&mut self, dst: R64, src: M64, imm: i32) -> &mut Self { self.rm_imm(Op::new(0, M00, 0x69).w(), dst.0 as u8, src.addr, imm as u32, 4) }
 
     /// `imul w:r16, r16/m16, simm8`: `66 6B /r ib` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r16_r16_imm8s(&mut self, dst: R16, src: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x6B), dst.num(), src.num(), imm as u8 as u32, 1) }
+    pub const fn imul_r16_r16_imm8s(&mut self, dst: R16, src: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x6B), dst.0 as u8, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `imul w:r16, r16/m16, simm8`: `66 6B /r ib` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r16_m16_imm8s(&mut self, dst: R16, src: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66, M00, 0x6B), dst.num(), src.addr, imm as u8 as u32, 1) }
+    pub const fn imul_r16_m16_imm8s(&mut self, dst: R16, src: M16, imm: i8) -> &mut Self { self.rm_imm(Op::new(0x66, M00, 0x6B), dst.0 as u8, src.addr, imm as u8 as u32, 1) }
 
     /// `imul w:r32, r32/m32, simm8`: `6B /r ib` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r32_r32_imm8s(&mut self, dst: R32, src: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x6B), dst.num(), src.num(), imm as u8 as u32, 1) }
+    pub const fn imul_r32_r32_imm8s(&mut self, dst: R32, src: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x6B), dst.0 as u8, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `imul w:r32, r32/m32, simm8`: `6B /r ib` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r32_m32_imm8s(&mut self, dst: R32, src: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0, M00, 0x6B), dst.num(), src.addr, imm as u8 as u32, 1) }
+    pub const fn imul_r32_m32_imm8s(&mut self, dst: R32, src: M32, imm: i8) -> &mut Self { self.rm_imm(Op::new(0, M00, 0x6B), dst.0 as u8, src.addr, imm as u8 as u32, 1) }
 
     /// `imul w:r64, r64/m64, simm8`: `REX.W 6B /r ib` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r64_r64_imm8s(&mut self, dst: R64, src: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x6B).w(), dst.num(), src.num(), imm as u8 as u32, 1) }
+    pub const fn imul_r64_r64_imm8s(&mut self, dst: R64, src: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x6B).w(), dst.0 as u8, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `imul w:r64, r64/m64, simm8`: `REX.W 6B /r ib` (RMI)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r64_m64_imm8s(&mut self, dst: R64, src: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0, M00, 0x6B).w(), dst.num(), src.addr, imm as u8 as u32, 1) }
+    pub const fn imul_r64_m64_imm8s(&mut self, dst: R64, src: M64, imm: i8) -> &mut Self { self.rm_imm(Op::new(0, M00, 0x6B).w(), dst.0 as u8, src.addr, imm as u8 as u32, 1) }
 
     /// `imul r8/m8`: `F6 /5` (M)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax`.
     #[inline]
-    pub const fn imul_r8(&mut self, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 5, src.num()) }
+    pub const fn imul_r8(&mut self, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 5, src.0 as u8) }
 
     /// `imul r8/m8`: `F6 /5` (M)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax`.
     #[inline]
-    pub const fn imul_r8hi(&mut self, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 5, src.num()) }
+    pub const fn imul_r8hi(&mut self, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 5, src.0 as u8) }
 
     /// `imul r8/m8`: `F6 /5` (M)
     ///
@@ -2450,7 +2450,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax,w:rdx`.
     #[inline]
-    pub const fn imul_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 5, src.num()) }
+    pub const fn imul_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 5, src.0 as u8) }
 
     /// `imul r16/m16`: `66 F7 /5` (M)
     ///
@@ -2462,7 +2462,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax,w:rdx`.
     #[inline]
-    pub const fn imul_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 5, src.num()) }
+    pub const fn imul_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 5, src.0 as u8) }
 
     /// `imul r32/m32`: `F7 /5` (M)
     ///
@@ -2474,7 +2474,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax,w:rdx`.
     #[inline]
-    pub const fn imul_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 5, src.num()) }
+    pub const fn imul_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 5, src.0 as u8) }
 
     /// `imul r64/m64`: `REX.W F7 /5` (M)
     ///
@@ -2486,49 +2486,49 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAF), dst.num(), src.num()) }
+    pub const fn imul_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAF), dst.0 as u8, src.0 as u8) }
 
     /// `imul rw:r16, r16/m16`: `66 0F AF /r` (RM)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xAF), dst.num(), src.addr) }
+    pub const fn imul_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xAF), dst.0 as u8, src.addr) }
 
     /// `imul rw:r32, r32/m32`: `0F AF /r` (RM)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xAF), dst.num(), src.num()) }
+    pub const fn imul_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xAF), dst.0 as u8, src.0 as u8) }
 
     /// `imul rw:r32, r32/m32`: `0F AF /r` (RM)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xAF), dst.num(), src.addr) }
+    pub const fn imul_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xAF), dst.0 as u8, src.addr) }
 
     /// `imul rw:r64, r64/m64`: `REX.W 0F AF /r` (RM)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xAF).w(), dst.num(), src.num()) }
+    pub const fn imul_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xAF).w(), dst.0 as u8, src.0 as u8) }
 
     /// `imul rw:r64, r64/m64`: `REX.W 0F AF /r` (RM)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF.
     #[inline]
-    pub const fn imul_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xAF).w(), dst.num(), src.addr) }
+    pub const fn imul_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xAF).w(), dst.0 as u8, src.addr) }
 
     /// `inc rw:r8/m8`: `FE /0` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn inc_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xFE).byte_rm(), 0, dst.num()) }
+    pub const fn inc_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xFE).byte_rm(), 0, dst.0 as u8) }
 
     /// `inc rw:r8/m8`: `FE /0` (M)
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn inc_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xFE).no_rex(), 0, dst.num()) }
+    pub const fn inc_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xFE).no_rex(), 0, dst.0 as u8) }
 
     /// `inc rw:r8/m8`: `FE /0` (M)
     ///
@@ -2546,7 +2546,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn inc_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xFF), 0, dst.num()) }
+    pub const fn inc_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xFF), 0, dst.0 as u8) }
 
     /// `inc rw:r16/m16`: `66 FF /0` (M)
     ///
@@ -2564,7 +2564,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn inc_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 0, dst.num()) }
+    pub const fn inc_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 0, dst.0 as u8) }
 
     /// `inc rw:r32/m32`: `FF /0` (M)
     ///
@@ -2582,7 +2582,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF.
     #[inline]
-    pub const fn inc_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF).w(), 0, dst.num()) }
+    pub const fn inc_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF).w(), 0, dst.0 as u8) }
 
     /// `inc rw:r64/m64`: `REX.W FF /0` (M)
     ///
@@ -2802,7 +2802,7 @@ impl Asm<'_> {
 
     /// `jmp r64/m64`: `FF /4` (M)
     #[inline]
-    pub const fn jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 4, src.num()) }
+    pub const fn jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 4, src.0 as u8) }
 
     /// `jmp r64/m64`: `FF /4` (M)
     #[inline]
@@ -2810,111 +2810,111 @@ impl Asm<'_> {
 
     /// `lea w:r16, a:m`: `66 8D /r` (RM)
     #[inline]
-    pub const fn lea_r16_m(&mut self, dst: R16, src: Addr) -> &mut Self { self.rm(Op::new(0x66, M00, 0x8D), dst.num(), src) }
+    pub const fn lea_r16_m(&mut self, dst: R16, src: Addr) -> &mut Self { self.rm(Op::new(0x66, M00, 0x8D), dst.0 as u8, src) }
 
     /// `lea w:r32, a:m`: `8D /r` (RM)
     #[inline]
-    pub const fn lea_r32_m(&mut self, dst: R32, src: Addr) -> &mut Self { self.rm(Op::new(0, M00, 0x8D), dst.num(), src) }
+    pub const fn lea_r32_m(&mut self, dst: R32, src: Addr) -> &mut Self { self.rm(Op::new(0, M00, 0x8D), dst.0 as u8, src) }
 
     /// `lea w:r64, a:m`: `REX.W 8D /r` (RM)
     #[inline]
-    pub const fn lea_r64_m(&mut self, dst: R64, src: Addr) -> &mut Self { self.rm(Op::new(0, M00, 0x8D).w(), dst.num(), src) }
+    pub const fn lea_r64_m(&mut self, dst: R64, src: Addr) -> &mut Self { self.rm(Op::new(0, M00, 0x8D).w(), dst.0 as u8, src) }
 
     /// `mov w:r8/m8, r8`: `88 /r` (MR)
     #[inline]
-    pub const fn mov_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x88).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn mov_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x88).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r8/m8, r8`: `88 /r` (MR)
     #[inline]
-    pub const fn mov_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x88).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn mov_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x88).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r8/m8, r8`: `88 /r` (MR)
     #[inline]
-    pub const fn mov_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x88).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn mov_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x88).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r8/m8, r8`: `88 /r` (MR)
     #[inline]
-    pub const fn mov_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x88).no_rex(), src.num(), dst.num()) }
+    pub const fn mov_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x88).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r8/m8, r8`: `88 /r` (MR)
     #[inline]
-    pub const fn mov_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x88).byte_reg(), src.num(), dst.addr) }
+    pub const fn mov_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x88).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `mov w:r8/m8, r8`: `88 /r` (MR)
     #[inline]
-    pub const fn mov_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x88).no_rex(), src.num(), dst.addr) }
+    pub const fn mov_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x88).no_rex(), src.0 as u8, dst.addr) }
 
     /// `mov w:r16/m16, r16`: `66 89 /r` (MR)
     #[inline]
-    pub const fn mov_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x89), src.num(), dst.num()) }
+    pub const fn mov_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x89), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r16/m16, r16`: `66 89 /r` (MR)
     #[inline]
-    pub const fn mov_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x89), src.num(), dst.addr) }
+    pub const fn mov_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x89), src.0 as u8, dst.addr) }
 
     /// `mov w:r32/m32, r32`: `89 /r` (MR)
     #[inline]
-    pub const fn mov_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x89), src.num(), dst.num()) }
+    pub const fn mov_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x89), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r32/m32, r32`: `89 /r` (MR)
     #[inline]
-    pub const fn mov_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x89), src.num(), dst.addr) }
+    pub const fn mov_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x89), src.0 as u8, dst.addr) }
 
     /// `mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
     #[inline]
-    pub const fn mov_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x89).w(), src.num(), dst.num()) }
+    pub const fn mov_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x89).w(), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
     #[inline]
-    pub const fn mov_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x89).w(), src.num(), dst.addr) }
+    pub const fn mov_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x89).w(), src.0 as u8, dst.addr) }
 
     /// `mov w:r8, r8/m8`: `8A /r` (RM)
     #[inline]
-    pub const fn mov_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x8A).byte_reg().byte_rm(), dst.num(), src.num()) }
+    pub const fn mov_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x8A).byte_reg().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:r8, r8/m8`: `8A /r` (RM)
     #[inline]
-    pub const fn mov_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x8A).byte_reg().no_rex(), dst.num(), src.num()) }
+    pub const fn mov_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x8A).byte_reg().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:r8, r8/m8`: `8A /r` (RM)
     #[inline]
-    pub const fn mov_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x8A).byte_reg(), dst.num(), src.addr) }
+    pub const fn mov_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x8A).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `mov w:r8, r8/m8`: `8A /r` (RM)
     #[inline]
-    pub const fn mov_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x8A).byte_rm().no_rex(), dst.num(), src.num()) }
+    pub const fn mov_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x8A).byte_rm().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:r8, r8/m8`: `8A /r` (RM)
     #[inline]
-    pub const fn mov_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x8A).no_rex(), dst.num(), src.num()) }
+    pub const fn mov_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x8A).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:r8, r8/m8`: `8A /r` (RM)
     #[inline]
-    pub const fn mov_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x8A).no_rex(), dst.num(), src.addr) }
+    pub const fn mov_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x8A).no_rex(), dst.0 as u8, src.addr) }
 
     /// `mov w:r16, r16/m16`: `66 8B /r` (RM)
     #[inline]
-    pub const fn mov_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x8B), dst.num(), src.num()) }
+    pub const fn mov_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x8B), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:r16, r16/m16`: `66 8B /r` (RM)
     #[inline]
-    pub const fn mov_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x8B), dst.num(), src.addr) }
+    pub const fn mov_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x8B), dst.0 as u8, src.addr) }
 
     /// `mov w:r32, r32/m32`: `8B /r` (RM)
     #[inline]
-    pub const fn mov_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x8B), dst.num(), src.num()) }
+    pub const fn mov_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x8B), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:r32, r32/m32`: `8B /r` (RM)
     #[inline]
-    pub const fn mov_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x8B), dst.num(), src.addr) }
+    pub const fn mov_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x8B), dst.0 as u8, src.addr) }
 
     /// `mov w:r64, r64/m64`: `REX.W 8B /r` (RM)
     #[inline]
-    pub const fn mov_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x8B).w(), dst.num(), src.num()) }
+    pub const fn mov_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x8B).w(), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:r64, r64/m64`: `REX.W 8B /r` (RM)
     #[inline]
-    pub const fn mov_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x8B).w(), dst.num(), src.addr) }
+    pub const fn mov_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x8B).w(), dst.0 as u8, src.addr) }
 
     /// `mov w:al, moffs8`: `A0 mo` (XA)
     #[inline]
@@ -2950,31 +2950,31 @@ impl Asm<'_> {
 
     /// `mov w:r8, imm8`: `B0+r ib` (OI)
     #[inline]
-    pub const fn mov_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.op_reg_imm(Op::new(0, M00, 0xB0).byte_rm(), dst.num(), imm as u8 as u64, 1) }
+    pub const fn mov_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.op_reg_imm(Op::new(0, M00, 0xB0).byte_rm(), dst.0 as u8, imm as u8 as u64, 1) }
 
     /// `mov w:r8, imm8`: `B0+r ib` (OI)
     #[inline]
-    pub const fn mov_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.op_reg_imm(Op::new(0, M00, 0xB0).no_rex(), dst.num(), imm as u8 as u64, 1) }
+    pub const fn mov_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.op_reg_imm(Op::new(0, M00, 0xB0).no_rex(), dst.0 as u8, imm as u8 as u64, 1) }
 
     /// `mov w:r16, imm16`: `66 B8+r iw` (OI)
     #[inline]
-    pub const fn mov_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.op_reg_imm(Op::new(0x66, M00, 0xB8), dst.num(), imm as u16 as u64, 2) }
+    pub const fn mov_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.op_reg_imm(Op::new(0x66, M00, 0xB8), dst.0 as u8, imm as u16 as u64, 2) }
 
     /// `mov w:r32, imm32`: `B8+r id` (OI)
     #[inline]
-    pub const fn mov_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.op_reg_imm(Op::new(0, M00, 0xB8), dst.num(), imm as u32 as u64, 4) }
+    pub const fn mov_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.op_reg_imm(Op::new(0, M00, 0xB8), dst.0 as u8, imm as u32 as u64, 4) }
 
     /// `mov w:r64, imm64`: `REX.W B8+r io` (OI)
     #[inline]
-    pub const fn mov_r64_imm64(&mut self, dst: R64, imm: i64) -> &mut Self { self.op_reg_imm(Op::new(0, M00, 0xB8).w(), dst.num(), imm as u64, 8) }
+    pub const fn mov_r64_imm64(&mut self, dst: R64, imm: i64) -> &mut Self { self.op_reg_imm(Op::new(0, M00, 0xB8).w(), dst.0 as u8, imm as u64, 8) }
 
     /// `mov w:r8/m8, imm8`: `C6 /0 ib` (MI)
     #[inline]
-    pub const fn mov_r8_imm8_alt(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC6).byte_rm(), 0, dst.num(), imm as u8 as u32, 1) }
+    pub const fn mov_r8_imm8_alt(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC6).byte_rm(), 0, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `mov w:r8/m8, imm8`: `C6 /0 ib` (MI)
     #[inline]
-    pub const fn mov_r8hi_imm8_alt(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC6).no_rex(), 0, dst.num(), imm as u8 as u32, 1) }
+    pub const fn mov_r8hi_imm8_alt(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC6).no_rex(), 0, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `mov w:r8/m8, imm8`: `C6 /0 ib` (MI)
     #[inline]
@@ -2982,7 +2982,7 @@ impl Asm<'_> {
 
     /// `mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
     #[inline]
-    pub const fn mov_r16_imm16_alt(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC7), 0, dst.num(), imm as u16 as u32, 2) }
+    pub const fn mov_r16_imm16_alt(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC7), 0, dst.0 as u8, imm as u16 as u32, 2) }
 
     /// `mov w:r16/m16, imm16`: `66 C7 /0 iw` (MI)
     #[inline]
@@ -2990,7 +2990,7 @@ impl Asm<'_> {
 
     /// `mov w:r32/m32, imm32`: `C7 /0 id` (MI)
     #[inline]
-    pub const fn mov_r32_imm32_alt(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC7), 0, dst.num(), imm as u32, 4) }
+    pub const fn mov_r32_imm32_alt(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC7), 0, dst.0 as u8, imm as u32, 4) }
 
     /// `mov w:r32/m32, imm32`: `C7 /0 id` (MI)
     #[inline]
@@ -2998,7 +2998,7 @@ impl Asm<'_> {
 
     /// `mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
     #[inline]
-    pub const fn mov_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC7).w(), 0, dst.num(), imm as u32, 4) }
+    pub const fn mov_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC7).w(), 0, dst.0 as u8, imm as u32, 4) }
 
     /// `mov w:r64/m64, simm32`: `REX.W C7 /0 id` (MI)
     #[inline]
@@ -3006,151 +3006,151 @@ impl Asm<'_> {
 
     /// `movsx w:r16, r8/m8`: `66 0F BE /r` (RM)
     #[inline]
-    pub const fn movsx_r16_r8(&mut self, dst: R16, src: R8) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBE).byte_rm(), dst.num(), src.num()) }
+    pub const fn movsx_r16_r8(&mut self, dst: R16, src: R8) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBE).byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `movsx w:r16, r8/m8`: `66 0F BE /r` (RM)
     #[inline]
-    pub const fn movsx_r16_r8hi(&mut self, dst: R16, src: R8Hi) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBE).no_rex(), dst.num(), src.num()) }
+    pub const fn movsx_r16_r8hi(&mut self, dst: R16, src: R8Hi) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBE).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `movsx w:r16, r8/m8`: `66 0F BE /r` (RM)
     #[inline]
-    pub const fn movsx_r16_m8(&mut self, dst: R16, src: M8) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBE), dst.num(), src.addr) }
+    pub const fn movsx_r16_m8(&mut self, dst: R16, src: M8) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBE), dst.0 as u8, src.addr) }
 
     /// `movsx w:r32, r8/m8`: `0F BE /r` (RM)
     #[inline]
-    pub const fn movsx_r32_r8(&mut self, dst: R32, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xBE).byte_rm(), dst.num(), src.num()) }
+    pub const fn movsx_r32_r8(&mut self, dst: R32, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xBE).byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `movsx w:r32, r8/m8`: `0F BE /r` (RM)
     #[inline]
-    pub const fn movsx_r32_r8hi(&mut self, dst: R32, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xBE).no_rex(), dst.num(), src.num()) }
+    pub const fn movsx_r32_r8hi(&mut self, dst: R32, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xBE).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `movsx w:r32, r8/m8`: `0F BE /r` (RM)
     #[inline]
-    pub const fn movsx_r32_m8(&mut self, dst: R32, src: M8) -> &mut Self { self.rm(Op::new(0, M0F, 0xBE), dst.num(), src.addr) }
+    pub const fn movsx_r32_m8(&mut self, dst: R32, src: M8) -> &mut Self { self.rm(Op::new(0, M0F, 0xBE), dst.0 as u8, src.addr) }
 
     /// `movsx w:r64, r8/m8`: `REX.W 0F BE /r` (RM)
     #[inline]
-    pub const fn movsx_r64_r8(&mut self, dst: R64, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xBE).w().byte_rm(), dst.num(), src.num()) }
+    pub const fn movsx_r64_r8(&mut self, dst: R64, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xBE).w().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `movsx w:r64, r8/m8`: `REX.W 0F BE /r` (RM)
     #[inline]
-    pub const fn movsx_r64_m8(&mut self, dst: R64, src: M8) -> &mut Self { self.rm(Op::new(0, M0F, 0xBE).w(), dst.num(), src.addr) }
+    pub const fn movsx_r64_m8(&mut self, dst: R64, src: M8) -> &mut Self { self.rm(Op::new(0, M0F, 0xBE).w(), dst.0 as u8, src.addr) }
 
     /// `movsx w:r16, r16/m16`: `66 0F BF /r` (RM)
     #[inline]
-    pub const fn movsx_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBF), dst.num(), src.num()) }
+    pub const fn movsx_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBF), dst.0 as u8, src.0 as u8) }
 
     /// `movsx w:r16, r16/m16`: `66 0F BF /r` (RM)
     #[inline]
-    pub const fn movsx_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBF), dst.num(), src.addr) }
+    pub const fn movsx_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBF), dst.0 as u8, src.addr) }
 
     /// `movsx w:r32, r16/m16`: `0F BF /r` (RM)
     #[inline]
-    pub const fn movsx_r32_r16(&mut self, dst: R32, src: R16) -> &mut Self { self.rr(Op::new(0, M0F, 0xBF), dst.num(), src.num()) }
+    pub const fn movsx_r32_r16(&mut self, dst: R32, src: R16) -> &mut Self { self.rr(Op::new(0, M0F, 0xBF), dst.0 as u8, src.0 as u8) }
 
     /// `movsx w:r32, r16/m16`: `0F BF /r` (RM)
     #[inline]
-    pub const fn movsx_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0xBF), dst.num(), src.addr) }
+    pub const fn movsx_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0xBF), dst.0 as u8, src.addr) }
 
     /// `movsx w:r64, r16/m16`: `REX.W 0F BF /r` (RM)
     #[inline]
-    pub const fn movsx_r64_r16(&mut self, dst: R64, src: R16) -> &mut Self { self.rr(Op::new(0, M0F, 0xBF).w(), dst.num(), src.num()) }
+    pub const fn movsx_r64_r16(&mut self, dst: R64, src: R16) -> &mut Self { self.rr(Op::new(0, M0F, 0xBF).w(), dst.0 as u8, src.0 as u8) }
 
     /// `movsx w:r64, r16/m16`: `REX.W 0F BF /r` (RM)
     #[inline]
-    pub const fn movsx_r64_m16(&mut self, dst: R64, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0xBF).w(), dst.num(), src.addr) }
+    pub const fn movsx_r64_m16(&mut self, dst: R64, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0xBF).w(), dst.0 as u8, src.addr) }
 
     /// `movsxd w:r16, r16/m16`: `66 63 /r` (RM)
     #[inline]
-    pub const fn movsxd_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x63), dst.num(), src.num()) }
+    pub const fn movsxd_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x63), dst.0 as u8, src.0 as u8) }
 
     /// `movsxd w:r16, r16/m16`: `66 63 /r` (RM)
     #[inline]
-    pub const fn movsxd_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x63), dst.num(), src.addr) }
+    pub const fn movsxd_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x63), dst.0 as u8, src.addr) }
 
     /// `movsxd w:r32, r32/m32`: `63 /r` (RM)
     #[inline]
-    pub const fn movsxd_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x63), dst.num(), src.num()) }
+    pub const fn movsxd_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x63), dst.0 as u8, src.0 as u8) }
 
     /// `movsxd w:r32, r32/m32`: `63 /r` (RM)
     #[inline]
-    pub const fn movsxd_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x63), dst.num(), src.addr) }
+    pub const fn movsxd_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x63), dst.0 as u8, src.addr) }
 
     /// `movsxd w:r64, r32/m32`: `REX.W 63 /r` (RM)
     #[inline]
-    pub const fn movsxd_r64_r32(&mut self, dst: R64, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x63).w(), dst.num(), src.num()) }
+    pub const fn movsxd_r64_r32(&mut self, dst: R64, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x63).w(), dst.0 as u8, src.0 as u8) }
 
     /// `movsxd w:r64, r32/m32`: `REX.W 63 /r` (RM)
     #[inline]
-    pub const fn movsxd_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x63).w(), dst.num(), src.addr) }
+    pub const fn movsxd_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x63).w(), dst.0 as u8, src.addr) }
 
     /// `movzx w:r16, r8/m8`: `66 0F B6 /r` (RM)
     #[inline]
-    pub const fn movzx_r16_r8(&mut self, dst: R16, src: R8) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB6).byte_rm(), dst.num(), src.num()) }
+    pub const fn movzx_r16_r8(&mut self, dst: R16, src: R8) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB6).byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `movzx w:r16, r8/m8`: `66 0F B6 /r` (RM)
     #[inline]
-    pub const fn movzx_r16_r8hi(&mut self, dst: R16, src: R8Hi) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB6).no_rex(), dst.num(), src.num()) }
+    pub const fn movzx_r16_r8hi(&mut self, dst: R16, src: R8Hi) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB6).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `movzx w:r16, r8/m8`: `66 0F B6 /r` (RM)
     #[inline]
-    pub const fn movzx_r16_m8(&mut self, dst: R16, src: M8) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB6), dst.num(), src.addr) }
+    pub const fn movzx_r16_m8(&mut self, dst: R16, src: M8) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB6), dst.0 as u8, src.addr) }
 
     /// `movzx w:r32, r8/m8`: `0F B6 /r` (RM)
     #[inline]
-    pub const fn movzx_r32_r8(&mut self, dst: R32, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xB6).byte_rm(), dst.num(), src.num()) }
+    pub const fn movzx_r32_r8(&mut self, dst: R32, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xB6).byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `movzx w:r32, r8/m8`: `0F B6 /r` (RM)
     #[inline]
-    pub const fn movzx_r32_r8hi(&mut self, dst: R32, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xB6).no_rex(), dst.num(), src.num()) }
+    pub const fn movzx_r32_r8hi(&mut self, dst: R32, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xB6).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `movzx w:r32, r8/m8`: `0F B6 /r` (RM)
     #[inline]
-    pub const fn movzx_r32_m8(&mut self, dst: R32, src: M8) -> &mut Self { self.rm(Op::new(0, M0F, 0xB6), dst.num(), src.addr) }
+    pub const fn movzx_r32_m8(&mut self, dst: R32, src: M8) -> &mut Self { self.rm(Op::new(0, M0F, 0xB6), dst.0 as u8, src.addr) }
 
     /// `movzx w:r64, r8/m8`: `REX.W 0F B6 /r` (RM)
     #[inline]
-    pub const fn movzx_r64_r8(&mut self, dst: R64, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xB6).w().byte_rm(), dst.num(), src.num()) }
+    pub const fn movzx_r64_r8(&mut self, dst: R64, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xB6).w().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `movzx w:r64, r8/m8`: `REX.W 0F B6 /r` (RM)
     #[inline]
-    pub const fn movzx_r64_m8(&mut self, dst: R64, src: M8) -> &mut Self { self.rm(Op::new(0, M0F, 0xB6).w(), dst.num(), src.addr) }
+    pub const fn movzx_r64_m8(&mut self, dst: R64, src: M8) -> &mut Self { self.rm(Op::new(0, M0F, 0xB6).w(), dst.0 as u8, src.addr) }
 
     /// `movzx w:r16, r16/m16`: `66 0F B7 /r` (RM)
     #[inline]
-    pub const fn movzx_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB7), dst.num(), src.num()) }
+    pub const fn movzx_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB7), dst.0 as u8, src.0 as u8) }
 
     /// `movzx w:r16, r16/m16`: `66 0F B7 /r` (RM)
     #[inline]
-    pub const fn movzx_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB7), dst.num(), src.addr) }
+    pub const fn movzx_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB7), dst.0 as u8, src.addr) }
 
     /// `movzx w:r32, r16/m16`: `0F B7 /r` (RM)
     #[inline]
-    pub const fn movzx_r32_r16(&mut self, dst: R32, src: R16) -> &mut Self { self.rr(Op::new(0, M0F, 0xB7), dst.num(), src.num()) }
+    pub const fn movzx_r32_r16(&mut self, dst: R32, src: R16) -> &mut Self { self.rr(Op::new(0, M0F, 0xB7), dst.0 as u8, src.0 as u8) }
 
     /// `movzx w:r32, r16/m16`: `0F B7 /r` (RM)
     #[inline]
-    pub const fn movzx_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0xB7), dst.num(), src.addr) }
+    pub const fn movzx_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0xB7), dst.0 as u8, src.addr) }
 
     /// `movzx w:r64, r16/m16`: `REX.W 0F B7 /r` (RM)
     #[inline]
-    pub const fn movzx_r64_r16(&mut self, dst: R64, src: R16) -> &mut Self { self.rr(Op::new(0, M0F, 0xB7).w(), dst.num(), src.num()) }
+    pub const fn movzx_r64_r16(&mut self, dst: R64, src: R16) -> &mut Self { self.rr(Op::new(0, M0F, 0xB7).w(), dst.0 as u8, src.0 as u8) }
 
     /// `movzx w:r64, r16/m16`: `REX.W 0F B7 /r` (RM)
     #[inline]
-    pub const fn movzx_r64_m16(&mut self, dst: R64, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0xB7).w(), dst.num(), src.addr) }
+    pub const fn movzx_r64_m16(&mut self, dst: R64, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0xB7).w(), dst.0 as u8, src.addr) }
 
     /// `mul r8/m8`: `F6 /4` (M)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax`.
     #[inline]
-    pub const fn mul_r8(&mut self, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 4, src.num()) }
+    pub const fn mul_r8(&mut self, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 4, src.0 as u8) }
 
     /// `mul r8/m8`: `F6 /4` (M)
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax`.
     #[inline]
-    pub const fn mul_r8hi(&mut self, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 4, src.num()) }
+    pub const fn mul_r8hi(&mut self, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 4, src.0 as u8) }
 
     /// `mul r8/m8`: `F6 /4` (M)
     ///
@@ -3162,7 +3162,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax,w:rdx`.
     #[inline]
-    pub const fn mul_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 4, src.num()) }
+    pub const fn mul_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 4, src.0 as u8) }
 
     /// `mul r16/m16`: `66 F7 /4` (M)
     ///
@@ -3174,7 +3174,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax,w:rdx`.
     #[inline]
-    pub const fn mul_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 4, src.num()) }
+    pub const fn mul_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 4, src.0 as u8) }
 
     /// `mul r32/m32`: `F7 /4` (M)
     ///
@@ -3186,7 +3186,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF; undefined SF ZF AF PF. Implied: `rw:rax,w:rdx`.
     #[inline]
-    pub const fn mul_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 4, src.num()) }
+    pub const fn mul_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 4, src.0 as u8) }
 
     /// `mul r64/m64`: `REX.W F7 /4` (M)
     ///
@@ -3198,13 +3198,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn neg_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 3, dst.num()) }
+    pub const fn neg_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 3, dst.0 as u8) }
 
     /// `neg rw:r8/m8`: `F6 /3` (M)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn neg_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 3, dst.num()) }
+    pub const fn neg_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 3, dst.0 as u8) }
 
     /// `neg rw:r8/m8`: `F6 /3` (M)
     ///
@@ -3222,7 +3222,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn neg_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 3, dst.num()) }
+    pub const fn neg_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 3, dst.0 as u8) }
 
     /// `neg rw:r16/m16`: `66 F7 /3` (M)
     ///
@@ -3240,7 +3240,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn neg_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 3, dst.num()) }
+    pub const fn neg_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 3, dst.0 as u8) }
 
     /// `neg rw:r32/m32`: `F7 /3` (M)
     ///
@@ -3258,7 +3258,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn neg_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 3, dst.num()) }
+    pub const fn neg_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 3, dst.0 as u8) }
 
     /// `neg rw:r64/m64`: `REX.W F7 /3` (M)
     ///
@@ -3288,7 +3288,7 @@ impl Asm<'_> {
     ///
     /// CPUID: MULTIBYTENOP.
     #[inline]
-    pub const fn nop_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x1F), 0, src.num()) }
+    pub const fn nop_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x1F), 0, src.0 as u8) }
 
     /// `nop n:r16/m16`: `66 0F 1F /0` (M)
     ///
@@ -3300,7 +3300,7 @@ impl Asm<'_> {
     ///
     /// CPUID: MULTIBYTENOP.
     #[inline]
-    pub const fn nop_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x1F), 0, src.num()) }
+    pub const fn nop_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x1F), 0, src.0 as u8) }
 
     /// `nop n:r32/m32`: `0F 1F /0` (M)
     ///
@@ -3312,7 +3312,7 @@ impl Asm<'_> {
     ///
     /// CPUID: MULTIBYTENOP.
     #[inline]
-    pub const fn nop_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x1F).w(), 0, src.num()) }
+    pub const fn nop_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x1F).w(), 0, src.0 as u8) }
 
     /// `nop n:r64/m64`: `REX.W 0F 1F /0` (M)
     ///
@@ -3322,11 +3322,11 @@ impl Asm<'_> {
 
     /// `not rw:r8/m8`: `F6 /2` (M)
     #[inline]
-    pub const fn not_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 2, dst.num()) }
+    pub const fn not_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).byte_rm(), 2, dst.0 as u8) }
 
     /// `not rw:r8/m8`: `F6 /2` (M)
     #[inline]
-    pub const fn not_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 2, dst.num()) }
+    pub const fn not_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xF6).no_rex(), 2, dst.0 as u8) }
 
     /// `not rw:r8/m8`: `F6 /2` (M)
     #[inline]
@@ -3338,7 +3338,7 @@ impl Asm<'_> {
 
     /// `not rw:r16/m16`: `66 F7 /2` (M)
     #[inline]
-    pub const fn not_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 2, dst.num()) }
+    pub const fn not_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xF7), 2, dst.0 as u8) }
 
     /// `not rw:r16/m16`: `66 F7 /2` (M)
     #[inline]
@@ -3350,7 +3350,7 @@ impl Asm<'_> {
 
     /// `not rw:r32/m32`: `F7 /2` (M)
     #[inline]
-    pub const fn not_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 2, dst.num()) }
+    pub const fn not_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xF7), 2, dst.0 as u8) }
 
     /// `not rw:r32/m32`: `F7 /2` (M)
     #[inline]
@@ -3362,7 +3362,7 @@ impl Asm<'_> {
 
     /// `not rw:r64/m64`: `REX.W F7 /2` (M)
     #[inline]
-    pub const fn not_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 2, dst.num()) }
+    pub const fn not_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xF7).w(), 2, dst.0 as u8) }
 
     /// `not rw:r64/m64`: `REX.W F7 /2` (M)
     #[inline]
@@ -3376,175 +3376,175 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x08).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn or_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x08).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x08).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn or_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x08).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x08).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn or_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x08).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x08).no_rex(), src.num(), dst.num()) }
+    pub const fn or_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x08).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x08).byte_reg(), src.num(), dst.addr) }
+    pub const fn or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x08).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x08).no_rex(), src.num(), dst.addr) }
+    pub const fn or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x08).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x08).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x08).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x08).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x08).no_rex(), src.0 as u8, dst.addr) }
 
     /// `or rw:r16/m16, r16`: `66 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x09), src.num(), dst.num()) }
+    pub const fn or_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x09), src.0 as u8, dst.0 as u8) }
 
     /// `or rw:r16/m16, r16`: `66 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x09), src.num(), dst.addr) }
+    pub const fn or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x09), src.0 as u8, dst.addr) }
 
     /// `lock or rw:r16/m16, r16`: `66 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x09), src.num(), dst.addr) }
+    pub const fn lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x09), src.0 as u8, dst.addr) }
 
     /// `or rw:r32/m32, r32`: `09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x09), src.num(), dst.num()) }
+    pub const fn or_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x09), src.0 as u8, dst.0 as u8) }
 
     /// `or rw:r32/m32, r32`: `09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x09), src.num(), dst.addr) }
+    pub const fn or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x09), src.0 as u8, dst.addr) }
 
     /// `lock or rw:r32/m32, r32`: `09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x09), src.num(), dst.addr) }
+    pub const fn lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x09), src.0 as u8, dst.addr) }
 
     /// `or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x09).w(), src.num(), dst.num()) }
+    pub const fn or_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x09).w(), src.0 as u8, dst.0 as u8) }
 
     /// `or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x09).w(), src.num(), dst.addr) }
+    pub const fn or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x09).w(), src.0 as u8, dst.addr) }
 
     /// `lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x09).w(), src.num(), dst.addr) }
+    pub const fn lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x09).w(), src.0 as u8, dst.addr) }
 
     /// `or rw:r8, r8/m8`: `0A /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x0A).byte_reg().byte_rm(), dst.num(), src.num()) }
+    pub const fn or_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x0A).byte_reg().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `or rw:r8, r8/m8`: `0A /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x0A).byte_reg().no_rex(), dst.num(), src.num()) }
+    pub const fn or_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x0A).byte_reg().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `or rw:r8, r8/m8`: `0A /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x0A).byte_reg(), dst.num(), src.addr) }
+    pub const fn or_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x0A).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `or rw:r8, r8/m8`: `0A /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x0A).byte_rm().no_rex(), dst.num(), src.num()) }
+    pub const fn or_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x0A).byte_rm().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `or rw:r8, r8/m8`: `0A /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x0A).no_rex(), dst.num(), src.num()) }
+    pub const fn or_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x0A).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `or rw:r8, r8/m8`: `0A /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x0A).no_rex(), dst.num(), src.addr) }
+    pub const fn or_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x0A).no_rex(), dst.0 as u8, src.addr) }
 
     /// `or rw:r16, r16/m16`: `66 0B /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x0B), dst.num(), src.num()) }
+    pub const fn or_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x0B), dst.0 as u8, src.0 as u8) }
 
     /// `or rw:r16, r16/m16`: `66 0B /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x0B), dst.num(), src.addr) }
+    pub const fn or_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x0B), dst.0 as u8, src.addr) }
 
     /// `or rw:r32, r32/m32`: `0B /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x0B), dst.num(), src.num()) }
+    pub const fn or_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x0B), dst.0 as u8, src.0 as u8) }
 
     /// `or rw:r32, r32/m32`: `0B /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x0B), dst.num(), src.addr) }
+    pub const fn or_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x0B), dst.0 as u8, src.addr) }
 
     /// `or rw:r64, r64/m64`: `REX.W 0B /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x0B).w(), dst.num(), src.num()) }
+    pub const fn or_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x0B).w(), dst.0 as u8, src.0 as u8) }
 
     /// `or rw:r64, r64/m64`: `REX.W 0B /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x0B).w(), dst.num(), src.addr) }
+    pub const fn or_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x0B).w(), dst.0 as u8, src.addr) }
 
     /// `or rw:al, imm8`: `0C ib` (XI)
     ///
@@ -3574,13 +3574,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 1, dst.num(), imm as u8 as u32, 1) }
+    pub const fn or_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 1, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `or rw:r8/m8, imm8`: `80 /1 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 1, dst.num(), imm as u8 as u32, 1) }
+    pub const fn or_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 1, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `or rw:r8/m8, imm8`: `80 /1 ib` (MI)
     ///
@@ -3598,7 +3598,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 1, dst.num(), imm as u16 as u32, 2) }
+    pub const fn or_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 1, dst.0 as u8, imm as u16 as u32, 2) }
 
     /// `or rw:r16/m16, imm16`: `66 81 /1 iw` (MI)
     ///
@@ -3616,7 +3616,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 1, dst.num(), imm as u32, 4) }
+    pub const fn or_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 1, dst.0 as u8, imm as u32, 4) }
 
     /// `or rw:r32/m32, imm32`: `81 /1 id` (MI)
     ///
@@ -3634,7 +3634,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 1, dst.num(), imm as u32, 4) }
+    pub const fn or_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 1, dst.0 as u8, imm as u32, 4) }
 
     /// `or rw:r64/m64, simm32`: `REX.W 81 /1 id` (MI)
     ///
@@ -3652,7 +3652,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 1, dst.num(), imm as u8 as u32, 1) }
+    pub const fn or_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 1, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `or rw:r16/m16, simm8`: `66 83 /1 ib` (MI)
     ///
@@ -3670,7 +3670,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 1, dst.num(), imm as u8 as u32, 1) }
+    pub const fn or_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 1, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `or rw:r32/m32, simm8`: `83 /1 ib` (MI)
     ///
@@ -3688,7 +3688,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn or_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 1, dst.num(), imm as u8 as u32, 1) }
+    pub const fn or_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 1, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `or rw:r64/m64, simm8`: `REX.W 83 /1 ib` (MI)
     ///
@@ -3712,19 +3712,19 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn pop_r16(&mut self, dst: R16) -> &mut Self { self.op_reg(Op::new(0x66, M00, 0x58), dst.num()) }
+    pub const fn pop_r16(&mut self, dst: R16) -> &mut Self { self.op_reg(Op::new(0x66, M00, 0x58), dst.0 as u8) }
 
     /// `pop w:r64`: `58+r` (O)
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn pop_r64(&mut self, dst: R64) -> &mut Self { self.op_reg(Op::new(0, M00, 0x58), dst.num()) }
+    pub const fn pop_r64(&mut self, dst: R64) -> &mut Self { self.op_reg(Op::new(0, M00, 0x58), dst.0 as u8) }
 
     /// `pop w:r16/m16`: `66 8F /0` (M)
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn pop_r16_alt(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x8F), 0, dst.num()) }
+    pub const fn pop_r16_alt(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x8F), 0, dst.0 as u8) }
 
     /// `pop w:r16/m16`: `66 8F /0` (M)
     ///
@@ -3736,7 +3736,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn pop_r64_alt(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x8F), 0, dst.num()) }
+    pub const fn pop_r64_alt(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x8F), 0, dst.0 as u8) }
 
     /// `pop w:r64/m64`: `8F /0` (M)
     ///
@@ -3748,13 +3748,13 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn push_r16(&mut self, src: R16) -> &mut Self { self.op_reg(Op::new(0x66, M00, 0x50), src.num()) }
+    pub const fn push_r16(&mut self, src: R16) -> &mut Self { self.op_reg(Op::new(0x66, M00, 0x50), src.0 as u8) }
 
     /// `push r64`: `50+r` (O)
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn push_r64(&mut self, src: R64) -> &mut Self { self.op_reg(Op::new(0, M00, 0x50), src.num()) }
+    pub const fn push_r64(&mut self, src: R64) -> &mut Self { self.op_reg(Op::new(0, M00, 0x50), src.0 as u8) }
 
     /// `push imm16`: `66 68 iw` (I)
     ///
@@ -3784,7 +3784,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn push_r16_alt(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xFF), 6, src.num()) }
+    pub const fn push_r16_alt(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xFF), 6, src.0 as u8) }
 
     /// `push r16/m16`: `66 FF /6` (M)
     ///
@@ -3796,7 +3796,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn push_r64_alt(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 6, src.num()) }
+    pub const fn push_r64_alt(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xFF), 6, src.0 as u8) }
 
     /// `push r64/m64`: `FF /6` (M)
     ///
@@ -3820,13 +3820,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 0, dst.num(), imm as u32, 1) }
+    pub const fn rol_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 0, dst.0 as u8, imm as u32, 1) }
 
     /// `rol rw:r8/m8, imm8`: `C0 /0 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 0, dst.num(), imm as u32, 1) }
+    pub const fn rol_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 0, dst.0 as u8, imm as u32, 1) }
 
     /// `rol rw:r8/m8, imm8`: `C0 /0 ib` (MI)
     ///
@@ -3838,7 +3838,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 0, dst.num(), imm as u32, 1) }
+    pub const fn rol_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 0, dst.0 as u8, imm as u32, 1) }
 
     /// `rol rw:r16/m16, imm8`: `66 C1 /0 ib` (MI)
     ///
@@ -3850,7 +3850,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 0, dst.num(), imm as u32, 1) }
+    pub const fn rol_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 0, dst.0 as u8, imm as u32, 1) }
 
     /// `rol rw:r32/m32, imm8`: `C1 /0 ib` (MI)
     ///
@@ -3862,7 +3862,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 0, dst.num(), imm as u32, 1) }
+    pub const fn rol_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 0, dst.0 as u8, imm as u32, 1) }
 
     /// `rol rw:r64/m64, imm8`: `REX.W C1 /0 ib` (MI)
     ///
@@ -3874,13 +3874,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn rol_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 0, dst.num()) }
+    pub const fn rol_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 0, dst.0 as u8) }
 
     /// `rol rw:r8/m8, 1`: `D0 /0` (MX)
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn rol_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 0, dst.num()) }
+    pub const fn rol_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 0, dst.0 as u8) }
 
     /// `rol rw:r8/m8, 1`: `D0 /0` (MX)
     ///
@@ -3892,7 +3892,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn rol_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 0, dst.num()) }
+    pub const fn rol_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 0, dst.0 as u8) }
 
     /// `rol rw:r16/m16, 1`: `66 D1 /0` (MX)
     ///
@@ -3904,7 +3904,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn rol_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 0, dst.num()) }
+    pub const fn rol_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 0, dst.0 as u8) }
 
     /// `rol rw:r32/m32, 1`: `D1 /0` (MX)
     ///
@@ -3916,7 +3916,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn rol_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 0, dst.num()) }
+    pub const fn rol_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 0, dst.0 as u8) }
 
     /// `rol rw:r64/m64, 1`: `REX.W D1 /0` (MX)
     ///
@@ -3928,13 +3928,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 0, dst.num()) }
+    pub const fn rol_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 0, dst.0 as u8) }
 
     /// `rol rw:r8/m8, cl`: `D2 /0` (MX)
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 0, dst.num()) }
+    pub const fn rol_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 0, dst.0 as u8) }
 
     /// `rol rw:r8/m8, cl`: `D2 /0` (MX)
     ///
@@ -3946,7 +3946,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 0, dst.num()) }
+    pub const fn rol_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 0, dst.0 as u8) }
 
     /// `rol rw:r16/m16, cl`: `66 D3 /0` (MX)
     ///
@@ -3958,7 +3958,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 0, dst.num()) }
+    pub const fn rol_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 0, dst.0 as u8) }
 
     /// `rol rw:r32/m32, cl`: `D3 /0` (MX)
     ///
@@ -3970,7 +3970,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn rol_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 0, dst.num()) }
+    pub const fn rol_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 0, dst.0 as u8) }
 
     /// `rol rw:r64/m64, cl`: `REX.W D3 /0` (MX)
     ///
@@ -3982,13 +3982,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 1, dst.num(), imm as u32, 1) }
+    pub const fn ror_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 1, dst.0 as u8, imm as u32, 1) }
 
     /// `ror rw:r8/m8, imm8`: `C0 /1 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 1, dst.num(), imm as u32, 1) }
+    pub const fn ror_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 1, dst.0 as u8, imm as u32, 1) }
 
     /// `ror rw:r8/m8, imm8`: `C0 /1 ib` (MI)
     ///
@@ -4000,7 +4000,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 1, dst.num(), imm as u32, 1) }
+    pub const fn ror_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 1, dst.0 as u8, imm as u32, 1) }
 
     /// `ror rw:r16/m16, imm8`: `66 C1 /1 ib` (MI)
     ///
@@ -4012,7 +4012,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 1, dst.num(), imm as u32, 1) }
+    pub const fn ror_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 1, dst.0 as u8, imm as u32, 1) }
 
     /// `ror rw:r32/m32, imm8`: `C1 /1 ib` (MI)
     ///
@@ -4024,7 +4024,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 1, dst.num(), imm as u32, 1) }
+    pub const fn ror_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 1, dst.0 as u8, imm as u32, 1) }
 
     /// `ror rw:r64/m64, imm8`: `REX.W C1 /1 ib` (MI)
     ///
@@ -4036,13 +4036,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn ror_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 1, dst.num()) }
+    pub const fn ror_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 1, dst.0 as u8) }
 
     /// `ror rw:r8/m8, 1`: `D0 /1` (MX)
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn ror_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 1, dst.num()) }
+    pub const fn ror_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 1, dst.0 as u8) }
 
     /// `ror rw:r8/m8, 1`: `D0 /1` (MX)
     ///
@@ -4054,7 +4054,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn ror_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 1, dst.num()) }
+    pub const fn ror_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 1, dst.0 as u8) }
 
     /// `ror rw:r16/m16, 1`: `66 D1 /1` (MX)
     ///
@@ -4066,7 +4066,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn ror_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 1, dst.num()) }
+    pub const fn ror_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 1, dst.0 as u8) }
 
     /// `ror rw:r32/m32, 1`: `D1 /1` (MX)
     ///
@@ -4078,7 +4078,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF CF.
     #[inline]
-    pub const fn ror_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 1, dst.num()) }
+    pub const fn ror_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 1, dst.0 as u8) }
 
     /// `ror rw:r64/m64, 1`: `REX.W D1 /1` (MX)
     ///
@@ -4090,13 +4090,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 1, dst.num()) }
+    pub const fn ror_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 1, dst.0 as u8) }
 
     /// `ror rw:r8/m8, cl`: `D2 /1` (MX)
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 1, dst.num()) }
+    pub const fn ror_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 1, dst.0 as u8) }
 
     /// `ror rw:r8/m8, cl`: `D2 /1` (MX)
     ///
@@ -4108,7 +4108,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 1, dst.num()) }
+    pub const fn ror_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 1, dst.0 as u8) }
 
     /// `ror rw:r16/m16, cl`: `66 D3 /1` (MX)
     ///
@@ -4120,7 +4120,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 1, dst.num()) }
+    pub const fn ror_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 1, dst.0 as u8) }
 
     /// `ror rw:r32/m32, cl`: `D3 /1` (MX)
     ///
@@ -4132,7 +4132,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF.
     #[inline]
-    pub const fn ror_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 1, dst.num()) }
+    pub const fn ror_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 1, dst.0 as u8) }
 
     /// `ror rw:r64/m64, cl`: `REX.W D3 /1` (MX)
     ///
@@ -4144,13 +4144,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 7, dst.num(), imm as u32, 1) }
+    pub const fn sar_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `sar rw:r8/m8, imm8`: `C0 /7 ib` (MI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 7, dst.num(), imm as u32, 1) }
+    pub const fn sar_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `sar rw:r8/m8, imm8`: `C0 /7 ib` (MI)
     ///
@@ -4162,7 +4162,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 7, dst.num(), imm as u32, 1) }
+    pub const fn sar_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `sar rw:r16/m16, imm8`: `66 C1 /7 ib` (MI)
     ///
@@ -4174,7 +4174,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 7, dst.num(), imm as u32, 1) }
+    pub const fn sar_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `sar rw:r32/m32, imm8`: `C1 /7 ib` (MI)
     ///
@@ -4186,7 +4186,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 7, dst.num(), imm as u32, 1) }
+    pub const fn sar_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `sar rw:r64/m64, imm8`: `REX.W C1 /7 ib` (MI)
     ///
@@ -4198,13 +4198,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn sar_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 7, dst.num()) }
+    pub const fn sar_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 7, dst.0 as u8) }
 
     /// `sar rw:r8/m8, 1`: `D0 /7` (MX)
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn sar_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 7, dst.num()) }
+    pub const fn sar_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 7, dst.0 as u8) }
 
     /// `sar rw:r8/m8, 1`: `D0 /7` (MX)
     ///
@@ -4216,7 +4216,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn sar_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 7, dst.num()) }
+    pub const fn sar_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 7, dst.0 as u8) }
 
     /// `sar rw:r16/m16, 1`: `66 D1 /7` (MX)
     ///
@@ -4228,7 +4228,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn sar_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 7, dst.num()) }
+    pub const fn sar_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 7, dst.0 as u8) }
 
     /// `sar rw:r32/m32, 1`: `D1 /7` (MX)
     ///
@@ -4240,7 +4240,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn sar_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 7, dst.num()) }
+    pub const fn sar_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 7, dst.0 as u8) }
 
     /// `sar rw:r64/m64, 1`: `REX.W D1 /7` (MX)
     ///
@@ -4252,13 +4252,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 7, dst.num()) }
+    pub const fn sar_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 7, dst.0 as u8) }
 
     /// `sar rw:r8/m8, cl`: `D2 /7` (MX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 7, dst.num()) }
+    pub const fn sar_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 7, dst.0 as u8) }
 
     /// `sar rw:r8/m8, cl`: `D2 /7` (MX)
     ///
@@ -4270,7 +4270,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 7, dst.num()) }
+    pub const fn sar_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 7, dst.0 as u8) }
 
     /// `sar rw:r16/m16, cl`: `66 D3 /7` (MX)
     ///
@@ -4282,7 +4282,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 7, dst.num()) }
+    pub const fn sar_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 7, dst.0 as u8) }
 
     /// `sar rw:r32/m32, cl`: `D3 /7` (MX)
     ///
@@ -4294,7 +4294,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn sar_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 7, dst.num()) }
+    pub const fn sar_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 7, dst.0 as u8) }
 
     /// `sar rw:r64/m64, cl`: `REX.W D3 /7` (MX)
     ///
@@ -4306,175 +4306,175 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x18).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn sbb_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x18).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x18).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn sbb_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x18).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x18).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn sbb_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x18).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x18).no_rex(), src.num(), dst.num()) }
+    pub const fn sbb_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x18).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x18).byte_reg(), src.num(), dst.addr) }
+    pub const fn sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x18).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x18).no_rex(), src.num(), dst.addr) }
+    pub const fn sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x18).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x18).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x18).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x18).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x18).no_rex(), src.0 as u8, dst.addr) }
 
     /// `sbb rw:r16/m16, r16`: `66 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x19), src.num(), dst.num()) }
+    pub const fn sbb_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x19), src.0 as u8, dst.0 as u8) }
 
     /// `sbb rw:r16/m16, r16`: `66 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x19), src.num(), dst.addr) }
+    pub const fn sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x19), src.0 as u8, dst.addr) }
 
     /// `lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x19), src.num(), dst.addr) }
+    pub const fn lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x19), src.0 as u8, dst.addr) }
 
     /// `sbb rw:r32/m32, r32`: `19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x19), src.num(), dst.num()) }
+    pub const fn sbb_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x19), src.0 as u8, dst.0 as u8) }
 
     /// `sbb rw:r32/m32, r32`: `19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x19), src.num(), dst.addr) }
+    pub const fn sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x19), src.0 as u8, dst.addr) }
 
     /// `lock sbb rw:r32/m32, r32`: `19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x19), src.num(), dst.addr) }
+    pub const fn lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x19), src.0 as u8, dst.addr) }
 
     /// `sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x19).w(), src.num(), dst.num()) }
+    pub const fn sbb_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x19).w(), src.0 as u8, dst.0 as u8) }
 
     /// `sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x19).w(), src.num(), dst.addr) }
+    pub const fn sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x19).w(), src.0 as u8, dst.addr) }
 
     /// `lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x19).w(), src.num(), dst.addr) }
+    pub const fn lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x19).w(), src.0 as u8, dst.addr) }
 
     /// `sbb rw:r8, r8/m8`: `1A /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x1A).byte_reg().byte_rm(), dst.num(), src.num()) }
+    pub const fn sbb_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x1A).byte_reg().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `sbb rw:r8, r8/m8`: `1A /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x1A).byte_reg().no_rex(), dst.num(), src.num()) }
+    pub const fn sbb_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x1A).byte_reg().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `sbb rw:r8, r8/m8`: `1A /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x1A).byte_reg(), dst.num(), src.addr) }
+    pub const fn sbb_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x1A).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `sbb rw:r8, r8/m8`: `1A /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x1A).byte_rm().no_rex(), dst.num(), src.num()) }
+    pub const fn sbb_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x1A).byte_rm().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `sbb rw:r8, r8/m8`: `1A /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x1A).no_rex(), dst.num(), src.num()) }
+    pub const fn sbb_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x1A).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `sbb rw:r8, r8/m8`: `1A /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x1A).no_rex(), dst.num(), src.addr) }
+    pub const fn sbb_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x1A).no_rex(), dst.0 as u8, src.addr) }
 
     /// `sbb rw:r16, r16/m16`: `66 1B /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x1B), dst.num(), src.num()) }
+    pub const fn sbb_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x1B), dst.0 as u8, src.0 as u8) }
 
     /// `sbb rw:r16, r16/m16`: `66 1B /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x1B), dst.num(), src.addr) }
+    pub const fn sbb_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x1B), dst.0 as u8, src.addr) }
 
     /// `sbb rw:r32, r32/m32`: `1B /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x1B), dst.num(), src.num()) }
+    pub const fn sbb_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x1B), dst.0 as u8, src.0 as u8) }
 
     /// `sbb rw:r32, r32/m32`: `1B /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x1B), dst.num(), src.addr) }
+    pub const fn sbb_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x1B), dst.0 as u8, src.addr) }
 
     /// `sbb rw:r64, r64/m64`: `REX.W 1B /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x1B).w(), dst.num(), src.num()) }
+    pub const fn sbb_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x1B).w(), dst.0 as u8, src.0 as u8) }
 
     /// `sbb rw:r64, r64/m64`: `REX.W 1B /r` (RM)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x1B).w(), dst.num(), src.addr) }
+    pub const fn sbb_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x1B).w(), dst.0 as u8, src.addr) }
 
     /// `sbb rw:al, imm8`: `1C ib` (XI)
     ///
@@ -4504,13 +4504,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 3, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sbb_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 3, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 3, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sbb_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 3, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
     ///
@@ -4528,7 +4528,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 3, dst.num(), imm as u16 as u32, 2) }
+    pub const fn sbb_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 3, dst.0 as u8, imm as u16 as u32, 2) }
 
     /// `sbb rw:r16/m16, imm16`: `66 81 /3 iw` (MI)
     ///
@@ -4546,7 +4546,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 3, dst.num(), imm as u32, 4) }
+    pub const fn sbb_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 3, dst.0 as u8, imm as u32, 4) }
 
     /// `sbb rw:r32/m32, imm32`: `81 /3 id` (MI)
     ///
@@ -4564,7 +4564,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 3, dst.num(), imm as u32, 4) }
+    pub const fn sbb_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 3, dst.0 as u8, imm as u32, 4) }
 
     /// `sbb rw:r64/m64, simm32`: `REX.W 81 /3 id` (MI)
     ///
@@ -4582,7 +4582,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 3, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sbb_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 3, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sbb rw:r16/m16, simm8`: `66 83 /3 ib` (MI)
     ///
@@ -4600,7 +4600,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 3, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sbb_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 3, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sbb rw:r32/m32, simm8`: `83 /3 ib` (MI)
     ///
@@ -4618,7 +4618,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sbb_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 3, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sbb_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 3, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sbb rw:r64/m64, simm8`: `REX.W 83 /3 ib` (MI)
     ///
@@ -4636,13 +4636,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads OF.
     #[inline]
-    pub const fn seto_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x90).byte_rm(), 0, dst.num()) }
+    pub const fn seto_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x90).byte_rm(), 0, dst.0 as u8) }
 
     /// `seto w:r8/m8`: `0F 90 /r` (M)
     ///
     /// Flags: reads OF.
     #[inline]
-    pub const fn seto_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x90).no_rex(), 0, dst.num()) }
+    pub const fn seto_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x90).no_rex(), 0, dst.0 as u8) }
 
     /// `seto w:r8/m8`: `0F 90 /r` (M)
     ///
@@ -4654,13 +4654,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads OF.
     #[inline]
-    pub const fn setno_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x91).byte_rm(), 0, dst.num()) }
+    pub const fn setno_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x91).byte_rm(), 0, dst.0 as u8) }
 
     /// `setno w:r8/m8`: `0F 91 /r` (M)
     ///
     /// Flags: reads OF.
     #[inline]
-    pub const fn setno_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x91).no_rex(), 0, dst.num()) }
+    pub const fn setno_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x91).no_rex(), 0, dst.0 as u8) }
 
     /// `setno w:r8/m8`: `0F 91 /r` (M)
     ///
@@ -4672,13 +4672,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF.
     #[inline]
-    pub const fn setb_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x92).byte_rm(), 0, dst.num()) }
+    pub const fn setb_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x92).byte_rm(), 0, dst.0 as u8) }
 
     /// `setb w:r8/m8`: `0F 92 /r` (M)
     ///
     /// Flags: reads CF.
     #[inline]
-    pub const fn setb_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x92).no_rex(), 0, dst.num()) }
+    pub const fn setb_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x92).no_rex(), 0, dst.0 as u8) }
 
     /// `setb w:r8/m8`: `0F 92 /r` (M)
     ///
@@ -4690,13 +4690,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF.
     #[inline]
-    pub const fn setae_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x93).byte_rm(), 0, dst.num()) }
+    pub const fn setae_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x93).byte_rm(), 0, dst.0 as u8) }
 
     /// `setae w:r8/m8`: `0F 93 /r` (M)
     ///
     /// Flags: reads CF.
     #[inline]
-    pub const fn setae_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x93).no_rex(), 0, dst.num()) }
+    pub const fn setae_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x93).no_rex(), 0, dst.0 as u8) }
 
     /// `setae w:r8/m8`: `0F 93 /r` (M)
     ///
@@ -4708,13 +4708,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads ZF.
     #[inline]
-    pub const fn sete_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x94).byte_rm(), 0, dst.num()) }
+    pub const fn sete_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x94).byte_rm(), 0, dst.0 as u8) }
 
     /// `sete w:r8/m8`: `0F 94 /r` (M)
     ///
     /// Flags: reads ZF.
     #[inline]
-    pub const fn sete_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x94).no_rex(), 0, dst.num()) }
+    pub const fn sete_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x94).no_rex(), 0, dst.0 as u8) }
 
     /// `sete w:r8/m8`: `0F 94 /r` (M)
     ///
@@ -4726,13 +4726,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads ZF.
     #[inline]
-    pub const fn setne_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x95).byte_rm(), 0, dst.num()) }
+    pub const fn setne_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x95).byte_rm(), 0, dst.0 as u8) }
 
     /// `setne w:r8/m8`: `0F 95 /r` (M)
     ///
     /// Flags: reads ZF.
     #[inline]
-    pub const fn setne_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x95).no_rex(), 0, dst.num()) }
+    pub const fn setne_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x95).no_rex(), 0, dst.0 as u8) }
 
     /// `setne w:r8/m8`: `0F 95 /r` (M)
     ///
@@ -4744,13 +4744,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads ZF CF.
     #[inline]
-    pub const fn setbe_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x96).byte_rm(), 0, dst.num()) }
+    pub const fn setbe_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x96).byte_rm(), 0, dst.0 as u8) }
 
     /// `setbe w:r8/m8`: `0F 96 /r` (M)
     ///
     /// Flags: reads ZF CF.
     #[inline]
-    pub const fn setbe_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x96).no_rex(), 0, dst.num()) }
+    pub const fn setbe_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x96).no_rex(), 0, dst.0 as u8) }
 
     /// `setbe w:r8/m8`: `0F 96 /r` (M)
     ///
@@ -4762,13 +4762,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads ZF CF.
     #[inline]
-    pub const fn seta_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x97).byte_rm(), 0, dst.num()) }
+    pub const fn seta_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x97).byte_rm(), 0, dst.0 as u8) }
 
     /// `seta w:r8/m8`: `0F 97 /r` (M)
     ///
     /// Flags: reads ZF CF.
     #[inline]
-    pub const fn seta_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x97).no_rex(), 0, dst.num()) }
+    pub const fn seta_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x97).no_rex(), 0, dst.0 as u8) }
 
     /// `seta w:r8/m8`: `0F 97 /r` (M)
     ///
@@ -4780,13 +4780,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads SF.
     #[inline]
-    pub const fn sets_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x98).byte_rm(), 0, dst.num()) }
+    pub const fn sets_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x98).byte_rm(), 0, dst.0 as u8) }
 
     /// `sets w:r8/m8`: `0F 98 /r` (M)
     ///
     /// Flags: reads SF.
     #[inline]
-    pub const fn sets_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x98).no_rex(), 0, dst.num()) }
+    pub const fn sets_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x98).no_rex(), 0, dst.0 as u8) }
 
     /// `sets w:r8/m8`: `0F 98 /r` (M)
     ///
@@ -4798,13 +4798,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads SF.
     #[inline]
-    pub const fn setns_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x99).byte_rm(), 0, dst.num()) }
+    pub const fn setns_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x99).byte_rm(), 0, dst.0 as u8) }
 
     /// `setns w:r8/m8`: `0F 99 /r` (M)
     ///
     /// Flags: reads SF.
     #[inline]
-    pub const fn setns_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x99).no_rex(), 0, dst.num()) }
+    pub const fn setns_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x99).no_rex(), 0, dst.0 as u8) }
 
     /// `setns w:r8/m8`: `0F 99 /r` (M)
     ///
@@ -4816,13 +4816,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads PF.
     #[inline]
-    pub const fn setp_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9A).byte_rm(), 0, dst.num()) }
+    pub const fn setp_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9A).byte_rm(), 0, dst.0 as u8) }
 
     /// `setp w:r8/m8`: `0F 9A /r` (M)
     ///
     /// Flags: reads PF.
     #[inline]
-    pub const fn setp_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9A).no_rex(), 0, dst.num()) }
+    pub const fn setp_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9A).no_rex(), 0, dst.0 as u8) }
 
     /// `setp w:r8/m8`: `0F 9A /r` (M)
     ///
@@ -4834,13 +4834,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads PF.
     #[inline]
-    pub const fn setnp_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9B).byte_rm(), 0, dst.num()) }
+    pub const fn setnp_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9B).byte_rm(), 0, dst.0 as u8) }
 
     /// `setnp w:r8/m8`: `0F 9B /r` (M)
     ///
     /// Flags: reads PF.
     #[inline]
-    pub const fn setnp_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9B).no_rex(), 0, dst.num()) }
+    pub const fn setnp_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9B).no_rex(), 0, dst.0 as u8) }
 
     /// `setnp w:r8/m8`: `0F 9B /r` (M)
     ///
@@ -4852,13 +4852,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads OF SF.
     #[inline]
-    pub const fn setl_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9C).byte_rm(), 0, dst.num()) }
+    pub const fn setl_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9C).byte_rm(), 0, dst.0 as u8) }
 
     /// `setl w:r8/m8`: `0F 9C /r` (M)
     ///
     /// Flags: reads OF SF.
     #[inline]
-    pub const fn setl_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9C).no_rex(), 0, dst.num()) }
+    pub const fn setl_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9C).no_rex(), 0, dst.0 as u8) }
 
     /// `setl w:r8/m8`: `0F 9C /r` (M)
     ///
@@ -4870,13 +4870,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads OF SF.
     #[inline]
-    pub const fn setge_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9D).byte_rm(), 0, dst.num()) }
+    pub const fn setge_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9D).byte_rm(), 0, dst.0 as u8) }
 
     /// `setge w:r8/m8`: `0F 9D /r` (M)
     ///
     /// Flags: reads OF SF.
     #[inline]
-    pub const fn setge_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9D).no_rex(), 0, dst.num()) }
+    pub const fn setge_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9D).no_rex(), 0, dst.0 as u8) }
 
     /// `setge w:r8/m8`: `0F 9D /r` (M)
     ///
@@ -4888,13 +4888,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads OF SF ZF.
     #[inline]
-    pub const fn setle_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9E).byte_rm(), 0, dst.num()) }
+    pub const fn setle_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9E).byte_rm(), 0, dst.0 as u8) }
 
     /// `setle w:r8/m8`: `0F 9E /r` (M)
     ///
     /// Flags: reads OF SF ZF.
     #[inline]
-    pub const fn setle_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9E).no_rex(), 0, dst.num()) }
+    pub const fn setle_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9E).no_rex(), 0, dst.0 as u8) }
 
     /// `setle w:r8/m8`: `0F 9E /r` (M)
     ///
@@ -4906,13 +4906,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads OF SF ZF.
     #[inline]
-    pub const fn setg_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9F).byte_rm(), 0, dst.num()) }
+    pub const fn setg_r8(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0x9F).byte_rm(), 0, dst.0 as u8) }
 
     /// `setg w:r8/m8`: `0F 9F /r` (M)
     ///
     /// Flags: reads OF SF ZF.
     #[inline]
-    pub const fn setg_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9F).no_rex(), 0, dst.num()) }
+    pub const fn setg_r8hi(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0x9F).no_rex(), 0, dst.0 as u8) }
 
     /// `setg w:r8/m8`: `0F 9F /r` (M)
     ///
@@ -4924,13 +4924,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 4, dst.num(), imm as u32, 1) }
+    pub const fn shl_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `shl rw:r8/m8, imm8`: `C0 /4 ib` (MI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 4, dst.num(), imm as u32, 1) }
+    pub const fn shl_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `shl rw:r8/m8, imm8`: `C0 /4 ib` (MI)
     ///
@@ -4942,7 +4942,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 4, dst.num(), imm as u32, 1) }
+    pub const fn shl_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `shl rw:r16/m16, imm8`: `66 C1 /4 ib` (MI)
     ///
@@ -4954,7 +4954,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 4, dst.num(), imm as u32, 1) }
+    pub const fn shl_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `shl rw:r32/m32, imm8`: `C1 /4 ib` (MI)
     ///
@@ -4966,7 +4966,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 4, dst.num(), imm as u32, 1) }
+    pub const fn shl_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `shl rw:r64/m64, imm8`: `REX.W C1 /4 ib` (MI)
     ///
@@ -4978,13 +4978,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shl_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 4, dst.num()) }
+    pub const fn shl_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 4, dst.0 as u8) }
 
     /// `shl rw:r8/m8, 1`: `D0 /4` (MX)
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shl_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 4, dst.num()) }
+    pub const fn shl_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 4, dst.0 as u8) }
 
     /// `shl rw:r8/m8, 1`: `D0 /4` (MX)
     ///
@@ -4996,7 +4996,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shl_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 4, dst.num()) }
+    pub const fn shl_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 4, dst.0 as u8) }
 
     /// `shl rw:r16/m16, 1`: `66 D1 /4` (MX)
     ///
@@ -5008,7 +5008,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shl_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 4, dst.num()) }
+    pub const fn shl_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 4, dst.0 as u8) }
 
     /// `shl rw:r32/m32, 1`: `D1 /4` (MX)
     ///
@@ -5020,7 +5020,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shl_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 4, dst.num()) }
+    pub const fn shl_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 4, dst.0 as u8) }
 
     /// `shl rw:r64/m64, 1`: `REX.W D1 /4` (MX)
     ///
@@ -5032,13 +5032,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 4, dst.num()) }
+    pub const fn shl_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 4, dst.0 as u8) }
 
     /// `shl rw:r8/m8, cl`: `D2 /4` (MX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 4, dst.num()) }
+    pub const fn shl_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 4, dst.0 as u8) }
 
     /// `shl rw:r8/m8, cl`: `D2 /4` (MX)
     ///
@@ -5050,7 +5050,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 4, dst.num()) }
+    pub const fn shl_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 4, dst.0 as u8) }
 
     /// `shl rw:r16/m16, cl`: `66 D3 /4` (MX)
     ///
@@ -5062,7 +5062,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 4, dst.num()) }
+    pub const fn shl_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 4, dst.0 as u8) }
 
     /// `shl rw:r32/m32, cl`: `D3 /4` (MX)
     ///
@@ -5074,7 +5074,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shl_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 4, dst.num()) }
+    pub const fn shl_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 4, dst.0 as u8) }
 
     /// `shl rw:r64/m64, cl`: `REX.W D3 /4` (MX)
     ///
@@ -5086,85 +5086,85 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_r16_r16_imm8(&mut self, dst: R16, src: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xA4), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn shld_r16_r16_imm8(&mut self, dst: R16, src: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xA4), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `shld rw:r16/m16, r16, imm8`: `66 0F A4 /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_m16_r16_imm8(&mut self, dst: M16, src: R16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xA4), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn shld_m16_r16_imm8(&mut self, dst: M16, src: R16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xA4), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `shld rw:r32/m32, r32, imm8`: `0F A4 /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_r32_r32_imm8(&mut self, dst: R32, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xA4), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn shld_r32_r32_imm8(&mut self, dst: R32, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xA4), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `shld rw:r32/m32, r32, imm8`: `0F A4 /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_m32_r32_imm8(&mut self, dst: M32, src: R32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xA4), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn shld_m32_r32_imm8(&mut self, dst: M32, src: R32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xA4), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `shld rw:r64/m64, r64, imm8`: `REX.W 0F A4 /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_r64_r64_imm8(&mut self, dst: R64, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xA4).w(), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn shld_r64_r64_imm8(&mut self, dst: R64, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xA4).w(), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `shld rw:r64/m64, r64, imm8`: `REX.W 0F A4 /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_m64_r64_imm8(&mut self, dst: M64, src: R64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xA4).w(), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn shld_m64_r64_imm8(&mut self, dst: M64, src: R64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xA4).w(), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `shld rw:r16/m16, r16, cl`: `66 0F A5 /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_r16_r16_cl(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xA5), src.num(), dst.num()) }
+    pub const fn shld_r16_r16_cl(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xA5), src.0 as u8, dst.0 as u8) }
 
     /// `shld rw:r16/m16, r16, cl`: `66 0F A5 /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_m16_r16_cl(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xA5), src.num(), dst.addr) }
+    pub const fn shld_m16_r16_cl(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xA5), src.0 as u8, dst.addr) }
 
     /// `shld rw:r32/m32, r32, cl`: `0F A5 /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_r32_r32_cl(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xA5), src.num(), dst.num()) }
+    pub const fn shld_r32_r32_cl(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xA5), src.0 as u8, dst.0 as u8) }
 
     /// `shld rw:r32/m32, r32, cl`: `0F A5 /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_m32_r32_cl(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xA5), src.num(), dst.addr) }
+    pub const fn shld_m32_r32_cl(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xA5), src.0 as u8, dst.addr) }
 
     /// `shld rw:r64/m64, r64, cl`: `REX.W 0F A5 /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_r64_r64_cl(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xA5).w(), src.num(), dst.num()) }
+    pub const fn shld_r64_r64_cl(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xA5).w(), src.0 as u8, dst.0 as u8) }
 
     /// `shld rw:r64/m64, r64, cl`: `REX.W 0F A5 /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shld_m64_r64_cl(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xA5).w(), src.num(), dst.addr) }
+    pub const fn shld_m64_r64_cl(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xA5).w(), src.0 as u8, dst.addr) }
 
     /// `shr rw:r8/m8, imm8`: `C0 /5 ib` (MI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 5, dst.num(), imm as u32, 1) }
+    pub const fn shr_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 5, dst.0 as u8, imm as u32, 1) }
 
     /// `shr rw:r8/m8, imm8`: `C0 /5 ib` (MI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 5, dst.num(), imm as u32, 1) }
+    pub const fn shr_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 5, dst.0 as u8, imm as u32, 1) }
 
     /// `shr rw:r8/m8, imm8`: `C0 /5 ib` (MI)
     ///
@@ -5176,7 +5176,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 5, dst.num(), imm as u32, 1) }
+    pub const fn shr_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 5, dst.0 as u8, imm as u32, 1) }
 
     /// `shr rw:r16/m16, imm8`: `66 C1 /5 ib` (MI)
     ///
@@ -5188,7 +5188,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 5, dst.num(), imm as u32, 1) }
+    pub const fn shr_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 5, dst.0 as u8, imm as u32, 1) }
 
     /// `shr rw:r32/m32, imm8`: `C1 /5 ib` (MI)
     ///
@@ -5200,7 +5200,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 5, dst.num(), imm as u32, 1) }
+    pub const fn shr_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 5, dst.0 as u8, imm as u32, 1) }
 
     /// `shr rw:r64/m64, imm8`: `REX.W C1 /5 ib` (MI)
     ///
@@ -5212,13 +5212,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shr_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 5, dst.num()) }
+    pub const fn shr_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 5, dst.0 as u8) }
 
     /// `shr rw:r8/m8, 1`: `D0 /5` (MX)
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shr_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 5, dst.num()) }
+    pub const fn shr_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 5, dst.0 as u8) }
 
     /// `shr rw:r8/m8, 1`: `D0 /5` (MX)
     ///
@@ -5230,7 +5230,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shr_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 5, dst.num()) }
+    pub const fn shr_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 5, dst.0 as u8) }
 
     /// `shr rw:r16/m16, 1`: `66 D1 /5` (MX)
     ///
@@ -5242,7 +5242,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shr_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 5, dst.num()) }
+    pub const fn shr_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 5, dst.0 as u8) }
 
     /// `shr rw:r32/m32, 1`: `D1 /5` (MX)
     ///
@@ -5254,7 +5254,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF PF CF; undefined AF.
     #[inline]
-    pub const fn shr_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 5, dst.num()) }
+    pub const fn shr_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 5, dst.0 as u8) }
 
     /// `shr rw:r64/m64, 1`: `REX.W D1 /5` (MX)
     ///
@@ -5266,13 +5266,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 5, dst.num()) }
+    pub const fn shr_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 5, dst.0 as u8) }
 
     /// `shr rw:r8/m8, cl`: `D2 /5` (MX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 5, dst.num()) }
+    pub const fn shr_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 5, dst.0 as u8) }
 
     /// `shr rw:r8/m8, cl`: `D2 /5` (MX)
     ///
@@ -5284,7 +5284,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 5, dst.num()) }
+    pub const fn shr_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 5, dst.0 as u8) }
 
     /// `shr rw:r16/m16, cl`: `66 D3 /5` (MX)
     ///
@@ -5296,7 +5296,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 5, dst.num()) }
+    pub const fn shr_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 5, dst.0 as u8) }
 
     /// `shr rw:r32/m32, cl`: `D3 /5` (MX)
     ///
@@ -5308,7 +5308,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shr_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 5, dst.num()) }
+    pub const fn shr_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 5, dst.0 as u8) }
 
     /// `shr rw:r64/m64, cl`: `REX.W D3 /5` (MX)
     ///
@@ -5320,247 +5320,247 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_r16_r16_imm8(&mut self, dst: R16, src: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xAC), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn shrd_r16_r16_imm8(&mut self, dst: R16, src: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xAC), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `shrd rw:r16/m16, r16, imm8`: `66 0F AC /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_m16_r16_imm8(&mut self, dst: M16, src: R16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xAC), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn shrd_m16_r16_imm8(&mut self, dst: M16, src: R16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xAC), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `shrd rw:r32/m32, r32, imm8`: `0F AC /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_r32_r32_imm8(&mut self, dst: R32, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xAC), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn shrd_r32_r32_imm8(&mut self, dst: R32, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xAC), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `shrd rw:r32/m32, r32, imm8`: `0F AC /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_m32_r32_imm8(&mut self, dst: M32, src: R32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xAC), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn shrd_m32_r32_imm8(&mut self, dst: M32, src: R32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xAC), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `shrd rw:r64/m64, r64, imm8`: `REX.W 0F AC /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_r64_r64_imm8(&mut self, dst: R64, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xAC).w(), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn shrd_r64_r64_imm8(&mut self, dst: R64, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xAC).w(), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `shrd rw:r64/m64, r64, imm8`: `REX.W 0F AC /r ib` (MRI)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_m64_r64_imm8(&mut self, dst: M64, src: R64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xAC).w(), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn shrd_m64_r64_imm8(&mut self, dst: M64, src: R64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xAC).w(), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `shrd rw:r16/m16, r16, cl`: `66 0F AD /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_r16_r16_cl(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAD), src.num(), dst.num()) }
+    pub const fn shrd_r16_r16_cl(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAD), src.0 as u8, dst.0 as u8) }
 
     /// `shrd rw:r16/m16, r16, cl`: `66 0F AD /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_m16_r16_cl(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xAD), src.num(), dst.addr) }
+    pub const fn shrd_m16_r16_cl(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xAD), src.0 as u8, dst.addr) }
 
     /// `shrd rw:r32/m32, r32, cl`: `0F AD /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_r32_r32_cl(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xAD), src.num(), dst.num()) }
+    pub const fn shrd_r32_r32_cl(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xAD), src.0 as u8, dst.0 as u8) }
 
     /// `shrd rw:r32/m32, r32, cl`: `0F AD /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_m32_r32_cl(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xAD), src.num(), dst.addr) }
+    pub const fn shrd_m32_r32_cl(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xAD), src.0 as u8, dst.addr) }
 
     /// `shrd rw:r64/m64, r64, cl`: `REX.W 0F AD /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_r64_r64_cl(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xAD).w(), src.num(), dst.num()) }
+    pub const fn shrd_r64_r64_cl(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xAD).w(), src.0 as u8, dst.0 as u8) }
 
     /// `shrd rw:r64/m64, r64, cl`: `REX.W 0F AD /r` (MRX)
     ///
     /// Flags: writes SF ZF PF CF; undefined OF AF.
     #[inline]
-    pub const fn shrd_m64_r64_cl(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xAD).w(), src.num(), dst.addr) }
+    pub const fn shrd_m64_r64_cl(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xAD).w(), src.0 as u8, dst.addr) }
 
     /// `sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x28).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn sub_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x28).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x28).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn sub_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x28).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x28).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn sub_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x28).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x28).no_rex(), src.num(), dst.num()) }
+    pub const fn sub_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x28).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x28).byte_reg(), src.num(), dst.addr) }
+    pub const fn sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x28).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x28).no_rex(), src.num(), dst.addr) }
+    pub const fn sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x28).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x28).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x28).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x28).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x28).no_rex(), src.0 as u8, dst.addr) }
 
     /// `sub rw:r16/m16, r16`: `66 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x29), src.num(), dst.num()) }
+    pub const fn sub_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x29), src.0 as u8, dst.0 as u8) }
 
     /// `sub rw:r16/m16, r16`: `66 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x29), src.num(), dst.addr) }
+    pub const fn sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x29), src.0 as u8, dst.addr) }
 
     /// `lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x29), src.num(), dst.addr) }
+    pub const fn lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x29), src.0 as u8, dst.addr) }
 
     /// `sub rw:r32/m32, r32`: `29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x29), src.num(), dst.num()) }
+    pub const fn sub_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x29), src.0 as u8, dst.0 as u8) }
 
     /// `sub rw:r32/m32, r32`: `29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x29), src.num(), dst.addr) }
+    pub const fn sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x29), src.0 as u8, dst.addr) }
 
     /// `lock sub rw:r32/m32, r32`: `29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x29), src.num(), dst.addr) }
+    pub const fn lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x29), src.0 as u8, dst.addr) }
 
     /// `sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x29).w(), src.num(), dst.num()) }
+    pub const fn sub_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x29).w(), src.0 as u8, dst.0 as u8) }
 
     /// `sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x29).w(), src.num(), dst.addr) }
+    pub const fn sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x29).w(), src.0 as u8, dst.addr) }
 
     /// `lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x29).w(), src.num(), dst.addr) }
+    pub const fn lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x29).w(), src.0 as u8, dst.addr) }
 
     /// `sub rw:r8, r8/m8`: `2A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x2A).byte_reg().byte_rm(), dst.num(), src.num()) }
+    pub const fn sub_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x2A).byte_reg().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `sub rw:r8, r8/m8`: `2A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x2A).byte_reg().no_rex(), dst.num(), src.num()) }
+    pub const fn sub_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x2A).byte_reg().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `sub rw:r8, r8/m8`: `2A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x2A).byte_reg(), dst.num(), src.addr) }
+    pub const fn sub_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x2A).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `sub rw:r8, r8/m8`: `2A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x2A).byte_rm().no_rex(), dst.num(), src.num()) }
+    pub const fn sub_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x2A).byte_rm().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `sub rw:r8, r8/m8`: `2A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x2A).no_rex(), dst.num(), src.num()) }
+    pub const fn sub_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x2A).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `sub rw:r8, r8/m8`: `2A /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x2A).no_rex(), dst.num(), src.addr) }
+    pub const fn sub_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x2A).no_rex(), dst.0 as u8, src.addr) }
 
     /// `sub rw:r16, r16/m16`: `66 2B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x2B), dst.num(), src.num()) }
+    pub const fn sub_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x2B), dst.0 as u8, src.0 as u8) }
 
     /// `sub rw:r16, r16/m16`: `66 2B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x2B), dst.num(), src.addr) }
+    pub const fn sub_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x2B), dst.0 as u8, src.addr) }
 
     /// `sub rw:r32, r32/m32`: `2B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x2B), dst.num(), src.num()) }
+    pub const fn sub_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x2B), dst.0 as u8, src.0 as u8) }
 
     /// `sub rw:r32, r32/m32`: `2B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x2B), dst.num(), src.addr) }
+    pub const fn sub_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x2B), dst.0 as u8, src.addr) }
 
     /// `sub rw:r64, r64/m64`: `REX.W 2B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x2B).w(), dst.num(), src.num()) }
+    pub const fn sub_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x2B).w(), dst.0 as u8, src.0 as u8) }
 
     /// `sub rw:r64, r64/m64`: `REX.W 2B /r` (RM)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x2B).w(), dst.num(), src.addr) }
+    pub const fn sub_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x2B).w(), dst.0 as u8, src.addr) }
 
     /// `sub rw:al, imm8`: `2C ib` (XI)
     ///
@@ -5590,13 +5590,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 5, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sub_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 5, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 5, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sub_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 5, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
     ///
@@ -5614,7 +5614,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 5, dst.num(), imm as u16 as u32, 2) }
+    pub const fn sub_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 5, dst.0 as u8, imm as u16 as u32, 2) }
 
     /// `sub rw:r16/m16, imm16`: `66 81 /5 iw` (MI)
     ///
@@ -5632,7 +5632,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 5, dst.num(), imm as u32, 4) }
+    pub const fn sub_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 5, dst.0 as u8, imm as u32, 4) }
 
     /// `sub rw:r32/m32, imm32`: `81 /5 id` (MI)
     ///
@@ -5650,7 +5650,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 5, dst.num(), imm as u32, 4) }
+    pub const fn sub_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 5, dst.0 as u8, imm as u32, 4) }
 
     /// `sub rw:r64/m64, simm32`: `REX.W 81 /5 id` (MI)
     ///
@@ -5668,7 +5668,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 5, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sub_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 5, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sub rw:r16/m16, simm8`: `66 83 /5 ib` (MI)
     ///
@@ -5686,7 +5686,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 5, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sub_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 5, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sub rw:r32/m32, simm8`: `83 /5 ib` (MI)
     ///
@@ -5704,7 +5704,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn sub_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 5, dst.num(), imm as u8 as u32, 1) }
+    pub const fn sub_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 5, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `sub rw:r64/m64, simm8`: `REX.W 83 /5 ib` (MI)
     ///
@@ -5722,73 +5722,73 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r8_r8(&mut self, src1: R8, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x84).byte_reg().byte_rm(), src2.num(), src1.num()) }
+    pub const fn test_r8_r8(&mut self, src1: R8, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x84).byte_reg().byte_rm(), src2.0 as u8, src1.0 as u8) }
 
     /// `test r8/m8, r8`: `84 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r8_r8hi(&mut self, src1: R8, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x84).byte_rm().no_rex(), src2.num(), src1.num()) }
+    pub const fn test_r8_r8hi(&mut self, src1: R8, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x84).byte_rm().no_rex(), src2.0 as u8, src1.0 as u8) }
 
     /// `test r8/m8, r8`: `84 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r8hi_r8(&mut self, src1: R8Hi, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x84).byte_reg().no_rex(), src2.num(), src1.num()) }
+    pub const fn test_r8hi_r8(&mut self, src1: R8Hi, src2: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x84).byte_reg().no_rex(), src2.0 as u8, src1.0 as u8) }
 
     /// `test r8/m8, r8`: `84 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r8hi_r8hi(&mut self, src1: R8Hi, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x84).no_rex(), src2.num(), src1.num()) }
+    pub const fn test_r8hi_r8hi(&mut self, src1: R8Hi, src2: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x84).no_rex(), src2.0 as u8, src1.0 as u8) }
 
     /// `test r8/m8, r8`: `84 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_m8_r8(&mut self, src1: M8, src2: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x84).byte_reg(), src2.num(), src1.addr) }
+    pub const fn test_m8_r8(&mut self, src1: M8, src2: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x84).byte_reg(), src2.0 as u8, src1.addr) }
 
     /// `test r8/m8, r8`: `84 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_m8_r8hi(&mut self, src1: M8, src2: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x84).no_rex(), src2.num(), src1.addr) }
+    pub const fn test_m8_r8hi(&mut self, src1: M8, src2: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x84).no_rex(), src2.0 as u8, src1.addr) }
 
     /// `test r16/m16, r16`: `66 85 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x85), src2.num(), src1.num()) }
+    pub const fn test_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x85), src2.0 as u8, src1.0 as u8) }
 
     /// `test r16/m16, r16`: `66 85 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_m16_r16(&mut self, src1: M16, src2: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x85), src2.num(), src1.addr) }
+    pub const fn test_m16_r16(&mut self, src1: M16, src2: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x85), src2.0 as u8, src1.addr) }
 
     /// `test r32/m32, r32`: `85 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x85), src2.num(), src1.num()) }
+    pub const fn test_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x85), src2.0 as u8, src1.0 as u8) }
 
     /// `test r32/m32, r32`: `85 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_m32_r32(&mut self, src1: M32, src2: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x85), src2.num(), src1.addr) }
+    pub const fn test_m32_r32(&mut self, src1: M32, src2: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x85), src2.0 as u8, src1.addr) }
 
     /// `test r64/m64, r64`: `REX.W 85 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x85).w(), src2.num(), src1.num()) }
+    pub const fn test_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x85).w(), src2.0 as u8, src1.0 as u8) }
 
     /// `test r64/m64, r64`: `REX.W 85 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_m64_r64(&mut self, src1: M64, src2: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x85).w(), src2.num(), src1.addr) }
+    pub const fn test_m64_r64(&mut self, src1: M64, src2: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x85).w(), src2.0 as u8, src1.addr) }
 
     /// `test al, imm8`: `A8 ib` (XI)
     ///
@@ -5818,13 +5818,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r8_imm8(&mut self, src: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xF6).byte_rm(), 0, src.num(), imm as u8 as u32, 1) }
+    pub const fn test_r8_imm8(&mut self, src: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xF6).byte_rm(), 0, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `test r8/m8, imm8`: `F6 /0 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r8hi_imm8(&mut self, src: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xF6).no_rex(), 0, src.num(), imm as u8 as u32, 1) }
+    pub const fn test_r8hi_imm8(&mut self, src: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xF6).no_rex(), 0, src.0 as u8, imm as u8 as u32, 1) }
 
     /// `test r8/m8, imm8`: `F6 /0 ib` (MI)
     ///
@@ -5836,7 +5836,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r16_imm16(&mut self, src: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xF7), 0, src.num(), imm as u16 as u32, 2) }
+    pub const fn test_r16_imm16(&mut self, src: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xF7), 0, src.0 as u8, imm as u16 as u32, 2) }
 
     /// `test r16/m16, imm16`: `66 F7 /0 iw` (MI)
     ///
@@ -5848,7 +5848,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r32_imm32(&mut self, src: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xF7), 0, src.num(), imm as u32, 4) }
+    pub const fn test_r32_imm32(&mut self, src: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xF7), 0, src.0 as u8, imm as u32, 4) }
 
     /// `test r32/m32, imm32`: `F7 /0 id` (MI)
     ///
@@ -5860,7 +5860,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn test_r64_imm32s(&mut self, src: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xF7).w(), 0, src.num(), imm as u32, 4) }
+    pub const fn test_r64_imm32s(&mut self, src: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xF7).w(), 0, src.0 as u8, imm as u32, 4) }
 
     /// `test r64/m64, simm32`: `REX.W F7 /0 id` (MI)
     ///
@@ -5876,357 +5876,357 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xC0).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn xadd_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xC0).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xC0).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn xadd_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xC0).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xC0).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn xadd_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M0F, 0xC0).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xC0).no_rex(), src.num(), dst.num()) }
+    pub const fn xadd_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M0F, 0xC0).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M0F, 0xC0).byte_reg(), src.num(), dst.addr) }
+    pub const fn xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M0F, 0xC0).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
+    pub const fn xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M0F, 0xC0).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC0).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC0).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC0).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xC1), src.num(), dst.num()) }
+    pub const fn xadd_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xC1), src.0 as u8, dst.0 as u8) }
 
     /// `xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xC1), src.num(), dst.addr) }
+    pub const fn xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xC1), src.0 as u8, dst.addr) }
 
     /// `lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xC1), src.num(), dst.addr) }
+    pub const fn lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xC1), src.0 as u8, dst.addr) }
 
     /// `xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xC1), src.num(), dst.num()) }
+    pub const fn xadd_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xC1), src.0 as u8, dst.0 as u8) }
 
     /// `xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xC1), src.num(), dst.addr) }
+    pub const fn xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xC1), src.0 as u8, dst.addr) }
 
     /// `lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC1), src.num(), dst.addr) }
+    pub const fn lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC1), src.0 as u8, dst.addr) }
 
     /// `xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xC1).w(), src.num(), dst.num()) }
+    pub const fn xadd_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xC1).w(), src.0 as u8, dst.0 as u8) }
 
     /// `xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xC1).w(), src.num(), dst.addr) }
+    pub const fn xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xC1).w(), src.0 as u8, dst.addr) }
 
     /// `lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC1).w(), src.num(), dst.addr) }
+    pub const fn lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xC1).w(), src.0 as u8, dst.addr) }
 
     /// `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xchg_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x86).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn xchg_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x86).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xchg_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x86).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn xchg_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x86).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xchg_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x86).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn xchg_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x86).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xchg_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x86).no_rex(), src.num(), dst.num()) }
+    pub const fn xchg_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x86).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x86).byte_reg(), src.num(), dst.addr) }
+    pub const fn xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x86).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x86).no_rex(), src.num(), dst.addr) }
+    pub const fn xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x86).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn lock_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x86).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x86).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn lock_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x86).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x86).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
-    pub const fn xchg_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x87), src.num(), dst.num()) }
+    pub const fn xchg_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x87), src.0 as u8, dst.0 as u8) }
 
     /// `xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
-    pub const fn xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x87), src.num(), dst.addr) }
+    pub const fn xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x87), src.0 as u8, dst.addr) }
 
     /// `lock xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
-    pub const fn lock_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x87), src.num(), dst.addr) }
+    pub const fn lock_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x87), src.0 as u8, dst.addr) }
 
     /// `xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
     #[inline]
-    pub const fn xchg_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x87), src.num(), dst.num()) }
+    pub const fn xchg_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x87), src.0 as u8, dst.0 as u8) }
 
     /// `xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
     #[inline]
-    pub const fn xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x87), src.num(), dst.addr) }
+    pub const fn xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x87), src.0 as u8, dst.addr) }
 
     /// `lock xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
     #[inline]
-    pub const fn lock_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x87), src.num(), dst.addr) }
+    pub const fn lock_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x87), src.0 as u8, dst.addr) }
 
     /// `xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
-    pub const fn xchg_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x87).w(), src.num(), dst.num()) }
+    pub const fn xchg_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x87).w(), src.0 as u8, dst.0 as u8) }
 
     /// `xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
-    pub const fn xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x87).w(), src.num(), dst.addr) }
+    pub const fn xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x87).w(), src.0 as u8, dst.addr) }
 
     /// `lock xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
-    pub const fn lock_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x87).w(), src.num(), dst.addr) }
+    pub const fn lock_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x87).w(), src.0 as u8, dst.addr) }
 
     /// `xchg rw:r16, rw:ax`: `66 90+r` (OX)
     #[inline]
-    pub const fn xchg_r16_ax(&mut self, dst: R16) -> &mut Self { self.op_reg(Op::new(0x66, M00, 0x90), dst.num()) }
+    pub const fn xchg_r16_ax(&mut self, dst: R16) -> &mut Self { self.op_reg(Op::new(0x66, M00, 0x90), dst.0 as u8) }
 
     /// `xchg rw:r32, rw:eax`: `90+r` (OX)
     #[inline]
-    pub const fn xchg_r32_eax(&mut self, dst: R32) -> &mut Self { self.op_reg(Op::new(0, M00, 0x90), dst.num()) }
+    pub const fn xchg_r32_eax(&mut self, dst: R32) -> &mut Self { self.op_reg(Op::new(0, M00, 0x90), dst.0 as u8) }
 
     /// `xchg rw:r64, rw:rax`: `REX.W 90+r` (OX)
     #[inline]
-    pub const fn xchg_r64_rax(&mut self, dst: R64) -> &mut Self { self.op_reg(Op::new(0, M00, 0x90).w(), dst.num()) }
+    pub const fn xchg_r64_rax(&mut self, dst: R64) -> &mut Self { self.op_reg(Op::new(0, M00, 0x90).w(), dst.0 as u8) }
 
     /// `xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x30).byte_reg().byte_rm(), src.num(), dst.num()) }
+    pub const fn xor_r8_r8(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x30).byte_reg().byte_rm(), src.0 as u8, dst.0 as u8) }
 
     /// `xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x30).byte_rm().no_rex(), src.num(), dst.num()) }
+    pub const fn xor_r8_r8hi(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x30).byte_rm().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x30).byte_reg().no_rex(), src.num(), dst.num()) }
+    pub const fn xor_r8hi_r8(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x30).byte_reg().no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x30).no_rex(), src.num(), dst.num()) }
+    pub const fn xor_r8hi_r8hi(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x30).no_rex(), src.0 as u8, dst.0 as u8) }
 
     /// `xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x30).byte_reg(), src.num(), dst.addr) }
+    pub const fn xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0, M00, 0x30).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x30).no_rex(), src.num(), dst.addr) }
+    pub const fn xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0, M00, 0x30).no_rex(), src.0 as u8, dst.addr) }
 
     /// `lock xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x30).byte_reg(), src.num(), dst.addr) }
+    pub const fn lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x30).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `lock xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x30).no_rex(), src.num(), dst.addr) }
+    pub const fn lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x30).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xor rw:r16/m16, r16`: `66 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x31), src.num(), dst.num()) }
+    pub const fn xor_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x31), src.0 as u8, dst.0 as u8) }
 
     /// `xor rw:r16/m16, r16`: `66 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x31), src.num(), dst.addr) }
+    pub const fn xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x31), src.0 as u8, dst.addr) }
 
     /// `lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x31), src.num(), dst.addr) }
+    pub const fn lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M00, 0x31), src.0 as u8, dst.addr) }
 
     /// `xor rw:r32/m32, r32`: `31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x31), src.num(), dst.num()) }
+    pub const fn xor_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x31), src.0 as u8, dst.0 as u8) }
 
     /// `xor rw:r32/m32, r32`: `31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x31), src.num(), dst.addr) }
+    pub const fn xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M00, 0x31), src.0 as u8, dst.addr) }
 
     /// `lock xor rw:r32/m32, r32`: `31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x31), src.num(), dst.addr) }
+    pub const fn lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x31), src.0 as u8, dst.addr) }
 
     /// `xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x31).w(), src.num(), dst.num()) }
+    pub const fn xor_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x31).w(), src.0 as u8, dst.0 as u8) }
 
     /// `xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x31).w(), src.num(), dst.addr) }
+    pub const fn xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M00, 0x31).w(), src.0 as u8, dst.addr) }
 
     /// `lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x31).w(), src.num(), dst.addr) }
+    pub const fn lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M00, 0x31).w(), src.0 as u8, dst.addr) }
 
     /// `xor rw:r8, r8/m8`: `32 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x32).byte_reg().byte_rm(), dst.num(), src.num()) }
+    pub const fn xor_r8_r8_alt(&mut self, dst: R8, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x32).byte_reg().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `xor rw:r8, r8/m8`: `32 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x32).byte_reg().no_rex(), dst.num(), src.num()) }
+    pub const fn xor_r8_r8hi_alt(&mut self, dst: R8, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x32).byte_reg().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `xor rw:r8, r8/m8`: `32 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x32).byte_reg(), dst.num(), src.addr) }
+    pub const fn xor_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x32).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `xor rw:r8, r8/m8`: `32 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x32).byte_rm().no_rex(), dst.num(), src.num()) }
+    pub const fn xor_r8hi_r8_alt(&mut self, dst: R8Hi, src: R8) -> &mut Self { self.rr(Op::new(0, M00, 0x32).byte_rm().no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `xor rw:r8, r8/m8`: `32 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x32).no_rex(), dst.num(), src.num()) }
+    pub const fn xor_r8hi_r8hi_alt(&mut self, dst: R8Hi, src: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0x32).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `xor rw:r8, r8/m8`: `32 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x32).no_rex(), dst.num(), src.addr) }
+    pub const fn xor_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M00, 0x32).no_rex(), dst.0 as u8, src.addr) }
 
     /// `xor rw:r16, r16/m16`: `66 33 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x33), dst.num(), src.num()) }
+    pub const fn xor_r16_r16_alt(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0x33), dst.0 as u8, src.0 as u8) }
 
     /// `xor rw:r16, r16/m16`: `66 33 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x33), dst.num(), src.addr) }
+    pub const fn xor_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M00, 0x33), dst.0 as u8, src.addr) }
 
     /// `xor rw:r32, r32/m32`: `33 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x33), dst.num(), src.num()) }
+    pub const fn xor_r32_r32_alt(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M00, 0x33), dst.0 as u8, src.0 as u8) }
 
     /// `xor rw:r32, r32/m32`: `33 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x33), dst.num(), src.addr) }
+    pub const fn xor_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M00, 0x33), dst.0 as u8, src.addr) }
 
     /// `xor rw:r64, r64/m64`: `REX.W 33 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x33).w(), dst.num(), src.num()) }
+    pub const fn xor_r64_r64_alt(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M00, 0x33).w(), dst.0 as u8, src.0 as u8) }
 
     /// `xor rw:r64, r64/m64`: `REX.W 33 /r` (RM)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x33).w(), dst.num(), src.addr) }
+    pub const fn xor_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M00, 0x33).w(), dst.0 as u8, src.addr) }
 
     /// `xor rw:al, imm8`: `34 ib` (XI)
     ///
@@ -6256,13 +6256,13 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 6, dst.num(), imm as u8 as u32, 1) }
+    pub const fn xor_r8_imm8(&mut self, dst: R8, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).byte_rm(), 6, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 6, dst.num(), imm as u8 as u32, 1) }
+    pub const fn xor_r8hi_imm8(&mut self, dst: R8Hi, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x80).no_rex(), 6, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
     ///
@@ -6280,7 +6280,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 6, dst.num(), imm as u16 as u32, 2) }
+    pub const fn xor_r16_imm16(&mut self, dst: R16, imm: i16) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x81), 6, dst.0 as u8, imm as u16 as u32, 2) }
 
     /// `xor rw:r16/m16, imm16`: `66 81 /6 iw` (MI)
     ///
@@ -6298,7 +6298,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 6, dst.num(), imm as u32, 4) }
+    pub const fn xor_r32_imm32(&mut self, dst: R32, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81), 6, dst.0 as u8, imm as u32, 4) }
 
     /// `xor rw:r32/m32, imm32`: `81 /6 id` (MI)
     ///
@@ -6316,7 +6316,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 6, dst.num(), imm as u32, 4) }
+    pub const fn xor_r64_imm32s(&mut self, dst: R64, imm: i32) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x81).w(), 6, dst.0 as u8, imm as u32, 4) }
 
     /// `xor rw:r64/m64, simm32`: `REX.W 81 /6 id` (MI)
     ///
@@ -6334,7 +6334,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 6, dst.num(), imm as u8 as u32, 1) }
+    pub const fn xor_r16_imm8s(&mut self, dst: R16, imm: i8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0x83), 6, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `xor rw:r16/m16, simm8`: `66 83 /6 ib` (MI)
     ///
@@ -6352,7 +6352,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 6, dst.num(), imm as u8 as u32, 1) }
+    pub const fn xor_r32_imm8s(&mut self, dst: R32, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83), 6, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `xor rw:r32/m32, simm8`: `83 /6 ib` (MI)
     ///
@@ -6370,7 +6370,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xor_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 6, dst.num(), imm as u8 as u32, 1) }
+    pub const fn xor_r64_imm8s(&mut self, dst: R64, imm: i8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0x83).w(), 6, dst.0 as u8, imm as u8 as u32, 1) }
 
     /// `xor rw:r64/m64, simm8`: `REX.W 83 /6 ib` (MI)
     ///
@@ -6388,7 +6388,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xBA), 7, dst.num(), imm as u32, 1) }
+    pub const fn btc_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xBA), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `btc rw:r16/m16, imm8`: `66 0F BA /7 ib` (MI)
     ///
@@ -6406,7 +6406,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA), 7, dst.num(), imm as u32, 1) }
+    pub const fn btc_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `btc rw:r32/m32, imm8`: `0F BA /7 ib` (MI)
     ///
@@ -6424,7 +6424,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA).w(), 7, dst.num(), imm as u32, 1) }
+    pub const fn btc_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA).w(), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `btc rw:r64/m64, imm8`: `REX.W 0F BA /7 ib` (MI)
     ///
@@ -6442,115 +6442,115 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBB), src.num(), dst.num()) }
+    pub const fn btc_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xBB), src.0 as u8, dst.0 as u8) }
 
     /// `btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBB), src.num(), dst.addr) }
+    pub const fn btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xBB), src.0 as u8, dst.addr) }
 
     /// `lock btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xBB), src.num(), dst.addr) }
+    pub const fn lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xBB), src.0 as u8, dst.addr) }
 
     /// `btc rw:r32/m32, r32`: `0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xBB), src.num(), dst.num()) }
+    pub const fn btc_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xBB), src.0 as u8, dst.0 as u8) }
 
     /// `btc rw:r32/m32, r32`: `0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xBB), src.num(), dst.addr) }
+    pub const fn btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xBB), src.0 as u8, dst.addr) }
 
     /// `lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xBB), src.num(), dst.addr) }
+    pub const fn lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xBB), src.0 as u8, dst.addr) }
 
     /// `btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xBB).w(), src.num(), dst.num()) }
+    pub const fn btc_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xBB).w(), src.0 as u8, dst.0 as u8) }
 
     /// `btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xBB).w(), src.num(), dst.addr) }
+    pub const fn btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xBB).w(), src.0 as u8, dst.addr) }
 
     /// `lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xBB).w(), src.num(), dst.addr) }
+    pub const fn lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xBB).w(), src.0 as u8, dst.addr) }
 
     /// `btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB3), src.num(), dst.num()) }
+    pub const fn btr_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB3), src.0 as u8, dst.0 as u8) }
 
     /// `btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB3), src.num(), dst.addr) }
+    pub const fn btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB3), src.0 as u8, dst.addr) }
 
     /// `lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xB3), src.num(), dst.addr) }
+    pub const fn lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xB3), src.0 as u8, dst.addr) }
 
     /// `btr rw:r32/m32, r32`: `0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xB3), src.num(), dst.num()) }
+    pub const fn btr_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xB3), src.0 as u8, dst.0 as u8) }
 
     /// `btr rw:r32/m32, r32`: `0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xB3), src.num(), dst.addr) }
+    pub const fn btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xB3), src.0 as u8, dst.addr) }
 
     /// `lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB3), src.num(), dst.addr) }
+    pub const fn lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB3), src.0 as u8, dst.addr) }
 
     /// `btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xB3).w(), src.num(), dst.num()) }
+    pub const fn btr_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xB3).w(), src.0 as u8, dst.0 as u8) }
 
     /// `btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xB3).w(), src.num(), dst.addr) }
+    pub const fn btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xB3).w(), src.0 as u8, dst.addr) }
 
     /// `lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB3).w(), src.num(), dst.addr) }
+    pub const fn lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xB3).w(), src.0 as u8, dst.addr) }
 
     /// `btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xBA), 6, dst.num(), imm as u32, 1) }
+    pub const fn btr_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xBA), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
     ///
@@ -6568,7 +6568,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA), 6, dst.num(), imm as u32, 1) }
+    pub const fn btr_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `btr rw:r32/m32, imm8`: `0F BA /6 ib` (MI)
     ///
@@ -6586,7 +6586,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn btr_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA).w(), 6, dst.num(), imm as u32, 1) }
+    pub const fn btr_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA).w(), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `btr rw:r64/m64, imm8`: `REX.W 0F BA /6 ib` (MI)
     ///
@@ -6604,61 +6604,61 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAB), src.num(), dst.num()) }
+    pub const fn bts_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAB), src.0 as u8, dst.0 as u8) }
 
     /// `bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xAB), src.num(), dst.addr) }
+    pub const fn bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xAB), src.0 as u8, dst.addr) }
 
     /// `lock bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xAB), src.num(), dst.addr) }
+    pub const fn lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0, M0F, 0xAB), src.0 as u8, dst.addr) }
 
     /// `bts rw:r32/m32, r32`: `0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xAB), src.num(), dst.num()) }
+    pub const fn bts_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xAB), src.0 as u8, dst.0 as u8) }
 
     /// `bts rw:r32/m32, r32`: `0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xAB), src.num(), dst.addr) }
+    pub const fn bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xAB), src.0 as u8, dst.addr) }
 
     /// `lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xAB), src.num(), dst.addr) }
+    pub const fn lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xAB), src.0 as u8, dst.addr) }
 
     /// `bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xAB).w(), src.num(), dst.num()) }
+    pub const fn bts_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xAB).w(), src.0 as u8, dst.0 as u8) }
 
     /// `bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xAB).w(), src.num(), dst.addr) }
+    pub const fn bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xAB).w(), src.0 as u8, dst.addr) }
 
     /// `lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xAB).w(), src.num(), dst.addr) }
+    pub const fn lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0, M0F, 0xAB).w(), src.0 as u8, dst.addr) }
 
     /// `bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xBA), 5, dst.num(), imm as u32, 1) }
+    pub const fn bts_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xBA), 5, dst.0 as u8, imm as u32, 1) }
 
     /// `bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
     ///
@@ -6676,7 +6676,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA), 5, dst.num(), imm as u32, 1) }
+    pub const fn bts_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA), 5, dst.0 as u8, imm as u32, 1) }
 
     /// `bts rw:r32/m32, imm8`: `0F BA /5 ib` (MI)
     ///
@@ -6694,7 +6694,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn bts_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA).w(), 5, dst.num(), imm as u32, 1) }
+    pub const fn bts_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xBA).w(), 5, dst.0 as u8, imm as u32, 1) }
 
     /// `bts rw:r64/m64, imm8`: `REX.W 0F BA /5 ib` (MI)
     ///
@@ -6872,27 +6872,27 @@ impl Asm<'_> {
 
     /// `lfs w:r16, m16:16`: `66 0F B4 /r` (RM)
     #[inline]
-    pub const fn lfs_r16_m16_16(&mut self, dst: R16, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB4), dst.num(), src.addr) }
+    pub const fn lfs_r16_m16_16(&mut self, dst: R16, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB4), dst.0 as u8, src.addr) }
 
     /// `lfs w:r32, m16:32`: `0F B4 /r` (RM)
     #[inline]
-    pub const fn lfs_r32_m16_32(&mut self, dst: R32, src: M48) -> &mut Self { self.rm(Op::new(0, M0F, 0xB4), dst.num(), src.addr) }
+    pub const fn lfs_r32_m16_32(&mut self, dst: R32, src: M48) -> &mut Self { self.rm(Op::new(0, M0F, 0xB4), dst.0 as u8, src.addr) }
 
     /// `lfs w:r64, m16:64`: `REX.W 0F B4 /r` (RM)
     #[inline]
-    pub const fn lfs_r64_m16_64(&mut self, dst: R64, src: M80) -> &mut Self { self.rm(Op::new(0, M0F, 0xB4).w(), dst.num(), src.addr) }
+    pub const fn lfs_r64_m16_64(&mut self, dst: R64, src: M80) -> &mut Self { self.rm(Op::new(0, M0F, 0xB4).w(), dst.0 as u8, src.addr) }
 
     /// `lgs w:r16, m16:16`: `66 0F B5 /r` (RM)
     #[inline]
-    pub const fn lgs_r16_m16_16(&mut self, dst: R16, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB5), dst.num(), src.addr) }
+    pub const fn lgs_r16_m16_16(&mut self, dst: R16, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB5), dst.0 as u8, src.addr) }
 
     /// `lgs w:r32, m16:32`: `0F B5 /r` (RM)
     #[inline]
-    pub const fn lgs_r32_m16_32(&mut self, dst: R32, src: M48) -> &mut Self { self.rm(Op::new(0, M0F, 0xB5), dst.num(), src.addr) }
+    pub const fn lgs_r32_m16_32(&mut self, dst: R32, src: M48) -> &mut Self { self.rm(Op::new(0, M0F, 0xB5), dst.0 as u8, src.addr) }
 
     /// `lgs w:r64, m16:64`: `REX.W 0F B5 /r` (RM)
     #[inline]
-    pub const fn lgs_r64_m16_64(&mut self, dst: R64, src: M80) -> &mut Self { self.rm(Op::new(0, M0F, 0xB5).w(), dst.num(), src.addr) }
+    pub const fn lgs_r64_m16_64(&mut self, dst: R64, src: M80) -> &mut Self { self.rm(Op::new(0, M0F, 0xB5).w(), dst.0 as u8, src.addr) }
 
     /// `lodsb <w:al>, <seg:[rsi]>`: `AC`
     ///
@@ -6980,15 +6980,15 @@ impl Asm<'_> {
 
     /// `lss w:r16, m16:16`: `66 0F B2 /r` (RM)
     #[inline]
-    pub const fn lss_r16_m16_16(&mut self, dst: R16, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB2), dst.num(), src.addr) }
+    pub const fn lss_r16_m16_16(&mut self, dst: R16, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB2), dst.0 as u8, src.addr) }
 
     /// `lss w:r32, m16:32`: `0F B2 /r` (RM)
     #[inline]
-    pub const fn lss_r32_m16_32(&mut self, dst: R32, src: M48) -> &mut Self { self.rm(Op::new(0, M0F, 0xB2), dst.num(), src.addr) }
+    pub const fn lss_r32_m16_32(&mut self, dst: R32, src: M48) -> &mut Self { self.rm(Op::new(0, M0F, 0xB2), dst.0 as u8, src.addr) }
 
     /// `lss w:r64, m16:64`: `REX.W 0F B2 /r` (RM)
     #[inline]
-    pub const fn lss_r64_m16_64(&mut self, dst: R64, src: M80) -> &mut Self { self.rm(Op::new(0, M0F, 0xB2).w(), dst.num(), src.addr) }
+    pub const fn lss_r64_m16_64(&mut self, dst: R64, src: M80) -> &mut Self { self.rm(Op::new(0, M0F, 0xB2).w(), dst.0 as u8, src.addr) }
 
     /// `movsb <w:es:[rdi]>, <seg:[rsi]>`: `A4`
     ///
@@ -7066,13 +7066,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 2, dst.num(), imm as u32, 1) }
+    pub const fn rcl_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `rcl rw:r8/m8, imm8`: `C0 /2 ib` (MI)
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 2, dst.num(), imm as u32, 1) }
+    pub const fn rcl_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `rcl rw:r8/m8, imm8`: `C0 /2 ib` (MI)
     ///
@@ -7084,7 +7084,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 2, dst.num(), imm as u32, 1) }
+    pub const fn rcl_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `rcl rw:r16/m16, imm8`: `66 C1 /2 ib` (MI)
     ///
@@ -7096,7 +7096,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 2, dst.num(), imm as u32, 1) }
+    pub const fn rcl_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `rcl rw:r32/m32, imm8`: `C1 /2 ib` (MI)
     ///
@@ -7108,7 +7108,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 2, dst.num(), imm as u32, 1) }
+    pub const fn rcl_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `rcl rw:r64/m64, imm8`: `REX.W C1 /2 ib` (MI)
     ///
@@ -7120,13 +7120,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcl_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 2, dst.num()) }
+    pub const fn rcl_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 2, dst.0 as u8) }
 
     /// `rcl rw:r8/m8, 1`: `D0 /2` (MX)
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcl_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 2, dst.num()) }
+    pub const fn rcl_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 2, dst.0 as u8) }
 
     /// `rcl rw:r8/m8, 1`: `D0 /2` (MX)
     ///
@@ -7138,7 +7138,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcl_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 2, dst.num()) }
+    pub const fn rcl_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 2, dst.0 as u8) }
 
     /// `rcl rw:r16/m16, 1`: `66 D1 /2` (MX)
     ///
@@ -7150,7 +7150,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcl_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 2, dst.num()) }
+    pub const fn rcl_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 2, dst.0 as u8) }
 
     /// `rcl rw:r32/m32, 1`: `D1 /2` (MX)
     ///
@@ -7162,7 +7162,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcl_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 2, dst.num()) }
+    pub const fn rcl_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 2, dst.0 as u8) }
 
     /// `rcl rw:r64/m64, 1`: `REX.W D1 /2` (MX)
     ///
@@ -7174,13 +7174,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 2, dst.num()) }
+    pub const fn rcl_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 2, dst.0 as u8) }
 
     /// `rcl rw:r8/m8, cl`: `D2 /2` (MX)
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 2, dst.num()) }
+    pub const fn rcl_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 2, dst.0 as u8) }
 
     /// `rcl rw:r8/m8, cl`: `D2 /2` (MX)
     ///
@@ -7192,7 +7192,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 2, dst.num()) }
+    pub const fn rcl_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 2, dst.0 as u8) }
 
     /// `rcl rw:r16/m16, cl`: `66 D3 /2` (MX)
     ///
@@ -7204,7 +7204,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 2, dst.num()) }
+    pub const fn rcl_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 2, dst.0 as u8) }
 
     /// `rcl rw:r32/m32, cl`: `D3 /2` (MX)
     ///
@@ -7216,7 +7216,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcl_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 2, dst.num()) }
+    pub const fn rcl_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 2, dst.0 as u8) }
 
     /// `rcl rw:r64/m64, cl`: `REX.W D3 /2` (MX)
     ///
@@ -7228,13 +7228,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 3, dst.num(), imm as u32, 1) }
+    pub const fn rcr_r8_imm8(&mut self, dst: R8, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).byte_rm(), 3, dst.0 as u8, imm as u32, 1) }
 
     /// `rcr rw:r8/m8, imm8`: `C0 /3 ib` (MI)
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 3, dst.num(), imm as u32, 1) }
+    pub const fn rcr_r8hi_imm8(&mut self, dst: R8Hi, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC0).no_rex(), 3, dst.0 as u8, imm as u32, 1) }
 
     /// `rcr rw:r8/m8, imm8`: `C0 /3 ib` (MI)
     ///
@@ -7246,7 +7246,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 3, dst.num(), imm as u32, 1) }
+    pub const fn rcr_r16_imm8(&mut self, dst: R16, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M00, 0xC1), 3, dst.0 as u8, imm as u32, 1) }
 
     /// `rcr rw:r16/m16, imm8`: `66 C1 /3 ib` (MI)
     ///
@@ -7258,7 +7258,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 3, dst.num(), imm as u32, 1) }
+    pub const fn rcr_r32_imm8(&mut self, dst: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1), 3, dst.0 as u8, imm as u32, 1) }
 
     /// `rcr rw:r32/m32, imm8`: `C1 /3 ib` (MI)
     ///
@@ -7270,7 +7270,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 3, dst.num(), imm as u32, 1) }
+    pub const fn rcr_r64_imm8(&mut self, dst: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M00, 0xC1).w(), 3, dst.0 as u8, imm as u32, 1) }
 
     /// `rcr rw:r64/m64, imm8`: `REX.W C1 /3 ib` (MI)
     ///
@@ -7282,13 +7282,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcr_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 3, dst.num()) }
+    pub const fn rcr_r8_1(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).byte_rm(), 3, dst.0 as u8) }
 
     /// `rcr rw:r8/m8, 1`: `D0 /3` (MX)
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcr_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 3, dst.num()) }
+    pub const fn rcr_r8hi_1(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD0).no_rex(), 3, dst.0 as u8) }
 
     /// `rcr rw:r8/m8, 1`: `D0 /3` (MX)
     ///
@@ -7300,7 +7300,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcr_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 3, dst.num()) }
+    pub const fn rcr_r16_1(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD1), 3, dst.0 as u8) }
 
     /// `rcr rw:r16/m16, 1`: `66 D1 /3` (MX)
     ///
@@ -7312,7 +7312,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcr_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 3, dst.num()) }
+    pub const fn rcr_r32_1(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD1), 3, dst.0 as u8) }
 
     /// `rcr rw:r32/m32, 1`: `D1 /3` (MX)
     ///
@@ -7324,7 +7324,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF CF.
     #[inline]
-    pub const fn rcr_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 3, dst.num()) }
+    pub const fn rcr_r64_1(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD1).w(), 3, dst.0 as u8) }
 
     /// `rcr rw:r64/m64, 1`: `REX.W D1 /3` (MX)
     ///
@@ -7336,13 +7336,13 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 3, dst.num()) }
+    pub const fn rcr_r8_cl(&mut self, dst: R8) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).byte_rm(), 3, dst.0 as u8) }
 
     /// `rcr rw:r8/m8, cl`: `D2 /3` (MX)
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 3, dst.num()) }
+    pub const fn rcr_r8hi_cl(&mut self, dst: R8Hi) -> &mut Self { self.rr(Op::new(0, M00, 0xD2).no_rex(), 3, dst.0 as u8) }
 
     /// `rcr rw:r8/m8, cl`: `D2 /3` (MX)
     ///
@@ -7354,7 +7354,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 3, dst.num()) }
+    pub const fn rcr_r16_cl(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M00, 0xD3), 3, dst.0 as u8) }
 
     /// `rcr rw:r16/m16, cl`: `66 D3 /3` (MX)
     ///
@@ -7366,7 +7366,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 3, dst.num()) }
+    pub const fn rcr_r32_cl(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M00, 0xD3), 3, dst.0 as u8) }
 
     /// `rcr rw:r32/m32, cl`: `D3 /3` (MX)
     ///
@@ -7378,7 +7378,7 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes CF; undefined OF.
     #[inline]
-    pub const fn rcr_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 3, dst.num()) }
+    pub const fn rcr_r64_cl(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M00, 0xD3).w(), 3, dst.0 as u8) }
 
     /// `rcr rw:r64/m64, cl`: `REX.W D3 /3` (MX)
     ///

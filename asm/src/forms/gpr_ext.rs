@@ -14,762 +14,762 @@ impl Asm<'_> {
     ///
     /// CPUID: BMI1. Flags: writes SF ZF; clears OF CF; undefined AF PF.
     #[inline]
-    pub const fn andn_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF2), dst.num(), src1.num(), src2.num()) }
+    pub const fn andn_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF2), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `andn w:r32, r32, r32/m32`: `VEX.LZ.0F38.W0 F2 /r` (RVM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF; clears OF CF; undefined AF PF.
     #[inline]
-    pub const fn andn_r32_r32_m32(&mut self, dst: R32, src1: R32, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF2), dst.num(), src1.num(), src2.addr) }
+    pub const fn andn_r32_r32_m32(&mut self, dst: R32, src1: R32, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF2), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `andn w:r64, r64, r64/m64`: `VEX.LZ.0F38.W1 F2 /r` (RVM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF; clears OF CF; undefined AF PF.
     #[inline]
-    pub const fn andn_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF2).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn andn_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF2).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `andn w:r64, r64, r64/m64`: `VEX.LZ.0F38.W1 F2 /r` (RVM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF; clears OF CF; undefined AF PF.
     #[inline]
-    pub const fn andn_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF2).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn andn_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF2).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `bextr w:r32, r32/m32, r32`: `VEX.LZ.0F38.W0 F7 /r` (RMV)
     ///
     /// CPUID: BMI1. Flags: writes ZF; clears OF CF; undefined SF AF PF.
     #[inline]
-    pub const fn bextr_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF7), dst.num(), src2.num(), src1.num()) }
+    pub const fn bextr_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF7), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `bextr w:r32, r32/m32, r32`: `VEX.LZ.0F38.W0 F7 /r` (RMV)
     ///
     /// CPUID: BMI1. Flags: writes ZF; clears OF CF; undefined SF AF PF.
     #[inline]
-    pub const fn bextr_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF7), dst.num(), src2.num(), src1.addr) }
+    pub const fn bextr_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF7), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `bextr w:r64, r64/m64, r64`: `VEX.LZ.0F38.W1 F7 /r` (RMV)
     ///
     /// CPUID: BMI1. Flags: writes ZF; clears OF CF; undefined SF AF PF.
     #[inline]
-    pub const fn bextr_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF7).w1(), dst.num(), src2.num(), src1.num()) }
+    pub const fn bextr_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF7).w1(), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `bextr w:r64, r64/m64, r64`: `VEX.LZ.0F38.W1 F7 /r` (RMV)
     ///
     /// CPUID: BMI1. Flags: writes ZF; clears OF CF; undefined SF AF PF.
     #[inline]
-    pub const fn bextr_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF7).w1(), dst.num(), src2.num(), src1.addr) }
+    pub const fn bextr_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF7).w1(), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `blsi w:r32, r32/m32`: `VEX.LZ.0F38.W0 F3 /3` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn blsi_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3), 3, dst.num(), src.num()) }
+    pub const fn blsi_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3), 3, dst.0 as u8, src.0 as u8) }
 
     /// `blsi w:r32, r32/m32`: `VEX.LZ.0F38.W0 F3 /3` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn blsi_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3), 3, dst.num(), src.addr) }
+    pub const fn blsi_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3), 3, dst.0 as u8, src.addr) }
 
     /// `blsi w:r64, r64/m64`: `VEX.LZ.0F38.W1 F3 /3` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn blsi_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3).w1(), 3, dst.num(), src.num()) }
+    pub const fn blsi_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3).w1(), 3, dst.0 as u8, src.0 as u8) }
 
     /// `blsi w:r64, r64/m64`: `VEX.LZ.0F38.W1 F3 /3` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn blsi_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3).w1(), 3, dst.num(), src.addr) }
+    pub const fn blsi_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3).w1(), 3, dst.0 as u8, src.addr) }
 
     /// `blsmsk w:r32, r32/m32`: `VEX.LZ.0F38.W0 F3 /2` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF CF; clears OF ZF; undefined AF PF.
     #[inline]
-    pub const fn blsmsk_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3), 2, dst.num(), src.num()) }
+    pub const fn blsmsk_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3), 2, dst.0 as u8, src.0 as u8) }
 
     /// `blsmsk w:r32, r32/m32`: `VEX.LZ.0F38.W0 F3 /2` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF CF; clears OF ZF; undefined AF PF.
     #[inline]
-    pub const fn blsmsk_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3), 2, dst.num(), src.addr) }
+    pub const fn blsmsk_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3), 2, dst.0 as u8, src.addr) }
 
     /// `blsmsk w:r64, r64/m64`: `VEX.LZ.0F38.W1 F3 /2` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF CF; clears OF ZF; undefined AF PF.
     #[inline]
-    pub const fn blsmsk_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3).w1(), 2, dst.num(), src.num()) }
+    pub const fn blsmsk_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3).w1(), 2, dst.0 as u8, src.0 as u8) }
 
     /// `blsmsk w:r64, r64/m64`: `VEX.LZ.0F38.W1 F3 /2` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF CF; clears OF ZF; undefined AF PF.
     #[inline]
-    pub const fn blsmsk_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3).w1(), 2, dst.num(), src.addr) }
+    pub const fn blsmsk_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3).w1(), 2, dst.0 as u8, src.addr) }
 
     /// `blsr w:r32, r32/m32`: `VEX.LZ.0F38.W0 F3 /1` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn blsr_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3), 1, dst.num(), src.num()) }
+    pub const fn blsr_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3), 1, dst.0 as u8, src.0 as u8) }
 
     /// `blsr w:r32, r32/m32`: `VEX.LZ.0F38.W0 F3 /1` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn blsr_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3), 1, dst.num(), src.addr) }
+    pub const fn blsr_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3), 1, dst.0 as u8, src.addr) }
 
     /// `blsr w:r64, r64/m64`: `VEX.LZ.0F38.W1 F3 /1` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn blsr_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3).w1(), 1, dst.num(), src.num()) }
+    pub const fn blsr_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF3).w1(), 1, dst.0 as u8, src.0 as u8) }
 
     /// `blsr w:r64, r64/m64`: `VEX.LZ.0F38.W1 F3 /1` (VM)
     ///
     /// CPUID: BMI1. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn blsr_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3).w1(), 1, dst.num(), src.addr) }
+    pub const fn blsr_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF3).w1(), 1, dst.0 as u8, src.addr) }
 
     /// `bzhi w:r32, r32/m32, r32`: `VEX.LZ.0F38.W0 F5 /r` (RMV)
     ///
     /// CPUID: BMI2. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn bzhi_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF5), dst.num(), src2.num(), src1.num()) }
+    pub const fn bzhi_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF5), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `bzhi w:r32, r32/m32, r32`: `VEX.LZ.0F38.W0 F5 /r` (RMV)
     ///
     /// CPUID: BMI2. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn bzhi_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF5), dst.num(), src2.num(), src1.addr) }
+    pub const fn bzhi_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF5), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `bzhi w:r64, r64/m64, r64`: `VEX.LZ.0F38.W1 F5 /r` (RMV)
     ///
     /// CPUID: BMI2. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn bzhi_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF5).w1(), dst.num(), src2.num(), src1.num()) }
+    pub const fn bzhi_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0, 2, 0xF5).w1(), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `bzhi w:r64, r64/m64, r64`: `VEX.LZ.0F38.W1 F5 /r` (RMV)
     ///
     /// CPUID: BMI2. Flags: writes SF ZF CF; clears OF; undefined AF PF.
     #[inline]
-    pub const fn bzhi_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF5).w1(), dst.num(), src2.num(), src1.addr) }
+    pub const fn bzhi_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0, 2, 0xF5).w1(), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `lzcnt w:r16, r16/m16`: `66 F3 0F BD /r` (RM)
     ///
     /// CPUID: LZCNT. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lzcnt_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0xF366, M0F, 0xBD), dst.num(), src.num()) }
+    pub const fn lzcnt_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0xF366, M0F, 0xBD), dst.0 as u8, src.0 as u8) }
 
     /// `lzcnt w:r16, r16/m16`: `66 F3 0F BD /r` (RM)
     ///
     /// CPUID: LZCNT. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lzcnt_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0xF366, M0F, 0xBD), dst.num(), src.addr) }
+    pub const fn lzcnt_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0xF366, M0F, 0xBD), dst.0 as u8, src.addr) }
 
     /// `lzcnt w:r32, r32/m32`: `F3 0F BD /r` (RM)
     ///
     /// CPUID: LZCNT. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lzcnt_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xBD), dst.num(), src.num()) }
+    pub const fn lzcnt_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xBD), dst.0 as u8, src.0 as u8) }
 
     /// `lzcnt w:r32, r32/m32`: `F3 0F BD /r` (RM)
     ///
     /// CPUID: LZCNT. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lzcnt_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xBD), dst.num(), src.addr) }
+    pub const fn lzcnt_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xBD), dst.0 as u8, src.addr) }
 
     /// `lzcnt w:r64, r64/m64`: `F3 REX.W 0F BD /r` (RM)
     ///
     /// CPUID: LZCNT. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lzcnt_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xBD).w(), dst.num(), src.num()) }
+    pub const fn lzcnt_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xBD).w(), dst.0 as u8, src.0 as u8) }
 
     /// `lzcnt w:r64, r64/m64`: `F3 REX.W 0F BD /r` (RM)
     ///
     /// CPUID: LZCNT. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn lzcnt_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xBD).w(), dst.num(), src.addr) }
+    pub const fn lzcnt_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xBD).w(), dst.0 as u8, src.addr) }
 
     /// `mulx w:r32, w:r32, r32/m32`: `VEX.LZ.F2.0F38.W0 F6 /r` (RVM)
     ///
     /// CPUID: BMI2. Implied: `rdx`.
     #[inline]
-    pub const fn mulx_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF6), dst.num(), src1.num(), src2.num()) }
+    pub const fn mulx_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF6), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `mulx w:r32, w:r32, r32/m32`: `VEX.LZ.F2.0F38.W0 F6 /r` (RVM)
     ///
     /// CPUID: BMI2. Implied: `rdx`.
     #[inline]
-    pub const fn mulx_r32_r32_m32(&mut self, dst: R32, src1: R32, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF6), dst.num(), src1.num(), src2.addr) }
+    pub const fn mulx_r32_r32_m32(&mut self, dst: R32, src1: R32, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF6), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `mulx w:r64, w:r64, r64/m64`: `VEX.LZ.F2.0F38.W1 F6 /r` (RVM)
     ///
     /// CPUID: BMI2. Implied: `rdx`.
     #[inline]
-    pub const fn mulx_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF6).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn mulx_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF6).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `mulx w:r64, w:r64, r64/m64`: `VEX.LZ.F2.0F38.W1 F6 /r` (RVM)
     ///
     /// CPUID: BMI2. Implied: `rdx`.
     #[inline]
-    pub const fn mulx_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF6).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn mulx_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF6).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `popcnt w:r16, r16/m16`: `66 F3 0F B8 /r` (RM)
     ///
     /// CPUID: POPCNT. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn popcnt_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0xF366, M0F, 0xB8), dst.num(), src.num()) }
+    pub const fn popcnt_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0xF366, M0F, 0xB8), dst.0 as u8, src.0 as u8) }
 
     /// `popcnt w:r16, r16/m16`: `66 F3 0F B8 /r` (RM)
     ///
     /// CPUID: POPCNT. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn popcnt_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0xF366, M0F, 0xB8), dst.num(), src.addr) }
+    pub const fn popcnt_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0xF366, M0F, 0xB8), dst.0 as u8, src.addr) }
 
     /// `popcnt w:r32, r32/m32`: `F3 0F B8 /r` (RM)
     ///
     /// CPUID: POPCNT. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn popcnt_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xB8), dst.num(), src.num()) }
+    pub const fn popcnt_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xB8), dst.0 as u8, src.0 as u8) }
 
     /// `popcnt w:r32, r32/m32`: `F3 0F B8 /r` (RM)
     ///
     /// CPUID: POPCNT. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn popcnt_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xB8), dst.num(), src.addr) }
+    pub const fn popcnt_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xB8), dst.0 as u8, src.addr) }
 
     /// `popcnt w:r64, r64/m64`: `F3 REX.W 0F B8 /r` (RM)
     ///
     /// CPUID: POPCNT. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn popcnt_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xB8).w(), dst.num(), src.num()) }
+    pub const fn popcnt_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xB8).w(), dst.0 as u8, src.0 as u8) }
 
     /// `popcnt w:r64, r64/m64`: `F3 REX.W 0F B8 /r` (RM)
     ///
     /// CPUID: POPCNT. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn popcnt_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xB8).w(), dst.num(), src.addr) }
+    pub const fn popcnt_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xB8).w(), dst.0 as u8, src.addr) }
 
     /// `rorx w:r32, r32/m32, imm8`: `VEX.LZ.F2.0F3A.W0 F0 /r ib` (RMI)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn rorx_r32_r32_imm8(&mut self, dst: R32, src: R32, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 3, 0xF0), dst.num(), 0, src.num(), imm) }
+    pub const fn rorx_r32_r32_imm8(&mut self, dst: R32, src: R32, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 3, 0xF0), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `rorx w:r32, r32/m32, imm8`: `VEX.LZ.F2.0F3A.W0 F0 /r ib` (RMI)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn rorx_r32_m32_imm8(&mut self, dst: R32, src: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 3, 0xF0), dst.num(), 0, src.addr, imm) }
+    pub const fn rorx_r32_m32_imm8(&mut self, dst: R32, src: M32, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 3, 0xF0), dst.0 as u8, 0, src.addr, imm) }
 
     /// `rorx w:r64, r64/m64, imm8`: `VEX.LZ.F2.0F3A.W1 F0 /r ib` (RMI)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn rorx_r64_r64_imm8(&mut self, dst: R64, src: R64, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 3, 0xF0).w1(), dst.num(), 0, src.num(), imm) }
+    pub const fn rorx_r64_r64_imm8(&mut self, dst: R64, src: R64, imm: u8) -> &mut Self { self.vex_rr_imm(VexOp::new(0xF2, 3, 0xF0).w1(), dst.0 as u8, 0, src.0 as u8, imm) }
 
     /// `rorx w:r64, r64/m64, imm8`: `VEX.LZ.F2.0F3A.W1 F0 /r ib` (RMI)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn rorx_r64_m64_imm8(&mut self, dst: R64, src: M64, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 3, 0xF0).w1(), dst.num(), 0, src.addr, imm) }
+    pub const fn rorx_r64_m64_imm8(&mut self, dst: R64, src: M64, imm: u8) -> &mut Self { self.vex_rm_imm(VexOp::new(0xF2, 3, 0xF0).w1(), dst.0 as u8, 0, src.addr, imm) }
 
     /// `sarx w:r32, r32/m32, r32`: `VEX.LZ.F3.0F38.W0 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn sarx_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xF7), dst.num(), src2.num(), src1.num()) }
+    pub const fn sarx_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xF7), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `sarx w:r32, r32/m32, r32`: `VEX.LZ.F3.0F38.W0 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn sarx_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF7), dst.num(), src2.num(), src1.addr) }
+    pub const fn sarx_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF7), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `sarx w:r64, r64/m64, r64`: `VEX.LZ.F3.0F38.W1 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn sarx_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xF7).w1(), dst.num(), src2.num(), src1.num()) }
+    pub const fn sarx_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xF7).w1(), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `sarx w:r64, r64/m64, r64`: `VEX.LZ.F3.0F38.W1 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn sarx_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF7).w1(), dst.num(), src2.num(), src1.addr) }
+    pub const fn sarx_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF7).w1(), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `shlx w:r32, r32/m32, r32`: `VEX.LZ.66.0F38.W0 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn shlx_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xF7), dst.num(), src2.num(), src1.num()) }
+    pub const fn shlx_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xF7), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `shlx w:r32, r32/m32, r32`: `VEX.LZ.66.0F38.W0 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn shlx_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xF7), dst.num(), src2.num(), src1.addr) }
+    pub const fn shlx_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xF7), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `shlx w:r64, r64/m64, r64`: `VEX.LZ.66.0F38.W1 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn shlx_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xF7).w1(), dst.num(), src2.num(), src1.num()) }
+    pub const fn shlx_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0x66, 2, 0xF7).w1(), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `shlx w:r64, r64/m64, r64`: `VEX.LZ.66.0F38.W1 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn shlx_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xF7).w1(), dst.num(), src2.num(), src1.addr) }
+    pub const fn shlx_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xF7).w1(), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `shrx w:r32, r32/m32, r32`: `VEX.LZ.F2.0F38.W0 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn shrx_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF7), dst.num(), src2.num(), src1.num()) }
+    pub const fn shrx_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF7), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `shrx w:r32, r32/m32, r32`: `VEX.LZ.F2.0F38.W0 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn shrx_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF7), dst.num(), src2.num(), src1.addr) }
+    pub const fn shrx_r32_m32_r32(&mut self, dst: R32, src1: M32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF7), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `shrx w:r64, r64/m64, r64`: `VEX.LZ.F2.0F38.W1 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn shrx_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF7).w1(), dst.num(), src2.num(), src1.num()) }
+    pub const fn shrx_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF7).w1(), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `shrx w:r64, r64/m64, r64`: `VEX.LZ.F2.0F38.W1 F7 /r` (RMV)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn shrx_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF7).w1(), dst.num(), src2.num(), src1.addr) }
+    pub const fn shrx_r64_m64_r64(&mut self, dst: R64, src1: M64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF7).w1(), dst.0 as u8, src2.0 as u8, src1.addr) }
 
     /// `tzcnt w:r16, r16/m16`: `66 F3 0F BC /r` (RM)
     ///
     /// CPUID: BMI1. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn tzcnt_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0xF366, M0F, 0xBC), dst.num(), src.num()) }
+    pub const fn tzcnt_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0xF366, M0F, 0xBC), dst.0 as u8, src.0 as u8) }
 
     /// `tzcnt w:r16, r16/m16`: `66 F3 0F BC /r` (RM)
     ///
     /// CPUID: BMI1. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn tzcnt_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0xF366, M0F, 0xBC), dst.num(), src.addr) }
+    pub const fn tzcnt_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0xF366, M0F, 0xBC), dst.0 as u8, src.addr) }
 
     /// `tzcnt w:r32, r32/m32`: `F3 0F BC /r` (RM)
     ///
     /// CPUID: BMI1. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn tzcnt_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xBC), dst.num(), src.num()) }
+    pub const fn tzcnt_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xBC), dst.0 as u8, src.0 as u8) }
 
     /// `tzcnt w:r32, r32/m32`: `F3 0F BC /r` (RM)
     ///
     /// CPUID: BMI1. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn tzcnt_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xBC), dst.num(), src.addr) }
+    pub const fn tzcnt_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xBC), dst.0 as u8, src.addr) }
 
     /// `tzcnt w:r64, r64/m64`: `F3 REX.W 0F BC /r` (RM)
     ///
     /// CPUID: BMI1. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn tzcnt_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xBC).w(), dst.num(), src.num()) }
+    pub const fn tzcnt_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xBC).w(), dst.0 as u8, src.0 as u8) }
 
     /// `tzcnt w:r64, r64/m64`: `F3 REX.W 0F BC /r` (RM)
     ///
     /// CPUID: BMI1. Flags: writes ZF CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn tzcnt_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xBC).w(), dst.num(), src.addr) }
+    pub const fn tzcnt_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xBC).w(), dst.0 as u8, src.addr) }
 
     /// `adcx rw:r32, r32/m32`: `66 0F 38 F6 /r` (RM)
     ///
     /// CPUID: ADX. Flags: reads CF; writes CF.
     #[inline]
-    pub const fn adcx_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xF6), dst.num(), src.num()) }
+    pub const fn adcx_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xF6), dst.0 as u8, src.0 as u8) }
 
     /// `adcx rw:r32, r32/m32`: `66 0F 38 F6 /r` (RM)
     ///
     /// CPUID: ADX. Flags: reads CF; writes CF.
     #[inline]
-    pub const fn adcx_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF6), dst.num(), src.addr) }
+    pub const fn adcx_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF6), dst.0 as u8, src.addr) }
 
     /// `adcx rw:r64, r64/m64`: `66 REX.W 0F 38 F6 /r` (RM)
     ///
     /// CPUID: ADX. Flags: reads CF; writes CF.
     #[inline]
-    pub const fn adcx_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xF6).w(), dst.num(), src.num()) }
+    pub const fn adcx_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xF6).w(), dst.0 as u8, src.0 as u8) }
 
     /// `adcx rw:r64, r64/m64`: `66 REX.W 0F 38 F6 /r` (RM)
     ///
     /// CPUID: ADX. Flags: reads CF; writes CF.
     #[inline]
-    pub const fn adcx_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF6).w(), dst.num(), src.addr) }
+    pub const fn adcx_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF6).w(), dst.0 as u8, src.addr) }
 
     /// `adox rw:r32, r32/m32`: `F3 0F 38 F6 /r` (RM)
     ///
     /// CPUID: ADX. Flags: reads OF; writes OF.
     #[inline]
-    pub const fn adox_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xF6), dst.num(), src.num()) }
+    pub const fn adox_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xF6), dst.0 as u8, src.0 as u8) }
 
     /// `adox rw:r32, r32/m32`: `F3 0F 38 F6 /r` (RM)
     ///
     /// CPUID: ADX. Flags: reads OF; writes OF.
     #[inline]
-    pub const fn adox_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xF6), dst.num(), src.addr) }
+    pub const fn adox_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xF6), dst.0 as u8, src.addr) }
 
     /// `adox rw:r64, r64/m64`: `F3 REX.W 0F 38 F6 /r` (RM)
     ///
     /// CPUID: ADX. Flags: reads OF; writes OF.
     #[inline]
-    pub const fn adox_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xF6).w(), dst.num(), src.num()) }
+    pub const fn adox_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xF6).w(), dst.0 as u8, src.0 as u8) }
 
     /// `adox rw:r64, r64/m64`: `F3 REX.W 0F 38 F6 /r` (RM)
     ///
     /// CPUID: ADX. Flags: reads OF; writes OF.
     #[inline]
-    pub const fn adox_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xF6).w(), dst.num(), src.addr) }
+    pub const fn adox_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xF6).w(), dst.0 as u8, src.addr) }
 
     /// `crc32 rw:r32, r8/m8`: `F2 0F 38 F0 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r32_r8(&mut self, dst: R32, src: R8) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF0).byte_rm(), dst.num(), src.num()) }
+    pub const fn crc32_r32_r8(&mut self, dst: R32, src: R8) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF0).byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `crc32 rw:r32, r8/m8`: `F2 0F 38 F0 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r32_r8hi(&mut self, dst: R32, src: R8Hi) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF0).no_rex(), dst.num(), src.num()) }
+    pub const fn crc32_r32_r8hi(&mut self, dst: R32, src: R8Hi) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF0).no_rex(), dst.0 as u8, src.0 as u8) }
 
     /// `crc32 rw:r32, r8/m8`: `F2 0F 38 F0 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r32_m8(&mut self, dst: R32, src: M8) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xF0), dst.num(), src.addr) }
+    pub const fn crc32_r32_m8(&mut self, dst: R32, src: M8) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xF0), dst.0 as u8, src.addr) }
 
     /// `crc32 rw:r64, r8/m8`: `F2 REX.W 0F 38 F0 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r64_r8(&mut self, dst: R64, src: R8) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF0).w().byte_rm(), dst.num(), src.num()) }
+    pub const fn crc32_r64_r8(&mut self, dst: R64, src: R8) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF0).w().byte_rm(), dst.0 as u8, src.0 as u8) }
 
     /// `crc32 rw:r64, r8/m8`: `F2 REX.W 0F 38 F0 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r64_m8(&mut self, dst: R64, src: M8) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xF0).w(), dst.num(), src.addr) }
+    pub const fn crc32_r64_m8(&mut self, dst: R64, src: M8) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xF0).w(), dst.0 as u8, src.addr) }
 
     /// `crc32 rw:r32, r16/m16`: `66 F2 0F 38 F1 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r32_r16(&mut self, dst: R32, src: R16) -> &mut Self { self.rr(Op::new(0xF266, M0F38, 0xF1), dst.num(), src.num()) }
+    pub const fn crc32_r32_r16(&mut self, dst: R32, src: R16) -> &mut Self { self.rr(Op::new(0xF266, M0F38, 0xF1), dst.0 as u8, src.0 as u8) }
 
     /// `crc32 rw:r32, r16/m16`: `66 F2 0F 38 F1 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0xF266, M0F38, 0xF1), dst.num(), src.addr) }
+    pub const fn crc32_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0xF266, M0F38, 0xF1), dst.0 as u8, src.addr) }
 
     /// `crc32 rw:r32, r32/m32`: `F2 0F 38 F1 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF1), dst.num(), src.num()) }
+    pub const fn crc32_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF1), dst.0 as u8, src.0 as u8) }
 
     /// `crc32 rw:r32, r32/m32`: `F2 0F 38 F1 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xF1), dst.num(), src.addr) }
+    pub const fn crc32_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xF1), dst.0 as u8, src.addr) }
 
     /// `crc32 rw:r64, r64/m64`: `F2 REX.W 0F 38 F1 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF1).w(), dst.num(), src.num()) }
+    pub const fn crc32_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF1).w(), dst.0 as u8, src.0 as u8) }
 
     /// `crc32 rw:r64, r64/m64`: `F2 REX.W 0F 38 F1 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn crc32_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xF1).w(), dst.num(), src.addr) }
+    pub const fn crc32_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xF1).w(), dst.0 as u8, src.addr) }
 
     /// `movbe w:r16, m16`: `66 0F 38 F0 /r` (RM)
     ///
     /// CPUID: MOVBE.
     #[inline]
-    pub const fn movbe_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF0), dst.num(), src.addr) }
+    pub const fn movbe_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF0), dst.0 as u8, src.addr) }
 
     /// `movbe w:r32, m32`: `0F 38 F0 /r` (RM)
     ///
     /// CPUID: MOVBE.
     #[inline]
-    pub const fn movbe_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF0), dst.num(), src.addr) }
+    pub const fn movbe_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF0), dst.0 as u8, src.addr) }
 
     /// `movbe w:r64, m64`: `REX.W 0F 38 F0 /r` (RM)
     ///
     /// CPUID: MOVBE.
     #[inline]
-    pub const fn movbe_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF0).w(), dst.num(), src.addr) }
+    pub const fn movbe_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF0).w(), dst.0 as u8, src.addr) }
 
     /// `movbe w:m16, r16`: `66 0F 38 F1 /r` (MR)
     ///
     /// CPUID: MOVBE.
     #[inline]
-    pub const fn movbe_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF1), src.num(), dst.addr) }
+    pub const fn movbe_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF1), src.0 as u8, dst.addr) }
 
     /// `movbe w:m32, r32`: `0F 38 F1 /r` (MR)
     ///
     /// CPUID: MOVBE.
     #[inline]
-    pub const fn movbe_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF1), src.num(), dst.addr) }
+    pub const fn movbe_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF1), src.0 as u8, dst.addr) }
 
     /// `movbe w:m64, r64`: `REX.W 0F 38 F1 /r` (MR)
     ///
     /// CPUID: MOVBE.
     #[inline]
-    pub const fn movbe_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF1).w(), src.num(), dst.addr) }
+    pub const fn movbe_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF1).w(), src.0 as u8, dst.addr) }
 
     /// `pdep w:r32, cr:r32, r32/m32`: `VEX.LZ.F2.0F38.W0 F5 /r` (RVM)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn pdep_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF5), dst.num(), src1.num(), src2.num()) }
+    pub const fn pdep_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF5), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `pdep w:r32, cr:r32, r32/m32`: `VEX.LZ.F2.0F38.W0 F5 /r` (RVM)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn pdep_r32_r32_m32(&mut self, dst: R32, src1: R32, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF5), dst.num(), src1.num(), src2.addr) }
+    pub const fn pdep_r32_r32_m32(&mut self, dst: R32, src1: R32, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF5), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `pdep w:r64, cr:r64, r64/m64`: `VEX.LZ.F2.0F38.W1 F5 /r` (RVM)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn pdep_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF5).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn pdep_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF2, 2, 0xF5).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `pdep w:r64, cr:r64, r64/m64`: `VEX.LZ.F2.0F38.W1 F5 /r` (RVM)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn pdep_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF5).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn pdep_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF2, 2, 0xF5).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `pext w:r32, cr:r32, r32/m32`: `VEX.LZ.F3.0F38.W0 F5 /r` (RVM)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn pext_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xF5), dst.num(), src1.num(), src2.num()) }
+    pub const fn pext_r32_r32_r32(&mut self, dst: R32, src1: R32, src2: R32) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xF5), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `pext w:r32, cr:r32, r32/m32`: `VEX.LZ.F3.0F38.W0 F5 /r` (RVM)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn pext_r32_r32_m32(&mut self, dst: R32, src1: R32, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF5), dst.num(), src1.num(), src2.addr) }
+    pub const fn pext_r32_r32_m32(&mut self, dst: R32, src1: R32, src2: M32) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF5), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `pext w:r64, cr:r64, r64/m64`: `VEX.LZ.F3.0F38.W1 F5 /r` (RVM)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn pext_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xF5).w1(), dst.num(), src1.num(), src2.num()) }
+    pub const fn pext_r64_r64_r64(&mut self, dst: R64, src1: R64, src2: R64) -> &mut Self { self.vex_rr(VexOp::new(0xF3, 2, 0xF5).w1(), dst.0 as u8, src1.0 as u8, src2.0 as u8) }
 
     /// `pext w:r64, cr:r64, r64/m64`: `VEX.LZ.F3.0F38.W1 F5 /r` (RVM)
     ///
     /// CPUID: BMI2.
     #[inline]
-    pub const fn pext_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF5).w1(), dst.num(), src1.num(), src2.addr) }
+    pub const fn pext_r64_r64_m64(&mut self, dst: R64, src1: R64, src2: M64) -> &mut Self { self.vex_rm(VexOp::new(0xF3, 2, 0xF5).w1(), dst.0 as u8, src1.0 as u8, src2.addr) }
 
     /// `cmpoxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E0 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpoxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE0), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpoxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE0), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpoxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E0 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpoxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE0).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpoxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE0).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnoxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E1 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnoxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE1), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnoxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE1), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnoxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E1 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnoxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE1).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnoxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE1).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpbxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E2 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpbxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE2), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpbxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE2), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpbxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E2 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpbxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE2).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpbxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE2).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnbxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E3 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnbxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE3), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnbxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE3), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnbxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E3 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnbxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE3).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnbxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE3).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpzxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E4 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpzxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE4), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpzxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE4), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpzxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E4 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpzxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE4).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpzxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE4).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnzxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E5 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnzxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE5), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnzxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE5), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnzxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E5 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnzxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE5).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnzxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE5).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpbexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E6 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpbexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE6), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpbexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE6), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpbexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E6 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpbexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE6).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpbexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE6).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnbexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E7 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnbexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE7), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnbexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE7), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnbexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E7 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnbexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE7).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnbexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE7).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpsxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E8 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpsxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE8), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpsxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE8), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpsxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E8 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpsxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE8).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpsxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE8).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnsxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 E9 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnsxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE9), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnsxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE9), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnsxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 E9 /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnsxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE9).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnsxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xE9).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmppxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EA /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmppxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEA), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmppxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEA), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmppxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EA /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmppxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEA).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmppxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEA).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnpxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EB /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnpxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEB), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnpxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEB), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnpxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EB /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnpxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEB).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnpxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEB).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmplxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EC /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmplxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEC), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmplxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEC), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmplxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EC /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmplxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEC).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmplxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEC).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnlxadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 ED /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnlxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xED), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnlxadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xED), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnlxadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 ED /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnlxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xED).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnlxadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xED).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmplexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EE /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmplexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEE), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmplexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEE), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmplexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EE /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmplexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEE).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmplexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEE).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnlexadd rw:m32, rw:r32, r32`: `VEX.128.66.0F38.W0 EF /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnlexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEF), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnlexadd_m32_r32_r32(&mut self, dst: M32, src1: R32, src2: R32) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEF), src1.0 as u8, src2.0 as u8, dst.addr) }
 
     /// `cmpnlexadd rw:m64, rw:r64, r64`: `VEX.128.66.0F38.W1 EF /r` (MRV)
     ///
     /// CPUID: CMPCCXADD. Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn cmpnlexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEF).w1(), src1.num(), src2.num(), dst.addr) }
+    pub const fn cmpnlexadd_m64_r64_r64(&mut self, dst: M64, src1: R64, src2: R64) -> &mut Self { self.vex_rm(VexOp::new(0x66, 2, 0xEF).w1(), src1.0 as u8, src2.0 as u8, dst.addr) }
 
 }

@@ -20,49 +20,49 @@ impl Asm<'_> {
     ///
     /// CPUID: RAO_INT.
     #[inline]
-    pub const fn aadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xFC), src.num(), dst.addr) }
+    pub const fn aadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xFC), src.0 as u8, dst.addr) }
 
     /// `aadd rw:m64, r64`: `NP REX.W 0F 38 FC /r` (MR)
     ///
     /// CPUID: RAO_INT.
     #[inline]
-    pub const fn aadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xFC).w(), src.num(), dst.addr) }
+    pub const fn aadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xFC).w(), src.0 as u8, dst.addr) }
 
     /// `aand rw:m32, r32`: `66 0F 38 FC /r` (MR)
     ///
     /// CPUID: RAO_INT.
     #[inline]
-    pub const fn aand_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xFC), src.num(), dst.addr) }
+    pub const fn aand_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xFC), src.0 as u8, dst.addr) }
 
     /// `aand rw:m64, r64`: `66 REX.W 0F 38 FC /r` (MR)
     ///
     /// CPUID: RAO_INT.
     #[inline]
-    pub const fn aand_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xFC).w(), src.num(), dst.addr) }
+    pub const fn aand_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xFC).w(), src.0 as u8, dst.addr) }
 
     /// `aor rw:m32, r32`: `F2 0F 38 FC /r` (MR)
     ///
     /// CPUID: RAO_INT.
     #[inline]
-    pub const fn aor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xFC), src.num(), dst.addr) }
+    pub const fn aor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xFC), src.0 as u8, dst.addr) }
 
     /// `aor rw:m64, r64`: `F2 REX.W 0F 38 FC /r` (MR)
     ///
     /// CPUID: RAO_INT.
     #[inline]
-    pub const fn aor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xFC).w(), src.num(), dst.addr) }
+    pub const fn aor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF2, M0F38, 0xFC).w(), src.0 as u8, dst.addr) }
 
     /// `axor rw:m32, r32`: `F3 0F 38 FC /r` (MR)
     ///
     /// CPUID: RAO_INT.
     #[inline]
-    pub const fn axor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xFC), src.num(), dst.addr) }
+    pub const fn axor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xFC), src.0 as u8, dst.addr) }
 
     /// `axor rw:m64, r64`: `F3 REX.W 0F 38 FC /r` (MR)
     ///
     /// CPUID: RAO_INT.
     #[inline]
-    pub const fn axor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xFC).w(), src.num(), dst.addr) }
+    pub const fn axor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xFC).w(), src.0 as u8, dst.addr) }
 
     /// `cldemote a:m8`: `NP 0F 1C /0` (M)
     ///
@@ -110,37 +110,37 @@ impl Asm<'_> {
     ///
     /// CPUID: CET_SS.
     #[inline]
-    pub const fn incsspd_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 5, src.num()) }
+    pub const fn incsspd_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 5, src.0 as u8) }
 
     /// `incsspq r64`: `F3 REX.W 0F AE /5` (M)
     ///
     /// CPUID: CET_SS.
     #[inline]
-    pub const fn incsspq_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 5, src.num()) }
+    pub const fn incsspq_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 5, src.0 as u8) }
 
     /// `movdir64b r32, m512`: `67 66 0F 38 F8 /r` (RM)
     ///
     /// CPUID: MOVDIR64B.
     #[inline]
-    pub const fn movdir64b_r32_m512(&mut self, src1: R32, src2: M512) -> &mut Self { self.address_size(src2.addr, true).rm(Op::new(0x66, M0F38, 0xF8), src1.num(), src2.addr) }
+    pub const fn movdir64b_r32_m512(&mut self, src1: R32, src2: M512) -> &mut Self { self.address_size(src2.addr, true).rm(Op::new(0x66, M0F38, 0xF8), src1.0 as u8, src2.addr) }
 
     /// `movdir64b r64, m512`: `66 0F 38 F8 /r` (RM)
     ///
     /// CPUID: MOVDIR64B.
     #[inline]
-    pub const fn movdir64b_r64_m512(&mut self, src1: R64, src2: M512) -> &mut Self { self.address_size(src2.addr, false).rm(Op::new(0x66, M0F38, 0xF8), src1.num(), src2.addr) }
+    pub const fn movdir64b_r64_m512(&mut self, src1: R64, src2: M512) -> &mut Self { self.address_size(src2.addr, false).rm(Op::new(0x66, M0F38, 0xF8), src1.0 as u8, src2.addr) }
 
     /// `movdiri w:m32, r32`: `NP 0F 38 F9 /r` (MR)
     ///
     /// CPUID: MOVDIRI.
     #[inline]
-    pub const fn movdiri_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF9), src.num(), dst.addr) }
+    pub const fn movdiri_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF9), src.0 as u8, dst.addr) }
 
     /// `movdiri w:m64, r64`: `NP REX.W 0F 38 F9 /r` (MR)
     ///
     /// CPUID: MOVDIRI.
     #[inline]
-    pub const fn movdiri_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF9).w(), src.num(), dst.addr) }
+    pub const fn movdiri_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF9).w(), src.0 as u8, dst.addr) }
 
     /// `prefetch a:m8`: `0F 0D /0` (M)
     ///
@@ -170,7 +170,7 @@ impl Asm<'_> {
     ///
     /// CPUID: PTWRITE.
     #[inline]
-    pub const fn ptwrite_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 4, src.num()) }
+    pub const fn ptwrite_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 4, src.0 as u8) }
 
     /// `ptwrite r32/m32`: `F3 0F AE /4` (M)
     ///
@@ -182,7 +182,7 @@ impl Asm<'_> {
     ///
     /// CPUID: PTWRITE.
     #[inline]
-    pub const fn ptwrite_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 4, src.num()) }
+    pub const fn ptwrite_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 4, src.0 as u8) }
 
     /// `ptwrite r64/m64`: `F3 REX.W 0F AE /4` (M)
     ///
@@ -194,79 +194,79 @@ impl Asm<'_> {
     ///
     /// CPUID: FSGSBASE.
     #[inline]
-    pub const fn rdfsbase_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 0, dst.num()) }
+    pub const fn rdfsbase_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 0, dst.0 as u8) }
 
     /// `rdfsbase w:r64`: `F3 REX.W 0F AE /0` (M)
     ///
     /// CPUID: FSGSBASE.
     #[inline]
-    pub const fn rdfsbase_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 0, dst.num()) }
+    pub const fn rdfsbase_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 0, dst.0 as u8) }
 
     /// `rdgsbase w:r32`: `F3 0F AE /1` (M)
     ///
     /// CPUID: FSGSBASE.
     #[inline]
-    pub const fn rdgsbase_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 1, dst.num()) }
+    pub const fn rdgsbase_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 1, dst.0 as u8) }
 
     /// `rdgsbase w:r64`: `F3 REX.W 0F AE /1` (M)
     ///
     /// CPUID: FSGSBASE.
     #[inline]
-    pub const fn rdgsbase_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 1, dst.num()) }
+    pub const fn rdgsbase_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 1, dst.0 as u8) }
 
     /// `rdpid w:r64`: `F3 0F C7 /7` (M)
     ///
     /// CPUID: RDPID.
     #[inline]
-    pub const fn rdpid_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xC7), 7, dst.num()) }
+    pub const fn rdpid_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xC7), 7, dst.0 as u8) }
 
     /// `rdrand w:r16`: `66 0F C7 /6` (M)
     ///
     /// CPUID: RDRAND. Flags: writes CF; clears OF SF ZF AF PF.
     #[inline]
-    pub const fn rdrand_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xC7), 6, dst.num()) }
+    pub const fn rdrand_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xC7), 6, dst.0 as u8) }
 
     /// `rdrand w:r32`: `0F C7 /6` (M)
     ///
     /// CPUID: RDRAND. Flags: writes CF; clears OF SF ZF AF PF.
     #[inline]
-    pub const fn rdrand_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xC7), 6, dst.num()) }
+    pub const fn rdrand_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xC7), 6, dst.0 as u8) }
 
     /// `rdrand w:r64`: `REX.W 0F C7 /6` (M)
     ///
     /// CPUID: RDRAND. Flags: writes CF; clears OF SF ZF AF PF.
     #[inline]
-    pub const fn rdrand_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xC7).w(), 6, dst.num()) }
+    pub const fn rdrand_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xC7).w(), 6, dst.0 as u8) }
 
     /// `rdseed w:r16`: `66 0F C7 /7` (M)
     ///
     /// CPUID: RDSEED. Flags: writes CF; clears OF SF ZF AF PF.
     #[inline]
-    pub const fn rdseed_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xC7), 7, dst.num()) }
+    pub const fn rdseed_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xC7), 7, dst.0 as u8) }
 
     /// `rdseed w:r32`: `0F C7 /7` (M)
     ///
     /// CPUID: RDSEED. Flags: writes CF; clears OF SF ZF AF PF.
     #[inline]
-    pub const fn rdseed_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xC7), 7, dst.num()) }
+    pub const fn rdseed_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xC7), 7, dst.0 as u8) }
 
     /// `rdseed w:r64`: `REX.W 0F C7 /7` (M)
     ///
     /// CPUID: RDSEED. Flags: writes CF; clears OF SF ZF AF PF.
     #[inline]
-    pub const fn rdseed_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xC7).w(), 7, dst.num()) }
+    pub const fn rdseed_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xC7).w(), 7, dst.0 as u8) }
 
     /// `rdsspd w:r32`: `F3 0F 1E /1` (M)
     ///
     /// CPUID: CET_SS.
     #[inline]
-    pub const fn rdsspd_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x1E), 1, dst.num()) }
+    pub const fn rdsspd_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x1E), 1, dst.0 as u8) }
 
     /// `rdsspq w:r64`: `F3 REX.W 0F 1E /1` (M)
     ///
     /// CPUID: CET_SS.
     #[inline]
-    pub const fn rdsspq_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x1E).w(), 1, dst.num()) }
+    pub const fn rdsspq_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x1E).w(), 1, dst.0 as u8) }
 
     /// `rdtsc`: `0F 31`
     ///
@@ -308,85 +308,85 @@ impl Asm<'_> {
     ///
     /// CPUID: WAITPKG. Flags: writes CF; clears OF SF ZF AF PF. Implied: `rax,rdx`.
     #[inline]
-    pub const fn tpause_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAE), 6, src.num()) }
+    pub const fn tpause_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAE), 6, src.0 as u8) }
 
     /// `tpause r64, <edx>, <eax>`: `66 REX.W 0F AE /6` (M)
     ///
     /// CPUID: WAITPKG. Flags: writes CF; clears OF SF ZF AF PF. Implied: `rax,rdx`.
     #[inline]
-    pub const fn tpause_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAE).w(), 6, src.num()) }
+    pub const fn tpause_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xAE).w(), 6, src.0 as u8) }
 
     /// `umonitor r32`: `67 F3 0F AE /6` (M)
     ///
     /// CPUID: WAITPKG.
     #[inline]
-    pub const fn umonitor_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF367, M0F, 0xAE), 6, src.num()) }
+    pub const fn umonitor_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF367, M0F, 0xAE), 6, src.0 as u8) }
 
     /// `umonitor r64`: `F3 0F AE /6` (M)
     ///
     /// CPUID: WAITPKG.
     #[inline]
-    pub const fn umonitor_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 6, src.num()) }
+    pub const fn umonitor_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 6, src.0 as u8) }
 
     /// `umwait r32, <edx>, <eax>`: `F2 0F AE /6` (M)
     ///
     /// CPUID: WAITPKG. Flags: writes CF; clears OF SF ZF AF PF. Implied: `rax,rdx`.
     #[inline]
-    pub const fn umwait_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xAE), 6, src.num()) }
+    pub const fn umwait_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xAE), 6, src.0 as u8) }
 
     /// `umwait r64, <edx>, <eax>`: `F2 REX.W 0F AE /6` (M)
     ///
     /// CPUID: WAITPKG. Flags: writes CF; clears OF SF ZF AF PF. Implied: `rax,rdx`.
     #[inline]
-    pub const fn umwait_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xAE).w(), 6, src.num()) }
+    pub const fn umwait_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xAE).w(), 6, src.0 as u8) }
 
     /// `wrfsbase r32`: `F3 0F AE /2` (M)
     ///
     /// CPUID: FSGSBASE.
     #[inline]
-    pub const fn wrfsbase_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 2, src.num()) }
+    pub const fn wrfsbase_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 2, src.0 as u8) }
 
     /// `wrfsbase r64`: `F3 REX.W 0F AE /2` (M)
     ///
     /// CPUID: FSGSBASE.
     #[inline]
-    pub const fn wrfsbase_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 2, src.num()) }
+    pub const fn wrfsbase_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 2, src.0 as u8) }
 
     /// `wrgsbase r32`: `F3 0F AE /3` (M)
     ///
     /// CPUID: FSGSBASE.
     #[inline]
-    pub const fn wrgsbase_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 3, src.num()) }
+    pub const fn wrgsbase_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE), 3, src.0 as u8) }
 
     /// `wrgsbase r64`: `F3 REX.W 0F AE /3` (M)
     ///
     /// CPUID: FSGSBASE.
     #[inline]
-    pub const fn wrgsbase_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 3, src.num()) }
+    pub const fn wrgsbase_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xAE).w(), 3, src.0 as u8) }
 
     /// `wrssd w:m32, r32`: `NP 0F 38 F6 /r` (MR)
     ///
     /// CPUID: CET_SS.
     #[inline]
-    pub const fn wrssd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF6), src.num(), dst.addr) }
+    pub const fn wrssd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF6), src.0 as u8, dst.addr) }
 
     /// `wrssq w:m64, r64`: `NP REX.W 0F 38 F6 /r` (MR)
     ///
     /// CPUID: CET_SS.
     #[inline]
-    pub const fn wrssq_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF6).w(), src.num(), dst.addr) }
+    pub const fn wrssq_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F38, 0xF6).w(), src.0 as u8, dst.addr) }
 
     /// `wrussd w:m32, r32`: `66 0F 38 F5 /r` (MR)
     ///
     /// CPUID: CET_SS.
     #[inline]
-    pub const fn wrussd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF5), src.num(), dst.addr) }
+    pub const fn wrussd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF5), src.0 as u8, dst.addr) }
 
     /// `wrussq w:m64, r64`: `66 REX.W 0F 38 F5 /r` (MR)
     ///
     /// CPUID: CET_SS.
     #[inline]
-    pub const fn wrussq_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF5).w(), src.num(), dst.addr) }
+    pub const fn wrussq_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xF5).w(), src.0 as u8, dst.addr) }
 
     /// `xabort imm8`: `C6 F8 ib` (I)
     ///

@@ -13,73 +13,73 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtpd2pi_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2D), dst.num(), src.num()) }
+    pub const fn cvtpd2pi_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2D), dst.0 as u8, src.0 as u8) }
 
     /// `cvtpd2pi w:mm, xmm/m128`: `66 0F 2D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtpd2pi_mm_m128(&mut self, dst: Mm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2D), dst.num(), src.addr) }
+    pub const fn cvtpd2pi_mm_m128(&mut self, dst: Mm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2D), dst.0 as u8, src.addr) }
 
     /// `cvtpi2pd w:xmm, mm/m64`: `66 0F 2A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtpi2pd_xmm_mm(&mut self, dst: Xmm, src: Mm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2A), dst.num(), src.num()) }
+    pub const fn cvtpi2pd_xmm_mm(&mut self, dst: Xmm, src: Mm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2A), dst.0 as u8, src.0 as u8) }
 
     /// `cvtpi2pd w:xmm, mm/m64`: `66 0F 2A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtpi2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2A), dst.num(), src.addr) }
+    pub const fn cvtpi2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2A), dst.0 as u8, src.addr) }
 
     /// `cvtpi2ps rw:xmm, mm/m64`: `NP 0F 2A /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtpi2ps_xmm_mm(&mut self, dst: Xmm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2A), dst.num(), src.num()) }
+    pub const fn cvtpi2ps_xmm_mm(&mut self, dst: Xmm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2A), dst.0 as u8, src.0 as u8) }
 
     /// `cvtpi2ps rw:xmm, mm/m64`: `NP 0F 2A /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtpi2ps_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x2A), dst.num(), src.addr) }
+    pub const fn cvtpi2ps_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x2A), dst.0 as u8, src.addr) }
 
     /// `cvtps2pi w:mm, xmm/m64`: `NP 0F 2D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtps2pi_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2D), dst.num(), src.num()) }
+    pub const fn cvtps2pi_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2D), dst.0 as u8, src.0 as u8) }
 
     /// `cvtps2pi w:mm, xmm/m64`: `NP 0F 2D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtps2pi_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x2D), dst.num(), src.addr) }
+    pub const fn cvtps2pi_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x2D), dst.0 as u8, src.addr) }
 
     /// `cvttpd2pi w:mm, xmm/m128`: `66 0F 2C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttpd2pi_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2C), dst.num(), src.num()) }
+    pub const fn cvttpd2pi_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2C), dst.0 as u8, src.0 as u8) }
 
     /// `cvttpd2pi w:mm, xmm/m128`: `66 0F 2C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttpd2pi_mm_m128(&mut self, dst: Mm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2C), dst.num(), src.addr) }
+    pub const fn cvttpd2pi_mm_m128(&mut self, dst: Mm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2C), dst.0 as u8, src.addr) }
 
     /// `cvttps2pi w:mm, xmm/m64`: `NP 0F 2C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvttps2pi_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2C), dst.num(), src.num()) }
+    pub const fn cvttps2pi_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2C), dst.0 as u8, src.0 as u8) }
 
     /// `cvttps2pi w:mm, xmm/m64`: `NP 0F 2C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvttps2pi_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x2C), dst.num(), src.addr) }
+    pub const fn cvttps2pi_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x2C), dst.0 as u8, src.addr) }
 
     /// `emms`: `NP 0F 77`
     ///
@@ -91,1056 +91,1056 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE. Implied: `rdi`.
     #[inline]
-    pub const fn maskmovq_mm_mm(&mut self, src1: Mm, src2: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF7), src1.num(), src2.num()) }
+    pub const fn maskmovq_mm_mm(&mut self, src1: Mm, src2: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF7), src1.0 as u8, src2.0 as u8) }
 
     /// `movd w:mm, r32/m32`: `NP 0F 6E /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movd_mm_r32(&mut self, dst: Mm, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x6E), dst.num(), src.num()) }
+    pub const fn movd_mm_r32(&mut self, dst: Mm, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x6E), dst.0 as u8, src.0 as u8) }
 
     /// `movd w:mm, r32/m32`: `NP 0F 6E /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movd_mm_m32(&mut self, dst: Mm, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x6E), dst.num(), src.addr) }
+    pub const fn movd_mm_m32(&mut self, dst: Mm, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x6E), dst.0 as u8, src.addr) }
 
     /// `movd w:r32/m32, mm`: `NP 0F 7E /r` (MR)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movd_r32_mm(&mut self, dst: R32, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x7E), src.num(), dst.num()) }
+    pub const fn movd_r32_mm(&mut self, dst: R32, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x7E), src.0 as u8, dst.0 as u8) }
 
     /// `movd w:r32/m32, mm`: `NP 0F 7E /r` (MR)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movd_m32_mm(&mut self, dst: M32, src: Mm) -> &mut Self { self.rm(Op::new(0, M0F, 0x7E), src.num(), dst.addr) }
+    pub const fn movd_m32_mm(&mut self, dst: M32, src: Mm) -> &mut Self { self.rm(Op::new(0, M0F, 0x7E), src.0 as u8, dst.addr) }
 
     /// `movdq2q w:mm, xmm`: `F2 0F D6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdq2q_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xD6), dst.num(), src.num()) }
+    pub const fn movdq2q_mm_xmm(&mut self, dst: Mm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xD6), dst.0 as u8, src.0 as u8) }
 
     /// `movntq w:m64, mm`: `NP 0F E7 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movntq_m64_mm(&mut self, dst: M64, src: Mm) -> &mut Self { self.rm(Op::new(0, M0F, 0xE7), src.num(), dst.addr) }
+    pub const fn movntq_m64_mm(&mut self, dst: M64, src: Mm) -> &mut Self { self.rm(Op::new(0, M0F, 0xE7), src.0 as u8, dst.addr) }
 
     /// `movq w:mm, r64/m64`: `NP REX.W 0F 6E /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movq_mm_r64(&mut self, dst: Mm, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x6E).w(), dst.num(), src.num()) }
+    pub const fn movq_mm_r64(&mut self, dst: Mm, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x6E).w(), dst.0 as u8, src.0 as u8) }
 
     /// `movq w:mm, r64/m64`: `NP REX.W 0F 6E /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movq_mm_m64_alt(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x6E).w(), dst.num(), src.addr) }
+    pub const fn movq_mm_m64_alt(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x6E).w(), dst.0 as u8, src.addr) }
 
     /// `movq w:mm, mm/m64`: `NP 0F 6F /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x6F), dst.num(), src.num()) }
+    pub const fn movq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x6F), dst.0 as u8, src.0 as u8) }
 
     /// `movq w:mm, mm/m64`: `NP 0F 6F /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x6F), dst.num(), src.addr) }
+    pub const fn movq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x6F), dst.0 as u8, src.addr) }
 
     /// `movq w:r64/m64, mm`: `NP REX.W 0F 7E /r` (MR)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movq_r64_mm(&mut self, dst: R64, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x7E).w(), src.num(), dst.num()) }
+    pub const fn movq_r64_mm(&mut self, dst: R64, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x7E).w(), src.0 as u8, dst.0 as u8) }
 
     /// `movq w:r64/m64, mm`: `NP REX.W 0F 7E /r` (MR)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movq_m64_mm_alt(&mut self, dst: M64, src: Mm) -> &mut Self { self.rm(Op::new(0, M0F, 0x7E).w(), src.num(), dst.addr) }
+    pub const fn movq_m64_mm_alt(&mut self, dst: M64, src: Mm) -> &mut Self { self.rm(Op::new(0, M0F, 0x7E).w(), src.0 as u8, dst.addr) }
 
     /// `movq w:mm/m64, mm`: `NP 0F 7F /r` (MR)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movq_mm_mm_alt(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x7F), src.num(), dst.num()) }
+    pub const fn movq_mm_mm_alt(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x7F), src.0 as u8, dst.0 as u8) }
 
     /// `movq w:mm/m64, mm`: `NP 0F 7F /r` (MR)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn movq_m64_mm(&mut self, dst: M64, src: Mm) -> &mut Self { self.rm(Op::new(0, M0F, 0x7F), src.num(), dst.addr) }
+    pub const fn movq_m64_mm(&mut self, dst: M64, src: Mm) -> &mut Self { self.rm(Op::new(0, M0F, 0x7F), src.0 as u8, dst.addr) }
 
     /// `movq2dq w:xmm, mm`: `F3 0F D6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq2dq_xmm_mm(&mut self, dst: Xmm, src: Mm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xD6), dst.num(), src.num()) }
+    pub const fn movq2dq_xmm_mm(&mut self, dst: Xmm, src: Mm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xD6), dst.0 as u8, src.0 as u8) }
 
     /// `pabsb w:mm, mm/m64`: `NP 0F 38 1C /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x1C), dst.num(), src.num()) }
+    pub const fn pabsb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x1C), dst.0 as u8, src.0 as u8) }
 
     /// `pabsb w:mm, mm/m64`: `NP 0F 38 1C /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x1C), dst.num(), src.addr) }
+    pub const fn pabsb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x1C), dst.0 as u8, src.addr) }
 
     /// `pabsd w:mm, mm/m64`: `NP 0F 38 1E /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x1E), dst.num(), src.num()) }
+    pub const fn pabsd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x1E), dst.0 as u8, src.0 as u8) }
 
     /// `pabsd w:mm, mm/m64`: `NP 0F 38 1E /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x1E), dst.num(), src.addr) }
+    pub const fn pabsd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x1E), dst.0 as u8, src.addr) }
 
     /// `pabsw w:mm, mm/m64`: `NP 0F 38 1D /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x1D), dst.num(), src.num()) }
+    pub const fn pabsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x1D), dst.0 as u8, src.0 as u8) }
 
     /// `pabsw w:mm, mm/m64`: `NP 0F 38 1D /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x1D), dst.num(), src.addr) }
+    pub const fn pabsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x1D), dst.0 as u8, src.addr) }
 
     /// `packssdw rw:mm, mm/m64`: `NP 0F 6B /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn packssdw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x6B), dst.num(), src.num()) }
+    pub const fn packssdw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x6B), dst.0 as u8, src.0 as u8) }
 
     /// `packssdw rw:mm, mm/m64`: `NP 0F 6B /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn packssdw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x6B), dst.num(), src.addr) }
+    pub const fn packssdw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x6B), dst.0 as u8, src.addr) }
 
     /// `packsswb rw:mm, mm/m64`: `NP 0F 63 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn packsswb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x63), dst.num(), src.num()) }
+    pub const fn packsswb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x63), dst.0 as u8, src.0 as u8) }
 
     /// `packsswb rw:mm, mm/m64`: `NP 0F 63 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn packsswb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x63), dst.num(), src.addr) }
+    pub const fn packsswb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x63), dst.0 as u8, src.addr) }
 
     /// `packuswb rw:mm, mm/m64`: `NP 0F 67 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn packuswb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x67), dst.num(), src.num()) }
+    pub const fn packuswb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x67), dst.0 as u8, src.0 as u8) }
 
     /// `packuswb rw:mm, mm/m64`: `NP 0F 67 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn packuswb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x67), dst.num(), src.addr) }
+    pub const fn packuswb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x67), dst.0 as u8, src.addr) }
 
     /// `paddb rw:mm, mm/m64`: `NP 0F FC /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFC), dst.num(), src.num()) }
+    pub const fn paddb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFC), dst.0 as u8, src.0 as u8) }
 
     /// `paddb rw:mm, mm/m64`: `NP 0F FC /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFC), dst.num(), src.addr) }
+    pub const fn paddb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFC), dst.0 as u8, src.addr) }
 
     /// `paddd rw:mm, mm/m64`: `NP 0F FE /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFE), dst.num(), src.num()) }
+    pub const fn paddd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFE), dst.0 as u8, src.0 as u8) }
 
     /// `paddd rw:mm, mm/m64`: `NP 0F FE /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFE), dst.num(), src.addr) }
+    pub const fn paddd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFE), dst.0 as u8, src.addr) }
 
     /// `paddq rw:mm, mm/m64`: `NP 0F D4 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD4), dst.num(), src.num()) }
+    pub const fn paddq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD4), dst.0 as u8, src.0 as u8) }
 
     /// `paddq rw:mm, mm/m64`: `NP 0F D4 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD4), dst.num(), src.addr) }
+    pub const fn paddq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD4), dst.0 as u8, src.addr) }
 
     /// `paddsb rw:mm, mm/m64`: `NP 0F EC /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddsb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEC), dst.num(), src.num()) }
+    pub const fn paddsb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEC), dst.0 as u8, src.0 as u8) }
 
     /// `paddsb rw:mm, mm/m64`: `NP 0F EC /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddsb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEC), dst.num(), src.addr) }
+    pub const fn paddsb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEC), dst.0 as u8, src.addr) }
 
     /// `paddsw rw:mm, mm/m64`: `NP 0F ED /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xED), dst.num(), src.num()) }
+    pub const fn paddsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xED), dst.0 as u8, src.0 as u8) }
 
     /// `paddsw rw:mm, mm/m64`: `NP 0F ED /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xED), dst.num(), src.addr) }
+    pub const fn paddsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xED), dst.0 as u8, src.addr) }
 
     /// `paddusb rw:mm, mm/m64`: `NP 0F DC /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddusb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDC), dst.num(), src.num()) }
+    pub const fn paddusb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDC), dst.0 as u8, src.0 as u8) }
 
     /// `paddusb rw:mm, mm/m64`: `NP 0F DC /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddusb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDC), dst.num(), src.addr) }
+    pub const fn paddusb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDC), dst.0 as u8, src.addr) }
 
     /// `paddusw rw:mm, mm/m64`: `NP 0F DD /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddusw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDD), dst.num(), src.num()) }
+    pub const fn paddusw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDD), dst.0 as u8, src.0 as u8) }
 
     /// `paddusw rw:mm, mm/m64`: `NP 0F DD /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddusw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDD), dst.num(), src.addr) }
+    pub const fn paddusw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDD), dst.0 as u8, src.addr) }
 
     /// `paddw rw:mm, mm/m64`: `NP 0F FD /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFD), dst.num(), src.num()) }
+    pub const fn paddw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFD), dst.0 as u8, src.0 as u8) }
 
     /// `paddw rw:mm, mm/m64`: `NP 0F FD /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn paddw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFD), dst.num(), src.addr) }
+    pub const fn paddw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFD), dst.0 as u8, src.addr) }
 
     /// `palignr rw:mm, mm/m64, imm8`: `NP 0F 3A 0F /r ib` (RMI)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn palignr_mm_mm_imm8(&mut self, dst: Mm, src: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F3A, 0x0F), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn palignr_mm_mm_imm8(&mut self, dst: Mm, src: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F3A, 0x0F), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `palignr rw:mm, mm/m64, imm8`: `NP 0F 3A 0F /r ib` (RMI)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn palignr_mm_m64_imm8(&mut self, dst: Mm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F3A, 0x0F), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn palignr_mm_m64_imm8(&mut self, dst: Mm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F3A, 0x0F), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pand rw:mm, mm/m64`: `NP 0F DB /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pand_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDB), dst.num(), src.num()) }
+    pub const fn pand_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDB), dst.0 as u8, src.0 as u8) }
 
     /// `pand rw:mm, mm/m64`: `NP 0F DB /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pand_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDB), dst.num(), src.addr) }
+    pub const fn pand_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDB), dst.0 as u8, src.addr) }
 
     /// `pandn rw:mm, mm/m64`: `NP 0F DF /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pandn_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDF), dst.num(), src.num()) }
+    pub const fn pandn_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDF), dst.0 as u8, src.0 as u8) }
 
     /// `pandn rw:mm, mm/m64`: `NP 0F DF /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pandn_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDF), dst.num(), src.addr) }
+    pub const fn pandn_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDF), dst.0 as u8, src.addr) }
 
     /// `pavgb rw:mm, mm/m64`: `NP 0F E0 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pavgb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE0), dst.num(), src.num()) }
+    pub const fn pavgb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE0), dst.0 as u8, src.0 as u8) }
 
     /// `pavgb rw:mm, mm/m64`: `NP 0F E0 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pavgb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE0), dst.num(), src.addr) }
+    pub const fn pavgb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE0), dst.0 as u8, src.addr) }
 
     /// `pavgw rw:mm, mm/m64`: `NP 0F E3 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pavgw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE3), dst.num(), src.num()) }
+    pub const fn pavgw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE3), dst.0 as u8, src.0 as u8) }
 
     /// `pavgw rw:mm, mm/m64`: `NP 0F E3 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pavgw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE3), dst.num(), src.addr) }
+    pub const fn pavgw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE3), dst.0 as u8, src.addr) }
 
     /// `pcmpeqb rw:mm, mm/m64`: `NP 0F 74 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpeqb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x74), dst.num(), src.num()) }
+    pub const fn pcmpeqb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x74), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpeqb rw:mm, mm/m64`: `NP 0F 74 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpeqb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x74), dst.num(), src.addr) }
+    pub const fn pcmpeqb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x74), dst.0 as u8, src.addr) }
 
     /// `pcmpeqd rw:mm, mm/m64`: `NP 0F 76 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpeqd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x76), dst.num(), src.num()) }
+    pub const fn pcmpeqd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x76), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpeqd rw:mm, mm/m64`: `NP 0F 76 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpeqd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x76), dst.num(), src.addr) }
+    pub const fn pcmpeqd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x76), dst.0 as u8, src.addr) }
 
     /// `pcmpeqw rw:mm, mm/m64`: `NP 0F 75 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpeqw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x75), dst.num(), src.num()) }
+    pub const fn pcmpeqw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x75), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpeqw rw:mm, mm/m64`: `NP 0F 75 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpeqw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x75), dst.num(), src.addr) }
+    pub const fn pcmpeqw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x75), dst.0 as u8, src.addr) }
 
     /// `pcmpgtb rw:mm, mm/m64`: `NP 0F 64 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpgtb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x64), dst.num(), src.num()) }
+    pub const fn pcmpgtb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x64), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpgtb rw:mm, mm/m64`: `NP 0F 64 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpgtb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x64), dst.num(), src.addr) }
+    pub const fn pcmpgtb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x64), dst.0 as u8, src.addr) }
 
     /// `pcmpgtd rw:mm, mm/m64`: `NP 0F 66 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpgtd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x66), dst.num(), src.num()) }
+    pub const fn pcmpgtd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x66), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpgtd rw:mm, mm/m64`: `NP 0F 66 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpgtd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x66), dst.num(), src.addr) }
+    pub const fn pcmpgtd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x66), dst.0 as u8, src.addr) }
 
     /// `pcmpgtw rw:mm, mm/m64`: `NP 0F 65 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpgtw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x65), dst.num(), src.num()) }
+    pub const fn pcmpgtw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x65), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpgtw rw:mm, mm/m64`: `NP 0F 65 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pcmpgtw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x65), dst.num(), src.addr) }
+    pub const fn pcmpgtw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x65), dst.0 as u8, src.addr) }
 
     /// `pextrw w:r32, mm, imm8`: `NP 0F C5 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pextrw_r32_mm_imm8(&mut self, dst: R32, src: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC5), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pextrw_r32_mm_imm8(&mut self, dst: R32, src: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC5), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pextrw w:r64, mm, imm8`: `NP REX.W 0F C5 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pextrw_r64_mm_imm8(&mut self, dst: R64, src: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC5).w(), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pextrw_r64_mm_imm8(&mut self, dst: R64, src: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC5).w(), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `phaddd rw:mm, mm/m64`: `NP 0F 38 02 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x02), dst.num(), src.num()) }
+    pub const fn phaddd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x02), dst.0 as u8, src.0 as u8) }
 
     /// `phaddd rw:mm, mm/m64`: `NP 0F 38 02 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x02), dst.num(), src.addr) }
+    pub const fn phaddd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x02), dst.0 as u8, src.addr) }
 
     /// `phaddsw rw:mm, mm/m64`: `NP 0F 38 03 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x03), dst.num(), src.num()) }
+    pub const fn phaddsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x03), dst.0 as u8, src.0 as u8) }
 
     /// `phaddsw rw:mm, mm/m64`: `NP 0F 38 03 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x03), dst.num(), src.addr) }
+    pub const fn phaddsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x03), dst.0 as u8, src.addr) }
 
     /// `phaddw rw:mm, mm/m64`: `NP 0F 38 01 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x01), dst.num(), src.num()) }
+    pub const fn phaddw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x01), dst.0 as u8, src.0 as u8) }
 
     /// `phaddw rw:mm, mm/m64`: `NP 0F 38 01 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x01), dst.num(), src.addr) }
+    pub const fn phaddw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x01), dst.0 as u8, src.addr) }
 
     /// `phsubd rw:mm, mm/m64`: `NP 0F 38 06 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x06), dst.num(), src.num()) }
+    pub const fn phsubd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x06), dst.0 as u8, src.0 as u8) }
 
     /// `phsubd rw:mm, mm/m64`: `NP 0F 38 06 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x06), dst.num(), src.addr) }
+    pub const fn phsubd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x06), dst.0 as u8, src.addr) }
 
     /// `phsubsw rw:mm, mm/m64`: `NP 0F 38 07 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x07), dst.num(), src.num()) }
+    pub const fn phsubsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x07), dst.0 as u8, src.0 as u8) }
 
     /// `phsubsw rw:mm, mm/m64`: `NP 0F 38 07 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x07), dst.num(), src.addr) }
+    pub const fn phsubsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x07), dst.0 as u8, src.addr) }
 
     /// `phsubw rw:mm, mm/m64`: `NP 0F 38 05 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x05), dst.num(), src.num()) }
+    pub const fn phsubw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x05), dst.0 as u8, src.0 as u8) }
 
     /// `phsubw rw:mm, mm/m64`: `NP 0F 38 05 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x05), dst.num(), src.addr) }
+    pub const fn phsubw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x05), dst.0 as u8, src.addr) }
 
     /// `pinsrw rw:mm, r32/m16, imm8`: `NP 0F C4 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pinsrw_mm_r32_imm8(&mut self, dst: Mm, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC4), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pinsrw_mm_r32_imm8(&mut self, dst: Mm, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC4), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pinsrw rw:mm, r32/m16, imm8`: `NP 0F C4 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pinsrw_mm_m16_imm8(&mut self, dst: Mm, src: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xC4), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pinsrw_mm_m16_imm8(&mut self, dst: Mm, src: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xC4), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pinsrw rw:mm, r64/m16, imm8`: `NP REX.W 0F C4 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pinsrw_mm_r64_imm8(&mut self, dst: Mm, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC4).w(), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pinsrw_mm_r64_imm8(&mut self, dst: Mm, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC4).w(), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pinsrw rw:mm, r64/m16, imm8`: `NP REX.W 0F C4 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pinsrw_mm_m16_imm8_alt(&mut self, dst: Mm, src: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xC4).w(), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pinsrw_mm_m16_imm8_alt(&mut self, dst: Mm, src: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xC4).w(), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pmaddubsw rw:mm, mm/m64`: `NP 0F 38 04 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pmaddubsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x04), dst.num(), src.num()) }
+    pub const fn pmaddubsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x04), dst.0 as u8, src.0 as u8) }
 
     /// `pmaddubsw rw:mm, mm/m64`: `NP 0F 38 04 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pmaddubsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x04), dst.num(), src.addr) }
+    pub const fn pmaddubsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x04), dst.0 as u8, src.addr) }
 
     /// `pmaddwd rw:mm, mm/m64`: `NP 0F F5 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pmaddwd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF5), dst.num(), src.num()) }
+    pub const fn pmaddwd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF5), dst.0 as u8, src.0 as u8) }
 
     /// `pmaddwd rw:mm, mm/m64`: `NP 0F F5 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pmaddwd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF5), dst.num(), src.addr) }
+    pub const fn pmaddwd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF5), dst.0 as u8, src.addr) }
 
     /// `pmaxsw rw:mm, mm/m64`: `NP 0F EE /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pmaxsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEE), dst.num(), src.num()) }
+    pub const fn pmaxsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEE), dst.0 as u8, src.0 as u8) }
 
     /// `pmaxsw rw:mm, mm/m64`: `NP 0F EE /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pmaxsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEE), dst.num(), src.addr) }
+    pub const fn pmaxsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEE), dst.0 as u8, src.addr) }
 
     /// `pmaxub rw:mm, mm/m64`: `NP 0F DE /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pmaxub_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDE), dst.num(), src.num()) }
+    pub const fn pmaxub_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDE), dst.0 as u8, src.0 as u8) }
 
     /// `pmaxub rw:mm, mm/m64`: `NP 0F DE /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pmaxub_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDE), dst.num(), src.addr) }
+    pub const fn pmaxub_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDE), dst.0 as u8, src.addr) }
 
     /// `pminsw rw:mm, mm/m64`: `NP 0F EA /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pminsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEA), dst.num(), src.num()) }
+    pub const fn pminsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEA), dst.0 as u8, src.0 as u8) }
 
     /// `pminsw rw:mm, mm/m64`: `NP 0F EA /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pminsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEA), dst.num(), src.addr) }
+    pub const fn pminsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEA), dst.0 as u8, src.addr) }
 
     /// `pminub rw:mm, mm/m64`: `NP 0F DA /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pminub_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDA), dst.num(), src.num()) }
+    pub const fn pminub_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xDA), dst.0 as u8, src.0 as u8) }
 
     /// `pminub rw:mm, mm/m64`: `NP 0F DA /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pminub_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDA), dst.num(), src.addr) }
+    pub const fn pminub_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xDA), dst.0 as u8, src.addr) }
 
     /// `pmovmskb w:r32, mm`: `NP 0F D7 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pmovmskb_r32_mm(&mut self, dst: R32, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD7), dst.num(), src.num()) }
+    pub const fn pmovmskb_r32_mm(&mut self, dst: R32, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD7), dst.0 as u8, src.0 as u8) }
 
     /// `pmovmskb w:r64, mm`: `NP REX.W 0F D7 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pmovmskb_r64_mm(&mut self, dst: R64, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD7).w(), dst.num(), src.num()) }
+    pub const fn pmovmskb_r64_mm(&mut self, dst: R64, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD7).w(), dst.0 as u8, src.0 as u8) }
 
     /// `pmulhrsw rw:mm, mm/m64`: `NP 0F 38 0B /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pmulhrsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x0B), dst.num(), src.num()) }
+    pub const fn pmulhrsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x0B), dst.0 as u8, src.0 as u8) }
 
     /// `pmulhrsw rw:mm, mm/m64`: `NP 0F 38 0B /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pmulhrsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x0B), dst.num(), src.addr) }
+    pub const fn pmulhrsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x0B), dst.0 as u8, src.addr) }
 
     /// `pmulhuw rw:mm, mm/m64`: `NP 0F E4 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pmulhuw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE4), dst.num(), src.num()) }
+    pub const fn pmulhuw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE4), dst.0 as u8, src.0 as u8) }
 
     /// `pmulhuw rw:mm, mm/m64`: `NP 0F E4 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pmulhuw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE4), dst.num(), src.addr) }
+    pub const fn pmulhuw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE4), dst.0 as u8, src.addr) }
 
     /// `pmulhw rw:mm, mm/m64`: `NP 0F E5 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pmulhw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE5), dst.num(), src.num()) }
+    pub const fn pmulhw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE5), dst.0 as u8, src.0 as u8) }
 
     /// `pmulhw rw:mm, mm/m64`: `NP 0F E5 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pmulhw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE5), dst.num(), src.addr) }
+    pub const fn pmulhw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE5), dst.0 as u8, src.addr) }
 
     /// `pmullw rw:mm, mm/m64`: `NP 0F D5 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pmullw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD5), dst.num(), src.num()) }
+    pub const fn pmullw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD5), dst.0 as u8, src.0 as u8) }
 
     /// `pmullw rw:mm, mm/m64`: `NP 0F D5 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pmullw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD5), dst.num(), src.addr) }
+    pub const fn pmullw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD5), dst.0 as u8, src.addr) }
 
     /// `pmuludq rw:mm, mm/m64`: `NP 0F F4 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmuludq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF4), dst.num(), src.num()) }
+    pub const fn pmuludq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF4), dst.0 as u8, src.0 as u8) }
 
     /// `pmuludq rw:mm, mm/m64`: `NP 0F F4 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmuludq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF4), dst.num(), src.addr) }
+    pub const fn pmuludq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF4), dst.0 as u8, src.addr) }
 
     /// `por rw:mm, mm/m64`: `NP 0F EB /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn por_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEB), dst.num(), src.num()) }
+    pub const fn por_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEB), dst.0 as u8, src.0 as u8) }
 
     /// `por rw:mm, mm/m64`: `NP 0F EB /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn por_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEB), dst.num(), src.addr) }
+    pub const fn por_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEB), dst.0 as u8, src.addr) }
 
     /// `psadbw rw:mm, mm/m64`: `NP 0F F6 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn psadbw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF6), dst.num(), src.num()) }
+    pub const fn psadbw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF6), dst.0 as u8, src.0 as u8) }
 
     /// `psadbw rw:mm, mm/m64`: `NP 0F F6 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn psadbw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF6), dst.num(), src.addr) }
+    pub const fn psadbw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF6), dst.0 as u8, src.addr) }
 
     /// `pshufb rw:mm, mm/m64`: `NP 0F 38 00 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pshufb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x00), dst.num(), src.num()) }
+    pub const fn pshufb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x00), dst.0 as u8, src.0 as u8) }
 
     /// `pshufb rw:mm, mm/m64`: `NP 0F 38 00 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pshufb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x00), dst.num(), src.addr) }
+    pub const fn pshufb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x00), dst.0 as u8, src.addr) }
 
     /// `pshufw w:mm, mm/m64, imm8`: `NP 0F 70 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pshufw_mm_mm_imm8(&mut self, dst: Mm, src: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x70), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pshufw_mm_mm_imm8(&mut self, dst: Mm, src: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x70), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pshufw w:mm, mm/m64, imm8`: `NP 0F 70 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn pshufw_mm_m64_imm8(&mut self, dst: Mm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0x70), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pshufw_mm_m64_imm8(&mut self, dst: Mm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0x70), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `psignb rw:mm, mm/m64`: `NP 0F 38 08 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x08), dst.num(), src.num()) }
+    pub const fn psignb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x08), dst.0 as u8, src.0 as u8) }
 
     /// `psignb rw:mm, mm/m64`: `NP 0F 38 08 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x08), dst.num(), src.addr) }
+    pub const fn psignb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x08), dst.0 as u8, src.addr) }
 
     /// `psignd rw:mm, mm/m64`: `NP 0F 38 0A /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x0A), dst.num(), src.num()) }
+    pub const fn psignd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x0A), dst.0 as u8, src.0 as u8) }
 
     /// `psignd rw:mm, mm/m64`: `NP 0F 38 0A /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x0A), dst.num(), src.addr) }
+    pub const fn psignd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x0A), dst.0 as u8, src.addr) }
 
     /// `psignw rw:mm, mm/m64`: `NP 0F 38 09 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x09), dst.num(), src.num()) }
+    pub const fn psignw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F38, 0x09), dst.0 as u8, src.0 as u8) }
 
     /// `psignw rw:mm, mm/m64`: `NP 0F 38 09 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x09), dst.num(), src.addr) }
+    pub const fn psignw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x09), dst.0 as u8, src.addr) }
 
     /// `pslld rw:mm, imm8`: `NP 0F 72 /6 ib` (MI)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pslld_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x72), 6, dst.num(), imm as u32, 1) }
+    pub const fn pslld_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x72), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `pslld rw:mm, mm/m64`: `NP 0F F2 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pslld_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF2), dst.num(), src.num()) }
+    pub const fn pslld_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF2), dst.0 as u8, src.0 as u8) }
 
     /// `pslld rw:mm, mm/m64`: `NP 0F F2 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pslld_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF2), dst.num(), src.addr) }
+    pub const fn pslld_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF2), dst.0 as u8, src.addr) }
 
     /// `psllq rw:mm, imm8`: `NP 0F 73 /6 ib` (MI)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psllq_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x73), 6, dst.num(), imm as u32, 1) }
+    pub const fn psllq_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x73), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `psllq rw:mm, mm/m64`: `NP 0F F3 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psllq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF3), dst.num(), src.num()) }
+    pub const fn psllq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF3), dst.0 as u8, src.0 as u8) }
 
     /// `psllq rw:mm, mm/m64`: `NP 0F F3 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psllq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF3), dst.num(), src.addr) }
+    pub const fn psllq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF3), dst.0 as u8, src.addr) }
 
     /// `psllw rw:mm, imm8`: `NP 0F 71 /6 ib` (MI)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psllw_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x71), 6, dst.num(), imm as u32, 1) }
+    pub const fn psllw_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x71), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `psllw rw:mm, mm/m64`: `NP 0F F1 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psllw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF1), dst.num(), src.num()) }
+    pub const fn psllw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF1), dst.0 as u8, src.0 as u8) }
 
     /// `psllw rw:mm, mm/m64`: `NP 0F F1 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psllw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF1), dst.num(), src.addr) }
+    pub const fn psllw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF1), dst.0 as u8, src.addr) }
 
     /// `psrad rw:mm, imm8`: `NP 0F 72 /4 ib` (MI)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrad_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x72), 4, dst.num(), imm as u32, 1) }
+    pub const fn psrad_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x72), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `psrad rw:mm, mm/m64`: `NP 0F E2 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrad_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE2), dst.num(), src.num()) }
+    pub const fn psrad_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE2), dst.0 as u8, src.0 as u8) }
 
     /// `psrad rw:mm, mm/m64`: `NP 0F E2 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrad_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE2), dst.num(), src.addr) }
+    pub const fn psrad_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE2), dst.0 as u8, src.addr) }
 
     /// `psraw rw:mm, imm8`: `NP 0F 71 /4 ib` (MI)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psraw_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x71), 4, dst.num(), imm as u32, 1) }
+    pub const fn psraw_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x71), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `psraw rw:mm, mm/m64`: `NP 0F E1 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psraw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE1), dst.num(), src.num()) }
+    pub const fn psraw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE1), dst.0 as u8, src.0 as u8) }
 
     /// `psraw rw:mm, mm/m64`: `NP 0F E1 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psraw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE1), dst.num(), src.addr) }
+    pub const fn psraw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE1), dst.0 as u8, src.addr) }
 
     /// `psrld rw:mm, imm8`: `NP 0F 72 /2 ib` (MI)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrld_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x72), 2, dst.num(), imm as u32, 1) }
+    pub const fn psrld_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x72), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `psrld rw:mm, mm/m64`: `NP 0F D2 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrld_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD2), dst.num(), src.num()) }
+    pub const fn psrld_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD2), dst.0 as u8, src.0 as u8) }
 
     /// `psrld rw:mm, mm/m64`: `NP 0F D2 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrld_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD2), dst.num(), src.addr) }
+    pub const fn psrld_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD2), dst.0 as u8, src.addr) }
 
     /// `psrlq rw:mm, imm8`: `NP 0F 73 /2 ib` (MI)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrlq_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x73), 2, dst.num(), imm as u32, 1) }
+    pub const fn psrlq_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x73), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `psrlq rw:mm, mm/m64`: `NP 0F D3 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrlq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD3), dst.num(), src.num()) }
+    pub const fn psrlq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD3), dst.0 as u8, src.0 as u8) }
 
     /// `psrlq rw:mm, mm/m64`: `NP 0F D3 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrlq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD3), dst.num(), src.addr) }
+    pub const fn psrlq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD3), dst.0 as u8, src.addr) }
 
     /// `psrlw rw:mm, imm8`: `NP 0F 71 /2 ib` (MI)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrlw_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x71), 2, dst.num(), imm as u32, 1) }
+    pub const fn psrlw_mm_imm8(&mut self, dst: Mm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0x71), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `psrlw rw:mm, mm/m64`: `NP 0F D1 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrlw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD1), dst.num(), src.num()) }
+    pub const fn psrlw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD1), dst.0 as u8, src.0 as u8) }
 
     /// `psrlw rw:mm, mm/m64`: `NP 0F D1 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psrlw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD1), dst.num(), src.addr) }
+    pub const fn psrlw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD1), dst.0 as u8, src.addr) }
 
     /// `psubb w|rw:mm, n|r:mm/m64`: `NP 0F F8 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF8), dst.num(), src.num()) }
+    pub const fn psubb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF8), dst.0 as u8, src.0 as u8) }
 
     /// `psubb w|rw:mm, n|r:mm/m64`: `NP 0F F8 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF8), dst.num(), src.addr) }
+    pub const fn psubb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF8), dst.0 as u8, src.addr) }
 
     /// `psubd w|rw:mm, n|r:mm/m64`: `NP 0F FA /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFA), dst.num(), src.num()) }
+    pub const fn psubd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFA), dst.0 as u8, src.0 as u8) }
 
     /// `psubd w|rw:mm, n|r:mm/m64`: `NP 0F FA /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFA), dst.num(), src.addr) }
+    pub const fn psubd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFA), dst.0 as u8, src.addr) }
 
     /// `psubq w|rw:mm, n|r:mm/m64`: `NP 0F FB /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFB), dst.num(), src.num()) }
+    pub const fn psubq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xFB), dst.0 as u8, src.0 as u8) }
 
     /// `psubq w|rw:mm, n|r:mm/m64`: `NP 0F FB /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFB), dst.num(), src.addr) }
+    pub const fn psubq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFB), dst.0 as u8, src.addr) }
 
     /// `psubsb w|rw:mm, n|r:mm/m64`: `NP 0F E8 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubsb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE8), dst.num(), src.num()) }
+    pub const fn psubsb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE8), dst.0 as u8, src.0 as u8) }
 
     /// `psubsb w|rw:mm, n|r:mm/m64`: `NP 0F E8 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubsb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE8), dst.num(), src.addr) }
+    pub const fn psubsb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE8), dst.0 as u8, src.addr) }
 
     /// `psubsw w|rw:mm, n|r:mm/m64`: `NP 0F E9 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE9), dst.num(), src.num()) }
+    pub const fn psubsw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xE9), dst.0 as u8, src.0 as u8) }
 
     /// `psubsw w|rw:mm, n|r:mm/m64`: `NP 0F E9 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE9), dst.num(), src.addr) }
+    pub const fn psubsw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xE9), dst.0 as u8, src.addr) }
 
     /// `psubusb w|rw:mm, n|r:mm/m64`: `NP 0F D8 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubusb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD8), dst.num(), src.num()) }
+    pub const fn psubusb_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD8), dst.0 as u8, src.0 as u8) }
 
     /// `psubusb w|rw:mm, n|r:mm/m64`: `NP 0F D8 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubusb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD8), dst.num(), src.addr) }
+    pub const fn psubusb_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD8), dst.0 as u8, src.addr) }
 
     /// `psubusw w|rw:mm, n|r:mm/m64`: `NP 0F D9 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubusw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD9), dst.num(), src.num()) }
+    pub const fn psubusw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xD9), dst.0 as u8, src.0 as u8) }
 
     /// `psubusw w|rw:mm, n|r:mm/m64`: `NP 0F D9 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubusw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD9), dst.num(), src.addr) }
+    pub const fn psubusw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xD9), dst.0 as u8, src.addr) }
 
     /// `psubw w|rw:mm, n|r:mm/m64`: `NP 0F F9 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF9), dst.num(), src.num()) }
+    pub const fn psubw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xF9), dst.0 as u8, src.0 as u8) }
 
     /// `psubw w|rw:mm, n|r:mm/m64`: `NP 0F F9 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn psubw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF9), dst.num(), src.addr) }
+    pub const fn psubw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xF9), dst.0 as u8, src.addr) }
 
     /// `punpckhbw rw:mm, mm/m64`: `NP 0F 68 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpckhbw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x68), dst.num(), src.num()) }
+    pub const fn punpckhbw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x68), dst.0 as u8, src.0 as u8) }
 
     /// `punpckhbw rw:mm, mm/m64`: `NP 0F 68 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpckhbw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x68), dst.num(), src.addr) }
+    pub const fn punpckhbw_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x68), dst.0 as u8, src.addr) }
 
     /// `punpckhdq rw:mm, mm/m64`: `NP 0F 6A /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpckhdq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x6A), dst.num(), src.num()) }
+    pub const fn punpckhdq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x6A), dst.0 as u8, src.0 as u8) }
 
     /// `punpckhdq rw:mm, mm/m64`: `NP 0F 6A /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpckhdq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x6A), dst.num(), src.addr) }
+    pub const fn punpckhdq_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x6A), dst.0 as u8, src.addr) }
 
     /// `punpckhwd rw:mm, mm/m64`: `NP 0F 69 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpckhwd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x69), dst.num(), src.num()) }
+    pub const fn punpckhwd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x69), dst.0 as u8, src.0 as u8) }
 
     /// `punpckhwd rw:mm, mm/m64`: `NP 0F 69 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpckhwd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x69), dst.num(), src.addr) }
+    pub const fn punpckhwd_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x69), dst.0 as u8, src.addr) }
 
     /// `punpcklbw rw:mm, mm/m32`: `NP 0F 60 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpcklbw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x60), dst.num(), src.num()) }
+    pub const fn punpcklbw_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x60), dst.0 as u8, src.0 as u8) }
 
     /// `punpcklbw rw:mm, mm/m32`: `NP 0F 60 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpcklbw_mm_m32(&mut self, dst: Mm, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x60), dst.num(), src.addr) }
+    pub const fn punpcklbw_mm_m32(&mut self, dst: Mm, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x60), dst.0 as u8, src.addr) }
 
     /// `punpckldq rw:mm, mm/m32`: `NP 0F 62 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpckldq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x62), dst.num(), src.num()) }
+    pub const fn punpckldq_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x62), dst.0 as u8, src.0 as u8) }
 
     /// `punpckldq rw:mm, mm/m32`: `NP 0F 62 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpckldq_mm_m32(&mut self, dst: Mm, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x62), dst.num(), src.addr) }
+    pub const fn punpckldq_mm_m32(&mut self, dst: Mm, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x62), dst.0 as u8, src.addr) }
 
     /// `punpcklwd rw:mm, mm/m32`: `NP 0F 61 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpcklwd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x61), dst.num(), src.num()) }
+    pub const fn punpcklwd_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0x61), dst.0 as u8, src.0 as u8) }
 
     /// `punpcklwd rw:mm, mm/m32`: `NP 0F 61 /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn punpcklwd_mm_m32(&mut self, dst: Mm, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x61), dst.num(), src.addr) }
+    pub const fn punpcklwd_mm_m32(&mut self, dst: Mm, src: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x61), dst.0 as u8, src.addr) }
 
     /// `pxor w|rw:mm, n|r:mm/m64`: `NP 0F EF /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pxor_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEF), dst.num(), src.num()) }
+    pub const fn pxor_mm_mm(&mut self, dst: Mm, src: Mm) -> &mut Self { self.rr(Op::new(0, M0F, 0xEF), dst.0 as u8, src.0 as u8) }
 
     /// `pxor w|rw:mm, n|r:mm/m64`: `NP 0F EF /r` (RM)
     ///
     /// CPUID: MMX.
     #[inline]
-    pub const fn pxor_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEF), dst.num(), src.addr) }
+    pub const fn pxor_mm_m64(&mut self, dst: Mm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xEF), dst.0 as u8, src.addr) }
 
 }

@@ -21,19 +21,19 @@ impl Asm<'_> {
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn bsrmovf_bsr0_zmm_zmm(&mut self, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x95, 1, 2, 0, 0), 0, src1.num(), src2.num(), 0) }
+    pub const fn bsrmovf_bsr0_zmm_zmm(&mut self, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 6, 0x95, 1, 2, 0, 0), 0, src1.0 as u8, src2.0 as u8, 0) }
 
     /// `bsrmovf w:bsr0, zmm, zmm/m512`: `EVEX.512.MAP6.W1 95 /0` (XVM)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn bsrmovf_bsr0_zmm_m512(&mut self, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x95, 1, 2, 0, 0), 0, src1.num(), src2.addr, 0) }
+    pub const fn bsrmovf_bsr0_zmm_m512(&mut self, src1: ZmmX, src2: M512) -> &mut Self { self.evex_rm(EvexOp::new(0, 6, 0x95, 1, 2, 0, 0), 0, src1.0 as u8, src2.addr, 0) }
 
     /// `bsrmovh w:bsr0, zmm/m512`: `EVEX.512.F2.MAP6.W1 95 /0` (XM)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn bsrmovh_bsr0_zmm(&mut self, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 6, 0x95, 1, 2, 0, 0), 0, 0, src.num(), 0) }
+    pub const fn bsrmovh_bsr0_zmm(&mut self, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 6, 0x95, 1, 2, 0, 0), 0, 0, src.0 as u8, 0) }
 
     /// `bsrmovh w:bsr0, zmm/m512`: `EVEX.512.F2.MAP6.W1 95 /0` (XM)
     ///
@@ -45,7 +45,7 @@ impl Asm<'_> {
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn bsrmovh_zmm_bsr0(&mut self, dst: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 6, 0x95, 0, 2, 0, 0), 0, 0, dst.num(), 0) }
+    pub const fn bsrmovh_zmm_bsr0(&mut self, dst: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 6, 0x95, 0, 2, 0, 0), 0, 0, dst.0 as u8, 0) }
 
     /// `bsrmovh w:zmm/m512, bsr0`: `EVEX.512.F2.MAP6.W0 95 /0` (MX)
     ///
@@ -57,7 +57,7 @@ impl Asm<'_> {
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn bsrmovl_bsr0_zmm(&mut self, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 6, 0x95, 1, 2, 0, 0), 0, 0, src.num(), 0) }
+    pub const fn bsrmovl_bsr0_zmm(&mut self, src: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 6, 0x95, 1, 2, 0, 0), 0, 0, src.0 as u8, 0) }
 
     /// `bsrmovl w:bsr0, zmm/m512`: `EVEX.512.F3.MAP6.W1 95 /0` (XM)
     ///
@@ -69,7 +69,7 @@ impl Asm<'_> {
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn bsrmovl_zmm_bsr0(&mut self, dst: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 6, 0x95, 0, 2, 0, 0), 0, 0, dst.num(), 0) }
+    pub const fn bsrmovl_zmm_bsr0(&mut self, dst: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 6, 0x95, 0, 2, 0, 0), 0, 0, dst.0 as u8, 0) }
 
     /// `bsrmovl w:zmm/m512, bsr0`: `EVEX.512.F3.MAP6.W0 95 /0` (MX)
     ///
@@ -81,258 +81,258 @@ impl Asm<'_> {
     ///
     /// CPUID: MOVRS.
     #[inline]
-    pub const fn movrs_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M0F38, 0x8A).byte_reg(), dst.num(), src.addr) }
+    pub const fn movrs_r8_m8(&mut self, dst: R8, src: M8) -> &mut Self { self.rm(Op::new(0, M0F38, 0x8A).byte_reg(), dst.0 as u8, src.addr) }
 
     /// `movrs w:r8, m8`: `0F 38 8A /r` (RM)
     ///
     /// CPUID: MOVRS.
     #[inline]
-    pub const fn movrs_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M0F38, 0x8A).no_rex(), dst.num(), src.addr) }
+    pub const fn movrs_r8hi_m8(&mut self, dst: R8Hi, src: M8) -> &mut Self { self.rm(Op::new(0, M0F38, 0x8A).no_rex(), dst.0 as u8, src.addr) }
 
     /// `movrs w:r16, m16`: `66 0F 38 8B /r` (RM)
     ///
     /// CPUID: MOVRS.
     #[inline]
-    pub const fn movrs_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x8B), dst.num(), src.addr) }
+    pub const fn movrs_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x8B), dst.0 as u8, src.addr) }
 
     /// `movrs w:r32, m32`: `0F 38 8B /r` (RM)
     ///
     /// CPUID: MOVRS.
     #[inline]
-    pub const fn movrs_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F38, 0x8B), dst.num(), src.addr) }
+    pub const fn movrs_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0, M0F38, 0x8B), dst.0 as u8, src.addr) }
 
     /// `movrs w:r64, m64`: `REX.W 0F 38 8B /r` (RM)
     ///
     /// CPUID: MOVRS.
     #[inline]
-    pub const fn movrs_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x8B).w(), dst.num(), src.addr) }
+    pub const fn movrs_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0, M0F38, 0x8B).w(), dst.0 as u8, src.addr) }
 
     /// `rdmsr w:r64, imm32`: `VEX.128.F2.MAP7.WIG F6 /0 id` (MI)
     ///
     /// CPUID: MSR_IMM. Implied: `msrs`.
     #[inline]
-    pub const fn rdmsr_r64_imm32(&mut self, dst: R64, imm: u32) -> &mut Self { self.vex_rr_imm32(VexOp::new(0xF2, 7, 0xF6), 0, dst.num(), imm) }
+    pub const fn rdmsr_r64_imm32(&mut self, dst: R64, imm: u32) -> &mut Self { self.vex_rr_imm32(VexOp::new(0xF2, 7, 0xF6), 0, dst.0 as u8, imm) }
 
     /// `tcvtrowd2ps w:zmm, tmm, imm8`: `EVEX.512.F3.0F3A.W0 07 /r ib` (RMI)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowd2ps_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x07, 0, 2, 0, 0), dst.num(), 0, src.num(), 0, imm) }
+    pub const fn tcvtrowd2ps_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x07, 0, 2, 0, 0), dst.0 as u8, 0, src.0 as u8, 0, imm) }
 
     /// `tcvtrowd2ps w:zmm, tmm, r32`: `EVEX.512.F3.0F38.W0 4A /r` (RMV)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowd2ps_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x4A, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn tcvtrowd2ps_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x4A, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `tcvtrowps2bf16h w:zmm, tmm, imm8`: `EVEX.512.F2.0F3A.W0 07 /r ib` (RMI)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowps2bf16h_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x07, 0, 2, 0, 0), dst.num(), 0, src.num(), 0, imm) }
+    pub const fn tcvtrowps2bf16h_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x07, 0, 2, 0, 0), dst.0 as u8, 0, src.0 as u8, 0, imm) }
 
     /// `tcvtrowps2bf16h w:zmm, tmm, r32`: `EVEX.512.F2.0F38.W0 6D /r` (RMV)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowps2bf16h_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x6D, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn tcvtrowps2bf16h_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x6D, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `tcvtrowps2bf16l w:zmm, tmm, imm8`: `EVEX.512.F3.0F3A.W0 77 /r ib` (RMI)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowps2bf16l_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x77, 0, 2, 0, 0), dst.num(), 0, src.num(), 0, imm) }
+    pub const fn tcvtrowps2bf16l_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x77, 0, 2, 0, 0), dst.0 as u8, 0, src.0 as u8, 0, imm) }
 
     /// `tcvtrowps2bf16l w:zmm, tmm, r32`: `EVEX.512.F3.0F38.W0 6D /r` (RMV)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowps2bf16l_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x6D, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn tcvtrowps2bf16l_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x6D, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `tcvtrowps2phh w:zmm, tmm, imm8`: `EVEX.512.0F3A.W0 07 /r ib` (RMI)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowps2phh_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x07, 0, 2, 0, 0), dst.num(), 0, src.num(), 0, imm) }
+    pub const fn tcvtrowps2phh_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x07, 0, 2, 0, 0), dst.0 as u8, 0, src.0 as u8, 0, imm) }
 
     /// `tcvtrowps2phh w:zmm, tmm, r32`: `EVEX.512.0F38.W0 6D /r` (RMV)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowps2phh_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x6D, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn tcvtrowps2phh_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x6D, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `tcvtrowps2phl w:zmm, tmm, imm8`: `EVEX.512.F2.0F3A.W0 77 /r ib` (RMI)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowps2phl_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x77, 0, 2, 0, 0), dst.num(), 0, src.num(), 0, imm) }
+    pub const fn tcvtrowps2phl_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x77, 0, 2, 0, 0), dst.0 as u8, 0, src.0 as u8, 0, imm) }
 
     /// `tcvtrowps2phl w:zmm, tmm, r32`: `EVEX.512.66.0F38.W0 6D /r` (RMV)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tcvtrowps2phl_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x6D, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn tcvtrowps2phl_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x6D, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `tdpbf8ps rw:tmm, tmm, tmm`: `VEX.128.MAP5.W0 FD /r` (RMV)
     ///
     /// CPUID: AMX_FP8.
     #[inline]
-    pub const fn tdpbf8ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0, 5, 0xFD), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdpbf8ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0, 5, 0xFD), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdpbhf8ps rw:tmm, tmm, tmm`: `VEX.128.F2.MAP5.W0 FD /r` (RMV)
     ///
     /// CPUID: AMX_FP8.
     #[inline]
-    pub const fn tdpbhf8ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0xF2, 5, 0xFD), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdpbhf8ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0xF2, 5, 0xFD), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdphbf8ps rw:tmm, tmm, tmm`: `VEX.128.F3.MAP5.W0 FD /r` (RMV)
     ///
     /// CPUID: AMX_FP8.
     #[inline]
-    pub const fn tdphbf8ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0xF3, 5, 0xFD), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdphbf8ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0xF3, 5, 0xFD), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tdphf8ps rw:tmm, tmm, tmm`: `VEX.128.66.MAP5.W0 FD /r` (RMV)
     ///
     /// CPUID: AMX_FP8.
     #[inline]
-    pub const fn tdphf8ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.num() == src1.num() || dst.num() == src2.num() || src1.num() == src2.num()).vex_rr(VexOp::new(0x66, 5, 0xFD), dst.num(), src2.num(), src1.num()) }
+    pub const fn tdphf8ps_tmm_tmm_tmm(&mut self, dst: Tmm, src1: Tmm, src2: Tmm) -> &mut Self { self.distinct(dst.0 as u8 == src1.0 as u8 || dst.0 as u8 == src2.0 as u8 || src1.0 as u8 == src2.0 as u8).vex_rr(VexOp::new(0x66, 5, 0xFD), dst.0 as u8, src2.0 as u8, src1.0 as u8) }
 
     /// `tileloaddrs w:tmm, m`: `VEX.128.F2.0F38.W0 4A /r` (RM)
     ///
     /// CPUID: AMX_MOVRS.
     #[inline]
-    pub const fn tileloaddrs_tmm_m(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.vex_sib(VexOp::new(0xF2, 2, 0x4A), dst.num(), 0, src) }
+    pub const fn tileloaddrs_tmm_m(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.vex_sib(VexOp::new(0xF2, 2, 0x4A), dst.0 as u8, 0, src) }
 
     /// `tileloaddrst1 w:tmm, m`: `VEX.128.66.0F38.W0 4A /r` (RM)
     ///
     /// CPUID: AMX_MOVRS.
     #[inline]
-    pub const fn tileloaddrst1_tmm_m(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.vex_sib(VexOp::new(0x66, 2, 0x4A), dst.num(), 0, src) }
+    pub const fn tileloaddrst1_tmm_m(&mut self, dst: Tmm, src: Addr) -> &mut Self { self.vex_sib(VexOp::new(0x66, 2, 0x4A), dst.0 as u8, 0, src) }
 
     /// `tilemovcol w:tmm, zmm, imm8`: `EVEX.512.66.0F3A.W1 2F /r ib` (RMI)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn tilemovcol_tmm_zmm_imm8(&mut self, dst: Tmm, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x2F, 1, 2, 0, 0), dst.num(), 0, src.num(), 0, imm) }
+    pub const fn tilemovcol_tmm_zmm_imm8(&mut self, dst: Tmm, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x2F, 1, 2, 0, 0), dst.0 as u8, 0, src.0 as u8, 0, imm) }
 
     /// `tilemovcol w:tmm, zmm, r32`: `EVEX.512.66.0F38.W1 4B /r` (RMV)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn tilemovcol_tmm_zmm_r32(&mut self, dst: Tmm, src1: ZmmX, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x4B, 1, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn tilemovcol_tmm_zmm_r32(&mut self, dst: Tmm, src1: ZmmX, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x4B, 1, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `tilemovrow w:tmm, zmm, imm8`: `EVEX.512.66.0F3A.W1 07 /r ib` (RMI)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn tilemovrow_tmm_zmm_imm8(&mut self, dst: Tmm, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x07, 1, 2, 0, 0), dst.num(), 0, src.num(), 0, imm) }
+    pub const fn tilemovrow_tmm_zmm_imm8(&mut self, dst: Tmm, src: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x07, 1, 2, 0, 0), dst.0 as u8, 0, src.0 as u8, 0, imm) }
 
     /// `tilemovrow w:tmm, zmm, r32`: `EVEX.512.66.0F38.W1 4A /r` (RMV)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn tilemovrow_tmm_zmm_r32(&mut self, dst: Tmm, src1: ZmmX, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x4A, 1, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn tilemovrow_tmm_zmm_r32(&mut self, dst: Tmm, src1: ZmmX, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x4A, 1, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `tilemovrow w:zmm, tmm, imm8`: `EVEX.512.66.0F3A.W0 07 /r ib` (RMI)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tilemovrow_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x07, 0, 2, 0, 0), dst.num(), 0, src.num(), 0, imm) }
+    pub const fn tilemovrow_zmm_tmm_imm8(&mut self, dst: ZmmX, src: Tmm, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x07, 0, 2, 0, 0), dst.0 as u8, 0, src.0 as u8, 0, imm) }
 
     /// `tilemovrow w:zmm, tmm, r32`: `EVEX.512.66.0F38.W0 4A /r` (RMV)
     ///
     /// CPUID: AMX_AVX512.
     #[inline]
-    pub const fn tilemovrow_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x4A, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn tilemovrow_zmm_tmm_r32(&mut self, dst: ZmmX, src1: Tmm, src2: R32) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x4A, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `top2bf16ps rw:tmm, zmm, zmm`: `EVEX.512.F3.0F38.W0 5C /r` (RMV)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn top2bf16ps_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x5C, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn top2bf16ps_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x5C, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `top4bssd rw:tmm, zmm, zmm`: `EVEX.512.F2.0F38.W0 5E /r` (RMV)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn top4bssd_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x5E, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn top4bssd_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF2, 2, 0x5E, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `top4bsud rw:tmm, zmm, zmm`: `EVEX.512.F3.0F38.W0 5E /r` (RMV)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn top4bsud_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x5E, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn top4bsud_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0xF3, 2, 0x5E, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `top4busd rw:tmm, zmm, zmm`: `EVEX.512.66.0F38.W0 5E /r` (RMV)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn top4busd_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x5E, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn top4busd_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0x66, 2, 0x5E, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `top4buud rw:tmm, zmm, zmm`: `EVEX.512.0F38.W0 5E /r` (RMV)
     ///
     /// CPUID: ACE_1.
     #[inline]
-    pub const fn top4buud_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x5E, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0) }
+    pub const fn top4buud_tmm_zmm_zmm(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX) -> &mut Self { self.evex_rr(EvexOp::new(0, 2, 0x5E, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0) }
 
     /// `top4mxbf8ps rw:tmm, zmm, zmm, imm8`: `EVEX.512.0F3A.W0 8D /r ib` (RMVI)
     ///
     /// CPUID: ACE_1. Implied: `bsr0`.
     #[inline]
-    pub const fn top4mxbf8ps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x8D, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0, imm) }
+    pub const fn top4mxbf8ps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0, 3, 0x8D, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0, imm) }
 
     /// `top4mxbhf8ps rw:tmm, zmm, zmm, imm8`: `EVEX.512.F2.0F3A.W0 8D /r ib` (RMVI)
     ///
     /// CPUID: ACE_1. Implied: `bsr0`.
     #[inline]
-    pub const fn top4mxbhf8ps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x8D, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0, imm) }
+    pub const fn top4mxbhf8ps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x8D, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0, imm) }
 
     /// `top4mxbssps rw:tmm, zmm, zmm, imm8`: `EVEX.512.F2.0F3A.W0 8F /r ib` (RMVI)
     ///
     /// CPUID: ACE_1. Implied: `bsr0`.
     #[inline]
-    pub const fn top4mxbssps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x8F, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0, imm) }
+    pub const fn top4mxbssps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF2, 3, 0x8F, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0, imm) }
 
     /// `top4mxhbf8ps rw:tmm, zmm, zmm, imm8`: `EVEX.512.F3.0F3A.W0 8D /r ib` (RMVI)
     ///
     /// CPUID: ACE_1. Implied: `bsr0`.
     #[inline]
-    pub const fn top4mxhbf8ps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x8D, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0, imm) }
+    pub const fn top4mxhbf8ps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0xF3, 3, 0x8D, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0, imm) }
 
     /// `top4mxhf8ps rw:tmm, zmm, zmm, imm8`: `EVEX.512.66.0F3A.W0 8D /r ib` (RMVI)
     ///
     /// CPUID: ACE_1. Implied: `bsr0`.
     #[inline]
-    pub const fn top4mxhf8ps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x8D, 0, 2, 0, 0), dst.num(), src2.num(), src1.num(), 0, imm) }
+    pub const fn top4mxhf8ps_tmm_zmm_zmm_imm8(&mut self, dst: Tmm, src1: ZmmX, src2: ZmmX, imm: u8) -> &mut Self { self.evex_rr_imm(EvexOp::new(0x66, 3, 0x8D, 0, 2, 0, 0), dst.0 as u8, src2.0 as u8, src1.0 as u8, 0, imm) }
 
     /// `urdmsr w:r64, imm32`: `VEX.128.F2.MAP7.W0 F8 /0 id` (MI)
     ///
     /// CPUID: USER_MSR. Implied: `msrs`.
     #[inline]
-    pub const fn urdmsr_r64_imm32(&mut self, dst: R64, imm: u32) -> &mut Self { self.vex_rr_imm32(VexOp::new(0xF2, 7, 0xF8), 0, dst.num(), imm) }
+    pub const fn urdmsr_r64_imm32(&mut self, dst: R64, imm: u32) -> &mut Self { self.vex_rr_imm32(VexOp::new(0xF2, 7, 0xF8), 0, dst.0 as u8, imm) }
 
     /// `urdmsr w:r64, r64`: `F2 0F 38 F8 /r` (MR)
     ///
     /// CPUID: USER_MSR. Implied: `msrs`.
     #[inline]
-    pub const fn urdmsr_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF8), src.num(), dst.num()) }
+    pub const fn urdmsr_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F38, 0xF8), src.0 as u8, dst.0 as u8) }
 
     /// `uwrmsr imm32, r64`: `VEX.128.F3.MAP7.W0 F8 /0 id` (IM)
     ///
     /// CPUID: USER_MSR. Implied: `w:msrs`.
     #[inline]
-    pub const fn uwrmsr_imm32_r64(&mut self, imm: u32, src: R64) -> &mut Self { self.vex_rr_imm32(VexOp::new(0xF3, 7, 0xF8), 0, src.num(), imm) }
+    pub const fn uwrmsr_imm32_r64(&mut self, imm: u32, src: R64) -> &mut Self { self.vex_rr_imm32(VexOp::new(0xF3, 7, 0xF8), 0, src.0 as u8, imm) }
 
     /// `uwrmsr r64, r64`: `F3 0F 38 F8 /r` (RM)
     ///
     /// CPUID: USER_MSR. Implied: `w:msrs`.
     #[inline]
-    pub const fn uwrmsr_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xF8), src1.num(), src2.num()) }
+    pub const fn uwrmsr_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xF8), src1.0 as u8, src2.0 as u8) }
 
     /// `wrmsrns imm32, r64`: `VEX.128.F3.MAP7.WIG F6 /0 id` (IM)
     ///
     /// CPUID: MSR_IMM. Implied: `w:msrs`.
     #[inline]
-    pub const fn wrmsrns_imm32_r64(&mut self, imm: u32, src: R64) -> &mut Self { self.vex_rr_imm32(VexOp::new(0xF3, 7, 0xF6), 0, src.num(), imm) }
+    pub const fn wrmsrns_imm32_r64(&mut self, imm: u32, src: R64) -> &mut Self { self.vex_rr_imm32(VexOp::new(0xF3, 7, 0xF6), 0, src.0 as u8, imm) }
 
 }

@@ -14,61 +14,61 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x10).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x10).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x10).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x10).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x10).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_adc_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x10).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock adc rw:r8/m8, r8`: `10 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x10).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_adc_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x10).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x11), src.num(), dst.addr) }
+    pub const fn xacquire_lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x11), src.0 as u8, dst.addr) }
 
     /// `xrelease lock adc rw:r16/m16, r16`: `66 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x11), src.num(), dst.addr) }
+    pub const fn xrelease_lock_adc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x11), src.0 as u8, dst.addr) }
 
     /// `xacquire lock adc rw:r32/m32, r32`: `11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x11), src.num(), dst.addr) }
+    pub const fn xacquire_lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x11), src.0 as u8, dst.addr) }
 
     /// `xrelease lock adc rw:r32/m32, r32`: `11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x11), src.num(), dst.addr) }
+    pub const fn xrelease_lock_adc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x11), src.0 as u8, dst.addr) }
 
     /// `xacquire lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x11).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x11).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock adc rw:r64/m64, r64`: `REX.W 11 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x11).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_adc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x11).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock adc rw:r8/m8, imm8`: `80 /2 ib` (MI)
     ///
@@ -158,61 +158,61 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x00).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x00).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x00).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x00).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x00).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_add_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x00).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock add rw:r8/m8, r8`: `00 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x00).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_add_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x00).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock add rw:r16/m16, r16`: `66 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x01), src.num(), dst.addr) }
+    pub const fn xacquire_lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x01), src.0 as u8, dst.addr) }
 
     /// `xrelease lock add rw:r16/m16, r16`: `66 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x01), src.num(), dst.addr) }
+    pub const fn xrelease_lock_add_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x01), src.0 as u8, dst.addr) }
 
     /// `xacquire lock add rw:r32/m32, r32`: `01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x01), src.num(), dst.addr) }
+    pub const fn xacquire_lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x01), src.0 as u8, dst.addr) }
 
     /// `xrelease lock add rw:r32/m32, r32`: `01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x01), src.num(), dst.addr) }
+    pub const fn xrelease_lock_add_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x01), src.0 as u8, dst.addr) }
 
     /// `xacquire lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x01).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x01).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock add rw:r64/m64, r64`: `REX.W 01 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x01).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_add_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x01).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock add rw:r8/m8, imm8`: `80 /0 ib` (MI)
     ///
@@ -302,61 +302,61 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x20).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x20).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x20).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x20).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x20).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_and_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x20).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock and rw:r8/m8, r8`: `20 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x20).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_and_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x20).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock and rw:r16/m16, r16`: `66 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x21), src.num(), dst.addr) }
+    pub const fn xacquire_lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x21), src.0 as u8, dst.addr) }
 
     /// `xrelease lock and rw:r16/m16, r16`: `66 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x21), src.num(), dst.addr) }
+    pub const fn xrelease_lock_and_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x21), src.0 as u8, dst.addr) }
 
     /// `xacquire lock and rw:r32/m32, r32`: `21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x21), src.num(), dst.addr) }
+    pub const fn xacquire_lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x21), src.0 as u8, dst.addr) }
 
     /// `xrelease lock and rw:r32/m32, r32`: `21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x21), src.num(), dst.addr) }
+    pub const fn xrelease_lock_and_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x21), src.0 as u8, dst.addr) }
 
     /// `xacquire lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x21).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x21).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock and rw:r64/m64, r64`: `REX.W 21 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x21).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_and_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x21).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock and rw:r8/m8, imm8`: `80 /4 ib` (MI)
     ///
@@ -452,7 +452,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn bnd_call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M00, 0xFF), 2, src.num()) }
+    pub const fn bnd_call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M00, 0xFF), 2, src.0 as u8) }
 
     /// `bnd call r64/m64`: `FF /2` (M)
     ///
@@ -464,7 +464,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:rsp`.
     #[inline]
-    pub const fn notrack_call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x3E, M00, 0xFF), 2, src.num()) }
+    pub const fn notrack_call_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x3E, M00, 0xFF), 2, src.0 as u8) }
 
     /// `notrack call r64/m64`: `FF /2` (M)
     ///
@@ -476,61 +476,61 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xacquire_lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB0).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB0).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xacquire_lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB0).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xrelease_lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB0).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_cmpxchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB0).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock cmpxchg rcw:r8/m8, r8`: `0F B0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xrelease_lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB0).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_cmpxchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB0).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xacquire_lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xB1), src.num(), dst.addr) }
+    pub const fn xacquire_lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xB1), src.0 as u8, dst.addr) }
 
     /// `xrelease lock cmpxchg rcw:r16/m16, r16`: `66 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xrelease_lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xB1), src.num(), dst.addr) }
+    pub const fn xrelease_lock_cmpxchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xB1), src.0 as u8, dst.addr) }
 
     /// `xacquire lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xacquire_lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB1), src.num(), dst.addr) }
+    pub const fn xacquire_lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB1), src.0 as u8, dst.addr) }
 
     /// `xrelease lock cmpxchg rcw:r32/m32, r32`: `0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xrelease_lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB1), src.num(), dst.addr) }
+    pub const fn xrelease_lock_cmpxchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB1), src.0 as u8, dst.addr) }
 
     /// `xacquire lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xacquire_lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB1).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB1).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock cmpxchg rcw:r64/m64, r64`: `REX.W 0F B1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF. Implied: `rcw:rax`.
     #[inline]
-    pub const fn xrelease_lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB1).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_cmpxchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB1).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock cmpxchg8b rcw:m64`: `0F C7 /1` (M)
     ///
@@ -1222,7 +1222,7 @@ impl Asm<'_> {
 
     /// `bnd jmp r64/m64`: `FF /4` (M)
     #[inline]
-    pub const fn bnd_jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M00, 0xFF), 4, src.num()) }
+    pub const fn bnd_jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M00, 0xFF), 4, src.0 as u8) }
 
     /// `bnd jmp r64/m64`: `FF /4` (M)
     #[inline]
@@ -1230,7 +1230,7 @@ impl Asm<'_> {
 
     /// `notrack jmp r64/m64`: `FF /4` (M)
     #[inline]
-    pub const fn notrack_jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x3E, M00, 0xFF), 4, src.num()) }
+    pub const fn notrack_jmp_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0x3E, M00, 0xFF), 4, src.0 as u8) }
 
     /// `notrack jmp r64/m64`: `FF /4` (M)
     #[inline]
@@ -1238,23 +1238,23 @@ impl Asm<'_> {
 
     /// `xrelease mov w:r8/m8, r8`: `88 /r` (MR)
     #[inline]
-    pub const fn xrelease_mov_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x88).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_mov_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x88).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease mov w:r8/m8, r8`: `88 /r` (MR)
     #[inline]
-    pub const fn xrelease_mov_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x88).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_mov_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x88).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease mov w:r16/m16, r16`: `66 89 /r` (MR)
     #[inline]
-    pub const fn xrelease_mov_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F3, M00, 0x89), src.num(), dst.addr) }
+    pub const fn xrelease_mov_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F3, M00, 0x89), src.0 as u8, dst.addr) }
 
     /// `xrelease mov w:r32/m32, r32`: `89 /r` (MR)
     #[inline]
-    pub const fn xrelease_mov_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x89), src.num(), dst.addr) }
+    pub const fn xrelease_mov_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x89), src.0 as u8, dst.addr) }
 
     /// `xrelease mov w:r64/m64, r64`: `REX.W 89 /r` (MR)
     #[inline]
-    pub const fn xrelease_mov_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x89).w(), src.num(), dst.addr) }
+    pub const fn xrelease_mov_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x89).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease mov w:r8/m8, imm8`: `C6 /0 ib` (MI)
     #[inline]
@@ -1356,61 +1356,61 @@ impl Asm<'_> {
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x08).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x08).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x08).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x08).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x08).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_or_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x08).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock or rw:r8/m8, r8`: `08 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x08).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_or_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x08).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock or rw:r16/m16, r16`: `66 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x09), src.num(), dst.addr) }
+    pub const fn xacquire_lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x09), src.0 as u8, dst.addr) }
 
     /// `xrelease lock or rw:r16/m16, r16`: `66 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x09), src.num(), dst.addr) }
+    pub const fn xrelease_lock_or_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x09), src.0 as u8, dst.addr) }
 
     /// `xacquire lock or rw:r32/m32, r32`: `09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x09), src.num(), dst.addr) }
+    pub const fn xacquire_lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x09), src.0 as u8, dst.addr) }
 
     /// `xrelease lock or rw:r32/m32, r32`: `09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x09), src.num(), dst.addr) }
+    pub const fn xrelease_lock_or_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x09), src.0 as u8, dst.addr) }
 
     /// `xacquire lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x09).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x09).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock or rw:r64/m64, r64`: `REX.W 09 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x09).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_or_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x09).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock or rw:r8/m8, imm8`: `80 /1 ib` (MI)
     ///
@@ -1512,61 +1512,61 @@ impl Asm<'_> {
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x18).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x18).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x18).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x18).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x18).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sbb_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x18).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sbb rw:r8/m8, r8`: `18 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x18).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sbb_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x18).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x19), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x19), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sbb rw:r16/m16, r16`: `66 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x19), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sbb_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x19), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sbb rw:r32/m32, r32`: `19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x19), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x19), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sbb rw:r32/m32, r32`: `19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x19), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sbb_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x19), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x19).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x19).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sbb rw:r64/m64, r64`: `REX.W 19 /r` (MR)
     ///
     /// Flags: reads CF; writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x19).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sbb_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x19).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sbb rw:r8/m8, imm8`: `80 /3 ib` (MI)
     ///
@@ -1656,61 +1656,61 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x28).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x28).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x28).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x28).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x28).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sub_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x28).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sub rw:r8/m8, r8`: `28 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x28).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sub_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x28).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x29), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x29), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sub rw:r16/m16, r16`: `66 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x29), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sub_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x29), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sub rw:r32/m32, r32`: `29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x29), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x29), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sub rw:r32/m32, r32`: `29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x29), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sub_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x29), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x29).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x29).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock sub rw:r64/m64, r64`: `REX.W 29 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x29).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_sub_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x29).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock sub rw:r8/m8, imm8`: `80 /5 ib` (MI)
     ///
@@ -1800,161 +1800,161 @@ impl Asm<'_> {
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC0).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC0).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC0).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC0).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xadd_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC0).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xadd rw:r8/m8, rw:r8`: `0F C0 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC0).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xadd_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC0).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xC1), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xC1), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xadd rw:r16/m16, rw:r16`: `66 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xC1), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xadd_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xC1), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC1), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC1), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xadd rw:r32/m32, rw:r32`: `0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC1), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xadd_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC1), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xacquire_lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC1).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xC1).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xadd rw:r64/m64, rw:r64`: `REX.W 0F C1 /r` (MR)
     ///
     /// Flags: writes OF SF ZF AF PF CF.
     #[inline]
-    pub const fn xrelease_lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC1).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xadd_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xC1).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xacquire_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x86).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x86).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xacquire_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x86).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x86).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xrelease_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x86).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_xchg_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x86).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease xchg rw:r8/m8, rw:r8`: `86 /r` (MR)
     #[inline]
-    pub const fn xrelease_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x86).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_xchg_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x86).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
-    pub const fn xacquire_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F2, M00, 0x87), src.num(), dst.addr) }
+    pub const fn xacquire_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F2, M00, 0x87), src.0 as u8, dst.addr) }
 
     /// `xrelease xchg rw:r16/m16, rw:r16`: `66 87 /r` (MR)
     #[inline]
-    pub const fn xrelease_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F3, M00, 0x87), src.num(), dst.addr) }
+    pub const fn xrelease_xchg_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F3, M00, 0x87), src.0 as u8, dst.addr) }
 
     /// `xacquire xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
     #[inline]
-    pub const fn xacquire_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x87), src.num(), dst.addr) }
+    pub const fn xacquire_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x87), src.0 as u8, dst.addr) }
 
     /// `xrelease xchg rw:r32/m32, rw:r32`: `87 /r` (MR)
     #[inline]
-    pub const fn xrelease_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x87), src.num(), dst.addr) }
+    pub const fn xrelease_xchg_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x87), src.0 as u8, dst.addr) }
 
     /// `xacquire xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
-    pub const fn xacquire_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x87).w(), src.num(), dst.addr) }
+    pub const fn xacquire_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF2, M00, 0x87).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease xchg rw:r64/m64, rw:r64`: `REX.W 87 /r` (MR)
     #[inline]
-    pub const fn xrelease_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x87).w(), src.num(), dst.addr) }
+    pub const fn xrelease_xchg_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF3, M00, 0x87).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x30).byte_reg(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x30).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x30).no_rex(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x30).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x30).byte_reg(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xor_m8_r8(&mut self, dst: M8, src: R8) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x30).byte_reg(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xor rw:r8/m8, r8`: `30 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x30).no_rex(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xor_m8_r8hi(&mut self, dst: M8, src: R8Hi) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x30).no_rex(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x31), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M00, 0x31), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xor rw:r16/m16, r16`: `66 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x31), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xor_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M00, 0x31), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xor rw:r32/m32, r32`: `31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x31), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x31), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xor rw:r32/m32, r32`: `31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x31), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xor_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x31), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xacquire_lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x31).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M00, 0x31).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock xor rw:r64/m64, r64`: `REX.W 31 /r` (MR)
     ///
     /// Flags: writes SF ZF PF; clears OF CF; undefined AF.
     #[inline]
-    pub const fn xrelease_lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x31).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_xor_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M00, 0x31).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock xor rw:r8/m8, imm8`: `80 /6 ib` (MI)
     ///
@@ -2080,73 +2080,73 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xBB), src.num(), dst.addr) }
+    pub const fn xacquire_lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xBB), src.0 as u8, dst.addr) }
 
     /// `xrelease lock btc rw:r16/m16, r16`: `66 0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xBB), src.num(), dst.addr) }
+    pub const fn xrelease_lock_btc_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xBB), src.0 as u8, dst.addr) }
 
     /// `xacquire lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xBB), src.num(), dst.addr) }
+    pub const fn xacquire_lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xBB), src.0 as u8, dst.addr) }
 
     /// `xrelease lock btc rw:r32/m32, r32`: `0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xBB), src.num(), dst.addr) }
+    pub const fn xrelease_lock_btc_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xBB), src.0 as u8, dst.addr) }
 
     /// `xacquire lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xBB).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xBB).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock btc rw:r64/m64, r64`: `REX.W 0F BB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xBB).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_btc_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xBB).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xB3), src.num(), dst.addr) }
+    pub const fn xacquire_lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xB3), src.0 as u8, dst.addr) }
 
     /// `xrelease lock btr rw:r16/m16, r16`: `66 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xB3), src.num(), dst.addr) }
+    pub const fn xrelease_lock_btr_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xB3), src.0 as u8, dst.addr) }
 
     /// `xacquire lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB3), src.num(), dst.addr) }
+    pub const fn xacquire_lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB3), src.0 as u8, dst.addr) }
 
     /// `xrelease lock btr rw:r32/m32, r32`: `0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB3), src.num(), dst.addr) }
+    pub const fn xrelease_lock_btr_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB3), src.0 as u8, dst.addr) }
 
     /// `xacquire lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB3).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xB3).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock btr rw:r64/m64, r64`: `REX.W 0F B3 /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB3).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_btr_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xB3).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock btr rw:r16/m16, imm8`: `66 0F BA /6 ib` (MI)
     ///
@@ -2188,37 +2188,37 @@ impl Asm<'_> {
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xAB), src.num(), dst.addr) }
+    pub const fn xacquire_lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F2, M0F, 0xAB), src.0 as u8, dst.addr) }
 
     /// `xrelease lock bts rw:r16/m16, r16`: `66 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xAB), src.num(), dst.addr) }
+    pub const fn xrelease_lock_bts_m16_r16(&mut self, dst: M16, src: R16) -> &mut Self { self.rm(Op::new(0x66F0F3, M0F, 0xAB), src.0 as u8, dst.addr) }
 
     /// `xacquire lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xAB), src.num(), dst.addr) }
+    pub const fn xacquire_lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xAB), src.0 as u8, dst.addr) }
 
     /// `xrelease lock bts rw:r32/m32, r32`: `0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xAB), src.num(), dst.addr) }
+    pub const fn xrelease_lock_bts_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xAB), src.0 as u8, dst.addr) }
 
     /// `xacquire lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xacquire_lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xAB).w(), src.num(), dst.addr) }
+    pub const fn xacquire_lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F2, M0F, 0xAB).w(), src.0 as u8, dst.addr) }
 
     /// `xrelease lock bts rw:r64/m64, r64`: `REX.W 0F AB /r` (MR)
     ///
     /// Flags: writes CF; undefined OF SF AF PF.
     #[inline]
-    pub const fn xrelease_lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xAB).w(), src.num(), dst.addr) }
+    pub const fn xrelease_lock_bts_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0xF0F3, M0F, 0xAB).w(), src.0 as u8, dst.addr) }
 
     /// `xacquire lock bts rw:r16/m16, imm8`: `66 0F BA /5 ib` (MI)
     ///

@@ -13,553 +13,553 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn addpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x58), dst.num(), src.num()) }
+    pub const fn addpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x58), dst.0 as u8, src.0 as u8) }
 
     /// `addpd rw:xmm, xmm/m128`: `66 0F 58 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn addpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x58), dst.num(), src.addr) }
+    pub const fn addpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x58), dst.0 as u8, src.addr) }
 
     /// `addps rw:xmm, xmm/m128`: `NP 0F 58 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn addps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x58), dst.num(), src.num()) }
+    pub const fn addps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x58), dst.0 as u8, src.0 as u8) }
 
     /// `addps rw:xmm, xmm/m128`: `NP 0F 58 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn addps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x58), dst.num(), src.addr) }
+    pub const fn addps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x58), dst.0 as u8, src.addr) }
 
     /// `addsd rw:xmm, xmm/m64`: `F2 0F 58 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn addsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x58), dst.num(), src.num()) }
+    pub const fn addsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x58), dst.0 as u8, src.0 as u8) }
 
     /// `addsd rw:xmm, xmm/m64`: `F2 0F 58 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn addsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x58), dst.num(), src.addr) }
+    pub const fn addsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x58), dst.0 as u8, src.addr) }
 
     /// `addss rw:xmm, xmm/m32`: `F3 0F 58 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn addss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x58), dst.num(), src.num()) }
+    pub const fn addss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x58), dst.0 as u8, src.0 as u8) }
 
     /// `addss rw:xmm, xmm/m32`: `F3 0F 58 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn addss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x58), dst.num(), src.addr) }
+    pub const fn addss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x58), dst.0 as u8, src.addr) }
 
     /// `andnpd rw:xmm, xmm/m128`: `66 0F 55 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn andnpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x55), dst.num(), src.num()) }
+    pub const fn andnpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x55), dst.0 as u8, src.0 as u8) }
 
     /// `andnpd rw:xmm, xmm/m128`: `66 0F 55 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn andnpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x55), dst.num(), src.addr) }
+    pub const fn andnpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x55), dst.0 as u8, src.addr) }
 
     /// `andnps rw:xmm, xmm/m128`: `NP 0F 55 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn andnps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x55), dst.num(), src.num()) }
+    pub const fn andnps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x55), dst.0 as u8, src.0 as u8) }
 
     /// `andnps rw:xmm, xmm/m128`: `NP 0F 55 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn andnps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x55), dst.num(), src.addr) }
+    pub const fn andnps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x55), dst.0 as u8, src.addr) }
 
     /// `andpd rw:xmm, xmm/m128`: `66 0F 54 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn andpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x54), dst.num(), src.num()) }
+    pub const fn andpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x54), dst.0 as u8, src.0 as u8) }
 
     /// `andpd rw:xmm, xmm/m128`: `66 0F 54 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn andpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x54), dst.num(), src.addr) }
+    pub const fn andpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x54), dst.0 as u8, src.addr) }
 
     /// `andps rw:xmm, xmm/m128`: `NP 0F 54 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn andps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x54), dst.num(), src.num()) }
+    pub const fn andps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x54), dst.0 as u8, src.0 as u8) }
 
     /// `andps rw:xmm, xmm/m128`: `NP 0F 54 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn andps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x54), dst.num(), src.addr) }
+    pub const fn andps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x54), dst.0 as u8, src.addr) }
 
     /// `blendpd rw:xmm, xmm/m128, imm8`: `66 0F 3A 0D /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn blendpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0D), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn blendpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0D), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `blendpd rw:xmm, xmm/m128, imm8`: `66 0F 3A 0D /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn blendpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0D), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn blendpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0D), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `blendps rw:xmm, xmm/m128, imm8`: `66 0F 3A 0C /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn blendps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0C), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn blendps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0C), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `blendps rw:xmm, xmm/m128, imm8`: `66 0F 3A 0C /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn blendps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0C), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn blendps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0C), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `blendvpd rw:xmm, xmm/m128, <xmm0>`: `66 0F 38 15 /r` (RM)
     ///
     /// CPUID: SSE4_1. Implied: `xmm0`.
     #[inline]
-    pub const fn blendvpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x15), dst.num(), src.num()) }
+    pub const fn blendvpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x15), dst.0 as u8, src.0 as u8) }
 
     /// `blendvpd rw:xmm, xmm/m128, <xmm0>`: `66 0F 38 15 /r` (RM)
     ///
     /// CPUID: SSE4_1. Implied: `xmm0`.
     #[inline]
-    pub const fn blendvpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x15), dst.num(), src.addr) }
+    pub const fn blendvpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x15), dst.0 as u8, src.addr) }
 
     /// `blendvps rw:xmm, xmm/m128, <xmm0>`: `66 0F 38 14 /r` (RM)
     ///
     /// CPUID: SSE4_1. Implied: `xmm0`.
     #[inline]
-    pub const fn blendvps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x14), dst.num(), src.num()) }
+    pub const fn blendvps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x14), dst.0 as u8, src.0 as u8) }
 
     /// `blendvps rw:xmm, xmm/m128, <xmm0>`: `66 0F 38 14 /r` (RM)
     ///
     /// CPUID: SSE4_1. Implied: `xmm0`.
     #[inline]
-    pub const fn blendvps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x14), dst.num(), src.addr) }
+    pub const fn blendvps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x14), dst.0 as u8, src.addr) }
 
     /// `cmppd rw:xmm, xmm/m128, imm8`: `66 0F C2 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cmppd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC2), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn cmppd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC2), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `cmppd rw:xmm, xmm/m128, imm8`: `66 0F C2 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cmppd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xC2), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn cmppd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xC2), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `cmpps rw:xmm, xmm/m128, imm8`: `NP 0F C2 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cmpps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC2), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn cmpps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC2), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `cmpps rw:xmm, xmm/m128, imm8`: `NP 0F C2 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cmpps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xC2), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn cmpps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xC2), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `cmpsd rw:xmm, xmm/m64, imm8`: `F2 0F C2 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cmpsd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0xF2, M0F, 0xC2), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn cmpsd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0xF2, M0F, 0xC2), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `cmpsd rw:xmm, xmm/m64, imm8`: `F2 0F C2 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cmpsd_xmm_m64_imm8(&mut self, dst: Xmm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF2, M0F, 0xC2), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn cmpsd_xmm_m64_imm8(&mut self, dst: Xmm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF2, M0F, 0xC2), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `cmpss rw:xmm, xmm/m32, imm8`: `F3 0F C2 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cmpss_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0xF3, M0F, 0xC2), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn cmpss_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0xF3, M0F, 0xC2), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `cmpss rw:xmm, xmm/m32, imm8`: `F3 0F C2 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cmpss_xmm_m32_imm8(&mut self, dst: Xmm, src: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF3, M0F, 0xC2), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn cmpss_xmm_m32_imm8(&mut self, dst: Xmm, src: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF3, M0F, 0xC2), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `comisd xmm, xmm/m64`: `66 0F 2F /r` (RM)
     ///
     /// CPUID: SSE2. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn comisd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2F), src1.num(), src2.num()) }
+    pub const fn comisd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2F), src1.0 as u8, src2.0 as u8) }
 
     /// `comisd xmm, xmm/m64`: `66 0F 2F /r` (RM)
     ///
     /// CPUID: SSE2. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn comisd_xmm_m64(&mut self, src1: Xmm, src2: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2F), src1.num(), src2.addr) }
+    pub const fn comisd_xmm_m64(&mut self, src1: Xmm, src2: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2F), src1.0 as u8, src2.addr) }
 
     /// `comiss xmm, xmm/m32`: `NP 0F 2F /r` (RM)
     ///
     /// CPUID: SSE. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn comiss_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2F), src1.num(), src2.num()) }
+    pub const fn comiss_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2F), src1.0 as u8, src2.0 as u8) }
 
     /// `comiss xmm, xmm/m32`: `NP 0F 2F /r` (RM)
     ///
     /// CPUID: SSE. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn comiss_xmm_m32(&mut self, src1: Xmm, src2: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x2F), src1.num(), src2.addr) }
+    pub const fn comiss_xmm_m32(&mut self, src1: Xmm, src2: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x2F), src1.0 as u8, src2.addr) }
 
     /// `cvtdq2pd w:xmm, xmm/m64`: `F3 0F E6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtdq2pd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xE6), dst.num(), src.num()) }
+    pub const fn cvtdq2pd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xE6), dst.0 as u8, src.0 as u8) }
 
     /// `cvtdq2pd w:xmm, xmm/m64`: `F3 0F E6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtdq2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xE6), dst.num(), src.addr) }
+    pub const fn cvtdq2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0xE6), dst.0 as u8, src.addr) }
 
     /// `cvtdq2ps w:xmm, xmm/m128`: `NP 0F 5B /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtdq2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5B), dst.num(), src.num()) }
+    pub const fn cvtdq2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5B), dst.0 as u8, src.0 as u8) }
 
     /// `cvtdq2ps w:xmm, xmm/m128`: `NP 0F 5B /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtdq2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5B), dst.num(), src.addr) }
+    pub const fn cvtdq2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5B), dst.0 as u8, src.addr) }
 
     /// `cvtpd2ps w:xmm, xmm/m128`: `66 0F 5A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtpd2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5A), dst.num(), src.num()) }
+    pub const fn cvtpd2ps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5A), dst.0 as u8, src.0 as u8) }
 
     /// `cvtpd2ps w:xmm, xmm/m128`: `66 0F 5A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtpd2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5A), dst.num(), src.addr) }
+    pub const fn cvtpd2ps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5A), dst.0 as u8, src.addr) }
 
     /// `cvtps2dq w:xmm, xmm/m128`: `66 0F 5B /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtps2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5B), dst.num(), src.num()) }
+    pub const fn cvtps2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5B), dst.0 as u8, src.0 as u8) }
 
     /// `cvtps2dq w:xmm, xmm/m128`: `66 0F 5B /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtps2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5B), dst.num(), src.addr) }
+    pub const fn cvtps2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5B), dst.0 as u8, src.addr) }
 
     /// `cvtps2pd w:xmm, xmm/m64`: `NP 0F 5A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtps2pd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5A), dst.num(), src.num()) }
+    pub const fn cvtps2pd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5A), dst.0 as u8, src.0 as u8) }
 
     /// `cvtps2pd w:xmm, xmm/m64`: `NP 0F 5A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtps2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x5A), dst.num(), src.addr) }
+    pub const fn cvtps2pd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x5A), dst.0 as u8, src.addr) }
 
     /// `cvtsd2si w:r32, xmm/m64`: `F2 0F 2D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsd2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2D), dst.num(), src.num()) }
+    pub const fn cvtsd2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2D), dst.0 as u8, src.0 as u8) }
 
     /// `cvtsd2si w:r32, xmm/m64`: `F2 0F 2D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsd2si_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2D), dst.num(), src.addr) }
+    pub const fn cvtsd2si_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2D), dst.0 as u8, src.addr) }
 
     /// `cvtsd2si w:r64, xmm/m64`: `F2 REX.W 0F 2D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsd2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2D).w(), dst.num(), src.num()) }
+    pub const fn cvtsd2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2D).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cvtsd2si w:r64, xmm/m64`: `F2 REX.W 0F 2D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsd2si_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2D).w(), dst.num(), src.addr) }
+    pub const fn cvtsd2si_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2D).w(), dst.0 as u8, src.addr) }
 
     /// `cvtsd2ss rw:xmm, xmm/m64`: `F2 0F 5A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsd2ss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5A), dst.num(), src.num()) }
+    pub const fn cvtsd2ss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5A), dst.0 as u8, src.0 as u8) }
 
     /// `cvtsd2ss rw:xmm, xmm/m64`: `F2 0F 5A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsd2ss_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5A), dst.num(), src.addr) }
+    pub const fn cvtsd2ss_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5A), dst.0 as u8, src.addr) }
 
     /// `cvtsi2sd rw:xmm, r32/m32`: `F2 0F 2A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsi2sd_xmm_r32(&mut self, dst: Xmm, src: R32) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2A), dst.num(), src.num()) }
+    pub const fn cvtsi2sd_xmm_r32(&mut self, dst: Xmm, src: R32) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2A), dst.0 as u8, src.0 as u8) }
 
     /// `cvtsi2sd rw:xmm, r32/m32`: `F2 0F 2A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsi2sd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2A), dst.num(), src.addr) }
+    pub const fn cvtsi2sd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2A), dst.0 as u8, src.addr) }
 
     /// `cvtsi2sd rw:xmm, r64/m64`: `F2 REX.W 0F 2A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsi2sd_xmm_r64(&mut self, dst: Xmm, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2A).w(), dst.num(), src.num()) }
+    pub const fn cvtsi2sd_xmm_r64(&mut self, dst: Xmm, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2A).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cvtsi2sd rw:xmm, r64/m64`: `F2 REX.W 0F 2A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtsi2sd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2A).w(), dst.num(), src.addr) }
+    pub const fn cvtsi2sd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2A).w(), dst.0 as u8, src.addr) }
 
     /// `cvtsi2ss rw:xmm, r32/m32`: `F3 0F 2A /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtsi2ss_xmm_r32(&mut self, dst: Xmm, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2A), dst.num(), src.num()) }
+    pub const fn cvtsi2ss_xmm_r32(&mut self, dst: Xmm, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2A), dst.0 as u8, src.0 as u8) }
 
     /// `cvtsi2ss rw:xmm, r32/m32`: `F3 0F 2A /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtsi2ss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2A), dst.num(), src.addr) }
+    pub const fn cvtsi2ss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2A), dst.0 as u8, src.addr) }
 
     /// `cvtsi2ss rw:xmm, r64/m64`: `F3 REX.W 0F 2A /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtsi2ss_xmm_r64(&mut self, dst: Xmm, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2A).w(), dst.num(), src.num()) }
+    pub const fn cvtsi2ss_xmm_r64(&mut self, dst: Xmm, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2A).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cvtsi2ss rw:xmm, r64/m64`: `F3 REX.W 0F 2A /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtsi2ss_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2A).w(), dst.num(), src.addr) }
+    pub const fn cvtsi2ss_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2A).w(), dst.0 as u8, src.addr) }
 
     /// `cvtss2sd rw:xmm, xmm/m32`: `F3 0F 5A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtss2sd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5A), dst.num(), src.num()) }
+    pub const fn cvtss2sd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5A), dst.0 as u8, src.0 as u8) }
 
     /// `cvtss2sd rw:xmm, xmm/m32`: `F3 0F 5A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtss2sd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5A), dst.num(), src.addr) }
+    pub const fn cvtss2sd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5A), dst.0 as u8, src.addr) }
 
     /// `cvtss2si w:r32, xmm/m32`: `F3 0F 2D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtss2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2D), dst.num(), src.num()) }
+    pub const fn cvtss2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2D), dst.0 as u8, src.0 as u8) }
 
     /// `cvtss2si w:r32, xmm/m32`: `F3 0F 2D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtss2si_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2D), dst.num(), src.addr) }
+    pub const fn cvtss2si_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2D), dst.0 as u8, src.addr) }
 
     /// `cvtss2si w:r64, xmm/m32`: `F3 REX.W 0F 2D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtss2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2D).w(), dst.num(), src.num()) }
+    pub const fn cvtss2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2D).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cvtss2si w:r64, xmm/m32`: `F3 REX.W 0F 2D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvtss2si_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2D).w(), dst.num(), src.addr) }
+    pub const fn cvtss2si_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2D).w(), dst.0 as u8, src.addr) }
 
     /// `cvttpd2dq w:xmm, xmm/m128`: `66 0F E6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttpd2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE6), dst.num(), src.num()) }
+    pub const fn cvttpd2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE6), dst.0 as u8, src.0 as u8) }
 
     /// `cvttpd2dq w:xmm, xmm/m128`: `66 0F E6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttpd2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE6), dst.num(), src.addr) }
+    pub const fn cvttpd2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE6), dst.0 as u8, src.addr) }
 
     /// `cvttps2dq w:xmm, xmm/m128`: `F3 0F 5B /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttps2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5B), dst.num(), src.num()) }
+    pub const fn cvttps2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5B), dst.0 as u8, src.0 as u8) }
 
     /// `cvttps2dq w:xmm, xmm/m128`: `F3 0F 5B /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttps2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5B), dst.num(), src.addr) }
+    pub const fn cvttps2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5B), dst.0 as u8, src.addr) }
 
     /// `cvttsd2si w:r32, xmm/m64`: `F2 0F 2C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttsd2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2C), dst.num(), src.num()) }
+    pub const fn cvttsd2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2C), dst.0 as u8, src.0 as u8) }
 
     /// `cvttsd2si w:r32, xmm/m64`: `F2 0F 2C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttsd2si_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2C), dst.num(), src.addr) }
+    pub const fn cvttsd2si_r32_m64(&mut self, dst: R32, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2C), dst.0 as u8, src.addr) }
 
     /// `cvttsd2si w:r64, xmm/m64`: `F2 REX.W 0F 2C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttsd2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2C).w(), dst.num(), src.num()) }
+    pub const fn cvttsd2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x2C).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cvttsd2si w:r64, xmm/m64`: `F2 REX.W 0F 2C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvttsd2si_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2C).w(), dst.num(), src.addr) }
+    pub const fn cvttsd2si_r64_m64(&mut self, dst: R64, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x2C).w(), dst.0 as u8, src.addr) }
 
     /// `cvttss2si w:r32, xmm/m32`: `F3 0F 2C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvttss2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2C), dst.num(), src.num()) }
+    pub const fn cvttss2si_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2C), dst.0 as u8, src.0 as u8) }
 
     /// `cvttss2si w:r32, xmm/m32`: `F3 0F 2C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvttss2si_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2C), dst.num(), src.addr) }
+    pub const fn cvttss2si_r32_m32(&mut self, dst: R32, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2C), dst.0 as u8, src.addr) }
 
     /// `cvttss2si w:r64, xmm/m32`: `F3 REX.W 0F 2C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvttss2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2C).w(), dst.num(), src.num()) }
+    pub const fn cvttss2si_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x2C).w(), dst.0 as u8, src.0 as u8) }
 
     /// `cvttss2si w:r64, xmm/m32`: `F3 REX.W 0F 2C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn cvttss2si_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2C).w(), dst.num(), src.addr) }
+    pub const fn cvttss2si_r64_m32(&mut self, dst: R64, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x2C).w(), dst.0 as u8, src.addr) }
 
     /// `divpd rw:xmm, xmm/m128`: `66 0F 5E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn divpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5E), dst.num(), src.num()) }
+    pub const fn divpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5E), dst.0 as u8, src.0 as u8) }
 
     /// `divpd rw:xmm, xmm/m128`: `66 0F 5E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn divpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5E), dst.num(), src.addr) }
+    pub const fn divpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5E), dst.0 as u8, src.addr) }
 
     /// `divps rw:xmm, xmm/m128`: `NP 0F 5E /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn divps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5E), dst.num(), src.num()) }
+    pub const fn divps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5E), dst.0 as u8, src.0 as u8) }
 
     /// `divps rw:xmm, xmm/m128`: `NP 0F 5E /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn divps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5E), dst.num(), src.addr) }
+    pub const fn divps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5E), dst.0 as u8, src.addr) }
 
     /// `divsd rw:xmm, xmm/m64`: `F2 0F 5E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn divsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5E), dst.num(), src.num()) }
+    pub const fn divsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5E), dst.0 as u8, src.0 as u8) }
 
     /// `divsd rw:xmm, xmm/m64`: `F2 0F 5E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn divsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5E), dst.num(), src.addr) }
+    pub const fn divsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5E), dst.0 as u8, src.addr) }
 
     /// `divss rw:xmm, xmm/m32`: `F3 0F 5E /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn divss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5E), dst.num(), src.num()) }
+    pub const fn divss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5E), dst.0 as u8, src.0 as u8) }
 
     /// `divss rw:xmm, xmm/m32`: `F3 0F 5E /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn divss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5E), dst.num(), src.addr) }
+    pub const fn divss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5E), dst.0 as u8, src.addr) }
 
     /// `extractps w:r32/m32, xmm, imm8`: `66 0F 3A 17 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn extractps_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x17), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn extractps_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x17), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `extractps w:r32/m32, xmm, imm8`: `66 0F 3A 17 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn extractps_m32_xmm_imm8(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x17), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn extractps_m32_xmm_imm8(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x17), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `extractps w:r64/m32, xmm, imm8`: `66 REX.W 0F 3A 17 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn extractps_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x17).w(), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn extractps_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x17).w(), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `extractps w:r64/m32, xmm, imm8`: `66 REX.W 0F 3A 17 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn extractps_m32_xmm_imm8_alt(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x17).w(), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn extractps_m32_xmm_imm8_alt(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x17).w(), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `insertps rw:xmm, xmm/m32, imm8`: `66 0F 3A 21 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn insertps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x21), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn insertps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x21), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `insertps rw:xmm, xmm/m32, imm8`: `66 0F 3A 21 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn insertps_xmm_m32_imm8(&mut self, dst: Xmm, src: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x21), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn insertps_xmm_m32_imm8(&mut self, dst: Xmm, src: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x21), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `lfence`: `NP 0F AE E8`
     ///
@@ -571,49 +571,49 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn maxpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5F), dst.num(), src.num()) }
+    pub const fn maxpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5F), dst.0 as u8, src.0 as u8) }
 
     /// `maxpd rw:xmm, xmm/m128`: `66 0F 5F /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn maxpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5F), dst.num(), src.addr) }
+    pub const fn maxpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5F), dst.0 as u8, src.addr) }
 
     /// `maxps rw:xmm, xmm/m128`: `NP 0F 5F /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn maxps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5F), dst.num(), src.num()) }
+    pub const fn maxps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5F), dst.0 as u8, src.0 as u8) }
 
     /// `maxps rw:xmm, xmm/m128`: `NP 0F 5F /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn maxps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5F), dst.num(), src.addr) }
+    pub const fn maxps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5F), dst.0 as u8, src.addr) }
 
     /// `maxsd rw:xmm, xmm/m64`: `F2 0F 5F /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn maxsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5F), dst.num(), src.num()) }
+    pub const fn maxsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5F), dst.0 as u8, src.0 as u8) }
 
     /// `maxsd rw:xmm, xmm/m64`: `F2 0F 5F /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn maxsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5F), dst.num(), src.addr) }
+    pub const fn maxsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5F), dst.0 as u8, src.addr) }
 
     /// `maxss rw:xmm, xmm/m32`: `F3 0F 5F /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn maxss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5F), dst.num(), src.num()) }
+    pub const fn maxss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5F), dst.0 as u8, src.0 as u8) }
 
     /// `maxss rw:xmm, xmm/m32`: `F3 0F 5F /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn maxss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5F), dst.num(), src.addr) }
+    pub const fn maxss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5F), dst.0 as u8, src.addr) }
 
     /// `mfence`: `NP 0F AE F0`
     ///
@@ -625,1987 +625,1987 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn minpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5D), dst.num(), src.num()) }
+    pub const fn minpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5D), dst.0 as u8, src.0 as u8) }
 
     /// `minpd rw:xmm, xmm/m128`: `66 0F 5D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn minpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5D), dst.num(), src.addr) }
+    pub const fn minpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5D), dst.0 as u8, src.addr) }
 
     /// `minps rw:xmm, xmm/m128`: `NP 0F 5D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn minps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5D), dst.num(), src.num()) }
+    pub const fn minps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5D), dst.0 as u8, src.0 as u8) }
 
     /// `minps rw:xmm, xmm/m128`: `NP 0F 5D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn minps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5D), dst.num(), src.addr) }
+    pub const fn minps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5D), dst.0 as u8, src.addr) }
 
     /// `minsd rw:xmm, xmm/m64`: `F2 0F 5D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn minsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5D), dst.num(), src.num()) }
+    pub const fn minsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5D), dst.0 as u8, src.0 as u8) }
 
     /// `minsd rw:xmm, xmm/m64`: `F2 0F 5D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn minsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5D), dst.num(), src.addr) }
+    pub const fn minsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5D), dst.0 as u8, src.addr) }
 
     /// `minss rw:xmm, xmm/m32`: `F3 0F 5D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn minss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5D), dst.num(), src.num()) }
+    pub const fn minss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5D), dst.0 as u8, src.0 as u8) }
 
     /// `minss rw:xmm, xmm/m32`: `F3 0F 5D /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn minss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5D), dst.num(), src.addr) }
+    pub const fn minss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5D), dst.0 as u8, src.addr) }
 
     /// `movapd w:xmm, xmm/m128`: `66 0F 28 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movapd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x28), dst.num(), src.num()) }
+    pub const fn movapd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x28), dst.0 as u8, src.0 as u8) }
 
     /// `movapd w:xmm, xmm/m128`: `66 0F 28 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movapd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x28), dst.num(), src.addr) }
+    pub const fn movapd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x28), dst.0 as u8, src.addr) }
 
     /// `movapd w:xmm/m128, xmm`: `66 0F 29 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movapd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x29), src.num(), dst.num()) }
+    pub const fn movapd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x29), src.0 as u8, dst.0 as u8) }
 
     /// `movapd w:xmm/m128, xmm`: `66 0F 29 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movapd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x29), src.num(), dst.addr) }
+    pub const fn movapd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x29), src.0 as u8, dst.addr) }
 
     /// `movaps w:xmm, xmm/m128`: `NP 0F 28 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movaps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x28), dst.num(), src.num()) }
+    pub const fn movaps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x28), dst.0 as u8, src.0 as u8) }
 
     /// `movaps w:xmm, xmm/m128`: `NP 0F 28 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movaps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x28), dst.num(), src.addr) }
+    pub const fn movaps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x28), dst.0 as u8, src.addr) }
 
     /// `movaps w:xmm/m128, xmm`: `NP 0F 29 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movaps_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x29), src.num(), dst.num()) }
+    pub const fn movaps_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x29), src.0 as u8, dst.0 as u8) }
 
     /// `movaps w:xmm/m128, xmm`: `NP 0F 29 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movaps_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x29), src.num(), dst.addr) }
+    pub const fn movaps_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x29), src.0 as u8, dst.addr) }
 
     /// `movd w:xmm, r32/m32`: `66 0F 6E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movd_xmm_r32(&mut self, dst: Xmm, src: R32) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6E), dst.num(), src.num()) }
+    pub const fn movd_xmm_r32(&mut self, dst: Xmm, src: R32) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6E), dst.0 as u8, src.0 as u8) }
 
     /// `movd w:xmm, r32/m32`: `66 0F 6E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6E), dst.num(), src.addr) }
+    pub const fn movd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6E), dst.0 as u8, src.addr) }
 
     /// `movd w:r32/m32, xmm`: `66 0F 7E /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movd_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7E), src.num(), dst.num()) }
+    pub const fn movd_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7E), src.0 as u8, dst.0 as u8) }
 
     /// `movd w:r32/m32, xmm`: `66 0F 7E /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movd_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7E), src.num(), dst.addr) }
+    pub const fn movd_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7E), src.0 as u8, dst.addr) }
 
     /// `movddup w:xmm, xmm/m64`: `F2 0F 12 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn movddup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x12), dst.num(), src.num()) }
+    pub const fn movddup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x12), dst.0 as u8, src.0 as u8) }
 
     /// `movddup w:xmm, xmm/m64`: `F2 0F 12 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn movddup_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x12), dst.num(), src.addr) }
+    pub const fn movddup_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x12), dst.0 as u8, src.addr) }
 
     /// `movdqa w:xmm, xmm/m128`: `66 0F 6F /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdqa_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6F), dst.num(), src.num()) }
+    pub const fn movdqa_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6F), dst.0 as u8, src.0 as u8) }
 
     /// `movdqa w:xmm, xmm/m128`: `66 0F 6F /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdqa_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6F), dst.num(), src.addr) }
+    pub const fn movdqa_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6F), dst.0 as u8, src.addr) }
 
     /// `movdqa w:xmm/m128, xmm`: `66 0F 7F /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdqa_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7F), src.num(), dst.num()) }
+    pub const fn movdqa_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7F), src.0 as u8, dst.0 as u8) }
 
     /// `movdqa w:xmm/m128, xmm`: `66 0F 7F /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdqa_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7F), src.num(), dst.addr) }
+    pub const fn movdqa_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7F), src.0 as u8, dst.addr) }
 
     /// `movdqu w:xmm, xmm/m128`: `F3 0F 6F /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdqu_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x6F), dst.num(), src.num()) }
+    pub const fn movdqu_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x6F), dst.0 as u8, src.0 as u8) }
 
     /// `movdqu w:xmm, xmm/m128`: `F3 0F 6F /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdqu_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x6F), dst.num(), src.addr) }
+    pub const fn movdqu_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x6F), dst.0 as u8, src.addr) }
 
     /// `movdqu w:xmm/m128, xmm`: `F3 0F 7F /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdqu_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x7F), src.num(), dst.num()) }
+    pub const fn movdqu_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x7F), src.0 as u8, dst.0 as u8) }
 
     /// `movdqu w:xmm/m128, xmm`: `F3 0F 7F /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movdqu_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x7F), src.num(), dst.addr) }
+    pub const fn movdqu_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x7F), src.0 as u8, dst.addr) }
 
     /// `movhlps rw:xmm, xmm`: `NP 0F 12 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movhlps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x12), dst.num(), src.num()) }
+    pub const fn movhlps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x12), dst.0 as u8, src.0 as u8) }
 
     /// `movhpd rw:xmm, m64`: `66 0F 16 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movhpd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x16), dst.num(), src.addr) }
+    pub const fn movhpd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x16), dst.0 as u8, src.addr) }
 
     /// `movhpd w:m64, xmm`: `66 0F 17 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movhpd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x17), src.num(), dst.addr) }
+    pub const fn movhpd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x17), src.0 as u8, dst.addr) }
 
     /// `movhps rw:xmm, m64`: `NP 0F 16 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movhps_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x16), dst.num(), src.addr) }
+    pub const fn movhps_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x16), dst.0 as u8, src.addr) }
 
     /// `movhps w:m64, xmm`: `NP 0F 17 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movhps_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x17), src.num(), dst.addr) }
+    pub const fn movhps_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x17), src.0 as u8, dst.addr) }
 
     /// `movlhps rw:xmm, xmm`: `NP 0F 16 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movlhps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x16), dst.num(), src.num()) }
+    pub const fn movlhps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x16), dst.0 as u8, src.0 as u8) }
 
     /// `movlpd rw:xmm, m64`: `66 0F 12 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movlpd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x12), dst.num(), src.addr) }
+    pub const fn movlpd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x12), dst.0 as u8, src.addr) }
 
     /// `movlpd w:m64, xmm`: `66 0F 13 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movlpd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x13), src.num(), dst.addr) }
+    pub const fn movlpd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x13), src.0 as u8, dst.addr) }
 
     /// `movlps rw:xmm, m64`: `NP 0F 12 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movlps_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x12), dst.num(), src.addr) }
+    pub const fn movlps_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x12), dst.0 as u8, src.addr) }
 
     /// `movlps w:m64, xmm`: `NP 0F 13 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movlps_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x13), src.num(), dst.addr) }
+    pub const fn movlps_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x13), src.0 as u8, dst.addr) }
 
     /// `movmskpd w:r32, xmm`: `66 0F 50 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movmskpd_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x50), dst.num(), src.num()) }
+    pub const fn movmskpd_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x50), dst.0 as u8, src.0 as u8) }
 
     /// `movmskpd w:r64, xmm`: `66 REX.W 0F 50 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movmskpd_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x50).w(), dst.num(), src.num()) }
+    pub const fn movmskpd_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x50).w(), dst.0 as u8, src.0 as u8) }
 
     /// `movmskps w:r32, xmm`: `NP 0F 50 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movmskps_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x50), dst.num(), src.num()) }
+    pub const fn movmskps_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x50), dst.0 as u8, src.0 as u8) }
 
     /// `movmskps w:r64, xmm`: `NP REX.W 0F 50 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movmskps_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x50).w(), dst.num(), src.num()) }
+    pub const fn movmskps_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x50).w(), dst.0 as u8, src.0 as u8) }
 
     /// `movntdq w:m128, xmm`: `66 0F E7 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movntdq_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE7), src.num(), dst.addr) }
+    pub const fn movntdq_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE7), src.0 as u8, dst.addr) }
 
     /// `movnti w:m32, r32`: `NP 0F C3 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movnti_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xC3), src.num(), dst.addr) }
+    pub const fn movnti_m32_r32(&mut self, dst: M32, src: R32) -> &mut Self { self.rm(Op::new(0, M0F, 0xC3), src.0 as u8, dst.addr) }
 
     /// `movnti w:m64, r64`: `NP REX.W 0F C3 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movnti_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xC3).w(), src.num(), dst.addr) }
+    pub const fn movnti_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0xC3).w(), src.0 as u8, dst.addr) }
 
     /// `movq w:xmm, r64/m64`: `66 REX.W 0F 6E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq_xmm_r64(&mut self, dst: Xmm, src: R64) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6E).w(), dst.num(), src.num()) }
+    pub const fn movq_xmm_r64(&mut self, dst: Xmm, src: R64) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6E).w(), dst.0 as u8, src.0 as u8) }
 
     /// `movq w:xmm, r64/m64`: `66 REX.W 0F 6E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6E).w(), dst.num(), src.addr) }
+    pub const fn movq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6E).w(), dst.0 as u8, src.addr) }
 
     /// `movq w:r64/m64, xmm`: `66 REX.W 0F 7E /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7E).w(), src.num(), dst.num()) }
+    pub const fn movq_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7E).w(), src.0 as u8, dst.0 as u8) }
 
     /// `movq w:r64/m64, xmm`: `66 REX.W 0F 7E /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7E).w(), src.num(), dst.addr) }
+    pub const fn movq_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7E).w(), src.0 as u8, dst.addr) }
 
     /// `movq w:xmm, xmm/m64`: `F3 0F 7E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x7E), dst.num(), src.num()) }
+    pub const fn movq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x7E), dst.0 as u8, src.0 as u8) }
 
     /// `movq w:xmm, xmm/m64`: `F3 0F 7E /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq_xmm_m64_alt(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x7E), dst.num(), src.addr) }
+    pub const fn movq_xmm_m64_alt(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x7E), dst.0 as u8, src.addr) }
 
     /// `movq w:xmm/m64, xmm`: `66 0F D6 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD6), src.num(), dst.num()) }
+    pub const fn movq_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD6), src.0 as u8, dst.0 as u8) }
 
     /// `movq w:xmm/m64, xmm`: `66 0F D6 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movq_m64_xmm_alt(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD6), src.num(), dst.addr) }
+    pub const fn movq_m64_xmm_alt(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD6), src.0 as u8, dst.addr) }
 
     /// `movsd rw|w:xmm, xmm/m64`: `F2 0F 10 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x10), dst.num(), src.num()) }
+    pub const fn movsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x10), dst.0 as u8, src.0 as u8) }
 
     /// `movsd rw|w:xmm, xmm/m64`: `F2 0F 10 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x10), dst.num(), src.addr) }
+    pub const fn movsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x10), dst.0 as u8, src.addr) }
 
     /// `movsd rw|w:xmm/m64, xmm`: `F2 0F 11 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movsd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x11), src.num(), dst.num()) }
+    pub const fn movsd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x11), src.0 as u8, dst.0 as u8) }
 
     /// `movsd rw|w:xmm/m64, xmm`: `F2 0F 11 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movsd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x11), src.num(), dst.addr) }
+    pub const fn movsd_m64_xmm(&mut self, dst: M64, src: Xmm) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x11), src.0 as u8, dst.addr) }
 
     /// `movss rw|w:xmm, xmm/m32`: `F3 0F 10 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x10), dst.num(), src.num()) }
+    pub const fn movss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x10), dst.0 as u8, src.0 as u8) }
 
     /// `movss rw|w:xmm, xmm/m32`: `F3 0F 10 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x10), dst.num(), src.addr) }
+    pub const fn movss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x10), dst.0 as u8, src.addr) }
 
     /// `movss rw|w:xmm/m32, xmm`: `F3 0F 11 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movss_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x11), src.num(), dst.num()) }
+    pub const fn movss_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x11), src.0 as u8, dst.0 as u8) }
 
     /// `movss rw|w:xmm/m32, xmm`: `F3 0F 11 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movss_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x11), src.num(), dst.addr) }
+    pub const fn movss_m32_xmm(&mut self, dst: M32, src: Xmm) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x11), src.0 as u8, dst.addr) }
 
     /// `movupd w:xmm, xmm/m128`: `66 0F 10 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movupd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x10), dst.num(), src.num()) }
+    pub const fn movupd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x10), dst.0 as u8, src.0 as u8) }
 
     /// `movupd w:xmm, xmm/m128`: `66 0F 10 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movupd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x10), dst.num(), src.addr) }
+    pub const fn movupd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x10), dst.0 as u8, src.addr) }
 
     /// `movupd w:xmm/m128, xmm`: `66 0F 11 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movupd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x11), src.num(), dst.num()) }
+    pub const fn movupd_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x11), src.0 as u8, dst.0 as u8) }
 
     /// `movupd w:xmm/m128, xmm`: `66 0F 11 /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movupd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x11), src.num(), dst.addr) }
+    pub const fn movupd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x11), src.0 as u8, dst.addr) }
 
     /// `movups w:xmm, xmm/m128`: `NP 0F 10 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movups_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x10), dst.num(), src.num()) }
+    pub const fn movups_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x10), dst.0 as u8, src.0 as u8) }
 
     /// `movups w:xmm, xmm/m128`: `NP 0F 10 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movups_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x10), dst.num(), src.addr) }
+    pub const fn movups_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x10), dst.0 as u8, src.addr) }
 
     /// `movups w:xmm/m128, xmm`: `NP 0F 11 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movups_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x11), src.num(), dst.num()) }
+    pub const fn movups_xmm_xmm_alt(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x11), src.0 as u8, dst.0 as u8) }
 
     /// `movups w:xmm/m128, xmm`: `NP 0F 11 /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movups_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x11), src.num(), dst.addr) }
+    pub const fn movups_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x11), src.0 as u8, dst.addr) }
 
     /// `mulpd rw:xmm, xmm/m128`: `66 0F 59 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn mulpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x59), dst.num(), src.num()) }
+    pub const fn mulpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x59), dst.0 as u8, src.0 as u8) }
 
     /// `mulpd rw:xmm, xmm/m128`: `66 0F 59 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn mulpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x59), dst.num(), src.addr) }
+    pub const fn mulpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x59), dst.0 as u8, src.addr) }
 
     /// `mulps rw:xmm, xmm/m128`: `NP 0F 59 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn mulps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x59), dst.num(), src.num()) }
+    pub const fn mulps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x59), dst.0 as u8, src.0 as u8) }
 
     /// `mulps rw:xmm, xmm/m128`: `NP 0F 59 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn mulps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x59), dst.num(), src.addr) }
+    pub const fn mulps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x59), dst.0 as u8, src.addr) }
 
     /// `mulsd rw:xmm, xmm/m64`: `F2 0F 59 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn mulsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x59), dst.num(), src.num()) }
+    pub const fn mulsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x59), dst.0 as u8, src.0 as u8) }
 
     /// `mulsd rw:xmm, xmm/m64`: `F2 0F 59 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn mulsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x59), dst.num(), src.addr) }
+    pub const fn mulsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x59), dst.0 as u8, src.addr) }
 
     /// `mulss rw:xmm, xmm/m32`: `F3 0F 59 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn mulss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x59), dst.num(), src.num()) }
+    pub const fn mulss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x59), dst.0 as u8, src.0 as u8) }
 
     /// `mulss rw:xmm, xmm/m32`: `F3 0F 59 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn mulss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x59), dst.num(), src.addr) }
+    pub const fn mulss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x59), dst.0 as u8, src.addr) }
 
     /// `orpd rw:xmm, xmm/m128`: `66 0F 56 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn orpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x56), dst.num(), src.num()) }
+    pub const fn orpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x56), dst.0 as u8, src.0 as u8) }
 
     /// `orpd rw:xmm, xmm/m128`: `66 0F 56 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn orpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x56), dst.num(), src.addr) }
+    pub const fn orpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x56), dst.0 as u8, src.addr) }
 
     /// `orps rw:xmm, xmm/m128`: `NP 0F 56 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn orps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x56), dst.num(), src.num()) }
+    pub const fn orps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x56), dst.0 as u8, src.0 as u8) }
 
     /// `orps rw:xmm, xmm/m128`: `NP 0F 56 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn orps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x56), dst.num(), src.addr) }
+    pub const fn orps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x56), dst.0 as u8, src.addr) }
 
     /// `pabsb w:xmm, xmm/m128`: `66 0F 38 1C /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x1C), dst.num(), src.num()) }
+    pub const fn pabsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x1C), dst.0 as u8, src.0 as u8) }
 
     /// `pabsb w:xmm, xmm/m128`: `66 0F 38 1C /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x1C), dst.num(), src.addr) }
+    pub const fn pabsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x1C), dst.0 as u8, src.addr) }
 
     /// `pabsd w:xmm, xmm/m128`: `66 0F 38 1E /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x1E), dst.num(), src.num()) }
+    pub const fn pabsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x1E), dst.0 as u8, src.0 as u8) }
 
     /// `pabsd w:xmm, xmm/m128`: `66 0F 38 1E /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x1E), dst.num(), src.addr) }
+    pub const fn pabsd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x1E), dst.0 as u8, src.addr) }
 
     /// `pabsw w:xmm, xmm/m128`: `66 0F 38 1D /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x1D), dst.num(), src.num()) }
+    pub const fn pabsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x1D), dst.0 as u8, src.0 as u8) }
 
     /// `pabsw w:xmm, xmm/m128`: `66 0F 38 1D /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pabsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x1D), dst.num(), src.addr) }
+    pub const fn pabsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x1D), dst.0 as u8, src.addr) }
 
     /// `packssdw rw:xmm, xmm/m128`: `66 0F 6B /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn packssdw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6B), dst.num(), src.num()) }
+    pub const fn packssdw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6B), dst.0 as u8, src.0 as u8) }
 
     /// `packssdw rw:xmm, xmm/m128`: `66 0F 6B /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn packssdw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6B), dst.num(), src.addr) }
+    pub const fn packssdw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6B), dst.0 as u8, src.addr) }
 
     /// `packsswb rw:xmm, xmm/m128`: `66 0F 63 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn packsswb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x63), dst.num(), src.num()) }
+    pub const fn packsswb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x63), dst.0 as u8, src.0 as u8) }
 
     /// `packsswb rw:xmm, xmm/m128`: `66 0F 63 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn packsswb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x63), dst.num(), src.addr) }
+    pub const fn packsswb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x63), dst.0 as u8, src.addr) }
 
     /// `packusdw rw:xmm, xmm/m128`: `66 0F 38 2B /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn packusdw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x2B), dst.num(), src.num()) }
+    pub const fn packusdw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x2B), dst.0 as u8, src.0 as u8) }
 
     /// `packusdw rw:xmm, xmm/m128`: `66 0F 38 2B /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn packusdw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x2B), dst.num(), src.addr) }
+    pub const fn packusdw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x2B), dst.0 as u8, src.addr) }
 
     /// `packuswb rw:xmm, xmm/m128`: `66 0F 67 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn packuswb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x67), dst.num(), src.num()) }
+    pub const fn packuswb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x67), dst.0 as u8, src.0 as u8) }
 
     /// `packuswb rw:xmm, xmm/m128`: `66 0F 67 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn packuswb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x67), dst.num(), src.addr) }
+    pub const fn packuswb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x67), dst.0 as u8, src.addr) }
 
     /// `paddb rw:xmm, xmm/m128`: `66 0F FC /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFC), dst.num(), src.num()) }
+    pub const fn paddb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFC), dst.0 as u8, src.0 as u8) }
 
     /// `paddb rw:xmm, xmm/m128`: `66 0F FC /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFC), dst.num(), src.addr) }
+    pub const fn paddb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFC), dst.0 as u8, src.addr) }
 
     /// `paddd rw:xmm, xmm/m128`: `66 0F FE /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFE), dst.num(), src.num()) }
+    pub const fn paddd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFE), dst.0 as u8, src.0 as u8) }
 
     /// `paddd rw:xmm, xmm/m128`: `66 0F FE /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFE), dst.num(), src.addr) }
+    pub const fn paddd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFE), dst.0 as u8, src.addr) }
 
     /// `paddq rw:xmm, xmm/m128`: `66 0F D4 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD4), dst.num(), src.num()) }
+    pub const fn paddq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD4), dst.0 as u8, src.0 as u8) }
 
     /// `paddq rw:xmm, xmm/m128`: `66 0F D4 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD4), dst.num(), src.addr) }
+    pub const fn paddq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD4), dst.0 as u8, src.addr) }
 
     /// `paddsb rw:xmm, xmm/m128`: `66 0F EC /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEC), dst.num(), src.num()) }
+    pub const fn paddsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEC), dst.0 as u8, src.0 as u8) }
 
     /// `paddsb rw:xmm, xmm/m128`: `66 0F EC /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEC), dst.num(), src.addr) }
+    pub const fn paddsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEC), dst.0 as u8, src.addr) }
 
     /// `paddsw rw:xmm, xmm/m128`: `66 0F ED /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xED), dst.num(), src.num()) }
+    pub const fn paddsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xED), dst.0 as u8, src.0 as u8) }
 
     /// `paddsw rw:xmm, xmm/m128`: `66 0F ED /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xED), dst.num(), src.addr) }
+    pub const fn paddsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xED), dst.0 as u8, src.addr) }
 
     /// `paddusb rw:xmm, xmm/m128`: `66 0F DC /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddusb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDC), dst.num(), src.num()) }
+    pub const fn paddusb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDC), dst.0 as u8, src.0 as u8) }
 
     /// `paddusb rw:xmm, xmm/m128`: `66 0F DC /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddusb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDC), dst.num(), src.addr) }
+    pub const fn paddusb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDC), dst.0 as u8, src.addr) }
 
     /// `paddusw rw:xmm, xmm/m128`: `66 0F DD /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddusw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDD), dst.num(), src.num()) }
+    pub const fn paddusw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDD), dst.0 as u8, src.0 as u8) }
 
     /// `paddusw rw:xmm, xmm/m128`: `66 0F DD /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddusw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDD), dst.num(), src.addr) }
+    pub const fn paddusw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDD), dst.0 as u8, src.addr) }
 
     /// `paddw rw:xmm, xmm/m128`: `66 0F FD /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFD), dst.num(), src.num()) }
+    pub const fn paddw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFD), dst.0 as u8, src.0 as u8) }
 
     /// `paddw rw:xmm, xmm/m128`: `66 0F FD /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn paddw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFD), dst.num(), src.addr) }
+    pub const fn paddw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFD), dst.0 as u8, src.addr) }
 
     /// `palignr rw:xmm, xmm/m128, imm8`: `66 0F 3A 0F /r ib` (RMI)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn palignr_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0F), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn palignr_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0F), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `palignr rw:xmm, xmm/m128, imm8`: `66 0F 3A 0F /r ib` (RMI)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn palignr_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0F), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn palignr_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0F), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pand rw:xmm, xmm/m128`: `66 0F DB /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pand_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDB), dst.num(), src.num()) }
+    pub const fn pand_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDB), dst.0 as u8, src.0 as u8) }
 
     /// `pand rw:xmm, xmm/m128`: `66 0F DB /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pand_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDB), dst.num(), src.addr) }
+    pub const fn pand_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDB), dst.0 as u8, src.addr) }
 
     /// `pandn rw:xmm, xmm/m128`: `66 0F DF /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pandn_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDF), dst.num(), src.num()) }
+    pub const fn pandn_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDF), dst.0 as u8, src.0 as u8) }
 
     /// `pandn rw:xmm, xmm/m128`: `66 0F DF /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pandn_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDF), dst.num(), src.addr) }
+    pub const fn pandn_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDF), dst.0 as u8, src.addr) }
 
     /// `pavgb rw:xmm, xmm/m128`: `66 0F E0 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pavgb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE0), dst.num(), src.num()) }
+    pub const fn pavgb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE0), dst.0 as u8, src.0 as u8) }
 
     /// `pavgb rw:xmm, xmm/m128`: `66 0F E0 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pavgb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE0), dst.num(), src.addr) }
+    pub const fn pavgb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE0), dst.0 as u8, src.addr) }
 
     /// `pavgw rw:xmm, xmm/m128`: `66 0F E3 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pavgw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE3), dst.num(), src.num()) }
+    pub const fn pavgw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE3), dst.0 as u8, src.0 as u8) }
 
     /// `pavgw rw:xmm, xmm/m128`: `66 0F E3 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pavgw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE3), dst.num(), src.addr) }
+    pub const fn pavgw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE3), dst.0 as u8, src.addr) }
 
     /// `pblendvb rw:xmm, xmm/m128, <xmm0>`: `66 0F 38 10 /r` (RM)
     ///
     /// CPUID: SSE4_1. Implied: `xmm0`.
     #[inline]
-    pub const fn pblendvb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x10), dst.num(), src.num()) }
+    pub const fn pblendvb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x10), dst.0 as u8, src.0 as u8) }
 
     /// `pblendvb rw:xmm, xmm/m128, <xmm0>`: `66 0F 38 10 /r` (RM)
     ///
     /// CPUID: SSE4_1. Implied: `xmm0`.
     #[inline]
-    pub const fn pblendvb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x10), dst.num(), src.addr) }
+    pub const fn pblendvb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x10), dst.0 as u8, src.addr) }
 
     /// `pblendw rw:xmm, xmm/m128, imm8`: `66 0F 3A 0E /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pblendw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0E), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pblendw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0E), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pblendw rw:xmm, xmm/m128, imm8`: `66 0F 3A 0E /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pblendw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0E), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pblendw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0E), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pcmpeqb rw:xmm, xmm/m128`: `66 0F 74 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpeqb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x74), dst.num(), src.num()) }
+    pub const fn pcmpeqb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x74), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpeqb rw:xmm, xmm/m128`: `66 0F 74 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpeqb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x74), dst.num(), src.addr) }
+    pub const fn pcmpeqb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x74), dst.0 as u8, src.addr) }
 
     /// `pcmpeqd rw:xmm, xmm/m128`: `66 0F 76 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpeqd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x76), dst.num(), src.num()) }
+    pub const fn pcmpeqd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x76), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpeqd rw:xmm, xmm/m128`: `66 0F 76 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpeqd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x76), dst.num(), src.addr) }
+    pub const fn pcmpeqd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x76), dst.0 as u8, src.addr) }
 
     /// `pcmpeqq rw:xmm, xmm/m128`: `66 0F 38 29 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pcmpeqq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x29), dst.num(), src.num()) }
+    pub const fn pcmpeqq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x29), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpeqq rw:xmm, xmm/m128`: `66 0F 38 29 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pcmpeqq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x29), dst.num(), src.addr) }
+    pub const fn pcmpeqq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x29), dst.0 as u8, src.addr) }
 
     /// `pcmpeqw rw:xmm, xmm/m128`: `66 0F 75 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpeqw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x75), dst.num(), src.num()) }
+    pub const fn pcmpeqw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x75), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpeqw rw:xmm, xmm/m128`: `66 0F 75 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpeqw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x75), dst.num(), src.addr) }
+    pub const fn pcmpeqw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x75), dst.0 as u8, src.addr) }
 
     /// `pcmpgtb rw:xmm, xmm/m128`: `66 0F 64 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpgtb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x64), dst.num(), src.num()) }
+    pub const fn pcmpgtb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x64), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpgtb rw:xmm, xmm/m128`: `66 0F 64 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpgtb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x64), dst.num(), src.addr) }
+    pub const fn pcmpgtb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x64), dst.0 as u8, src.addr) }
 
     /// `pcmpgtd rw:xmm, xmm/m128`: `66 0F 66 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpgtd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x66), dst.num(), src.num()) }
+    pub const fn pcmpgtd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x66), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpgtd rw:xmm, xmm/m128`: `66 0F 66 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpgtd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x66), dst.num(), src.addr) }
+    pub const fn pcmpgtd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x66), dst.0 as u8, src.addr) }
 
     /// `pcmpgtq rw:xmm, xmm/m128`: `66 0F 38 37 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn pcmpgtq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x37), dst.num(), src.num()) }
+    pub const fn pcmpgtq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x37), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpgtq rw:xmm, xmm/m128`: `66 0F 38 37 /r` (RM)
     ///
     /// CPUID: SSE4_2.
     #[inline]
-    pub const fn pcmpgtq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x37), dst.num(), src.addr) }
+    pub const fn pcmpgtq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x37), dst.0 as u8, src.addr) }
 
     /// `pcmpgtw rw:xmm, xmm/m128`: `66 0F 65 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpgtw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x65), dst.num(), src.num()) }
+    pub const fn pcmpgtw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x65), dst.0 as u8, src.0 as u8) }
 
     /// `pcmpgtw rw:xmm, xmm/m128`: `66 0F 65 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pcmpgtw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x65), dst.num(), src.addr) }
+    pub const fn pcmpgtw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x65), dst.0 as u8, src.addr) }
 
     /// `pextrb w:r32/m8, xmm, imm8`: `66 0F 3A 14 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrb_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x14), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn pextrb_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x14), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `pextrb w:r32/m8, xmm, imm8`: `66 0F 3A 14 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrb_m8_xmm_imm8(&mut self, dst: M8, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x14), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn pextrb_m8_xmm_imm8(&mut self, dst: M8, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x14), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `pextrb w:r64/m8, xmm, imm8`: `66 REX.W 0F 3A 14 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrb_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x14).w(), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn pextrb_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x14).w(), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `pextrb w:r64/m8, xmm, imm8`: `66 REX.W 0F 3A 14 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrb_m8_xmm_imm8_alt(&mut self, dst: M8, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x14).w(), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn pextrb_m8_xmm_imm8_alt(&mut self, dst: M8, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x14).w(), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `pextrd w:r32/m32, xmm, imm8`: `66 0F 3A 16 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrd_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x16), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn pextrd_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x16), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `pextrd w:r32/m32, xmm, imm8`: `66 0F 3A 16 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrd_m32_xmm_imm8(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x16), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn pextrd_m32_xmm_imm8(&mut self, dst: M32, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x16), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `pextrq w:r64/m64, xmm, imm8`: `66 REX.W 0F 3A 16 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrq_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x16).w(), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn pextrq_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x16).w(), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `pextrq w:r64/m64, xmm, imm8`: `66 REX.W 0F 3A 16 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrq_m64_xmm_imm8(&mut self, dst: M64, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x16).w(), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn pextrq_m64_xmm_imm8(&mut self, dst: M64, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x16).w(), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `pextrw w:r32, xmm, imm8`: `66 0F C5 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pextrw_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC5), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pextrw_r32_xmm_imm8(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC5), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pextrw w:r64, xmm, imm8`: `66 REX.W 0F C5 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pextrw_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC5).w(), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pextrw_r64_xmm_imm8(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC5).w(), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pextrw w:r32/m16, xmm, imm8`: `66 0F 3A 15 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrw_r32_xmm_imm8_alt(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x15), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn pextrw_r32_xmm_imm8_alt(&mut self, dst: R32, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x15), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `pextrw w:r32/m16, xmm, imm8`: `66 0F 3A 15 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrw_m16_xmm_imm8(&mut self, dst: M16, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x15), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn pextrw_m16_xmm_imm8(&mut self, dst: M16, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x15), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `pextrw w:r64/m16, xmm, imm8`: `66 REX.W 0F 3A 15 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrw_r64_xmm_imm8_alt(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x15).w(), src.num(), dst.num(), imm as u32, 1) }
+    pub const fn pextrw_r64_xmm_imm8_alt(&mut self, dst: R64, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x15).w(), src.0 as u8, dst.0 as u8, imm as u32, 1) }
 
     /// `pextrw w:r64/m16, xmm, imm8`: `66 REX.W 0F 3A 15 /r ib` (MRI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pextrw_m16_xmm_imm8_alt(&mut self, dst: M16, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x15).w(), src.num(), dst.addr, imm as u32, 1) }
+    pub const fn pextrw_m16_xmm_imm8_alt(&mut self, dst: M16, src: Xmm, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x15).w(), src.0 as u8, dst.addr, imm as u32, 1) }
 
     /// `phaddd rw:xmm, xmm/m128`: `66 0F 38 02 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x02), dst.num(), src.num()) }
+    pub const fn phaddd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x02), dst.0 as u8, src.0 as u8) }
 
     /// `phaddd rw:xmm, xmm/m128`: `66 0F 38 02 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x02), dst.num(), src.addr) }
+    pub const fn phaddd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x02), dst.0 as u8, src.addr) }
 
     /// `phaddw rw:xmm, xmm/m128`: `66 0F 38 01 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x01), dst.num(), src.num()) }
+    pub const fn phaddw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x01), dst.0 as u8, src.0 as u8) }
 
     /// `phaddw rw:xmm, xmm/m128`: `66 0F 38 01 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x01), dst.num(), src.addr) }
+    pub const fn phaddw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x01), dst.0 as u8, src.addr) }
 
     /// `phsubd rw:xmm, xmm/m128`: `66 0F 38 06 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x06), dst.num(), src.num()) }
+    pub const fn phsubd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x06), dst.0 as u8, src.0 as u8) }
 
     /// `phsubd rw:xmm, xmm/m128`: `66 0F 38 06 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x06), dst.num(), src.addr) }
+    pub const fn phsubd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x06), dst.0 as u8, src.addr) }
 
     /// `phsubw rw:xmm, xmm/m128`: `66 0F 38 05 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x05), dst.num(), src.num()) }
+    pub const fn phsubw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x05), dst.0 as u8, src.0 as u8) }
 
     /// `phsubw rw:xmm, xmm/m128`: `66 0F 38 05 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x05), dst.num(), src.addr) }
+    pub const fn phsubw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x05), dst.0 as u8, src.addr) }
 
     /// `pinsrb rw:xmm, r32/m8, imm8`: `66 0F 3A 20 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pinsrb_xmm_r32_imm8(&mut self, dst: Xmm, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x20), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pinsrb_xmm_r32_imm8(&mut self, dst: Xmm, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x20), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pinsrb rw:xmm, r32/m8, imm8`: `66 0F 3A 20 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pinsrb_xmm_m8_imm8(&mut self, dst: Xmm, src: M8, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x20), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pinsrb_xmm_m8_imm8(&mut self, dst: Xmm, src: M8, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x20), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pinsrb rw:xmm, r64/m8, imm8`: `66 REX.W 0F 3A 20 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pinsrb_xmm_r64_imm8(&mut self, dst: Xmm, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x20).w(), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pinsrb_xmm_r64_imm8(&mut self, dst: Xmm, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x20).w(), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pinsrb rw:xmm, r64/m8, imm8`: `66 REX.W 0F 3A 20 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pinsrb_xmm_m8_imm8_alt(&mut self, dst: Xmm, src: M8, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x20).w(), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pinsrb_xmm_m8_imm8_alt(&mut self, dst: Xmm, src: M8, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x20).w(), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pinsrd rw:xmm, r32/m32, imm8`: `66 0F 3A 22 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pinsrd_xmm_r32_imm8(&mut self, dst: Xmm, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x22), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pinsrd_xmm_r32_imm8(&mut self, dst: Xmm, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x22), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pinsrd rw:xmm, r32/m32, imm8`: `66 0F 3A 22 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pinsrd_xmm_m32_imm8(&mut self, dst: Xmm, src: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x22), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pinsrd_xmm_m32_imm8(&mut self, dst: Xmm, src: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x22), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pinsrq rw:xmm, r64/m64, imm8`: `66 REX.W 0F 3A 22 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pinsrq_xmm_r64_imm8(&mut self, dst: Xmm, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x22).w(), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pinsrq_xmm_r64_imm8(&mut self, dst: Xmm, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x22).w(), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pinsrq rw:xmm, r64/m64, imm8`: `66 REX.W 0F 3A 22 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pinsrq_xmm_m64_imm8(&mut self, dst: Xmm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x22).w(), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pinsrq_xmm_m64_imm8(&mut self, dst: Xmm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x22).w(), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pinsrw rw:xmm, r32/m16, imm8`: `66 0F C4 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pinsrw_xmm_r32_imm8(&mut self, dst: Xmm, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC4), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pinsrw_xmm_r32_imm8(&mut self, dst: Xmm, src: R32, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC4), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pinsrw rw:xmm, r32/m16, imm8`: `66 0F C4 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pinsrw_xmm_m16_imm8(&mut self, dst: Xmm, src: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xC4), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pinsrw_xmm_m16_imm8(&mut self, dst: Xmm, src: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xC4), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pinsrw rw:xmm, r64/m16, imm8`: `66 REX.W 0F C4 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pinsrw_xmm_r64_imm8(&mut self, dst: Xmm, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC4).w(), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pinsrw_xmm_r64_imm8(&mut self, dst: Xmm, src: R64, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC4).w(), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pinsrw rw:xmm, r64/m16, imm8`: `66 REX.W 0F C4 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pinsrw_xmm_m16_imm8_alt(&mut self, dst: Xmm, src: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xC4).w(), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pinsrw_xmm_m16_imm8_alt(&mut self, dst: Xmm, src: M16, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xC4).w(), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pmaddubsw rw:xmm, xmm/m128`: `66 0F 38 04 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pmaddubsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x04), dst.num(), src.num()) }
+    pub const fn pmaddubsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x04), dst.0 as u8, src.0 as u8) }
 
     /// `pmaddubsw rw:xmm, xmm/m128`: `66 0F 38 04 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pmaddubsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x04), dst.num(), src.addr) }
+    pub const fn pmaddubsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x04), dst.0 as u8, src.addr) }
 
     /// `pmaddwd rw:xmm, xmm/m128`: `66 0F F5 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmaddwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF5), dst.num(), src.num()) }
+    pub const fn pmaddwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF5), dst.0 as u8, src.0 as u8) }
 
     /// `pmaddwd rw:xmm, xmm/m128`: `66 0F F5 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmaddwd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF5), dst.num(), src.addr) }
+    pub const fn pmaddwd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF5), dst.0 as u8, src.addr) }
 
     /// `pmaxsb rw:xmm, xmm/m128`: `66 0F 38 3C /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmaxsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3C), dst.num(), src.num()) }
+    pub const fn pmaxsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3C), dst.0 as u8, src.0 as u8) }
 
     /// `pmaxsb rw:xmm, xmm/m128`: `66 0F 38 3C /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmaxsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3C), dst.num(), src.addr) }
+    pub const fn pmaxsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3C), dst.0 as u8, src.addr) }
 
     /// `pmaxsd rw:xmm, xmm/m128`: `66 0F 38 3D /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmaxsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3D), dst.num(), src.num()) }
+    pub const fn pmaxsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3D), dst.0 as u8, src.0 as u8) }
 
     /// `pmaxsd rw:xmm, xmm/m128`: `66 0F 38 3D /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmaxsd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3D), dst.num(), src.addr) }
+    pub const fn pmaxsd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3D), dst.0 as u8, src.addr) }
 
     /// `pmaxsw rw:xmm, xmm/m128`: `66 0F EE /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmaxsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEE), dst.num(), src.num()) }
+    pub const fn pmaxsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEE), dst.0 as u8, src.0 as u8) }
 
     /// `pmaxsw rw:xmm, xmm/m128`: `66 0F EE /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmaxsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEE), dst.num(), src.addr) }
+    pub const fn pmaxsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEE), dst.0 as u8, src.addr) }
 
     /// `pmaxub rw:xmm, xmm/m128`: `66 0F DE /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmaxub_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDE), dst.num(), src.num()) }
+    pub const fn pmaxub_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDE), dst.0 as u8, src.0 as u8) }
 
     /// `pmaxub rw:xmm, xmm/m128`: `66 0F DE /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmaxub_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDE), dst.num(), src.addr) }
+    pub const fn pmaxub_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDE), dst.0 as u8, src.addr) }
 
     /// `pmaxud rw:xmm, xmm/m128`: `66 0F 38 3F /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmaxud_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3F), dst.num(), src.num()) }
+    pub const fn pmaxud_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3F), dst.0 as u8, src.0 as u8) }
 
     /// `pmaxud rw:xmm, xmm/m128`: `66 0F 38 3F /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmaxud_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3F), dst.num(), src.addr) }
+    pub const fn pmaxud_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3F), dst.0 as u8, src.addr) }
 
     /// `pmaxuw rw:xmm, xmm/m128`: `66 0F 38 3E /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmaxuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3E), dst.num(), src.num()) }
+    pub const fn pmaxuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3E), dst.0 as u8, src.0 as u8) }
 
     /// `pmaxuw rw:xmm, xmm/m128`: `66 0F 38 3E /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmaxuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3E), dst.num(), src.addr) }
+    pub const fn pmaxuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3E), dst.0 as u8, src.addr) }
 
     /// `pminsb rw:xmm, xmm/m128`: `66 0F 38 38 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pminsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x38), dst.num(), src.num()) }
+    pub const fn pminsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x38), dst.0 as u8, src.0 as u8) }
 
     /// `pminsb rw:xmm, xmm/m128`: `66 0F 38 38 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pminsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x38), dst.num(), src.addr) }
+    pub const fn pminsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x38), dst.0 as u8, src.addr) }
 
     /// `pminsd rw:xmm, xmm/m128`: `66 0F 38 39 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pminsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x39), dst.num(), src.num()) }
+    pub const fn pminsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x39), dst.0 as u8, src.0 as u8) }
 
     /// `pminsd rw:xmm, xmm/m128`: `66 0F 38 39 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pminsd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x39), dst.num(), src.addr) }
+    pub const fn pminsd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x39), dst.0 as u8, src.addr) }
 
     /// `pminsw rw:xmm, xmm/m128`: `66 0F EA /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pminsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEA), dst.num(), src.num()) }
+    pub const fn pminsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEA), dst.0 as u8, src.0 as u8) }
 
     /// `pminsw rw:xmm, xmm/m128`: `66 0F EA /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pminsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEA), dst.num(), src.addr) }
+    pub const fn pminsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEA), dst.0 as u8, src.addr) }
 
     /// `pminub rw:xmm, xmm/m128`: `66 0F DA /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pminub_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDA), dst.num(), src.num()) }
+    pub const fn pminub_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xDA), dst.0 as u8, src.0 as u8) }
 
     /// `pminub rw:xmm, xmm/m128`: `66 0F DA /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pminub_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDA), dst.num(), src.addr) }
+    pub const fn pminub_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xDA), dst.0 as u8, src.addr) }
 
     /// `pminud rw:xmm, xmm/m128`: `66 0F 38 3B /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pminud_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3B), dst.num(), src.num()) }
+    pub const fn pminud_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3B), dst.0 as u8, src.0 as u8) }
 
     /// `pminud rw:xmm, xmm/m128`: `66 0F 38 3B /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pminud_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3B), dst.num(), src.addr) }
+    pub const fn pminud_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3B), dst.0 as u8, src.addr) }
 
     /// `pminuw rw:xmm, xmm/m128`: `66 0F 38 3A /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pminuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3A), dst.num(), src.num()) }
+    pub const fn pminuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x3A), dst.0 as u8, src.0 as u8) }
 
     /// `pminuw rw:xmm, xmm/m128`: `66 0F 38 3A /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pminuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3A), dst.num(), src.addr) }
+    pub const fn pminuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x3A), dst.0 as u8, src.addr) }
 
     /// `pmovmskb w:r32, xmm`: `66 0F D7 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmovmskb_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD7), dst.num(), src.num()) }
+    pub const fn pmovmskb_r32_xmm(&mut self, dst: R32, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD7), dst.0 as u8, src.0 as u8) }
 
     /// `pmovmskb w:r64, xmm`: `66 REX.W 0F D7 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmovmskb_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD7).w(), dst.num(), src.num()) }
+    pub const fn pmovmskb_r64_xmm(&mut self, dst: R64, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD7).w(), dst.0 as u8, src.0 as u8) }
 
     /// `pmovsxbd w:xmm, xmm/m32`: `66 0F 38 21 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxbd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x21), dst.num(), src.num()) }
+    pub const fn pmovsxbd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x21), dst.0 as u8, src.0 as u8) }
 
     /// `pmovsxbd w:xmm, xmm/m32`: `66 0F 38 21 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxbd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x21), dst.num(), src.addr) }
+    pub const fn pmovsxbd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x21), dst.0 as u8, src.addr) }
 
     /// `pmovsxbq w:xmm, xmm/m16`: `66 0F 38 22 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxbq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x22), dst.num(), src.num()) }
+    pub const fn pmovsxbq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x22), dst.0 as u8, src.0 as u8) }
 
     /// `pmovsxbq w:xmm, xmm/m16`: `66 0F 38 22 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxbq_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x22), dst.num(), src.addr) }
+    pub const fn pmovsxbq_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x22), dst.0 as u8, src.addr) }
 
     /// `pmovsxbw w:xmm, xmm/m64`: `66 0F 38 20 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x20), dst.num(), src.num()) }
+    pub const fn pmovsxbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x20), dst.0 as u8, src.0 as u8) }
 
     /// `pmovsxbw w:xmm, xmm/m64`: `66 0F 38 20 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxbw_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x20), dst.num(), src.addr) }
+    pub const fn pmovsxbw_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x20), dst.0 as u8, src.addr) }
 
     /// `pmovsxdq w:xmm, xmm/m64`: `66 0F 38 25 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x25), dst.num(), src.num()) }
+    pub const fn pmovsxdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x25), dst.0 as u8, src.0 as u8) }
 
     /// `pmovsxdq w:xmm, xmm/m64`: `66 0F 38 25 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxdq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x25), dst.num(), src.addr) }
+    pub const fn pmovsxdq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x25), dst.0 as u8, src.addr) }
 
     /// `pmovsxwd w:xmm, xmm/m64`: `66 0F 38 23 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x23), dst.num(), src.num()) }
+    pub const fn pmovsxwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x23), dst.0 as u8, src.0 as u8) }
 
     /// `pmovsxwd w:xmm, xmm/m64`: `66 0F 38 23 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxwd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x23), dst.num(), src.addr) }
+    pub const fn pmovsxwd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x23), dst.0 as u8, src.addr) }
 
     /// `pmovsxwq w:xmm, xmm/m32`: `66 0F 38 24 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxwq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x24), dst.num(), src.num()) }
+    pub const fn pmovsxwq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x24), dst.0 as u8, src.0 as u8) }
 
     /// `pmovsxwq w:xmm, xmm/m32`: `66 0F 38 24 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovsxwq_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x24), dst.num(), src.addr) }
+    pub const fn pmovsxwq_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x24), dst.0 as u8, src.addr) }
 
     /// `pmovzxbd w:xmm, xmm/m32`: `66 0F 38 31 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxbd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x31), dst.num(), src.num()) }
+    pub const fn pmovzxbd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x31), dst.0 as u8, src.0 as u8) }
 
     /// `pmovzxbd w:xmm, xmm/m32`: `66 0F 38 31 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxbd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x31), dst.num(), src.addr) }
+    pub const fn pmovzxbd_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x31), dst.0 as u8, src.addr) }
 
     /// `pmovzxbq w:xmm, xmm/m16`: `66 0F 38 32 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxbq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x32), dst.num(), src.num()) }
+    pub const fn pmovzxbq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x32), dst.0 as u8, src.0 as u8) }
 
     /// `pmovzxbq w:xmm, xmm/m16`: `66 0F 38 32 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxbq_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x32), dst.num(), src.addr) }
+    pub const fn pmovzxbq_xmm_m16(&mut self, dst: Xmm, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x32), dst.0 as u8, src.addr) }
 
     /// `pmovzxbw w:xmm, xmm/m64`: `66 0F 38 30 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x30), dst.num(), src.num()) }
+    pub const fn pmovzxbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x30), dst.0 as u8, src.0 as u8) }
 
     /// `pmovzxbw w:xmm, xmm/m64`: `66 0F 38 30 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxbw_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x30), dst.num(), src.addr) }
+    pub const fn pmovzxbw_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x30), dst.0 as u8, src.addr) }
 
     /// `pmovzxdq w:xmm, xmm/m64`: `66 0F 38 35 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x35), dst.num(), src.num()) }
+    pub const fn pmovzxdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x35), dst.0 as u8, src.0 as u8) }
 
     /// `pmovzxdq w:xmm, xmm/m64`: `66 0F 38 35 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxdq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x35), dst.num(), src.addr) }
+    pub const fn pmovzxdq_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x35), dst.0 as u8, src.addr) }
 
     /// `pmovzxwd w:xmm, xmm/m64`: `66 0F 38 33 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x33), dst.num(), src.num()) }
+    pub const fn pmovzxwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x33), dst.0 as u8, src.0 as u8) }
 
     /// `pmovzxwd w:xmm, xmm/m64`: `66 0F 38 33 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxwd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x33), dst.num(), src.addr) }
+    pub const fn pmovzxwd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x33), dst.0 as u8, src.addr) }
 
     /// `pmovzxwq w:xmm, xmm/m32`: `66 0F 38 34 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxwq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x34), dst.num(), src.num()) }
+    pub const fn pmovzxwq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x34), dst.0 as u8, src.0 as u8) }
 
     /// `pmovzxwq w:xmm, xmm/m32`: `66 0F 38 34 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmovzxwq_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x34), dst.num(), src.addr) }
+    pub const fn pmovzxwq_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x34), dst.0 as u8, src.addr) }
 
     /// `pmuldq rw:xmm, xmm/m128`: `66 0F 38 28 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmuldq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x28), dst.num(), src.num()) }
+    pub const fn pmuldq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x28), dst.0 as u8, src.0 as u8) }
 
     /// `pmuldq rw:xmm, xmm/m128`: `66 0F 38 28 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmuldq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x28), dst.num(), src.addr) }
+    pub const fn pmuldq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x28), dst.0 as u8, src.addr) }
 
     /// `pmulhrsw rw:xmm, xmm/m128`: `66 0F 38 0B /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pmulhrsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x0B), dst.num(), src.num()) }
+    pub const fn pmulhrsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x0B), dst.0 as u8, src.0 as u8) }
 
     /// `pmulhrsw rw:xmm, xmm/m128`: `66 0F 38 0B /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pmulhrsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x0B), dst.num(), src.addr) }
+    pub const fn pmulhrsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x0B), dst.0 as u8, src.addr) }
 
     /// `pmulhuw rw:xmm, xmm/m128`: `66 0F E4 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmulhuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE4), dst.num(), src.num()) }
+    pub const fn pmulhuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE4), dst.0 as u8, src.0 as u8) }
 
     /// `pmulhuw rw:xmm, xmm/m128`: `66 0F E4 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmulhuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE4), dst.num(), src.addr) }
+    pub const fn pmulhuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE4), dst.0 as u8, src.addr) }
 
     /// `pmulhw rw:xmm, xmm/m128`: `66 0F E5 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmulhw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE5), dst.num(), src.num()) }
+    pub const fn pmulhw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE5), dst.0 as u8, src.0 as u8) }
 
     /// `pmulhw rw:xmm, xmm/m128`: `66 0F E5 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmulhw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE5), dst.num(), src.addr) }
+    pub const fn pmulhw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE5), dst.0 as u8, src.addr) }
 
     /// `pmulld rw:xmm, xmm/m128`: `66 0F 38 40 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmulld_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x40), dst.num(), src.num()) }
+    pub const fn pmulld_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x40), dst.0 as u8, src.0 as u8) }
 
     /// `pmulld rw:xmm, xmm/m128`: `66 0F 38 40 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn pmulld_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x40), dst.num(), src.addr) }
+    pub const fn pmulld_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x40), dst.0 as u8, src.addr) }
 
     /// `pmullw rw:xmm, xmm/m128`: `66 0F D5 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmullw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD5), dst.num(), src.num()) }
+    pub const fn pmullw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD5), dst.0 as u8, src.0 as u8) }
 
     /// `pmullw rw:xmm, xmm/m128`: `66 0F D5 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmullw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD5), dst.num(), src.addr) }
+    pub const fn pmullw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD5), dst.0 as u8, src.addr) }
 
     /// `pmuludq rw:xmm, xmm/m128`: `66 0F F4 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmuludq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF4), dst.num(), src.num()) }
+    pub const fn pmuludq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF4), dst.0 as u8, src.0 as u8) }
 
     /// `pmuludq rw:xmm, xmm/m128`: `66 0F F4 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pmuludq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF4), dst.num(), src.addr) }
+    pub const fn pmuludq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF4), dst.0 as u8, src.addr) }
 
     /// `por rw:xmm, xmm/m128`: `66 0F EB /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn por_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEB), dst.num(), src.num()) }
+    pub const fn por_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEB), dst.0 as u8, src.0 as u8) }
 
     /// `por rw:xmm, xmm/m128`: `66 0F EB /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn por_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEB), dst.num(), src.addr) }
+    pub const fn por_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEB), dst.0 as u8, src.addr) }
 
     /// `pshufb rw:xmm, xmm/m128`: `66 0F 38 00 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pshufb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x00), dst.num(), src.num()) }
+    pub const fn pshufb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x00), dst.0 as u8, src.0 as u8) }
 
     /// `pshufb rw:xmm, xmm/m128`: `66 0F 38 00 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn pshufb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x00), dst.num(), src.addr) }
+    pub const fn pshufb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x00), dst.0 as u8, src.addr) }
 
     /// `pshufd w:xmm, xmm/m128, imm8`: `66 0F 70 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pshufd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x70), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pshufd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x70), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pshufd w:xmm, xmm/m128, imm8`: `66 0F 70 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pshufd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0x70), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pshufd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0x70), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pshufhw w:xmm, xmm/m128, imm8`: `F3 0F 70 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pshufhw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0xF3, M0F, 0x70), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pshufhw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0xF3, M0F, 0x70), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pshufhw w:xmm, xmm/m128, imm8`: `F3 0F 70 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pshufhw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF3, M0F, 0x70), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pshufhw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF3, M0F, 0x70), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pshuflw w:xmm, xmm/m128, imm8`: `F2 0F 70 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pshuflw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0xF2, M0F, 0x70), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pshuflw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0xF2, M0F, 0x70), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pshuflw w:xmm, xmm/m128, imm8`: `F2 0F 70 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pshuflw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF2, M0F, 0x70), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pshuflw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0xF2, M0F, 0x70), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pslld rw:xmm, imm8`: `66 0F 72 /6 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pslld_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x72), 6, dst.num(), imm as u32, 1) }
+    pub const fn pslld_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x72), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `pslld rw:xmm, xmm/m128`: `66 0F F2 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pslld_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF2), dst.num(), src.num()) }
+    pub const fn pslld_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF2), dst.0 as u8, src.0 as u8) }
 
     /// `pslld rw:xmm, xmm/m128`: `66 0F F2 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pslld_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF2), dst.num(), src.addr) }
+    pub const fn pslld_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF2), dst.0 as u8, src.addr) }
 
     /// `psllq rw:xmm, imm8`: `66 0F 73 /6 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psllq_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x73), 6, dst.num(), imm as u32, 1) }
+    pub const fn psllq_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x73), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `psllq rw:xmm, xmm/m128`: `66 0F F3 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psllq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF3), dst.num(), src.num()) }
+    pub const fn psllq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF3), dst.0 as u8, src.0 as u8) }
 
     /// `psllq rw:xmm, xmm/m128`: `66 0F F3 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psllq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF3), dst.num(), src.addr) }
+    pub const fn psllq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF3), dst.0 as u8, src.addr) }
 
     /// `psllw rw:xmm, imm8`: `66 0F 71 /6 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psllw_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x71), 6, dst.num(), imm as u32, 1) }
+    pub const fn psllw_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x71), 6, dst.0 as u8, imm as u32, 1) }
 
     /// `psllw rw:xmm, xmm/m128`: `66 0F F1 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psllw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF1), dst.num(), src.num()) }
+    pub const fn psllw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF1), dst.0 as u8, src.0 as u8) }
 
     /// `psllw rw:xmm, xmm/m128`: `66 0F F1 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psllw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF1), dst.num(), src.addr) }
+    pub const fn psllw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF1), dst.0 as u8, src.addr) }
 
     /// `psrad rw:xmm, imm8`: `66 0F 72 /4 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrad_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x72), 4, dst.num(), imm as u32, 1) }
+    pub const fn psrad_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x72), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `psrad rw:xmm, xmm/m128`: `66 0F E2 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrad_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE2), dst.num(), src.num()) }
+    pub const fn psrad_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE2), dst.0 as u8, src.0 as u8) }
 
     /// `psrad rw:xmm, xmm/m128`: `66 0F E2 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrad_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE2), dst.num(), src.addr) }
+    pub const fn psrad_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE2), dst.0 as u8, src.addr) }
 
     /// `psraw rw:xmm, imm8`: `66 0F 71 /4 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psraw_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x71), 4, dst.num(), imm as u32, 1) }
+    pub const fn psraw_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x71), 4, dst.0 as u8, imm as u32, 1) }
 
     /// `psraw rw:xmm, xmm/m128`: `66 0F E1 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psraw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE1), dst.num(), src.num()) }
+    pub const fn psraw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE1), dst.0 as u8, src.0 as u8) }
 
     /// `psraw rw:xmm, xmm/m128`: `66 0F E1 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psraw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE1), dst.num(), src.addr) }
+    pub const fn psraw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE1), dst.0 as u8, src.addr) }
 
     /// `psrld rw:xmm, imm8`: `66 0F 72 /2 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrld_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x72), 2, dst.num(), imm as u32, 1) }
+    pub const fn psrld_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x72), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `psrld rw:xmm, xmm/m128`: `66 0F D2 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrld_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD2), dst.num(), src.num()) }
+    pub const fn psrld_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD2), dst.0 as u8, src.0 as u8) }
 
     /// `psrld rw:xmm, xmm/m128`: `66 0F D2 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrld_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD2), dst.num(), src.addr) }
+    pub const fn psrld_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD2), dst.0 as u8, src.addr) }
 
     /// `psrlq rw:xmm, imm8`: `66 0F 73 /2 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrlq_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x73), 2, dst.num(), imm as u32, 1) }
+    pub const fn psrlq_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x73), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `psrlq rw:xmm, xmm/m128`: `66 0F D3 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrlq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD3), dst.num(), src.num()) }
+    pub const fn psrlq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD3), dst.0 as u8, src.0 as u8) }
 
     /// `psrlq rw:xmm, xmm/m128`: `66 0F D3 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrlq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD3), dst.num(), src.addr) }
+    pub const fn psrlq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD3), dst.0 as u8, src.addr) }
 
     /// `psrlw rw:xmm, imm8`: `66 0F 71 /2 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrlw_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x71), 2, dst.num(), imm as u32, 1) }
+    pub const fn psrlw_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x71), 2, dst.0 as u8, imm as u32, 1) }
 
     /// `psrlw rw:xmm, xmm/m128`: `66 0F D1 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrlw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD1), dst.num(), src.num()) }
+    pub const fn psrlw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD1), dst.0 as u8, src.0 as u8) }
 
     /// `psrlw rw:xmm, xmm/m128`: `66 0F D1 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrlw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD1), dst.num(), src.addr) }
+    pub const fn psrlw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD1), dst.0 as u8, src.addr) }
 
     /// `psubb rw:xmm, xmm/m128`: `66 0F F8 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF8), dst.num(), src.num()) }
+    pub const fn psubb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF8), dst.0 as u8, src.0 as u8) }
 
     /// `psubb rw:xmm, xmm/m128`: `66 0F F8 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF8), dst.num(), src.addr) }
+    pub const fn psubb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF8), dst.0 as u8, src.addr) }
 
     /// `psubd rw:xmm, xmm/m128`: `66 0F FA /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFA), dst.num(), src.num()) }
+    pub const fn psubd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFA), dst.0 as u8, src.0 as u8) }
 
     /// `psubd rw:xmm, xmm/m128`: `66 0F FA /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFA), dst.num(), src.addr) }
+    pub const fn psubd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFA), dst.0 as u8, src.addr) }
 
     /// `psubq rw:xmm, xmm/m128`: `66 0F FB /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFB), dst.num(), src.num()) }
+    pub const fn psubq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFB), dst.0 as u8, src.0 as u8) }
 
     /// `psubq rw:xmm, xmm/m128`: `66 0F FB /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFB), dst.num(), src.addr) }
+    pub const fn psubq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFB), dst.0 as u8, src.addr) }
 
     /// `psubsb rw:xmm, xmm/m128`: `66 0F E8 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE8), dst.num(), src.num()) }
+    pub const fn psubsb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE8), dst.0 as u8, src.0 as u8) }
 
     /// `psubsb rw:xmm, xmm/m128`: `66 0F E8 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE8), dst.num(), src.addr) }
+    pub const fn psubsb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE8), dst.0 as u8, src.addr) }
 
     /// `psubsw rw:xmm, xmm/m128`: `66 0F E9 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE9), dst.num(), src.num()) }
+    pub const fn psubsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xE9), dst.0 as u8, src.0 as u8) }
 
     /// `psubsw rw:xmm, xmm/m128`: `66 0F E9 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE9), dst.num(), src.addr) }
+    pub const fn psubsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xE9), dst.0 as u8, src.addr) }
 
     /// `psubusb rw:xmm, xmm/m128`: `66 0F D8 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubusb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD8), dst.num(), src.num()) }
+    pub const fn psubusb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD8), dst.0 as u8, src.0 as u8) }
 
     /// `psubusb rw:xmm, xmm/m128`: `66 0F D8 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubusb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD8), dst.num(), src.addr) }
+    pub const fn psubusb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD8), dst.0 as u8, src.addr) }
 
     /// `psubusw rw:xmm, xmm/m128`: `66 0F D9 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubusw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD9), dst.num(), src.num()) }
+    pub const fn psubusw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD9), dst.0 as u8, src.0 as u8) }
 
     /// `psubusw rw:xmm, xmm/m128`: `66 0F D9 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubusw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD9), dst.num(), src.addr) }
+    pub const fn psubusw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD9), dst.0 as u8, src.addr) }
 
     /// `psubw rw:xmm, xmm/m128`: `66 0F F9 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF9), dst.num(), src.num()) }
+    pub const fn psubw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF9), dst.0 as u8, src.0 as u8) }
 
     /// `psubw rw:xmm, xmm/m128`: `66 0F F9 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psubw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF9), dst.num(), src.addr) }
+    pub const fn psubw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF9), dst.0 as u8, src.addr) }
 
     /// `ptest xmm, xmm/m128`: `66 0F 38 17 /r` (RM)
     ///
     /// CPUID: SSE4_1. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn ptest_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x17), src1.num(), src2.num()) }
+    pub const fn ptest_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x17), src1.0 as u8, src2.0 as u8) }
 
     /// `ptest xmm, xmm/m128`: `66 0F 38 17 /r` (RM)
     ///
     /// CPUID: SSE4_1. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn ptest_xmm_m128(&mut self, src1: Xmm, src2: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x17), src1.num(), src2.addr) }
+    pub const fn ptest_xmm_m128(&mut self, src1: Xmm, src2: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x17), src1.0 as u8, src2.addr) }
 
     /// `punpckhbw rw:xmm, xmm/m128`: `66 0F 68 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckhbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x68), dst.num(), src.num()) }
+    pub const fn punpckhbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x68), dst.0 as u8, src.0 as u8) }
 
     /// `punpckhbw rw:xmm, xmm/m128`: `66 0F 68 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckhbw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x68), dst.num(), src.addr) }
+    pub const fn punpckhbw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x68), dst.0 as u8, src.addr) }
 
     /// `punpckhdq rw:xmm, xmm/m128`: `66 0F 6A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckhdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6A), dst.num(), src.num()) }
+    pub const fn punpckhdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6A), dst.0 as u8, src.0 as u8) }
 
     /// `punpckhdq rw:xmm, xmm/m128`: `66 0F 6A /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckhdq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6A), dst.num(), src.addr) }
+    pub const fn punpckhdq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6A), dst.0 as u8, src.addr) }
 
     /// `punpckhqdq rw:xmm, xmm/m128`: `66 0F 6D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckhqdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6D), dst.num(), src.num()) }
+    pub const fn punpckhqdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6D), dst.0 as u8, src.0 as u8) }
 
     /// `punpckhqdq rw:xmm, xmm/m128`: `66 0F 6D /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckhqdq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6D), dst.num(), src.addr) }
+    pub const fn punpckhqdq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6D), dst.0 as u8, src.addr) }
 
     /// `punpckhwd rw:xmm, xmm/m128`: `66 0F 69 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckhwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x69), dst.num(), src.num()) }
+    pub const fn punpckhwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x69), dst.0 as u8, src.0 as u8) }
 
     /// `punpckhwd rw:xmm, xmm/m128`: `66 0F 69 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckhwd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x69), dst.num(), src.addr) }
+    pub const fn punpckhwd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x69), dst.0 as u8, src.addr) }
 
     /// `punpcklbw rw:xmm, xmm/m128`: `66 0F 60 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpcklbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x60), dst.num(), src.num()) }
+    pub const fn punpcklbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x60), dst.0 as u8, src.0 as u8) }
 
     /// `punpcklbw rw:xmm, xmm/m128`: `66 0F 60 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpcklbw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x60), dst.num(), src.addr) }
+    pub const fn punpcklbw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x60), dst.0 as u8, src.addr) }
 
     /// `punpckldq rw:xmm, xmm/m128`: `66 0F 62 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckldq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x62), dst.num(), src.num()) }
+    pub const fn punpckldq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x62), dst.0 as u8, src.0 as u8) }
 
     /// `punpckldq rw:xmm, xmm/m128`: `66 0F 62 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpckldq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x62), dst.num(), src.addr) }
+    pub const fn punpckldq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x62), dst.0 as u8, src.addr) }
 
     /// `punpcklqdq rw:xmm, xmm/m128`: `66 0F 6C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpcklqdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6C), dst.num(), src.num()) }
+    pub const fn punpcklqdq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x6C), dst.0 as u8, src.0 as u8) }
 
     /// `punpcklqdq rw:xmm, xmm/m128`: `66 0F 6C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpcklqdq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6C), dst.num(), src.addr) }
+    pub const fn punpcklqdq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x6C), dst.0 as u8, src.addr) }
 
     /// `punpcklwd rw:xmm, xmm/m128`: `66 0F 61 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpcklwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x61), dst.num(), src.num()) }
+    pub const fn punpcklwd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x61), dst.0 as u8, src.0 as u8) }
 
     /// `punpcklwd rw:xmm, xmm/m128`: `66 0F 61 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn punpcklwd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x61), dst.num(), src.addr) }
+    pub const fn punpcklwd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x61), dst.0 as u8, src.addr) }
 
     /// `pxor rw:xmm, xmm/m128`: `66 0F EF /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pxor_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEF), dst.num(), src.num()) }
+    pub const fn pxor_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xEF), dst.0 as u8, src.0 as u8) }
 
     /// `pxor rw:xmm, xmm/m128`: `66 0F EF /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pxor_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEF), dst.num(), src.addr) }
+    pub const fn pxor_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xEF), dst.0 as u8, src.addr) }
 
     /// `rcpps w:xmm, xmm/m128`: `NP 0F 53 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn rcpps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x53), dst.num(), src.num()) }
+    pub const fn rcpps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x53), dst.0 as u8, src.0 as u8) }
 
     /// `rcpps w:xmm, xmm/m128`: `NP 0F 53 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn rcpps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x53), dst.num(), src.addr) }
+    pub const fn rcpps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x53), dst.0 as u8, src.addr) }
 
     /// `rcpss rw:xmm, xmm/m32`: `F3 0F 53 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn rcpss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x53), dst.num(), src.num()) }
+    pub const fn rcpss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x53), dst.0 as u8, src.0 as u8) }
 
     /// `rcpss rw:xmm, xmm/m32`: `F3 0F 53 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn rcpss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x53), dst.num(), src.addr) }
+    pub const fn rcpss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x53), dst.0 as u8, src.addr) }
 
     /// `roundpd w:xmm, xmm/m128, imm8`: `66 0F 3A 09 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn roundpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x09), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn roundpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x09), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `roundpd w:xmm, xmm/m128, imm8`: `66 0F 3A 09 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn roundpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x09), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn roundpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x09), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `roundps w:xmm, xmm/m128, imm8`: `66 0F 3A 08 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn roundps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x08), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn roundps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x08), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `roundps w:xmm, xmm/m128, imm8`: `66 0F 3A 08 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn roundps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x08), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn roundps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x08), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `roundsd rw:xmm, xmm/m64, imm8`: `66 0F 3A 0B /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn roundsd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0B), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn roundsd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0B), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `roundsd rw:xmm, xmm/m64, imm8`: `66 0F 3A 0B /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn roundsd_xmm_m64_imm8(&mut self, dst: Xmm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0B), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn roundsd_xmm_m64_imm8(&mut self, dst: Xmm, src: M64, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0B), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `roundss rw:xmm, xmm/m32, imm8`: `66 0F 3A 0A /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn roundss_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0A), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn roundss_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x0A), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `roundss rw:xmm, xmm/m32, imm8`: `66 0F 3A 0A /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn roundss_xmm_m32_imm8(&mut self, dst: Xmm, src: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0A), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn roundss_xmm_m32_imm8(&mut self, dst: Xmm, src: M32, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x0A), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `rsqrtps w:xmm, xmm/m128`: `NP 0F 52 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn rsqrtps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x52), dst.num(), src.num()) }
+    pub const fn rsqrtps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x52), dst.0 as u8, src.0 as u8) }
 
     /// `rsqrtps w:xmm, xmm/m128`: `NP 0F 52 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn rsqrtps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x52), dst.num(), src.addr) }
+    pub const fn rsqrtps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x52), dst.0 as u8, src.addr) }
 
     /// `rsqrtss rw:xmm, xmm/m32`: `F3 0F 52 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn rsqrtss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x52), dst.num(), src.num()) }
+    pub const fn rsqrtss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x52), dst.0 as u8, src.0 as u8) }
 
     /// `rsqrtss rw:xmm, xmm/m32`: `F3 0F 52 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn rsqrtss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x52), dst.num(), src.addr) }
+    pub const fn rsqrtss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x52), dst.0 as u8, src.addr) }
 
     /// `sfence`: `NP 0F AE F8`
     ///
@@ -2617,403 +2617,403 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn shufpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC6), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn shufpd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0xC6), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `shufpd rw:xmm, xmm/m128, imm8`: `66 0F C6 /r ib` (RMI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn shufpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xC6), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn shufpd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F, 0xC6), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `shufps rw:xmm, xmm/m128, imm8`: `NP 0F C6 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn shufps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC6), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn shufps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F, 0xC6), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `shufps rw:xmm, xmm/m128, imm8`: `NP 0F C6 /r ib` (RMI)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn shufps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xC6), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn shufps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F, 0xC6), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `sqrtpd w:xmm, xmm/m128`: `66 0F 51 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn sqrtpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x51), dst.num(), src.num()) }
+    pub const fn sqrtpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x51), dst.0 as u8, src.0 as u8) }
 
     /// `sqrtpd w:xmm, xmm/m128`: `66 0F 51 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn sqrtpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x51), dst.num(), src.addr) }
+    pub const fn sqrtpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x51), dst.0 as u8, src.addr) }
 
     /// `sqrtps w:xmm, xmm/m128`: `NP 0F 51 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn sqrtps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x51), dst.num(), src.num()) }
+    pub const fn sqrtps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x51), dst.0 as u8, src.0 as u8) }
 
     /// `sqrtps w:xmm, xmm/m128`: `NP 0F 51 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn sqrtps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x51), dst.num(), src.addr) }
+    pub const fn sqrtps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x51), dst.0 as u8, src.addr) }
 
     /// `sqrtsd rw:xmm, xmm/m64`: `F2 0F 51 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn sqrtsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x51), dst.num(), src.num()) }
+    pub const fn sqrtsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x51), dst.0 as u8, src.0 as u8) }
 
     /// `sqrtsd rw:xmm, xmm/m64`: `F2 0F 51 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn sqrtsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x51), dst.num(), src.addr) }
+    pub const fn sqrtsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x51), dst.0 as u8, src.addr) }
 
     /// `sqrtss rw:xmm, xmm/m32`: `F3 0F 51 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn sqrtss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x51), dst.num(), src.num()) }
+    pub const fn sqrtss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x51), dst.0 as u8, src.0 as u8) }
 
     /// `sqrtss rw:xmm, xmm/m32`: `F3 0F 51 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn sqrtss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x51), dst.num(), src.addr) }
+    pub const fn sqrtss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x51), dst.0 as u8, src.addr) }
 
     /// `subpd rw:xmm, xmm/m128`: `66 0F 5C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn subpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5C), dst.num(), src.num()) }
+    pub const fn subpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x5C), dst.0 as u8, src.0 as u8) }
 
     /// `subpd rw:xmm, xmm/m128`: `66 0F 5C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn subpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5C), dst.num(), src.addr) }
+    pub const fn subpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x5C), dst.0 as u8, src.addr) }
 
     /// `subps rw:xmm, xmm/m128`: `NP 0F 5C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn subps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5C), dst.num(), src.num()) }
+    pub const fn subps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x5C), dst.0 as u8, src.0 as u8) }
 
     /// `subps rw:xmm, xmm/m128`: `NP 0F 5C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn subps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5C), dst.num(), src.addr) }
+    pub const fn subps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x5C), dst.0 as u8, src.addr) }
 
     /// `subsd rw:xmm, xmm/m64`: `F2 0F 5C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn subsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5C), dst.num(), src.num()) }
+    pub const fn subsd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x5C), dst.0 as u8, src.0 as u8) }
 
     /// `subsd rw:xmm, xmm/m64`: `F2 0F 5C /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn subsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5C), dst.num(), src.addr) }
+    pub const fn subsd_xmm_m64(&mut self, dst: Xmm, src: M64) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x5C), dst.0 as u8, src.addr) }
 
     /// `subss rw:xmm, xmm/m32`: `F3 0F 5C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn subss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5C), dst.num(), src.num()) }
+    pub const fn subss_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x5C), dst.0 as u8, src.0 as u8) }
 
     /// `subss rw:xmm, xmm/m32`: `F3 0F 5C /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn subss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5C), dst.num(), src.addr) }
+    pub const fn subss_xmm_m32(&mut self, dst: Xmm, src: M32) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x5C), dst.0 as u8, src.addr) }
 
     /// `ucomisd xmm, xmm/m64`: `66 0F 2E /r` (RM)
     ///
     /// CPUID: SSE2. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn ucomisd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2E), src1.num(), src2.num()) }
+    pub const fn ucomisd_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x2E), src1.0 as u8, src2.0 as u8) }
 
     /// `ucomisd xmm, xmm/m64`: `66 0F 2E /r` (RM)
     ///
     /// CPUID: SSE2. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn ucomisd_xmm_m64(&mut self, src1: Xmm, src2: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2E), src1.num(), src2.addr) }
+    pub const fn ucomisd_xmm_m64(&mut self, src1: Xmm, src2: M64) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2E), src1.0 as u8, src2.addr) }
 
     /// `ucomiss xmm, xmm/m32`: `NP 0F 2E /r` (RM)
     ///
     /// CPUID: SSE. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn ucomiss_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2E), src1.num(), src2.num()) }
+    pub const fn ucomiss_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x2E), src1.0 as u8, src2.0 as u8) }
 
     /// `ucomiss xmm, xmm/m32`: `NP 0F 2E /r` (RM)
     ///
     /// CPUID: SSE. Flags: writes ZF PF CF; clears OF SF AF.
     #[inline]
-    pub const fn ucomiss_xmm_m32(&mut self, src1: Xmm, src2: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x2E), src1.num(), src2.addr) }
+    pub const fn ucomiss_xmm_m32(&mut self, src1: Xmm, src2: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0x2E), src1.0 as u8, src2.addr) }
 
     /// `unpckhpd rw:xmm, xmm/m128`: `66 0F 15 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn unpckhpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x15), dst.num(), src.num()) }
+    pub const fn unpckhpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x15), dst.0 as u8, src.0 as u8) }
 
     /// `unpckhpd rw:xmm, xmm/m128`: `66 0F 15 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn unpckhpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x15), dst.num(), src.addr) }
+    pub const fn unpckhpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x15), dst.0 as u8, src.addr) }
 
     /// `unpckhps rw:xmm, xmm/m128`: `NP 0F 15 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn unpckhps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x15), dst.num(), src.num()) }
+    pub const fn unpckhps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x15), dst.0 as u8, src.0 as u8) }
 
     /// `unpckhps rw:xmm, xmm/m128`: `NP 0F 15 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn unpckhps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x15), dst.num(), src.addr) }
+    pub const fn unpckhps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x15), dst.0 as u8, src.addr) }
 
     /// `unpcklpd rw:xmm, xmm/m128`: `66 0F 14 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn unpcklpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x14), dst.num(), src.num()) }
+    pub const fn unpcklpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x14), dst.0 as u8, src.0 as u8) }
 
     /// `unpcklpd rw:xmm, xmm/m128`: `66 0F 14 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn unpcklpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x14), dst.num(), src.addr) }
+    pub const fn unpcklpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x14), dst.0 as u8, src.addr) }
 
     /// `unpcklps rw:xmm, xmm/m128`: `NP 0F 14 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn unpcklps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x14), dst.num(), src.num()) }
+    pub const fn unpcklps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x14), dst.0 as u8, src.0 as u8) }
 
     /// `unpcklps rw:xmm, xmm/m128`: `NP 0F 14 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn unpcklps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x14), dst.num(), src.addr) }
+    pub const fn unpcklps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x14), dst.0 as u8, src.addr) }
 
     /// `xorpd rw:xmm, xmm/m128`: `66 0F 57 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn xorpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x57), dst.num(), src.num()) }
+    pub const fn xorpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x57), dst.0 as u8, src.0 as u8) }
 
     /// `xorpd rw:xmm, xmm/m128`: `66 0F 57 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn xorpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x57), dst.num(), src.addr) }
+    pub const fn xorpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x57), dst.0 as u8, src.addr) }
 
     /// `xorps rw:xmm, xmm/m128`: `NP 0F 57 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn xorps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x57), dst.num(), src.num()) }
+    pub const fn xorps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F, 0x57), dst.0 as u8, src.0 as u8) }
 
     /// `xorps rw:xmm, xmm/m128`: `NP 0F 57 /r` (RM)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn xorps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x57), dst.num(), src.addr) }
+    pub const fn xorps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F, 0x57), dst.0 as u8, src.addr) }
 
     /// `addsubpd rw:xmm, xmm/m128`: `66 0F D0 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn addsubpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD0), dst.num(), src.num()) }
+    pub const fn addsubpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xD0), dst.0 as u8, src.0 as u8) }
 
     /// `addsubpd rw:xmm, xmm/m128`: `66 0F D0 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn addsubpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD0), dst.num(), src.addr) }
+    pub const fn addsubpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xD0), dst.0 as u8, src.addr) }
 
     /// `addsubps rw:xmm, xmm/m128`: `F2 0F D0 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn addsubps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xD0), dst.num(), src.num()) }
+    pub const fn addsubps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xD0), dst.0 as u8, src.0 as u8) }
 
     /// `addsubps rw:xmm, xmm/m128`: `F2 0F D0 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn addsubps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0xD0), dst.num(), src.addr) }
+    pub const fn addsubps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0xD0), dst.0 as u8, src.addr) }
 
     /// `aesdec rw:xmm, xmm/m128`: `66 0F 38 DE /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesdec_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDE), dst.num(), src.num()) }
+    pub const fn aesdec_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDE), dst.0 as u8, src.0 as u8) }
 
     /// `aesdec rw:xmm, xmm/m128`: `66 0F 38 DE /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesdec_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDE), dst.num(), src.addr) }
+    pub const fn aesdec_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDE), dst.0 as u8, src.addr) }
 
     /// `aesdeclast rw:xmm, xmm/m128`: `66 0F 38 DF /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesdeclast_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDF), dst.num(), src.num()) }
+    pub const fn aesdeclast_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDF), dst.0 as u8, src.0 as u8) }
 
     /// `aesdeclast rw:xmm, xmm/m128`: `66 0F 38 DF /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesdeclast_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDF), dst.num(), src.addr) }
+    pub const fn aesdeclast_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDF), dst.0 as u8, src.addr) }
 
     /// `aesenc rw:xmm, xmm/m128`: `66 0F 38 DC /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesenc_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDC), dst.num(), src.num()) }
+    pub const fn aesenc_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDC), dst.0 as u8, src.0 as u8) }
 
     /// `aesenc rw:xmm, xmm/m128`: `66 0F 38 DC /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesenc_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDC), dst.num(), src.addr) }
+    pub const fn aesenc_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDC), dst.0 as u8, src.addr) }
 
     /// `aesenclast rw:xmm, xmm/m128`: `66 0F 38 DD /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesenclast_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDD), dst.num(), src.num()) }
+    pub const fn aesenclast_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDD), dst.0 as u8, src.0 as u8) }
 
     /// `aesenclast rw:xmm, xmm/m128`: `66 0F 38 DD /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesenclast_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDD), dst.num(), src.addr) }
+    pub const fn aesenclast_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDD), dst.0 as u8, src.addr) }
 
     /// `aesimc w:xmm, xmm/m128`: `66 0F 38 DB /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesimc_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDB), dst.num(), src.num()) }
+    pub const fn aesimc_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xDB), dst.0 as u8, src.0 as u8) }
 
     /// `aesimc w:xmm, xmm/m128`: `66 0F 38 DB /r` (RM)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aesimc_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDB), dst.num(), src.addr) }
+    pub const fn aesimc_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xDB), dst.0 as u8, src.addr) }
 
     /// `aeskeygenassist w:xmm, xmm/m128, imm8`: `66 0F 3A DF /r ib` (RMI)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aeskeygenassist_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0xDF), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn aeskeygenassist_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0xDF), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `aeskeygenassist w:xmm, xmm/m128, imm8`: `66 0F 3A DF /r ib` (RMI)
     ///
     /// CPUID: AES.
     #[inline]
-    pub const fn aeskeygenassist_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0xDF), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn aeskeygenassist_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0xDF), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `cvtpd2dq w:xmm, xmm/m128`: `F2 0F E6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtpd2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xE6), dst.num(), src.num()) }
+    pub const fn cvtpd2dq_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0xE6), dst.0 as u8, src.0 as u8) }
 
     /// `cvtpd2dq w:xmm, xmm/m128`: `F2 0F E6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn cvtpd2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0xE6), dst.num(), src.addr) }
+    pub const fn cvtpd2dq_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0xE6), dst.0 as u8, src.addr) }
 
     /// `dppd rw:xmm, xmm/m128, imm8`: `66 0F 3A 41 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn dppd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x41), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn dppd_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x41), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `dppd rw:xmm, xmm/m128, imm8`: `66 0F 3A 41 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn dppd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x41), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn dppd_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x41), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `dpps rw:xmm, xmm/m128, imm8`: `66 0F 3A 40 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn dpps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x40), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn dpps_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x40), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `dpps rw:xmm, xmm/m128, imm8`: `66 0F 3A 40 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn dpps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x40), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn dpps_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x40), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `haddpd rw:xmm, xmm/m128`: `66 0F 7C /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn haddpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7C), dst.num(), src.num()) }
+    pub const fn haddpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7C), dst.0 as u8, src.0 as u8) }
 
     /// `haddpd rw:xmm, xmm/m128`: `66 0F 7C /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn haddpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7C), dst.num(), src.addr) }
+    pub const fn haddpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7C), dst.0 as u8, src.addr) }
 
     /// `haddps rw:xmm, xmm/m128`: `F2 0F 7C /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn haddps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x7C), dst.num(), src.num()) }
+    pub const fn haddps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x7C), dst.0 as u8, src.0 as u8) }
 
     /// `haddps rw:xmm, xmm/m128`: `F2 0F 7C /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn haddps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x7C), dst.num(), src.addr) }
+    pub const fn haddps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x7C), dst.0 as u8, src.addr) }
 
     /// `hsubpd rw:xmm, xmm/m128`: `66 0F 7D /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn hsubpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7D), dst.num(), src.num()) }
+    pub const fn hsubpd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x7D), dst.0 as u8, src.0 as u8) }
 
     /// `hsubpd rw:xmm, xmm/m128`: `66 0F 7D /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn hsubpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7D), dst.num(), src.addr) }
+    pub const fn hsubpd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x7D), dst.0 as u8, src.addr) }
 
     /// `hsubps rw:xmm, xmm/m128`: `F2 0F 7D /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn hsubps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x7D), dst.num(), src.num()) }
+    pub const fn hsubps_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x7D), dst.0 as u8, src.0 as u8) }
 
     /// `hsubps rw:xmm, xmm/m128`: `F2 0F 7D /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn hsubps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x7D), dst.num(), src.addr) }
+    pub const fn hsubps_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0x7D), dst.0 as u8, src.addr) }
 
     /// `lddqu w:xmm, m128`: `F2 0F F0 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn lddqu_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0xF0), dst.num(), src.addr) }
+    pub const fn lddqu_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF2, M0F, 0xF0), dst.0 as u8, src.addr) }
 
     /// `ldmxcsr m32`: `NP 0F AE /2` (M)
     ///
@@ -3025,181 +3025,181 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE2. Implied: `rdi`.
     #[inline]
-    pub const fn maskmovdqu_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF7), src1.num(), src2.num()) }
+    pub const fn maskmovdqu_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF7), src1.0 as u8, src2.0 as u8) }
 
     /// `movntdqa w:xmm, m128`: `66 0F 38 2A /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn movntdqa_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x2A), dst.num(), src.addr) }
+    pub const fn movntdqa_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x2A), dst.0 as u8, src.addr) }
 
     /// `movntpd w:m128, xmm`: `66 0F 2B /r` (MR)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn movntpd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2B), src.num(), dst.addr) }
+    pub const fn movntpd_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x2B), src.0 as u8, dst.addr) }
 
     /// `movntps w:m128, xmm`: `NP 0F 2B /r` (MR)
     ///
     /// CPUID: SSE.
     #[inline]
-    pub const fn movntps_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x2B), src.num(), dst.addr) }
+    pub const fn movntps_m128_xmm(&mut self, dst: M128, src: Xmm) -> &mut Self { self.rm(Op::new(0, M0F, 0x2B), src.0 as u8, dst.addr) }
 
     /// `movshdup w:xmm, xmm/m128`: `F3 0F 16 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn movshdup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x16), dst.num(), src.num()) }
+    pub const fn movshdup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x16), dst.0 as u8, src.0 as u8) }
 
     /// `movshdup w:xmm, xmm/m128`: `F3 0F 16 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn movshdup_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x16), dst.num(), src.addr) }
+    pub const fn movshdup_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x16), dst.0 as u8, src.addr) }
 
     /// `movsldup w:xmm, xmm/m128`: `F3 0F 12 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn movsldup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x12), dst.num(), src.num()) }
+    pub const fn movsldup_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0x12), dst.0 as u8, src.0 as u8) }
 
     /// `movsldup w:xmm, xmm/m128`: `F3 0F 12 /r` (RM)
     ///
     /// CPUID: SSE3.
     #[inline]
-    pub const fn movsldup_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x12), dst.num(), src.addr) }
+    pub const fn movsldup_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0xF3, M0F, 0x12), dst.0 as u8, src.addr) }
 
     /// `mpsadbw rw:xmm, xmm/m128, imm8`: `66 0F 3A 42 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn mpsadbw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x42), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn mpsadbw_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x42), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `mpsadbw rw:xmm, xmm/m128, imm8`: `66 0F 3A 42 /r ib` (RMI)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn mpsadbw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x42), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn mpsadbw_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x42), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pclmulqdq rw:xmm, xmm/m128, imm8`: `66 0F 3A 44 /r ib` (RMI)
     ///
     /// CPUID: PCLMULQDQ.
     #[inline]
-    pub const fn pclmulqdq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x44), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn pclmulqdq_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x44), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `pclmulqdq rw:xmm, xmm/m128, imm8`: `66 0F 3A 44 /r ib` (RMI)
     ///
     /// CPUID: PCLMULQDQ.
     #[inline]
-    pub const fn pclmulqdq_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x44), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn pclmulqdq_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x44), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `pcmpestri xmm, xmm/m128, imm8`: `66 0F 3A 61 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,w:rcx,rdx`.
     #[inline]
-    pub const fn pcmpestri_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x61), src1.num(), src2.num(), imm as u32, 1) }
+    pub const fn pcmpestri_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x61), src1.0 as u8, src2.0 as u8, imm as u32, 1) }
 
     /// `pcmpestri xmm, xmm/m128, imm8`: `66 0F 3A 61 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,w:rcx,rdx`.
     #[inline]
-    pub const fn pcmpestri_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x61), src1.num(), src2.addr, imm as u32, 1) }
+    pub const fn pcmpestri_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x61), src1.0 as u8, src2.addr, imm as u32, 1) }
 
     /// `pcmpestri64 xmm, xmm/m128, imm8`: `66 REX.W 0F 3A 61 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,w:rcx,rdx`.
     #[inline]
-    pub const fn pcmpestri64_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x61).w(), src1.num(), src2.num(), imm as u32, 1) }
+    pub const fn pcmpestri64_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x61).w(), src1.0 as u8, src2.0 as u8, imm as u32, 1) }
 
     /// `pcmpestri64 xmm, xmm/m128, imm8`: `66 REX.W 0F 3A 61 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,w:rcx,rdx`.
     #[inline]
-    pub const fn pcmpestri64_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x61).w(), src1.num(), src2.addr, imm as u32, 1) }
+    pub const fn pcmpestri64_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x61).w(), src1.0 as u8, src2.addr, imm as u32, 1) }
 
     /// `pcmpestrm xmm, xmm/m128, imm8`: `66 0F 3A 60 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,rdx,w:xmm0`.
     #[inline]
-    pub const fn pcmpestrm_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x60), src1.num(), src2.num(), imm as u32, 1) }
+    pub const fn pcmpestrm_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x60), src1.0 as u8, src2.0 as u8, imm as u32, 1) }
 
     /// `pcmpestrm xmm, xmm/m128, imm8`: `66 0F 3A 60 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,rdx,w:xmm0`.
     #[inline]
-    pub const fn pcmpestrm_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x60), src1.num(), src2.addr, imm as u32, 1) }
+    pub const fn pcmpestrm_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x60), src1.0 as u8, src2.addr, imm as u32, 1) }
 
     /// `pcmpestrm64 xmm, xmm/m128, imm8`: `66 REX.W 0F 3A 60 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,rdx,w:xmm0`.
     #[inline]
-    pub const fn pcmpestrm64_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x60).w(), src1.num(), src2.num(), imm as u32, 1) }
+    pub const fn pcmpestrm64_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x60).w(), src1.0 as u8, src2.0 as u8, imm as u32, 1) }
 
     /// `pcmpestrm64 xmm, xmm/m128, imm8`: `66 REX.W 0F 3A 60 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `rax,rdx,w:xmm0`.
     #[inline]
-    pub const fn pcmpestrm64_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x60).w(), src1.num(), src2.addr, imm as u32, 1) }
+    pub const fn pcmpestrm64_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x60).w(), src1.0 as u8, src2.addr, imm as u32, 1) }
 
     /// `pcmpistri xmm, xmm/m128, imm8`: `66 0F 3A 63 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `w:rcx`.
     #[inline]
-    pub const fn pcmpistri_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x63), src1.num(), src2.num(), imm as u32, 1) }
+    pub const fn pcmpistri_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x63), src1.0 as u8, src2.0 as u8, imm as u32, 1) }
 
     /// `pcmpistri xmm, xmm/m128, imm8`: `66 0F 3A 63 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `w:rcx`.
     #[inline]
-    pub const fn pcmpistri_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x63), src1.num(), src2.addr, imm as u32, 1) }
+    pub const fn pcmpistri_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x63), src1.0 as u8, src2.addr, imm as u32, 1) }
 
     /// `pcmpistrm xmm, xmm/m128, imm8`: `66 0F 3A 62 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `w:xmm0`.
     #[inline]
-    pub const fn pcmpistrm_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x62), src1.num(), src2.num(), imm as u32, 1) }
+    pub const fn pcmpistrm_xmm_xmm_imm8(&mut self, src1: Xmm, src2: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0x62), src1.0 as u8, src2.0 as u8, imm as u32, 1) }
 
     /// `pcmpistrm xmm, xmm/m128, imm8`: `66 0F 3A 62 /r ib` (RMI)
     ///
     /// CPUID: SSE4_2. Flags: writes OF SF ZF CF; clears AF PF. Implied: `w:xmm0`.
     #[inline]
-    pub const fn pcmpistrm_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x62), src1.num(), src2.addr, imm as u32, 1) }
+    pub const fn pcmpistrm_xmm_m128_imm8(&mut self, src1: Xmm, src2: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0x62), src1.0 as u8, src2.addr, imm as u32, 1) }
 
     /// `phaddsw rw:xmm, xmm/m128`: `66 0F 38 03 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x03), dst.num(), src.num()) }
+    pub const fn phaddsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x03), dst.0 as u8, src.0 as u8) }
 
     /// `phaddsw rw:xmm, xmm/m128`: `66 0F 38 03 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phaddsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x03), dst.num(), src.addr) }
+    pub const fn phaddsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x03), dst.0 as u8, src.addr) }
 
     /// `phminposuw w:xmm, xmm/m128`: `66 0F 38 41 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn phminposuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x41), dst.num(), src.num()) }
+    pub const fn phminposuw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x41), dst.0 as u8, src.0 as u8) }
 
     /// `phminposuw w:xmm, xmm/m128`: `66 0F 38 41 /r` (RM)
     ///
     /// CPUID: SSE4_1.
     #[inline]
-    pub const fn phminposuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x41), dst.num(), src.addr) }
+    pub const fn phminposuw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x41), dst.0 as u8, src.addr) }
 
     /// `phsubsw rw:xmm, xmm/m128`: `66 0F 38 07 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x07), dst.num(), src.num()) }
+    pub const fn phsubsw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x07), dst.0 as u8, src.0 as u8) }
 
     /// `phsubsw rw:xmm, xmm/m128`: `66 0F 38 07 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn phsubsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x07), dst.num(), src.addr) }
+    pub const fn phsubsw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x07), dst.0 as u8, src.addr) }
 
     /// `prefetchnta a:m8`: `0F 18 /0` (M)
     ///
@@ -3229,145 +3229,145 @@ impl Asm<'_> {
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psadbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF6), dst.num(), src.num()) }
+    pub const fn psadbw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xF6), dst.0 as u8, src.0 as u8) }
 
     /// `psadbw rw:xmm, xmm/m128`: `66 0F F6 /r` (RM)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psadbw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF6), dst.num(), src.addr) }
+    pub const fn psadbw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xF6), dst.0 as u8, src.addr) }
 
     /// `psignb rw:xmm, xmm/m128`: `66 0F 38 08 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x08), dst.num(), src.num()) }
+    pub const fn psignb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x08), dst.0 as u8, src.0 as u8) }
 
     /// `psignb rw:xmm, xmm/m128`: `66 0F 38 08 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x08), dst.num(), src.addr) }
+    pub const fn psignb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x08), dst.0 as u8, src.addr) }
 
     /// `psignd rw:xmm, xmm/m128`: `66 0F 38 0A /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x0A), dst.num(), src.num()) }
+    pub const fn psignd_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x0A), dst.0 as u8, src.0 as u8) }
 
     /// `psignd rw:xmm, xmm/m128`: `66 0F 38 0A /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x0A), dst.num(), src.addr) }
+    pub const fn psignd_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x0A), dst.0 as u8, src.addr) }
 
     /// `psignw rw:xmm, xmm/m128`: `66 0F 38 09 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x09), dst.num(), src.num()) }
+    pub const fn psignw_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0x09), dst.0 as u8, src.0 as u8) }
 
     /// `psignw rw:xmm, xmm/m128`: `66 0F 38 09 /r` (RM)
     ///
     /// CPUID: SSSE3.
     #[inline]
-    pub const fn psignw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x09), dst.num(), src.addr) }
+    pub const fn psignw_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x09), dst.0 as u8, src.addr) }
 
     /// `pslldq rw:xmm, imm8`: `66 0F 73 /7 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn pslldq_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x73), 7, dst.num(), imm as u32, 1) }
+    pub const fn pslldq_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x73), 7, dst.0 as u8, imm as u32, 1) }
 
     /// `psrldq rw:xmm, imm8`: `66 0F 73 /3 ib` (MI)
     ///
     /// CPUID: SSE2.
     #[inline]
-    pub const fn psrldq_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x73), 3, dst.num(), imm as u32, 1) }
+    pub const fn psrldq_xmm_imm8(&mut self, dst: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F, 0x73), 3, dst.0 as u8, imm as u32, 1) }
 
     /// `sha1msg1 rw:xmm, xmm/m128`: `NP 0F 38 C9 /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha1msg1_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xC9), dst.num(), src.num()) }
+    pub const fn sha1msg1_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xC9), dst.0 as u8, src.0 as u8) }
 
     /// `sha1msg1 rw:xmm, xmm/m128`: `NP 0F 38 C9 /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha1msg1_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xC9), dst.num(), src.addr) }
+    pub const fn sha1msg1_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xC9), dst.0 as u8, src.addr) }
 
     /// `sha1msg2 rw:xmm, xmm/m128`: `NP 0F 38 CA /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha1msg2_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xCA), dst.num(), src.num()) }
+    pub const fn sha1msg2_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xCA), dst.0 as u8, src.0 as u8) }
 
     /// `sha1msg2 rw:xmm, xmm/m128`: `NP 0F 38 CA /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha1msg2_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xCA), dst.num(), src.addr) }
+    pub const fn sha1msg2_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xCA), dst.0 as u8, src.addr) }
 
     /// `sha1nexte rw:xmm, xmm/m128`: `NP 0F 38 C8 /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha1nexte_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xC8), dst.num(), src.num()) }
+    pub const fn sha1nexte_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xC8), dst.0 as u8, src.0 as u8) }
 
     /// `sha1nexte rw:xmm, xmm/m128`: `NP 0F 38 C8 /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha1nexte_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xC8), dst.num(), src.addr) }
+    pub const fn sha1nexte_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xC8), dst.0 as u8, src.addr) }
 
     /// `sha1rnds4 rw:xmm, xmm/m128, imm8`: `NP 0F 3A CC /r ib` (RMI)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha1rnds4_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F3A, 0xCC), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn sha1rnds4_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0, M0F3A, 0xCC), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `sha1rnds4 rw:xmm, xmm/m128, imm8`: `NP 0F 3A CC /r ib` (RMI)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha1rnds4_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F3A, 0xCC), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn sha1rnds4_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0, M0F3A, 0xCC), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `sha256msg1 rw:xmm, xmm/m128`: `NP 0F 38 CC /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha256msg1_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xCC), dst.num(), src.num()) }
+    pub const fn sha256msg1_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xCC), dst.0 as u8, src.0 as u8) }
 
     /// `sha256msg1 rw:xmm, xmm/m128`: `NP 0F 38 CC /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha256msg1_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xCC), dst.num(), src.addr) }
+    pub const fn sha256msg1_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xCC), dst.0 as u8, src.addr) }
 
     /// `sha256msg2 rw:xmm, xmm/m128`: `NP 0F 38 CD /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha256msg2_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xCD), dst.num(), src.num()) }
+    pub const fn sha256msg2_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xCD), dst.0 as u8, src.0 as u8) }
 
     /// `sha256msg2 rw:xmm, xmm/m128`: `NP 0F 38 CD /r` (RM)
     ///
     /// CPUID: SHA.
     #[inline]
-    pub const fn sha256msg2_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xCD), dst.num(), src.addr) }
+    pub const fn sha256msg2_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xCD), dst.0 as u8, src.addr) }
 
     /// `sha256rnds2 rw:xmm, xmm/m128, <xmm0>`: `NP 0F 38 CB /r` (RM)
     ///
     /// CPUID: SHA. Implied: `xmm0`.
     #[inline]
-    pub const fn sha256rnds2_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xCB), dst.num(), src.num()) }
+    pub const fn sha256rnds2_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0, M0F38, 0xCB), dst.0 as u8, src.0 as u8) }
 
     /// `sha256rnds2 rw:xmm, xmm/m128, <xmm0>`: `NP 0F 38 CB /r` (RM)
     ///
     /// CPUID: SHA. Implied: `xmm0`.
     #[inline]
-    pub const fn sha256rnds2_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xCB), dst.num(), src.addr) }
+    pub const fn sha256rnds2_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0, M0F38, 0xCB), dst.0 as u8, src.addr) }
 
     /// `stmxcsr w:m32`: `NP 0F AE /3` (M)
     ///
@@ -3379,36 +3379,36 @@ impl Asm<'_> {
     ///
     /// CPUID: GFNI.
     #[inline]
-    pub const fn gf2p8affineinvqb_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0xCF), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn gf2p8affineinvqb_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0xCF), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `gf2p8affineinvqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CF /r ib` (RMI)
     ///
     /// CPUID: GFNI.
     #[inline]
-    pub const fn gf2p8affineinvqb_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0xCF), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn gf2p8affineinvqb_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0xCF), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `gf2p8affineqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CE /r ib` (RMI)
     ///
     /// CPUID: GFNI.
     #[inline]
-    pub const fn gf2p8affineqb_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0xCE), dst.num(), src.num(), imm as u32, 1) }
+    pub const fn gf2p8affineqb_xmm_xmm_imm8(&mut self, dst: Xmm, src: Xmm, imm: u8) -> &mut Self { self.rr_imm(Op::new(0x66, M0F3A, 0xCE), dst.0 as u8, src.0 as u8, imm as u32, 1) }
 
     /// `gf2p8affineqb rw:xmm, xmm/m128, imm8`: `66 0F 3A CE /r ib` (RMI)
     ///
     /// CPUID: GFNI.
     #[inline]
-    pub const fn gf2p8affineqb_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0xCE), dst.num(), src.addr, imm as u32, 1) }
+    pub const fn gf2p8affineqb_xmm_m128_imm8(&mut self, dst: Xmm, src: M128, imm: u8) -> &mut Self { self.rm_imm(Op::new(0x66, M0F3A, 0xCE), dst.0 as u8, src.addr, imm as u32, 1) }
 
     /// `gf2p8mulb rw:xmm, xmm/m128`: `66 0F 38 CF /r` (RM)
     ///
     /// CPUID: GFNI.
     #[inline]
-    pub const fn gf2p8mulb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xCF), dst.num(), src.num()) }
+    pub const fn gf2p8mulb_xmm_xmm(&mut self, dst: Xmm, src: Xmm) -> &mut Self { self.rr(Op::new(0x66, M0F38, 0xCF), dst.0 as u8, src.0 as u8) }
 
     /// `gf2p8mulb rw:xmm, xmm/m128`: `66 0F 38 CF /r` (RM)
     ///
     /// CPUID: GFNI.
     #[inline]
-    pub const fn gf2p8mulb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xCF), dst.num(), src.addr) }
+    pub const fn gf2p8mulb_xmm_m128(&mut self, dst: Xmm, src: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0xCF), dst.0 as u8, src.addr) }
 
 }

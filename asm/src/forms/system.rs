@@ -13,13 +13,13 @@ impl Asm<'_> {
     ///
     /// CPUID: AESKLE. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn aesdec128kl_xmm_m384(&mut self, dst: Xmm, src: M384) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xDD), dst.num(), src.addr) }
+    pub const fn aesdec128kl_xmm_m384(&mut self, dst: Xmm, src: M384) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xDD), dst.0 as u8, src.addr) }
 
     /// `aesdec256kl rw:xmm, m512`: `F3 0F 38 DF /r` (RM)
     ///
     /// CPUID: AESKLE. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn aesdec256kl_xmm_m512(&mut self, dst: Xmm, src: M512) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xDF), dst.num(), src.addr) }
+    pub const fn aesdec256kl_xmm_m512(&mut self, dst: Xmm, src: M512) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xDF), dst.0 as u8, src.addr) }
 
     /// `aesdecwide128kl m384, <xmm0-7>`: `F3 0F 38 D8 /1` (M)
     ///
@@ -37,13 +37,13 @@ impl Asm<'_> {
     ///
     /// CPUID: AESKLE. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn aesenc128kl_xmm_m384(&mut self, dst: Xmm, src: M384) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xDC), dst.num(), src.addr) }
+    pub const fn aesenc128kl_xmm_m384(&mut self, dst: Xmm, src: M384) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xDC), dst.0 as u8, src.addr) }
 
     /// `aesenc256kl rw:xmm, m512`: `F3 0F 38 DE /r` (RM)
     ///
     /// CPUID: AESKLE. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn aesenc256kl_xmm_m512(&mut self, dst: Xmm, src: M512) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xDE), dst.num(), src.addr) }
+    pub const fn aesenc256kl_xmm_m512(&mut self, dst: Xmm, src: M512) -> &mut Self { self.rm(Op::new(0xF3, M0F38, 0xDE), dst.0 as u8, src.addr) }
 
     /// `aesencwide128kl m384, <xmm0-7>`: `F3 0F 38 D8 /0` (M)
     ///
@@ -103,37 +103,37 @@ impl Asm<'_> {
     ///
     /// CPUID: AESKLE. Flags: clears OF SF ZF AF PF CF. Implied: `rw:xmm0,w:xmm1,w:xmm2,w:xmm4,w:xmm5,w:xmm6`.
     #[inline]
-    pub const fn encodekey128_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xFA), dst.num(), src.num()) }
+    pub const fn encodekey128_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xFA), dst.0 as u8, src.0 as u8) }
 
     /// `encodekey256 w:r32, r32, <xmm0-6>`: `F3 0F 38 FB /r` (RM)
     ///
     /// CPUID: AESKLE. Flags: clears OF SF ZF AF PF CF. Implied: `rw:xmm0,rw:xmm1,w:xmm2,w:xmm3,w:xmm4,w:xmm5,w:xmm6`.
     #[inline]
-    pub const fn encodekey256_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xFB), dst.num(), src.num()) }
+    pub const fn encodekey256_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xFB), dst.0 as u8, src.0 as u8) }
 
     /// `enqcmd r32, m512`: `67 F2 0F 38 F8 /r` (RM)
     ///
     /// CPUID: ENQCMD. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn enqcmd_r32_m512(&mut self, src1: R32, src2: M512) -> &mut Self { self.address_size(src2.addr, true).rm(Op::new(0xF2, M0F38, 0xF8), src1.num(), src2.addr) }
+    pub const fn enqcmd_r32_m512(&mut self, src1: R32, src2: M512) -> &mut Self { self.address_size(src2.addr, true).rm(Op::new(0xF2, M0F38, 0xF8), src1.0 as u8, src2.addr) }
 
     /// `enqcmd r64, m512`: `F2 0F 38 F8 /r` (RM)
     ///
     /// CPUID: ENQCMD. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn enqcmd_r64_m512(&mut self, src1: R64, src2: M512) -> &mut Self { self.address_size(src2.addr, false).rm(Op::new(0xF2, M0F38, 0xF8), src1.num(), src2.addr) }
+    pub const fn enqcmd_r64_m512(&mut self, src1: R64, src2: M512) -> &mut Self { self.address_size(src2.addr, false).rm(Op::new(0xF2, M0F38, 0xF8), src1.0 as u8, src2.addr) }
 
     /// `enqcmds r32, m512`: `67 F3 0F 38 F8 /r` (RM)
     ///
     /// CPUID: ENQCMD. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn enqcmds_r32_m512(&mut self, src1: R32, src2: M512) -> &mut Self { self.address_size(src2.addr, true).rm(Op::new(0xF3, M0F38, 0xF8), src1.num(), src2.addr) }
+    pub const fn enqcmds_r32_m512(&mut self, src1: R32, src2: M512) -> &mut Self { self.address_size(src2.addr, true).rm(Op::new(0xF3, M0F38, 0xF8), src1.0 as u8, src2.addr) }
 
     /// `enqcmds r64, m512`: `F3 0F 38 F8 /r` (RM)
     ///
     /// CPUID: ENQCMD. Flags: writes ZF; clears OF SF AF PF CF.
     #[inline]
-    pub const fn enqcmds_r64_m512(&mut self, src1: R64, src2: M512) -> &mut Self { self.address_size(src2.addr, false).rm(Op::new(0xF3, M0F38, 0xF8), src1.num(), src2.addr) }
+    pub const fn enqcmds_r64_m512(&mut self, src1: R64, src2: M512) -> &mut Self { self.address_size(src2.addr, false).rm(Op::new(0xF3, M0F38, 0xF8), src1.0 as u8, src2.addr) }
 
     /// `erets`: `F2 0F 01 CA`
     ///
@@ -269,7 +269,7 @@ impl Asm<'_> {
     ///
     /// CPUID: VMX INVEPT. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn invept_r64_m128(&mut self, src1: R64, src2: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x80), src1.num(), src2.addr) }
+    pub const fn invept_r64_m128(&mut self, src1: R64, src2: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x80), src1.0 as u8, src2.addr) }
 
     /// `invlpg a:m`: `0F 01 /7` (M)
     #[inline]
@@ -279,13 +279,13 @@ impl Asm<'_> {
     ///
     /// CPUID: INVPCID.
     #[inline]
-    pub const fn invpcid_r64_m128(&mut self, src1: R64, src2: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x82), src1.num(), src2.addr) }
+    pub const fn invpcid_r64_m128(&mut self, src1: R64, src2: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x82), src1.0 as u8, src2.addr) }
 
     /// `invvpid r64, m128`: `66 0F 38 81 /r` (RM)
     ///
     /// CPUID: VMX INVVPID. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn invvpid_r64_m128(&mut self, src1: R64, src2: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x81), src1.num(), src2.addr) }
+    pub const fn invvpid_r64_m128(&mut self, src1: R64, src2: M128) -> &mut Self { self.rm(Op::new(0x66, M0F38, 0x81), src1.0 as u8, src2.addr) }
 
     /// `iret`: `66 CF`
     ///
@@ -309,37 +309,37 @@ impl Asm<'_> {
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lar_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x02), dst.num(), src.num()) }
+    pub const fn lar_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x02), dst.0 as u8, src.0 as u8) }
 
     /// `lar cw:r16, r16/m16`: `66 0F 02 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lar_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x02), dst.num(), src.addr) }
+    pub const fn lar_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x02), dst.0 as u8, src.addr) }
 
     /// `lar cw:r32, r32/m16`: `0F 02 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lar_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x02), dst.num(), src.num()) }
+    pub const fn lar_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x02), dst.0 as u8, src.0 as u8) }
 
     /// `lar cw:r32, r32/m16`: `0F 02 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lar_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0x02), dst.num(), src.addr) }
+    pub const fn lar_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0x02), dst.0 as u8, src.addr) }
 
     /// `lar cw:r64, r64/m16`: `REX.W 0F 02 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lar_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x02).w(), dst.num(), src.num()) }
+    pub const fn lar_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x02).w(), dst.0 as u8, src.0 as u8) }
 
     /// `lar cw:r64, r64/m16`: `REX.W 0F 02 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lar_r64_m16(&mut self, dst: R64, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0x02).w(), dst.num(), src.addr) }
+    pub const fn lar_r64_m16(&mut self, dst: R64, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0x02).w(), dst.0 as u8, src.addr) }
 
     /// `lgdt m16&64`: `0F 01 /2` (M)
     #[inline]
@@ -353,7 +353,7 @@ impl Asm<'_> {
     ///
     /// CPUID: LKGS.
     #[inline]
-    pub const fn lkgs_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0xF266, M0F, 0x00), 6, src.num()) }
+    pub const fn lkgs_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0xF266, M0F, 0x00), 6, src.0 as u8) }
 
     /// `lkgs r16/m16`: `66 F2 0F 00 /6` (M)
     ///
@@ -365,7 +365,7 @@ impl Asm<'_> {
     ///
     /// CPUID: LKGS.
     #[inline]
-    pub const fn lkgs_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x00), 6, src.num()) }
+    pub const fn lkgs_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x00), 6, src.0 as u8) }
 
     /// `lkgs r32/m16`: `F2 0F 00 /6` (M)
     ///
@@ -377,7 +377,7 @@ impl Asm<'_> {
     ///
     /// CPUID: LKGS.
     #[inline]
-    pub const fn lkgs_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x00).w(), 6, src.num()) }
+    pub const fn lkgs_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF2, M0F, 0x00).w(), 6, src.0 as u8) }
 
     /// `lkgs r64/m16`: `F2 REX.W 0F 00 /6` (M)
     ///
@@ -387,7 +387,7 @@ impl Asm<'_> {
 
     /// `lldt r16/m16`: `66 0F 00 /2` (M)
     #[inline]
-    pub const fn lldt_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 2, src.num()) }
+    pub const fn lldt_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 2, src.0 as u8) }
 
     /// `lldt r16/m16`: `66 0F 00 /2` (M)
     #[inline]
@@ -395,7 +395,7 @@ impl Asm<'_> {
 
     /// `lldt r32/m16`: `0F 00 /2` (M)
     #[inline]
-    pub const fn lldt_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 2, src.num()) }
+    pub const fn lldt_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 2, src.0 as u8) }
 
     /// `lldt r32/m16`: `0F 00 /2` (M)
     #[inline]
@@ -403,7 +403,7 @@ impl Asm<'_> {
 
     /// `lldt r64/m16`: `REX.W 0F 00 /2` (M)
     #[inline]
-    pub const fn lldt_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 2, src.num()) }
+    pub const fn lldt_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 2, src.0 as u8) }
 
     /// `lldt r64/m16`: `REX.W 0F 00 /2` (M)
     #[inline]
@@ -413,7 +413,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:cr0`.
     #[inline]
-    pub const fn lmsw_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x01), 6, src.num()) }
+    pub const fn lmsw_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x01), 6, src.0 as u8) }
 
     /// `lmsw r16/m16`: `66 0F 01 /6` (M)
     ///
@@ -425,7 +425,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:cr0`.
     #[inline]
-    pub const fn lmsw_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x01), 6, src.num()) }
+    pub const fn lmsw_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x01), 6, src.0 as u8) }
 
     /// `lmsw r32/m16`: `0F 01 /6` (M)
     ///
@@ -437,7 +437,7 @@ impl Asm<'_> {
     ///
     /// Implied: `rw:cr0`.
     #[inline]
-    pub const fn lmsw_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x01).w(), 6, src.num()) }
+    pub const fn lmsw_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x01).w(), 6, src.0 as u8) }
 
     /// `lmsw r64/m16`: `REX.W 0F 01 /6` (M)
     ///
@@ -449,47 +449,47 @@ impl Asm<'_> {
     ///
     /// CPUID: KL. Flags: writes ZF; clears OF SF AF PF CF. Implied: `rax,xmm0`.
     #[inline]
-    pub const fn loadiwkey_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xDC), src1.num(), src2.num()) }
+    pub const fn loadiwkey_xmm_xmm(&mut self, src1: Xmm, src2: Xmm) -> &mut Self { self.rr(Op::new(0xF3, M0F38, 0xDC), src1.0 as u8, src2.0 as u8) }
 
     /// `lsl cw:r16, r16/m16`: `66 0F 03 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lsl_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x03), dst.num(), src.num()) }
+    pub const fn lsl_r16_r16(&mut self, dst: R16, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x03), dst.0 as u8, src.0 as u8) }
 
     /// `lsl cw:r16, r16/m16`: `66 0F 03 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lsl_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x03), dst.num(), src.addr) }
+    pub const fn lsl_r16_m16(&mut self, dst: R16, src: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0x03), dst.0 as u8, src.addr) }
 
     /// `lsl cw:r32, r32/m16`: `0F 03 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lsl_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x03), dst.num(), src.num()) }
+    pub const fn lsl_r32_r32(&mut self, dst: R32, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x03), dst.0 as u8, src.0 as u8) }
 
     /// `lsl cw:r32, r32/m16`: `0F 03 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lsl_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0x03), dst.num(), src.addr) }
+    pub const fn lsl_r32_m16(&mut self, dst: R32, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0x03), dst.0 as u8, src.addr) }
 
     /// `lsl cw:r64, r64/m16`: `REX.W 0F 03 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lsl_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x03).w(), dst.num(), src.num()) }
+    pub const fn lsl_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x03).w(), dst.0 as u8, src.0 as u8) }
 
     /// `lsl cw:r64, r64/m16`: `REX.W 0F 03 /r` (RM)
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn lsl_r64_m16(&mut self, dst: R64, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0x03).w(), dst.num(), src.addr) }
+    pub const fn lsl_r64_m16(&mut self, dst: R64, src: M16) -> &mut Self { self.rm(Op::new(0, M0F, 0x03).w(), dst.0 as u8, src.addr) }
 
     /// `ltr r16/m16`: `66 0F 00 /3` (M)
     #[inline]
-    pub const fn ltr_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 3, src.num()) }
+    pub const fn ltr_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 3, src.0 as u8) }
 
     /// `ltr r16/m16`: `66 0F 00 /3` (M)
     #[inline]
@@ -497,7 +497,7 @@ impl Asm<'_> {
 
     /// `ltr r32/m16`: `0F 00 /3` (M)
     #[inline]
-    pub const fn ltr_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 3, src.num()) }
+    pub const fn ltr_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 3, src.0 as u8) }
 
     /// `ltr r32/m16`: `0F 00 /3` (M)
     #[inline]
@@ -505,7 +505,7 @@ impl Asm<'_> {
 
     /// `ltr r64/m16`: `REX.W 0F 00 /3` (M)
     #[inline]
-    pub const fn ltr_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 3, src.num()) }
+    pub const fn ltr_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 3, src.0 as u8) }
 
     /// `ltr r64/m16`: `REX.W 0F 00 /3` (M)
     #[inline]
@@ -525,75 +525,75 @@ impl Asm<'_> {
 
     /// `mov w:r16/m16, sreg`: `66 8C /r` (MR)
     #[inline]
-    pub const fn mov_r16_seg(&mut self, dst: R16, src: Seg) -> &mut Self { self.rr(Op::new(0x66, M00, 0x8C), src.num(), dst.num()) }
+    pub const fn mov_r16_seg(&mut self, dst: R16, src: Seg) -> &mut Self { self.rr(Op::new(0x66, M00, 0x8C), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r16/m16, sreg`: `66 8C /r` (MR)
     #[inline]
-    pub const fn mov_m16_seg_alt(&mut self, dst: M16, src: Seg) -> &mut Self { self.rm(Op::new(0x66, M00, 0x8C), src.num(), dst.addr) }
+    pub const fn mov_m16_seg_alt(&mut self, dst: M16, src: Seg) -> &mut Self { self.rm(Op::new(0x66, M00, 0x8C), src.0 as u8, dst.addr) }
 
     /// `mov w:r32/m16, sreg`: `8C /r` (MR)
     #[inline]
-    pub const fn mov_r32_seg(&mut self, dst: R32, src: Seg) -> &mut Self { self.rr(Op::new(0, M00, 0x8C), src.num(), dst.num()) }
+    pub const fn mov_r32_seg(&mut self, dst: R32, src: Seg) -> &mut Self { self.rr(Op::new(0, M00, 0x8C), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r32/m16, sreg`: `8C /r` (MR)
     #[inline]
-    pub const fn mov_m16_seg(&mut self, dst: M16, src: Seg) -> &mut Self { self.rm(Op::new(0, M00, 0x8C), src.num(), dst.addr) }
+    pub const fn mov_m16_seg(&mut self, dst: M16, src: Seg) -> &mut Self { self.rm(Op::new(0, M00, 0x8C), src.0 as u8, dst.addr) }
 
     /// `mov w:r64/m16, sreg`: `REX.W 8C /r` (MR)
     #[inline]
-    pub const fn mov_r64_seg(&mut self, dst: R64, src: Seg) -> &mut Self { self.rr(Op::new(0, M00, 0x8C).w(), src.num(), dst.num()) }
+    pub const fn mov_r64_seg(&mut self, dst: R64, src: Seg) -> &mut Self { self.rr(Op::new(0, M00, 0x8C).w(), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r64/m16, sreg`: `REX.W 8C /r` (MR)
     #[inline]
-    pub const fn mov_m16_seg_alt2(&mut self, dst: M16, src: Seg) -> &mut Self { self.rm(Op::new(0, M00, 0x8C).w(), src.num(), dst.addr) }
+    pub const fn mov_m16_seg_alt2(&mut self, dst: M16, src: Seg) -> &mut Self { self.rm(Op::new(0, M00, 0x8C).w(), src.0 as u8, dst.addr) }
 
     /// `mov w:sreg, r16/m16`: `66 8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_r16(&mut self, dst: Seg, src: R16) -> &mut Self { self.not_register(dst.num() == 1).rr(Op::new(0x66, M00, 0x8E), dst.num(), src.num()) }
+    pub const fn mov_seg_r16(&mut self, dst: Seg, src: R16) -> &mut Self { self.not_register(dst.0 as u8 == 1).rr(Op::new(0x66, M00, 0x8E), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:sreg, r16/m16`: `66 8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_m16_alt(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.num() == 1).rm(Op::new(0x66, M00, 0x8E), dst.num(), src.addr) }
+    pub const fn mov_seg_m16_alt(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.0 as u8 == 1).rm(Op::new(0x66, M00, 0x8E), dst.0 as u8, src.addr) }
 
     /// `mov w:sreg, r32/m16`: `8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_r32(&mut self, dst: Seg, src: R32) -> &mut Self { self.not_register(dst.num() == 1).rr(Op::new(0, M00, 0x8E), dst.num(), src.num()) }
+    pub const fn mov_seg_r32(&mut self, dst: Seg, src: R32) -> &mut Self { self.not_register(dst.0 as u8 == 1).rr(Op::new(0, M00, 0x8E), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:sreg, r32/m16`: `8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_m16(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.num() == 1).rm(Op::new(0, M00, 0x8E), dst.num(), src.addr) }
+    pub const fn mov_seg_m16(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.0 as u8 == 1).rm(Op::new(0, M00, 0x8E), dst.0 as u8, src.addr) }
 
     /// `mov w:sreg, r64/m16`: `REX.W 8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_r64(&mut self, dst: Seg, src: R64) -> &mut Self { self.not_register(dst.num() == 1).rr(Op::new(0, M00, 0x8E).w(), dst.num(), src.num()) }
+    pub const fn mov_seg_r64(&mut self, dst: Seg, src: R64) -> &mut Self { self.not_register(dst.0 as u8 == 1).rr(Op::new(0, M00, 0x8E).w(), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:sreg, r64/m16`: `REX.W 8E /r` (RM)
     #[inline]
-    pub const fn mov_seg_m16_alt2(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.num() == 1).rm(Op::new(0, M00, 0x8E).w(), dst.num(), src.addr) }
+    pub const fn mov_seg_m16_alt2(&mut self, dst: Seg, src: M16) -> &mut Self { self.not_register(dst.0 as u8 == 1).rm(Op::new(0, M00, 0x8E).w(), dst.0 as u8, src.addr) }
 
     /// `mov w:r64, cr`: `0F 20 /r` (MR)
     ///
     /// Flags: undefined OF SF ZF AF PF CF.
     #[inline]
-    pub const fn mov_r64_cr(&mut self, dst: R64, src: Cr) -> &mut Self { self.rr(Op::new(0, M0F, 0x20), src.num(), dst.num()) }
+    pub const fn mov_r64_cr(&mut self, dst: R64, src: Cr) -> &mut Self { self.rr(Op::new(0, M0F, 0x20), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:r64, dr`: `0F 21 /r` (MR)
     ///
     /// Flags: undefined OF SF ZF AF PF CF.
     #[inline]
-    pub const fn mov_r64_dr(&mut self, dst: R64, src: Dr) -> &mut Self { self.rr(Op::new(0, M0F, 0x21), src.num(), dst.num()) }
+    pub const fn mov_r64_dr(&mut self, dst: R64, src: Dr) -> &mut Self { self.rr(Op::new(0, M0F, 0x21), src.0 as u8, dst.0 as u8) }
 
     /// `mov w:cr, r64`: `0F 22 /r` (RM)
     ///
     /// Flags: undefined OF SF ZF AF PF CF.
     #[inline]
-    pub const fn mov_cr_r64(&mut self, dst: Cr, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x22), dst.num(), src.num()) }
+    pub const fn mov_cr_r64(&mut self, dst: Cr, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x22), dst.0 as u8, src.0 as u8) }
 
     /// `mov w:dr, r64`: `0F 23 /r` (RM)
     ///
     /// Flags: undefined OF SF ZF AF PF CF.
     #[inline]
-    pub const fn mov_dr_r64(&mut self, dst: Dr, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x23), dst.num(), src.num()) }
+    pub const fn mov_dr_r64(&mut self, dst: Dr, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x23), dst.0 as u8, src.0 as u8) }
 
     /// `mwait`: `NP 0F 01 C9`
     ///
@@ -773,7 +773,7 @@ impl Asm<'_> {
     ///
     /// CPUID: UINTR.
     #[inline]
-    pub const fn senduipi_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xC7), 6, src.num()) }
+    pub const fn senduipi_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0xF3, M0F, 0xC7), 6, src.0 as u8) }
 
     /// `sgdt w:m`: `0F 01 /0` (M)
     #[inline]
@@ -785,7 +785,7 @@ impl Asm<'_> {
 
     /// `sldt w:r16/m16`: `66 0F 00 /0` (M)
     #[inline]
-    pub const fn sldt_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 0, dst.num()) }
+    pub const fn sldt_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 0, dst.0 as u8) }
 
     /// `sldt w:r16/m16`: `66 0F 00 /0` (M)
     #[inline]
@@ -793,7 +793,7 @@ impl Asm<'_> {
 
     /// `sldt w:r32/m16`: `0F 00 /0` (M)
     #[inline]
-    pub const fn sldt_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 0, dst.num()) }
+    pub const fn sldt_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 0, dst.0 as u8) }
 
     /// `sldt w:r32/m16`: `0F 00 /0` (M)
     #[inline]
@@ -801,7 +801,7 @@ impl Asm<'_> {
 
     /// `sldt w:r64/m16`: `REX.W 0F 00 /0` (M)
     #[inline]
-    pub const fn sldt_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 0, dst.num()) }
+    pub const fn sldt_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 0, dst.0 as u8) }
 
     /// `sldt w:r64/m16`: `REX.W 0F 00 /0` (M)
     #[inline]
@@ -811,7 +811,7 @@ impl Asm<'_> {
     ///
     /// Implied: `cr0`.
     #[inline]
-    pub const fn smsw_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x01), 4, dst.num()) }
+    pub const fn smsw_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x01), 4, dst.0 as u8) }
 
     /// `smsw w:r16/m16`: `66 0F 01 /4` (M)
     ///
@@ -823,7 +823,7 @@ impl Asm<'_> {
     ///
     /// Implied: `cr0`.
     #[inline]
-    pub const fn smsw_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x01), 4, dst.num()) }
+    pub const fn smsw_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x01), 4, dst.0 as u8) }
 
     /// `smsw w:r32/m16`: `0F 01 /4` (M)
     ///
@@ -835,7 +835,7 @@ impl Asm<'_> {
     ///
     /// Implied: `cr0`.
     #[inline]
-    pub const fn smsw_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x01).w(), 4, dst.num()) }
+    pub const fn smsw_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x01).w(), 4, dst.0 as u8) }
 
     /// `smsw w:r64/m16`: `REX.W 0F 01 /4` (M)
     ///
@@ -857,7 +857,7 @@ impl Asm<'_> {
 
     /// `str w:r16/m16`: `66 0F 00 /1` (M)
     #[inline]
-    pub const fn str_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 1, dst.num()) }
+    pub const fn str_r16(&mut self, dst: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 1, dst.0 as u8) }
 
     /// `str w:r16/m16`: `66 0F 00 /1` (M)
     #[inline]
@@ -865,7 +865,7 @@ impl Asm<'_> {
 
     /// `str w:r32/m16`: `0F 00 /1` (M)
     #[inline]
-    pub const fn str_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 1, dst.num()) }
+    pub const fn str_r32(&mut self, dst: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 1, dst.0 as u8) }
 
     /// `str w:r32/m16`: `0F 00 /1` (M)
     #[inline]
@@ -873,7 +873,7 @@ impl Asm<'_> {
 
     /// `str w:r64/m16`: `REX.W 0F 00 /1` (M)
     #[inline]
-    pub const fn str_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 1, dst.num()) }
+    pub const fn str_r64(&mut self, dst: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 1, dst.0 as u8) }
 
     /// `str w:r64/m16`: `REX.W 0F 00 /1` (M)
     #[inline]
@@ -939,51 +939,51 @@ impl Asm<'_> {
 
     /// `ud0 n:r16, n:r16/m16`: `66 0F FF /r` (RM)
     #[inline]
-    pub const fn ud0_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFF), src1.num(), src2.num()) }
+    pub const fn ud0_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xFF), src1.0 as u8, src2.0 as u8) }
 
     /// `ud0 n:r16, n:r16/m16`: `66 0F FF /r` (RM)
     #[inline]
-    pub const fn ud0_r16_m16(&mut self, src1: R16, src2: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFF), src1.num(), src2.addr) }
+    pub const fn ud0_r16_m16(&mut self, src1: R16, src2: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xFF), src1.0 as u8, src2.addr) }
 
     /// `ud0 n:r32, n:r32/m32`: `0F FF /r` (RM)
     #[inline]
-    pub const fn ud0_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xFF), src1.num(), src2.num()) }
+    pub const fn ud0_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xFF), src1.0 as u8, src2.0 as u8) }
 
     /// `ud0 n:r32, n:r32/m32`: `0F FF /r` (RM)
     #[inline]
-    pub const fn ud0_r32_m32(&mut self, src1: R32, src2: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xFF), src1.num(), src2.addr) }
+    pub const fn ud0_r32_m32(&mut self, src1: R32, src2: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xFF), src1.0 as u8, src2.addr) }
 
     /// `ud0 n:r64, n:r64/m64`: `REX.W 0F FF /r` (RM)
     #[inline]
-    pub const fn ud0_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xFF).w(), src1.num(), src2.num()) }
+    pub const fn ud0_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xFF).w(), src1.0 as u8, src2.0 as u8) }
 
     /// `ud0 n:r64, n:r64/m64`: `REX.W 0F FF /r` (RM)
     #[inline]
-    pub const fn ud0_r64_m64(&mut self, src1: R64, src2: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFF).w(), src1.num(), src2.addr) }
+    pub const fn ud0_r64_m64(&mut self, src1: R64, src2: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xFF).w(), src1.0 as u8, src2.addr) }
 
     /// `ud1 n:r16, n:r16/m16`: `66 0F B9 /r` (RM)
     #[inline]
-    pub const fn ud1_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB9), src1.num(), src2.num()) }
+    pub const fn ud1_r16_r16(&mut self, src1: R16, src2: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0xB9), src1.0 as u8, src2.0 as u8) }
 
     /// `ud1 n:r16, n:r16/m16`: `66 0F B9 /r` (RM)
     #[inline]
-    pub const fn ud1_r16_m16(&mut self, src1: R16, src2: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB9), src1.num(), src2.addr) }
+    pub const fn ud1_r16_m16(&mut self, src1: R16, src2: M16) -> &mut Self { self.rm(Op::new(0x66, M0F, 0xB9), src1.0 as u8, src2.addr) }
 
     /// `ud1 n:r32, n:r32/m32`: `0F B9 /r` (RM)
     #[inline]
-    pub const fn ud1_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xB9), src1.num(), src2.num()) }
+    pub const fn ud1_r32_r32(&mut self, src1: R32, src2: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0xB9), src1.0 as u8, src2.0 as u8) }
 
     /// `ud1 n:r32, n:r32/m32`: `0F B9 /r` (RM)
     #[inline]
-    pub const fn ud1_r32_m32(&mut self, src1: R32, src2: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xB9), src1.num(), src2.addr) }
+    pub const fn ud1_r32_m32(&mut self, src1: R32, src2: M32) -> &mut Self { self.rm(Op::new(0, M0F, 0xB9), src1.0 as u8, src2.addr) }
 
     /// `ud1 n:r64, n:r64/m64`: `REX.W 0F B9 /r` (RM)
     #[inline]
-    pub const fn ud1_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xB9).w(), src1.num(), src2.num()) }
+    pub const fn ud1_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0xB9).w(), src1.0 as u8, src2.0 as u8) }
 
     /// `ud1 n:r64, n:r64/m64`: `REX.W 0F B9 /r` (RM)
     #[inline]
-    pub const fn ud1_r64_m64(&mut self, src1: R64, src2: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xB9).w(), src1.num(), src2.addr) }
+    pub const fn ud1_r64_m64(&mut self, src1: R64, src2: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0xB9).w(), src1.0 as u8, src2.addr) }
 
     /// `uiret`: `F3 0F 01 EC`
     ///
@@ -995,7 +995,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn verr_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 4, src.num()) }
+    pub const fn verr_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 4, src.0 as u8) }
 
     /// `verr r16/m16`: `66 0F 00 /4` (M)
     ///
@@ -1007,7 +1007,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn verr_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 4, src.num()) }
+    pub const fn verr_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 4, src.0 as u8) }
 
     /// `verr r32/m16`: `0F 00 /4` (M)
     ///
@@ -1019,7 +1019,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn verr_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 4, src.num()) }
+    pub const fn verr_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 4, src.0 as u8) }
 
     /// `verr r64/m16`: `REX.W 0F 00 /4` (M)
     ///
@@ -1031,7 +1031,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn verw_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 5, src.num()) }
+    pub const fn verw_r16(&mut self, src: R16) -> &mut Self { self.rr(Op::new(0x66, M0F, 0x00), 5, src.0 as u8) }
 
     /// `verw r16/m16`: `66 0F 00 /5` (M)
     ///
@@ -1043,7 +1043,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn verw_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 5, src.num()) }
+    pub const fn verw_r32(&mut self, src: R32) -> &mut Self { self.rr(Op::new(0, M0F, 0x00), 5, src.0 as u8) }
 
     /// `verw r32/m16`: `0F 00 /5` (M)
     ///
@@ -1055,7 +1055,7 @@ impl Asm<'_> {
     ///
     /// Flags: writes ZF.
     #[inline]
-    pub const fn verw_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 5, src.num()) }
+    pub const fn verw_r64(&mut self, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x00).w(), 5, src.0 as u8) }
 
     /// `verw r64/m16`: `REX.W 0F 00 /5` (M)
     ///
@@ -1103,13 +1103,13 @@ impl Asm<'_> {
     ///
     /// CPUID: VMX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vmread_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x78), src.num(), dst.num()) }
+    pub const fn vmread_r64_r64(&mut self, dst: R64, src: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x78), src.0 as u8, dst.0 as u8) }
 
     /// `vmread w:r64/m64, r64`: `NP 0F 78 /r` (MR)
     ///
     /// CPUID: VMX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vmread_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0x78), src.num(), dst.addr) }
+    pub const fn vmread_m64_r64(&mut self, dst: M64, src: R64) -> &mut Self { self.rm(Op::new(0, M0F, 0x78), src.0 as u8, dst.addr) }
 
     /// `vmresume`: `NP 0F 01 C3`
     ///
@@ -1121,13 +1121,13 @@ impl Asm<'_> {
     ///
     /// CPUID: VMX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vmwrite_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x79), src1.num(), src2.num()) }
+    pub const fn vmwrite_r64_r64(&mut self, src1: R64, src2: R64) -> &mut Self { self.rr(Op::new(0, M0F, 0x79), src1.0 as u8, src2.0 as u8) }
 
     /// `vmwrite r64, r64/m64`: `NP 0F 79 /r` (RM)
     ///
     /// CPUID: VMX. Flags: writes ZF CF; clears OF SF AF PF.
     #[inline]
-    pub const fn vmwrite_r64_m64(&mut self, src1: R64, src2: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x79), src1.num(), src2.addr) }
+    pub const fn vmwrite_r64_m64(&mut self, src1: R64, src2: M64) -> &mut Self { self.rm(Op::new(0, M0F, 0x79), src1.0 as u8, src2.addr) }
 
     /// `vmxoff`: `NP 0F 01 C4`
     ///

@@ -31,7 +31,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fadd_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 0, src.num()) }
+    pub const fn fadd_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 0, src.0 as u8) }
 
     /// `fadd m64fp`: `DC /0` (M)
     ///
@@ -43,13 +43,13 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fadd_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 0, dst.num()) }
+    pub const fn fadd_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 0, dst.0 as u8) }
 
     /// `faddp rw:sti, st0`: `DE C0+i` (OX)
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn faddp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 0, dst.num()) }
+    pub const fn faddp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 0, dst.0 as u8) }
 
     /// `fbld m80bcd`: `DF /4` (M)
     ///
@@ -79,49 +79,49 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU CMOV. Flags: reads CF; clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fcmovb_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDA), 0, src.num()) }
+    pub const fn fcmovb_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDA), 0, src.0 as u8) }
 
     /// `fcmovbe cw:st0, cr:sti`: `DA D0+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: reads ZF CF; clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fcmovbe_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDA), 2, src.num()) }
+    pub const fn fcmovbe_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDA), 2, src.0 as u8) }
 
     /// `fcmove cw:st0, cr:sti`: `DA C8+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: reads ZF; clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fcmove_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDA), 1, src.num()) }
+    pub const fn fcmove_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDA), 1, src.0 as u8) }
 
     /// `fcmovnb cw:st0, cr:sti`: `DB C0+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: reads CF; clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fcmovnb_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 0, src.num()) }
+    pub const fn fcmovnb_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 0, src.0 as u8) }
 
     /// `fcmovnbe cw:st0, cr:sti`: `DB D0+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: reads ZF CF; clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fcmovnbe_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 2, src.num()) }
+    pub const fn fcmovnbe_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 2, src.0 as u8) }
 
     /// `fcmovne cw:st0, cr:sti`: `DB C8+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: reads ZF; clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fcmovne_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 1, src.num()) }
+    pub const fn fcmovne_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 1, src.0 as u8) }
 
     /// `fcmovnu cw:st0, cr:sti`: `DB D8+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: reads PF; clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fcmovnu_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 3, src.num()) }
+    pub const fn fcmovnu_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 3, src.0 as u8) }
 
     /// `fcmovu cw:st0, cr:sti`: `DA D8+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: reads PF; clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fcmovu_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDA), 3, src.num()) }
+    pub const fn fcmovu_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDA), 3, src.0 as u8) }
 
     /// `fcom m32fp`: `D8 /2` (M)
     ///
@@ -133,7 +133,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C0 C2 C3; clears C1.
     #[inline]
-    pub const fn fcom_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 2, src.num()) }
+    pub const fn fcom_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 2, src.0 as u8) }
 
     /// `fcom m64fp`: `DC /2` (M)
     ///
@@ -145,13 +145,13 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU CMOV. Flags: writes ZF PF CF; clears OF SF AF C1.
     #[inline]
-    pub const fn fcomi_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 6, src.num()) }
+    pub const fn fcomi_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 6, src.0 as u8) }
 
     /// `fcomip st0, sti`: `DF F0+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: writes ZF PF CF; clears OF SF AF C1.
     #[inline]
-    pub const fn fcomip_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDF), 6, src.num()) }
+    pub const fn fcomip_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDF), 6, src.0 as u8) }
 
     /// `fcomp m32fp`: `D8 /3` (M)
     ///
@@ -163,7 +163,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C0 C2 C3; clears C1.
     #[inline]
-    pub const fn fcomp_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 3, src.num()) }
+    pub const fn fcomp_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 3, src.0 as u8) }
 
     /// `fcomp m64fp`: `DC /3` (M)
     ///
@@ -199,7 +199,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fdiv_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 6, src.num()) }
+    pub const fn fdiv_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 6, src.0 as u8) }
 
     /// `fdiv m64fp`: `DC /6` (M)
     ///
@@ -211,13 +211,13 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fdiv_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 7, dst.num()) }
+    pub const fn fdiv_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 7, dst.0 as u8) }
 
     /// `fdivp rw:sti, st0`: `DE F8+i` (OX)
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fdivp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 7, dst.num()) }
+    pub const fn fdivp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 7, dst.0 as u8) }
 
     /// `fdivr m32fp`: `D8 /7` (M)
     ///
@@ -229,7 +229,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fdivr_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 7, src.num()) }
+    pub const fn fdivr_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 7, src.0 as u8) }
 
     /// `fdivr m64fp`: `DC /7` (M)
     ///
@@ -241,19 +241,19 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fdivr_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 6, dst.num()) }
+    pub const fn fdivr_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 6, dst.0 as u8) }
 
     /// `fdivrp rw:sti, st0`: `DE F0+i` (OX)
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fdivrp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 6, dst.num()) }
+    pub const fn fdivrp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 6, dst.0 as u8) }
 
     /// `ffree n:sti`: `DD C0+i` (O)
     ///
     /// CPUID: FPU. Flags: undefined C0 C1 C2 C3.
     #[inline]
-    pub const fn ffree_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 0, src.num()) }
+    pub const fn ffree_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 0, src.0 as u8) }
 
     /// `fiadd m32int`: `DA /0` (M)
     ///
@@ -439,7 +439,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fld_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD9), 0, src.num()) }
+    pub const fn fld_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD9), 0, src.0 as u8) }
 
     /// `fld m80fp`: `DB /5` (M)
     ///
@@ -523,7 +523,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fmul_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 1, src.num()) }
+    pub const fn fmul_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 1, src.0 as u8) }
 
     /// `fmul m64fp`: `DC /1` (M)
     ///
@@ -535,13 +535,13 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fmul_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 1, dst.num()) }
+    pub const fn fmul_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 1, dst.0 as u8) }
 
     /// `fmulp rw:sti, st0`: `DE C8+i` (OX)
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fmulp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 1, dst.num()) }
+    pub const fn fmulp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 1, dst.0 as u8) }
 
     /// `fnclex`: `DB E2`
     ///
@@ -697,7 +697,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fst_st(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 2, dst.num()) }
+    pub const fn fst_st(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 2, dst.0 as u8) }
 
     /// `fstcw w:m16`: `9B D9 /7` (M)
     ///
@@ -739,7 +739,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fstp_st(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 3, dst.num()) }
+    pub const fn fstp_st(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 3, dst.0 as u8) }
 
     /// `fstsw w:m16`: `9B DD /7` (M)
     ///
@@ -763,7 +763,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fsub_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 4, src.num()) }
+    pub const fn fsub_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 4, src.0 as u8) }
 
     /// `fsub m64fp`: `DC /4` (M)
     ///
@@ -775,13 +775,13 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fsub_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 5, dst.num()) }
+    pub const fn fsub_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 5, dst.0 as u8) }
 
     /// `fsubp rw:sti, st0`: `DE E8+i` (OX)
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fsubp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 5, dst.num()) }
+    pub const fn fsubp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 5, dst.0 as u8) }
 
     /// `fsubr m32fp`: `D8 /5` (M)
     ///
@@ -793,7 +793,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fsubr_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 5, src.num()) }
+    pub const fn fsubr_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD8), 5, src.0 as u8) }
 
     /// `fsubr m64fp`: `DC /5` (M)
     ///
@@ -805,13 +805,13 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fsubr_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 4, dst.num()) }
+    pub const fn fsubr_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDC), 4, dst.0 as u8) }
 
     /// `fsubrp rw:sti, st0`: `DE E0+i` (OX)
     ///
     /// CPUID: FPU. Flags: writes C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fsubrp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 4, dst.num()) }
+    pub const fn fsubrp_st_st0(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDE), 4, dst.0 as u8) }
 
     /// `ftst`: `D9 E4`
     ///
@@ -823,25 +823,25 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: writes C0 C2 C3; clears C1.
     #[inline]
-    pub const fn fucom_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 4, src.num()) }
+    pub const fn fucom_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 4, src.0 as u8) }
 
     /// `fucomi st0, sti`: `DB E8+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: writes ZF PF CF; clears OF SF AF C1.
     #[inline]
-    pub const fn fucomi_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 5, src.num()) }
+    pub const fn fucomi_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDB), 5, src.0 as u8) }
 
     /// `fucomip st0, sti`: `DF E8+i` (XO)
     ///
     /// CPUID: FPU CMOV. Flags: writes ZF PF CF; clears OF SF AF C1.
     #[inline]
-    pub const fn fucomip_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDF), 5, src.num()) }
+    pub const fn fucomip_st0_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDF), 5, src.0 as u8) }
 
     /// `fucomp sti, <st0>`: `DD E8+i` (O)
     ///
     /// CPUID: FPU. Flags: writes C0 C2 C3; clears C1.
     #[inline]
-    pub const fn fucomp_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 5, src.num()) }
+    pub const fn fucomp_st(&mut self, src: St) -> &mut Self { self.rr(Op::new(0, M00, 0xDD), 5, src.0 as u8) }
 
     /// `fucompp`: `DA E9`
     ///
@@ -859,7 +859,7 @@ impl Asm<'_> {
     ///
     /// CPUID: FPU. Flags: clears C1; undefined C0 C2 C3.
     #[inline]
-    pub const fn fxch_st(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD9), 1, dst.num()) }
+    pub const fn fxch_st(&mut self, dst: St) -> &mut Self { self.rr(Op::new(0, M00, 0xD9), 1, dst.0 as u8) }
 
     /// `fxtract`: `D9 F4`
     ///

@@ -46,6 +46,7 @@ macro_rules! extended {
         }
 
         impl core::fmt::Debug for $name {
+            #[inline]
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 match self.low() {
                     Some(low) => core::fmt::Debug::fmt(&low, f),

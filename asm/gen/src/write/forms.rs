@@ -90,6 +90,12 @@ pub(super) const CLASSES: &[&str] = &[
     "Seg", "Cr", "Dr", "R8X", "R16X", "R32X", "R64X",
 ];
 
+/// Those whose number is their field.
+const PLAIN: &[&str] = &[
+    "R8", "R8Hi", "R16", "R32", "R64", "Xmm", "Ymm", "XmmX", "YmmX", "ZmmX", "K", "KPair", "Mm", "St", "Tmm", "Seg",
+    "Cr", "Dr",
+];
+
 /// The types around them.
 pub(super) const DECORATORS: &[&str] = &["Bcst", "Flags", "Masked", "Merged", "Rounded", "Sae"];
 
@@ -124,9 +130,20 @@ fn function(out: &mut String, rows: &[Row], form: &Form) {
     }
     let call = call(rows, form, &form.params);
     let digit = call.digit.map_or(String::new(), |digit| digit.to_string());
-    let body = call.text("self", &call.op, &digit);
+    let body = numbers(call.text("self", &call.op, &digit), form);
     writeln!(out, "    #[inline]\n    pub const fn {}(&mut self{params}) -> &mut Self {{ {body} }}\n", form.name)
         .expect("a string");
+}
+
+/// The body with the numbers of plain registers read from their field: calls are most of what compiling the forms costs.
+fn numbers(mut body: String, form: &Form) -> String {
+    for (arg, name) in form.args.iter().zip(&form.params) {
+        if arg.rust_type().is_some_and(|rust| PLAIN.contains(&&*rust)) {
+            body = body.replace(&format!("{name}.num() <<"), &format!("({name}.0 as u8) <<"));
+            body = body.replace(&format!("{name}.num()"), &format!("{name}.0 as u8"));
+        }
+    }
+    body
 }
 
 /// The row in the manual's notation.
