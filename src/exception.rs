@@ -62,6 +62,7 @@ impl ExnRef {
         let exceptions = store.state.exceptions_mut();
         let reference = exceptions.add(tag.id, &values).map_err(|_| Error::from(Trap::TooManyExceptions))?;
         exceptions.keep(reference);
+        exceptions.keep_all();
         Ok(ExnRef { store: store.id, reference })
     }
 

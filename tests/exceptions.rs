@@ -285,3 +285,38 @@ fn a_million_throws_leave_nothing_behind() -> Result<()> {
     }
     Ok(())
 }
+
+/// References that nobody has any more are collected; those on the stack, in variables and in frames further out are not.
+#[test]
+fn references_are_collected_when_they_are_many() -> Result<()> {
+    for engine in engines() {
+        let text = r#"(module (tag $e (param i64))
+            (func $throw (param i64) (throw $e (local.get 0)))
+            ;; Keeps its exception, over `n` others, and throws it again.
+            (func $keep (param $depth i64) (param $n i64) (local $exn exnref) (local $x i64)
+                (block $h (result exnref)
+                    (try_table (catch_all_ref $h)
+                        (if (i64.eqz (local.get $depth))
+                            (then (call $throw (i64.const 77)))
+                            (else (call $keep (i64.sub (local.get $depth) (i64.const 1)) (local.get $n)))))
+                    unreachable)
+                (local.set $exn)
+                (loop $again
+                    (block $c (result exnref)
+                        (try_table (catch_all_ref $c) (call $throw (local.get $x)))
+                        unreachable)
+                    drop
+                    (br_if $again (i64.lt_u (local.tee $x (i64.add (local.get $x) (i64.const 1))) (local.get $n))))
+                (throw_ref (local.get $exn)))
+            (func (export "run") (param $n i64) (result i64)
+                (block $h (result i64)
+                    (try_table (catch $e $h) (call $keep (i64.const 5) (local.get $n)))
+                    unreachable)))"#;
+        assert_eq!(run::<i64>(&engine, text, 500_000)?, 77);
+        // Where a global might hold them, there is an end.
+        let global = text.replacen("(module", "(module (global (mut exnref) (ref.null exn))", 1);
+        let error = run::<i64>(&engine, &global, 500_000).unwrap_err();
+        assert_eq!(error.trap(), Some(Trap::TooManyExceptions));
+    }
+    Ok(())
+}

@@ -1,8 +1,8 @@
 //! What is known of a module: its sections, checked, and its bodies, located.
 
 use crate::types::{
-    ConcreteFuncType, FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex,
-    TableType, TagIndex, TypeIndex,
+    ConcreteFuncType, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType,
+    TableIndex, TableType, TagIndex, TypeIndex, ValType,
 };
 use std::sync::OnceLock;
 use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources, WasmFeatures};
@@ -167,6 +167,19 @@ impl ModuleInfo {
             Some(&concrete) => Some(concrete),
             None => ConcreteFuncType::of(func_type).map(|concrete| *known.get_or_init(|| concrete)),
         }
+    }
+
+    /// Can references to exceptions be elsewhere than on the wasm stack: in a global, a table, an exception, or with the host, to
+    /// which functions lead that others can call?
+    pub(crate) fn holds_exceptions(&self) -> bool {
+        let is_exception = |ty: &RefType| matches!(ty.heap, HeapType::Exn | HeapType::NoExn);
+        let holds = |ty: &ValType| matches!(ty, ValType::Ref(ty) if is_exception(ty));
+        let imported = (0..self.imported_functions).map(FuncIndex);
+        let functions = imported.chain(self.referable.iter().copied()).map(|func| self.functions[func.index()]);
+        let mut types = functions.chain(self.tags.iter().copied()).map(|ty| &self.types[ty.index()]);
+        self.globals.iter().any(|global| holds(&global.content))
+            || self.tables.iter().any(|table| is_exception(&table.element))
+            || types.any(|ty| ty.params().iter().chain(ty.results()).any(holds))
     }
 
     /// The place of a function's record among an instance's own, if it can be referred to.

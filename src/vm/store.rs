@@ -96,7 +96,7 @@ impl StoreState {
             trap_exit: 0,
             thrown: 0,
             resume: Resume::NOWHERE,
-            exceptions: Exceptions::default(),
+            exceptions: Exceptions::new(),
             owner: null_mut(),
             pending: Pending::Nothing,
             embedder_control: 0,
@@ -192,6 +192,9 @@ impl StoreState {
         limits: &Limits,
     ) -> Result<InstanceId, Refused> {
         let id = InstanceId::next(&self.instances);
+        if module.info().holds_exceptions() {
+            self.header.exceptions.keep_all();
+        }
         let instance = InstanceData::allocate(self, id, module, imports, limits)?;
         self.instances.push(instance);
         Ok(id)

@@ -42,6 +42,9 @@ pub(super) unsafe extern "sysv64" fn search(header: *mut StoreHeader, context: *
     // SAFETY: as promised; nobody else uses it while this runs.
     let header = unsafe { &mut *header };
     let (return_at, popped) = unpack_exit(header.exit_sp);
+    if header.exceptions.wants_collection() {
+        collect(header, return_at);
+    }
     let mut frame = Unwound {
         pc: word(return_at) as usize,
         sp: return_at + 8 + popped,
@@ -65,6 +68,18 @@ pub(super) unsafe extern "sysv64" fn search(header: *mut StoreHeader, context: *
             Step::End => return 0,
         }
     }
+}
+
+/// Collects exceptions, if all references to them are in view: on the wasm stack, in callee-saved registers, thrown. Those of
+/// activations around this one are on the native stack, where the host's frames have put them.
+#[cold]
+fn collect(header: &mut StoreHeader, exit: usize) {
+    // SAFETY: the door's saved words lie at the header's native stack pointer while wasm code or what it called runs.
+    if !unsafe { (*header.native_sp).native_sp.is_null() } {
+        return;
+    }
+    let stack = (exit..header.stack_end).step_by(8).map(word);
+    header.exceptions.collect(stack.chain(header.resume.registers).chain([header.thrown]));
 }
 
 impl Unwound {
