@@ -15,6 +15,9 @@ use Operator::*;
 /// More entries than this in one function are refused.
 const MAX_ENTRIES: usize = 16 << 20;
 
+/// More items of lists than this, too: a `try_table` has ten thousand of a thousand items for a few bytes each.
+const MAX_LIST_ITEMS: usize = 32 << 20;
+
 /// Why a body is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::compile) enum Refusal {
@@ -141,7 +144,12 @@ impl Scan<'_> {
                         self.global_set(ty, index);
                     }
                 }
-                Rare(operator) => cursor = self.rare(operator, cursor)?,
+                Rare(operator) => {
+                    cursor = self.rare(operator, cursor)?;
+                    if self.tape.lists.len() > MAX_LIST_ITEMS {
+                        return Err(Refusal::TooLarge);
+                    }
+                }
                 operator => self.operate(operator)?,
             }
             if self.tape.entries.len() > MAX_ENTRIES {
