@@ -5,6 +5,7 @@
 use super::exception::Exceptions;
 use super::host::Payload;
 use super::memory::Refused;
+use super::passage::Passages;
 use super::trap::TrapRecord;
 use crate::abi::{CALLEE_SAVED, VALUE_BYTES, layout};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -106,6 +107,7 @@ pub(super) struct StoreHeader {
     pub(super) thrown: u64,
     pub(super) resume: Resume,
     pub(super) exceptions: Exceptions,
+    pub(super) passages: Passages,
     /// The store that entered, as the layer above knows it.
     pub(super) owner: *mut (),
     pub(super) pending: Pending,

@@ -13,6 +13,7 @@ pub(crate) mod exception;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod memory;
+mod passage;
 mod registry;
 mod signals;
 pub(crate) mod stack;

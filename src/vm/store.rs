@@ -8,6 +8,7 @@ use super::exception::Exceptions;
 use super::host::{HostCall, HostFunction, HostStop};
 use super::instance::{Imports, InstanceData, InstanceModule, Limits};
 use super::memory::{LinearMemory, Refused};
+use super::passage::Passages;
 use super::stack::Stack;
 use super::table::Table;
 use super::trap::TrapRecord;
@@ -97,6 +98,7 @@ impl StoreState {
             thrown: 0,
             resume: Resume::NOWHERE,
             exceptions: Exceptions::new(),
+            passages: Passages::default(),
             owner: null_mut(),
             pending: Pending::Nothing,
             embedder_control: 0,
