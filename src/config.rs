@@ -19,10 +19,13 @@ use wasmparser::WasmFeatures;
 pub struct Config {
     pub(crate) features: WasmFeatures,
     pub(crate) guard_memory: bool,
+    pub(crate) signals: bool,
     pub(crate) cpu_level: CpuLevel,
+    pub(crate) deterministic: bool,
     pub(crate) max_wasm_stack: usize,
     pub(crate) max_memory_size: u64,
     pub(crate) max_table_elements: u64,
+    pub(crate) few_registers: bool,
 }
 
 /// The newest instructions that compiled code may use: the levels of the x86-64 psABI, section 3.1.1.
@@ -38,7 +41,7 @@ pub struct Config {
 pub enum CpuLevel {
     /// x86-64 with SSE4.1, which every engine needs.
     Baseline,
-    /// And POPCNT.
+    /// And POPCNT, SSE4.2.
     V2,
     /// And AVX2, BMI1, BMI2, FMA, LZCNT.
     V3,
@@ -58,10 +61,13 @@ impl Config {
         Config {
             features: decode::DEFAULT,
             guard_memory: true,
+            signals: true,
             cpu_level: CpuLevel::Native,
+            deterministic: false,
             max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
             max_table_elements: 10_000_000,
+            few_registers: false,
         }
     }
 
@@ -80,7 +86,8 @@ impl Config {
     }
 
     /// Whether each memory reserves 8 GiB of addresses, so that accesses need no check (the default), or each access
-    /// compares with the memory's size. The second is for processes with little address space, and slower.
+    /// compares with the memory's size. The second is for processes with little address space, and slower. It is how
+    /// memories with 64-bit indexes or pages of one byte always are.
     ///
     /// ```
     /// use planish::{Config, Engine, Instance, Module, Store};
@@ -97,6 +104,25 @@ impl Config {
         self
     }
 
+    /// Whether traps may arrive as signals (the default). Otherwise no signal handler is installed and compiled code
+    /// compares before it divides, calls or goes deeper on its stack; memories are checked, whatever
+    /// [`Config::guard_memory`] says. That is for processes whose signals belong to others, and slower.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store, Trap};
+    ///
+    /// let engine = Engine::new(Config::new().signals_based_traps(false))?;
+    /// let module = Module::new(&engine, "(module (func $f (export \"f\") call $f))")?;
+    /// let mut store = Store::new(&engine, ());
+    /// let f = Instance::new(&mut store, &module, &[])?.get_typed_func::<(), ()>(&mut store, "f")?;
+    /// assert_eq!(f.call(&mut store, ()).unwrap_err().trap(), Some(Trap::StackOverflow));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn signals_based_traps(&mut self, enable: bool) -> &mut Config {
+        self.signals = enable;
+        self
+    }
+
     /// The newest instructions to use, for runs that should be alike on different machines. What the machine lacks
     /// is never used.
     ///
@@ -108,6 +134,30 @@ impl Config {
     /// ```
     pub fn cpu_level(&mut self, level: CpuLevel) -> &mut Config {
         self.cpu_level = level;
+        self
+    }
+
+    /// Whether results are those of the specification's deterministic profile (appendix A.4), the same on every machine: a NaN
+    /// that arithmetic makes is the positive canonical one, and relaxed vector operators do what their strict counterparts
+    /// do, multiplying and adding with two roundings. Costs two or three instructions per float operation.
+    ///
+    /// Without it (the default) NaNs are what the processor makes of them, and relaxed operators are what is fastest on the
+    /// processor: `relaxed_madd` rounds once where there is FMA, and so may differ from one [`CpuLevel`] to the next.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::new(Config::new().deterministic(true))?;
+    /// let module = Module::new(&engine, r#"(module (func (export "nan") (param f32) (result i32)
+    ///     (i32.reinterpret_f32 (f32.div (local.get 0) (local.get 0)))))"#)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// let nan = instance.get_typed_func::<f32, u32>(&mut store, "nan")?;
+    /// assert_eq!(nan.call(&mut store, 0.0)?, 0x7FC0_0000);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn deterministic(&mut self, enable: bool) -> &mut Config {
+        self.deterministic = enable;
         self
     }
 
@@ -160,18 +210,30 @@ impl Config {
         self
     }
 
+    /// Pins variables to three registers of each kind only, so that tests see what happens when there is none left.
+    #[doc(hidden)]
+    pub fn few_registers(&mut self, enable: bool) -> &mut Config {
+        self.few_registers = enable;
+        self
+    }
+
     /// What compiled code may use: what the machine has, up to the configured level.
     pub(crate) fn cap(&self, machine: Cpu) -> Cpu {
         let v2 = self.cpu_level >= CpuLevel::V2;
         let v3 = self.cpu_level >= CpuLevel::V3;
+        let native = self.cpu_level >= CpuLevel::Native;
         Cpu {
             popcnt: v2 && machine.popcnt,
+            sse42: v2 && machine.sse42,
             lzcnt: v3 && machine.lzcnt,
             bmi1: v3 && machine.bmi1,
             bmi2: v3 && machine.bmi2,
             avx: v3 && machine.avx,
             avx2: v3 && machine.avx2,
             fma: v3 && machine.fma,
+            avx512: native && machine.avx512,
+            vbmi: native && machine.vbmi,
+            bitalg: native && machine.bitalg,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! [`Engine`]: what modules and stores share.
 
-use crate::abi::TrapCode;
-use crate::compile::{self, Options};
+use crate::abi::{STUB_STACK_BYTES, TrapCode};
+use crate::compile::{self, Options, RegisterFile};
 use crate::config::Config;
 use crate::error::Error;
 use crate::signatures::{Signatures, Stubs};
@@ -59,7 +59,9 @@ impl Engine {
     /// ```
     pub fn new(config: &Config) -> Result<Engine, Error> {
         let cpu = cpu::detect().map_err(|missing| Error::msg(format!("this CPU lacks {missing}")))?;
-        trap::install_handlers()?;
+        if config.signals {
+            trap::install_handlers()?;
+        }
         let stubs = compile::builtin_stubs(&builtins::addresses(), builtins::search_address());
         let mut bytes = stubs.code;
         let never = bytes.len() as u32;
@@ -69,8 +71,14 @@ impl Engine {
         Ok(Engine {
             shared: Arc::new(Shared {
                 config: config.clone(),
-                options: Options { cpu: config.cap(cpu), guarded: config.guard_memory },
-                stacks: StackPool::new(config.max_wasm_stack),
+                options: Options {
+                    cpu: config.cap(cpu),
+                    guarded: config.guard_memory && config.signals,
+                    deterministic: config.deterministic,
+                    signals: config.signals,
+                    registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
+                },
+                stacks: StackPool::new(config.max_wasm_stack, if config.signals { 0 } else { STUB_STACK_BYTES }),
                 signatures: Signatures::default(),
                 builtins,
                 never: code.address(never),
@@ -112,6 +120,7 @@ impl Engine {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             bounds: if self.shared.options.guarded { Bounds::Guarded } else { Bounds::Checked },
+            signals: self.shared.options.signals,
             memory_bytes: self.shared.config.max_memory_size,
             table_elements: self.shared.config.max_table_elements,
         }

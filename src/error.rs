@@ -273,6 +273,10 @@ pub enum Trap {
     StackOverflow,
     /// A null reference where something was needed.
     NullReference,
+    /// An atomic operator whose address is not a multiple of its size.
+    HeapMisaligned,
+    /// `memory.atomic.wait` on a memory that is not shared.
+    AtomicWaitNonSharedMemory,
     /// Wasm code has taken references to too many exceptions.
     TooManyExceptions,
 }
@@ -291,6 +295,8 @@ impl fmt::Display for Trap {
             Trap::BadConversionToInteger => "invalid conversion to integer",
             Trap::StackOverflow => "call stack exhausted",
             Trap::NullReference => "null reference",
+            Trap::HeapMisaligned => "unaligned atomic",
+            Trap::AtomicWaitNonSharedMemory => "expected shared memory",
             Trap::TooManyExceptions => "too many exceptions",
         })
     }

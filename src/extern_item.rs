@@ -5,6 +5,7 @@ use crate::extern_type::ExternType;
 use crate::global::Global;
 use crate::memory::Memory;
 use crate::reference::Func;
+use crate::shared_memory::SharedMemory;
 use crate::store::{AsContext, StoreId, StoreOpaque};
 use crate::table::Table;
 
@@ -17,7 +18,7 @@ use crate::table::Table;
 /// let item = Extern::from(Func::wrap(&mut store, || {}));
 /// assert!(item.into_func().is_some());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Extern {
     /// A function.
@@ -30,10 +31,12 @@ pub enum Extern {
     Memory(Memory),
     /// A tag.
     Tag(Tag),
+    /// A linear memory that belongs to no store.
+    SharedMemory(SharedMemory),
 }
 
 macro_rules! kinds {
-    ($($variant:ident $into:ident $what:literal;)*) => {
+    ($($variant:ident $into:ident $what:literal $owner:expr;)*) => {
         impl Extern {
             $(
                 #[doc = concat!("The ", $what, ", if that is what it is.")]
@@ -42,9 +45,10 @@ macro_rules! kinds {
                 }
             )*
 
-            pub(crate) fn store(&self) -> StoreId {
+            /// The store that it belongs to, if it belongs to one.
+            pub(crate) fn store(&self) -> Option<StoreId> {
                 match self {
-                    $(Extern::$variant(item) => item.store,)*
+                    $(Extern::$variant(item) => $owner(item),)*
                 }
             }
         }
@@ -60,11 +64,12 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Func into_func "function";
-    Global into_global "global";
-    Table into_table "table";
-    Memory into_memory "memory";
-    Tag into_tag "tag";
+    Func into_func "function" |item: &Func| Some(item.store);
+    Global into_global "global" |item: &Global| Some(item.store);
+    Table into_table "table" |item: &Table| Some(item.store);
+    Memory into_memory "memory" |item: &Memory| Some(item.store);
+    Tag into_tag "tag" |item: &Tag| Some(item.store);
+    SharedMemory into_shared_memory "shared memory" |_| None;
 }
 
 impl Extern {
@@ -83,7 +88,9 @@ impl Extern {
     /// ```
     pub fn ty(&self, store: impl AsContext) -> ExternType {
         let store = store.as_context();
-        store.0.opaque.expect(self.store(), "an item");
+        if let Some(owner) = self.store() {
+            store.0.opaque.expect(owner, "an item");
+        }
         self.type_in(&store.0.opaque)
     }
 
@@ -96,12 +103,13 @@ impl Extern {
             Extern::Table(table) => ExternType::Table(table.type_in(store)),
             Extern::Memory(memory) => ExternType::Memory(memory.type_in(store)),
             Extern::Tag(tag) => ExternType::Tag(tag.type_in(store)),
+            Extern::SharedMemory(memory) => ExternType::Memory(memory.ty()),
         }
     }
 }
 
 /// A named item of an instance.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Export<'instance> {
     name: &'instance str,
     item: Extern,
@@ -140,5 +148,10 @@ impl<'instance> Export<'instance> {
     /// The memory, if that is what it is.
     pub fn into_memory(self) -> Option<Memory> {
         self.item.into_memory()
+    }
+
+    /// The shared memory, if that is what it is.
+    pub fn into_shared_memory(self) -> Option<SharedMemory> {
+        self.item.into_shared_memory()
     }
 }

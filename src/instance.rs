@@ -9,6 +9,7 @@ use crate::instantiate;
 use crate::memory::Memory;
 use crate::module::Module;
 use crate::reference::Func;
+use crate::shared_memory::SharedMemory;
 use crate::store::{AsContext, AsContextMut, StoreContext, StoreId, StoreOpaque};
 use crate::table::Table;
 use crate::typed::{TypedFunc, WasmParams, WasmResults};
@@ -170,6 +171,21 @@ impl Instance {
         self.get_export(store, name)?.into_memory()
     }
 
+    /// An exported shared memory.
+    ///
+    /// ```
+    /// # use planish::{Config, Engine, Instance, Module, Store, WasmFeature};
+    /// let engine = Engine::new(Config::new().wasm_feature(WasmFeature::Threads, true))?;
+    /// let module = Module::new(&engine, "(module (memory (export \"m\") 3 4 shared))")?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// assert_eq!(instance.get_shared_memory(&mut store, "m").unwrap().size(), 3);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn get_shared_memory(&self, store: impl AsContext, name: &str) -> Option<SharedMemory> {
+        self.get_export(store, name)?.into_shared_memory()
+    }
+
     /// An exported table.
     ///
     /// ```
@@ -215,7 +231,10 @@ fn item(store: &StoreOpaque, instance: InstanceId, item: ExportItem) -> Extern {
     let info = data.module().info();
     match item {
         ExportItem::Func(func) => Extern::Func(Func { store: store.id, func: data.func(func) }),
-        ExportItem::Memory(memory) => Extern::Memory(Memory { store: store.id, id: data.memory(memory) }),
+        ExportItem::Memory(memory) => match store.state.memory(data.memory(memory)).shared() {
+            Some(shared) => Extern::SharedMemory(SharedMemory { engine: store.engine.clone(), memory: shared.clone() }),
+            None => Extern::Memory(Memory { store: store.id, id: data.memory(memory) }),
+        },
         ExportItem::Table(table) => {
             let element = info.tables[table.index()].element;
             Extern::Table(Table { store: store.id, id: data.table(table), element })

@@ -9,7 +9,7 @@ use crate::extern_type::ExternType;
 use crate::memory::refused;
 use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
-use crate::types::{FuncIndex, GlobalIndex, MemoryType, TableIndex, TableType, TagType};
+use crate::types::{FuncIndex, GlobalIndex, IndexType, TableIndex, TableType, TagType};
 use crate::vm::context::Value;
 use crate::vm::enter::enter;
 use crate::vm::instance::{Imports, InstanceModule};
@@ -39,7 +39,7 @@ pub(crate) fn instantiate<T: 'static>(
 }
 
 /// Checks that the imports are what the module asks for, and sorts them by kind.
-fn match_imports(store: &StoreOpaque, module: &ModuleInner, items: &[Extern]) -> Result<Imports, Error> {
+fn match_imports(store: &mut StoreOpaque, module: &ModuleInner, items: &[Extern]) -> Result<Imports, Error> {
     if !Engine::same(module.engine(), &store.engine) {
         return Err(Error::msg("the module belongs to another engine than the store"));
     }
@@ -50,7 +50,9 @@ fn match_imports(store: &StoreOpaque, module: &ModuleInner, items: &[Extern]) ->
     }
     let mut imports = Imports::default();
     for (import, item) in info.imports.iter().zip(items) {
-        store.check(item.store(), "an import")?;
+        if let Some(owner) = item.store() {
+            store.check(owner, "an import")?;
+        }
         let name = || format!("`{}::{}`", import.module, import.name);
         let found = item.type_in(store);
         if !fits(&found, import.item, info) {
@@ -65,6 +67,11 @@ fn match_imports(store: &StoreOpaque, module: &ModuleInner, items: &[Extern]) ->
         match item {
             Extern::Func(func) => imports.functions.push(func.func),
             Extern::Memory(memory) => imports.memories.push(memory.id),
+            // **Escape:** another engine may have reserved less than its code relies on.
+            Extern::SharedMemory(shared) if !Engine::same(&shared.engine, &store.engine) => {
+                return Err(Error::msg("a shared memory of another engine"));
+            }
+            Extern::SharedMemory(shared) => imports.memories.push(store.state.add_shared_memory(&shared.memory)),
             Extern::Table(table) => imports.tables.push(table.id),
             Extern::Global(global) => imports.globals.push(global.id),
             Extern::Tag(tag) => imports.tags.push(tag.id),
@@ -82,10 +89,13 @@ fn fits(found: &ExternType, import: ImportItem, info: &ModuleInfo) -> bool {
             *found == ty || !found.mutable && !ty.mutable && found.content.matches(ty.content)
         }
         (ExternType::Table(found), ImportItem::Table(ty)) => {
-            found.element == ty.element && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
+            found.element == ty.element
+                && found.index == ty.index
+                && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
         }
         (ExternType::Memory(found), ImportItem::Memory(ty)) => {
-            limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
+            (found.index, found.page_size_log2, found.shared) == (ty.index, ty.page_size_log2, ty.shared)
+                && limits_fit((found.minimum, found.maximum), (ty.minimum, ty.maximum))
         }
         _ => false,
     }
@@ -115,12 +125,19 @@ fn describe(ty: &ExternType) -> String {
         Some(maximum) => format!("{minimum} to {maximum}"),
         None => format!("{minimum} or more"),
     };
+    let indexes = |index: IndexType| if index == IndexType::I64 { ", with 64-bit indexes" } else { "" };
     let what = match ty {
         ExternType::Func(ty) => ty.to_string(),
         ExternType::Tag(ty) => ty.ty().to_string(),
         ExternType::Global(ty) => format!("{}{}", if ty.mutable { "mutable " } else { "" }, ty.content),
-        ExternType::Table(TableType { minimum, maximum, .. }) => format!("of {} elements", limits(*minimum, *maximum)),
-        ExternType::Memory(MemoryType { minimum, maximum }) => format!("of {} pages", limits(*minimum, *maximum)),
+        ExternType::Table(TableType { minimum, maximum, index, .. }) => {
+            format!("of {} elements{}", limits(*minimum, *maximum), indexes(*index))
+        }
+        ExternType::Memory(ty) => {
+            let pages = if ty.page_size() == 1 { "bytes" } else { "pages" };
+            let shared = if ty.shared { "shared, " } else { "" };
+            format!("{shared}of {} {pages}{}", limits(ty.minimum, ty.maximum), indexes(ty.index))
+        }
     };
     format!("{} {what}", ty.kind())
 }
@@ -164,7 +181,8 @@ impl New<'_> {
                 }
                 SegmentMode::Declared => {}
                 SegmentMode::Active { target, offset } => {
-                    let start = u64::from(self.evaluate(offset).u32());
+                    // A 32-bit offset is zero-extended.
+                    let start = self.evaluate(offset).u64();
                     let elements = self.elements_of(segment);
                     let table = self.data().table(*target);
                     let table = self.store.state.table_mut(table);
@@ -178,11 +196,11 @@ impl New<'_> {
     fn data_segments(&mut self) -> Result<(), Error> {
         for (index, segment) in self.module.info().data.iter().enumerate() {
             let SegmentMode::Active { target, offset } = &segment.mode else { continue };
-            let start = self.evaluate(offset).u32() as usize;
+            // A 32-bit offset is zero-extended.
+            let start = self.evaluate(offset).u64();
             let memory = self.store.state.instance(self.instance).memory(*target);
-            let bytes = self.store.state.memory_mut(memory).bytes_mut();
-            let end = start + segment.bytes.len();
-            bytes.get_mut(start..end).ok_or(Trap::MemoryOutOfBounds)?.copy_from_slice(&segment.bytes);
+            let memory = self.store.state.memory_mut(memory);
+            memory.init(start, &segment.bytes).map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
             self.store.state.instance_mut(self.instance).drop_data(index as u32);
         }
         Ok(())

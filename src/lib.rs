@@ -25,8 +25,10 @@
 //! ```
 //!
 //! Supported: WebAssembly 1.0, mutable globals, sign extension, saturating conversions, multi-value, bulk memory,
-//! reference types, extended constants, typed function references, tail calls, exceptions (those of before WebAssembly 3.0
-//! when turned on). A module that needs more is refused with the feature's name and byte offset.
+//! reference types, SIMD, relaxed SIMD, extended constants, typed function references, tail calls, exceptions, multiple
+//! memories, 64-bit memories and tables; where they are [turned on](Config::wasm_feature), threads, custom page sizes, wide
+//! arithmetic and the exceptions of before WebAssembly 3.0. A module that needs more is refused with the feature's name and
+//! byte offset.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("planish generates x86-64 code and runs on Linux only");
@@ -48,6 +50,7 @@ mod reference;
 mod value;
 mod exception;
 mod memory;
+mod shared_memory;
 mod table;
 mod global;
 mod extern_item;
@@ -78,13 +81,22 @@ pub use memory::{Memory, MemoryAccessError};
 pub use module::CompiledFunction;
 pub use module::Module;
 pub use reference::{ExnRef, ExternRef, Func, Ref};
+pub use shared_memory::{SharedMemory, WaitResult};
 pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut, ThrownException};
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
 pub use types::{
-    ConcreteFuncType, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TagType, ValType,
+    ConcreteFuncType, FuncType, GlobalType, HeapType, MemoryType, MemoryTypeBuilder, Mutability, RefType, TableType,
+    TagType, ValType,
 };
-pub use value::{Val, WasmTy};
+pub use value::{V128, Val, WasmTy};
+
+/// The kinds of tape entries that were compiled in this process, and whether code of that kind was run.
+#[cfg(feature = "coverage")]
+#[doc(hidden)]
+pub fn coverage() -> Vec<(String, bool)> {
+    compile::coverage()
+}
 
 /// What threads may share and pass on: engines and modules are shared, stores move.
 const _: () = {
@@ -97,6 +109,7 @@ const _: () = {
     shared::<Linker<std::cell::Cell<u8>>>();
     shared::<TypedFunc<i32, i32>>();
     shared::<Extern>();
+    shared::<SharedMemory>();
     shared::<Instance>();
     shared::<Val>();
     moved::<Store<std::cell::Cell<u8>>>();

@@ -119,7 +119,9 @@ impl<T: 'static> Linker<T> {
         item: impl Into<Extern>,
     ) -> Result<&mut Linker<T>, Error> {
         let item = item.into();
-        store.as_context().0.opaque.check(item.store(), "an item")?;
+        if let Some(owner) = item.store() {
+            store.as_context().0.opaque.check(owner, "an item")?;
+        }
         self.insert(module, name, Definition::Item(item))
     }
 
@@ -283,7 +285,7 @@ impl<T: 'static> Linker<T> {
     pub fn get(&self, mut store: impl AsContextMut<Data = T>, module: &str, name: &str) -> Option<Extern> {
         let store = &mut store.as_context_mut().0.opaque;
         match self.definition(module, name)? {
-            Definition::Item(item) => (item.store() == store.id).then_some(*item),
+            Definition::Item(item) => item.store().is_none_or(|owner| owner == store.id).then(|| item.clone()),
             Definition::Host(func) => func.add_to(store).ok().map(Extern::Func),
         }
     }
@@ -291,7 +293,7 @@ impl<T: 'static> Linker<T> {
     fn import(&self, store: &mut StoreOpaque, import: &ImportType<'_>) -> Result<Extern, Error> {
         let (module, name) = (import.module(), import.name());
         match self.definition(module, name).ok_or_else(|| unknown_import(module, name))? {
-            Definition::Item(item) => Ok(*item),
+            Definition::Item(item) => Ok(item.clone()),
             Definition::Host(func) if import.ty().func() == Some(func.ty()) => func.add_to(store).map(Extern::Func),
             Definition::Host(func) => Err(Error::msg(format!(
                 "incompatible import type for `{module}::{name}`: the host has a function {}",

@@ -1,6 +1,5 @@
 //! [`Memory`]: a linear memory as the embedder sees it.
 
-use crate::abi::WASM_PAGE_BYTES;
 use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreContext, StoreContextMut, StoreId, StoreOpaque};
 use crate::types::MemoryType;
@@ -60,7 +59,8 @@ impl Memory {
     ///
     /// # Errors
     ///
-    /// If the type is impossible or its minimum is above the engine's limit, or the system has no memory.
+    /// If the type is impossible or [shared](crate::SharedMemory), if its minimum is above the engine's limit, or the system
+    /// has no memory.
     ///
     /// ```
     /// use planish::{Engine, Memory, MemoryType, Store};
@@ -72,10 +72,13 @@ impl Memory {
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory, Error> {
         let store = &mut store.as_context_mut().0.opaque;
         let limits = store.engine.limits();
-        if ty.minimum > MAX_PAGES || ty.maximum.is_some_and(|maximum| maximum > MAX_PAGES || maximum < ty.minimum) {
+        if !ty.is_possible() {
             return Err(Error::msg("a memory type with impossible limits"));
         }
-        let memory = LinearMemory::new(limits.bounds, ty.minimum, ty.maximum, limits.memory_bytes).map_err(refused)?;
+        if ty.is_shared() {
+            return Err(Error::msg("a shared memory belongs to no store"));
+        }
+        let memory = LinearMemory::new(limits.bounds, &ty, limits.memory_bytes).map_err(refused)?;
         Ok(Memory { store: store.id, id: store.state.add_memory(memory) })
     }
 
@@ -94,7 +97,7 @@ impl Memory {
 
     pub(crate) fn type_in(&self, store: &StoreOpaque) -> MemoryType {
         let memory = self.of(store);
-        MemoryType { minimum: memory.pages(), maximum: memory.maximum() }
+        MemoryType { minimum: memory.pages(), ..*memory.ty() }
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
@@ -215,7 +218,7 @@ impl Memory {
         self.of(&store.as_context().0.opaque).bytes().len()
     }
 
-    /// The size in pages of 64 KiB.
+    /// The size in pages.
     ///
     /// ```
     /// # use planish::{Engine, Memory, MemoryType, Store};
@@ -228,7 +231,7 @@ impl Memory {
         self.of(&store.as_context().0.opaque).pages()
     }
 
-    /// Bytes of a page: 65,536.
+    /// Bytes of a page.
     ///
     /// ```
     /// # use planish::{Engine, Memory, MemoryType, Store};
@@ -238,8 +241,7 @@ impl Memory {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn page_size(&self, store: impl AsContext) -> u64 {
-        let _ = store;
-        WASM_PAGE_BYTES as u64
+        self.of(&store.as_context().0.opaque).ty().page_size()
     }
 
     /// Grows by `pages`; returns the size before.
@@ -273,9 +275,6 @@ impl Memory {
         store.state.memory_mut(self.id)
     }
 }
-
-/// 4 GiB (specification 3.2.5).
-const MAX_PAGES: u64 = 1 << 16;
 
 /// Why a memory or a table of an instance or of the host could not be made.
 pub(crate) fn refused(refused: Refused) -> Error {

@@ -41,15 +41,15 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// If the module is invalid or uses a feature that is not supported, with the byte offset.
+    /// If the module is invalid or uses a feature that is not supported or not enabled, with the byte offset.
     ///
     /// ```
     /// use planish::{Engine, Module};
     ///
     /// let engine = Engine::default();
     /// Module::new(&engine, b"\0asm\x01\0\0\0")?;
-    /// let error = Module::new(&engine, b"\0asm\x01\0\0\0\x05\x03\x01\x04\x01").unwrap_err();
-    /// assert_eq!(error.to_string(), "64-bit memories and tables are not supported (at offset 0xb)");
+    /// let error = Module::new(&engine, b"\0asm\x01\0\0\0\x05\x04\x01\x08\x01\x00").unwrap_err();
+    /// assert_eq!(error.to_string(), "custom page sizes are not enabled (at offset 0xb)");
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module, Error> {

@@ -152,7 +152,7 @@ pub(crate) fn wrong_store(what: &str) -> Error {
     Error::msg(format!("{what} used with another store than its own"))
 }
 
-fn trap_of(code: TrapCode) -> Trap {
+pub(crate) fn trap_of(code: TrapCode) -> Trap {
     match code {
         TrapCode::Unreachable => Trap::UnreachableCodeReached,
         TrapCode::MemoryOutOfBounds => Trap::MemoryOutOfBounds,
@@ -164,6 +164,8 @@ fn trap_of(code: TrapCode) -> Trap {
         TrapCode::BadConversionToInteger => Trap::BadConversionToInteger,
         TrapCode::StackExhausted => Trap::StackOverflow,
         TrapCode::NullReference => Trap::NullReference,
+        TrapCode::UnalignedAtomic => Trap::HeapMisaligned,
+        TrapCode::ExpectedSharedMemory => Trap::AtomicWaitNonSharedMemory,
         TrapCode::ExceptionsExhausted => Trap::TooManyExceptions,
     }
 }

@@ -48,12 +48,12 @@ impl Table {
     /// ```
     pub fn new(mut store: impl AsContextMut, ty: TableType, init: Ref) -> Result<Table, Error> {
         let store = &mut store.as_context_mut().0.opaque;
-        if ty.minimum > MAX_ELEMENTS || ty.maximum.is_some_and(|maximum| maximum < ty.minimum) {
+        if !ty.is_possible() {
             return Err(Error::msg("a table type with impossible limits"));
         }
         let init = init.into_element(ty.element, store)?;
         let limit = store.engine.limits().table_elements;
-        let elements = Elements::new(ty.minimum, ty.maximum, limit, init).map_err(refused)?;
+        let elements = Elements::new(&ty, limit, init).map_err(refused)?;
         Ok(Table { store: store.id, id: store.state.add_table(elements), element: ty.element })
     }
 
@@ -72,7 +72,12 @@ impl Table {
 
     pub(crate) fn type_in(&self, store: &StoreOpaque) -> TableType {
         let elements = self.of(store);
-        TableType { element: self.element, minimum: elements.len(), maximum: elements.maximum() }
+        TableType {
+            element: self.element,
+            minimum: elements.len(),
+            maximum: elements.maximum(),
+            index: elements.index(),
+        }
     }
 
     /// The element at `index`, if there is one.
@@ -175,6 +180,3 @@ impl Table {
         store.state.table(self.id)
     }
 }
-
-/// 32-bit indexes (specification 3.2.4).
-const MAX_ELEMENTS: u64 = u32::MAX as u64;

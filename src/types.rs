@@ -1,5 +1,6 @@
 //! The types of WebAssembly values and module fields (specification, section 2.3).
 
+use crate::error::Error;
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
@@ -267,6 +268,28 @@ impl GlobalType {
     }
 }
 
+/// How wide the indexes of a memory or table are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum IndexType {
+    I32,
+    I64,
+}
+
+impl IndexType {
+    pub(crate) fn of(is_64: bool) -> IndexType {
+        if is_64 { IndexType::I64 } else { IndexType::I32 }
+    }
+
+    /// What growing answers when it cannot. **Escape:** an i32 is zero-extended like every other: compiled code may use it
+    /// as an index.
+    pub(crate) fn refused(self) -> u64 {
+        match self {
+            IndexType::I32 => u64::from(u32::MAX),
+            IndexType::I64 => u64::MAX,
+        }
+    }
+}
+
 /// The type of a table; sizes in elements.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TableType {
@@ -276,10 +299,11 @@ pub struct TableType {
     pub minimum: u64,
     /// The size it may not outgrow.
     pub maximum: Option<u64>,
+    pub(crate) index: IndexType,
 }
 
 impl TableType {
-    /// A table of `minimum` to `maximum` elements.
+    /// A table of `minimum` to `maximum` elements, with 32-bit indexes.
     ///
     /// ```
     /// use planish::{RefType, TableType};
@@ -287,28 +311,199 @@ impl TableType {
     /// assert_eq!(TableType::new(RefType::FUNCREF, 10, None).minimum, 10);
     /// ```
     pub fn new(element: RefType, minimum: u32, maximum: Option<u32>) -> TableType {
-        TableType { element, minimum: minimum.into(), maximum: maximum.map(Into::into) }
+        TableType { element, minimum: minimum.into(), maximum: maximum.map(Into::into), index: IndexType::I32 }
+    }
+
+    /// The same with 64-bit indexes.
+    ///
+    /// ```
+    /// use planish::{RefType, TableType};
+    ///
+    /// assert!(TableType::new64(RefType::FUNCREF, 10, None).is_64());
+    /// ```
+    pub fn new64(element: RefType, minimum: u64, maximum: Option<u64>) -> TableType {
+        TableType { element, minimum, maximum, index: IndexType::I64 }
+    }
+
+    /// Has it 64-bit indexes?
+    pub fn is_64(&self) -> bool {
+        self.index == IndexType::I64
+    }
+
+    /// Can there be a table of this type?
+    pub(crate) fn is_possible(&self) -> bool {
+        let most = if self.is_64() { u64::MAX } else { u64::from(u32::MAX) };
+        within(self.minimum, self.maximum, most)
     }
 }
 
-/// The type of a linear memory; sizes in pages of 64 KiB.
+/// The type of a linear memory; sizes in pages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryType {
     /// The size it starts with.
     pub minimum: u64,
     /// The size it may not outgrow.
     pub maximum: Option<u64>,
+    pub(crate) index: IndexType,
+    pub(crate) shared: bool,
+    pub(crate) page_size_log2: u8,
 }
 
+/// Of a page, unless a memory says otherwise: 64 KiB.
+const PAGE_SIZE_LOG2: u8 = 16;
+
 impl MemoryType {
-    /// A memory of `minimum` to `maximum` pages.
+    /// A memory of `minimum` to `maximum` pages of 64 KiB, with 32-bit indexes.
     ///
     /// ```
     /// assert_eq!(planish::MemoryType::new(1, Some(4)).maximum, Some(4));
     /// ```
     pub fn new(minimum: u32, maximum: Option<u32>) -> MemoryType {
-        MemoryType { minimum: minimum.into(), maximum: maximum.map(Into::into) }
+        MemoryType { index: IndexType::I32, ..MemoryType::new64(minimum.into(), maximum.map(Into::into)) }
     }
+
+    /// The same with 64-bit indexes.
+    ///
+    /// ```
+    /// assert!(planish::MemoryType::new64(1, None).is_64());
+    /// ```
+    pub fn new64(minimum: u64, maximum: Option<u64>) -> MemoryType {
+        MemoryType { minimum, maximum, index: IndexType::I64, shared: false, page_size_log2: PAGE_SIZE_LOG2 }
+    }
+
+    /// A memory that stores on several threads may have at once, with 32-bit indexes.
+    ///
+    /// ```
+    /// assert!(planish::MemoryType::shared(1, 4).is_shared());
+    /// ```
+    pub fn shared(minimum: u32, maximum: u32) -> MemoryType {
+        MemoryType { shared: true, ..MemoryType::new(minimum, Some(maximum)) }
+    }
+
+    /// Has it 64-bit indexes?
+    pub fn is_64(&self) -> bool {
+        self.index == IndexType::I64
+    }
+
+    /// May several stores have it at once?
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Bytes of a page: 65,536, or 1 where [custom page sizes](crate::WasmFeature::CustomPageSizes) are on.
+    ///
+    /// ```
+    /// assert_eq!(planish::MemoryType::new(1, None).page_size(), 65536);
+    /// ```
+    pub fn page_size(&self) -> u64 {
+        1 << self.page_size_log2
+    }
+
+    /// The logarithm of that.
+    pub fn page_size_log2(&self) -> u8 {
+        self.page_size_log2
+    }
+
+    /// One by its parts, like the size of a page.
+    ///
+    /// ```
+    /// use planish::MemoryType;
+    ///
+    /// let ty = MemoryType::builder().min(1000).max(Some(3000)).page_size_log2(0).build()?;
+    /// assert_eq!(ty.page_size(), 1);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn builder() -> MemoryTypeBuilder {
+        MemoryTypeBuilder::default()
+    }
+
+    /// The most pages that an index reaches.
+    pub(crate) fn most_pages(&self) -> u64 {
+        match (self.index, self.page_size_log2) {
+            (IndexType::I32, 0) => u64::from(u32::MAX),
+            (IndexType::I32, log2) => 1 << (32 - log2),
+            (IndexType::I64, 0) => u64::MAX,
+            (IndexType::I64, log2) => 1 << (64 - log2),
+        }
+    }
+
+    /// Can there be a memory of this type?
+    pub(crate) fn is_possible(&self) -> bool {
+        matches!(self.page_size_log2, 0 | PAGE_SIZE_LOG2)
+            && within(self.minimum, self.maximum, self.most_pages())
+            && (!self.shared || self.maximum.is_some())
+    }
+
+    /// Can all that an access may reach be reserved? **Escape:** only with 32-bit indexes, and only if the length is
+    /// always a multiple of the system's page size.
+    pub(crate) fn can_be_guarded(&self) -> bool {
+        self.index == IndexType::I32 && self.page_size_log2 == PAGE_SIZE_LOG2
+    }
+}
+
+/// Makes a [`MemoryType`] by its parts. Without them it has 32-bit indexes and starts with no page of 64 KiB.
+#[derive(Clone, Debug)]
+pub struct MemoryTypeBuilder {
+    ty: MemoryType,
+}
+
+impl Default for MemoryTypeBuilder {
+    fn default() -> MemoryTypeBuilder {
+        MemoryTypeBuilder { ty: MemoryType::new(0, None) }
+    }
+}
+
+impl MemoryTypeBuilder {
+    /// The size it starts with, in pages.
+    pub fn min(&mut self, minimum: u64) -> &mut MemoryTypeBuilder {
+        self.ty.minimum = minimum;
+        self
+    }
+
+    /// The size it may not outgrow, in pages.
+    pub fn max(&mut self, maximum: Option<u64>) -> &mut MemoryTypeBuilder {
+        self.ty.maximum = maximum;
+        self
+    }
+
+    /// Has it 64-bit indexes?
+    pub fn memory64(&mut self, memory64: bool) -> &mut MemoryTypeBuilder {
+        self.ty.index = IndexType::of(memory64);
+        self
+    }
+
+    /// May several stores have it at once? Then it needs a maximum.
+    pub fn shared(&mut self, shared: bool) -> &mut MemoryTypeBuilder {
+        self.ty.shared = shared;
+        self
+    }
+
+    /// The logarithm of the bytes of a page: 16 or 0.
+    pub fn page_size_log2(&mut self, page_size_log2: u8) -> &mut MemoryTypeBuilder {
+        self.ty.page_size_log2 = page_size_log2;
+        self
+    }
+
+    /// The type.
+    ///
+    /// # Errors
+    ///
+    /// If there can be no memory of this type.
+    ///
+    /// ```
+    /// use planish::MemoryTypeBuilder;
+    ///
+    /// assert!(MemoryTypeBuilder::default().min(1 << 20).memory64(true).build().is_ok());
+    /// assert!(MemoryTypeBuilder::default().min(1 << 20).build().is_err());
+    /// assert!(MemoryTypeBuilder::default().page_size_log2(3).build().is_err());
+    /// ```
+    pub fn build(&self) -> Result<MemoryType, Error> {
+        if self.ty.is_possible() { Ok(self.ty) } else { Err(Error::msg("a memory type with impossible limits")) }
+    }
+}
+
+fn within(minimum: u64, maximum: Option<u64>, most: u64) -> bool {
+    minimum <= most && maximum.is_none_or(|maximum| maximum <= most && maximum >= minimum)
 }
 
 /// The type of a tag: a function type whose parameters are what its exceptions carry; it has no results.

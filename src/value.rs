@@ -25,14 +25,60 @@ pub enum Val {
     F32(u32),
     /// The bits of an f64.
     F64(u64),
-    /// A v128, lane 0 lowest.
-    V128(u128),
+    /// A v128.
+    V128(V128),
     /// A function, or null.
     FuncRef(Option<Func>),
     /// An object of the host, or null.
     ExternRef(Option<ExternRef>),
     /// An exception, or null.
     ExnRef(Option<ExnRef>),
+}
+
+/// A vector of 128 bits; lane 0 is the lowest.
+///
+/// ```
+/// use planish::{Engine, Instance, Module, Store, V128};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"(module (func (export "double") (param v128) (result v128)
+///     (i32x4.add (local.get 0) (local.get 0))))"#)?;
+/// let mut store = Store::new(&engine, ());
+/// let double = Instance::new(&mut store, &module, &[])?.get_typed_func::<V128, V128>(&mut store, "double")?;
+/// assert_eq!(double.call(&mut store, V128::from(0x0004_0000_0003))?.as_u128(), 0x0008_0000_0006);
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct V128(u128);
+
+impl V128 {
+    /// The bits, lane 0 lowest.
+    ///
+    /// ```
+    /// assert_eq!(planish::V128::from(7).as_u128(), 7);
+    /// ```
+    pub fn as_u128(self) -> u128 {
+        self.0
+    }
+}
+
+impl From<u128> for V128 {
+    fn from(bits: u128) -> V128 {
+        V128(bits)
+    }
+}
+
+impl From<V128> for u128 {
+    fn from(vector: V128) -> u128 {
+        vector.0
+    }
+}
+
+impl std::fmt::Debug for V128 {
+    /// In hexadecimal, the highest lane first.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#034x}", self.0)
+    }
 }
 
 macro_rules! accessors {
@@ -59,7 +105,7 @@ impl Val {
         i64: i64 unwrap_i64, "an i64", Val::I64(value) => value;
         f32: f32 unwrap_f32, "an f32", Val::F32(bits) => f32::from_bits(bits);
         f64: f64 unwrap_f64, "an f64", Val::F64(bits) => f64::from_bits(bits);
-        u128: v128 unwrap_v128, "a v128", Val::V128(value) => value;
+        V128: v128 unwrap_v128, "a v128", Val::V128(value) => value;
         Option<Func>: func_ref unwrap_func_ref, "a funcref", Val::FuncRef(func) => func;
         Option<ExternRef>: extern_ref unwrap_extern_ref, "an externref", Val::ExternRef(object) => object;
         Option<ExnRef>: exn_ref unwrap_exn_ref, "an exnref", Val::ExnRef(exception) => exception;
@@ -92,7 +138,7 @@ impl Val {
             ValType::I64 => Val::I64(0),
             ValType::F32 => Val::F32(0),
             ValType::F64 => Val::F64(0),
-            ValType::V128 => Val::V128(0),
+            ValType::V128 => Val::V128(V128(0)),
             ValType::Ref(RefType { nullable: false, .. }) => return None,
             ValType::Ref(ty) => Ref::null(ty).into(),
         })
@@ -116,7 +162,7 @@ impl Val {
             Val::I64(value) => Value::from_u64(value as u64),
             Val::F32(bits) => Value::from_u32(bits),
             Val::F64(bits) => Value::from_u64(bits),
-            Val::V128(value) => Value::from_u128(value),
+            Val::V128(value) => Value::from_u128(value.0),
             Val::FuncRef(func) => Value::from_u64(func_bits(func, store)?),
             Val::ExternRef(object) => Value::from_u64(extern_bits(object, store)?),
             Val::ExnRef(exception) => Value::from_u64(Ref::Exn(exception).bits(store)?),
@@ -130,7 +176,7 @@ impl Val {
             ValType::I64 => Val::I64(value.u64() as i64),
             ValType::F32 => Val::F32(value.u32()),
             ValType::F64 => Val::F64(value.u64()),
-            ValType::V128 => Val::V128(value.u128()),
+            ValType::V128 => Val::V128(V128(value.u128())),
             ValType::Ref(ty) => Ref::from_element(value.u64(), ty, store).into(),
         }
     }
@@ -151,7 +197,7 @@ from! {
     i64: value => Val::I64(value);
     f32: value => Val::F32(value.to_bits());
     f64: value => Val::F64(value.to_bits());
-    u128: value => Val::V128(value);
+    V128: value => Val::V128(value);
     Func: func => Val::FuncRef(Some(func));
     Option<Func>: func => Val::FuncRef(func);
     ExternRef: object => Val::ExternRef(Some(object));
@@ -164,7 +210,7 @@ from! {
     };
 }
 
-/// A Rust type that is a WebAssembly value: `i32 u32 i64 u64 f32 f64`, `Option<Func>`, `Option<ExternRef>`.
+/// A Rust type that is a WebAssembly value: `i32 u32 i64 u64 f32 f64`, [`V128`], `Option<Func>`, `Option<ExternRef>`.
 ///
 /// ```
 /// use planish::{ValType, WasmTy};
@@ -216,6 +262,7 @@ wasm_types! {
     u64 = ValType::I64, value => Value::from_u64(value), store: raw => raw.u64();
     f32 = ValType::F32, value => Value::from_u32(value.to_bits()), store: raw => f32::from_bits(raw.u32());
     f64 = ValType::F64, value => Value::from_u64(value.to_bits()), store: raw => f64::from_bits(raw.u64());
+    V128 = ValType::V128, value => Value::from_u128(value.0), store: raw => V128(raw.u128());
     Option<Func> = ValType::FUNCREF, value => Value::from_u64(func_bits(value, store)?),
         store: raw => func_of(FuncRef::from_bits(raw.u64()), store);
     Option<ExternRef> = ValType::EXTERNREF, value => Value::from_u64(extern_bits(value, store)?),

@@ -7,10 +7,13 @@ use planish::{
 };
 use std::fmt::Write;
 
-fn engines() -> [Engine; 2] {
-    [true, false].map(|guarded| {
+fn engines() -> [Engine; 3] {
+    [(true, true), (false, true), (false, false)].map(|(guarded, signals)| {
         let mut config = Config::new();
-        config.guard_memory(guarded).wasm_feature(planish::WasmFeature::LegacyExceptions, true);
+        config
+            .guard_memory(guarded)
+            .signals_based_traps(signals)
+            .wasm_feature(planish::WasmFeature::LegacyExceptions, true);
         Engine::new(&config).unwrap()
     })
 }

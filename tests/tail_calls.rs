@@ -32,9 +32,12 @@ const MUTUAL: &str = r#"(module
 
 const TIMES: i64 = 10_000_000;
 
-fn engines() -> [Engine; 2] {
+fn engines() -> [Engine; 3] {
     // A frame for each call would not fit.
-    [true, false].map(|guarded| Engine::new(Config::new().guard_memory(guarded).max_wasm_stack(64 << 10)).unwrap())
+    [(true, true), (false, true), (false, false)].map(|(guarded, signals)| {
+        let mut config = Config::new();
+        Engine::new(config.guard_memory(guarded).signals_based_traps(signals).max_wasm_stack(256 << 10)).unwrap()
+    })
 }
 
 #[test]

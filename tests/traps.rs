@@ -2,12 +2,19 @@
 #![allow(missing_docs)]
 #![allow(unsafe_code, reason = "makes a thread as C does, changes the floating-point control")]
 
-use planish::{Caller, Config, Engine, Error, Func, Instance, Linker, Memory, Module, Store, Trap};
+use planish::{
+    Caller, Config, Engine, Error, Func, FuncType, Instance, Linker, Memory, Module, Store, Trap, Val, ValType,
+};
 use std::fmt::Write as _;
 
-/// Guarded and checked memories.
-fn engines() -> [Engine; 2] {
-    [true, false].map(|guard| Engine::new(Config::new().guard_memory(guard)).unwrap())
+/// Guarded memories, checked ones, no signals.
+fn engines() -> [Engine; 3] {
+    engines_with(&Config::new())
+}
+
+fn engines_with(config: &Config) -> [Engine; 3] {
+    [(true, true), (false, true), (false, false)]
+        .map(|(guard, signals)| Engine::new(config.clone().guard_memory(guard).signals_based_traps(signals)).unwrap())
 }
 
 fn instance(engine: &Engine, text: &str) -> (Store<()>, Instance) {
@@ -505,5 +512,47 @@ fn an_imported_memory_is_one_memory() {
             run(&mut store, &users[pages as usize % 2]).unwrap();
         }
         assert_eq!(memory.size(&store), 4);
+    }
+}
+
+/// A host function writes its results to the wasm stack: near that stack's end calling it is a trap.
+#[test]
+fn host_functions_are_not_called_at_the_very_end_of_the_stack() {
+    for engine in engines_with(Config::new().max_wasm_stack(64 << 10)) {
+        for results in [1, 40] {
+            let types = "i64 ".repeat(results);
+            let text = format!(
+                r#"(module (import "" "" (func $host (result {types})))
+                    (func $f (export "f") (param $depth i32)
+                        (if (local.get $depth)
+                            (then (call $f (i32.sub (local.get $depth) (i32.const 1))))
+                            (else call $host {}))))"#,
+                "drop ".repeat(results)
+            );
+            let module = Module::new(&engine, text).unwrap();
+            let mut store = Store::new(&engine, ());
+            let ty = FuncType::new([], vec![ValType::I64; results]);
+            let host = Func::new(&mut store, ty, |_, _, results| {
+                results.fill(Val::I64(-1));
+                Ok(())
+            });
+            let instance = Instance::new(&mut store, &module, &[host.into()]).unwrap();
+            let f = instance.get_typed_func::<i32, ()>(&mut store, "f").unwrap();
+            let mut fits = |depth| match f.call(&mut store, depth) {
+                Ok(()) => true,
+                Err(error) => {
+                    assert_eq!(error.trap(), Some(Trap::StackOverflow));
+                    false
+                }
+            };
+            let (mut least, mut most) = (0, 1 << 13);
+            while most - least > 1 {
+                let middle = (least + most) / 2;
+                *if fits(middle) { &mut least } else { &mut most } = middle;
+            }
+            for depth in most - 60..most + 60 {
+                assert_eq!(fits(depth), depth < most);
+            }
+        }
     }
 }

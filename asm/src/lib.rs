@@ -202,6 +202,7 @@ pub use reg::{
 pub use reg::{GpSet, XmmSet};
 pub use reg::{R8X, R16X, R32X, R64X};
 pub use select::{Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width};
+pub use select::{BlendV, Broadcast, Evex, MoveMask, Packed, PackedImm, PackedShift, PackedUnary, PackedUnaryImm};
 
 #[doc = include_str!("../guide/coming-from.md")]
 #[cfg(any(doc, doctest))]

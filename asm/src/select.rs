@@ -10,5 +10,7 @@ mod integer;
 mod flow;
 mod sse;
 mod vex;
+mod packed;
 
 pub use operation::{Alu, BitTest, Bits, Cond, FpOp, Logic, Prec, Rounding, Shift, ShiftX, Unary, Width};
+pub use packed::{BlendV, Broadcast, Evex, MoveMask, Packed, PackedImm, PackedShift, PackedUnary, PackedUnaryImm};

@@ -51,8 +51,9 @@ pub(crate) const RECORD_FOREIGN: i32 = 8;
 pub(crate) const RECORD_INSTANCE: i32 = 16;
 /// Function record: the engine-wide number of the function's type, 32 bits, never 0.
 pub(crate) const RECORD_SIGNATURE: i32 = 24;
-/// Function record: 0 for wasm's, 32 bits.
+/// Function record: who implements it, 32 bits.
 pub(crate) const RECORD_KIND: i32 = 28;
+pub(crate) const RECORD_KIND_HOST: i32 = 2;
 pub(crate) const RECORD_BYTES: i32 = 32;
 
 /// The eight bytes at a return address behind which r14 and r15 need not be what they were: `nop [rax + rax + 0x504C4E53]`, an
@@ -79,7 +80,7 @@ pub(crate) const GLOBAL_BYTES: i32 = 16;
 pub(crate) enum Slot {
     /// At this offset.
     Own(i32),
-    /// At the address that lies at this offset (imported).
+    /// At the address that lies at this offset (imported, or a shared memory).
     Imported(i32),
 }
 
@@ -99,6 +100,8 @@ pub(crate) struct ContextLayout {
     tables_at: i32,
     globals_at: i32,
     bytes: i32,
+    /// By own memory, a bit: is it shared? Of these the context has the address, as of imported ones.
+    shared_memories: u128,
 }
 
 impl ContextLayout {
@@ -120,8 +123,11 @@ impl ContextLayout {
             at += count as i32 * bytes;
             start
         };
-        let own_memories = info.memories.len() - info.imported_memories as usize;
-        let memories_at = take(own_memories, MEMORY_DEFINITION_BYTES);
+        let own_memories = &info.memories[info.imported_memories as usize..];
+        assert!(own_memories.len() <= 128, "validated: at most 100 memories");
+        let is_shared = own_memories.iter().enumerate().map(|(own, memory)| u128::from(memory.shared) << own);
+        let shared_memories = is_shared.fold(0, std::ops::BitOr::bitor);
+        let memories_at = take(own_memories.len(), MEMORY_DEFINITION_BYTES);
         let own_tables = info.tables.len() - info.imported_tables as usize;
         let tables_at = take(own_tables, TABLE_DEFINITION_BYTES);
         let own_globals = info.globals.len() - info.imported_globals as usize;
@@ -138,6 +144,7 @@ impl ContextLayout {
             tables_at,
             globals_at,
             bytes: (at + 15) & !15,
+            shared_memories,
         }
     }
 
@@ -148,7 +155,10 @@ impl ContextLayout {
 
     pub(crate) fn memory(&self, memory: MemoryIndex) -> Slot {
         match memory.0.checked_sub(self.imported_memories) {
-            Some(own) => Slot::Own(self.memories_at + own as i32 * MEMORY_DEFINITION_BYTES),
+            Some(own) => {
+                let at = self.memories_at + own as i32 * MEMORY_DEFINITION_BYTES;
+                if self.shared_memories >> own & 1 == 0 { Slot::Own(at) } else { Slot::Imported(at) }
+            }
             None => Slot::Imported(self.imported_memories_at + memory.0 as i32 * 8),
         }
     }

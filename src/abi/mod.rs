@@ -46,6 +46,11 @@ pub(crate) const CALLEE_SAVED: [Gp64; 5] = [rbx, rbp, r11, r12, r13];
 pub(crate) const STACK_GUARD_BYTES: usize = 1 << 20;
 /// A function whose frame is larger compares with [`layout::STORE_STACK_LIMIT`] before it touches it.
 pub(crate) const UNCHECKED_FRAME_BYTES: u32 = 64 << 10;
+/// Without signals every function that calls compares with that limit, and so much below it is left to what does not:
+/// functions that call nothing, with small frames, and stubs, which copy 1,000 arguments and 1,000 results at most.
+pub(crate) const STUB_STACK_BYTES: usize = 64 << 10;
+/// What is a small frame for that.
+pub(crate) const SMALL_FRAME_BYTES: u32 = 4 << 10;
 /// The address space of a guarded memory: 32-bit index + 32-bit offset + the widest access, rounded up.
 pub(crate) const GUARDED_MEMORY_BYTES: usize = (8 << 30) + (64 << 10);
 /// Bytes of one value in the array by which values cross the door.
@@ -103,7 +108,7 @@ fn places(types: &[ValType], ints: &[Gp64], floats: &[Xmm], mut offset: u32) -> 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Builtin {
-    /// `(memory, pages: u64) -> old size in pages, or -1 as u32`
+    /// `(memory, pages: u64) -> old size in pages, or -1 of the index type`
     MemoryGrow,
     /// `(destination memory << 32 | source memory, d: u64, s: u64, n: u64)`
     MemoryCopy,
@@ -113,7 +118,7 @@ pub(crate) enum Builtin {
     MemoryInit,
     /// `(segment)`
     DataDrop,
-    /// `(table, value, n: u64) -> old size, or -1 as u32`
+    /// `(table, value, n: u64) -> old size, or -1 of the index type`
     TableGrow,
     /// `(table, i: u64, value, n: u64)`
     TableFill,
@@ -123,6 +128,14 @@ pub(crate) enum Builtin {
     TableInit,
     /// `(segment)`
     ElemDrop,
+    /// `(memory, address: u64, count: u32) -> number of threads woken`
+    AtomicNotify,
+    /// `(memory, address: u64, expected: u32, nanoseconds: i64) -> 0 woken, 1 another value, 2 timed out`
+    AtomicWait32,
+    /// The same, `expected: u64`.
+    AtomicWait64,
+    /// `(code)`, a [`TrapCode`]: traps, where that is not done by a fault.
+    Trap,
     /// `(tag, address of the values, 16 bytes each)`, throws: does not return
     Throw,
     /// `(exception)`, throws it: does not return
@@ -150,11 +163,13 @@ pub(crate) enum TrapCode {
     BadConversionToInteger,
     StackExhausted,
     NullReference,
+    UnalignedAtomic,
+    ExpectedSharedMemory,
     ExceptionsExhausted,
 }
 
 impl TrapCode {
-    pub(crate) const ALL: [TrapCode; 11] = [
+    pub(crate) const ALL: [TrapCode; 13] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -165,6 +180,8 @@ impl TrapCode {
         TrapCode::BadConversionToInteger,
         TrapCode::StackExhausted,
         TrapCode::NullReference,
+        TrapCode::UnalignedAtomic,
+        TrapCode::ExpectedSharedMemory,
         TrapCode::ExceptionsExhausted,
     ];
 }
@@ -173,10 +190,17 @@ impl TrapCode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Cpu {
     pub(crate) popcnt: bool,
+    pub(crate) sse42: bool,
     pub(crate) lzcnt: bool,
     pub(crate) bmi1: bool,
     pub(crate) bmi2: bool,
     pub(crate) avx: bool,
     pub(crate) avx2: bool,
     pub(crate) fma: bool,
+    /// F, VL, BW and DQ.
+    pub(crate) avx512: bool,
+    /// With [`Cpu::avx512`].
+    pub(crate) vbmi: bool,
+    /// With [`Cpu::avx512`].
+    pub(crate) bitalg: bool,
 }

@@ -3,9 +3,9 @@
 //! A plain sort by weight decides who is pinned into a register. Linear-scan packing over the intervals was measured and
 //! brought nothing; the intervals serve to find variables that no call crosses.
 
-use super::tape::{Tape, Variable};
+use super::tape::{Class, Tape, Variable};
 use crate::abi::{CALLEE_SAVED, CallLayout, FLOAT_ARGS, Place};
-use planish_asm::regs::{r8, r9, r10, rax, rcx, rdi, rdx, rsi};
+use planish_asm::regs::{r8, r9, r10, r13, rax, rbx, rcx, rdi, rdx, rsi};
 use planish_asm::{Gp64, GpSet, Xmm};
 
 /// Never pinned: lowerings and temps need them.
@@ -17,6 +17,22 @@ const CALLEE_SAVED_SET: GpSet = GpSet::of(&CALLEE_SAVED);
 const FLOAT_SCRATCH: u16 = 0x000F;
 /// xmm4 to xmm14.
 const FLOAT_PINS: u16 = 0x7FF0;
+/// What variables may be pinned to, and what else is scratch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RegisterFile {
+    caller: GpSet,
+    callee: GpSet,
+    float: u16,
+}
+
+impl RegisterFile {
+    pub(crate) const ALL: RegisterFile =
+        RegisterFile { caller: CALLER_SAVED, callee: CALLEE_SAVED_SET, float: FLOAT_PINS };
+    /// Three of each, for tests: nearly everything happens in slots.
+    pub(crate) const FEW: RegisterFile =
+        RegisterFile { caller: GpSet::of(&[rsi]), callee: GpSet::of(&[rbx, r13]), float: 0x0070 };
+}
+
 /// What saving and restoring a register costs: a variable must be used more to be worth it.
 const SAVE_COST: u32 = 2;
 
@@ -37,6 +53,7 @@ pub(super) enum Home {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallerPin {
     pub(super) var: u32,
+    pub(super) class: Class,
     pub(super) slot: i32,
     pub(super) start: u32,
     pub(super) end: u32,
@@ -50,7 +67,6 @@ pub(super) const FLOAT_PLACE: u8 = 0x10;
 pub(super) const PINNED: u8 = 0x20;
 
 /// The homes of a function, complete before the first byte is emitted. Reused from function to function.
-#[derive(Default)]
 pub(super) struct Plan {
     pub(super) homes: Vec<Home>,
     /// The same for quick reading: by variable its place, [`PINNED`] or [`IN_MEMORY`];
@@ -64,8 +80,10 @@ pub(super) struct Plan {
     pub(super) scratch: GpSet,
     /// By number.
     pub(super) float_scratch: u16,
-    /// Where temps go when registers run out: bytes from rsp, 8 each.
+    /// Where temps go when registers run out: bytes from rsp, [`Plan::temp_bytes`] each.
     pub(super) temps_at: i32,
+    /// What of a float register is stored there, whatever its temp: all of it if the function has vectors.
+    pub(super) temp_class: Class,
     /// Is there room for them? Most functions never need any.
     pub(super) spills: bool,
     /// Slots and the outgoing area: what the prologue subtracts.
@@ -89,8 +107,32 @@ const NOWHERE: i32 = -8;
 const MAX_FRAME_BYTES: u64 = 1 << 30;
 
 impl Plan {
+    pub(super) fn new() -> Plan {
+        Plan {
+            homes: Vec::new(),
+            pins: Vec::new(),
+            slots: Vec::new(),
+            caller_pins: Vec::new(),
+            saved: Vec::new(),
+            scratch: GpSet::EMPTY,
+            float_scratch: 0,
+            temps_at: 0,
+            temp_class: Class::F64,
+            spills: false,
+            frame_bytes: 0,
+            order: Vec::new(),
+        }
+    }
+
     /// Assigns homes to the tape's variables, and memory to its temps if `spills`. `None`: the frame would exceed 1 GiB.
-    pub(super) fn assign(&mut self, tape: &Tape, layout: &CallLayout, pins: Pins, spills: bool) -> Option<()> {
+    pub(super) fn assign(
+        &mut self,
+        tape: &Tape,
+        layout: &CallLayout,
+        file: RegisterFile,
+        pins: Pins,
+        spills: bool,
+    ) -> Option<()> {
         let variables = &tape.variables;
         self.homes.clear();
         self.homes.resize(variables.len(), Home::Nowhere);
@@ -101,19 +143,21 @@ impl Plan {
         self.order.sort_unstable();
 
         let slots = variables.len() as u64 + u64::from(tape.temps);
-        if u64::from(tape.outgoing_bytes) + 8 * slots > MAX_FRAME_BYTES {
+        let widest = if tape.vectors { 16 } else { 8 };
+        if u64::from(tape.outgoing_bytes) + widest * slots > MAX_FRAME_BYTES {
             return None;
         }
         let mut next_slot = tape.outgoing_bytes as i32;
-        let mut slot = || {
-            next_slot += 8;
-            next_slot - 8
+        let mut slot = |class: Class| {
+            let bytes = if class == Class::V128 { 16 } else { 8 };
+            next_slot += bytes;
+            next_slot - bytes
         };
         let (caller, float) = match pins {
-            Pins::All => (CALLER_SAVED, FLOAT_PINS),
+            Pins::All => (file.caller, file.float),
             Pins::CalleeSaved => (GpSet::EMPTY, 0),
         };
-        let mut free = Free { caller, callee: CALLEE_SAVED_SET, float, wanted: GpSet::EMPTY };
+        let mut free = Free { caller, callee: file.callee, float, wanted: GpSet::EMPTY };
         for place in &layout.params {
             if let Place::Gpr(register) = place {
                 free.wanted.insert(*register);
@@ -129,7 +173,7 @@ impl Plan {
             };
             self.homes[var as usize] = home.unwrap_or_else(|| match arrival {
                 Some(Place::Stack(offset)) => Home::Argument(offset as i32),
-                _ => Home::Slot(slot()),
+                _ => Home::Slot(slot(variable.class)),
             });
             let destroyed = match home {
                 Some(Home::Gpr(register)) => CALLER_SAVED.contains(register),
@@ -137,19 +181,21 @@ impl Plan {
                 _ => false,
             };
             if tape.calls && destroyed {
-                let Variable { start, end, .. } = *variable;
-                self.caller_pins.push(CallerPin { var, slot: slot(), start, end });
+                let Variable { class, start, end, .. } = *variable;
+                self.caller_pins.push(CallerPin { var, class, slot: slot(class), start, end });
             }
         }
         self.saved.clear();
-        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| !free.callee.contains(register)));
+        let saved = file.callee.minus(free.callee);
+        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| saved.contains(register)));
         (self.scratch, self.float_scratch) = match pins {
             Pins::All => (SCRATCH.union(free.caller), FLOAT_SCRATCH | free.float),
             Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),
         };
         self.temps_at = next_slot;
         self.spills = spills;
-        self.frame_bytes = next_slot + if spills { 8 * tape.temps as i32 } else { 0 };
+        self.temp_class = if tape.vectors { Class::V128 } else { Class::F64 };
+        self.frame_bytes = next_slot + if spills { self.temp_bytes() * tape.temps as i32 } else { 0 };
         self.index();
         Some(())
     }
@@ -176,6 +222,12 @@ impl Plan {
         let bits =
             CALLEE_SAVED.iter().enumerate().map(|(bit, register)| u8::from(self.saved.contains(register)) << bit);
         bits.sum()
+    }
+
+    /// Bytes of a temp in memory.
+    #[inline]
+    pub(super) fn temp_bytes(&self) -> i32 {
+        if self.temp_class == Class::V128 { 16 } else { 8 }
     }
 
     /// From rsp to the return address.

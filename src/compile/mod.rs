@@ -2,10 +2,14 @@
 
 mod scan;
 mod tape;
+mod vector;
 mod assign;
 mod emit;
 mod stubs;
 
+pub(crate) use assign::RegisterFile;
+#[cfg(feature = "coverage")]
+pub(crate) use emit::coverage;
 pub(crate) use stubs::{builtin_stubs, signature_stubs};
 
 use crate::abi::layout::ContextLayout;
@@ -13,7 +17,7 @@ use crate::abi::positions::{Calls, FunctionCode, Positions, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
 use crate::decode::{Body, Cursor, ModuleInfo};
 use crate::error::Error;
-use crate::types::{FuncIndex, TypeIndex};
+use crate::types::{FuncIndex, MemoryType, TypeIndex};
 use assign::{Pins, Plan};
 use emit::{Buffers, Job, Relocation};
 use planish_asm::AsmError;
@@ -24,8 +28,13 @@ use wasmparser::FuncValidatorAllocations;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Options {
     pub(crate) cpu: Cpu,
-    /// Memory 0 and all others are reserved whole, so accesses need no check.
+    /// Memories that can be are reserved whole, so accesses need no check.
     pub(crate) guarded: bool,
+    /// Results follow the deterministic profile (specification, appendix A.4).
+    pub(crate) deterministic: bool,
+    /// Faults become traps; otherwise compiled code must not fault, and memories are not guarded.
+    pub(crate) signals: bool,
+    pub(crate) registers: RegisterFile,
 }
 
 /// A compiled module: plain data, position-independent.
@@ -79,7 +88,13 @@ struct ModuleContext<'a> {
     /// The engine's number of each type.
     signatures: &'a [u32],
     cpu: Cpu,
+    /// Are memories reserved that can be?
+    reserves: bool,
+    /// Do accesses to memory 0 need no check? Then it never moves.
     guarded: bool,
+    deterministic: bool,
+    signals: bool,
+    registers: RegisterFile,
 }
 
 /// For functions up to this size a frame without room for temps is tried first: they are called often, and a second
@@ -109,7 +124,11 @@ pub(crate) fn compile_module(
         layouts: &layouts,
         signatures,
         cpu: options.cpu,
-        guarded: options.guarded,
+        deterministic: options.deterministic,
+        reserves: options.guarded,
+        guarded: options.guarded && info.memories.first().is_none_or(MemoryType::can_be_guarded),
+        signals: options.signals,
+        registers: options.registers,
     };
     let mut compiler = Compiler::new(&module);
     for (index, body) in bodies.into_iter().enumerate() {
@@ -146,7 +165,7 @@ impl<'a> Compiler<'a> {
         Compiler {
             module,
             scan: Scan::new(module.info, module.layouts),
-            plan: Plan::default(),
+            plan: Plan::new(),
             buffers: Buffers::new(),
             // Untouched pages cost nothing, moving does.
             code: Vec::with_capacity(module.info.code_bytes * 2),
@@ -197,7 +216,8 @@ impl<'a> Compiler<'a> {
         let sites_at = self.sites.start(code_offset, body_offset);
         let (mut pins, mut spills) = (Pins::All, self.scan.tape.spills || self.scan.tape.entries.len() > SMALL_ENTRIES);
         let emitted = loop {
-            self.plan.assign(&self.scan.tape, layout, pins, spills).ok_or_else(too_large)?;
+            let file = self.module.registers;
+            self.plan.assign(&self.scan.tape, layout, file, pins, spills).ok_or_else(too_large)?;
             let mut job = Job {
                 module: self.module,
                 tape: &self.scan.tape,

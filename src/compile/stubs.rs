@@ -56,6 +56,11 @@ fn value(array: Gp64, index: usize) -> Addr {
     Addr::base_disp(array.any(), (index as u32 * VALUE_BYTES) as i32)
 }
 
+/// The upper half of a vector there.
+fn upper_half(array: Gp64, index: usize) -> Addr {
+    Addr::base_disp(array.any(), (index as u32 * VALUE_BYTES) as i32 + 8)
+}
+
 fn stack(at: i32) -> Addr {
     Addr::base_disp(rsp.any(), at)
 }
@@ -74,13 +79,19 @@ impl Stubs<'_> {
     fn load(&mut self, array: Gp64, types: &[ValType], places: &[Place], above: i32, temp: Gp64) {
         for (index, place) in places.iter().enumerate() {
             if let Place::Stack(at) = *place {
+                let at = above + at as i32;
                 self.asm.mov_rm(width(types[index]), temp.any(), value(array, index));
-                self.asm.mov_mr(Width::W64, stack(above + at as i32), temp.any());
+                self.asm.mov_mr(Width::W64, stack(at), temp.any());
+                if types[index] == ValType::V128 {
+                    self.asm.mov_rm(Width::W64, temp.any(), upper_half(array, index));
+                    self.asm.mov_mr(Width::W64, stack(at + 8), temp.any());
+                }
             }
         }
         for (index, place) in places.iter().enumerate() {
             match *place {
                 Place::Gpr(to) => _ = self.asm.mov_rm(width(types[index]), to.any(), value(array, index)),
+                Place::Xmm(to) if types[index] == ValType::V128 => _ = self.asm.movups_rm(to, value(array, index)),
                 Place::Xmm(to) => _ = self.asm.fload(Prec::D, to, value(array, index)),
                 Place::Stack(_) => {}
             }
@@ -88,18 +99,26 @@ impl Stubs<'_> {
     }
 
     /// Values from their places to the array at `array`.
-    fn store(&mut self, array: Gp64, places: &[Place], above: i32, temp: Gp64) {
+    fn store(&mut self, array: Gp64, types: &[ValType], places: &[Place], above: i32, temp: Gp64) {
         for (index, place) in places.iter().enumerate() {
             match *place {
                 Place::Gpr(from) => _ = self.asm.mov_mr(Width::W64, value(array, index), from.any()),
+                Place::Xmm(from) if types[index] == ValType::V128 => {
+                    self.asm.movups_mr(value(array, index), from);
+                }
                 Place::Xmm(from) => _ = self.asm.fstore(Prec::D, value(array, index), from),
                 Place::Stack(_) => {}
             }
         }
         for (index, place) in places.iter().enumerate() {
             if let Place::Stack(at) = *place {
-                self.asm.mov_rm(Width::W64, temp.any(), stack(above + at as i32));
+                let at = above + at as i32;
+                self.asm.mov_rm(Width::W64, temp.any(), stack(at));
                 self.asm.mov_mr(Width::W64, value(array, index), temp.any());
+                if types[index] == ValType::V128 {
+                    self.asm.mov_rm(Width::W64, temp.any(), stack(at + 8));
+                    self.asm.mov_mr(Width::W64, upper_half(array, index), temp.any());
+                }
             }
         }
     }
@@ -128,7 +147,7 @@ impl Stubs<'_> {
         self.asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.asm.call_r(rax.any());
         self.asm.u64(RESTORES_CONTEXT);
-        self.store(rbx, &layout.results, -args, r11);
+        self.store(rbx, ty.results(), &layout.results, -args, r11);
         self.add_to_sp(results);
         self.asm.ret();
     }
@@ -171,7 +190,11 @@ impl Stubs<'_> {
         self.asm.push_r(r11.any());
         self.add_to_sp(-values);
         self.asm.mov_rr(Width::W64, rbx.any(), rsp.any());
-        self.store(rbx, &layout.params, frame + 8, r11);
+        if ty.params().is_empty() && values > 0 {
+            // **Escape:** results are written by the host, which must not run into the stack's guard: this does.
+            self.asm.mov_mr(Width::W64, value(rbx, 0), rbx.any());
+        }
+        self.store(rbx, ty.params(), &layout.params, frame + 8, r11);
         self.asm.mov_rr(Width::W64, rdi.any(), CALLEE.any());
         self.asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());
         self.asm.mov_rr(Width::W64, rdx.any(), rbx.any());

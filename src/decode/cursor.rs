@@ -50,6 +50,13 @@ impl<'a> Cursor<'a> {
         Ok(byte)
     }
 
+    /// Passes over the next byte if it is this one.
+    pub(crate) fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.bytes.get(self.at) == Some(&byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
     /// The next byte if it is a number in itself.
     #[inline(always)]
     fn short(&mut self) -> Option<u8> {
@@ -69,6 +76,21 @@ impl<'a> Cursor<'a> {
         let (value, length) = unsigned(self.bytes, self.at);
         self.advance(length)?;
         Ok(value)
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64, Invalid> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            if shift == 63 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(Invalid)
     }
 
     #[inline(always)]
@@ -122,6 +144,7 @@ impl<'a> Cursor<'a> {
             0x7E => return Ok(ValType::I64),
             0x7D => return Ok(ValType::F32),
             0x7C => return Ok(ValType::F64),
+            0x7B => return Ok(ValType::V128),
             // The long form of a reference, nullable and not.
             0x63 => return self.heap_type(info).map(|heap| ValType::Ref(RefType { nullable: true, heap })),
             0x64 => {
@@ -245,6 +268,7 @@ mod tests {
 
     fn all_agree(bytes: &[u8]) {
         assert_agree!(bytes, u32, read_var_u32);
+        assert_agree!(bytes, u64, read_var_u64);
         assert_agree!(bytes, i32, read_var_i32);
         assert_agree!(bytes, i64, read_var_i64);
         assert_agree!(bytes, s33, read_var_s33);

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use wasmparser::WasmFeatures;
 
-/// What is always on: WebAssembly 1.0, and of 2.0 all but vectors.
+/// What is always on: WebAssembly 1.0, and of 2.0 all but vectors, which have a switch.
 pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
     .union(WasmFeatures::SIGN_EXTENSION)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
@@ -35,6 +35,20 @@ pub enum WasmFeature {
     Exceptions,
     /// The exceptions of before WebAssembly 3.0: `try`, `catch`, `delegate`, `rethrow`. Off by default.
     LegacyExceptions,
+    /// Vectors of 128 bits.
+    Simd,
+    /// Vector operators whose results depend on the processor; see [`Config::deterministic`](crate::Config::deterministic).
+    RelaxedSimd,
+    /// More than one memory in a module.
+    MultiMemory,
+    /// Memories and tables with 64-bit indexes. Accesses to such memories compare with the size.
+    Memory64,
+    /// Shared memories and atomic operators. Off by default.
+    Threads,
+    /// Memories whose sizes are in bytes. Off by default.
+    CustomPageSizes,
+    /// Sums and products of 128 bits. Off by default.
+    WideArithmetic,
 }
 
 /// Each with the parser's name for it, and whether it is on by default.
@@ -45,6 +59,13 @@ const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
     (WasmFeature::TailCall,           WasmFeatures::TAIL_CALL,           true),
     (WasmFeature::Exceptions,         WasmFeatures::EXCEPTIONS,          true),
     (WasmFeature::LegacyExceptions,   WasmFeatures::LEGACY_EXCEPTIONS,   false),
+    (WasmFeature::Simd,               WasmFeatures::SIMD,                true),
+    (WasmFeature::RelaxedSimd,        WasmFeatures::RELAXED_SIMD,        true),
+    (WasmFeature::MultiMemory,        WasmFeatures::MULTI_MEMORY,        true),
+    (WasmFeature::Memory64,           WasmFeatures::MEMORY64,            true),
+    (WasmFeature::Threads,            WasmFeatures::THREADS,             false),
+    (WasmFeature::CustomPageSizes,    WasmFeatures::CUSTOM_PAGE_SIZES,   false),
+    (WasmFeature::WideArithmetic,     WasmFeatures::WIDE_ARITHMETIC,     false),
 ];
 
 /// What is on unless it is turned off.

@@ -6,8 +6,8 @@ use super::info::{
 };
 use crate::error::Error;
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType, TableIndex, TableType,
-    TagIndex, TypeIndex, ValType,
+    FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, IndexType, MemoryIndex, MemoryType, RefType, TableIndex,
+    TableType, TagIndex, TypeIndex, ValType,
 };
 use std::sync::OnceLock;
 use wasmparser::{AbstractHeapType, CustomSectionReader, KnownCustom, Name, Operator, Payload, UnpackedIndex};
@@ -238,11 +238,23 @@ fn const_expr(declared: &mut Vec<FuncIndex>, expr: &wasmparser::ConstExpr<'_>) -
 }
 
 fn table_type(info: &ModuleInfo, ty: wasmparser::TableType) -> Result<TableType, Error> {
-    Ok(TableType { element: ref_type(info, ty.element_type)?, minimum: ty.initial, maximum: ty.maximum })
+    Ok(TableType {
+        element: ref_type(info, ty.element_type)?,
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        index: IndexType::of(ty.table64),
+    })
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
-    MemoryType { minimum: ty.initial, maximum: ty.maximum }
+    MemoryType {
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        index: IndexType::of(ty.memory64),
+        shared: ty.shared,
+        // 0 or 16, as validated.
+        page_size_log2: ty.page_size_log2.unwrap_or(16) as u8,
+    }
 }
 
 fn global_type(info: &ModuleInfo, ty: wasmparser::GlobalType) -> Result<GlobalType, Error> {

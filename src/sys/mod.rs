@@ -3,5 +3,6 @@
 pub(crate) mod cpu;
 pub(crate) mod float;
 pub(crate) mod pages;
+pub(crate) mod racing;
 pub(crate) mod signals;
 pub(crate) mod thread;

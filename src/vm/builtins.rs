@@ -6,12 +6,13 @@ use super::context::{Context, Pending, Value};
 use super::exception::Exhausted;
 use super::instance::InstanceData;
 use super::memory::LinearMemory;
+use super::shared::check_atomic;
 use super::table::{OutOfTable, Table, range};
 use super::trap::TrapRecord;
 use super::unwind;
 use crate::abi::{Builtin, TrapCode};
 use crate::types::TagIndex;
-use std::ops::Range;
+use std::time::Duration;
 
 /// What a builtin returns, in rax and rdx.
 #[repr(C)]
@@ -29,9 +30,6 @@ enum Stop {
     /// By reference.
     Exception(u64),
 }
-
-/// What growing answers when it cannot. An i32, so zero-extended like every other: compiled code may use it as an index.
-const REFUSED: u64 = u32::MAX as u64;
 
 macro_rules! builtins {
     ($($builtin:ident => $function:expr,)*) => {
@@ -51,16 +49,20 @@ macro_rules! builtins {
 }
 
 builtins! {
-    MemoryGrow => |instance, memory, pages, _, _| Ok(memory_of(instance, memory).grow(pages).unwrap_or(REFUSED)),
+    MemoryGrow => memory_grow,
     MemoryCopy => memory_copy,
     MemoryFill => memory_fill,
     MemoryInit => memory_init,
     DataDrop => |instance, segment, _, _, _| { instance.drop_data(segment as u32); Ok(0) },
-    TableGrow => |instance, table, value, count, _| Ok(table_of(instance, table).grow(count, value).unwrap_or(REFUSED)),
+    TableGrow => table_grow,
     TableFill => |instance, table, start, value, count| { table_of(instance, table).fill(start, value, count)?; Ok(0) },
     TableCopy => table_copy,
     TableInit => table_init,
     ElemDrop => |instance, segment, _, _, _| { instance.set_elements(segment as u32, Box::default()); Ok(0) },
+    AtomicNotify => atomic_notify,
+    AtomicWait32 => atomic_wait32,
+    AtomicWait64 => atomic_wait64,
+    Trap => |_, code, _, _, _| Err(Stop::Trap(TrapCode::ALL[code as usize])),
     Throw => throw,
     ThrowRef => |_, exception, _, _, _| {
         Err(if exception == 0 { Stop::Trap(TrapCode::NullReference) } else { Stop::Exception(exception) })
@@ -85,21 +87,29 @@ pub(crate) fn search_address() -> u64 {
     unwind::search as *const () as u64
 }
 
+fn memory_grow(instance: &mut InstanceData, memory: u64, pages: u64, _: u64, _: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    Ok(memory.grow(pages).unwrap_or(memory.ty().index.refused()))
+}
+
+fn table_grow(instance: &mut InstanceData, table: u64, value: u64, count: u64, _: u64) -> Answer {
+    let table = table_of(instance, table);
+    Ok(table.grow(count, value).unwrap_or(table.index().refused()))
+}
+
 fn memory_copy(instance: &mut InstanceData, memories: u64, to: u64, from: u64, count: u64) -> Answer {
     let source = memory_of(instance, memories & 0xffff_ffff);
-    let from = memory_range(source, from, count)?;
-    let source = source.base();
+    let from = source.base().wrapping_add(source.range(from, count)?.start);
+    let racing = source.shared().is_some();
     let target = memory_of(instance, memories >> 32);
-    let to = memory_range(target, to, count)?;
-    // SAFETY: both ranges are within their memories, and `copy` allows that they overlap.
-    unsafe { target.base().add(to.start).copy_from(source.add(from.start), from.len()) };
+    let to = target.base().wrapping_add(target.range(to, count)?.start);
+    // SAFETY: both ranges are within their memories, and nobody has references to the contents while a builtin runs.
+    unsafe { LinearMemory::copy(to, from, count as usize, racing || target.shared().is_some()) };
     Ok(0)
 }
 
 fn memory_fill(instance: &mut InstanceData, memory: u64, start: u64, value: u64, count: u64) -> Answer {
-    let memory = memory_of(instance, memory);
-    let range = memory_range(memory, start, count)?;
-    memory.bytes_mut()[range].fill(value as u8);
+    memory_of(instance, memory).fill(start, value as u8, count)?;
     Ok(0)
 }
 
@@ -108,10 +118,39 @@ fn memory_init(instance: &mut InstanceData, which: u64, to: u64, from: u64, coun
     let data = instance.data(which as u32);
     let from = range(from, count, data.len() as u64).map_err(|_| TrapCode::MemoryOutOfBounds)?;
     // SAFETY: the store's own memory; no other reference to it is alive while a builtin runs.
-    let memory = unsafe { memory.as_mut() };
-    let to = memory_range(memory, to, count)?;
-    memory.bytes_mut()[to].copy_from_slice(&data[from]);
+    unsafe { memory.as_mut() }.init(to, &data[from])?;
     Ok(0)
+}
+
+fn atomic_notify(instance: &mut InstanceData, memory: u64, address: u64, count: u64, _: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    match memory.shared() {
+        Some(shared) => Ok(shared.notify(address, count as u32).map(u64::from)?),
+        // Nobody can wait.
+        None => Ok(check_atomic(address, 4, memory.len()).map(|()| 0)?),
+    }
+}
+
+fn atomic_wait32(instance: &mut InstanceData, memory: u64, address: u64, expected: u64, timeout: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    let Some(shared) = memory.shared() else { return not_shared(memory, address, 4) };
+    Ok(shared.wait32(address, expected as u32, duration(timeout)).map(|waited| waited as u64)?)
+}
+
+fn atomic_wait64(instance: &mut InstanceData, memory: u64, address: u64, expected: u64, timeout: u64) -> Answer {
+    let memory = memory_of(instance, memory);
+    let Some(shared) = memory.shared() else { return not_shared(memory, address, 8) };
+    Ok(shared.wait64(address, expected, duration(timeout)).map(|waited| waited as u64)?)
+}
+
+fn not_shared(memory: &LinearMemory, address: u64, bytes: u64) -> Answer {
+    check_atomic(address, bytes, memory.len())?;
+    Err(Stop::Trap(TrapCode::ExpectedSharedMemory))
+}
+
+/// A negative number of nanoseconds is for ever.
+fn duration(nanoseconds: u64) -> Option<Duration> {
+    (nanoseconds as i64 >= 0).then(|| Duration::from_nanos(nanoseconds))
 }
 
 fn table_copy(instance: &mut InstanceData, tables: u64, to: u64, from: u64, count: u64) -> Answer {
@@ -146,10 +185,6 @@ fn throw(instance: &mut InstanceData, tag: u64, values: u64, _: u64, _: u64) -> 
     let exception =
         header.exceptions.add(tag, values).map_err(|Exhausted| Stop::Trap(TrapCode::ExceptionsExhausted))?;
     Err(Stop::Exception(exception))
-}
-
-fn memory_range(memory: &LinearMemory, start: u64, count: u64) -> Result<Range<usize>, TrapCode> {
-    range(start, count, memory.len()).map_err(|_| TrapCode::MemoryOutOfBounds)
 }
 
 fn memory_of(instance: &mut InstanceData, memory: u64) -> &mut LinearMemory {

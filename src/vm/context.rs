@@ -66,6 +66,8 @@ pub(crate) struct FuncRecord {
 #[repr(u32)]
 pub(crate) enum RecordKind {
     Wasm,
+    /// The same, but no signal handler masks floating-point exceptions when one happens: the door does it before.
+    WasmWithoutSignals,
     Host,
 }
 
@@ -245,7 +247,8 @@ const _: () = {
     assert!(offset_of!(FuncRecord, foreign) == layout::RECORD_FOREIGN as usize);
     assert!(offset_of!(FuncRecord, instance) == layout::RECORD_INSTANCE as usize);
     assert!(offset_of!(FuncRecord, signature) == layout::RECORD_SIGNATURE as usize);
-    assert!(offset_of!(FuncRecord, kind) == layout::RECORD_KIND as usize && RecordKind::Wasm as u32 == 0);
+    assert!(offset_of!(FuncRecord, kind) == layout::RECORD_KIND as usize);
+    assert!(RecordKind::Host as i32 == layout::RECORD_KIND_HOST);
     assert!(size_of::<FuncRecord>() == layout::RECORD_BYTES as usize);
     assert!(offset_of!(Context, heap) == layout::CONTEXT_HEAP as usize);
     assert!(offset_of!(Context, store) == layout::CONTEXT_STORE as usize);

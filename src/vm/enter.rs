@@ -101,11 +101,12 @@ impl Outer {
         Outer { owner, native_sp, exit_sp, wasm_sp, trap_exit }
     }
 
-    /// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's.
+    /// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's. Without
+    /// signals a host function's stub may have gone below the limit.
     #[inline(always)]
     fn leaves_wasm_stack(&self, header: *const StoreHeader) -> bool {
         // SAFETY: the header of a live store.
-        self.owner.is_null() || self.wasm_sp - unsafe { (*header).stack_limit } >= 64
+        self.owner.is_null() || self.wasm_sp.saturating_sub(unsafe { (*header).stack_limit }) >= 64
     }
 }
 
@@ -122,7 +123,8 @@ fn prepare_thread(header: *mut StoreHeader) -> bool {
     thread::prepare(outermost_sp)
 }
 
-/// [`enter`] for a host function, or for wasm code while the embedder's floating-point control is not what wasm needs.
+/// [`enter`] for a host function, for wasm code while the embedder's floating-point control is not what wasm needs, and
+/// where no signal handler would see that it is not.
 #[cold]
 #[inline(never)]
 fn enter_slowly(
@@ -145,7 +147,7 @@ fn enter_slowly(
             // SAFETY: its own record, no calling context, and values as its signature asks.
             unsafe { call(&raw const *record as *mut FuncRecord, null_mut(), values) };
         }
-        RecordKind::Wasm => {
+        RecordKind::Wasm | RecordKind::WasmWithoutSignals => {
             let _control = WasmControl::set();
             // SAFETY: as in `enter`.
             unsafe { door(header, outer, record, signature.entry.0, values) };

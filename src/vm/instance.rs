@@ -38,6 +38,8 @@ pub(crate) struct Imports {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) bounds: Bounds,
+    /// Do faults of compiled code become traps?
+    pub(crate) signals: bool,
     pub(crate) memory_bytes: u64,
     pub(crate) table_elements: u64,
 }
@@ -171,7 +173,8 @@ impl InstanceData {
         instance.tags.extend_from_slice(&imports.tags);
         let own_tags = &info.tags[info.imported_tags as usize..];
         instance.tags.extend(own_tags.iter().map(|ty| store.add_tag(info.types[ty.index()].clone())));
-        instance.connect_functions(&layout);
+        instance
+            .connect_functions(&layout, if limits.signals { RecordKind::Wasm } else { RecordKind::WasmWithoutSignals });
         instance.fill_head(store);
         Ok(instance)
     }
@@ -219,7 +222,7 @@ impl InstanceData {
         }
     }
 
-    fn connect_functions(&mut self, layout: &ContextLayout) {
+    fn connect_functions(&mut self, layout: &ContextLayout, kind: RecordKind) {
         let InstanceData { context, records, imported_functions, module, .. } = self;
         for (index, func) in imported_functions.iter().enumerate() {
             context.write(layout.imported_function(FuncIndex(index as u32)), func.bits());
@@ -234,7 +237,7 @@ impl InstanceData {
                 foreign: signature.foreign.0,
                 instance: context.address().as_ptr() as usize,
                 signature: signature.number,
-                kind: RecordKind::Wasm,
+                kind,
             });
         }
     }
@@ -250,12 +253,12 @@ impl InstanceData {
 
 fn own_memories(info: &ModuleInfo, limits: &Limits) -> Result<Vec<LinearMemory>, Refused> {
     let own = &info.memories[info.imported_memories as usize..];
-    own.iter().map(|ty| LinearMemory::new(limits.bounds, ty.minimum, ty.maximum, limits.memory_bytes)).collect()
+    own.iter().map(|ty| LinearMemory::new(limits.bounds, ty, limits.memory_bytes)).collect()
 }
 
 fn own_tables(info: &ModuleInfo, limits: &Limits) -> Result<Vec<Table>, Refused> {
     let own = &info.tables[info.imported_tables as usize..];
-    own.iter().map(|ty| Table::new(ty.minimum, ty.maximum, limits.table_elements, 0)).collect()
+    own.iter().map(|ty| Table::new(ty, limits.table_elements, 0)).collect()
 }
 
 /// An empty vector with room for as many items as a module says.

@@ -2,130 +2,202 @@
 
 #![allow(unsafe_code, reason = "gives out the bytes of mappings, writes definitions that compiled code reads")]
 
+use super::bounds::limit_pages;
+pub(crate) use super::bounds::{Bounds, Refused};
 use super::context::{Context, MemoryDefinition};
-use crate::abi::{GUARDED_MEMORY_BYTES, WASM_PAGE_BYTES};
+use super::shared::{SharedDefinition, SharedMemory};
+use crate::abi::{GUARDED_MEMORY_BYTES, TrapCode, WASM_PAGE_BYTES};
 use crate::sys::pages::{Access, Pages};
+use crate::sys::racing;
+use crate::types::MemoryType;
+use std::mem::offset_of;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-/// How a memory is bounded. Compiled code of one engine uses one of them throughout.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Bounds {
-    /// `GUARDED_MEMORY_BYTES` of address space; an access beyond the end faults.
-    Guarded,
-    /// Compiled code compares with the length; the memory may move when it grows.
-    Checked,
-}
-
-/// Why a memory, a table or an instance could not be made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Refused {
-    /// The minimum is above the limit.
-    Limit,
-    /// The system has no memory.
-    Exhausted,
-}
-
-/// A linear memory. Sizes in bytes are multiples of 64 KiB.
+/// A linear memory of a store.
 pub(crate) struct LinearMemory {
-    /// What importers point to; the truth about base and length.
-    definition: MemoryDefinition,
+    contents: Contents,
+    ty: MemoryType,
     /// The definition in the context of the instance that owns this memory.
     mirror: Option<NonNull<MemoryDefinition>>,
     /// Contexts whose memory 0 this is.
     heaps: Vec<NonNull<Context>>,
+}
+
+enum Contents {
+    Own(OwnMemory),
+    /// Other stores may have it, too.
+    Shared(Arc<SharedMemory>),
+}
+
+struct OwnMemory {
+    /// What importers point to; the truth about base and length.
+    definition: MemoryDefinition,
     pages: Pages,
     bounds: Bounds,
-    maximum: Option<u64>,
     limit_pages: u64,
 }
 
 // SAFETY: the pointers lead to contexts of the same store, which moves between threads as a whole.
 unsafe impl Send for LinearMemory {}
 
-/// The most pages that 32-bit addresses reach.
-const MAX_PAGES: u64 = 1 << 16;
+const NOT_SHARED: &str = "a shared memory gives out no references to its bytes";
 
 impl LinearMemory {
-    /// A zeroed memory of `minimum` pages that may grow to `maximum` pages (the declared maximum), and never beyond `limit` bytes.
-    pub(crate) fn new(bounds: Bounds, minimum: u64, maximum: Option<u64>, limit: u64) -> Result<LinearMemory, Refused> {
-        let limit_pages = (limit / WASM_PAGE_BYTES as u64).min(maximum.unwrap_or(MAX_PAGES)).min(MAX_PAGES);
-        if minimum > limit_pages {
-            return Err(Refused::Limit);
+    /// A zeroed memory that never grows beyond `limit` bytes.
+    pub(crate) fn new(bounds: Bounds, ty: &MemoryType, limit: u64) -> Result<LinearMemory, Refused> {
+        if ty.shared {
+            return Ok(LinearMemory::of_shared(Arc::new(SharedMemory::new(bounds, ty, limit)?)));
         }
+        let (bounds, limit_pages) = (bounds.of(ty), limit_pages(ty, limit)?);
         let pages = match bounds {
             Bounds::Guarded => Pages::reserve(GUARDED_MEMORY_BYTES),
             Bounds::Checked => Pages::zeroed(WASM_PAGE_BYTES),
         };
         let pages = pages.map_err(|_| Refused::Exhausted)?;
         let definition = MemoryDefinition { base: pages.start().as_ptr(), len: 0 };
-        let mut memory =
-            LinearMemory { definition, mirror: None, heaps: Vec::new(), pages, bounds, maximum, limit_pages };
-        memory.grow(minimum).ok_or(Refused::Exhausted)?;
+        let contents = Contents::Own(OwnMemory { definition, pages, bounds, limit_pages });
+        let mut memory = LinearMemory { contents, ty: *ty, mirror: None, heaps: Vec::new() };
+        memory.grow(ty.minimum).ok_or(Refused::Exhausted)?;
         Ok(memory)
+    }
+
+    /// A shared memory in a store.
+    pub(crate) fn of_shared(memory: Arc<SharedMemory>) -> LinearMemory {
+        LinearMemory { ty: *memory.ty(), contents: Contents::Shared(memory), mirror: None, heaps: Vec::new() }
+    }
+
+    /// The shared memory, if it is one.
+    pub(crate) fn shared(&self) -> Option<&Arc<SharedMemory>> {
+        match &self.contents {
+            Contents::Own(_) => None,
+            Contents::Shared(memory) => Some(memory),
+        }
     }
 
     /// The size in pages.
     pub(crate) fn pages(&self) -> u64 {
-        self.definition.len / WASM_PAGE_BYTES as u64
+        self.len() >> self.ty.page_size_log2()
     }
 
-    /// The declared maximum in pages.
-    pub(crate) fn maximum(&self) -> Option<u64> {
-        self.maximum
+    /// The type as declared.
+    pub(crate) fn ty(&self) -> &MemoryType {
+        &self.ty
     }
 
     /// Grows by `pages`; returns the old size in pages, or nothing if limits or the system forbid it.
     pub(crate) fn grow(&mut self, pages: u64) -> Option<u64> {
         let old_pages = self.pages();
-        let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= self.limit_pages)?;
+        let own = match &mut self.contents {
+            Contents::Own(own) => own,
+            Contents::Shared(memory) => return memory.grow(pages),
+        };
+        let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= own.limit_pages)?;
         if pages > 0 {
-            let (old_len, new_len) = (old_pages as usize * WASM_PAGE_BYTES, new_pages as usize * WASM_PAGE_BYTES);
-            match self.bounds {
-                Bounds::Guarded => self.pages.protect(old_len, new_len - old_len, Access::ReadWrite).ok()?,
-                Bounds::Checked => self.pages.resize(new_len).ok()?,
+            let bytes_of = |pages: u64| (pages << self.ty.page_size_log2()) as usize;
+            let (old_len, new_len) = (bytes_of(old_pages), bytes_of(new_pages));
+            match own.bounds {
+                Bounds::Guarded => own.pages.protect(old_len, new_len - old_len, Access::ReadWrite).ok()?,
+                Bounds::Checked => own.pages.resize(new_len).ok()?,
             }
-            self.definition = MemoryDefinition { base: self.pages.start().as_ptr(), len: new_len as u64 };
+            own.definition = MemoryDefinition { base: own.pages.start().as_ptr(), len: new_len as u64 };
             self.tell_compiled_code();
         }
         Some(old_pages)
     }
 
-    /// The contents.
+    /// The contents. Panics if the memory is shared.
     pub(crate) fn bytes(&self) -> &[u8] {
+        let Contents::Own(OwnMemory { definition, .. }) = &self.contents else { panic!("{NOT_SHARED}") };
         // SAFETY: readable from base for len bytes; wasm code, which writes them too, does not run while a reference
         // borrowed from its store is alive.
-        unsafe { std::slice::from_raw_parts(self.definition.base, self.definition.len as usize) }
+        unsafe { std::slice::from_raw_parts(definition.base, definition.len as usize) }
     }
 
-    /// The contents.
+    /// The contents. Panics if the memory is shared.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        let Contents::Own(OwnMemory { definition, .. }) = &mut self.contents else { panic!("{NOT_SHARED}") };
         // SAFETY: as for `bytes`, and writable; `&mut self` makes the reference unique.
-        unsafe { std::slice::from_raw_parts_mut(self.definition.base, self.definition.len as usize) }
+        unsafe { std::slice::from_raw_parts_mut(definition.base, definition.len as usize) }
     }
 
     /// Where the memory is (for the embedder's raw access); changes when a checked memory grows.
     pub(crate) fn base(&self) -> *mut u8 {
-        self.definition.base
+        match &self.contents {
+            Contents::Own(own) => own.definition.base,
+            Contents::Shared(memory) => memory.base(),
+        }
     }
 
     /// In bytes.
     pub(super) fn len(&self) -> u64 {
-        self.definition.len
+        match &self.contents {
+            Contents::Own(own) => own.definition.len,
+            Contents::Shared(memory) => memory.len(),
+        }
+    }
+
+    /// `start..start + count` if that is within the memory.
+    pub(super) fn range(&self, start: u64, count: u64) -> Result<Range<usize>, TrapCode> {
+        let end = start.checked_add(count).filter(|&end| end <= self.len()).ok_or(TrapCode::MemoryOutOfBounds)?;
+        Ok(start as usize..end as usize)
+    }
+
+    /// Writes `bytes` from `start` on, all or nothing.
+    pub(crate) fn init(&mut self, start: u64, bytes: &[u8]) -> Result<(), TrapCode> {
+        let range = self.range(start, bytes.len() as u64)?;
+        match &self.contents {
+            Contents::Own(_) => self.bytes_mut()[range].copy_from_slice(bytes),
+            Contents::Shared(memory) => memory.write(range, bytes),
+        }
+        Ok(())
+    }
+
+    /// Sets `count` bytes from `start` on, all or nothing.
+    pub(super) fn fill(&mut self, start: u64, value: u8, count: u64) -> Result<(), TrapCode> {
+        let range = self.range(start, count)?;
+        match &self.contents {
+            Contents::Own(_) => self.bytes_mut()[range].fill(value),
+            Contents::Shared(memory) => memory.fill(range, value),
+        }
+        Ok(())
+    }
+
+    /// Copies between the addresses of two ranges of memories, or of one, `count` bytes long.
+    ///
+    /// # Safety
+    /// Both ranges must be within their memories, and no reference to their contents may be alive. `racing`: may another
+    /// thread use one of them?
+    pub(super) unsafe fn copy(to: *mut u8, from: *const u8, count: usize, racing: bool) {
+        match racing {
+            // SAFETY: as promised.
+            true => unsafe { racing::copy(to, from, count) },
+            // SAFETY: as promised; they may overlap.
+            false => unsafe { to.copy_from(from, count) },
+        }
     }
 
     /// Addresses at which a fault is an access out of bounds.
     pub(super) fn reservation(&self) -> Option<Range<usize>> {
-        let start = self.pages.start().as_ptr() as usize;
-        (self.bounds == Bounds::Guarded).then(|| start..start + self.pages.len())
+        match &self.contents {
+            Contents::Own(OwnMemory { pages, bounds, .. }) => {
+                let start = pages.start().as_ptr() as usize;
+                (*bounds == Bounds::Guarded).then(|| start..start + pages.len())
+            }
+            Contents::Shared(memory) => memory.reservation(),
+        }
     }
 
-    /// What importers' contexts point to. The memory must be pinned by then.
+    /// What importers' contexts point to, and the owner's of a shared memory. The memory must be pinned by then.
     pub(super) fn definition(&mut self) -> *mut MemoryDefinition {
-        &raw mut self.definition
+        match &mut self.contents {
+            Contents::Own(own) => &raw mut own.definition,
+            Contents::Shared(memory) => memory.definition().cast_mut().cast(),
+        }
     }
 
-    /// Keeps the definition in its owner's context up to date from now on.
+    /// Keeps the definition in its owner's context up to date from now on; not of a shared memory.
     ///
     /// # Safety
     /// The place must be writable as long as this memory lives.
@@ -144,16 +216,23 @@ impl LinearMemory {
     }
 
     fn tell_compiled_code(&mut self) {
-        if let Some(mirror) = self.mirror {
+        if let (Some(mirror), Contents::Own(own)) = (self.mirror, &self.contents) {
             // SAFETY: `set_mirror` was promised that the place stays writable.
-            unsafe { mirror.write(MemoryDefinition { ..self.definition }) };
+            unsafe { mirror.write(MemoryDefinition { ..own.definition }) };
         }
+        let base = self.base();
         for context in &self.heaps {
             // SAFETY: `add_heap` was promised that the context lives.
-            unsafe { (*context.as_ptr()).heap = self.definition.base };
+            unsafe { (*context.as_ptr()).heap = base };
         }
     }
 }
+
+const _: () = {
+    assert!(offset_of!(SharedDefinition, base) == offset_of!(MemoryDefinition, base));
+    assert!(offset_of!(SharedDefinition, len) == offset_of!(MemoryDefinition, len));
+    assert!(size_of::<SharedDefinition>() == size_of::<MemoryDefinition>());
+};
 
 #[cfg(test)]
 mod tests {
@@ -164,7 +243,7 @@ mod tests {
     #[test]
     fn growth_keeps_contents_and_obeys_limits() {
         for bounds in BOTH {
-            let mut memory = LinearMemory::new(bounds, 1, Some(10), u64::MAX).expect("memory");
+            let mut memory = LinearMemory::new(bounds, &MemoryType::new(1, Some(10)), u64::MAX).expect("memory");
             memory.bytes_mut()[65535] = 9;
             assert_eq!(memory.grow(2), Some(1));
             assert_eq!((memory.pages(), memory.bytes()[65535], memory.bytes()[65536]), (3, 9, 0));
@@ -179,7 +258,7 @@ mod tests {
     #[test]
     fn the_whole_index_range_can_be_used() {
         for bounds in BOTH {
-            let mut memory = LinearMemory::new(bounds, 0, None, u64::MAX).expect("memory");
+            let mut memory = LinearMemory::new(bounds, &MemoryType::new(0, None), u64::MAX).expect("memory");
             assert_eq!(memory.bytes(), []);
             assert_eq!(memory.grow(65536), Some(0));
             *memory.bytes_mut().last_mut().expect("4 GiB") = 1;
@@ -190,8 +269,33 @@ mod tests {
     #[test]
     fn limits_bind_at_creation() {
         for bounds in BOTH {
-            assert_eq!(LinearMemory::new(bounds, 3, None, 2 << 16).err(), Some(Refused::Limit));
-            assert_eq!(LinearMemory::new(bounds, 65537, None, u64::MAX).err(), Some(Refused::Limit));
+            assert_eq!(LinearMemory::new(bounds, &MemoryType::new(3, None), 2 << 16).err(), Some(Refused::Limit));
+            assert_eq!(LinearMemory::new(bounds, &MemoryType::new(65537, None), u64::MAX).err(), Some(Refused::Limit));
+        }
+    }
+
+    #[test]
+    fn pages_of_one_byte_are_counted_one_by_one() {
+        let mut ty = MemoryType::new(0, Some(70_000));
+        ty.page_size_log2 = 0;
+        for bounds in BOTH {
+            let mut memory = LinearMemory::new(bounds, &ty, u64::MAX).expect("memory");
+            assert_eq!((memory.grow(3), memory.bytes(), memory.reservation()), (Some(0), &[0; 3][..], None));
+            assert_eq!((memory.grow(69_997), memory.pages(), memory.grow(1)), (Some(3), 70_000, None));
+            memory.bytes_mut()[69_999] = 1;
+        }
+    }
+
+    #[test]
+    fn memories_with_64_bit_indexes_obey_limits() {
+        for bounds in BOTH {
+            let mut memory = LinearMemory::new(bounds, &MemoryType::new64(1, None), 6 << 30).expect("memory");
+            assert_eq!((memory.grow(u64::MAX), memory.grow(1 << 48), memory.reservation()), (None, None, None));
+            // More than 32 bits reach.
+            assert_eq!((memory.grow((6 << 14) - 1), memory.grow(1)), (Some(1), None));
+            *memory.bytes_mut().last_mut().expect("6 GiB") = 1;
+            let huge = LinearMemory::new(bounds, &MemoryType::new64(1 << 47, None), u64::MAX);
+            assert_eq!(huge.err(), Some(Refused::Limit));
         }
     }
 }

@@ -5,6 +5,7 @@
 //! moved before the store is dropped, so compiled code holds plain addresses.
 
 pub(crate) mod backtrace;
+pub(crate) mod bounds;
 pub(crate) mod builtins;
 pub(crate) mod code;
 pub(crate) mod context;
@@ -16,12 +17,14 @@ pub(crate) mod memory;
 mod passage;
 mod registry;
 mod signals;
+pub(crate) mod shared;
 pub(crate) mod stack;
 pub(crate) mod store;
 pub(crate) mod table;
 mod thread;
 pub(crate) mod trap;
 mod unwind;
+pub(crate) mod waiters;
 
 #[cfg(test)]
 mod tests;

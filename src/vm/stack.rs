@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Stacks of one size that stores take and give back.
 pub(crate) struct StackPool {
     bytes: usize,
+    /// Below those: what code may use that does not compare with the limit.
+    reserve: usize,
     idle: Mutex<Vec<Pages>>,
 }
 
@@ -28,9 +30,9 @@ impl StackPool {
     /// Usable bytes of a stack unless configured otherwise.
     pub(crate) const DEFAULT_BYTES: usize = 1 << 20;
 
-    /// Stacks of `bytes` usable bytes, rounded up to whole pages.
-    pub(crate) fn new(bytes: usize) -> Arc<StackPool> {
-        Arc::new(StackPool { bytes: bytes.max(1), idle: Mutex::default() })
+    /// Stacks of `bytes` usable bytes, rounded up to whole pages, and a reserve below them, whole pages.
+    pub(crate) fn new(bytes: usize, reserve: usize) -> Arc<StackPool> {
+        Arc::new(StackPool { bytes: bytes.max(1), reserve, idle: Mutex::default() })
     }
 
     /// A stack from the pool, or a new one. Fails when the system has no memory.
@@ -41,7 +43,8 @@ impl StackPool {
     }
 
     fn map(&self) -> io::Result<Pages> {
-        let usable = round_to_pages(self.bytes).ok_or(io::ErrorKind::OutOfMemory)?;
+        let bytes = self.bytes.checked_add(self.reserve).ok_or(io::ErrorKind::OutOfMemory)?;
+        let usable = round_to_pages(bytes).ok_or(io::ErrorKind::OutOfMemory)?;
         let mut pages = Pages::reserve(usable.checked_add(STACK_GUARD_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
         pages.protect(STACK_GUARD_BYTES, usable, Access::ReadWrite)?;
         Ok(pages)
@@ -63,7 +66,7 @@ impl Stack {
     pub(super) fn usable(&self) -> Range<usize> {
         let pages = self.pages();
         let start = pages.start().as_ptr() as usize;
-        start + STACK_GUARD_BYTES..start + pages.len()
+        start + STACK_GUARD_BYTES + self.pool.reserve..start + pages.len()
     }
 
     /// Where a fault is an overflow.
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn stacks_are_used_again() {
-        let pool = StackPool::new(100_000);
+        let pool = StackPool::new(100_000, 0);
         let first = pool.take().expect("memory");
         let second = pool.take().expect("memory");
         assert_ne!(first.usable(), second.usable());
@@ -99,6 +102,8 @@ mod tests {
         let range = first.usable();
         drop(first);
         assert_eq!(pool.take().expect("memory").usable(), range);
-        assert!(StackPool::new(usize::MAX).take().is_err());
+        assert!(StackPool::new(usize::MAX, 0).take().is_err());
+        let reserved = StackPool::new(100_000, 8192).take().expect("memory");
+        assert_eq!((reserved.usable().len(), reserved.usable().start - reserved.guard().end), (25 * 4096, 8192));
     }
 }

@@ -9,6 +9,7 @@ use super::host::{HostCall, HostFunction, HostStop};
 use super::instance::{Imports, InstanceData, InstanceModule, Limits};
 use super::memory::{LinearMemory, Refused};
 use super::passage::Passages;
+use super::shared::SharedMemory;
 use super::stack::Stack;
 use super::table::Table;
 use super::trap::TrapRecord;
@@ -131,6 +132,15 @@ impl StoreState {
         let id = MemoryId::next(&self.memories);
         self.memories.push(Pinned::new(memory));
         id
+    }
+
+    /// A memory that other stores may have, too.
+    pub(crate) fn add_shared_memory(&mut self, memory: &Arc<SharedMemory>) -> MemoryId {
+        let is_it = |known: &Pinned<LinearMemory>| known.shared().is_some_and(|known| Arc::ptr_eq(known, memory));
+        match self.memories.iter().position(is_it) {
+            Some(place) => MemoryId(place as u32),
+            None => self.add_memory(LinearMemory::of_shared(memory.clone())),
+        }
     }
 
     pub(crate) fn add_table(&mut self, table: Table) -> TableId {

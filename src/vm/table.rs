@@ -4,6 +4,7 @@
 
 use super::context::TableDefinition;
 use super::memory::Refused;
+use crate::types::{IndexType, TableType};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
@@ -15,6 +16,7 @@ pub(crate) struct Table {
     mirror: Option<NonNull<TableDefinition>>,
     capacity: u64,
     maximum: Option<u64>,
+    index: IndexType,
     limit: u64,
 }
 
@@ -25,18 +27,19 @@ unsafe impl Send for Table {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct OutOfTable;
 
-/// Table indexes are 32 bits wide.
+/// Also for 64-bit indexes: more elements no system has.
 const MAX_LEN: u64 = u32::MAX as u64;
 
 impl Table {
-    /// A table of `minimum` elements `init` that may grow to `maximum`, and never beyond `limit` elements.
-    pub(crate) fn new(minimum: u64, maximum: Option<u64>, limit: u64, init: u64) -> Result<Table, Refused> {
+    /// A table of `init`s that never grows beyond `limit` elements.
+    pub(crate) fn new(ty: &TableType, limit: u64, init: u64) -> Result<Table, Refused> {
+        let &TableType { minimum, maximum, index, .. } = ty;
         let limit = limit.min(maximum.unwrap_or(MAX_LEN)).min(MAX_LEN);
         if minimum > limit {
             return Err(Refused::Limit);
         }
         let definition = TableDefinition { base: NonNull::dangling().as_ptr(), len: 0 };
-        let mut table = Table { definition, mirror: None, capacity: 0, maximum, limit };
+        let mut table = Table { definition, mirror: None, capacity: 0, maximum, index, limit };
         table.grow(minimum, init).ok_or(Refused::Exhausted)?;
         Ok(table)
     }
@@ -49,6 +52,11 @@ impl Table {
     /// The declared maximum.
     pub(crate) fn maximum(&self) -> Option<u64> {
         self.maximum
+    }
+
+    /// How wide its indexes are.
+    pub(crate) fn index(&self) -> IndexType {
+        self.index
     }
 
     /// The elements.
@@ -152,10 +160,11 @@ pub(super) fn range(start: u64, count: u64, len: u64) -> Result<std::ops::Range<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::RefType;
 
     #[test]
     fn growth_fills_and_obeys_limits() {
-        let mut table = Table::new(2, Some(1000), 100, 7).expect("memory");
+        let mut table = Table::new(&TableType::new(RefType::FUNCREF, 2, Some(1000)), 100, 7).expect("memory");
         assert_eq!(table.elements(), [7, 7]);
         assert_eq!(table.grow(3, 0), Some(2));
         assert_eq!(table.elements(), [7, 7, 0, 0, 0]);
@@ -163,12 +172,12 @@ mod tests {
             assert_eq!(table.grow(1, len), Some(len));
         }
         assert_eq!((table.grow(1, 0), table.grow(u64::MAX, 0), table.elements()[99]), (None, None, 99));
-        assert_eq!(Table::new(101, None, 100, 0).err(), Some(Refused::Limit));
+        assert_eq!(Table::new(&TableType::new(RefType::FUNCREF, 101, None), 100, 0).err(), Some(Refused::Limit));
     }
 
     #[test]
     fn ranges_are_checked_without_overflow() {
-        let mut table = Table::new(10, None, u64::MAX, 0).expect("memory");
+        let mut table = Table::new(&TableType::new(RefType::FUNCREF, 10, None), u64::MAX, 0).expect("memory");
         assert_eq!(table.fill(8, 1, 2), Ok(()));
         assert_eq!(table.fill(8, 1, 3), Err(OutOfTable));
         assert_eq!(table.fill(u64::MAX, 1, 2), Err(OutOfTable));
@@ -180,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_largest_table_is_refused_or_lazy() {
-        let mut table = Table::new(0, None, u64::MAX, 0).expect("memory");
+        let mut table = Table::new(&TableType::new64(RefType::FUNCREF, 0, None), u64::MAX, 0).expect("memory");
         // 32 GiB: the system may or may not promise that much, and must not be asked to fill it.
         let grown = table.grow(u64::from(u32::MAX), 0);
         assert!(grown.is_none() || table.len() == u64::from(u32::MAX));

@@ -62,7 +62,7 @@ impl Hosted for TestStore {
     }
 }
 
-const LIMITS: Limits = Limits { bounds: Bounds::Guarded, memory_bytes: u64::MAX, table_elements: 1000 };
+const LIMITS: Limits = Limits { bounds: Bounds::Guarded, signals: true, memory_bytes: u64::MAX, table_elements: 1000 };
 
 impl TestStore {
     fn new() -> TestStore {
@@ -79,7 +79,7 @@ impl TestStore {
         let stubs =
             Code::publish(&[ENTRY, FOREIGN, HOST].concat(), Contents::Signatures([span].into())).expect("memory");
         let signature = stubs.signature(&span, 7, 1);
-        let pool = StackPool::new(StackPool::DEFAULT_BYTES);
+        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 0);
         let state = StoreState::new::<TestStore>(pool.take().expect("memory"), Arc::from([]));
         TestStore { state, calls: 0, pool, signature, _stubs: stubs }
     }
@@ -91,7 +91,7 @@ impl TestStore {
             types: vec![FuncType::new([ValType::I64], [ValType::I64])],
             functions: vec![TypeIndex(0); functions.len() + imported as usize],
             imported_functions: imported,
-            memories: vec![MemoryType { minimum: 1, maximum: None }],
+            memories: vec![MemoryType::new(1, None)],
             referable: (imported..imported + functions.len() as u32).map(FuncIndex).collect(),
             ..ModuleInfo::default()
         };

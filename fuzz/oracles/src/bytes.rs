@@ -48,8 +48,7 @@ pub(crate) fn for_a_second(len: usize, oracle: impl Fn(&[u8])) {
 }
 
 /// Marsaglia's xorshift, so that a failure comes again.
-#[cfg(test)]
-pub(crate) fn random(state: &mut u64) -> usize {
+pub fn random(state: &mut u64) -> usize {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;

@@ -3,7 +3,9 @@
 //! Each runs for a second in `cargo test`, on inputs of its own; `cargo fuzz run TARGET` in `fuzz` looks for better ones.
 
 pub mod bytes;
+pub mod differential;
 pub mod encode;
 pub mod module;
 pub mod program;
 pub mod reencode;
+pub mod script;

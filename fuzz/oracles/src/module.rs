@@ -1,5 +1,6 @@
 //! Module bytes: whatever they are, the answer is a compiled module or an error that says where.
 
+use crate::differential::{OURS, generate};
 use planish::{Config, Engine, Module};
 use std::sync::LazyLock;
 
@@ -16,11 +17,27 @@ pub fn any_bytes(bytes: &[u8]) {
     assert_eq!(valid.is_ok(), compiled.is_ok(), "validated: {valid:?}, compiled: {compiled:?}");
 }
 
+/// A generated module is compiled in every configuration of ours, though perhaps refused as too large.
+pub fn any_module(bytes: &[u8]) {
+    let Some(module) = generate::module(bytes) else { return };
+    any_bytes(&module);
+    for ours in &*OURS {
+        if let Err(error) = ours.compile(&module) {
+            assert!(error.to_string().contains("too large to compile"), "{error}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bytes::random;
+    use crate::bytes::{for_a_second, random};
     use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_second_of_generated_modules() {
+        for_a_second(3000, any_module);
+    }
 
     #[test]
     fn a_second_of_mutations_of_a_real_module() {

@@ -80,13 +80,14 @@ fn invoke(store: &mut Store<WasiCtx>, func: Func, args: &[String]) -> Result<(),
             Val::I64(value) => println!("{value}"),
             Val::F32(bits) => println!("{}", f32::from_bits(*bits)),
             Val::F64(bits) => println!("{}", f64::from_bits(*bits)),
+            Val::V128(value) => println!("{value:?}"),
             other => println!("{other:?}"),
         }
     }
     Ok(())
 }
 
-/// Integers are read as signed or unsigned, and in hexadecimal behind `0x`.
+/// Integers are read as signed or unsigned, and in hexadecimal behind `0x`; vectors in hexadecimal only.
 fn parse(ty: ValType, text: &str) -> Result<Val, Error> {
     let bad = || Error::msg(format!("`{text}` is not a value of type {ty:?}"));
     let integer = || match text.strip_prefix("0x") {
@@ -109,6 +110,10 @@ fn parse(ty: ValType, text: &str) -> Result<Val, Error> {
                 .map_err(|_| bad())
         }
         ValType::F32 => text.parse::<f32>().map(|value| Val::F32(value.to_bits())).map_err(|_| bad()),
+        ValType::V128 => match text.strip_prefix("0x") {
+            Some(digits) => u128::from_str_radix(digits, 16).map(|value| Val::V128(value.into())).map_err(|_| bad()),
+            None => Err(bad()),
+        },
         ValType::F64 => text.parse::<f64>().map(|value| Val::F64(value.to_bits())).map_err(|_| bad()),
         _ => Err(bad()),
     }

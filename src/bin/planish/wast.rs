@@ -4,11 +4,11 @@
 
 use planish::{
     Engine, ExternRef, Func, Global, GlobalType, Instance, Linker, Memory, MemoryType, Module, Mutability, Ref,
-    RefType, Store, Table, TableType, ThrownException, Trap, Val, ValType,
+    RefType, SharedMemory, Store, Table, TableType, ThrownException, Trap, Val, ValType,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
-use wast::core::{AbstractHeapType, HeapType, NanPattern, WastArgCore, WastRetCore};
+use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::Id;
@@ -216,6 +216,7 @@ impl<'a> Script<'a> {
             WastArgCore::I64(value) => Val::I64(*value),
             WastArgCore::F32(value) => Val::F32(value.bits),
             WastArgCore::F64(value) => Val::F64(value.bits),
+            WastArgCore::V128(value) => Val::V128(u128::from_le_bytes(value.to_le_bytes()).into()),
             WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Func, .. }) => Val::FuncRef(None),
             WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Val::ExternRef(None),
             WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Exn, .. }) => Val::ExnRef(None),
@@ -241,6 +242,7 @@ impl<'a> Script<'a> {
             (WastRetCore::I64(expected), Val::I64(result)) => expected == result,
             (WastRetCore::F32(expected), Val::F32(result)) => f32_matches(*result, expected),
             (WastRetCore::F64(expected), Val::F64(result)) => f64_matches(*result, expected),
+            (WastRetCore::V128(expected), Val::V128(result)) => v128_matches(result.as_u128(), expected),
             (WastRetCore::RefNull(None), Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None)) => true,
             (WastRetCore::RefNull(Some(HeapType::Abstract { ty, .. })), result) => match result {
                 Val::FuncRef(None) => matches!(ty, AbstractHeapType::Func | AbstractHeapType::NoFunc),
@@ -329,6 +331,22 @@ fn f64_matches(bits: u64, expected: &NanPattern<wast::token::F64>) -> bool {
     }
 }
 
+/// Lane by lane.
+fn v128_matches(bits: u128, expected: &V128Pattern) -> bool {
+    match expected {
+        V128Pattern::I8x16(lanes) => lanes.iter().enumerate().all(|(at, lane)| (bits >> (8 * at)) as i8 == *lane),
+        V128Pattern::I16x8(lanes) => lanes.iter().enumerate().all(|(at, lane)| (bits >> (16 * at)) as i16 == *lane),
+        V128Pattern::I32x4(lanes) => lanes.iter().enumerate().all(|(at, lane)| (bits >> (32 * at)) as i32 == *lane),
+        V128Pattern::I64x2(lanes) => lanes.iter().enumerate().all(|(at, lane)| (bits >> (64 * at)) as i64 == *lane),
+        V128Pattern::F32x4(lanes) => {
+            lanes.iter().enumerate().all(|(at, lane)| f32_matches((bits >> (32 * at)) as u32, lane))
+        }
+        V128Pattern::F64x2(lanes) => {
+            lanes.iter().enumerate().all(|(at, lane)| f64_matches((bits >> (64 * at)) as u64, lane))
+        }
+    }
+}
+
 /// The module that scripts import from without defining it (specification, `interpreter/README.md`).
 fn define_spectest(linker: &mut Linker<()>, store: &mut Store<()>) -> planish::Result<()> {
     linker.func_wrap("spectest", "print", || {})?;
@@ -352,5 +370,7 @@ fn define_spectest(linker: &mut Linker<()>, store: &mut Store<()>) -> planish::R
     linker.define(&mut *store, "spectest", "table", table)?;
     let memory = Memory::new(&mut *store, MemoryType::new(1, Some(2)))?;
     linker.define(&mut *store, "spectest", "memory", memory)?;
+    let memory = SharedMemory::new(store.engine(), MemoryType::shared(1, 2))?;
+    linker.define(&mut *store, "spectest", "shared_memory", memory)?;
     Ok(())
 }

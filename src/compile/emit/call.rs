@@ -15,7 +15,7 @@ use crate::compile::assign::Home;
 use crate::compile::scan::class_of;
 use crate::compile::tape::{Class, Entry, ListItem, NO_HANDLER, Op, Ref};
 use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
-use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Shift, Width};
+use planish_asm::{Addr, Alu, Cond, Gp64, Shift, Width};
 
 impl Emit<'_> {
     #[inline]
@@ -63,29 +63,39 @@ impl Emit<'_> {
 
     /// Stores a value with zeros above an i32; scratch registers stay as they are.
     fn store_value(&mut self, value: Value, class: Class, to: Addr) {
+        if class == Class::V128 {
+            let register = match self.float_register_of(value) {
+                Some(register) => register,
+                None => {
+                    self.load_float_into(Self::FLOAT_TEMP, value, class);
+                    Self::FLOAT_TEMP
+                }
+            };
+            return self.store_float(class, to, register);
+        }
         if let Some(constant) = self.constant_of(value) {
             let constant = if class == Class::I32 { i64::from(constant as u32) } else { constant };
             match i32::try_from(constant) {
                 Ok(imm) => self.mov_mi(Width::W64, to, imm),
                 Err(_) => {
                     let address = self.constant(constant as u64 as u128);
-                    self.load_float(Prec::D, Self::FLOAT_TEMP, address);
-                    self.store_float(Prec::D, to, Self::FLOAT_TEMP);
+                    self.load_float(Class::F64, Self::FLOAT_TEMP, address);
+                    self.store_float(Class::F64, to, Self::FLOAT_TEMP);
                 }
             }
             return;
         }
         if class.is_float() {
             if let Some(register) = self.float_register_of(value) {
-                return self.store_float(Prec::D, to, register);
+                return self.store_float(Class::F64, to, register);
             }
         } else if let Some(register) = self.register_of(value) {
             self.mov_mr(Width::W64, to, register.any());
             return;
         }
         let from = frame(self.slot(value));
-        self.load_float(Prec::D, Self::FLOAT_TEMP, from);
-        self.store_float(Prec::D, to, Self::FLOAT_TEMP);
+        self.load_float(Class::F64, Self::FLOAT_TEMP, from);
+        self.store_float(Class::F64, to, Self::FLOAT_TEMP);
     }
 
     /// Brings what goes to registers there, all at once, together with `extra` moves. Nothing is released: what follows
@@ -189,9 +199,19 @@ impl Emit<'_> {
         let list = self.tape.list(e.a.to_item());
         let live = self.before_call(e, &list[1..]);
         self.pass_with_callee(list, ty, Class::I64);
-        self.site(SiteKind::NullReference, wasm_offset);
+        self.null_site(wasm_offset);
         self.call_record(layout.arg_bytes, wasm_offset);
         self.after_call(e, ty, layout, live);
+    }
+
+    /// The next instruction reads the record in rax, which may be null.
+    pub(super) fn null_site(&mut self, wasm_offset: u32) {
+        if self.module.signals {
+            return self.site(SiteKind::NullReference, wasm_offset);
+        }
+        let null = self.trap(TrapCode::NullReference, wasm_offset);
+        self.test_rr(Width::W64, CALLEE.any(), CALLEE.any());
+        self.jcc(Cond::Equal, null);
     }
 
     /// Calls the record in rax. Its read of the record may be a site.
@@ -218,7 +238,7 @@ impl Emit<'_> {
     /// Passes the arguments, and in rax the record that the table's element refers to, of the right type. Only rax is
     /// certain to be free once the arguments are in place, so bound, element and record follow each other in it.
     pub(super) fn find_indirect(&mut self, list: &[ListItem], ty: TypeIndex, wasm_offset: u32) {
-        self.pass_with_callee(list, ty, Class::I32);
+        self.pass_with_callee(list, ty, self.table_index_class(TableIndex(list[0])));
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         let rax = CALLEE.any();
         let at = self.module.context.table(TableIndex(list[0]));
@@ -244,7 +264,14 @@ impl Emit<'_> {
             self.load_heap_base();
         }
         let bad_signature = self.trap(TrapCode::BadSignature, wasm_offset);
-        self.site(SiteKind::NullRecord, wasm_offset);
+        match self.module.signals {
+            true => self.site(SiteKind::NullRecord, wasm_offset),
+            false => {
+                let null = self.trap(TrapCode::IndirectCallToNull, wasm_offset);
+                self.test_rr(Width::W64, rax, rax);
+                self.jcc(Cond::Equal, null);
+            }
+        }
         let signature = self.module.signatures[ty.index()] as i32;
         self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(rax, RECORD_SIGNATURE), signature);
         self.jcc(Cond::NotEqual, bad_signature);
@@ -297,9 +324,9 @@ impl Emit<'_> {
     pub(super) fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
         let live = if self.is_last() { 0 } else { self.live_pins(e) };
         let saved = if self.handler == NO_HANDLER { live } else { live | self.result_pin(e) };
-        self.each_pin(saved, |emit, home, slot| match home {
+        self.each_pin(saved, |emit, home, class, slot| match home {
             Home::Gpr(register) => emit.store_slot(slot, register.any()),
-            Home::Xmm(register) => emit.store_float(Prec::D, frame(slot), register),
+            Home::Xmm(register) => emit.store_float(class.whole_float(), frame(slot), register),
             _ => {}
         });
         if self.ints.temps() | self.floats.temps() != 0 {
@@ -331,7 +358,7 @@ impl Emit<'_> {
             let register = lost.trailing_zeros() as u8;
             let cell = self.floats.cell(register);
             let slot = self.spill_slot(cell);
-            self.store_float(Prec::D, frame(slot), xmm(register));
+            self.store_float(self.plan.temp_class, frame(slot), xmm(register));
             lost &= lost - 1;
         }
     }
@@ -355,19 +382,19 @@ impl Emit<'_> {
     }
 
     #[inline]
-    fn each_pin(&mut self, mut pins: u32, mut visit: impl FnMut(&mut Self, Home, i32)) {
+    fn each_pin(&mut self, mut pins: u32, mut visit: impl FnMut(&mut Self, Home, Class, i32)) {
         let plan = self.plan;
         while pins != 0 {
             let pin = plan.caller_pins[pins.trailing_zeros() as usize];
-            visit(self, plan.homes[pin.var as usize], pin.slot);
+            visit(self, plan.homes[pin.var as usize], pin.class, pin.slot);
             pins &= pins - 1;
         }
     }
 
     fn reload_pins(&mut self, live: u32) {
-        self.each_pin(live, |emit, home, slot| match home {
+        self.each_pin(live, |emit, home, class, slot| match home {
             Home::Gpr(register) => emit.load_slot(Width::W64, register.any(), slot),
-            Home::Xmm(register) => emit.load_float(Prec::D, register, frame(slot)),
+            Home::Xmm(register) => emit.load_float(class.whole_float(), register, frame(slot)),
             _ => {}
         });
     }
@@ -412,9 +439,10 @@ impl Emit<'_> {
             Place::Xmm(register) => self.receive_float(dst, class, register),
             Place::Stack(at) => {
                 assert!(dst.is_temp(), "a list holds temps, a single result is in a register");
+                self.fits_temp(class);
                 let slot = self.spill_slot(dst.cell);
-                self.load_float(Prec::D, Self::FLOAT_TEMP, frame(at as i32));
-                self.store_float(Prec::D, frame(slot), Self::FLOAT_TEMP);
+                self.load_float(class.whole_float(), Self::FLOAT_TEMP, frame(at as i32));
+                self.store_float(class.whole_float(), frame(slot), Self::FLOAT_TEMP);
             }
         }
     }

@@ -12,6 +12,10 @@ pub(super) enum Cold {
         code: TrapCode,
         wasm_offset: u32,
     },
+    /// The stack is exhausted, before the function's frame was made.
+    Overflow {
+        label: Label,
+    },
     /// A call through a record of another instance.
     Foreign {
         label: Label,

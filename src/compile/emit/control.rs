@@ -5,13 +5,13 @@ use super::moves::Moves;
 use super::operand::{Step, Value};
 use super::registers::bit;
 use super::{Emit, Source, frame, width};
-use crate::abi::layout::{CONTEXT_STORE, STORE_STACK_LIMIT};
+use crate::abi::layout::{CONTEXT_BUILTINS, CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
-use crate::abi::{CONTEXT, Place, TrapCode, UNCHECKED_FRAME_BYTES};
+use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, SMALL_FRAME_BYTES, TrapCode, UNCHECKED_FRAME_BYTES};
 use crate::compile::assign::Home;
 use crate::compile::tape::{Class, Entry, FloatCond, Op, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
-use planish_asm::{Addr, Alu, Cond, Gp64, Prec, Scale, Width, Xmm};
+use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Width, Xmm};
 
 /// A branch over at most so many small entries is emitted short.
 const SHORT_ENTRIES: u32 = 8;
@@ -24,6 +24,10 @@ impl Emit<'_> {
     // Prologue and epilogue.
 
     pub(super) fn prologue(&mut self) {
+        let bytes = self.plan.return_address_at() as u32;
+        if !self.module.signals && (self.tape.calls || bytes > SMALL_FRAME_BYTES) {
+            self.reserve_stack(bytes);
+        }
         for &register in &self.plan.saved {
             self.asm.push_r(register.any());
         }
@@ -31,7 +35,7 @@ impl Emit<'_> {
         if frame_bytes > 0 {
             self.alu_ri(Alu::Sub, Width::W64, rsp.any(), frame_bytes);
         }
-        if self.plan.return_address_at() as u32 > UNCHECKED_FRAME_BYTES {
+        if self.module.signals && bytes > UNCHECKED_FRAME_BYTES {
             self.check_stack();
         }
         self.place_params();
@@ -50,6 +54,20 @@ impl Emit<'_> {
         self.jcc(Cond::Below, label);
     }
 
+    /// **Escape:** where no fault tells that the stack has ended, the frame's end is compared with the limit before the
+    /// frame is made. An address and a frame's size (1 GiB at most) do not wrap.
+    fn reserve_stack(&mut self, bytes: u32) {
+        let label = self.asm.label();
+        self.cold.push(Cold::Overflow { label });
+        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
+        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
+        if bytes > 0 {
+            self.alu_ri(Alu::Add, Width::W64, rax.any(), bytes as i32);
+        }
+        self.alu_rr(Alu::Cmp, Width::W64, rsp.any(), rax.any());
+        self.jcc(Cond::Below, label);
+    }
+
     fn place_params(&mut self) {
         let (mut moves, mut floats) = (Moves::default(), Moves::default());
         for (index, place) in self.layout.params.iter().enumerate() {
@@ -61,7 +79,8 @@ impl Emit<'_> {
                     self.store_slot(self.slots[index], from.any());
                 }
                 (Place::Xmm(from), _) => {
-                    self.store_float(Prec::D, frame(self.slots[index]), from);
+                    let class = self.tape.variables[index].class.whole_float();
+                    self.store_float(class, frame(self.slots[index]), from);
                 }
                 (Place::Stack(_), _) => {}
             }
@@ -73,7 +92,7 @@ impl Emit<'_> {
                 let source = frame(self.plan.return_address_at() + 8 + at as i32);
                 match self.plan.homes[index] {
                     Home::Gpr(to) => self.mov_rm(Width::W64, to.any(), source),
-                    Home::Xmm(to) => self.load_float(Prec::D, to, source),
+                    Home::Xmm(to) => self.load_float(self.tape.variables[index].class.whole_float(), to, source),
                     Home::Slot(_) | Home::Argument(_) | Home::Nowhere => {}
                 }
             }
@@ -84,7 +103,12 @@ impl Emit<'_> {
         match self.plan.homes[var as usize] {
             Home::Gpr(register) => self.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
             Home::Xmm(register) => self.zero_float(register),
-            Home::Slot(at) => self.store_slot_imm(at, 0),
+            Home::Slot(at) => {
+                self.store_slot_imm(at, 0);
+                if self.tape.variables[var as usize].class == Class::V128 {
+                    self.store_slot_imm(at + 8, 0);
+                }
+            }
             Home::Argument(_) | Home::Nowhere => {}
         }
     }
@@ -168,6 +192,7 @@ impl Emit<'_> {
                         | Op::BranchTable
                         | Op::Return
                         | Op::Convert(_)
+                        | Op::Vector(_)
                 )
             })
     }
@@ -389,9 +414,21 @@ impl Emit<'_> {
     }
 
     fn explicit_trap(&mut self, code: TrapCode, wasm_offset: u32) {
+        if !self.module.signals {
+            let entry = self.trap_entry(code);
+            self.call_m(entry);
+            return self.site(SiteKind::Call, wasm_offset);
+        }
         self.site(SiteKind::Explicit, wasm_offset);
         self.asm.ud2();
         self.asm.u8(code as u8);
+    }
+
+    /// Passes the code to the builtin that traps; where that is to be entered.
+    fn trap_entry(&mut self, code: TrapCode) -> Addr {
+        self.mov_ri(Width::W32, INT_ARGS[0].any(), i64::from(code as u8));
+        self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
+        Addr::base_disp(CALLEE.any(), 8 * Builtin::Trap as i32)
     }
 
     // Behind the function.
@@ -404,6 +441,18 @@ impl Emit<'_> {
                 Cold::Trap { label, code, wasm_offset } => {
                     self.asm.bind(label);
                     self.explicit_trap(code, wasm_offset);
+                }
+                Cold::Overflow { label } => {
+                    // As if the caller had called the builtin: there is no frame yet.
+                    self.asm.bind(label);
+                    // A callee pops its arguments.
+                    if self.layout.arg_bytes > 0 {
+                        self.load_slot(Width::W64, rax.any(), 0);
+                        self.alu_ri(Alu::Add, Width::W64, rsp.any(), self.layout.arg_bytes as i32);
+                        self.store_slot(0, rax.any());
+                    }
+                    let entry = self.trap_entry(TrapCode::StackExhausted);
+                    self.asm.jmp_m(entry);
                 }
                 Cold::Foreign { label, back, popped, handler, wasm_offset } => {
                     self.asm.bind(label);

@@ -56,6 +56,7 @@ impl Emit<'_> {
             true => self.asm.v_cvtf2f(prec(from), target, source, source),
             false => self.asm.cvtf2f(prec(from), target, source),
         };
+        self.canonicalise_scalar(e.class, target);
         self.define_float(e.dst, target, e.class);
     }
 

@@ -4,6 +4,7 @@ use super::cold::Cold;
 use super::operand::{Step, Value};
 use super::registers::bit;
 use super::{Emit, width};
+use crate::abi::TrapCode;
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Int};
 use planish_asm::regs::{rax, rdx};
@@ -31,6 +32,9 @@ impl Emit<'_> {
         self.release(e.b);
         self.load_fixed(rax, e.a, e.class);
         self.take(rdx);
+        if !self.module.signals {
+            self.check_division(op, width, divisor, wasm_offset);
+        }
         let back = self.asm.label();
         if op == Int::RemS {
             let label = self.asm.label();
@@ -48,15 +52,34 @@ impl Emit<'_> {
                 Unary::Div
             }
         };
-        self.site(SiteKind::Divide, wasm_offset);
+        if self.module.signals {
+            self.site(SiteKind::Divide, wasm_offset);
+        }
         self.asm.unary_r(unary, width, divisor.any());
         self.asm.bind(back);
         let result = if matches!(op, Int::DivS | Int::DivU) { rax } else { rdx };
         self.define(e.dst, result, e.class);
     }
 
+    /// Where no fault tells: a divisor of 0, and of -1 with the smallest dividend, which is the one that is greater than
+    /// itself less 1.
+    fn check_division(&mut self, op: Int, width: Width, divisor: Gp64, wasm_offset: u32) {
+        let zero = self.trap(TrapCode::IntegerDivisionByZero, wasm_offset);
+        self.test_rr(width, divisor.any(), divisor.any());
+        self.jcc(Cond::Equal, zero);
+        if op == Int::DivS {
+            let overflow = self.trap(TrapCode::IntegerOverflow, wasm_offset);
+            let fits = self.asm.label();
+            self.alu_ri(Alu::Cmp, width, divisor.any(), -1);
+            self.asm.jcc_short(Cond::NotEqual, fits);
+            self.alu_ri(Alu::Cmp, width, rax.any(), 1);
+            self.jcc(Cond::Overflow, overflow);
+            self.asm.bind(fits);
+        }
+    }
+
     /// Brings a value that dies here to a particular scratch register.
-    fn load_fixed(&mut self, register: Gp64, value: Value, class: Class) {
+    pub(super) fn load_fixed(&mut self, register: Gp64, value: Value, class: Class) {
         if self.dying(value) == Some(register) {
             self.release(value);
             self.take(register);

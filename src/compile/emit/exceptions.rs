@@ -9,7 +9,7 @@ use crate::compile::scan::class_of;
 use crate::compile::tape::{CatchInfo, Class, Entry, ListItem, NO_HANDLER};
 use crate::types::{TagIndex, ValType};
 use planish_asm::regs::{rax, rcx, rdx, rsp};
-use planish_asm::{Addr, Prec, Width};
+use planish_asm::{Addr, Width};
 
 impl Emit<'_> {
     #[inline(never)]
@@ -84,7 +84,7 @@ impl Emit<'_> {
         for pin in plan.caller_pins.iter().filter(|pin| pin.start <= entry && pin.end > entry) {
             match plan.homes[pin.var as usize] {
                 Home::Gpr(register) => self.load_slot(Width::W64, register.any(), pin.slot),
-                Home::Xmm(register) => self.load_float(Prec::D, register, frame(pin.slot)),
+                Home::Xmm(register) => self.load_float(pin.class.whole_float(), register, frame(pin.slot)),
                 _ => {}
             }
         }
@@ -106,10 +106,10 @@ impl Emit<'_> {
     fn catch_value(&mut self, var: u32, class: Class, from: Addr) {
         match self.plan.homes[var as usize] {
             Home::Gpr(register) => self.mov_rm(Width::W64, register.any(), from),
-            Home::Xmm(register) => self.load_float(Prec::D, register, from),
+            Home::Xmm(register) => self.load_float(class.whole_float(), register, from),
             Home::Slot(at) if class.is_float() => {
-                self.load_float(Prec::D, Self::FLOAT_TEMP, from);
-                self.store_float(Prec::D, frame(at), Self::FLOAT_TEMP);
+                self.load_float(class.whole_float(), Self::FLOAT_TEMP, from);
+                self.store_float(class.whole_float(), frame(at), Self::FLOAT_TEMP);
             }
             Home::Slot(at) => {
                 self.mov_rm(Width::W64, rcx.any(), from);

@@ -20,7 +20,7 @@ pub(super) enum FloatSource {
 impl Emit<'_> {
     // Moves.
 
-    fn avx(&self) -> bool {
+    pub(super) fn avx(&self) -> bool {
         self.module.cpu.avx
     }
 
@@ -31,17 +31,22 @@ impl Emit<'_> {
         };
     }
 
-    pub(super) fn load_float(&mut self, prec: Prec, to: Xmm, from: Addr) {
-        match self.avx() {
-            true => self.asm.v_fload(prec, to, from),
-            false => self.asm.fload(prec, to, from),
+    /// As wide as the class is; vectors need no alignment.
+    pub(super) fn load_float(&mut self, class: Class, to: Xmm, from: Addr) {
+        match (class, self.avx()) {
+            (Class::V128, true) => self.asm.v_movups_rm(to, from),
+            (Class::V128, false) => self.asm.movups_rm(to, from),
+            (_, true) => self.asm.v_fload(prec(class), to, from),
+            (_, false) => self.asm.fload(prec(class), to, from),
         };
     }
 
-    pub(super) fn store_float(&mut self, prec: Prec, to: Addr, from: Xmm) {
-        match self.avx() {
-            true => self.asm.v_fstore(prec, to, from),
-            false => self.asm.fstore(prec, to, from),
+    pub(super) fn store_float(&mut self, class: Class, to: Addr, from: Xmm) {
+        match (class, self.avx()) {
+            (Class::V128, true) => self.asm.v_movups_mr(to, from),
+            (Class::V128, false) => self.asm.movups_mr(to, from),
+            (_, true) => self.asm.v_fstore(prec(class), to, from),
+            (_, false) => self.asm.fstore(prec(class), to, from),
         };
     }
 
@@ -71,7 +76,7 @@ impl Emit<'_> {
         self.set_place(var, FLOAT_PLACE | register.num());
     }
 
-    fn float_scratch(&mut self, hint: u8, avoid: u16) -> Xmm {
+    pub(super) fn float_scratch(&mut self, hint: u8, avoid: u16) -> Xmm {
         match self.floats.choose(hint, avoid) {
             Some(choice) => self.chosen_float(choice.register, choice.held),
             None => {
@@ -81,7 +86,7 @@ impl Emit<'_> {
         }
     }
 
-    fn take_float(&mut self, register: Xmm) -> Xmm {
+    pub(super) fn take_float(&mut self, register: Xmm) -> Xmm {
         let choice = self.floats.take(register.num());
         self.chosen_float(choice.register, choice.held)
     }
@@ -92,7 +97,7 @@ impl Emit<'_> {
             Held::Copy(cell) => self.set_place(cell, IN_MEMORY),
             Held::Temp(cell) => {
                 let slot = self.spill_slot(cell);
-                self.store_float(Prec::D, frame(slot), xmm(register));
+                self.store_float(self.plan.temp_class, frame(slot), xmm(register));
                 self.set_place(cell, IN_MEMORY);
             }
         }
@@ -121,21 +126,25 @@ impl Emit<'_> {
             }
             return;
         }
-        if self.constant_of(value) == Some(0) {
+        if class == Class::V128 {
+            if let Some(vector) = self.tape.vector_constant(value.reference) {
+                return self.load_vector_constant(register, vector);
+            }
+        } else if self.constant_of(value) == Some(0) {
             return self.zero_float(register);
         }
         match self.float_memory(value) {
             FloatSource::Reg(_) => unreachable!("looked for above"),
-            FloatSource::Mem(address) => self.load_float(prec(class), register, address),
+            FloatSource::Mem(address) => self.load_float(class, register, address),
             FloatSource::Heap(address, wasm_offset) => {
                 self.site(SiteKind::Memory, wasm_offset);
-                self.load_float(prec(class), register, address);
+                self.load_float(class, register, address);
             }
         }
     }
 
     /// Where a value lies that is in no register.
-    fn float_memory(&mut self, value: Value) -> FloatSource {
+    pub(super) fn float_memory(&mut self, value: Value) -> FloatSource {
         if let Some(bits) = self.constant_of(value) {
             return FloatSource::Mem(self.constant(u128::from(bits as u64)));
         }
@@ -147,7 +156,7 @@ impl Emit<'_> {
     }
 
     /// A value as the second operand of an instruction.
-    fn float_source(&mut self, value: Value, class: Class) -> FloatSource {
+    pub(super) fn float_source(&mut self, value: Value, class: Class) -> FloatSource {
         if let Some(register) = self.float_register_of(value) {
             self.floats.lock(register.num());
             return FloatSource::Reg(register);
@@ -159,14 +168,14 @@ impl Emit<'_> {
         self.float_memory(value)
     }
 
-    fn float_bit(source: FloatSource) -> u16 {
+    pub(super) fn float_bit(source: FloatSource) -> u16 {
         match source {
             FloatSource::Reg(register) => 1 << register.num(),
             _ => 0,
         }
     }
 
-    fn dying_float(&self, value: Value) -> Option<Xmm> {
+    pub(super) fn dying_float(&self, value: Value) -> Option<Xmm> {
         if value.is_temp() { self.float_register_of(value) } else { None }
     }
 
@@ -188,6 +197,7 @@ impl Emit<'_> {
 
     pub(super) fn define_float(&mut self, dst: Value, register: Xmm, class: Class) {
         if dst.is_temp() {
+            self.fits_temp(class);
             return self.hold_float_temp(register, dst.cell);
         }
         match self.pinned_float(dst) {
@@ -196,12 +206,17 @@ impl Emit<'_> {
             None => {
                 self.forget(dst.cell);
                 let slot = self.slot(dst);
-                self.store_float(prec(class), frame(slot), register);
+                self.store_float(class, frame(slot), register);
                 if self.floats.is_free(register.num()) {
                     self.hold_float_copy(register, dst.cell);
                 }
             }
         }
+    }
+
+    /// **Escape:** a vector temp is spilled to sixteen bytes, which the frame must have.
+    pub(super) fn fits_temp(&self, class: Class) {
+        assert!(class != Class::V128 || self.plan.temp_class == Class::V128, "a vector the scanner did not see");
     }
 
     /// A result of a call, in a register that a pin may own: then it goes to memory at once.
@@ -213,8 +228,9 @@ impl Emit<'_> {
         if !dst.is_temp() {
             return self.define_float(dst, register, class);
         }
+        self.fits_temp(class);
         let slot = self.spill_slot(dst.cell);
-        self.store_float(Prec::D, frame(slot), register);
+        self.store_float(self.plan.temp_class, frame(slot), register);
     }
 
     pub(super) fn copy_float(&mut self, e: &Entry) {
@@ -338,6 +354,7 @@ impl Emit<'_> {
         };
         let target = self.float_target(e, if e.hint == 0 { dying } else { None }, avoid);
         self.arithmetic(op, prec(e.class), target, left, right);
+        self.canonicalise_scalar(e.class, target);
         self.define_float(e.dst, target, e.class);
     }
 
@@ -361,6 +378,7 @@ impl Emit<'_> {
         self.arithmetic(op, prec, target, target, FloatSource::Reg(right));
         self.asm.bind(back);
         self.cold.push(Cold::MinMax { label, back, prec, min, target, other: right });
+        self.canonicalise_scalar(e.class, target);
         self.define_float(e.dst, target, e.class);
     }
 
@@ -446,6 +464,9 @@ impl Emit<'_> {
                 false => _ = self.asm.round_rr(prec, target, source, rounding),
             },
             _ => unreachable!("only sqrt takes memory"),
+        }
+        if !matches!(op, FloatUnary::Abs | FloatUnary::Neg) {
+            self.canonicalise_scalar(e.class, target);
         }
         self.define_float(e.dst, target, e.class);
     }

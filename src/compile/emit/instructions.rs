@@ -97,14 +97,15 @@ impl Emit<'_> {
     #[inline(always)]
     fn on_heap(&mut self, address: HeapAddress, emit: impl Fn(&mut Asm<'_>, Addr)) {
         match address.index() {
+            _ if !address.is_in_heap() => self.on_address(address.addr(), emit),
             Some(index) => emit(&mut self.asm, Addr::base_index(HEAP.any(), index, Scale::X1, address.disp())),
-            None => self.on_heap_at(address.disp(), emit),
+            None => self.on_address(Addr::base_disp(HEAP.any(), address.disp()), emit),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn on_heap_at(&mut self, disp: i32, emit: impl Fn(&mut Asm<'_>, Addr)) {
-        emit(&mut self.asm, Addr::base_disp(HEAP.any(), disp));
+    fn on_address(&mut self, address: Addr, emit: impl Fn(&mut Asm<'_>, Addr)) {
+        emit(&mut self.asm, address);
     }
 }

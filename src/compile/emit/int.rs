@@ -71,7 +71,7 @@ impl Emit<'_> {
     /// The target of an operation that overwrites its first operand, which is in `left` if in a register: that one if
     /// the operand dies here.
     #[inline(always)]
-    fn target_over(&mut self, e: &Step, a: Value, left: Option<Gp64>, avoid: u16) -> Gp64 {
+    pub(super) fn target_over(&mut self, e: &Step, a: Value, left: Option<Gp64>, avoid: u16) -> Gp64 {
         if let Some(left) = left {
             self.ints.lock(left.num());
             if a.is_temp() && e.pinned().is_none() {
@@ -83,7 +83,7 @@ impl Emit<'_> {
     }
 
     /// Loads a value that was in `from` before its register was taken over.
-    fn load_into_unless(&mut self, target: Gp64, value: Value, from: Option<Gp64>, class: Class) {
+    pub(super) fn load_into_unless(&mut self, target: Gp64, value: Value, from: Option<Gp64>, class: Class) {
         if from != Some(target) {
             self.load_into(target, value, class);
         }

@@ -1,8 +1,8 @@
 //! Linear memory, globals and tables.
 
-use super::operand::Value;
+use super::operand::{Step, Value};
 use super::registers::{Cell, NO_CELL, bit};
-use super::{Emit, Source, prec, width};
+use super::{Emit, Source, width};
 use crate::abi::layout::{
     CONTEXT_HEAP, CONTEXT_RECORDS, MEMORY_BASE, MEMORY_LEN, RECORD_BYTES, Slot, TABLE_BASE, TABLE_LEN,
 };
@@ -10,7 +10,7 @@ use crate::abi::positions::SiteKind;
 use crate::abi::{CONTEXT, HEAP, TrapCode};
 use crate::compile::tape::{Access, Class, Entry, Float, FloatUnary, Int, Op, Ref, Test};
 use crate::types::{FuncIndex, MemoryIndex, TableIndex};
-use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Shift, Width};
+use planish_asm::{Addr, Alu, Cond, Gp64, Label, Scale, Shift, Width};
 
 /// A load that the next entry takes as its memory operand.
 #[derive(Clone, Copy)]
@@ -36,24 +36,33 @@ enum Stored {
 /// The zero-extended index of a heap access, in a register or constant. **Escape:** made from an i32 entry operand only,
 /// whose register has zeros in the upper half in every home it may have.
 #[derive(Clone, Copy)]
-enum HeapIndex {
+pub(super) enum HeapIndex {
     Register(Gp64),
     Constant(u32),
 }
 
-/// An address in memory 0. **Escape:** only [`Emit::heap_address`] makes one.
+/// An address in a memory. **Escape:** only [`Emit::heap_address`] and what it calls make one.
 #[derive(Clone, Copy)]
 pub(super) struct HeapAddress {
-    index: Option<Gp64>,
-    disp: i32,
+    pub(super) base: Gp64,
+    pub(super) index: Option<Gp64>,
+    pub(super) disp: i32,
+    /// An access beyond the memory's end faults.
+    pub(super) guarded: bool,
 }
 
 impl HeapAddress {
     pub(super) fn addr(self) -> Addr {
         match self.index {
-            Some(index) => Addr::base_index(HEAP.any(), index, Scale::X1, self.disp),
-            None => Addr::base_disp(HEAP.any(), self.disp),
+            Some(index) => Addr::base_index(self.base.any(), index, Scale::X1, self.disp),
+            None => Addr::base_disp(self.base.any(), self.disp),
         }
+    }
+
+    /// In memory 0.
+    #[inline]
+    pub(super) fn is_in_heap(self) -> bool {
+        self.base == HEAP
     }
 
     #[inline]
@@ -66,21 +75,21 @@ impl HeapAddress {
         self.disp
     }
 
-    /// The registers it is made of, beside the base.
+    /// The registers it is made of.
     #[inline]
     pub(super) fn registers(self) -> u16 {
-        self.index.map_or(0, bit)
+        bit(self.base) | self.index.map_or(0, bit)
     }
 }
 
 /// Largest offset that the signed 32-bit displacement holds.
-const MAX_DISPLACEMENT: u64 = i32::MAX as u64;
+pub(super) const MAX_DISPLACEMENT: u64 = i32::MAX as u64;
 
 impl Emit<'_> {
     // Addresses.
 
     #[inline]
-    fn heap_index(&mut self, index: Value) -> HeapIndex {
+    pub(super) fn heap_index(&mut self, index: Value) -> HeapIndex {
         match self.register_of(index) {
             Some(register) => {
                 self.ints.lock(register.num());
@@ -98,58 +107,72 @@ impl Emit<'_> {
         }
     }
 
-    /// The only place that addresses memory 0. **Escape:** index and offset are unsigned 32-bit numbers whose sum does not
+    /// The only place that addresses memory. **Escape:** index and offset are unsigned 32-bit numbers whose sum does not
     /// wrap; a displacement is signed, so larger offsets are added in a register. In a checked memory the access is compared
-    /// with the length first.
+    /// with the length first. An [`Op::Memarg`] stands for everything else, 64-bit indexes among it: see
+    /// [`Emit::address_elsewhere`].
     #[inline]
-    fn heap_address(
+    pub(super) fn heap_address(
         &mut self,
-        index: HeapIndex,
+        index: Value,
         offset: u32,
         access: (Access, Class),
         wasm_offset: u32,
     ) -> HeapAddress {
-        match index {
-            HeapIndex::Register(index) if self.module.guarded && u64::from(offset) <= MAX_DISPLACEMENT => {
-                HeapAddress { index: Some(index), disp: offset as i32 }
-            }
-            _ if self.module.guarded => self.far_address(index, offset),
-            _ => self.checked_address(index, offset, access, wasm_offset),
+        if let Some(memarg) = self.memarg.take() {
+            return self.address_elsewhere(memarg, index, access_bytes(access), wasm_offset);
+        }
+        let index = self.heap_index(index);
+        match self.module.guarded {
+            true => self.guarded_address(HEAP, index, offset),
+            false => self.checked_address(index, offset, access_bytes(access), wasm_offset),
         }
     }
 
-    /// In a guarded memory, with a constant index or an offset beyond the displacement.
-    #[inline(never)]
-    fn far_address(&mut self, index: HeapIndex, offset: u32) -> HeapAddress {
+    /// In a guarded memory, whose base is in a register.
+    #[inline]
+    pub(super) fn guarded_address(&mut self, base: Gp64, index: HeapIndex, offset: u32) -> HeapAddress {
         match index {
+            HeapIndex::Register(index) if u64::from(offset) <= MAX_DISPLACEMENT => {
+                HeapAddress { base, index: Some(index), disp: offset as i32, guarded: true }
+            }
+            _ => self.far_address(base, index, offset),
+        }
+    }
+
+    /// The same with a constant index or an offset beyond the displacement.
+    #[inline(never)]
+    fn far_address(&mut self, base: Gp64, index: HeapIndex, offset: u32) -> HeapAddress {
+        let register = match index {
             HeapIndex::Constant(index) => {
                 let address = u64::from(index) + u64::from(offset);
                 if address <= MAX_DISPLACEMENT {
-                    return HeapAddress { index: None, disp: address as i32 };
+                    return HeapAddress { base, index: None, disp: address as i32, guarded: true };
                 }
                 let register = self.scratch(0, 0);
                 self.mov_ri(Width::W64, register.any(), address as i64);
-                HeapAddress { index: Some(register), disp: 0 }
+                register
             }
             HeapIndex::Register(index) => {
                 let register = self.scratch(0, 0);
                 self.mov_ri(Width::W32, register.any(), i64::from(offset));
                 self.alu_rr(Alu::Add, Width::W64, register.any(), index.any());
-                HeapAddress { index: Some(register), disp: 0 }
+                register
             }
-        }
+        };
+        HeapAddress { base, index: Some(register), disp: 0, guarded: true }
     }
 
-    /// **Escape:** the end of the access, a 34-bit number, is compared with the length in 64 bits.
+    /// In memory 0 with a 32-bit index, compared with the length.
     #[inline(never)]
-    fn checked_address(
-        &mut self,
-        index: HeapIndex,
-        offset: u32,
-        access: (Access, Class),
-        wasm_offset: u32,
-    ) -> HeapAddress {
-        let bytes = access_bytes(access);
+    fn checked_address(&mut self, index: HeapIndex, offset: u32, bytes: u32, wasm_offset: u32) -> HeapAddress {
+        let end = self.end_of_access(index, offset, bytes);
+        let out_of_bounds = self.trap(TrapCode::MemoryOutOfBounds, wasm_offset);
+        self.check_heap_end(end, bytes, out_of_bounds)
+    }
+
+    /// **Escape:** the end of the access is a 34-bit number in 64 bits.
+    pub(super) fn end_of_access(&mut self, index: HeapIndex, offset: u32, bytes: u32) -> Gp64 {
         let end = self.scratch(0, 0);
         let reach = u64::from(offset) + u64::from(bytes);
         match index {
@@ -164,7 +187,11 @@ impl Emit<'_> {
                 self.alu_rr(Alu::Add, Width::W64, end.any(), index.any());
             }
         }
-        let out_of_bounds = self.trap(TrapCode::MemoryOutOfBounds, wasm_offset);
+        end
+    }
+
+    /// Compares the end of an access to memory 0, which has not wrapped, with the length.
+    pub(super) fn check_heap_end(&mut self, end: Gp64, bytes: u32, out_of_bounds: Label) -> HeapAddress {
         let heap = HEAP.any();
         match self.module.context.memory(MemoryIndex(0)) {
             Slot::Own(at) => {
@@ -178,7 +205,7 @@ impl Emit<'_> {
                 self.mov_rm(Width::W64, heap, Addr::base_disp(heap, MEMORY_BASE));
             }
         }
-        HeapAddress { index: Some(end), disp: -(bytes as i32) }
+        HeapAddress { base: HEAP, index: Some(end), disp: -(bytes as i32), guarded: false }
     }
 
     /// r15 again, after what may have changed it.
@@ -200,6 +227,11 @@ impl Emit<'_> {
         }
     }
 
+    /// The address of an entry's access, for instructions that access as much as this says.
+    pub(super) fn vector_address(&mut self, e: &Step, access: (Access, Class), wasm_offset: u32) -> HeapAddress {
+        self.heap_address(e.a, e.imm, access, wasm_offset)
+    }
+
     // Fusion.
 
     #[inline]
@@ -214,7 +246,7 @@ impl Emit<'_> {
         let operand = self.value(fused.index);
         let index = self.heap_index(operand);
         self.release(operand);
-        (self.heap_address(index, fused.offset, (Access::Whole, Class::I64), fused.wasm_offset), fused.wasm_offset)
+        (self.guarded_address(HEAP, index, fused.offset), fused.wasm_offset)
     }
 
     /// Can the next entry take this load as its memory operand?
@@ -222,7 +254,7 @@ impl Emit<'_> {
     fn fuses(&self, e: &Entry) -> bool {
         let Some(next) = self.entries.get(self.at + 1) else { return false };
         let value = e.dst;
-        if !self.module.guarded || next.class != e.class {
+        if !self.module.guarded || self.memarg.is_some() || next.class != e.class {
             return false;
         }
         let (first, second) = (next.a == value, next.b == value);
@@ -236,6 +268,7 @@ impl Emit<'_> {
             Op::Float(Float::Add | Float::Mul) => true,
             Op::Float(Float::Sub | Float::Div) => !first,
             Op::FloatUnary(FloatUnary::Sqrt) => true,
+            Op::Vector(op) => self.fuses_vector(op, first),
             _ => false,
         }
     }
@@ -253,12 +286,11 @@ impl Emit<'_> {
             return self.load_heap_float(access, e, wasm_offset);
         }
         let e = &self.step(e);
-        let index = self.heap_index(e.a);
-        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
+        let address = self.heap_address(e.a, e.imm, (access, e.class), wasm_offset);
         let dying = self.dying(e.a);
         self.release(e.a);
         let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
-        self.heap_site(wasm_offset);
+        self.heap_site(address, wasm_offset);
         let (register, to) = (target.any(), width(e.class));
         match access {
             Access::Whole => self.load_heap(to, register, address),
@@ -274,19 +306,18 @@ impl Emit<'_> {
 
     fn load_heap_float(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
         let e = &self.step(e);
-        let index = self.heap_index(e.a);
-        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
+        let address = self.heap_address(e.a, e.imm, (access, e.class), wasm_offset);
         self.release(e.a);
         let target = self.float_target(e, None, 0);
-        self.heap_site(wasm_offset);
-        self.load_float(prec(e.class), target, address.addr());
+        self.heap_site(address, wasm_offset);
+        self.load_float(e.class, target, address.addr());
         self.define_float(e.dst, target, e.class);
     }
 
     /// In a guarded memory the access itself may fault.
     #[inline]
-    fn heap_site(&mut self, wasm_offset: u32) {
-        if self.module.guarded {
+    pub(super) fn heap_site(&mut self, address: HeapAddress, wasm_offset: u32) {
+        if address.guarded {
             self.site(SiteKind::Memory, wasm_offset);
         }
     }
@@ -299,15 +330,14 @@ impl Emit<'_> {
         }
         let e = &self.step(e);
         let value = self.register_or_constant(e.b, e.class);
-        let index = self.heap_index(e.a);
-        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
+        let address = self.heap_address(e.a, e.imm, (access, e.class), wasm_offset);
         let width = match access {
             Access::Whole => width(e.class),
             Access::S8 | Access::U8 => Width::W8,
             Access::S16 | Access::U16 => Width::W16,
             Access::S32 | Access::U32 => Width::W32,
         };
-        self.heap_site(wasm_offset);
+        self.heap_site(address, wasm_offset);
         match value {
             Stored::Imm(imm) => self.store_heap_imm(width, address, imm),
             Stored::Reg(register) => self.store_heap(width, address, register.any()),
@@ -319,10 +349,9 @@ impl Emit<'_> {
     fn store_heap_float(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
         let e = &self.step(e);
         let value = self.read_float(e.b, e.class);
-        let index = self.heap_index(e.a);
-        let address = self.heap_address(index, e.imm, (access, e.class), wasm_offset);
-        self.heap_site(wasm_offset);
-        self.store_float(prec(e.class), address.addr(), value);
+        let address = self.heap_address(e.a, e.imm, (access, e.class), wasm_offset);
+        self.heap_site(address, wasm_offset);
+        self.store_float(e.class, address.addr(), value);
         self.release(e.a);
         self.release(e.b);
     }
@@ -345,7 +374,7 @@ impl Emit<'_> {
         let address = self.global(e.imm);
         if e.class.is_float() {
             let target = self.float_target(e, None, 0);
-            self.load_float(prec(e.class), target, address);
+            self.load_float(e.class, target, address);
             return self.define_float(e.dst, target, e.class);
         }
         let target = self.target(e, None, 0);
@@ -359,7 +388,7 @@ impl Emit<'_> {
         if e.class.is_float() {
             let value = self.read_float(e.a, e.class);
             let address = self.global(e.imm);
-            self.store_float(prec(e.class), address, value);
+            self.store_float(e.class, address, value);
             return self.release(e.a);
         }
         let value = self.register_or_constant(e.a, e.class);
@@ -379,8 +408,11 @@ impl Emit<'_> {
         let definition = self.definition(self.module.context.memory(MemoryIndex(e.imm)));
         let target = self.target(e, None, 0);
         self.mov_rm(Width::W64, target.any(), definition.at(MEMORY_LEN));
-        self.shift_ri(Shift::Shr, Width::W64, target.any(), 16);
-        self.define(e.dst, target, Class::I32);
+        match self.module.info.memories[e.imm as usize].page_size_log2() {
+            0 => {}
+            log2 => self.shift_ri(Shift::Shr, Width::W64, target.any(), log2),
+        }
+        self.define(e.dst, target, e.class);
     }
 
     #[inline(never)]
@@ -389,12 +421,17 @@ impl Emit<'_> {
         let definition = self.definition(self.module.context.table(TableIndex(e.imm)));
         let target = self.target(e, None, 0);
         self.mov_rm(Width::W32, target.any(), definition.at(TABLE_LEN));
-        self.define(e.dst, target, Class::I32);
+        self.define(e.dst, target, e.class);
+    }
+
+    /// **Escape:** an index of 32 bits is not read as one of 64, nor the other way round.
+    pub(super) fn table_index_class(&self, table: TableIndex) -> Class {
+        if self.module.info.tables[table.index()].is_64() { Class::I64 } else { Class::I32 }
     }
 
     /// The address of an element, compared with the bound.
     fn element(&mut self, table: u32, index: Value, wasm_offset: u32) -> Addr {
-        let index = self.read(index, Class::I32);
+        let index = self.read(index, self.table_index_class(TableIndex(table)));
         let definition = self.definition(self.module.context.table(TableIndex(table)));
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         self.alu_rm(Alu::Cmp, Width::W64, index.any(), definition.at(TABLE_LEN));
@@ -461,7 +498,7 @@ impl Emit<'_> {
     }
 }
 
-fn access_bytes((access, class): (Access, Class)) -> u32 {
+pub(super) fn access_bytes((access, class): (Access, Class)) -> u32 {
     match access {
         Access::S8 | Access::U8 => 1,
         Access::S16 | Access::U16 => 2,
@@ -469,6 +506,7 @@ fn access_bytes((access, class): (Access, Class)) -> u32 {
         Access::Whole => match class {
             Class::I32 | Class::F32 => 4,
             Class::I64 | Class::F64 => 8,
+            Class::V128 => 16,
         },
     }
 }

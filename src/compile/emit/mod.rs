@@ -10,9 +10,17 @@ mod values;
 mod registers;
 mod int;
 mod divide;
+mod wide;
 mod float;
 mod convert;
+mod vector;
+mod vector_int;
+mod vector_float;
+mod shuffle;
+mod lanes;
 mod memory;
+mod memories;
+mod atomic;
 mod cold;
 mod control;
 mod call;
@@ -20,9 +28,14 @@ mod tail_call;
 mod exceptions;
 mod moves;
 mod instructions;
+#[cfg(feature = "coverage")]
+mod coverage;
+
+#[cfg(feature = "coverage")]
+pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
-use super::tape::{Class, Entry, NO_HANDLER, Op, Tape};
+use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
@@ -108,7 +121,7 @@ pub(super) struct Emit<'a> {
     labels: Labels,
     ints: Bank,
     floats: Bank,
-    /// By variable, then temp, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
+    /// By variable, then temp, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
     /// variable has never changes.
     places: &'a mut [u8],
     /// By [`Ref::tag`](super::tape::Ref::tag): what is added to the payload to find the place.
@@ -131,6 +144,8 @@ pub(super) struct Emit<'a> {
     at: usize,
     next_offset: usize,
     fused: Fused,
+    /// Where the access goes that comes next, if that is not memory 0 with a 32-bit index.
+    memarg: Option<Memarg>,
     allow_short: bool,
     out_of_registers: bool,
     /// Has any temp been stored?
@@ -230,7 +245,8 @@ fn attempt(
     let Buffers { places, cold, tables, constants, .. } = buffers;
     places.clear();
     places.extend_from_slice(&job.plan.pins);
-    places.resize(places.len() + job.tape.temps as usize + 1, IN_MEMORY);
+    let memories = job.module.info.memories.len();
+    places.resize(places.len() + job.tape.temps as usize + memories + 1, IN_MEMORY);
     cold.clear();
     tables.clear();
     constants.clear();
@@ -264,6 +280,7 @@ fn attempt(
         at: 0,
         next_offset: 0,
         fused: Fused::NOTHING,
+        memarg: None,
         allow_short,
         out_of_registers: false,
         spilled: false,
@@ -289,6 +306,8 @@ impl Emit<'_> {
         while let Some(entry) = self.entries.get(self.at) {
             self.ints.unlock_all();
             self.floats.unlock_all();
+            #[cfg(feature = "coverage")]
+            self.mark(entry);
             self.entry(entry);
             self.at += 1;
         }
@@ -300,9 +319,12 @@ impl Emit<'_> {
             Op::Int(op) => self.int(op, e),
             Op::IntUnary(op) => self.int_unary(op, e),
             Op::Lea { scale } => self.lea(scale, e),
+            Op::Wide(op) => self.wide(op, e),
+            Op::WideHigh => unreachable!("taken by the low half before it"),
             Op::Float(op) => self.float(op, e),
             Op::FloatUnary(op) => self.float_unary(op, e),
             Op::Convert(convert) => self.convert(convert, e),
+            Op::Vector(op) => self.vector(op, e),
             Op::Copy => self.copy(e),
             Op::NonNull => self.non_null(e),
             Op::Drop => self.release(self.value(e.a)),
@@ -311,6 +333,17 @@ impl Emit<'_> {
             Op::Select => unreachable!("taken by the comparison before it"),
             Op::Load(access) => self.load(access, e),
             Op::Store(access) => self.store(access, e),
+            Op::LoadVector(load) => self.load_vector(load, e),
+            Op::LoadLane(lanes, lane) => self.load_lane(lanes, lane, e),
+            Op::StoreLane(lanes, lane) => self.store_lane(lanes, lane, e),
+            Op::AtomicLoad(access) => self.atomic_load(access, e),
+            Op::AtomicStore(access) => self.atomic_store(access, e),
+            Op::AtomicRmw(op, access) => self.atomic_rmw(op, access, e),
+            Op::AtomicCompare(access) => self.compare_exchange(access, e),
+            Op::AtomicReplace => unreachable!("taken by the comparison before it"),
+            Op::Fence => self.fence(),
+            Op::Address => self.address(e),
+            Op::Memarg => self.memarg = Some(self.tape.memargs[e.imm as usize]),
             Op::GlobalGet => self.global_get(e),
             Op::GlobalSet => self.global_set(e),
             Op::MemorySize => self.memory_size(e),

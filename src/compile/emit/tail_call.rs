@@ -6,14 +6,14 @@
 use super::cold::Cold;
 use super::{Emit, Relocation, frame};
 use crate::abi::layout::{
-    CONTEXT_HEAP, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_KIND, RECORD_SIGNATURE, RESTORES_CONTEXT,
+    CONTEXT_HEAP, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_KIND, RECORD_KIND_HOST, RECORD_SIGNATURE,
+    RESTORES_CONTEXT,
 };
-use crate::abi::positions::SiteKind;
 use crate::abi::{CALLEE, CONTEXT, HEAP};
 use crate::compile::tape::{Class, Entry};
 use crate::types::{FuncIndex, TypeIndex};
 use planish_asm::regs::rsp;
-use planish_asm::{Addr, Alu, Cond, Prec, Width};
+use planish_asm::{Addr, Alu, Cond, Width};
 
 impl Emit<'_> {
     #[inline(never)]
@@ -51,8 +51,10 @@ impl Emit<'_> {
         let ty = TypeIndex(e.imm);
         self.pass_with_callee(self.tape.list(e.a.to_item()), ty, Class::I64);
         // A null must trap while there is a frame.
-        self.site(SiteKind::NullReference, wasm_offset);
-        self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(CALLEE.any(), RECORD_SIGNATURE), 0);
+        self.null_site(wasm_offset);
+        if self.module.signals {
+            self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(CALLEE.any(), RECORD_SIGNATURE), 0);
+        }
         self.jump_record(ty);
     }
 
@@ -94,8 +96,8 @@ impl Emit<'_> {
     /// Moves arguments from rsp to higher addresses, the highest first, as both places may overlap.
     fn move_arguments(&mut self, bytes: i32, to: i32) {
         for at in (0..bytes).step_by(8).rev() {
-            self.load_float(Prec::D, Self::FLOAT_TEMP, frame(at));
-            self.store_float(Prec::D, frame(to + at), Self::FLOAT_TEMP);
+            self.load_float(Class::F64, Self::FLOAT_TEMP, frame(at));
+            self.store_float(Class::F64, frame(to + at), Self::FLOAT_TEMP);
         }
     }
 
@@ -106,8 +108,8 @@ impl Emit<'_> {
     /// between instances take no stack beyond that one time. A host function keeps both registers.
     pub(super) fn jump_foreign(&mut self) {
         let (by_entry, restored) = (self.asm.label(), self.constant(u128::from(RESTORES_CONTEXT)));
-        self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(CALLEE.any(), RECORD_KIND), 0);
-        self.jcc(Cond::NotEqual, by_entry);
+        self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(CALLEE.any(), RECORD_KIND), RECORD_KIND_HOST);
+        self.jcc(Cond::Equal, by_entry);
         self.load_slot(Width::W64, HEAP.any(), 0);
         self.mov_rm(Width::W64, HEAP.any(), Addr::base(HEAP.any()));
         self.alu_rm(Alu::Cmp, Width::W64, HEAP.any(), restored);

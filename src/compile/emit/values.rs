@@ -8,8 +8,8 @@ use crate::compile::tape::{Class, Entry, Ref};
 use planish_asm::{Alu, Gp64, Width};
 
 impl Emit<'_> {
-    /// Looks an operand up. The table of places begins with the variables, then come temps, then one cell for
-    /// constants and what is missing.
+    /// Looks an operand up. The table of places begins with the variables, then come temps, bases of memories, and one cell
+    /// for constants and what is missing.
     #[inline]
     pub(super) fn value(&self, reference: Ref) -> Value {
         let cell = reference.payload() + self.first_cells[reference.tag() & 3];
@@ -47,7 +47,7 @@ impl Emit<'_> {
     pub(super) fn slot_of_cell(&self, cell: Cell) -> i32 {
         match self.slots.get(cell as usize) {
             Some(&slot) => slot,
-            None => self.plan.temps_at + 8 * (cell - self.slots.len() as u32) as i32,
+            None => self.plan.temps_at + self.plan.temp_bytes() * (cell - self.slots.len() as u32) as i32,
         }
     }
 

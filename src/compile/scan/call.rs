@@ -4,7 +4,7 @@ use super::check::Ty;
 use super::{Class, Item, Node, Scan, class_of};
 use crate::abi::Builtin;
 use crate::compile::tape::{Entry, Op, Ref};
-use crate::types::{FuncIndex, TypeIndex};
+use crate::types::{FuncIndex, TypeIndex, ValType};
 
 /// So many results of a call are received in scratch registers.
 const MAX_UNSPILLED_RESULTS: usize = 3;
@@ -34,6 +34,7 @@ impl Scan<'_> {
         self.note_call();
         let results = signature.results();
         self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
+        self.tape.vectors |= results.contains(&ValType::V128);
         if let [result] = results {
             let dst = self.new_temp();
             self.push_call(op, class_of(*result), dst, args, Ref::NOTHING.to_item(), imm);

@@ -9,7 +9,7 @@
 use super::{Class, Item, Node, Scan};
 use crate::compile::tape::Ref;
 use crate::decode::{BlockType, Cursor, Invalid, ModuleInfo};
-use crate::types::{FuncIndex, HeapType, RefType, TypeIndex, ValType};
+use crate::types::{FuncIndex, HeapType, IndexType, RefType, TypeIndex, ValType};
 use wasmparser::WasmFeatures;
 
 /// The type of an operand: a value type, or anything where code cannot be reached. A reference has the top bit, the lowest
@@ -27,6 +27,7 @@ impl Ty {
     pub(super) const F32: Ty = Ty(2);
     pub(super) const F64: Ty = Ty(3);
     const BOTTOM: Ty = Ty(6);
+    pub(super) const V128: Ty = Ty(7);
     /// A reference of any type, where code cannot be reached.
     const REF_BOTTOM: Ty = Ty(REFERENCE | 8 << 1);
     pub(super) const FUNCREF: Ty = Ty::reference(RefType::FUNCREF);
@@ -39,7 +40,7 @@ impl Ty {
             ValType::I64 => Ty::I64,
             ValType::F32 => Ty::F32,
             ValType::F64 => Ty::F64,
-            ValType::V128 => unreachable!("validated: SIMD is off"),
+            ValType::V128 => Ty::V128,
             ValType::Ref(ty) => Ty::reference(ty),
         }
     }
@@ -55,6 +56,13 @@ impl Ty {
         Ty(REFERENCE | heap | ty.nullable as u32)
     }
 
+    pub(super) fn index(ty: IndexType) -> Ty {
+        match ty {
+            IndexType::I32 => Ty::I32,
+            IndexType::I64 => Ty::I64,
+        }
+    }
+
     /// The number that a class is.
     #[inline]
     pub(super) const fn number(class: Class) -> Ty {
@@ -63,6 +71,7 @@ impl Ty {
             Class::I64 => Ty::I64,
             Class::F32 => Ty::F32,
             Class::F64 => Ty::F64,
+            Class::V128 => Ty::V128,
         }
     }
 
@@ -72,6 +81,7 @@ impl Ty {
             Ty::I32 => Class::I32,
             Ty::F32 => Class::F32,
             Ty::F64 => Class::F64,
+            Ty::V128 => Class::V128,
             _ => Class::I64,
         }
     }
@@ -326,8 +336,10 @@ impl<'m> Scan<'m> {
     /// The parameters of a block that is about to be opened.
     pub(super) fn takes_params(&mut self, ty: BlockType) -> Result<bool, Invalid> {
         let info = self.info;
-        if let BlockType::Function(ty) = ty {
-            ensure(ty.index() < info.types.len())?;
+        match ty {
+            BlockType::Function(ty) => ensure(ty.index() < info.types.len())?,
+            BlockType::Result(ty) => self.knows(ty)?,
+            BlockType::Empty => {}
         }
         self.takes_values(ty.params(info))
     }
@@ -429,12 +441,13 @@ impl<'m> Scan<'m> {
     /// Those of an indirect one, whose index is on top of them.
     pub(super) fn takes_call_indirect(&mut self, ty: u32, table: u32) -> Result<bool, Invalid> {
         ensure(self.table_type(table)?.matches(Ty::FUNCREF))?;
+        let index = self.table_index_ty(table)?;
         if self.dead {
-            self.in_dead_code(&[Ty::I32], &[])?;
+            self.in_dead_code(&[index], &[])?;
             return self.takes_call(TypeIndex(ty));
         }
         let ty = self.info.types.get(ty as usize).ok_or(Invalid)?;
-        ensure(self.has(Ty::I32) && self.matches_below(ty.params(), 1))?;
+        ensure(self.has(index) && self.matches_below(ty.params(), 1))?;
         Ok(true)
     }
 
@@ -475,6 +488,11 @@ impl<'m> Scan<'m> {
         ensure(self.info.features.contains(feature))
     }
 
+    /// Is a value type that a body names one of the features that are on?
+    pub(super) fn knows(&self, ty: ValType) -> Result<(), Invalid> {
+        if ty == ValType::V128 { self.needs(WasmFeatures::SIMD) } else { Ok(()) }
+    }
+
     // Globals, memories, tables, segments.
 
     /// The type of a global, and whether it can be written.
@@ -483,9 +501,14 @@ impl<'m> Scan<'m> {
         Ok((Ty::of(global.content), global.mutable))
     }
 
-    #[inline(always)]
-    pub(super) fn has_memory(&self, index: u32) -> Result<(), Invalid> {
-        if (index as usize) < self.info.memories.len() { Ok(()) } else { Err(Invalid) }
+    /// The index type of a memory.
+    pub(super) fn memory_index_ty(&self, memory: u32) -> Result<Ty, Invalid> {
+        self.info.memories.get(memory as usize).map(|memory| Ty::index(memory.index)).ok_or(Invalid)
+    }
+
+    /// The index type of a table.
+    pub(super) fn table_index_ty(&self, table: u32) -> Result<Ty, Invalid> {
+        self.info.tables.get(table as usize).map(|table| Ty::index(table.index)).ok_or(Invalid)
     }
 
     /// The element type of a table.

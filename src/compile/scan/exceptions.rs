@@ -66,11 +66,12 @@ impl Scan<'_> {
         self.die();
     }
 
-    /// Where nothing catches, nothing has to survive a throw: it does not count as a call.
+    /// Where nothing catches, nothing has to survive a throw: it does not count as a call that variables live across.
     fn note_throw(&mut self) {
         self.can_trap();
-        if self.handler != NO_HANDLER {
-            self.note_call();
+        match self.handler {
+            NO_HANDLER => self.call_count += 1,
+            _ => self.note_call(),
         }
     }
 

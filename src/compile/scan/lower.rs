@@ -2,7 +2,7 @@
 
 use super::check::Ty;
 use super::{Class, HeapIndex, Local, NEVER, Node, Scan};
-use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test};
+use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
 use crate::decode::Invalid;
 use planish_asm::Cond;
 
@@ -46,6 +46,7 @@ impl Scan<'_> {
     }
 
     pub(super) fn read(&mut self, op: Op, ty: Ty, imm: u32) {
+        self.tape.vectors |= ty == Ty::V128;
         let value = self.temp_entry(op, ty.class(), Ref::NOTHING, Ref::NOTHING, imm);
         self.push_typed(ty, Node::Value(value));
     }
@@ -246,6 +247,18 @@ impl Scan<'_> {
             Some(value) => self.push_const(I32, i64::from(value as i32)),
             None => self.push(I32, Node::Wrap(a)),
         }
+    }
+
+    /// Two results of four operands, or of two for a product; low halves lie below high ones. Both entries stand together.
+    pub(super) fn wide(&mut self, op: Wide) {
+        let b_high = if matches!(op, Wide::Add | Wide::Sub) { self.pop_value() } else { Ref::NOTHING };
+        let b = self.pop_value();
+        let a_high = if matches!(op, Wide::Add | Wide::Sub) { self.pop_value() } else { Ref::NOTHING };
+        let a = self.pop_value();
+        let low = self.temp_entry(Op::Wide(op), I64, a, b, 0);
+        let high = self.temp_entry(Op::WideHigh, I64, a_high, b_high, 0);
+        self.push_value(I64, low);
+        self.push_value(I64, high);
     }
 
     pub(super) fn unary(&mut self, op: Op, class: Class) {

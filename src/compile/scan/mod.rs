@@ -10,6 +10,9 @@
 
 mod table;
 mod operators;
+mod vectors;
+mod memory;
+mod atomic;
 mod check;
 mod lower;
 mod control;
@@ -99,6 +102,8 @@ struct Loop {
 pub(super) struct Scan<'m> {
     info: &'m ModuleInfo,
     layouts: &'m [CallLayout],
+    /// Is there a memory 0, and has it 32-bit indexes?
+    plain_memory: bool,
     pub(super) tape: Tape,
     stack: Vec<Item>,
     /// Operators may take items from here on: the innermost block's; none in code that cannot be reached.
@@ -120,7 +125,7 @@ pub(super) struct Scan<'m> {
     /// The locals without a default value that have been written, in order.
     written: Vec<u32>,
     /// Merge variables by height and class.
-    merges: Vec<[u32; 4]>,
+    merges: Vec<[u32; 5]>,
     free_temps: Vec<u32>,
     /// By temp: the entry that writes it.
     temp_entry: Vec<u32>,
@@ -148,6 +153,7 @@ impl<'m> Scan<'m> {
         Scan {
             info,
             layouts,
+            plain_memory: info.memories.first().is_some_and(|memory| !memory.is_64()),
             tape: Tape::default(),
             stack: Vec::new(),
             floor: 0,
@@ -209,6 +215,7 @@ impl<'m> Scan<'m> {
 
     /// Declares locals.
     pub(super) fn declare(&mut self, count: u32, ty: ValType) -> Result<(), Invalid> {
+        self.knows(ty)?;
         self.locals.declare(count, ty)
     }
 
@@ -247,6 +254,7 @@ impl<'m> Scan<'m> {
     // Variables.
 
     fn new_variable(&mut self, class: Class, is_merge: bool) -> u32 {
+        self.tape.vectors |= class == Class::V128;
         self.lives.push(Life {
             class,
             weight: 0,
@@ -272,7 +280,7 @@ impl<'m> Scan<'m> {
     /// The merge variable of a height and class.
     fn merge(&mut self, height: usize, class: Class) -> u32 {
         if self.merges.len() <= height {
-            self.merges.resize(height + 1, [NEVER; 4]);
+            self.merges.resize(height + 1, [NEVER; 5]);
         }
         if self.merges[height][class as usize] == NEVER {
             self.merges[height][class as usize] = self.new_variable(class, true);

@@ -73,19 +73,16 @@ impl Scan<'_> {
                     let value = cursor.i64()?;
                     self.push_const(I64, value);
                 }
-                Load(class, access, align) => {
-                    let offset = self.memarg(&mut cursor, align)?;
-                    if self.takes_one(I32, class)? {
-                        self.load(access, class, offset);
-                    }
-                }
-                Store(class, access, align) => {
-                    let offset = self.memarg(&mut cursor, align)?;
-                    match self.has_two(Ty::I32, Ty::number(class)) {
-                        true => self.store(access, class, offset),
-                        false => self.in_dead_code(&[Ty::I32, Ty::number(class)], &[])?,
-                    }
-                }
+                Load(class, access, align) => match self.plain_memarg(&mut cursor, align) {
+                    Some(offset) if self.takes_one(I32, class)? => self.load(access, class, offset),
+                    Some(_) => {}
+                    None => cursor = self.load_anywhere(access, class, align, cursor)?,
+                },
+                Store(class, access, align) => match self.plain_memarg(&mut cursor, align) {
+                    Some(offset) if self.has_two(Ty::I32, Ty::number(class)) => self.store(access, class, offset),
+                    Some(_) => self.in_dead_code(&[Ty::I32, Ty::number(class)], &[])?,
+                    None => cursor = self.store_anywhere(access, class, align, cursor)?,
+                },
                 Block => {
                     let ty = cursor.block_type(self.info)?;
                     self.block(ty)?;
@@ -196,7 +193,7 @@ impl Scan<'_> {
 
     /// Is an operand there, to be taken by what records the operator? If not, the operator cannot be reached.
     #[inline(always)]
-    fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
+    pub(super) fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
         match self.has(Ty::number(operand)) {
             true => Ok(true),
             false => self.in_dead_code(&[Ty::number(operand)], &[Ty::number(result)]).map(|()| false),
@@ -204,23 +201,12 @@ impl Scan<'_> {
     }
 
     #[inline(always)]
-    fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
+    pub(super) fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
         let ty = Ty::number(operands);
         match self.has_two(ty, ty) {
             true => Ok(true),
             false => self.in_dead_code(&[ty, ty], &[Ty::number(result)]).map(|()| false),
         }
-    }
-
-    /// Reads alignment and offset of a memory access (specification 5.4.6).
-    #[inline(always)]
-    fn memarg(&mut self, cursor: &mut Cursor<'_>, max_align: u8) -> Result<u32, Invalid> {
-        let align = cursor.u32()?;
-        self.has_memory(0)?;
-        if align > u32::from(max_align) {
-            return Err(Invalid);
-        }
-        cursor.u32()
     }
 
     /// What real code seldom has.
@@ -325,37 +311,39 @@ impl Scan<'_> {
             }
             Rare::SelectTyped => {
                 let 1 = cursor.u32()? else { return Err(Invalid) };
-                let ty = Ty::of(cursor.val_type(self.info)?);
+                let ty = cursor.val_type(self.info)?;
+                self.knows(ty)?;
+                let ty = Ty::of(ty);
                 if self.takes(&[ty, ty, Ty::I32], &[ty])? {
                     self.select(Some(ty));
                 }
             }
             Rare::TableGet => {
                 let table = cursor.u32()?;
-                let ty = self.table_type(table)?;
-                if self.takes(&[Ty::I32], &[ty])? {
+                let (ty, index) = (self.table_type(table)?, self.table_index_ty(table)?);
+                if self.takes(&[index], &[ty])? {
                     self.table_get(ty, table);
                 }
             }
             Rare::TableSet => {
                 let table = cursor.u32()?;
-                let ty = self.table_type(table)?;
-                if self.takes(&[Ty::I32, ty], &[])? {
+                let (ty, index) = (self.table_type(table)?, self.table_index_ty(table)?);
+                if self.takes(&[index, ty], &[])? {
                     self.table_set(table);
                 }
             }
             Rare::MemorySize => {
-                let 0 = cursor.byte()? else { return Err(Invalid) };
-                self.has_memory(0)?;
-                if self.takes(&[], &[Ty::I32])? {
-                    self.read(Op::MemorySize, Ty::I32, 0);
+                let memory = self.memory_immediate(&mut cursor)?;
+                let index = self.memory_index_ty(memory)?;
+                if self.takes(&[], &[index])? {
+                    self.read(Op::MemorySize, index, memory);
                 }
             }
             Rare::MemoryGrow => {
-                let 0 = cursor.byte()? else { return Err(Invalid) };
-                self.has_memory(0)?;
-                if self.takes(&[Ty::I32], &[Ty::I32])? {
-                    self.builtin(Builtin::MemoryGrow, &[0], 1, Some(I32));
+                let memory = self.memory_immediate(&mut cursor)?;
+                let index = self.memory_index_ty(memory)?;
+                if self.takes(&[index], &[index])? {
+                    self.builtin(Builtin::MemoryGrow, &[u64::from(memory)], 1, Some(index.class()));
                 }
             }
             Rare::F32Const => self.push_const(F32, i64::from(u32::from_le_bytes(cursor.array()?))),
@@ -376,93 +364,16 @@ impl Scan<'_> {
                     self.read(Op::RefFunc, ty, function);
                 }
             }
+            Rare::Vector => self.vector(&mut cursor)?,
+            Rare::Atomic => self.atomic(&mut cursor)?,
             Rare::Prefix => {
                 let code = cursor.u32()?;
                 match SATURATING.get(code as usize) {
                     Some(&operator) => self.operate(operator)?,
-                    None => self.bulk(code, &mut cursor)?,
+                    None => self.prefixed(code, &mut cursor)?,
                 }
             }
         }
         Ok(cursor)
     }
-
-    /// Operations on many bytes or elements: all but one are builtins.
-    fn bulk(&mut self, code: u32, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
-        let (builtin, leading) = match code {
-            0x08 => {
-                let (segment, memory) = (cursor.u32()?, cursor.u32()?);
-                self.has_memory(memory)?;
-                self.has_data(segment)?;
-                (Builtin::MemoryInit, pair(memory, segment))
-            }
-            0x09 => {
-                let segment = cursor.u32()?;
-                self.has_data(segment)?;
-                return self.drop_segment(Builtin::DataDrop, segment);
-            }
-            0x0A => {
-                let (target, source) = (cursor.u32()?, cursor.u32()?);
-                self.has_memory(target)?;
-                self.has_memory(source)?;
-                (Builtin::MemoryCopy, pair(target, source))
-            }
-            0x0B => {
-                let memory = cursor.u32()?;
-                self.has_memory(memory)?;
-                (Builtin::MemoryFill, u64::from(memory))
-            }
-            0x0C => {
-                let (segment, table) = (cursor.u32()?, cursor.u32()?);
-                self.fits_into(self.segment_type(segment)?, self.table_type(table)?)?;
-                (Builtin::TableInit, pair(table, segment))
-            }
-            0x0D => {
-                let segment = cursor.u32()?;
-                self.segment_type(segment)?;
-                return self.drop_segment(Builtin::ElemDrop, segment);
-            }
-            0x0E => {
-                let (target, source) = (cursor.u32()?, cursor.u32()?);
-                self.fits_into(self.table_type(source)?, self.table_type(target)?)?;
-                (Builtin::TableCopy, pair(target, source))
-            }
-            0x0F..=0x11 => return self.whole_table(code, cursor.u32()?),
-            _ => return Err(Invalid),
-        };
-        // A destination, a source or value, a count.
-        if self.takes(&[Ty::I32, Ty::I32, Ty::I32], &[])? {
-            self.builtin(builtin, &[leading], 3, None);
-        }
-        Ok(())
-    }
-
-    fn drop_segment(&mut self, builtin: Builtin, segment: u32) -> Result<(), Invalid> {
-        if self.takes(&[], &[])? {
-            self.builtin(builtin, &[u64::from(segment)], 0, None);
-        }
-        Ok(())
-    }
-
-    /// `table.grow`, `table.size`, `table.fill`.
-    fn whole_table(&mut self, code: u32, table: u32) -> Result<(), Invalid> {
-        let ty = self.table_type(table)?;
-        let (operands, results): (&[Ty], &[Ty]) = match code {
-            0x0F => (&[ty, Ty::I32], &[Ty::I32]),
-            0x10 => (&[], &[Ty::I32]),
-            _ => (&[Ty::I32, ty, Ty::I32], &[]),
-        };
-        if self.takes(operands, results)? {
-            match code {
-                0x0F => self.builtin(Builtin::TableGrow, &[u64::from(table)], 2, Some(I32)),
-                0x10 => self.read(Op::TableSize, Ty::I32, table),
-                _ => self.builtin(Builtin::TableFill, &[u64::from(table)], 3, None),
-            }
-        }
-        Ok(())
-    }
-}
-
-fn pair(high: u32, low: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
 }

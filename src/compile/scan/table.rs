@@ -90,6 +90,8 @@ pub(super) enum Rare {
     Rethrow,
     Delegate,
     Prefix,
+    Vector,
+    Atomic,
 }
 
 /// By opcode.
@@ -317,4 +319,6 @@ const ROWS: &[(u8, Operator)] = &[
     (0xD5, Rare(Rare::BrOnNull)),                     // br_on_null
     (0xD6, Rare(Rare::BrOnNonNull)),                  // br_on_non_null
     (0xFC, Rare(Rare::Prefix)),                       // the operators behind this prefix
+    (0xFD, Rare(Rare::Vector)),                       // those on vectors
+    (0xFE, Rare(Rare::Atomic)),                       // atomic operators
 ];

@@ -1,0 +1,113 @@
+//! Modules do the same in every engine, and in every configuration of ours.
+
+pub mod driver;
+pub mod engine;
+pub mod generate;
+mod planish;
+pub mod script;
+mod trees;
+mod wasmi;
+
+pub use self::planish::Planish;
+pub use self::wasmi::Wasmi;
+use ::planish::{Config, CpuLevel};
+use engine::Engine;
+use script::Event;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::LazyLock;
+
+/// Our configurations, the default one first.
+pub static OURS: LazyLock<Vec<Planish>> = LazyLock::new(|| {
+    let ours = |name, configure: fn(&mut Config)| Planish::new(name, configure);
+    vec![
+        ours("planish", |_| {}),
+        ours("planish, checked", |config| _ = config.guard_memory(false)),
+        ours("planish, baseline", |config| _ = config.cpu_level(CpuLevel::Baseline)),
+        ours("planish, v2, checked", |config| _ = config.cpu_level(CpuLevel::V2).guard_memory(false)),
+        ours("planish, v3", |config| _ = config.cpu_level(CpuLevel::V3)),
+        ours("planish, no signals", |config| _ = config.signals_based_traps(false)),
+        ours("planish, few registers", |config| _ = config.few_registers(true)),
+        ours("planish, few registers, checked", |config| _ = config.few_registers(true).guard_memory(false)),
+    ]
+});
+
+/// What became of a comparison.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compared {
+    /// So many engines agree.
+    Agree(usize),
+    /// The bytes give no module, or ours takes it for too large.
+    Nothing,
+}
+
+/// The module that `bytes` choose does the same everywhere: in ours, in wasmi and in `others`.
+///
+/// # Panics
+///
+/// If it does not, or planish refuses it.
+pub fn compare(bytes: &[u8], others: &[&dyn Engine]) -> Compared {
+    let Some(module) = generate::module(bytes) else { return Compared::Nothing };
+    match difference(&module, seed(bytes), others) {
+        Ok(compared) => compared,
+        Err(difference) => panic!("{difference}"),
+    }
+}
+
+/// What a script's choices begin with.
+pub fn seed(bytes: &[u8]) -> u64 {
+    script::hash_bytes(bytes)
+}
+
+/// Plays a module everywhere; `Err`: where two engines differ.
+pub fn difference(module: &[u8], seed: u64, others: &[&dyn Engine]) -> Result<Compared, String> {
+    let first = match OURS[0].play(module, seed) {
+        Err(message) if planish::may_refuse(&message) => return Ok(Compared::Nothing),
+        played => played.map_err(|message| format!("planish refuses a valid module: {message}"))?,
+    };
+    let mut agree = 1;
+    let ours = OURS[1..].iter().map(|engine| (engine as &dyn Engine, true));
+    let others = others.iter().map(|&engine| (engine, false));
+    for (engine, must) in ours.chain([(&Wasmi as &dyn Engine, false)]).chain(others) {
+        // What ails another engine is not for us to find.
+        let played = catch_unwind(AssertUnwindSafe(|| engine.play(module, seed)));
+        let played = played.unwrap_or_else(|panic| if must { resume_unwind(panic) } else { Err("panics".to_owned()) });
+        match played {
+            Ok(events) => differ(&first, &events).map_or(Ok(()), |what| Err(format!("{}: {what}", engine.name())))?,
+            Err(message) if must => return Err(format!("{} refuses: {message}", engine.name())),
+            Err(_) => continue,
+        }
+        agree += 1;
+    }
+    Ok(Compared::Agree(agree))
+}
+
+/// The first difference. Behind the end of a stack everything may differ.
+fn differ(ours: &[Event], theirs: &[Event]) -> Option<String> {
+    for place in 0..ours.len().max(theirs.len()) {
+        let (ours, theirs) = (ours.get(place), theirs.get(place));
+        if ours.is_some_and(Event::is_overflow) || theirs.is_some_and(Event::is_overflow) {
+            return None;
+        }
+        if ours != theirs {
+            return Some(format!("event {place}: planish has\n  {ours:x?}, this\n  {theirs:x?}"));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::for_a_second;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_second_of_generated_modules() {
+        let agreed = Cell::new(0);
+        for_a_second(3000, |bytes| match compare(bytes, &[]) {
+            Compared::Agree(engines) => agreed.set(agreed.get() + engines - OURS.len()),
+            Compared::Nothing => {}
+        });
+        assert!(agreed.get() > 10, "wasmi took {} modules", agreed.get());
+    }
+}

@@ -1,0 +1,132 @@
+//! Planish, in one of its configurations.
+
+use super::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
+use planish::{Config, ExternRef, HeapType, Ref, RefType};
+
+crate::player!(planish);
+
+type StoreData = Host;
+
+/// An engine of ours.
+pub struct Planish {
+    name: &'static str,
+    config: Config,
+}
+
+impl Planish {
+    /// The default configuration, and what differs.
+    pub fn new(name: &'static str, configure: impl FnOnce(&mut Config)) -> Planish {
+        let mut config = Config::new();
+        config.max_memory_size(MEMORY_BYTES as u64).max_table_elements(TABLE_ELEMENTS as u64);
+        configure(&mut config);
+        Planish { name, config }
+    }
+
+    /// Compiles a module.
+    pub fn compile(&self, module: &[u8]) -> Result<Module, Error> {
+        Module::from_binary(&Engine::new(&self.config)?, module)
+    }
+}
+
+impl super::engine::Engine for Planish {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn play(&self, module: &[u8], seed: u64) -> Result<Vec<Event>, String> {
+        let engine = Engine::new(&self.config).map_err(|error| error.to_string())?;
+        play(&engine, Host::new(seed), |_| {}, module)
+    }
+}
+
+/// What ours says of a module that it should take, told apart from what it may refuse.
+pub(super) fn may_refuse(message: &str) -> bool {
+    message.contains("too large to compile")
+}
+
+fn type_of(ty: &ValType) -> Type {
+    match ty {
+        ValType::I32 => Type::I32,
+        ValType::I64 => Type::I64,
+        ValType::F32 => Type::F32,
+        ValType::F64 => Type::F64,
+        ValType::V128 => Type::V128,
+        ValType::Ref(RefType { nullable: true, heap: HeapType::Func }) => Type::Func,
+        ValType::Ref(RefType { nullable: true, heap: HeapType::Extern }) => Type::Extern,
+        ValType::Ref(_) => Type::Other,
+    }
+}
+
+fn value_of(context: impl AsContextMut<Data = Host>, val: &Val) -> Value {
+    match *val {
+        Val::I32(value) => Value::I32(value as u32),
+        Val::I64(value) => Value::I64(value as u64),
+        Val::F32(bits) => Value::F32(bits),
+        Val::F64(bits) => Value::F64(bits),
+        Val::V128(value) => Value::V128(value),
+        Val::FuncRef(func) => element_of(context, Ref::Func(func)),
+        Val::ExternRef(object) => element_of(context, Ref::Extern(object)),
+        _ => Value::Other,
+    }
+}
+
+fn element_of(context: impl AsContextMut<Data = Host>, element: Ref) -> Value {
+    match element {
+        Ref::Func(Some(_)) => Value::Func,
+        Ref::Extern(Some(object)) => {
+            let data = object.data(context.as_context()).expect("of this store");
+            Value::Extern(*data.downcast_ref().expect("a number"))
+        }
+        _ if element.is_null() => Value::Null,
+        _ => Value::Other,
+    }
+}
+
+fn val_of(context: impl AsContextMut<Data = Host>, value: Value, ty: Type, func: Option<Func>) -> Val {
+    match (value, ty) {
+        (Value::I32(value), _) => Val::I32(value as i32),
+        (Value::I64(value), _) => Val::I64(value as i64),
+        (Value::F32(bits), _) => Val::F32(bits),
+        (Value::F64(bits), _) => Val::F64(bits),
+        (Value::V128(value), _) => Val::V128(value),
+        (Value::Extern(number), _) => Val::ExternRef(Some(ExternRef::new(context, number))),
+        (Value::Func, _) => Val::FuncRef(func),
+        (_, Type::Extern) => Val::ExternRef(None),
+        _ => Val::FuncRef(None),
+    }
+}
+
+fn null(ty: &TableType) -> Ref {
+    Ref::null(ty.element)
+}
+
+fn new_global(context: impl AsContextMut<Data = Host>, ty: &GlobalType, value: Val) -> Option<Global> {
+    Global::new(context, *ty, value).ok()
+}
+
+fn content(ty: &GlobalType) -> (Type, bool) {
+    (type_of(&ty.content), ty.mutable)
+}
+
+#[derive(Debug)]
+struct Failure;
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a host function failed")
+    }
+}
+
+impl std::error::Error for Failure {}
+
+fn failure() -> Error {
+    Error::new(Failure)
+}
+
+fn stop_of(error: &Error) -> Stop {
+    match error.trap() {
+        Some(trap) => Stop::Trap(trap),
+        None if error.is::<Failure>() => Stop::Host,
+        None => Stop::Refused,
+    }
+}

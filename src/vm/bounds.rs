@@ -1,0 +1,39 @@
+//! How memories are bounded, and why one cannot be made.
+
+use crate::types::MemoryType;
+
+/// How a memory is bounded: in one engine all that [can be guarded](MemoryType::can_be_guarded) in the same way, the others
+/// always by checks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Bounds {
+    /// `GUARDED_MEMORY_BYTES` of address space; an access beyond the end faults.
+    Guarded,
+    /// Compiled code compares with the length; the memory may move when it grows.
+    Checked,
+}
+
+impl Bounds {
+    /// Those of a memory in an engine that has these.
+    pub(super) fn of(self, ty: &MemoryType) -> Bounds {
+        if ty.can_be_guarded() { self } else { Bounds::Checked }
+    }
+}
+
+/// Why a memory, a table or an instance could not be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// The minimum is above the limit.
+    Limit,
+    /// The system has no memory.
+    Exhausted,
+}
+
+/// **Escape:** checks of 64-bit indexes rely on a length that is far below 2^64. No system maps as much.
+const MAX_BYTES: u64 = 1 << 56;
+
+/// The pages beyond which a memory never grows that is granted `limit` bytes.
+pub(super) fn limit_pages(ty: &MemoryType, limit: u64) -> Result<u64, Refused> {
+    let most = ty.most_pages();
+    let limit_pages = (limit.min(MAX_BYTES) / ty.page_size()).min(ty.maximum.unwrap_or(most)).min(most);
+    if ty.minimum > limit_pages { Err(Refused::Limit) } else { Ok(limit_pages) }
+}

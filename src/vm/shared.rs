@@ -1,0 +1,168 @@
+//! Shared memories: those that several stores, on several threads, have at once. They never move.
+
+#![allow(unsafe_code, reason = "reads and writes mappings that other threads use")]
+
+use super::bounds::{Bounds, Refused, limit_pages};
+use super::waiters::{Waited, Waiters};
+use crate::abi::{GUARDED_MEMORY_BYTES, TrapCode};
+use crate::sys::pages::{Access, Pages, round_to_pages};
+use crate::sys::racing;
+use crate::types::MemoryType;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// A shared memory. All that it may grow to is reserved.
+pub(crate) struct SharedMemory {
+    definition: SharedDefinition,
+    /// Locked while it grows.
+    pages: Mutex<Pages>,
+    reserved: Range<usize>,
+    bounds: Bounds,
+    ty: MemoryType,
+    limit_pages: u64,
+    waiters: Waiters,
+}
+
+/// A memory's definition whose length grows under the eyes of compiled code.
+#[repr(C)]
+pub(super) struct SharedDefinition {
+    pub(super) base: *mut u8,
+    pub(super) len: AtomicU64,
+}
+
+// SAFETY: the base never changes and the length is atomic; bytes are accessed by atomics and by instructions only.
+unsafe impl Send for SharedDefinition {}
+// SAFETY: as above.
+unsafe impl Sync for SharedDefinition {}
+
+impl SharedMemory {
+    /// A zeroed memory that never grows beyond `limit` bytes.
+    pub(crate) fn new(bounds: Bounds, ty: &MemoryType, limit: u64) -> Result<SharedMemory, Refused> {
+        let (bounds, limit_pages) = (bounds.of(ty), limit_pages(ty, limit)?);
+        let reserved = match bounds {
+            Bounds::Guarded => GUARDED_MEMORY_BYTES,
+            // A memory of no pages has an address, too.
+            Bounds::Checked => (bytes_of(ty, limit_pages) as usize).max(1),
+        };
+        let pages = Pages::reserve(reserved).map_err(|_| Refused::Exhausted)?;
+        let start = pages.start().as_ptr();
+        let memory = SharedMemory {
+            definition: SharedDefinition { base: start, len: AtomicU64::new(0) },
+            reserved: start as usize..start as usize + pages.len(),
+            pages: Mutex::new(pages),
+            bounds,
+            ty: *ty,
+            limit_pages,
+            waiters: Waiters::default(),
+        };
+        memory.grow(ty.minimum).ok_or(Refused::Exhausted)?;
+        Ok(memory)
+    }
+
+    /// In bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.definition.len.load(SeqCst)
+    }
+
+    /// The size in pages.
+    pub(crate) fn pages(&self) -> u64 {
+        self.len() >> self.ty.page_size_log2()
+    }
+
+    /// The type as declared.
+    pub(crate) fn ty(&self) -> &MemoryType {
+        &self.ty
+    }
+
+    /// Grows by `pages`; returns the old size in pages, or nothing if limits or the system forbid it.
+    pub(crate) fn grow(&self, pages: u64) -> Option<u64> {
+        let mut mapping = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        let old_pages = self.pages();
+        let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= self.limit_pages)?;
+        let old_end = round_to_pages(bytes_of(&self.ty, old_pages) as usize)?;
+        let new_len = bytes_of(&self.ty, new_pages);
+        mapping.protect(old_end, round_to_pages(new_len as usize)? - old_end, Access::ReadWrite).ok()?;
+        // **Escape:** only what is accessible is within the length.
+        self.definition.len.store(new_len, SeqCst);
+        Some(old_pages)
+    }
+
+    /// The contents. They grow, but what is here stays.
+    pub(crate) fn bytes(&self) -> &[AtomicU8] {
+        // SAFETY: readable and writable from base for len bytes as long as `self` lives, and nobody has other references
+        // than to atomics.
+        unsafe { std::slice::from_raw_parts(self.definition.base.cast::<AtomicU8>(), self.len() as usize) }
+    }
+
+    /// Where the memory is, for ever.
+    pub(super) fn base(&self) -> *mut u8 {
+        self.definition.base
+    }
+
+    /// Addresses at which a fault is an access out of bounds.
+    pub(super) fn reservation(&self) -> Option<Range<usize>> {
+        (self.bounds == Bounds::Guarded).then(|| self.reserved.clone())
+    }
+
+    /// What contexts point to. Compiled code only reads it.
+    pub(super) fn definition(&self) -> *const SharedDefinition {
+        &raw const self.definition
+    }
+
+    /// Waits at an address until another thread [notifies](SharedMemory::notify), if the number there is `expected`.
+    pub(crate) fn wait32(&self, address: u64, expected: u32, timeout: Option<Duration>) -> Result<Waited, TrapCode> {
+        let place = self.place(address, 4)?.cast::<u32>();
+        // SAFETY: within the memory and aligned; all threads access it atomically.
+        let value = unsafe { AtomicU32::from_ptr(place) };
+        Ok(self.waiters.wait(address, timeout, || value.load(SeqCst) == expected))
+    }
+
+    /// The same for 64 bits.
+    pub(crate) fn wait64(&self, address: u64, expected: u64, timeout: Option<Duration>) -> Result<Waited, TrapCode> {
+        let place = self.place(address, 8)?.cast::<u64>();
+        // SAFETY: within the memory and aligned; all threads access it atomically.
+        let value = unsafe { AtomicU64::from_ptr(place) };
+        Ok(self.waiters.wait(address, timeout, || value.load(SeqCst) == expected))
+    }
+
+    /// Wakes as many as `count` threads that wait at an address; says how many.
+    pub(crate) fn notify(&self, address: u64, count: u32) -> Result<u32, TrapCode> {
+        self.place(address, 4)?;
+        Ok(self.waiters.notify(address, count))
+    }
+
+    fn place(&self, address: u64, bytes: u64) -> Result<*mut u8, TrapCode> {
+        check_atomic(address, bytes, self.len())?;
+        Ok(self.definition.base.wrapping_add(address as usize))
+    }
+
+    /// Copies to a range, which must be within the memory.
+    pub(super) fn write(&self, range: Range<usize>, bytes: &[u8]) {
+        assert!(range.len() == bytes.len() && range.end as u64 <= self.len());
+        // SAFETY: within the memory, as asserted; its bytes are nobody's but by atomics.
+        unsafe { racing::copy(self.definition.base.add(range.start), bytes.as_ptr(), bytes.len()) };
+    }
+
+    /// Sets a range, which must be within the memory.
+    pub(super) fn fill(&self, range: Range<usize>, value: u8) {
+        assert!(range.start <= range.end && range.end as u64 <= self.len());
+        // SAFETY: as above.
+        unsafe { racing::fill(self.definition.base.add(range.start), value, range.len()) };
+    }
+}
+
+/// Below 2^56, as the limit is.
+fn bytes_of(ty: &MemoryType, pages: u64) -> u64 {
+    pages << ty.page_size_log2()
+}
+
+/// An atomic access of so many bytes must be aligned and within the length.
+pub(super) fn check_atomic(address: u64, bytes: u64, len: u64) -> Result<(), TrapCode> {
+    if !address.is_multiple_of(bytes) {
+        return Err(TrapCode::UnalignedAtomic);
+    }
+    let inside = address.checked_add(bytes).is_some_and(|end| end <= len);
+    if inside { Ok(()) } else { Err(TrapCode::MemoryOutOfBounds) }
+}
