@@ -87,13 +87,16 @@ fn functions_can_be_invoked() {
         "(module
             (func (export \"add\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
             (func (export \"swap\") (param i64 f64) (result f64 i64) (local.get 1) (local.get 0))
-            (func (export \"half\") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5))))",
+            (func (export \"half\") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5)))
+            (func (export \"not\") (param v128) (result v128) (v128.not (local.get 0))))",
     );
     let invoke = |args: &[&str]| run(&[&["run", "--invoke"], &args[..1], &[path.as_str()], &args[1..]].concat(), "");
     assert_eq!(invoke(&["add", "40", "2"]).1, "42\n");
     assert_eq!(invoke(&["add", "-1", "0xffffffff"]).1, "-2\n");
     assert_eq!(invoke(&["swap", "-7", "1.5"]).1, "1.5\n-7\n");
     assert_eq!(invoke(&["half", "-3"]).1, "-1.5\n");
+    assert_eq!(invoke(&["not", "0xff"]).1, "0xffffffffffffffffffffffffffffff00\n");
+    assert_eq!(invoke(&["not", "7"]).0, 1);
     assert_eq!(invoke(&["add", "1"]).0, 1);
     assert_eq!(invoke(&["add", "1", "4294967296"]).0, 1);
     assert_eq!(invoke(&["none"]).0, 1);

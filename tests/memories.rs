@@ -235,3 +235,39 @@ fn accesses_reach_what_they_say_or_trap() {
     }
     assert!(done.0 > 40_000 && done.1 > done.0 / 2 && done.1 < done.0, "{done:?}");
 }
+
+/// Whichever instruction traps, the frame says where the operator is.
+#[test]
+fn a_trap_is_at_its_operator() {
+    const OPERATORS: [(&str, u8); 4] =
+        [("f32.load", 0x2A), ("i64.store16", 0x3D), ("i32.atomic.load", 0xFE), ("i32.atomic.rmw.or", 0xFE)];
+    for guarded in [true, false] {
+        let mut config = Config::new();
+        config.wasm_feature(WasmFeature::CustomPageSizes, true).wasm_feature(WasmFeature::Threads, true);
+        let engine = Engine::new(config.guard_memory(guarded)).unwrap();
+        for (memory, index, limits, length) in MEMORIES {
+            let index = if index.is_empty() { "i32" } else { index };
+            for (operator, opcode) in OPERATORS {
+                let operand = match operator {
+                    "i64.store16" => "(i64.const 7)",
+                    "i32.atomic.rmw.or" => "(i32.const 7)",
+                    _ => "",
+                };
+                let access = format!("({operator} ${memory} ({index}.add (local.get 0) ({index}.const 0)) {operand})");
+                let access = if operator.contains("store") { access } else { format!("(drop {access})") };
+                let declared = format!("(memory ${memory} {} {limits})", if index == "i64" { index } else { "" });
+                let text = format!("(module (memory 1) {declared} (func (export \"f\") (param {index}) {access}))");
+                let bytes = wat::parse_str(text).unwrap();
+                let mut store = Store::new(&engine, ());
+                let instance = Instance::new(&mut store, &Module::new(&engine, &bytes).unwrap(), &[]).unwrap();
+                let f = instance.get_func(&mut store, "f").unwrap();
+                let argument =
+                    value(if index == "i64" { &ValType::I64 } else { &ValType::I32 }, length.next_multiple_of(8));
+                let error = f.call(&mut store, &[argument], &mut []).unwrap_err();
+                assert_eq!(error.trap(), Some(Trap::MemoryOutOfBounds));
+                let at = error.backtrace().unwrap().frames()[0].module_offset().unwrap();
+                assert_eq!(bytes[at], opcode, "{memory} {operator}");
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@ use planish::wasi::{I32Exit, WasiCtx, WasiCtxBuilder, add_to_linker};
 use planish::{
     Config, Engine, Error, Extern, ExternType, Func, Global, HeapType, ImportType, Instance, Linker, Memory,
 };
-use planish::{Module, Ref, Store, Table, Val, ValType};
+use planish::{Module, Ref, SharedMemory, Store, Table, Val, ValType, WasmFeature};
 use std::collections::BTreeMap;
 use std::io::{PipeWriter, Read, Write};
 use std::ops::Range;
@@ -26,6 +26,8 @@ use std::{fs, io, mem, panic, ptr};
 use wasmparser::{BinaryReader, FunctionBody, Payload};
 
 const CASES: usize = 300;
+const OFF_BY_DEFAULT: &[WasmFeature] =
+    &[WasmFeature::Threads, WasmFeature::CustomPageSizes, WasmFeature::WideArithmetic];
 const MEMORY_BYTES: u64 = 1 << 30;
 const CPU_SECONDS: u64 = 1;
 /// For a guest, after compilation.
@@ -195,7 +197,9 @@ enum End {
 }
 
 fn run(bytes: &[u8], guarded: bool, mark: &mut PipeWriter) -> End {
-    let engine = Engine::new(Config::new().guard_memory(guarded)).expect("an engine");
+    let mut config = Config::new();
+    OFF_BY_DEFAULT.iter().for_each(|feature| _ = config.wasm_feature(*feature, true));
+    let engine = Engine::new(config.guard_memory(guarded)).expect("an engine");
     let compiled = Module::from_binary(&engine, bytes);
     mark.write_all(b"c").expect("the parent listens");
     let module = match compiled {
@@ -248,6 +252,7 @@ fn stand_in(store: &mut Store<WasiCtx>, import: &ImportType<'_>) -> Result<Exter
             let null = if ty.element.heap == HeapType::Func { Ref::Func(None) } else { Ref::Extern(None) };
             Extern::Table(Table::new(store, ty, null)?)
         }
+        ExternType::Memory(ty) if ty.is_shared() => Extern::SharedMemory(SharedMemory::new(store.engine(), ty)?),
         ExternType::Memory(ty) => Extern::Memory(Memory::new(store, ty)?),
         ExternType::Global(ty) => Extern::Global(Global::new(store, ty, defaults(&[ty.content]).remove(0))?),
         other => return Err(Error::msg(format!("imports {other:?}"))),

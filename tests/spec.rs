@@ -63,9 +63,11 @@ const SUITES: &[Suite] = &[
     Suite { scripts: Scripts::Own,                            on: OWN,                             off: &[],                         without: &[] },
 ];
 
+type Configure = fn(&mut Config) -> &mut Config;
+
 /// The ways to compile.
 #[rustfmt::skip]
-const WAYS: &[(&str, fn(&mut Config) -> &mut Config)] = &[
+const WAYS: &[(&str, Configure)] = &[
     ("guarded memories",        |config| config),
     ("checked memories",        |config| config.guard_memory(false)),
     ("no signals",              |config| config.signals_based_traps(false)),

@@ -157,6 +157,7 @@ impl Program {
                 let operands = [self.vector(depth - 1), self.number(scalar, depth - 1)];
                 self.apply(&operator, &["v128", scalar], "v128", &operands)
             }
+            18 if self.random.below(3) == 0 => self.rotation(),
             18..20 => {
                 let operator = self.shuffle();
                 let operands = [self.vector(depth - 1), self.vector(depth - 1)];
@@ -179,6 +180,19 @@ impl Program {
                 self.apply("select (result v128)", &["v128", "v128", "i32"], "v128", &operands)
             }
         }
+    }
+
+    /// Shifts both ways of one local; a rotation if the counts add up.
+    fn rotation(&mut self) -> String {
+        let (shape, bits) = [("i32x4", 32), ("i64x2", 64)][self.random.below(2)];
+        let (local, left) = (self.random.below(self.locals), self.random.below(bits));
+        let right = if self.random.below(4) == 0 { self.random.below(bits) } else { bits - left };
+        let [a, b] = [("shl", left), ("shr_u", right)].map(|(shift, count)| {
+            let operands = [format!("(local.get $v{local})"), format!("(i32.const {count})")];
+            self.apply(&format!("{shape}.{shift}"), &["v128", "i32"], "v128", &operands)
+        });
+        let operands = if self.random.below(2) == 0 { [a, b] } else { [b, a] };
+        self.apply("v128.or", &["v128"; 2], "v128", &operands)
     }
 
     /// Random bytes, or such as instructions move.

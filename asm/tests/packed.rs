@@ -137,6 +137,18 @@ fn one_operand() {
 }
 
 #[test]
+fn moves_of_all_registers() {
+    let at = Addr::base_disp(regs::r9.any(), 64);
+    for (i, j) in (0..32).flat_map(|i| (0..32).map(move |j| (i, j))) {
+        let (d, s) = (XmmX::from_num(i).unwrap(), XmmX::from_num(j).unwrap());
+        let name = |x: XmmX| Operand::Reg(Register::XMM0 + u32::from(x.num()));
+        check("vmovaps", &[name(d), name(s)], |asm| _ = asm.e_mov_rr(d, s));
+        check("vmovups", &[name(d), M(Some(16))], |asm| _ = asm.e_movups_rm(d, at));
+        check("vmovups", &[M(Some(16)), name(s)], |asm| _ = asm.e_movups_mr(at, s));
+    }
+}
+
+#[test]
 fn elements_and_general_registers() {
     let at = Addr::base_disp(regs::r9.any(), 64);
     for (d, a, b) in registers() {

@@ -4,9 +4,9 @@
 //! brought nothing; the intervals serve to find variables that no call crosses.
 
 use super::tape::{Class, Tape, Variable};
-use crate::abi::{CALLEE_SAVED, CallLayout, FLOAT_ARGS, Place};
+use crate::abi::{CALLEE_SAVED, CallLayout, Cpu, FLOAT_ARGS, Place};
 use planish_asm::regs::{r8, r9, r10, r13, rax, rbx, rcx, rdi, rdx, rsi};
-use planish_asm::{Gp64, GpSet, Xmm};
+use planish_asm::{Gp64, GpSet, Xmm, XmmX};
 
 /// Never pinned: lowerings and temps need them.
 const SCRATCH: GpSet = GpSet::of(&[rax, rcx, rdx]);
@@ -17,20 +17,24 @@ const CALLEE_SAVED_SET: GpSet = GpSet::of(&CALLEE_SAVED);
 const FLOAT_SCRATCH: u16 = 0x000F;
 /// xmm4 to xmm14.
 const FLOAT_PINS: u16 = 0x7FF0;
+/// xmm16 to xmm31.
+const HIGH_VECTORS: u32 = 0xFFFF_0000;
 /// What variables may be pinned to, and what else is scratch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct RegisterFile {
     caller: GpSet,
     callee: GpSet,
     float: u16,
+    /// With AVX-512.
+    high: u32,
 }
 
 impl RegisterFile {
     pub(crate) const ALL: RegisterFile =
-        RegisterFile { caller: CALLER_SAVED, callee: CALLEE_SAVED_SET, float: FLOAT_PINS };
+        RegisterFile { caller: CALLER_SAVED, callee: CALLEE_SAVED_SET, float: FLOAT_PINS, high: HIGH_VECTORS };
     /// Three of each, for tests: nearly everything happens in slots.
     pub(crate) const FEW: RegisterFile =
-        RegisterFile { caller: GpSet::of(&[rsi]), callee: GpSet::of(&[rbx, r13]), float: 0x0070 };
+        RegisterFile { caller: GpSet::of(&[rsi]), callee: GpSet::of(&[rbx, r13]), float: 0x0070, high: 0 };
 }
 
 /// What saving and restoring a register costs: a variable must be used more to be worth it.
@@ -41,6 +45,12 @@ const SAVE_COST: u32 = 2;
 pub(super) enum Home {
     Gpr(Gp64),
     Xmm(Xmm),
+    /// One of the vector registers that only AVX-512 has. Values are moved to and from it as to and from the slot that it
+    /// has for calls.
+    High {
+        register: XmmX,
+        slot: i32,
+    },
     /// Bytes from rsp, inside the frame.
     Slot(i32),
     /// A stack argument, where the caller put it: bytes from the return address.
@@ -130,6 +140,7 @@ impl Plan {
         tape: &Tape,
         layout: &CallLayout,
         file: RegisterFile,
+        cpu: Cpu,
         pins: Pins,
         spills: bool,
     ) -> Option<()> {
@@ -157,7 +168,8 @@ impl Plan {
             Pins::All => (file.caller, file.float),
             Pins::CalleeSaved => (GpSet::EMPTY, 0),
         };
-        let mut free = Free { caller, callee: file.callee, float, wanted: GpSet::EMPTY };
+        let high = if cpu.avx512 { file.high } else { 0 };
+        let mut free = Free { caller, callee: file.callee, float, high, wanted: GpSet::EMPTY };
         for place in &layout.params {
             if let Place::Gpr(register) = place {
                 free.wanted.insert(*register);
@@ -171,19 +183,20 @@ impl Plan {
                 false => free.gpr(variable, arrival).map(Home::Gpr),
                 true => free.xmm(variable, arrival).map(Home::Xmm),
             };
-            self.homes[var as usize] = home.unwrap_or_else(|| match arrival {
-                Some(Place::Stack(offset)) => Home::Argument(offset as i32),
-                _ => Home::Slot(slot(variable.class)),
+            let home = home.unwrap_or_else(|| match (free.high(variable), arrival) {
+                (Some(register), _) => Home::High { register, slot: slot(variable.class) },
+                (None, Some(Place::Stack(offset))) => Home::Argument(offset as i32),
+                (None, _) => Home::Slot(slot(variable.class)),
             });
-            let destroyed = match home {
-                Some(Home::Gpr(register)) => CALLER_SAVED.contains(register),
-                Some(Home::Xmm(_)) => true,
-                _ => false,
+            self.homes[var as usize] = home;
+            let saved_at = match home {
+                Home::Gpr(register) if CALLER_SAVED.contains(register) && tape.calls => slot(variable.class),
+                Home::Xmm(_) if tape.calls => slot(variable.class),
+                Home::High { slot, .. } if tape.calls => slot,
+                _ => continue,
             };
-            if tape.calls && destroyed {
-                let Variable { class, start, end, .. } = *variable;
-                self.caller_pins.push(CallerPin { var, class, slot: slot(class), start, end });
-            }
+            let Variable { class, start, end, .. } = *variable;
+            self.caller_pins.push(CallerPin { var, class, slot: saved_at, start, end });
         }
         self.saved.clear();
         let saved = file.callee.minus(free.callee);
@@ -208,7 +221,7 @@ impl Plan {
             let (pin, slot) = match *home {
                 Home::Gpr(register) => (PINNED | register.num(), 0),
                 Home::Xmm(register) => (PINNED | FLOAT_PLACE | register.num(), 0),
-                Home::Slot(at) => (IN_MEMORY, at),
+                Home::Slot(at) | Home::High { slot: at, .. } => (IN_MEMORY, at),
                 Home::Argument(at) => (IN_MEMORY, arguments_at + at),
                 Home::Nowhere => (IN_MEMORY, NOWHERE),
             };
@@ -241,6 +254,7 @@ struct Free {
     caller: GpSet,
     callee: GpSet,
     float: u16,
+    high: u32,
     /// Arrival registers of parameters: left to them while there are others.
     wanted: GpSet,
 }
@@ -271,6 +285,15 @@ impl Free {
 
     fn callee_saved(&self, variable: &Variable) -> Option<Gp64> {
         if variable.weight > SAVE_COST { self.callee.lowest() } else { None }
+    }
+
+    fn high(&mut self, variable: &Variable) -> Option<XmmX> {
+        if variable.class != Class::V128 || self.high == 0 || variable.weight <= variable.calls.saturating_mul(2) {
+            return None;
+        }
+        let register = XmmX::from_num(self.high.trailing_zeros() as u8)?;
+        self.high &= self.high - 1;
+        Some(register)
     }
 
     fn xmm(&mut self, variable: &Variable, arrival: Option<Place>) -> Option<Xmm> {

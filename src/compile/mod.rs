@@ -217,7 +217,7 @@ impl<'a> Compiler<'a> {
         let (mut pins, mut spills) = (Pins::All, self.scan.tape.spills || self.scan.tape.entries.len() > SMALL_ENTRIES);
         let emitted = loop {
             let file = self.module.registers;
-            self.plan.assign(&self.scan.tape, layout, file, pins, spills).ok_or_else(too_large)?;
+            self.plan.assign(&self.scan.tape, layout, file, self.module.cpu, pins, spills).ok_or_else(too_large)?;
             let mut job = Job {
                 module: self.module,
                 tape: &self.scan.tape,

@@ -261,14 +261,6 @@ pub(super) struct Memarg {
     pub(super) index: Class,
 }
 
-impl Memarg {
-    /// The offset, if the access needs no [`Op::Memarg`]: it is to memory 0 with a 32-bit index.
-    pub(super) fn plain_offset(self) -> Option<u32> {
-        let is_plain = self.memory.0 == 0 && self.index == Class::I32;
-        is_plain.then(|| u32::try_from(self.offset).expect("checked: an offset is an index"))
-    }
-}
-
 /// What an atomic operation does with what is in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Rmw {

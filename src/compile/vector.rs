@@ -107,6 +107,9 @@ pub(super) enum Vector {
     Shl(Lanes),
     Shr(Lanes, bool),
 
+    // `dst = a` with lanes rotated to the left by `imm`: of shifts both ways, put together
+    Rotl(Lanes),
+
     // `dst = op(a, b, c)`, `c` an item at `imm`
     Bitselect,
     Madd(Lanes),

@@ -356,9 +356,17 @@ fn growing_fails_when_memory_is_used_up() {
 fn too_large_minimums_are_errors() {
     with_little_memory("too_large_minimums_are_errors", 256 << 20, || {
         for engine in engines() {
-            for text in
-                ["(memory 65536)", "(memory 10000)", "(table 0xffffffff funcref)", "(table 100000000 externref)"]
-            {
+            for text in [
+                "(memory 65536)",
+                "(memory 10000)",
+                "(memory 1) (memory 10000)",
+                "(memory i64 10000)",
+                "(memory i64 0x1000000000000)",
+                "(table 0xffffffff funcref)",
+                "(table 100000000 externref)",
+                "(table i64 100000000 externref)",
+                "(table i64 0xffffffffffffffff funcref)",
+            ] {
                 let module = Module::new(&engine, format!("(module {text})")).expect(text);
                 for _ in 0..3 {
                     let error = Instance::new(&mut Store::new(&engine, ()), &module, &[]).expect_err(text);

@@ -38,8 +38,7 @@
 ;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     add rax, [r14+0x40]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -49,12 +48,12 @@
 ;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     add rax, [r14+0x40]
-;;     mov rcx, [rax-8]
-;;     lea rax, [rdi+8]
-;;     cmp rax, [r14+0x48]
+;;     mov rax, [rax-8]
+;;     lea rcx, [rdi+8]
+;;     cmp rcx, [r14+0x48]
 ;;     ja .2
-;;     add rax, [r14+0x40]
-;;     mov [rax-8], rcx
+;;     add rcx, [r14+0x40]
+;;     mov [rcx-8], rax
 ;;     lea rax, [rdi+0x10]
 ;;     cmp rax, [r14+0x48]
 ;;     ja .3
@@ -74,8 +73,7 @@
 ;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     add rax, [r14+0x40]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -85,8 +83,7 @@
 ;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     add rax, [r14+0x40]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -98,8 +95,7 @@
 ;;     cmp rax, [r14+0x58]
 ;;     ja .1
 ;;     add rax, [r14+0x50]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -124,8 +120,7 @@
 ;;     cmp rax, [r14+0x58]
 ;;     ja .1
 ;;     add rax, [r14+0x50]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -135,8 +130,7 @@
 ;;     cmp rax, [r14+0x58]
 ;;     ja .1
 ;;     add rax, [r14+0x50]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -146,8 +140,7 @@
 ;;     cmp rax, [r14+0x58]
 ;;     ja .1
 ;;     add rax, [r14+0x50]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -157,8 +150,7 @@
 ;;     cmp rax, [r14+0x68]
 ;;     ja .1
 ;;     add rax, [r14+0x60]
-;;     movzx ecx, byte ptr [rax-1]
-;;     mov rax, rcx
+;;     movzx eax, byte ptr [rax-1]
 ;;     ret
 ;; .1:
 ;;     ud2 1

@@ -58,8 +58,7 @@
 ;;     cmp rax, [r14+0x58]
 ;;     ja .1
 ;;     add rax, [r14+0x50]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -84,8 +83,7 @@
 ;;     cmp rax, [r14+0x58]
 ;;     ja .1
 ;;     add rax, [r14+0x50]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -95,8 +93,7 @@
 ;;     cmp rax, [r14+0x58]
 ;;     ja .1
 ;;     add rax, [r14+0x50]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -106,8 +103,7 @@
 ;;     cmp rax, [r14+0x58]
 ;;     ja .1
 ;;     add rax, [r14+0x50]
-;;     mov ecx, [rax-4]
-;;     mov rax, rcx
+;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -117,8 +113,7 @@
 ;;     cmp rax, [r14+0x68]
 ;;     ja .1
 ;;     add rax, [r14+0x60]
-;;     movzx ecx, byte ptr [rax-1]
-;;     mov rax, rcx
+;;     movzx eax, byte ptr [rax-1]
 ;;     ret
 ;; .1:
 ;;     ud2 1

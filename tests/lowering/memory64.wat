@@ -12,8 +12,7 @@
 ;;     jb .1
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
-;;     mov rcx, [r15+rax-8]
-;;     mov rax, rcx
+;;     mov rax, [r15+rax-8]
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -24,14 +23,14 @@
 ;;     jb .1
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
-;;     mov ecx, [r15+rax-4]
-;;     add ecx, esi
-;;     mov rax, rdi
-;;     add rax, 4
+;;     mov eax, [r15+rax-4]
+;;     add eax, esi
+;;     mov rcx, rdi
+;;     add rcx, 4
 ;;     jb .2
-;;     cmp rax, [r14+0x38]
+;;     cmp rcx, [r14+0x38]
 ;;     ja .2
-;;     mov [r15+rax-4], ecx
+;;     mov [r15+rcx-4], eax
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -40,13 +39,11 @@
 
 ;; function 2 $sum:
 ;;     lea rax, [rdi+rsi]
-;;     mov rcx, rax
-;;     add rcx, 1
+;;     add rax, 1
 ;;     jb .1
-;;     cmp rcx, [r14+0x38]
+;;     cmp rax, [r14+0x38]
 ;;     ja .1
-;;     movsx edx, byte ptr [r15+rcx-1]
-;;     mov rax, rdx
+;;     movsx eax, byte ptr [r15+rax-1]
 ;;     ret
 ;; .1:
 ;;     ud2 1

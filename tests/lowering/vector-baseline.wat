@@ -54,9 +54,7 @@
 ;; function 0:
 ;;     movaps xmm8, xmm0
 ;;     movups xmm0, [r15+rdi+0x10]
-;;     movaps xmm1, xmm0
-;;     paddd xmm1, xmm8
-;;     movaps xmm0, xmm1
+;;     paddd xmm0, xmm8
 ;;     ret
 
 ;; function 1:
@@ -64,9 +62,7 @@
 ;;     movaps xmm0, xmm8
 ;;     pmulld xmm0, [rip+.1]
 ;;     pcmpeqd xmm1, xmm1
-;;     movaps xmm2, xmm0
-;;     pand xmm2, xmm1
-;;     movaps xmm0, xmm2
+;;     pand xmm0, xmm1
 ;;     ret
 ;; .1:
 ;;     03 00 00 00 03 00 00 00
@@ -94,9 +90,7 @@
 ;;     movd xmm15, eax
 ;;     movaps xmm0, xmm8
 ;;     pslld xmm0, xmm15
-;;     movaps xmm1, xmm0
-;;     psraw xmm1, 3
-;;     movaps xmm0, xmm1
+;;     psraw xmm0, 3
 ;;     psllw xmm0, 5
 ;;     pand xmm0, [rip+.1]
 ;;     ret
@@ -170,9 +164,7 @@
 ;;     pcmpgtd xmm15, xmm1
 ;;     por xmm2, xmm15
 ;;     pshufd xmm2, xmm2, 0xF5
-;;     movaps xmm1, xmm0
-;;     por xmm1, xmm2
-;;     movaps xmm0, xmm1
+;;     por xmm0, xmm2
 ;;     ret
 ;; .1:
 ;;     80 80 80 80 80 80 80 80

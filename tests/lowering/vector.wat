@@ -59,8 +59,7 @@
 ;;     vmovaps xmm8, xmm0
 ;;     vpmulld xmm0, xmm8, [rip+.1]
 ;;     vpcmpeqd xmm1, xmm1, xmm1
-;;     vpand xmm2, xmm0, xmm1
-;;     vmovaps xmm0, xmm2
+;;     vpand xmm0, xmm0, xmm1
 ;;     ret
 ;; .1:
 ;;     03 00 00 00 03 00 00 00
@@ -85,8 +84,8 @@
 ;;     and eax, 0x1F
 ;;     vmovd xmm15, eax
 ;;     vpslld xmm0, xmm8, xmm15
-;;     vpsraw xmm1, xmm0, 3
-;;     vpsllw xmm0, xmm1, 5
+;;     vpsraw xmm0, xmm0, 3
+;;     vpsllw xmm0, xmm0, 5
 ;;     vpand xmm0, xmm0, [rip+.1]
 ;;     ret
 ;; .1:
@@ -140,8 +139,7 @@
 ;;     vpmaxsw xmm1, xmm8, xmm9
 ;;     vpcmpeqw xmm1, xmm1, xmm8
 ;;     vpcmpgtq xmm2, xmm8, xmm1
-;;     vpor xmm1, xmm0, xmm2
-;;     vmovaps xmm0, xmm1
+;;     vpor xmm0, xmm0, xmm2
 ;;     ret
 ;; .1:
 ;;     80 80 80 80 80 80 80 80

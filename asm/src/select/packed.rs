@@ -9,7 +9,7 @@ use super::operation::Width;
 use crate::buffer::Asm;
 use crate::encode::{EvexOp, Map, Op, VexOp};
 use crate::mem::Addr;
-use crate::reg::{R64, Xmm};
+use crate::reg::{R64, Xmm, XmmX};
 
 /// An enumeration whose values are prefix, map and opcode: `0x66_2_40` is `66 0F38 40`.
 macro_rules! packed {
@@ -426,6 +426,24 @@ impl Asm<'_> {
     #[inline]
     pub const fn e_packed_rrr(&mut self, op: Evex, dst: Xmm, a: Xmm, b: Xmm) -> &mut Self {
         self.evex_rr(op.op(), dst.num(), a.num(), b.num(), 0)
+    }
+
+    /// `dst = src`, of all 32 registers (`vmovaps`).
+    #[inline]
+    pub const fn e_mov_rr(&mut self, dst: XmmX, src: XmmX) -> &mut Self {
+        self.evex_rr(EvexOp::new(0, 1, 0x28, 0, 0, 0, 4), dst.num(), 0, src.num(), 0)
+    }
+
+    /// `dst = [src]`, any alignment (`vmovups`).
+    #[inline]
+    pub const fn e_movups_rm(&mut self, dst: XmmX, src: Addr) -> &mut Self {
+        self.evex_rm(EvexOp::new(0, 1, 0x10, 0, 0, 0, 4), dst.num(), 0, src, 0)
+    }
+
+    /// `[dst] = src`, any alignment (`vmovups`).
+    #[inline]
+    pub const fn e_movups_mr(&mut self, dst: Addr, src: XmmX) -> &mut Self {
+        self.evex_rm(EvexOp::new(0, 1, 0x11, 0, 0, 0, 4), src.num(), 0, dst, 0)
     }
 
     /// Bit by bit: the bit of `table` at `dst << 2 | a << 1 | b` (`vpternlogd`).

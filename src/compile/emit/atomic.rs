@@ -236,6 +236,7 @@ impl Emit<'_> {
     pub(super) fn address(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let e = &self.step(e);
+        self.plain = self.module.guarded;
         let (offset, class) = match self.memarg.take() {
             Some(memarg) => (memarg.offset, memarg.index),
             None => (u64::from(e.imm), Class::I32),

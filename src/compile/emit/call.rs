@@ -327,6 +327,7 @@ impl Emit<'_> {
         self.each_pin(saved, |emit, home, class, slot| match home {
             Home::Gpr(register) => emit.store_slot(slot, register.any()),
             Home::Xmm(register) => emit.store_float(class.whole_float(), frame(slot), register),
+            Home::High { register, .. } => _ = emit.asm.e_movups_mr(frame(slot), register),
             _ => {}
         });
         if self.ints.temps() | self.floats.temps() != 0 {
@@ -395,6 +396,7 @@ impl Emit<'_> {
         self.each_pin(live, |emit, home, class, slot| match home {
             Home::Gpr(register) => emit.load_slot(Width::W64, register.any(), slot),
             Home::Xmm(register) => emit.load_float(class.whole_float(), register, frame(slot)),
+            Home::High { register, .. } => _ = emit.asm.e_movups_rm(register, frame(slot)),
             _ => {}
         });
     }

@@ -78,6 +78,7 @@ impl Emit<'_> {
                 (Place::Gpr(from), _) => {
                     self.store_slot(self.slots[index], from.any());
                 }
+                (Place::Xmm(from), Home::High { register, .. }) => _ = self.asm.e_mov_rr(register, from.any()),
                 (Place::Xmm(from), _) => {
                     let class = self.tape.variables[index].class.whole_float();
                     self.store_float(class, frame(self.slots[index]), from);
@@ -93,6 +94,7 @@ impl Emit<'_> {
                 match self.plan.homes[index] {
                     Home::Gpr(to) => self.mov_rm(Width::W64, to.any(), source),
                     Home::Xmm(to) => self.load_float(self.tape.variables[index].class.whole_float(), to, source),
+                    Home::High { register, .. } => _ = self.asm.e_movups_rm(register, source),
                     Home::Slot(_) | Home::Argument(_) | Home::Nowhere => {}
                 }
             }
@@ -103,6 +105,10 @@ impl Emit<'_> {
         match self.plan.homes[var as usize] {
             Home::Gpr(register) => self.alu_rr(Alu::Xor, Width::W32, register.any(), register.any()),
             Home::Xmm(register) => self.zero_float(register),
+            Home::High { register, .. } => {
+                self.zero_float(Self::FLOAT_TEMP);
+                self.asm.e_mov_rr(register, Self::FLOAT_TEMP.any());
+            }
             Home::Slot(at) => {
                 self.store_slot_imm(at, 0);
                 if self.tape.variables[var as usize].class == Class::V128 {
@@ -193,6 +199,7 @@ impl Emit<'_> {
                         | Op::Return
                         | Op::Convert(_)
                         | Op::Vector(_)
+                        | Op::Memarg
                 )
             })
     }

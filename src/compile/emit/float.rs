@@ -5,8 +5,9 @@ use super::operand::{Step, Value};
 use super::registers::{Cell, FLOAT_PLACE, Held, IN_MEMORY, float_place, pinned_float, xmm};
 use super::{Emit, frame, prec};
 use crate::abi::positions::SiteKind;
+use crate::compile::assign::Home;
 use crate::compile::tape::{Class, Entry, Float, FloatCond, FloatUnary};
-use planish_asm::{Addr, Alu, Cond, FpOp, Label, Logic, Prec, Rounding, Width, Xmm};
+use planish_asm::{Addr, Alu, Cond, FpOp, Label, Logic, Prec, Rounding, Width, Xmm, XmmX};
 
 /// The second operand of a float instruction.
 #[derive(Clone, Copy)]
@@ -130,6 +131,10 @@ impl Emit<'_> {
             if let Some(vector) = self.tape.vector_constant(value.reference) {
                 return self.load_vector_constant(register, vector);
             }
+            if let Some(high) = self.high_register(value) {
+                self.asm.e_mov_rr(register.any(), high);
+                return;
+            }
         } else if self.constant_of(value) == Some(0) {
             return self.zero_float(register);
         }
@@ -140,6 +145,14 @@ impl Emit<'_> {
                 self.site(SiteKind::Memory, wasm_offset);
                 self.load_float(class, register, address);
             }
+        }
+    }
+
+    /// The register beyond the first sixteen that is a variable's home.
+    fn high_register(&self, value: Value) -> Option<XmmX> {
+        match self.plan.homes.get(value.reference.as_var()? as usize)? {
+            Home::High { register, .. } => Some(*register),
+            _ => None,
         }
     }
 
@@ -162,7 +175,7 @@ impl Emit<'_> {
             return FloatSource::Reg(register);
         }
         // A variable that is read twice is better loaded once.
-        if value.is_var() && self.floats.has_free() {
+        if value.is_var() && (self.floats.has_free() || class == Class::V128 && self.high_register(value).is_some()) {
             return FloatSource::Reg(self.read_float(value, class));
         }
         self.float_memory(value)
@@ -205,8 +218,13 @@ impl Emit<'_> {
             Some(home) => self.move_float(home, register),
             None => {
                 self.forget(dst.cell);
-                let slot = self.slot(dst);
-                self.store_float(class, frame(slot), register);
+                match self.high_register(dst) {
+                    Some(high) if class == Class::V128 => _ = self.asm.e_mov_rr(high, register.any()),
+                    _ => {
+                        let slot = self.slot(dst);
+                        self.store_float(class, frame(slot), register);
+                    }
+                }
                 if self.floats.is_free(register.num()) {
                     self.hold_float_copy(register, dst.cell);
                 }

@@ -5,8 +5,7 @@
 
 use super::memory::HeapAddress;
 use super::{Emit, frame};
-use crate::abi::HEAP;
-use planish_asm::{Addr, Alu, Asm, Cond, Gp64, Label, R64, Scale, Shift, Width};
+use planish_asm::{Addr, Alu, Cond, Gp64, Label, R64, Scale, Shift, Width};
 
 /// `name(parameters)`: the assembler's function of that name.
 macro_rules! out_of_line {
@@ -38,6 +37,7 @@ impl Emit<'_> {
         shift_ri(op: Shift, width: Width, register: R64, count: u8);
         cmov_rr(cond: Cond, width: Width, dst: R64, src: R64);
         movsx_rm(from: Width, to: Width, dst: R64, src: Addr);
+        movzx_rm(from: Width, dst: R64, src: Addr);
         call_m(target: Addr);
     }
 }
@@ -71,41 +71,41 @@ impl Emit<'_> {
 
     #[inline(never)]
     pub(super) fn load_heap(&mut self, width: Width, dst: R64, address: HeapAddress) {
-        self.on_heap(address, |asm, src| _ = asm.mov_rm(width, dst, src));
+        match address.in_heap() {
+            Some(src) => _ = self.asm.mov_rm(width, dst, src),
+            None => self.mov_rm(width, dst, address.addr()),
+        }
     }
 
     #[inline(never)]
     pub(super) fn load_heap_u(&mut self, from: Width, dst: R64, address: HeapAddress) {
-        self.on_heap(address, |asm, src| _ = asm.movzx_rm(from, dst, src));
+        match address.in_heap() {
+            Some(src) => _ = self.asm.movzx_rm(from, dst, src),
+            None => self.movzx_rm(from, dst, address.addr()),
+        }
     }
 
     #[inline(never)]
     pub(super) fn load_heap_s(&mut self, from: Width, to: Width, dst: R64, address: HeapAddress) {
-        self.on_heap(address, |asm, src| _ = asm.movsx_rm(from, to, dst, src));
+        match address.in_heap() {
+            Some(src) => _ = self.asm.movsx_rm(from, to, dst, src),
+            None => self.movsx_rm(from, to, dst, address.addr()),
+        }
     }
 
     #[inline(never)]
     pub(super) fn store_heap(&mut self, width: Width, address: HeapAddress, src: R64) {
-        self.on_heap(address, |asm, dst| _ = asm.mov_mr(width, dst, src));
+        match address.in_heap() {
+            Some(dst) => _ = self.asm.mov_mr(width, dst, src),
+            None => self.mov_mr(width, address.addr(), src),
+        }
     }
 
     #[inline(never)]
     pub(super) fn store_heap_imm(&mut self, width: Width, address: HeapAddress, imm: i32) {
-        self.on_heap(address, |asm, dst| _ = asm.mov_mi(width, dst, imm));
-    }
-
-    #[inline(always)]
-    fn on_heap(&mut self, address: HeapAddress, emit: impl Fn(&mut Asm<'_>, Addr)) {
-        match address.index() {
-            _ if !address.is_in_heap() => self.on_address(address.addr(), emit),
-            Some(index) => emit(&mut self.asm, Addr::base_index(HEAP.any(), index, Scale::X1, address.disp())),
-            None => self.on_address(Addr::base_disp(HEAP.any(), address.disp()), emit),
+        match address.in_heap() {
+            Some(dst) => _ = self.asm.mov_mi(width, dst, imm),
+            None => self.mov_mi(width, address.addr(), imm),
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn on_address(&mut self, address: Addr, emit: impl Fn(&mut Asm<'_>, Addr)) {
-        emit(&mut self.asm, address);
     }
 }

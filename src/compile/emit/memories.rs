@@ -14,10 +14,7 @@ use planish_asm::{Addr, Alu, Cond, Gp64, Label, Width};
 /// The index of an access to a memory with 64-bit indexes. **Escape:** made from an i64 entry operand only, and only for
 /// addresses that are compared with the length.
 #[derive(Clone, Copy)]
-enum HeapIndex64 {
-    Register(Gp64),
-    Constant(u64),
-}
+struct HeapIndex64(Value);
 
 impl Emit<'_> {
     /// **Escape:** the operand's class is that of the memory's index type.
@@ -43,36 +40,46 @@ impl Emit<'_> {
                 self.check_end(memarg.memory, end, bytes, out_of_bounds)
             }
             (IndexType::I64, Class::I64) => {
-                let index = match self.constant_of(index) {
-                    Some(constant) => HeapIndex64::Constant(constant as u64),
-                    None => HeapIndex64::Register(self.read(index, Class::I64)),
-                };
                 let out_of_bounds = self.trap(TrapCode::MemoryOutOfBounds, wasm_offset);
-                let end = self.end_of_access64(index, memarg.offset, bytes, out_of_bounds);
+                let reach = memarg.offset.saturating_add(u64::from(bytes));
+                let end = match self.constant_of(index) {
+                    Some(constant) => self.end_at_constant((constant as u64).saturating_add(reach)),
+                    None if reach == u64::MAX => self.end_at_constant(reach),
+                    None => self.end_of_access64(HeapIndex64(index), reach, out_of_bounds),
+                };
                 self.check_end(memarg.memory, end, bytes, out_of_bounds)
             }
             _ => unreachable!("checked: an index of the memory's index type"),
         }
     }
 
-    /// **Escape:** a sum that wraps traps. One that is known to has the largest end instead, which is beyond every length.
-    fn end_of_access64(&mut self, index: HeapIndex64, offset: u64, bytes: u32, out_of_bounds: Label) -> Gp64 {
-        let end = self.scratch(0, 0);
-        let reach = offset.saturating_add(u64::from(bytes));
-        match index {
-            HeapIndex64::Constant(index) => self.mov_ri(Width::W64, end.any(), index.saturating_add(reach) as i64),
-            HeapIndex64::Register(_) if reach == u64::MAX => self.mov_ri(Width::W64, end.any(), -1),
-            HeapIndex64::Register(index) => {
-                if reach <= MAX_DISPLACEMENT {
-                    self.mov_rr(Width::W64, end.any(), index.any());
-                    self.alu_ri(Alu::Add, Width::W64, end.any(), reach as i32);
-                } else {
-                    self.mov_ri(Width::W64, end.any(), reach as i64);
-                    self.alu_rr(Alu::Add, Width::W64, end.any(), index.any());
-                }
-                self.jcc(Cond::Below, out_of_bounds);
-            }
-        }
+    /// **Escape:** a sum of constants that would wrap is the largest number instead, which is beyond every length.
+    fn end_at_constant(&mut self, end: u64) -> Gp64 {
+        let register = self.scratch(0, 0);
+        self.mov_ri(Width::W64, register.any(), end as i64);
+        register
+    }
+
+    /// **Escape:** a sum that wraps traps.
+    fn end_of_access64(&mut self, HeapIndex64(index): HeapIndex64, reach: u64, out_of_bounds: Label) -> Gp64 {
+        let from = self.read(index, Class::I64);
+        let end = if reach > MAX_DISPLACEMENT {
+            let end = self.end_at_constant(reach);
+            self.alu_rr(Alu::Add, Width::W64, end.any(), from.any());
+            end
+        } else {
+            let end = if index.is_temp() {
+                self.release(index);
+                self.take(from)
+            } else {
+                let end = self.scratch(0, 0);
+                self.mov_rr(Width::W64, end.any(), from.any());
+                end
+            };
+            self.alu_ri(Alu::Add, Width::W64, end.any(), reach as i32);
+            end
+        };
+        self.jcc(Cond::Below, out_of_bounds);
         end
     }
 

@@ -59,20 +59,13 @@ impl HeapAddress {
         }
     }
 
-    /// In memory 0.
-    #[inline]
-    pub(super) fn is_in_heap(self) -> bool {
-        self.base == HEAP
-    }
-
-    #[inline]
-    pub(super) fn index(self) -> Option<Gp64> {
-        self.index
-    }
-
-    #[inline]
-    pub(super) fn disp(self) -> i32 {
-        self.disp
+    /// The same if it is in memory 0 and has an index, as most: much of it is known to the encoder then.
+    #[inline(always)]
+    pub(super) fn in_heap(self) -> Option<Addr> {
+        match self.index {
+            Some(index) if self.base == HEAP => Some(Addr::base_index(HEAP.any(), index, Scale::X1, self.disp)),
+            _ => None,
+        }
     }
 
     /// The registers it is made of.
@@ -111,7 +104,7 @@ impl Emit<'_> {
     /// wrap; a displacement is signed, so larger offsets are added in a register. In a checked memory the access is compared
     /// with the length first. An [`Op::Memarg`] stands for everything else, 64-bit indexes among it: see
     /// [`Emit::address_elsewhere`].
-    #[inline]
+    #[inline(always)]
     pub(super) fn heap_address(
         &mut self,
         index: Value,
@@ -119,7 +112,26 @@ impl Emit<'_> {
         access: (Access, Class),
         wasm_offset: u32,
     ) -> HeapAddress {
+        if self.plain
+            && u64::from(offset) <= MAX_DISPLACEMENT
+            && let Some(register) = self.register_of(index)
+        {
+            self.ints.lock(register.num());
+            return HeapAddress { base: HEAP, index: Some(register), disp: offset as i32, guarded: true };
+        }
+        self.heap_address_otherwise(index, offset, access, wasm_offset)
+    }
+
+    #[inline(never)]
+    fn heap_address_otherwise(
+        &mut self,
+        index: Value,
+        offset: u32,
+        access: (Access, Class),
+        wasm_offset: u32,
+    ) -> HeapAddress {
         if let Some(memarg) = self.memarg.take() {
+            self.plain = self.module.guarded;
             return self.address_elsewhere(memarg, index, access_bytes(access), wasm_offset);
         }
         let index = self.heap_index(index);
@@ -254,7 +266,7 @@ impl Emit<'_> {
     fn fuses(&self, e: &Entry) -> bool {
         let Some(next) = self.entries.get(self.at + 1) else { return false };
         let value = e.dst;
-        if !self.module.guarded || self.memarg.is_some() || next.class != e.class {
+        if !self.plain || next.class != e.class {
             return false;
         }
         let (first, second) = (next.a == value, next.b == value);
@@ -286,7 +298,11 @@ impl Emit<'_> {
             return self.load_heap_float(access, e, wasm_offset);
         }
         let e = &self.step(e);
+        let is_elsewhere = self.memarg.is_some();
         let address = self.heap_address(e.a, e.imm, (access, e.class), wasm_offset);
+        if is_elsewhere && !address.guarded {
+            self.unlock_address(address);
+        }
         let dying = self.dying(e.a);
         self.release(e.a);
         let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
@@ -364,6 +380,13 @@ impl Emit<'_> {
             Source::Imm(imm) => Stored::Imm(imm),
             Source::Slot(_) | Source::Heap(..) => Stored::Reg(self.read(value, class)),
         }
+    }
+
+    /// The result may go where a checked address was computed.
+    #[inline(never)]
+    fn unlock_address(&mut self, address: HeapAddress) {
+        let end = address.index.unwrap_or(address.base);
+        self.ints.unlock(end.num());
     }
 
     // Globals.

@@ -146,6 +146,8 @@ pub(super) struct Emit<'a> {
     fused: Fused,
     /// Where the access goes that comes next, if that is not memory 0 with a 32-bit index.
     memarg: Option<Memarg>,
+    /// If not, and if that needs no check.
+    plain: bool,
     allow_short: bool,
     out_of_registers: bool,
     /// Has any temp been stored?
@@ -281,6 +283,7 @@ fn attempt(
         next_offset: 0,
         fused: Fused::NOTHING,
         memarg: None,
+        plain: job.module.guarded,
         allow_short,
         out_of_registers: false,
         spilled: false,
@@ -343,7 +346,7 @@ impl Emit<'_> {
             Op::AtomicReplace => unreachable!("taken by the comparison before it"),
             Op::Fence => self.fence(),
             Op::Address => self.address(e),
-            Op::Memarg => self.memarg = Some(self.tape.memargs[e.imm as usize]),
+            Op::Memarg => (self.plain, self.memarg) = (false, Some(self.tape.memargs[e.imm as usize])),
             Op::GlobalGet => self.global_get(e),
             Op::GlobalSet => self.global_set(e),
             Op::MemorySize => self.memory_size(e),

@@ -3,6 +3,7 @@
 use super::Emit;
 use super::operand::{Step, Value};
 use crate::compile::tape::Class;
+use crate::compile::vector::Lanes;
 use planish_asm::Packed::*;
 use planish_asm::{Broadcast, Evex, Packed, PackedImm, PackedUnaryImm, Xmm};
 
@@ -24,9 +25,9 @@ enum Pair {
 enum Alone {
     Nothing,
     Imm(PackedUnaryImm, u8),
-    /// Two of them, on the lower and the upper half.
-    Halves(u8, u8),
-    /// Bytes rotated to the right.
+    /// Lanes of 32 bits rotated to the left, by so many bits.
+    RotateLanes(u8),
+    /// All bytes rotated to the right.
     Rotate(u8),
     Broadcast(Broadcast),
 }
@@ -67,15 +68,20 @@ fn alone(bytes: &Bytes, avx2: bool) -> Option<Alone> {
         }
         let [low, high] = [0, 4].map(|from| [words[from], words[from + 1], words[from + 2], words[from + 3]]);
         if low.iter().all(|&word| word < 4) && high.iter().all(|&word| word >= 4) {
-            let (low_imm, high_imm) = (immediate(low), immediate(high));
-            return Some(match (low == [0, 1, 2, 3], high == [4, 5, 6, 7]) {
-                (_, true) => Alone::Imm(PackedUnaryImm::Pshuflw, low_imm),
-                (true, _) => Alone::Imm(PackedUnaryImm::Pshufhw, high_imm),
-                _ => Alone::Halves(low_imm, high_imm),
-            });
+            if high == [4, 5, 6, 7] {
+                return Some(Alone::Imm(PackedUnaryImm::Pshuflw, immediate(low)));
+            }
+            if low == [0, 1, 2, 3] {
+                return Some(Alone::Imm(PackedUnaryImm::Pshufhw, immediate(high)));
+            }
         }
     }
     let first = bytes[0];
+    let lanes_rotated =
+        bytes.iter().enumerate().all(|(place, &byte)| byte == place as u8 & !3 | (first + place as u8) & 3);
+    if first < 4 && lanes_rotated {
+        return Some(Alone::RotateLanes(8 * (4 - first)));
+    }
     let rotated = bytes.iter().enumerate().all(|(place, &byte)| byte == (first + place as u8) & 15);
     rotated.then_some(Alone::Rotate(first))
 }
@@ -163,10 +169,7 @@ impl Emit<'_> {
         match if zeros { None } else { alone(&bytes, self.module.cpu.avx2) } {
             Some(Alone::Nothing) => self.move_vector(target, a),
             Some(Alone::Imm(op, imm)) => self.packed_unary_imm(op, target, a, imm),
-            Some(Alone::Halves(low, high)) => {
-                self.packed_unary_imm(PackedUnaryImm::Pshuflw, target, a, low);
-                self.packed_unary_imm(PackedUnaryImm::Pshufhw, target, target, high);
-            }
+            Some(Alone::RotateLanes(count)) => self.rotate(Lanes::I32x4, target, a, count),
             Some(Alone::Rotate(count)) => self.packed_imm(PackedImm::Palignr, target, a, a, count),
             Some(Alone::Broadcast(op)) => _ = self.asm.v_broadcast_rr(op, target, a),
             None => self.packed_constant(Pshufb, target, a, table(&bytes)),
@@ -211,7 +214,9 @@ mod tests {
     fn instructions_of_one_operand_are_found() {
         assert_eq!(alone(&bytes(|i| i as u8), false), Some(Alone::Nothing));
         assert_eq!(alone(&bytes(|i| i as u8 ^ 4), false), Some(Alone::Imm(PackedUnaryImm::Pshufd, 0b10_11_00_01)));
-        assert_eq!(alone(&bytes(|i| i as u8 ^ 2), false), Some(Alone::Halves(0b10_11_00_01, 0b10_11_00_01)));
+        assert_eq!(alone(&bytes(|i| i as u8 ^ 2), false), Some(Alone::RotateLanes(16)));
+        let rotated = bytes(|i| (i as u8 & !3) + [3, 0, 1, 2][i % 4]);
+        assert_eq!(alone(&rotated, false), Some(Alone::RotateLanes(8)));
         assert_eq!(alone(&bytes(|i| (i as u8 + 3) & 15), false), Some(Alone::Rotate(3)));
         assert_eq!(alone(&bytes(|_| 0), true), Some(Alone::Broadcast(Broadcast::Vpbroadcastb)));
         assert_eq!(alone(&bytes(|i| i as u8 & 1), true), Some(Alone::Broadcast(Broadcast::Vpbroadcastw)));

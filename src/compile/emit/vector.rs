@@ -175,17 +175,18 @@ impl Emit<'_> {
             Vector::Bitselect | Vector::Laneselect(_) | Vector::Madd(_) | Vector::Nmadd(_) | Vector::DotAdd => {
                 self.three_operands(op, e);
             }
+            Vector::Rotl(lanes) => self.one_in_place(e, |emit, target, a| emit.rotate(lanes, target, a, e.imm as u8)),
             Vector::Shl(lanes) => self.shift_left(lanes, e),
             Vector::Shr(lanes, signed) => self.shift_right(lanes, signed, e),
             Vector::Min(lanes, _) | Vector::Max(lanes, _) if is_float(lanes) => {
                 self.two(e, |emit, target, a, b| emit.float_min_max(op, lanes, target, a, b));
             }
-            Vector::Not
-            | Vector::Abs(_)
-            | Vector::Neg(_)
-            | Vector::Popcnt
-            | Vector::ExtendHigh(..)
-            | Vector::ExtaddPairwise(..) => self.one(e, |emit, target, a| emit.int_unary_vector(op, target, a)),
+            Vector::Not | Vector::Abs(_) | Vector::Popcnt | Vector::ExtendHigh(..) => {
+                self.one_in_place(e, |emit, target, a| emit.int_unary_vector(op, target, a));
+            }
+            Vector::Neg(_) | Vector::ExtaddPairwise(..) => {
+                self.one(e, |emit, target, a| emit.int_unary_vector(op, target, a))
+            }
             Vector::Eq(lanes) | Vector::Ne(lanes) if is_float(lanes) => self.compare_float_lanes(op, lanes, e),
             Vector::Lt(lanes, _) | Vector::Gt(lanes, _) | Vector::Le(lanes, _) | Vector::Ge(lanes, _)
                 if is_float(lanes) =>
@@ -347,6 +348,21 @@ impl Emit<'_> {
         self.define_float(e.dst, target, Class::V128);
     }
 
+    /// The register of an operand that dies here, unless the result is wanted in another.
+    fn reusable(&self, e: &Step, dying: Option<Xmm>) -> Option<Xmm> {
+        dying.filter(|register| e.hint == 0 || e.hint == register.num() + 1)
+    }
+
+    /// The same where the target may be the operand's register.
+    pub(super) fn one_in_place(&mut self, e: &Step, emit: impl FnOnce(&mut Self, Xmm, Xmm)) {
+        let a = self.read_vector(e.a);
+        let dying = self.reusable(e, self.dying_float(e.a));
+        self.release(e.a);
+        let target = self.float_target(e, dying, 0);
+        emit(self, target, a);
+        self.define_float(e.dst, target, Class::V128);
+    }
+
     /// Of two: the target is another register than both.
     pub(super) fn two(&mut self, e: &Step, emit: impl FnOnce(&mut Self, Xmm, Xmm, Xmm)) {
         let (a, b) = (self.read_vector(e.a), self.read_vector(e.b));
@@ -376,14 +392,15 @@ impl Emit<'_> {
         }
         let left = self.read_vector(a);
         let right = self.vector_source(b);
-        let dying = self.dying_float(a).or_else(|| if self.avx() { self.dying_float(b) } else { None });
+        let second = if self.avx() { self.dying_float(b) } else { None };
+        let dying = self.reusable(e, self.dying_float(a)).or_else(|| self.reusable(e, second));
         self.release(a);
         self.release(b);
         let avoid = match right {
             FloatSource::Reg(right) if !self.avx() && right != left => 1 << right.num(),
             _ => 0,
         };
-        let target = self.float_target(e, if e.hint == 0 { dying } else { None }, avoid);
+        let target = self.float_target(e, dying, avoid);
         self.packed_source(instruction, target, left, right);
         if let Vector::Add(lanes) | Vector::Sub(lanes) | Vector::Mul(lanes) | Vector::Div(lanes) = op {
             self.canonicalise(lanes, target);
@@ -393,9 +410,9 @@ impl Emit<'_> {
 
     fn one_operand(&mut self, op: Vector, instruction: PackedUnary, e: &Step) {
         let a = self.read_vector(e.a);
-        let dying = self.dying_float(e.a);
+        let dying = self.reusable(e, self.dying_float(e.a));
         self.release(e.a);
-        let target = self.float_target(e, if e.hint == 0 { dying } else { None }, 0);
+        let target = self.float_target(e, dying, 0);
         self.packed_unary(instruction, target, a);
         match op {
             Vector::Sqrt(lanes) => self.canonicalise(lanes, target),

@@ -71,7 +71,7 @@ impl Emit<'_> {
 
     pub(super) fn round_lanes(&mut self, lanes: Lanes, rounding: Rounding, e: &Step) {
         let op = if lanes == F32x4 { PackedUnaryImm::Roundps } else { PackedUnaryImm::Roundpd };
-        self.one(e, |emit, target, a| {
+        self.one_in_place(e, |emit, target, a| {
             emit.packed_unary_imm(op, target, a, rounding as u8);
             emit.canonicalise(lanes, target);
         });

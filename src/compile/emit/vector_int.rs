@@ -299,7 +299,7 @@ impl Emit<'_> {
     pub(super) fn shift_left(&mut self, lanes: Lanes, e: &Step) {
         let Some(count) = self.constant_of(e.b) else { return self.shift_variably(lanes, None, e) };
         let count = (count as u32 % lanes.bits()) as u8;
-        self.one(e, |emit, target, a| match lanes {
+        self.one_in_place(e, |emit, target, a| match lanes {
             _ if count == 0 => emit.move_vector(target, a),
             I8x16 if count == 1 => emit.packed(Paddb, target, a, a),
             I8x16 => {
@@ -315,7 +315,7 @@ impl Emit<'_> {
     pub(super) fn shift_right(&mut self, lanes: Lanes, signed: bool, e: &Step) {
         let Some(count) = self.constant_of(e.b) else { return self.shift_variably(lanes, Some(signed), e) };
         let count = (count as u32 % lanes.bits()) as u8;
-        self.one(e, |emit, target, a| match (lanes, signed) {
+        self.one_in_place(e, |emit, target, a| match (lanes, signed) {
             _ if count == 0 => emit.move_vector(target, a),
             (I8x16, _) => {
                 emit.packed_shift(PackedShift::Psrlw, target, a, count);
@@ -336,6 +336,28 @@ impl Emit<'_> {
             (_, true) => emit.packed_shift(PackedShift::Psrad, target, a, count),
             (_, false) => emit.packed_shift(PackedShift::Psrld, target, a, count),
         });
+    }
+
+    /// Lanes of 32 or 64 bits to the left.
+    pub(super) fn rotate(&mut self, lanes: Lanes, target: Xmm, a: Xmm, count: u8) {
+        let (left, right) = match lanes {
+            I64x2 => (PackedShift::Psllq, PackedShift::Psrlq),
+            _ => (PackedShift::Pslld, PackedShift::Psrld),
+        };
+        if self.module.cpu.avx512 {
+            self.asm.e_prol_rri(lane_width(lanes), target, a, count);
+        } else if count.is_multiple_of(8) {
+            let (bytes, moved) = (lanes.bits() as u8 / 8, count / 8);
+            let table = std::array::from_fn(|place| {
+                let place = place as u8;
+                place / bytes * bytes + (place + bytes - moved) % bytes
+            });
+            self.packed_constant(Pshufb, target, a, u128::from_le_bytes(table));
+        } else {
+            self.packed_shift(left, Self::FLOAT_TEMP, a, count);
+            self.packed_shift(right, target, a, lanes.bits() as u8 - count);
+            self.packed(Por, target, target, Self::FLOAT_TEMP);
+        }
     }
 
     /// Where the bit of `sign` is set, all above it become set.

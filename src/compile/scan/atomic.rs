@@ -88,18 +88,18 @@ impl Scan<'_> {
         }
         match group {
             Group::Load => {
-                let (index, imm) = self.atomic_index(memarg);
+                let (index, imm) = self.pop_address(memarg);
                 let value = self.temp_entry(Op::AtomicLoad(access), class, index, Ref::NOTHING, imm);
                 self.push_value(class, value);
             }
             Group::Store => {
                 let value = self.pop_value();
-                let (index, imm) = self.atomic_index(memarg);
+                let (index, imm) = self.pop_address(memarg);
                 self.entry(Op::AtomicStore(access), class, Ref::NOTHING, index, value, imm);
             }
             Group::Rmw(op) => {
                 let value = self.pop_value();
-                let (index, imm) = self.atomic_index(memarg);
+                let (index, imm) = self.pop_address(memarg);
                 // Without a result most are one instruction.
                 if op != Rmw::Exchange && cursor.skip(DROP) {
                     self.entry(Op::AtomicRmw(op, access), class, Ref::NOTHING, index, value, imm);
@@ -111,26 +111,13 @@ impl Scan<'_> {
             Group::CompareExchange => {
                 let replacement = self.pop_value();
                 let expected = self.pop_value();
-                let (index, imm) = self.atomic_index(memarg);
+                let (index, imm) = self.pop_address(memarg);
                 self.entry(Op::AtomicCompare(access), class, Ref::NOTHING, index, expected, imm);
                 let old = self.temp_entry(Op::AtomicReplace, class, replacement, Ref::NOTHING, 0);
                 self.push_value(class, old);
             }
         }
         Ok(())
-    }
-
-    /// Pops the index of the access that comes next, which is announced if need be; with it goes the offset.
-    fn atomic_index(&mut self, memarg: Memarg) -> (Ref, u32) {
-        let index = self.pop_index(memarg);
-        self.can_trap();
-        match (memarg.memory.0, memarg.index, u32::try_from(memarg.offset)) {
-            (0, I32, Ok(offset)) => (index, offset),
-            _ => {
-                self.announce(memarg);
-                (index, 0)
-            }
-        }
     }
 
     /// A builtin of a memory, an address, and these operands.
@@ -146,7 +133,7 @@ impl Scan<'_> {
         if self.takes(&all, &[Ty::I32])? {
             let above = self.stack.split_off(self.stack.len() - operands.len());
             self.flushed = self.flushed.min(self.stack.len());
-            let (index, imm) = self.atomic_index(memarg);
+            let (index, imm) = self.pop_address(memarg);
             let address = self.temp_entry(Op::Address, I64, index, Ref::NOTHING, imm);
             self.push_value(I64, address);
             self.stack.extend(above);

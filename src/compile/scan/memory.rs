@@ -62,10 +62,8 @@ impl Scan<'_> {
     ) -> Result<Cursor<'b>, Invalid> {
         let memarg = self.memarg(&mut cursor, 0..=align)?;
         if self.takes(&[Ty::number(memarg.index)], &[Ty::number(class)])? {
-            let index = self.pop_index(memarg);
-            self.can_trap();
-            self.announce(memarg);
-            let value = self.temp_entry(Op::Load(access), class, index, Ref::NOTHING, 0);
+            let (index, offset) = self.pop_address(memarg);
+            let value = self.temp_entry(Op::Load(access), class, index, Ref::NOTHING, offset);
             self.push_value(class, value);
         }
         Ok(cursor)
@@ -84,27 +82,29 @@ impl Scan<'_> {
             // A narrowing store, and a whole one of an i32, reads the low bits only.
             let low = class == Class::I32 || access != Access::Whole;
             let value = if low { self.pop_low() } else { self.pop_value() };
-            let index = self.pop_index(memarg);
-            self.can_trap();
-            self.announce(memarg);
-            self.entry(Op::Store(access), class, Ref::NOTHING, index, value, 0);
+            let (index, offset) = self.pop_address(memarg);
+            self.entry(Op::Store(access), class, Ref::NOTHING, index, value, offset);
         }
         Ok(cursor)
     }
 
-    /// Pops the index of a memory access, computed in full. **Escape:** its class is the one that [`Memarg`] hands on to the
-    /// emitter.
-    pub(super) fn pop_index(&mut self, memarg: Memarg) -> Ref {
+    /// Pops the index of the memory access that the next entry is, which has all other operands by now, can trap, and is
+    /// announced unless it is to memory 0 with a 32-bit index. The entry gets what this returns as `a` and `imm`.
+    /// **Escape:** the index is computed in full, and its class is the one that [`Memarg`] hands on to the emitter.
+    pub(super) fn pop_address(&mut self, memarg: Memarg) -> (Ref, u32) {
         let item = self.pop();
         assert_eq!(item.class(), memarg.index, "checked: an index of the memory's index type");
-        self.value(item)
-    }
-
-    /// The entry that comes next accesses memory as this says.
-    pub(super) fn announce(&mut self, memarg: Memarg) {
-        self.tape.memargs.push(memarg);
-        let place = self.tape.memargs.len() as u32 - 1;
-        self.entry(Op::Memarg, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, place);
+        let index = self.value(item);
+        self.can_trap();
+        match (memarg.memory.0, memarg.index, u32::try_from(memarg.offset)) {
+            (0, Class::I32, Ok(offset)) => (index, offset),
+            _ => {
+                self.tape.memargs.push(memarg);
+                let place = self.tape.memargs.len() as u32 - 1;
+                self.entry(Op::Memarg, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, place);
+                (index, 0)
+            }
+        }
     }
 
     /// The memory that `memory.size` or `memory.grow` names: before there were several, a byte.

@@ -2,7 +2,7 @@
 
 use super::check::Ty;
 use super::{Class, Scan};
-use crate::compile::tape::{Access, Memarg, Op, Ref};
+use crate::compile::tape::{Access, Entry, Memarg, Op, Ref};
 use crate::compile::vector::{Lanes, Vector as V, VectorLoad};
 use crate::decode::{Cursor, Invalid};
 use wasmparser::WasmFeatures;
@@ -47,7 +47,10 @@ impl Scan<'_> {
         self.tape.vectors = true;
         match *VECTORS.get(code as usize).ok_or(Invalid)? {
             Unary(op) if self.takes_one(V128, V128)? => self.unary(Op::Vector(op), V128),
-            Binary(op) if self.takes_two(V128, V128)? => self.binary(Op::Vector(op), V128),
+            Binary(op) if self.takes_two(V128, V128)? => match op {
+                V::Or => self.or(),
+                _ => self.binary(Op::Vector(op), V128),
+            },
             Test(op) if self.takes_one(V128, I32)? => self.unary(Op::Vector(op), I32),
             Shift(op) if self.takes(&[Ty::V128, Ty::I32], &[Ty::V128])? => self.shift_vector(op),
             Ternary(op) if self.takes(&[Ty::V128; 3], &[Ty::V128])? => self.ternary(op),
@@ -84,36 +87,32 @@ impl Scan<'_> {
             Load => {
                 let memarg = self.memarg(cursor, 0..=4)?;
                 if self.takes_one(memarg.index, V128)? {
-                    let index = self.pop_index(memarg);
-                    self.vector_access(Op::Load(Access::Whole), index, Ref::NOTHING, memarg, true);
+                    self.vector_load(Op::Load(Access::Whole), Ref::NOTHING, memarg);
                 }
             }
             Store => {
                 let memarg = self.memarg(cursor, 0..=4)?;
                 if self.takes(&[Ty::number(memarg.index), Ty::V128], &[])? {
-                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
-                    self.vector_access(Op::Store(Access::Whole), index, value, memarg, false);
+                    self.vector_store(Op::Store(Access::Whole), memarg);
                 }
             }
             LoadVector(load, align) => {
                 let memarg = self.memarg(cursor, 0..=align)?;
                 if self.takes_one(memarg.index, V128)? {
-                    let index = self.pop_index(memarg);
-                    self.vector_access(Op::LoadVector(load), index, Ref::NOTHING, memarg, true);
+                    self.vector_load(Op::LoadVector(load), Ref::NOTHING, memarg);
                 }
             }
             LoadLane(lanes, align) => {
                 let (memarg, lane) = (self.memarg(cursor, 0..=align)?, lane(cursor, lanes)?);
                 if self.takes(&[Ty::number(memarg.index), Ty::V128], &[Ty::V128])? {
-                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
-                    self.vector_access(Op::LoadLane(lanes, lane), index, value, memarg, true);
+                    let value = self.pop_value();
+                    self.vector_load(Op::LoadLane(lanes, lane), value, memarg);
                 }
             }
             StoreLane(lanes, align) => {
                 let (memarg, lane) = (self.memarg(cursor, 0..=align)?, lane(cursor, lanes)?);
                 if self.takes(&[Ty::number(memarg.index), Ty::V128], &[])? {
-                    let (value, index) = (self.pop_value(), self.pop_index(memarg));
-                    self.vector_access(Op::StoreLane(lanes, lane), index, value, memarg, false);
+                    self.vector_store(Op::StoreLane(lanes, lane), memarg);
                 }
             }
             Unknown => return Err(Invalid),
@@ -126,22 +125,16 @@ impl Scan<'_> {
         Ref::pool(self.tape.pool.len() - 2)
     }
 
-    /// A load, whose vector is pushed, or a store.
-    fn vector_access(&mut self, op: Op, index: Ref, value: Ref, memarg: Memarg, loads: bool) {
-        self.can_trap();
-        let imm = match memarg.plain_offset() {
-            Some(offset) => offset,
-            None => {
-                self.announce(memarg);
-                0
-            }
-        };
-        if loads {
-            let value = self.temp_entry(op, Class::V128, index, value, imm);
-            self.push_value(Class::V128, value);
-        } else {
-            self.entry(op, Class::V128, Ref::NOTHING, index, value, imm);
-        }
+    fn vector_load(&mut self, op: Op, value: Ref, memarg: Memarg) {
+        let (index, offset) = self.pop_address(memarg);
+        let value = self.temp_entry(op, Class::V128, index, value, offset);
+        self.push_value(Class::V128, value);
+    }
+
+    fn vector_store(&mut self, op: Op, memarg: Memarg) {
+        let value = self.pop_value();
+        let (index, offset) = self.pop_address(memarg);
+        self.entry(op, Class::V128, Ref::NOTHING, index, value, offset);
     }
 
     fn push_vector_entry(&mut self, op: V, class: Class, a: Ref, b: Ref, imm: u32) {
@@ -161,6 +154,38 @@ impl Scan<'_> {
         let a = self.pop_value();
         self.consume(c);
         self.push_vector_entry(op, V128, a, b, c.to_item());
+    }
+
+    /// `x << n | x >> (width - n)` is a rotation. The two shifts are the last entries, so nothing reads what they wrote.
+    fn or(&mut self) {
+        let (b, a) = (self.pop_value(), self.pop_value());
+        let rotation = match self.tape.entries[..] {
+            [.., left, right] if left.dst == a && right.dst == b => self.rotation(&left, &right),
+            [.., right, left] if left.dst == a && right.dst == b => self.rotation(&left, &right),
+            _ => None,
+        };
+        let Some((lanes, of, count)) = rotation else {
+            return self.push_vector_entry(V::Or, V128, a, b, 0);
+        };
+        self.tape.entries.truncate(self.tape.entries.len() - 2);
+        self.free_temp(a);
+        self.free_temp(b);
+        self.push_vector_entry(V::Rotl(lanes), V128, of, Ref::NOTHING, count);
+    }
+
+    /// What two entries rotate, and by how much to the left.
+    fn rotation(&self, a: &Entry, b: &Entry) -> Option<(Lanes, Ref, u32)> {
+        let ((Op::Vector(V::Shl(lanes)), left, right) | (Op::Vector(V::Shr(lanes, false)), right, left)) = (a.op, a, b)
+        else {
+            return None;
+        };
+        let right_matches = left.op == Op::Vector(V::Shl(lanes)) && right.op == Op::Vector(V::Shr(lanes, false));
+        let counts = (self.tape.constant(left.b)? as u32, self.tape.constant(right.b)? as u32);
+        let whole = matches!(lanes, I32x4 | I64x2)
+            && counts.0 < lanes.bits()
+            && counts.0.wrapping_add(counts.1) == lanes.bits();
+        // A variable: a temp would be read once only.
+        (right_matches && whole && left.a == right.a && left.a.as_var().is_some()).then_some((lanes, left.a, counts.0))
     }
 
     /// A constant in every lane is a constant.
