@@ -34,7 +34,7 @@ enum Exit {
 
 /// A function with so many integers and floats that live across calls in a loop, some of them written before the call that
 /// may be left early, some behind it, some where that is caught; they are summed up at the end.
-fn pressure(ints: usize, floats: usize, exit: Exit) -> String {
+fn pressure(ints: usize, floats: usize, vectors: usize, exit: Exit) -> String {
     let locals = |prefix: &str, ty: &str, count: usize| {
         (0..count).fold(String::new(), |text, n| text + &format!("(local ${prefix}{n} {ty})"))
     };
@@ -56,6 +56,18 @@ fn pressure(ints: usize, floats: usize, exit: Exit) -> String {
             .unwrap();
         }
     };
+    let step = |text: &mut String, which: usize, salt: i64| {
+        step(text, which, salt);
+        for n in (0..vectors).filter(|n| n % 3 == which) {
+            let other = (n + 1) % vectors;
+            write!(
+                text,
+                "(local.set $v{n} (i64x2.add (i8x16.swizzle (local.get $v{n}) (v128.const i8x16 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 0))
+                    (i64x2.add (local.get $v{other}) (i64x2.splat (local.get $n)))))"
+            )
+            .unwrap();
+        }
+    };
     let [mut before, mut behind, mut caught, mut sum] = [const { String::new() }; 4];
     step(&mut before, 0, 3);
     step(&mut behind, 1, 5);
@@ -66,40 +78,45 @@ fn pressure(ints: usize, floats: usize, exit: Exit) -> String {
     for n in 0..floats {
         write!(sum, "(local.set $sum (i64.xor (local.get $sum) (i64.reinterpret_f64 (local.get $f{n}))))").unwrap();
     }
+    for n in 0..vectors {
+        write!(sum, "(local.set $sum (i64.xor (i64.mul (local.get $sum) (i64.const 7)) (i64x2.extract_lane 0 (local.get $v{n}))))").unwrap();
+        write!(sum, "(local.set $sum (i64.add (local.get $sum) (i64x2.extract_lane 1 (local.get $v{n}))))").unwrap();
+    }
     // The result of the call is a variable, which stays what it was when the call is left early.
     let call =
         "(local.set $result (call $sometimes (local.get $n) (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4)
         (i64.const 5) (i64.const 6) (local.get $result) (local.get $n)))";
     let body = match exit {
         Exit::Branch => format!(
-            "(block $h (result i64 f64)
+            "(block $h (result i64 f64 v128)
                 {before}
-                (br_if $h (i64.mul (local.get $n) (i64.const 7)) (f64.convert_i64_s (local.get $n))
+                (br_if $h (i64.mul (local.get $n) (i64.const 7)) (f64.convert_i64_s (local.get $n)) (i64x2.splat (local.get $n))
                     (i64.eqz (i64.rem_u (local.get $n) (i64.const 3))))
-                drop drop
+                drop drop drop
                 {call} {behind} (br $next))"
         ),
         Exit::TryTable => format!(
-            "(block $h (result i64 f64) (try_table (catch $e $h) {before} {call} {behind} (br $next)) unreachable)"
+            "(block $h (result i64 f64 v128) (try_table (catch $e $h) {before} {call} {behind} (br $next)) unreachable)"
         ),
-        Exit::Legacy => format!("try (result i64 f64) {before} {call} {behind} (br $next) catch $e end"),
+        Exit::Legacy => format!("try (result i64 f64 v128) {before} {call} {behind} (br $next) catch $e end"),
     };
     let throws = if exit == Exit::Branch {
         "nop"
     } else {
-        "(throw $e (i64.mul (local.get $n) (i64.const 7)) (f64.convert_i64_s (local.get $n)))"
+        "(throw $e (i64.mul (local.get $n) (i64.const 7)) (f64.convert_i64_s (local.get $n)) (i64x2.splat (local.get $n)))"
     };
     format!(
         r#"(module
-            (tag $other) (tag $e (param i64 f64))
+            (tag $other) (tag $e (param i64 f64 v128))
             (func $sometimes (param $n i64) (param i64 i64 i64 i64 i64 i64) (param $r i64) (param i64) (result i64)
                 {clobbers}
                 (if (i64.eqz (i64.rem_u (local.get $n) (i64.const 3))) (then {throws}))
                 (i64.add (local.get $n) (i64.mul (local.get $r) (i64.const 13))))
-            (func (export "run") (param $n i64) (result i64) (local $sum i64) (local $result i64) {int_locals} {float_locals}
+            (func (export "run") (param $n i64) (result i64) (local $sum i64) (local $result i64) {int_locals} {float_locals} {vector_locals}
                 (loop $loop
                     (block $next
                         {body}
+                        (i64x2.extract_lane 1) (local.set $sum (i64.add (local.get $sum)))
                         i64.trunc_sat_f64_s i64.xor (local.set $sum (i64.add (local.get $sum)))
                         {caught})
                     (local.tee $n (i64.sub (local.get $n) (i64.const 1)))
@@ -110,6 +127,7 @@ fn pressure(ints: usize, floats: usize, exit: Exit) -> String {
         clobbers = "(drop (call $clobber (local.get $n) (local.get $r)))",
         int_locals = locals("i", "i64", ints),
         float_locals = locals("f", "f64", floats),
+        vector_locals = locals("v", "v128", vectors),
     )
     .replace(
         "(func (export",
@@ -132,11 +150,13 @@ fn pressure(ints: usize, floats: usize, exit: Exit) -> String {
 #[test]
 fn variables_are_at_a_catch_what_they_were_at_the_throw() -> Result<()> {
     for engine in engines() {
-        for (ints, floats) in [(1, 1), (2, 0), (4, 2), (6, 6), (9, 3), (12, 9), (16, 14), (30, 20)] {
-            let expected: i64 = run(&engine, &pressure(ints, floats, Exit::Branch), 20)?;
+        for (ints, floats, vectors) in
+            [(1, 1, 1), (2, 0, 3), (4, 2, 0), (6, 6, 2), (9, 3, 9), (12, 9, 30), (16, 14, 5), (30, 20, 40)]
+        {
+            let expected: i64 = run(&engine, &pressure(ints, floats, vectors, Exit::Branch), 20)?;
             for exit in [Exit::TryTable, Exit::Legacy] {
-                let found: i64 = run(&engine, &pressure(ints, floats, exit), 20)?;
-                assert_eq!(found, expected, "{ints} integers, {floats} floats");
+                let found: i64 = run(&engine, &pressure(ints, floats, vectors, exit), 20)?;
+                assert_eq!(found, expected, "{ints} integers, {floats} floats, {vectors} vectors");
             }
         }
     }

@@ -85,7 +85,8 @@ impl Emit<'_> {
             match plan.homes[pin.var as usize] {
                 Home::Gpr(register) => self.load_slot(Width::W64, register.any(), pin.slot),
                 Home::Xmm(register) => self.load_float(pin.class.whole_float(), register, frame(pin.slot)),
-                _ => {}
+                Home::High { register, .. } => _ = self.asm.e_movups_rm(register, frame(pin.slot)),
+                Home::Slot(_) | Home::Argument(_) | Home::Nowhere => {}
             }
         }
         if let Some(tag) = info.tag {
@@ -107,6 +108,7 @@ impl Emit<'_> {
         match self.plan.homes[var as usize] {
             Home::Gpr(register) => self.mov_rm(Width::W64, register.any(), from),
             Home::Xmm(register) => self.load_float(class.whole_float(), register, from),
+            Home::High { register, .. } => _ = self.asm.e_movups_rm(register, from),
             Home::Slot(at) if class.is_float() => {
                 self.load_float(class.whole_float(), Self::FLOAT_TEMP, from);
                 self.store_float(class.whole_float(), frame(at), Self::FLOAT_TEMP);
