@@ -19,14 +19,14 @@
     (throw_ref)))
 
 ;; function 0 $throw:
-;;     sub rsp, 0x20
+;;     sub rsp, 0x28
 ;;     mov [rsp], rdi
 ;;     vmovsd xmm15, [rip+.1]
 ;;     vmovsd [rsp+0x10], xmm15
 ;;     mov edi, 0
 ;;     mov rsi, rsp
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x50]
+;;     call qword ptr [rax+0x70]
 ;;     ud2 0
 ;; .1:
 ;;     00 00 00 00 00 00 f8 3f
@@ -73,7 +73,7 @@
 ;; .2:
 ;;     mov rdi, [rsp+8]
 ;;     mov rax, [r14+0x10]
-;;     call qword ptr [rax+0x58]
+;;     call qword ptr [rax+0x78]
 ;;     ud2 0
 ;;     mov [rsp+8], rdx
 ;;     jmp short .2

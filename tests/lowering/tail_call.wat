@@ -24,8 +24,8 @@
 
 ;; function 2 $imported:
 ;;     mov rax, [r14+0x30]
-;;     cmp dword ptr [rax+0x1C], 0
-;;     jne .1
+;;     cmp dword ptr [rax+0x1C], 2
+;;     je .1
 ;;     mov r15, [rsp]
 ;;     mov r15, [r15]
 ;;     cmp r15, [rip+.2]
@@ -58,8 +58,8 @@
 ;; .2:
 ;;     ud2 4
 ;; .3:
-;;     cmp dword ptr [rax+0x1C], 0
-;;     jne .4
+;;     cmp dword ptr [rax+0x1C], 2
+;;     je .4
 ;;     mov r15, [rsp]
 ;;     mov r15, [r15]
 ;;     cmp r15, [rip+.5]
@@ -81,8 +81,8 @@
 ;;     jne .1
 ;;     jmp qword ptr [rax]
 ;; .1:
-;;     cmp dword ptr [rax+0x1C], 0
-;;     jne .2
+;;     cmp dword ptr [rax+0x1C], 2
+;;     je .2
 ;;     mov r15, [rsp]
 ;;     mov r15, [r15]
 ;;     cmp r15, [rip+.3]
