@@ -198,10 +198,15 @@ impl Checker {
 
 #[test]
 fn atomic_operators_do_what_they_say_or_trap() {
-    let ways = [(true, CpuLevel::Native), (false, CpuLevel::Native), (true, CpuLevel::Baseline)];
-    for (guarded, level) in ways {
+    let ways: [fn(&mut Config) -> &mut Config; 4] = [
+        |config| config,
+        |config| config.guard_memory(false),
+        |config| config.signals_based_traps(false),
+        |config| config.cpu_level(CpuLevel::Baseline),
+    ];
+    for way in ways {
         let mut config = Config::new();
-        config.guard_memory(guarded).cpu_level(level);
+        way(&mut config);
         config.wasm_feature(WasmFeature::Threads, true).wasm_feature(WasmFeature::CustomPageSizes, true);
         let engine = Engine::new(&config).unwrap();
         for first in 0..MEMORIES.len() {

@@ -3,7 +3,8 @@
 #![allow(missing_docs)]
 
 use planish::{
-    AsContextMut, Config, Engine, Extern, Func, Instance, Memory, Module, Store, Trap, Val, ValType, WasmFeature,
+    AsContextMut, Config, CpuLevel, Engine, Extern, Func, Instance, Memory, Module, Store, Trap, Val, ValType,
+    WasmFeature,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -16,23 +17,45 @@ const MEMORIES: [(&str, &str, &str, u64); 4] = [
     ("wide-bytes", "i64", "301 (pagesize 1)", 301),
 ];
 
-/// Operator, bytes that it accesses, type.
-const LOADS: [(&str, u64, ValType); 7] = [
-    ("i32.load8_u", 1, ValType::I32),
-    ("i64.load16_u", 2, ValType::I64),
-    ("i32.load", 4, ValType::I32),
-    ("i64.load32_u", 4, ValType::I64),
-    ("i64.load", 8, ValType::I64),
-    ("f32.load", 4, ValType::F32),
-    ("f64.load", 8, ValType::F64),
+/// Operator, bytes that it accesses, type, and how a function gets its result: `@` is the operator, its memory and offset, and `#`
+/// the index. Of more than 8 bytes the first 8 are looked at.
+#[rustfmt::skip]
+const LOADS: [(&str, u64, ValType, &str); 14] = [
+    ("i32.load8_u",        1,  ValType::I32, "(@ #)"),
+    ("i64.load16_u",       2,  ValType::I64, "(@ #)"),
+    ("i32.load",           4,  ValType::I32, "(@ #)"),
+    ("i64.load32_u",       4,  ValType::I64, "(@ #)"),
+    ("i64.load",           8,  ValType::I64, "(@ #)"),
+    ("f32.load",           4,  ValType::F32, "(@ #)"),
+    ("f64.load",           8,  ValType::F64, "(@ #)"),
+    ("v128.load",          16, ValType::I64, "(i64x2.extract_lane 0 (@ #))"),
+    ("v128.load8_splat",   1,  ValType::I32, "(i8x16.extract_lane_u 3 (@ #))"),
+    ("v128.load16_splat",  2,  ValType::I32, "(i16x8.extract_lane_u 3 (@ #))"),
+    ("v128.load32_zero",   4,  ValType::I32, "(i32x4.extract_lane 0 (@ #))"),
+    ("v128.load64_splat",  8,  ValType::I64, "(i64x2.extract_lane 1 (@ #))"),
+    ("v128.load8_lane",    1,  ValType::I32, "(i8x16.extract_lane_u 5 (@ 5 # (v128.const i64x2 1 2)))"),
+    ("v128.load32_lane",   4,  ValType::I32, "(i32x4.extract_lane 3 (@ 3 # (v128.const i64x2 1 2)))"),
 ];
-const STORES: [(&str, u64, ValType); 6] = [
-    ("i64.store8", 1, ValType::I64),
-    ("i32.store16", 2, ValType::I32),
-    ("i32.store", 4, ValType::I32),
-    ("i64.store", 8, ValType::I64),
-    ("f32.store", 4, ValType::F32),
-    ("f64.store", 8, ValType::F64),
+/// The same with the value in the second parameter.
+#[rustfmt::skip]
+const STORES: [(&str, u64, ValType, &str); 9] = [
+    ("i64.store8",         1,  ValType::I64, "(@ # (local.get 1))"),
+    ("i32.store16",        2,  ValType::I32, "(@ # (local.get 1))"),
+    ("i32.store",          4,  ValType::I32, "(@ # (local.get 1))"),
+    ("i64.store",          8,  ValType::I64, "(@ # (local.get 1))"),
+    ("f32.store",          4,  ValType::F32, "(@ # (local.get 1))"),
+    ("f64.store",          8,  ValType::F64, "(@ # (local.get 1))"),
+    ("v128.store",         16, ValType::I64, "(@ # (i64x2.splat (local.get 1)))"),
+    ("v128.store16_lane",  2,  ValType::I32, "(@ 3 # (i16x8.splat (local.get 1)))"),
+    ("v128.store64_lane",  8,  ValType::I64, "(@ 1 # (i64x2.splat (local.get 1)))"),
+];
+
+/// The ways to compile that access memory differently.
+const WAYS: [fn(&mut Config) -> &mut Config; 4] = [
+    |config| config,
+    |config| config.guard_memory(false),
+    |config| config.signals_based_traps(false),
+    |config| config.cpu_level(CpuLevel::Baseline),
 ];
 
 const OFFSETS: [u64; 5] = [0, 5, (1 << 31) - 1, 1 << 31, u32::MAX as u64];
@@ -67,28 +90,24 @@ fn module(order: &[usize], imported: bool) -> String {
     for (name, index, _, length) in MEMORIES {
         let index = if index.is_empty() { "i32" } else { index };
         for offset in offsets(index) {
-            for (operator, bytes, ty) in LOADS {
+            for (operator, bytes, ty, body) in LOADS {
                 let (ty, export) = (shown(&ty), format!("{name} {operator} {offset}"));
                 let access = format!("{operator} ${name} offset={offset}");
-                write!(text, "\n(func (export \"{export}\") (param {index}) (result {ty}) ({access} (local.get 0)))")
-                    .unwrap();
+                let body = body.replace('@', &access);
+                let at_param = body.replace('#', "(local.get 0)");
+                write!(text, "\n(func (export \"{export}\") (param {index}) (result {ty}) {at_param})").unwrap();
                 for at in indexes(index, offset, bytes, length) {
                     let signed = if index == "i32" { i64::from(at as i32) } else { at as i64 };
-                    write!(
-                        text,
-                        "\n(func (export \"{export} at {at}\") (result {ty}) ({access} ({index}.const {signed})))"
-                    )
-                    .unwrap();
+                    let at_constant = body.replace('#', &format!("({index}.const {signed})"));
+                    write!(text, "\n(func (export \"{export} at {at}\") (result {ty}) {at_constant})").unwrap();
                 }
             }
-            for (operator, _, ty) in STORES {
+            for (operator, _, ty, body) in STORES {
                 let ty = shown(&ty);
-                write!(
-                    text,
-                    "\n(func (export \"{name} {operator} {offset}\") (param {index} {ty}) \
-                     ({operator} ${name} offset={offset} (local.get 0) (local.get 1)))"
-                )
-                .unwrap();
+                let body =
+                    body.replace('@', &format!("{operator} ${name} offset={offset}")).replace('#', "(local.get 0)");
+                let export = format!("{name} {operator} {offset}");
+                write!(text, "\n(func (export \"{export}\") (param {index} {ty}) {body})").unwrap();
             }
         }
     }
@@ -157,11 +176,11 @@ impl Checker {
         let memory = self.memory(kind);
         assert_eq!(memory.data_size(&self.store) as u64, length);
         for offset in offsets(index) {
-            for (operator, bytes, _) in LOADS {
+            for (operator, bytes, ..) in LOADS {
                 for at in indexes(index, offset, bytes, length) {
                     let (start, end) = (u128::from(at) + u128::from(offset), at.wrapping_add(offset) as usize);
                     let expected = (start + u128::from(bytes) <= u128::from(length))
-                        .then(|| number(&memory.data(&self.store)[end..][..bytes as usize]));
+                        .then(|| number(&memory.data(&self.store)[end..][..bytes.min(8) as usize]));
                     let export = format!("{name} {operator} {offset}");
                     let arg = value(if index.is_empty() { &ValType::I32 } else { &ValType::I64 }, at);
                     let got = self.call(&export, &[arg], 1).map(|values| bits(&values[0]));
@@ -170,7 +189,7 @@ impl Checker {
                     assert_eq!(got, expected, "{export}, constant {at}");
                 }
             }
-            for (operator, bytes, ty) in STORES {
+            for (operator, bytes, ty, _) in STORES {
                 for at in indexes(index, offset, bytes, length) {
                     self.check_store(memory, (kind, operator, offset, bytes), &ty, at);
                 }
@@ -188,11 +207,12 @@ impl Checker {
         let (name, index, _, length) = MEMORIES[kind];
         let fits = u128::from(at) + u128::from(offset) + u128::from(bytes) <= u128::from(length);
         let start = if fits { (at + offset) as usize } else { 0 };
-        let around = start.saturating_sub(16)..(start + 24).min(length as usize);
+        let around = start.saturating_sub(16)..(start + 32).min(length as usize);
         let mut expected = memory.data(&self.store)[around.clone()].to_vec();
         let stored = 0x1827_3645_5463_7281u64;
         if fits {
-            expected[start - around.start..][..bytes as usize].copy_from_slice(&stored.to_le_bytes()[..bytes as usize]);
+            expected[start - around.start..][..bytes as usize]
+                .copy_from_slice(&[stored.to_le_bytes(); 2].as_flattened()[..bytes as usize]);
         }
         let export = format!("{name} {operator} {offset}");
         let args = [value(if index.is_empty() { &ValType::I32 } else { &ValType::I64 }, at), value(ty, stored)];
@@ -207,10 +227,9 @@ impl Checker {
 #[test]
 fn accesses_reach_what_they_say_or_trap() {
     let mut done = (0, 0);
-    for guarded in [true, false] {
+    for way in WAYS {
         let mut config = Config::new();
-        let engine =
-            Engine::new(config.guard_memory(guarded).wasm_feature(WasmFeature::CustomPageSizes, true)).unwrap();
+        let engine = Engine::new(way(config.wasm_feature(WasmFeature::CustomPageSizes, true))).unwrap();
         for first in 0..MEMORIES.len() {
             let order: Vec<usize> = (0..MEMORIES.len()).map(|place| (first + place) % MEMORIES.len()).collect();
             let mut store = Store::new(&engine, ());
@@ -241,10 +260,10 @@ fn accesses_reach_what_they_say_or_trap() {
 fn a_trap_is_at_its_operator() {
     const OPERATORS: [(&str, u8); 4] =
         [("f32.load", 0x2A), ("i64.store16", 0x3D), ("i32.atomic.load", 0xFE), ("i32.atomic.rmw.or", 0xFE)];
-    for guarded in [true, false] {
+    for way in WAYS {
         let mut config = Config::new();
         config.wasm_feature(WasmFeature::CustomPageSizes, true).wasm_feature(WasmFeature::Threads, true);
-        let engine = Engine::new(config.guard_memory(guarded)).unwrap();
+        let engine = Engine::new(way(&mut config)).unwrap();
         for (memory, index, limits, length) in MEMORIES {
             let index = if index.is_empty() { "i32" } else { index };
             for (operator, opcode) in OPERATORS {
