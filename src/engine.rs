@@ -62,7 +62,7 @@ impl Engine {
         if config.signals {
             trap::install_handlers()?;
         }
-        let stubs = compile::builtin_stubs(&builtins::addresses());
+        let stubs = compile::builtin_stubs(&builtins::addresses(), builtins::search_address());
         let mut bytes = stubs.code;
         let never = bytes.len() as u32;
         bytes.extend([0x0f, 0x0b, TrapCode::Unreachable as u8]);

@@ -277,6 +277,8 @@ pub enum Trap {
     HeapMisaligned,
     /// `memory.atomic.wait` on a memory that is not shared.
     AtomicWaitNonSharedMemory,
+    /// Wasm code has taken references to too many exceptions.
+    TooManyExceptions,
 }
 
 impl fmt::Display for Trap {
@@ -295,6 +297,7 @@ impl fmt::Display for Trap {
             Trap::NullReference => "null reference",
             Trap::HeapMisaligned => "unaligned atomic",
             Trap::AtomicWaitNonSharedMemory => "expected shared memory",
+            Trap::TooManyExceptions => "too many exceptions",
         })
     }
 }

@@ -1,5 +1,6 @@
 //! [`Extern`]: what instances export and import.
 
+use crate::exception::Tag;
 use crate::extern_type::ExternType;
 use crate::global::Global;
 use crate::memory::Memory;
@@ -28,6 +29,8 @@ pub enum Extern {
     Table(Table),
     /// A linear memory.
     Memory(Memory),
+    /// A tag.
+    Tag(Tag),
     /// A linear memory that belongs to no store.
     SharedMemory(SharedMemory),
 }
@@ -65,6 +68,7 @@ kinds! {
     Global into_global "global" |item: &Global| Some(item.store);
     Table into_table "table" |item: &Table| Some(item.store);
     Memory into_memory "memory" |item: &Memory| Some(item.store);
+    Tag into_tag "tag" |item: &Tag| Some(item.store);
     SharedMemory into_shared_memory "shared memory" |_| None;
 }
 
@@ -98,6 +102,7 @@ impl Extern {
             Extern::Global(global) => ExternType::Global(global.ty),
             Extern::Table(table) => ExternType::Table(table.type_in(store)),
             Extern::Memory(memory) => ExternType::Memory(memory.type_in(store)),
+            Extern::Tag(tag) => ExternType::Tag(tag.type_in(store)),
             Extern::SharedMemory(memory) => ExternType::Memory(memory.ty()),
         }
     }

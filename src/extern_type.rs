@@ -1,6 +1,6 @@
 //! The types of imports and exports.
 
-use crate::types::{FuncType, GlobalType, MemoryType, TableType};
+use crate::types::{FuncType, GlobalType, MemoryType, TableType, TagType};
 
 /// The type of something that a module imports or exports.
 ///
@@ -22,6 +22,8 @@ pub enum ExternType {
     Table(TableType),
     /// A linear memory.
     Memory(MemoryType),
+    /// A tag.
+    Tag(TagType),
 }
 
 macro_rules! kinds {
@@ -57,6 +59,7 @@ kinds! {
     Global global GlobalType "a global";
     Table table TableType "a table";
     Memory memory MemoryType "a memory";
+    Tag tag TagType "a tag";
 }
 
 /// One import of a module. See [`Module::imports`](crate::Module::imports).

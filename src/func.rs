@@ -4,7 +4,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::host::{HostFunc, IntoFunc};
 use crate::reference::Func;
-use crate::store::{AsContext, AsContextMut};
+use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::typed::{TypedFunc, WasmParams, WasmResults};
 use crate::types::FuncType;
 use crate::value::Val;
@@ -90,7 +90,7 @@ impl Func {
         let store = store.as_context_mut().0;
         store.opaque.check(self.store, "a function")?;
         let (ty, signature) = store.opaque.engine.signature_numbered(store.opaque.state.signature_of(self.func));
-        check_call(&ty, params, results.len())?;
+        check_call(&ty, params, results.len(), &store.opaque)?;
         let mut values = vec![Value::default(); signature.values as usize];
         for (value, param) in values.iter_mut().zip(params) {
             *value = param.into_value(self.store)?;
@@ -125,7 +125,7 @@ impl Func {
     }
 }
 
-fn check_call(ty: &FuncType, params: &[Val], results: usize) -> Result<(), Error> {
+fn check_call(ty: &FuncType, params: &[Val], results: usize, store: &StoreOpaque) -> Result<(), Error> {
     if params.len() != ty.params().len() || results != ty.results().len() {
         let (expected, given) = (ty.params().len(), params.len());
         let (expected_results, given_results) = (ty.results().len(), results);
@@ -133,7 +133,7 @@ fn check_call(ty: &FuncType, params: &[Val], results: usize) -> Result<(), Error
             "expected {expected} arguments and space for {expected_results} results, found {given} and {given_results}"
         )));
     }
-    match params.iter().zip(ty.params()).enumerate().find(|(_, (param, ty))| !param.matches(**ty)) {
+    match params.iter().zip(ty.params()).enumerate().find(|(_, (param, ty))| !param.matches(**ty, store)) {
         None => Ok(()),
         Some((at, (param, ty))) => {
             Err(Error::msg(format!("type mismatch: argument {at} is {} instead of {ty}", param.ty())))

@@ -1,7 +1,7 @@
 //! [`Global`]: a global variable as the embedder sees it.
 
 use crate::error::Error;
-use crate::store::{AsContext, AsContextMut, StoreId};
+use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
 use crate::types::GlobalType;
 use crate::value::Val;
 use crate::vm::store::GlobalId;
@@ -41,7 +41,7 @@ impl Global {
     /// ```
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global, Error> {
         let store = &mut store.as_context_mut().0.opaque;
-        check_type(value, ty)?;
+        check_type(value, ty, store)?;
         let value = value.into_value(store.id)?;
         Ok(Global { store: store.id, id: store.state.add_global(value), ty })
     }
@@ -94,15 +94,15 @@ impl Global {
         if !self.ty.mutable {
             return Err(Error::msg("an immutable global cannot be set"));
         }
-        check_type(value, self.ty)?;
+        check_type(value, self.ty, store)?;
         let value = value.into_value(store.id)?;
         store.state.set_global(self.id, value);
         Ok(())
     }
 }
 
-fn check_type(value: Val, ty: GlobalType) -> Result<(), Error> {
-    if value.matches(ty.content) {
+fn check_type(value: Val, ty: GlobalType, store: &StoreOpaque) -> Result<(), Error> {
+    if value.matches(ty.content, store) {
         return Ok(());
     }
     Err(Error::msg(format!("type mismatch: expected {}, found {}", ty.content, value.ty())))

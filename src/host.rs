@@ -1,16 +1,16 @@
 //! Closures as host functions: [`IntoFunc`] and [`WasmRet`].
 
 use crate::caller::Caller;
-use crate::error::Error;
+use crate::error::{Error, Trap};
 use crate::reference::Func;
-use crate::store::{StoreId, StoreInner, StoreOpaque};
+use crate::store::{StoreId, StoreInner, StoreOpaque, ThrownException};
 use crate::typed::{StoreTo, for_each_tuple};
 use crate::types::FuncType;
 use crate::value::{Val, WasmTy};
 use crate::vm::code::Signature;
 use crate::vm::context::{FuncRef, Value};
-use crate::vm::host::{HostCall, HostError};
-use crate::vm::store::StoreState;
+use crate::vm::host::{HostCall, HostStop};
+use crate::vm::store::{InstanceId, StoreState};
 use std::sync::Arc;
 
 /// A function of the host that can be put into stores.
@@ -22,10 +22,7 @@ pub struct HostFunc {
 type AddToStore = dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync;
 
 impl HostFunc {
-    fn new(
-        ty: FuncType,
-        call: impl Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
-    ) -> HostFunc {
+    fn new(ty: FuncType, call: impl Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static) -> HostFunc {
         let call = Arc::new(call);
         let add = move |state: &mut StoreState, signature: &Signature| {
             let call = call.clone();
@@ -43,7 +40,7 @@ impl HostFunc {
         HostFunc::new(ty, move |call| {
             let caller = call.caller();
             let (store, values) = call.parts::<StoreInner<T>>();
-            call_dynamic(&inner, &func, Caller::new(store, caller), values).map_err(boxed)
+            call_dynamic(&inner, &func, store, caller, values).map_err(|error| stop(error, &mut store.opaque))
         })
     }
 
@@ -61,27 +58,37 @@ impl HostFunc {
 fn call_dynamic<T: 'static>(
     ty: &FuncType,
     func: &impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error>,
-    caller: Caller<'_, T>,
+    store: &mut StoreInner<T>,
+    caller: Option<InstanceId>,
     values: &mut [Value],
 ) -> Result<(), Error> {
-    let store = crate::store::AsContext::as_context(&caller).0.opaque.id;
+    let id = store.opaque.id;
     let params = ty.params().iter().zip(&*values);
-    let params: Vec<Val> = params.map(|(ty, value)| Val::from_value(*value, *ty, store)).collect();
+    let params: Vec<Val> = params.map(|(ty, value)| Val::from_value(*value, *ty, id)).collect();
     let zeros = ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0)));
     let mut results: Vec<Val> = zeros.collect();
-    func(caller, &params, &mut results)?;
+    func(Caller::new(store, caller), &params, &mut results)?;
     for ((ty, result), value) in ty.results().iter().zip(results).zip(values) {
-        if !result.matches(*ty) {
+        if !result.matches(*ty, &store.opaque) {
             return Err(Error::msg(format!("a host function returned {} instead of {ty}", result.ty())));
         }
-        *value = result.into_value(store)?;
+        *value = result.into_value(id)?;
     }
     Ok(())
 }
 
-/// An error on its way through wasm code; [`Error`] comes out of the box again at the end.
-fn boxed(error: Error) -> HostError {
-    Box::new(error)
+/// An error on its way through wasm code; [`Error`] comes out of the box again at the end. An exception can be caught.
+#[cold]
+fn stop(error: Error, store: &mut StoreOpaque) -> HostStop {
+    match error.downcast_ref::<ThrownException>() {
+        Some(exception) if exception.store == store.id => {
+            match store.state.exceptions_mut().add(exception.tag, &exception.values) {
+                Ok(reference) => HostStop::Exception(reference),
+                Err(_) => HostStop::Error(Box::new(Error::from(Trap::TooManyExceptions))),
+            }
+        }
+        _ => HostStop::Error(Box::new(error)),
+    }
 }
 
 /// What a host function may return: nothing, a [`WasmTy`], a tuple of up to 16, or a `Result` of those whose
@@ -178,7 +185,7 @@ macro_rules! into_func {
                     let (store, values) = call.parts::<StoreInner<T>>();
                     let id = store.opaque.id;
                     let result = self($($ty::from_value(values[$at], id)),*);
-                    result.return_to(values, id).map_err(boxed)
+                    result.return_to(values, id).map_err(|error| stop(error, &mut store.opaque))
                 })
             }
         }
@@ -195,7 +202,7 @@ macro_rules! into_func {
                     let (store, values) = call.parts::<StoreInner<T>>();
                     let id = store.opaque.id;
                     let result = self(Caller::new(store, caller), $($ty::from_value(values[$at], id)),*);
-                    result.return_to(values, id).map_err(boxed)
+                    result.return_to(values, id).map_err(|error| stop(error, &mut store.opaque))
                 })
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::decode::ExportItem;
 use crate::error::Error;
+use crate::exception::Tag;
 use crate::extern_item::{Export, Extern};
 use crate::global::Global;
 use crate::instantiate;
@@ -214,6 +215,15 @@ impl Instance {
     pub fn get_global(&self, store: impl AsContext, name: &str) -> Option<Global> {
         self.get_export(store, name)?.into_global()
     }
+
+    /// An exported tag.
+    ///
+    /// # Panics
+    ///
+    /// If the instance belongs to another store.
+    pub fn get_tag(&self, store: impl AsContext, name: &str) -> Option<Tag> {
+        self.get_export(store, name)?.into_tag()
+    }
 }
 
 fn item(store: &StoreOpaque, instance: InstanceId, item: ExportItem) -> Extern {
@@ -229,6 +239,7 @@ fn item(store: &StoreOpaque, instance: InstanceId, item: ExportItem) -> Extern {
             let element = info.tables[table.index()].element;
             Extern::Table(Table { store: store.id, id: data.table(table), element })
         }
+        ExportItem::Tag(tag) => Extern::Tag(Tag { store: store.id, id: data.tag(tag) }),
         ExportItem::Global(global) => {
             Extern::Global(Global { store: store.id, id: data.global(global), ty: info.globals[global.index()] })
         }

@@ -9,7 +9,7 @@ use crate::extern_type::ExternType;
 use crate::memory::refused;
 use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
-use crate::types::{FuncIndex, GlobalIndex, IndexType, TableIndex, TableType};
+use crate::types::{FuncIndex, GlobalIndex, IndexType, TableIndex, TableType, TagType};
 use crate::vm::context::Value;
 use crate::vm::enter::enter;
 use crate::vm::instance::{Imports, InstanceModule};
@@ -74,6 +74,7 @@ fn match_imports(store: &mut StoreOpaque, module: &ModuleInner, items: &[Extern]
             Extern::SharedMemory(shared) => imports.memories.push(store.state.add_shared_memory(&shared.memory)),
             Extern::Table(table) => imports.tables.push(table.id),
             Extern::Global(global) => imports.globals.push(global.id),
+            Extern::Tag(tag) => imports.tags.push(tag.id),
         }
     }
     Ok(imports)
@@ -83,7 +84,10 @@ fn match_imports(store: &mut StoreOpaque, module: &ModuleInner, items: &[Extern]
 fn fits(found: &ExternType, import: ImportItem, info: &ModuleInfo) -> bool {
     match (found, import) {
         (ExternType::Func(found), ImportItem::Func(ty)) => *found == info.types[ty.index()],
-        (ExternType::Global(found), ImportItem::Global(ty)) => *found == ty,
+        (ExternType::Tag(found), ImportItem::Tag(ty)) => *found.ty() == info.types[ty.index()],
+        (ExternType::Global(found), ImportItem::Global(ty)) => {
+            *found == ty || !found.mutable && !ty.mutable && found.content.matches(ty.content)
+        }
         (ExternType::Table(found), ImportItem::Table(ty)) => {
             found.element == ty.element
                 && found.index == ty.index
@@ -109,6 +113,7 @@ fn limits_fit(found: (u64, Option<u64>), asked: (u64, Option<u64>)) -> bool {
 fn expected(import: ImportItem, info: &ModuleInfo) -> ExternType {
     match import {
         ImportItem::Func(ty) => ExternType::Func(info.types[ty.index()].clone()),
+        ImportItem::Tag(ty) => ExternType::Tag(TagType::new(info.types[ty.index()].clone())),
         ImportItem::Table(ty) => ExternType::Table(ty),
         ImportItem::Memory(ty) => ExternType::Memory(ty),
         ImportItem::Global(ty) => ExternType::Global(ty),
@@ -123,6 +128,7 @@ fn describe(ty: &ExternType) -> String {
     let indexes = |index: IndexType| if index == IndexType::I64 { ", with 64-bit indexes" } else { "" };
     let what = match ty {
         ExternType::Func(ty) => ty.to_string(),
+        ExternType::Tag(ty) => ty.ty().to_string(),
         ExternType::Global(ty) => format!("{}{}", if ty.mutable { "mutable " } else { "" }, ty.content),
         ExternType::Table(TableType { minimum, maximum, index, .. }) => {
             format!("of {} elements{}", limits(*minimum, *maximum), indexes(*index))

@@ -25,9 +25,10 @@
 //! ```
 //!
 //! Supported: WebAssembly 1.0, mutable globals, sign extension, saturating conversions, multi-value, bulk memory,
-//! reference types, SIMD, relaxed SIMD, extended constants, multiple memories, 64-bit memories and tables; where they are
-//! [turned on](Config::wasm_feature), threads, custom page sizes and wide arithmetic. A module that needs more is refused with the
-//! feature's name and byte offset.
+//! reference types, SIMD, relaxed SIMD, extended constants, typed function references, tail calls, exceptions, multiple
+//! memories, 64-bit memories and tables; where they are [turned on](Config::wasm_feature), threads, custom page sizes, wide
+//! arithmetic and the exceptions of before WebAssembly 3.0. A module that needs more is refused with the feature's name and
+//! byte offset.
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("planish generates x86-64 code and runs on Linux only");
@@ -47,6 +48,7 @@ mod module;
 mod store;
 mod reference;
 mod value;
+mod exception;
 mod memory;
 mod shared_memory;
 mod table;
@@ -67,6 +69,7 @@ pub use config::{Config, CpuLevel};
 pub use decode::WasmFeature;
 pub use engine::Engine;
 pub use error::{Error, FrameInfo, Result, Trap, WasmBacktrace};
+pub use exception::Tag;
 pub use extern_item::{Export, Extern};
 pub use extern_type::{ExportType, ExternType, ImportType};
 pub use global::Global;
@@ -77,13 +80,14 @@ pub use memory::{Memory, MemoryAccessError};
 #[doc(hidden)]
 pub use module::CompiledFunction;
 pub use module::Module;
-pub use reference::{ExternRef, Func, Ref};
+pub use reference::{ExnRef, ExternRef, Func, Ref};
 pub use shared_memory::{SharedMemory, WaitResult};
-pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
+pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut, ThrownException};
 pub use table::Table;
 pub use typed::{TypedFunc, WasmParams, WasmResults};
 pub use types::{
-    FuncType, GlobalType, HeapType, MemoryType, MemoryTypeBuilder, Mutability, RefType, TableType, ValType,
+    ConcreteFuncType, FuncType, GlobalType, HeapType, MemoryType, MemoryTypeBuilder, Mutability, RefType, TableType,
+    TagType, ValType,
 };
 pub use value::{V128, Val, WasmTy};
 

@@ -5,7 +5,7 @@ use crate::decode::{self, ExportItem, ImportItem, ModuleInfo, WasmFeature};
 use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
-use crate::types::FuncIndex;
+use crate::types::{FuncIndex, TagType};
 use crate::vm::code::{Code, CodeAddress, Contents, Signature};
 use crate::vm::instance::InstanceModule;
 use std::borrow::Cow;
@@ -168,6 +168,7 @@ impl Module {
         info.imports.iter().map(|import| {
             let ty = match import.item {
                 ImportItem::Func(ty) => ExternType::Func(info.types[ty.index()].clone()),
+                ImportItem::Tag(ty) => ExternType::Tag(TagType::new(info.types[ty.index()].clone())),
                 ImportItem::Table(ty) => ExternType::Table(ty),
                 ImportItem::Memory(ty) => ExternType::Memory(ty),
                 ImportItem::Global(ty) => ExternType::Global(ty),
@@ -244,6 +245,10 @@ impl ModuleInner {
         let info = &self.info;
         match item {
             ExportItem::Func(func) => ExternType::Func(info.func_type(func).clone()),
+            ExportItem::Tag(tag) => {
+                let ty = info.tags[tag.index()];
+                ExternType::Tag(TagType::new(info.types[ty.index()].clone()))
+            }
             ExportItem::Table(table) => ExternType::Table(info.tables[table.index()]),
             ExportItem::Memory(memory) => ExternType::Memory(info.memories[memory.index()]),
             ExportItem::Global(global) => ExternType::Global(info.globals[global.index()]),

@@ -1,4 +1,4 @@
-//! [`Func`], [`ExternRef`] and [`Ref`]: what a reference can be.
+//! [`Func`], [`ExternRef`], [`ExnRef`] and [`Ref`]: what a reference can be.
 
 use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
@@ -99,7 +99,26 @@ impl ExternRef {
     }
 }
 
-/// A reference of either kind, null included.
+/// A reference to an exception: what a `catch_ref` leaves. The exception lives as long as its store.
+///
+/// ```
+/// use planish::{Engine, ExnRef, FuncType, Store, Tag, TagType, Val, ValType};
+///
+/// let mut store = Store::new(&Engine::default(), ());
+/// let tag = Tag::new(&mut store, &TagType::new(FuncType::new([ValType::I32], [])));
+/// let exception = ExnRef::new(&mut store, tag, &[Val::I32(7)])?;
+/// assert_eq!(exception.tag(&store), tag);
+/// assert_eq!(exception.fields(&store)[0].i32(), Some(7));
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ExnRef {
+    pub(crate) store: StoreId,
+    /// What wasm code holds.
+    pub(crate) reference: u64,
+}
+
+/// A reference of any kind, null included.
 ///
 /// ```
 /// use planish::{Ref, RefType};
@@ -113,20 +132,23 @@ pub enum Ref {
     Func(Option<Func>),
     /// An object of the host, or null.
     Extern(Option<ExternRef>),
+    /// An exception, or null.
+    Exn(Option<ExnRef>),
 }
 
 impl Ref {
     /// The null of a type.
     pub fn null(ty: RefType) -> Ref {
         match ty.heap {
-            HeapType::Func => Ref::Func(None),
+            HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(None),
             HeapType::Extern => Ref::Extern(None),
+            HeapType::Exn | HeapType::NoExn => Ref::Exn(None),
         }
     }
 
     /// Is it a null?
     pub fn is_null(&self) -> bool {
-        matches!(self, Ref::Func(None) | Ref::Extern(None))
+        matches!(self, Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None))
     }
 
     /// The function, unless it is null or no function.
@@ -139,28 +161,60 @@ impl Ref {
         if let Ref::Extern(object) = self { *object } else { None }
     }
 
+    /// The exception, unless it is null or something else.
+    pub fn as_exn(&self) -> Option<ExnRef> {
+        if let Ref::Exn(exception) = self { *exception } else { None }
+    }
+
     /// Its nullable type.
     pub fn ty(&self) -> RefType {
         match self {
             Ref::Func(_) => RefType::FUNCREF,
             Ref::Extern(_) => RefType::EXTERNREF,
+            Ref::Exn(_) => RefType::EXNREF,
+        }
+    }
+
+    /// Does the reference fit where one of this type goes? One of another store fits, too: its [bits](Ref::bits) are refused.
+    pub(crate) fn matches(&self, ty: RefType, store: &StoreOpaque) -> bool {
+        match (self, ty.heap) {
+            _ if self.is_null() && !ty.nullable => false,
+            (Ref::Func(Some(func)), HeapType::ConcreteFunc(ty)) if func.store == store.id => {
+                let signature = store.state.signature_of(func.func);
+                store.engine.signature_numbered(signature).0 == *ty.func_type()
+            }
+            (Ref::Func(_), HeapType::Func | HeapType::ConcreteFunc(_)) => true,
+            (Ref::Extern(_), HeapType::Extern) | (Ref::Exn(_), HeapType::Exn) => true,
+            (Ref::Exn(None), HeapType::NoExn) => true,
+            _ => false,
+        }
+    }
+
+    /// What wasm code in `store` holds for the reference.
+    pub(crate) fn bits(self, store: StoreId) -> Result<u64, Error> {
+        match self {
+            Ref::Func(func) => func_bits(func, store),
+            Ref::Extern(object) => extern_bits(object, store),
+            Ref::Exn(None) => Ok(0),
+            Ref::Exn(Some(exception)) if exception.store == store => Ok(exception.reference),
+            Ref::Exn(Some(_)) => Err(wrong_store("an exception")),
         }
     }
 
     /// As a table element of this type.
     pub(crate) fn into_element(self, ty: RefType, store: &StoreOpaque) -> Result<u64, Error> {
-        match (self, ty.heap) {
-            (Ref::Func(func), HeapType::Func) => func_bits(func, store.id),
-            (Ref::Extern(object), HeapType::Extern) => extern_bits(object, store.id),
-            _ => Err(Error::msg("a reference of another type than the table's")),
+        match self.matches(ty, store) {
+            true => self.bits(store.id),
+            false => Err(Error::msg("a reference of another type than the table's")),
         }
     }
 
     /// A table element of this type.
     pub(crate) fn from_element(bits: u64, ty: RefType, store: StoreId) -> Ref {
         match ty.heap {
-            HeapType::Func => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
+            HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
             HeapType::Extern => Ref::Extern(extern_of(bits, store)),
+            HeapType::Exn | HeapType::NoExn => Ref::Exn(exn_of(bits, store)),
         }
     }
 }
@@ -180,6 +234,12 @@ impl From<Option<Func>> for Ref {
 impl From<ExternRef> for Ref {
     fn from(object: ExternRef) -> Ref {
         Ref::Extern(Some(object))
+    }
+}
+
+impl From<Option<ExnRef>> for Ref {
+    fn from(exception: Option<ExnRef>) -> Ref {
+        Ref::Exn(exception)
     }
 }
 
@@ -213,4 +273,8 @@ pub(crate) fn extern_bits(object: Option<ExternRef>, store: StoreId) -> Result<u
 
 pub(crate) fn extern_of(handle: u64, store: StoreId) -> Option<ExternRef> {
     (handle != 0).then_some(ExternRef { store, handle })
+}
+
+fn exn_of(reference: u64, store: StoreId) -> Option<ExnRef> {
+    (reference != 0).then_some(ExnRef { store, reference })
 }

@@ -110,6 +110,7 @@ impl Known {
                 foreign_offset: start + stubs.foreign_offset,
                 foreign_return_offset: start + stubs.foreign_return_offset,
                 foreign_frame_bytes: stubs.foreign_frame_bytes,
+                arg_bytes: stubs.arg_bytes,
                 host_offset: start + stubs.host_offset,
             });
             bytes.extend_from_slice(&stubs.code);

@@ -4,9 +4,11 @@ use crate::abi::TrapCode;
 use crate::engine::Engine;
 use crate::error::{Error, Trap, WasmBacktrace};
 use crate::module::ModuleInner;
+use crate::types::FuncType;
 use crate::vm::backtrace::Frame;
+use crate::vm::context::Value;
 use crate::vm::enter::Exit;
-use crate::vm::store::{Hosted, StoreState};
+use crate::vm::store::{Hosted, StoreState, TagId};
 use std::any::Any;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -89,6 +91,10 @@ impl StoreOpaque {
         let (error, frames) = match exit {
             Exit::Trap { code, frames } => (Error::from(trap_of(code)), frames),
             Exit::Error { error, frames } => (Error::from(error), frames),
+            Exit::Exception { tag, values, frames } => {
+                let ty = self.state.tag(tag).clone();
+                (Error::new(ThrownException { store: self.id, tag, ty, values }), frames)
+            }
         };
         error.with_backtrace(self.backtrace(&frames))
     }
@@ -101,6 +107,45 @@ impl StoreOpaque {
         WasmBacktrace::new(frames.iter().filter_map(info).collect())
     }
 }
+
+/// An exception that left wasm code, or is to be thrown into it: what an [`Error`] carries.
+///
+/// ```
+/// use planish::{Engine, Instance, Module, Store, ThrownException};
+///
+/// let engine = Engine::default();
+/// let module = Module::new(&engine, r#"(module
+///     (tag $t (export "t") (param i32 i64))
+///     (func (export "run") (throw $t (i32.const 1) (i64.const 2))))"#)?;
+/// let mut store = Store::new(&engine, ());
+/// let instance = Instance::new(&mut store, &module, &[])?;
+/// let error = instance.get_typed_func::<(), ()>(&mut store, "run")?.call(&mut store, ()).unwrap_err();
+/// let exception = error.downcast_ref::<ThrownException>().unwrap();
+/// assert_eq!(Some(exception.tag()), instance.get_tag(&mut store, "t"));
+/// assert_eq!(exception.fields()[1].i64(), Some(2));
+/// # Ok::<(), planish::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ThrownException {
+    pub(crate) store: StoreId,
+    pub(crate) tag: TagId,
+    pub(crate) ty: FuncType,
+    pub(crate) values: Box<[Value]>,
+}
+
+impl std::fmt::Display for ThrownException {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("uncaught exception")
+    }
+}
+
+impl std::fmt::Debug for ThrownException {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ThrownException").field("tag", &self.tag).field("ty", &self.ty).finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for ThrownException {}
 
 #[cold]
 pub(crate) fn wrong_store(what: &str) -> Error {
@@ -121,6 +166,7 @@ pub(crate) fn trap_of(code: TrapCode) -> Trap {
         TrapCode::NullReference => Trap::NullReference,
         TrapCode::UnalignedAtomic => Trap::HeapMisaligned,
         TrapCode::ExpectedSharedMemory => Trap::AtomicWaitNonSharedMemory,
+        TrapCode::ExceptionsExhausted => Trap::TooManyExceptions,
     }
 }
 

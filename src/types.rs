@@ -1,6 +1,8 @@
 //! The types of WebAssembly values and module fields (specification, section 2.3).
 
 use crate::error::Error;
+use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 /// The type of a value on the operand stack, in a local, a parameter or a result.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -24,10 +26,29 @@ impl ValType {
     pub const FUNCREF: ValType = ValType::Ref(RefType::FUNCREF);
     /// A nullable reference to a host object.
     pub const EXTERNREF: ValType = ValType::Ref(RefType::EXTERNREF);
+    /// A nullable reference to an exception.
+    pub const EXNREF: ValType = ValType::Ref(RefType::EXNREF);
+}
+
+impl ValType {
+    /// May a value of this type stand where one of type `other` is asked for (specification 3.3.3)?
+    ///
+    /// ```
+    /// use planish::{HeapType, RefType, ValType};
+    ///
+    /// let non_null = ValType::Ref(RefType { nullable: false, heap: HeapType::Func });
+    /// assert!(non_null.matches(ValType::FUNCREF) && !ValType::FUNCREF.matches(non_null));
+    /// ```
+    pub fn matches(self, other: ValType) -> bool {
+        match (self, other) {
+            (ValType::Ref(this), ValType::Ref(other)) => this.matches(other),
+            _ => self == other,
+        }
+    }
 }
 
 impl std::fmt::Display for ValType {
-    /// As in the text format.
+    /// As in the text format; a function type that is referred to is a number.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             ValType::I32 => "i32",
@@ -37,8 +58,10 @@ impl std::fmt::Display for ValType {
             ValType::V128 => "v128",
             ValType::Ref(RefType { nullable: true, heap: HeapType::Func }) => "funcref",
             ValType::Ref(RefType { nullable: true, heap: HeapType::Extern }) => "externref",
-            ValType::Ref(RefType { nullable: false, heap: HeapType::Func }) => "(ref func)",
-            ValType::Ref(RefType { nullable: false, heap: HeapType::Extern }) => "(ref extern)",
+            ValType::Ref(RefType { nullable: true, heap: HeapType::Exn }) => "exnref",
+            ValType::Ref(RefType { nullable, heap }) => {
+                return write!(f, "(ref {}{heap})", if *nullable { "null " } else { "" });
+            }
         })
     }
 }
@@ -57,6 +80,23 @@ impl RefType {
     pub const FUNCREF: RefType = RefType { nullable: true, heap: HeapType::Func };
     /// A nullable reference to a host object.
     pub const EXTERNREF: RefType = RefType { nullable: true, heap: HeapType::Extern };
+    /// A nullable reference to an exception.
+    pub const EXNREF: RefType = RefType { nullable: true, heap: HeapType::Exn };
+}
+
+impl RefType {
+    /// May a reference of this type stand where one of type `other` is asked for?
+    ///
+    /// ```
+    /// use planish::{FuncType, HeapType, RefType};
+    ///
+    /// let heap = HeapType::ConcreteFunc(FuncType::new([], []).into());
+    /// assert!(RefType { nullable: true, heap }.matches(RefType::FUNCREF));
+    /// assert!(!RefType::EXTERNREF.matches(RefType::FUNCREF));
+    /// ```
+    pub fn matches(self, other: RefType) -> bool {
+        (other.nullable || !self.nullable) && self.heap.matches(other.heap)
+    }
 }
 
 /// What a reference refers to.
@@ -64,8 +104,102 @@ impl RefType {
 pub enum HeapType {
     /// A function of any type.
     Func,
+    /// A function of this type.
+    ConcreteFunc(ConcreteFuncType),
     /// An object of the host.
     Extern,
+    /// An exception.
+    Exn,
+    /// Nothing: the type of a null that is a null of [`HeapType::Exn`].
+    NoExn,
+}
+
+impl HeapType {
+    /// Is everything of this type of type `other`, too?
+    ///
+    /// ```
+    /// use planish::HeapType;
+    ///
+    /// assert!(HeapType::NoExn.matches(HeapType::Exn) && !HeapType::Exn.matches(HeapType::NoExn));
+    /// ```
+    pub fn matches(self, other: HeapType) -> bool {
+        self == other
+            || matches!((self, other), (HeapType::ConcreteFunc(_), HeapType::Func) | (HeapType::NoExn, HeapType::Exn))
+    }
+}
+
+impl std::fmt::Display for HeapType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            HeapType::Func => "func",
+            HeapType::ConcreteFunc(ty) => return write!(f, "func #{}", ty.0),
+            HeapType::Extern => "extern",
+            HeapType::Exn => "exn",
+            HeapType::NoExn => "noexn",
+        })
+    }
+}
+
+/// A function type that reference types name; equal exactly if the function types are. Made by `From<FuncType>`.
+///
+/// ```
+/// use planish::{ConcreteFuncType, FuncType, ValType};
+///
+/// let ty = ConcreteFuncType::from(FuncType::new([ValType::I32], []));
+/// assert_eq!(ty.func_type().params(), [ValType::I32]);
+/// assert_eq!(ty, FuncType::new([ValType::I32], []).into());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConcreteFuncType(u32);
+
+/// The function types that references name, of all engines. They are never forgotten: so a reference type is a number,
+/// and what one names may be part of another function type. Modules without such references add nothing.
+static CONCRETE: LazyLock<RwLock<Concrete>> = LazyLock::new(RwLock::default);
+
+#[derive(Default)]
+struct Concrete {
+    numbers: HashMap<&'static FuncType, u32>,
+    types: Vec<&'static FuncType>,
+}
+
+/// No process may have more: they are never forgotten.
+const MAX_CONCRETE: usize = 1 << 22;
+
+impl ConcreteFuncType {
+    /// The type's number; none if there are too many.
+    pub(crate) fn of(ty: &FuncType) -> Option<ConcreteFuncType> {
+        if let Some(&number) = CONCRETE.read().unwrap_or_else(PoisonError::into_inner).numbers.get(ty) {
+            return Some(ConcreteFuncType(number));
+        }
+        let mut known = CONCRETE.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&number) = known.numbers.get(ty) {
+            return Some(ConcreteFuncType(number));
+        }
+        if known.types.len() >= MAX_CONCRETE {
+            return None;
+        }
+        let (ty, number): (&'static FuncType, _) = (Box::leak(Box::new(ty.clone())), known.types.len() as u32);
+        known.types.push(ty);
+        known.numbers.insert(ty, number);
+        Some(ConcreteFuncType(number))
+    }
+
+    /// Below 2^22.
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The function type.
+    pub fn func_type(self) -> &'static FuncType {
+        CONCRETE.read().unwrap_or_else(PoisonError::into_inner).types[self.0 as usize]
+    }
+}
+
+impl From<FuncType> for ConcreteFuncType {
+    /// Panics if the process has named four million types already.
+    fn from(ty: FuncType) -> ConcreteFuncType {
+        ConcreteFuncType::of(&ty).expect("room for another function type")
+    }
 }
 
 /// Parameters and results of a function.
@@ -372,6 +506,31 @@ fn within(minimum: u64, maximum: Option<u64>, most: u64) -> bool {
     minimum <= most && maximum.is_none_or(|maximum| maximum <= most && maximum >= minimum)
 }
 
+/// The type of a tag: a function type whose parameters are what its exceptions carry; it has no results.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TagType {
+    ty: FuncType,
+}
+
+impl TagType {
+    /// The tag of a function type.
+    ///
+    /// ```
+    /// use planish::{FuncType, TagType, ValType};
+    ///
+    /// let ty = TagType::new(FuncType::new([ValType::I32], []));
+    /// assert_eq!(ty.ty().params(), [ValType::I32]);
+    /// ```
+    pub fn new(ty: FuncType) -> TagType {
+        TagType { ty }
+    }
+
+    /// The function type.
+    pub fn ty(&self) -> &FuncType {
+        &self.ty
+    }
+}
+
 macro_rules! index_space {
     ($($(#[$doc:meta])* $name:ident;)*) => { $(
         $(#[$doc])*
@@ -398,4 +557,6 @@ index_space! {
     MemoryIndex;
     /// Imported globals first, then the module's own.
     GlobalIndex;
+    /// Imported tags first, then the module's own.
+    TagIndex;
 }

@@ -1,9 +1,9 @@
 //! [`Val`]: a value of any type.
 
 use crate::error::Error;
-use crate::reference::{ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
-use crate::store::StoreId;
-use crate::types::{HeapType, RefType, ValType};
+use crate::reference::{ExnRef, ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
+use crate::store::{StoreId, StoreOpaque};
+use crate::types::{RefType, ValType};
 use crate::vm::context::{FuncRef, Value};
 
 /// A WebAssembly value. Floats are kept as bits, so that every NaN stays what it is.
@@ -31,6 +31,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// An object of the host, or null.
     ExternRef(Option<ExternRef>),
+    /// An exception, or null.
+    ExnRef(Option<ExnRef>),
 }
 
 /// A vector of 128 bits; lane 0 is the lowest.
@@ -106,6 +108,7 @@ impl Val {
         V128: v128 unwrap_v128, "a v128", Val::V128(value) => value;
         Option<Func>: func_ref unwrap_func_ref, "a funcref", Val::FuncRef(func) => func;
         Option<ExternRef>: extern_ref unwrap_extern_ref, "an externref", Val::ExternRef(object) => object;
+        Option<ExnRef>: exn_ref unwrap_exn_ref, "an exnref", Val::ExnRef(exception) => exception;
     }
 
     /// Its type; nullable for a reference.
@@ -118,6 +121,7 @@ impl Val {
             Val::V128(_) => ValType::V128,
             Val::FuncRef(_) => ValType::FUNCREF,
             Val::ExternRef(_) => ValType::EXTERNREF,
+            Val::ExnRef(_) => ValType::EXNREF,
         }
     }
 
@@ -140,13 +144,13 @@ impl Val {
         })
     }
 
-    /// Does the value fit where a value of this type goes?
-    pub(crate) fn matches(&self, ty: ValType) -> bool {
-        match ty {
-            ValType::Ref(RefType { nullable: false, heap }) => {
-                let null = matches!(self, Val::FuncRef(None) | Val::ExternRef(None));
-                !null && self.ty() == ValType::Ref(RefType { nullable: true, heap })
-            }
+    /// Does the value fit where a value of this type goes? One of another store fits, too: it is refused when it
+    /// [crosses the door](Val::into_value).
+    pub(crate) fn matches(&self, ty: ValType, store: &StoreOpaque) -> bool {
+        match (*self, ty) {
+            (Val::FuncRef(func), ValType::Ref(ty)) => Ref::Func(func).matches(ty, store),
+            (Val::ExternRef(object), ValType::Ref(ty)) => Ref::Extern(object).matches(ty, store),
+            (Val::ExnRef(exception), ValType::Ref(ty)) => Ref::Exn(exception).matches(ty, store),
             _ => self.ty() == ty,
         }
     }
@@ -161,6 +165,7 @@ impl Val {
             Val::V128(value) => Value::from_u128(value.0),
             Val::FuncRef(func) => Value::from_u64(func_bits(func, store)?),
             Val::ExternRef(object) => Value::from_u64(extern_bits(object, store)?),
+            Val::ExnRef(exception) => Value::from_u64(Ref::Exn(exception).bits(store)?),
         })
     }
 
@@ -172,8 +177,7 @@ impl Val {
             ValType::F32 => Val::F32(value.u32()),
             ValType::F64 => Val::F64(value.u64()),
             ValType::V128 => Val::V128(V128(value.u128())),
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => Val::FuncRef(func_of(value.func(), store)),
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Val::ExternRef(extern_of(value.u64(), store)),
+            ValType::Ref(ty) => Ref::from_element(value.u64(), ty, store).into(),
         }
     }
 }
@@ -198,9 +202,11 @@ from! {
     Option<Func>: func => Val::FuncRef(func);
     ExternRef: object => Val::ExternRef(Some(object));
     Option<ExternRef>: object => Val::ExternRef(object);
+    Option<ExnRef>: exception => Val::ExnRef(exception);
     Ref: reference => match reference {
         Ref::Func(func) => Val::FuncRef(func),
         Ref::Extern(object) => Val::ExternRef(object),
+        Ref::Exn(exception) => Val::ExnRef(exception),
     };
 }
 

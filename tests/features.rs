@@ -5,16 +5,12 @@ use planish::{Config, Engine, Module, WasmFeature};
 
 #[rustfmt::skip]
 const REFUSED: &[(&str, &str)] = &[
-    ("(func (return_call 0))",                                                      "tail calls are"),
-    ("(tag)",                                                                       "exceptions are"),
-    ("(import \"\" \"\" (tag))",                                                    "exceptions are"),
-    ("(func (try_table))",                                                          "exceptions are"),
     ("(type (struct))",                                                             "garbage collection is"),
     ("(rec (type (func)) (type (func)))",                                           "garbage collection is"),
     ("(func (drop (ref.i31 (i32.const 0))))",                                       "garbage collection is"),
     ("(func (param anyref))",                                                       "garbage collection is"),
-    ("(type $f (func)) (func (param (ref $f)))",                                    "typed function references are"),
-    ("(table 1 funcref (ref.null func))",                                           "typed function references are"),
+    ("(type $f (func (param (ref null $f))))",                                      "garbage collection is"),
+    ("(global i32 (i32.const 0)) (global i32 (global.get 0))",                      "garbage collection is"),
 ];
 
 #[test]
@@ -45,6 +41,16 @@ const ACCEPTED: &[&str] = &[
 #[rustfmt::skip]
 const SWITCHED: &[(WasmFeature, &str, &str)] = &[
     (WasmFeature::ExtendedConst, "extended constants are", "(global i32 (i32.add (i32.const 1) (i32.const 2)))"),
+    (WasmFeature::FunctionReferences, "typed function references are", "(type $f (func)) (func (param (ref $f)))"),
+    (WasmFeature::FunctionReferences, "typed function references are", "(table 1 funcref (ref.null func))"),
+    (WasmFeature::FunctionReferences, "typed function references are", "(func (param (ref null func)) (local (ref extern)))"),
+    (WasmFeature::FunctionReferences, "typed function references are", "(func (param funcref) (drop (ref.as_non_null (local.get 0))))"),
+    (WasmFeature::TailCall, "tail calls are", "(func (return_call 0))"),
+    (WasmFeature::Exceptions, "exceptions are", "(tag)"),
+    (WasmFeature::Exceptions, "exceptions are", "(import \"\" \"\" (tag))"),
+    (WasmFeature::Exceptions, "exceptions are", "(func (try_table))"),
+    (WasmFeature::Exceptions, "exceptions are", "(func (param exnref) (throw_ref (local.get 0)))"),
+    (WasmFeature::LegacyExceptions, "legacy exceptions are", "(func try end)"),
     (WasmFeature::Simd, "SIMD is", "(func (drop (v128.const i64x2 0 0)))"),
     (WasmFeature::Simd, "SIMD is", "(func (param v128))"),
     (WasmFeature::Simd, "SIMD is", "(func (local v128))"),

@@ -31,12 +31,27 @@ enum Scripts {
 /// What the scripts of 1.0 and 2.0 take for mistakes.
 const LATER: Features = &[WasmFeature::MultiMemory, WasmFeature::Memory64];
 /// Off by default, but not in our own scripts.
-const OWN: Features = &[WasmFeature::Threads, WasmFeature::CustomPageSizes, WasmFeature::WideArithmetic];
+const OWN: Features =
+    &[WasmFeature::Threads, WasmFeature::CustomPageSizes, WasmFeature::WideArithmetic, WasmFeature::LegacyExceptions];
+/// Files of WebAssembly 3.0 that need garbage collection, to whose proposal globals that later globals read belong, too.
+const GARBAGE: &[&str] = &[
+    "wasm-v3/data.wast",
+    "wasm-v3/elem.wast",
+    "wasm-v3/global.wast",
+    "wasm-v3/ref_null.wast",
+    "wasm-v3/type-canon.wast",
+    "wasm-v3/type-equivalence.wast",
+    "wasm-v3/type-rec.wast",
+];
 
 #[rustfmt::skip]
 const SUITES: &[Suite] = &[
     Suite { scripts: Scripts::Version(SpecVersion::V1),       on: &[],                             off: LATER,                       without: &[] },
     Suite { scripts: Scripts::Version(SpecVersion::V2),       on: &[],                             off: LATER,                       without: &[] },
+    Suite { scripts: Scripts::Version(SpecVersion::V3),       on: &[],                             off: &[],                         without: GARBAGE },
+    Suite { scripts: Scripts::Of(Proposal::FunctionReferences), on: &[],                           off: &[WasmFeature::MultiMemory], without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::TailCall),         on: &[],                             off: &[],                         without: &[] },
+    Suite { scripts: Scripts::Of(Proposal::ExceptionHandling), on: &[],                            off: &[],                         without: &["exceptions/tag.wast"] },
     Suite { scripts: Scripts::Of(Proposal::Simd),             on: &[],                             off: &[],                         without: &[] },
     Suite { scripts: Scripts::Of(Proposal::RelaxedSimd),      on: &[],                             off: &[],                         without: &[] },
     Suite { scripts: Scripts::Of(Proposal::ExtendedConst),    on: &[],                             off: &[],                         without: &[] },

@@ -22,7 +22,8 @@ pub(crate) const CONTEXT_MODULE: i32 = 48;
 
 /// Store: rsp of the native stack, saved by the door; host calls go on from there.
 pub(crate) const STORE_NATIVE_SP: i32 = 0;
-/// Store: rsp at the latest exit from wasm, pointing at the return address into compiled code.
+/// Store: rsp at the latest exit from wasm, pointing at the return address into compiled code; in the upper 16 bits the
+/// words of stack arguments that are popped on return.
 pub(crate) const STORE_EXIT_SP: i32 = 8;
 /// Store: below this address the wasm stack is free, for the next entry.
 pub(crate) const STORE_WASM_SP: i32 = 16;
@@ -30,6 +31,17 @@ pub(crate) const STORE_WASM_SP: i32 = 16;
 pub(crate) const STORE_STACK_LIMIT: i32 = 24;
 /// Store: where to jump (r14 valid, anything else lost) to leave wasm with the pending trap.
 pub(crate) const STORE_TRAP_EXIT: i32 = 32;
+
+/// Store: 0, or the exception that leaves wasm code.
+pub(crate) const STORE_THROWN: i32 = 40;
+/// Store: where wasm code goes on that catches an exception: the [callee-saved registers](super::CALLEE_SAVED) in order (before
+/// the search those at the exit), rsp, pc, context, address of the exception's values, reference to it.
+pub(crate) const STORE_RESUME: i32 = 48;
+pub(crate) const RESUME_SP: i32 = STORE_RESUME + 40;
+pub(crate) const RESUME_PC: i32 = STORE_RESUME + 48;
+pub(crate) const RESUME_CONTEXT: i32 = STORE_RESUME + 56;
+pub(crate) const RESUME_VALUES: i32 = STORE_RESUME + 64;
+pub(crate) const RESUME_EXCEPTION: i32 = STORE_RESUME + 72;
 
 /// Function record: entry for callers of the same instance.
 pub(crate) const RECORD_CODE: i32 = 0;
@@ -39,7 +51,14 @@ pub(crate) const RECORD_FOREIGN: i32 = 8;
 pub(crate) const RECORD_INSTANCE: i32 = 16;
 /// Function record: the engine-wide number of the function's type, 32 bits, never 0.
 pub(crate) const RECORD_SIGNATURE: i32 = 24;
+/// Function record: who implements it, 32 bits.
+pub(crate) const RECORD_KIND: i32 = 28;
+pub(crate) const RECORD_KIND_HOST: i32 = 2;
 pub(crate) const RECORD_BYTES: i32 = 32;
+
+/// The eight bytes at a return address behind which r14 and r15 need not be what they were: `nop [rax + rax + 0x504C4E53]`, an
+/// instruction that compiled code never contains.
+pub(crate) const RESTORES_CONTEXT: u64 = 0x504C_4E53_0084_1F0F;
 
 /// Memory definition: base address.
 pub(crate) const MEMORY_BASE: i32 = 0;

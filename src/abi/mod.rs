@@ -136,10 +136,17 @@ pub(crate) enum Builtin {
     AtomicWait64,
     /// `(code)`, a [`TrapCode`]: traps, where that is not done by a fault.
     Trap,
+    /// `(tag, address of the values, 16 bytes each)`, throws: does not return
+    Throw,
+    /// `(exception)`, throws it: does not return
+    ThrowRef,
 }
 
 impl Builtin {
-    pub(crate) const COUNT: usize = Builtin::Trap as usize + 1;
+    pub(crate) const COUNT: usize = Builtin::ThrowRef as usize + 1;
+    /// Behind the builtins' code addresses: that of the code that leaves wasm. Jumped to with r14 and the callee-saved
+    /// registers as at the exit, which the store notes.
+    pub(crate) const LEAVE: usize = Builtin::COUNT;
 }
 
 /// The byte behind an explicit trap's `ud2`, and what [`positions::Site`] says of a faulting instruction.
@@ -158,10 +165,11 @@ pub(crate) enum TrapCode {
     NullReference,
     UnalignedAtomic,
     ExpectedSharedMemory,
+    ExceptionsExhausted,
 }
 
 impl TrapCode {
-    pub(crate) const ALL: [TrapCode; 12] = [
+    pub(crate) const ALL: [TrapCode; 13] = [
         TrapCode::Unreachable,
         TrapCode::MemoryOutOfBounds,
         TrapCode::TableOutOfBounds,
@@ -174,6 +182,7 @@ impl TrapCode {
         TrapCode::NullReference,
         TrapCode::UnalignedAtomic,
         TrapCode::ExpectedSharedMemory,
+        TrapCode::ExceptionsExhausted,
     ];
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Per function one [`FunctionCode`] and a run of delta-coded [`Site`]s, three bytes each in the usual case:
 //! `kind | code delta << 4`, `wasm delta` (zigzag), both as LEB128; kinds need four bits.
+//! Beside them lie the [calls](Calls) that pop arguments or can be left by an exception.
+
+use crate::types::TagIndex;
 
 /// What may happen at a site. The code offset of a trapping site is that of the instruction's first byte;
 /// of a call that of the return address.
@@ -16,13 +19,21 @@ pub(crate) enum SiteKind {
     Memory,
     /// Read of a function record's signature: SIGSEGV below 4096 is a call to null.
     NullRecord,
+    /// Read of a function record's instance: SIGSEGV below 4096 is a null reference.
+    NullReference,
     /// `div` or `idiv` with a register as divisor: SIGFPE is a division by zero (divisor 0) or an overflow.
     Divide,
 }
 
 impl SiteKind {
-    const ALL: [SiteKind; 5] =
-        [SiteKind::Call, SiteKind::Explicit, SiteKind::Memory, SiteKind::NullRecord, SiteKind::Divide];
+    const ALL: [SiteKind; 6] = [
+        SiteKind::Call,
+        SiteKind::Explicit,
+        SiteKind::Memory,
+        SiteKind::NullRecord,
+        SiteKind::NullReference,
+        SiteKind::Divide,
+    ];
 }
 
 /// One instruction that can trap, or one return address.
@@ -35,8 +46,8 @@ pub(crate) struct Site {
     pub(crate) kind: SiteKind,
 }
 
-/// One compiled function. At a site, its return address lies at
-/// `rsp + frame_bytes` (for a call: rsp as the call leaves it when it returns, stack arguments not yet popped).
+/// One compiled function. At a site, its return address lies at `rsp + frame_bytes`; behind a call, where the callee has
+/// popped its arguments, that much less.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct FunctionCode {
     /// First byte, from the start of the module's code; the next function's start ends it.
@@ -51,6 +62,63 @@ pub(crate) struct FunctionCode {
     pub(crate) sites_at: u32,
     /// Length of the prologue in bytes: until then the frame is not complete.
     pub(crate) prologue_bytes: u32,
+    /// Which of [`CALLEE_SAVED`](super::CALLEE_SAVED) it pushes, a bit for each: the first directly below the return address.
+    pub(crate) saved: u8,
+}
+
+/// Beyond all numbers of [`Catch`]es.
+pub(crate) const NO_CATCH: u32 = u32::MAX;
+
+/// What few calls have. Code offsets are those of return addresses, in order.
+#[derive(Default)]
+pub(crate) struct Calls {
+    /// `(code offset, bytes)`: the callee pops stack arguments.
+    pub(crate) popped: Vec<(u32, u32)>,
+    /// `(code offset, catch)`: the first that an exception which leaves the call may go to.
+    pub(crate) caught: Vec<(u32, u32)>,
+    pub(crate) catches: Vec<Catch>,
+}
+
+/// A place in a function that exceptions go to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Catch {
+    /// Of this tag of the module; all if there is none.
+    pub(crate) tag: Option<TagIndex>,
+    /// Does the code keep a reference to the exception?
+    pub(crate) keeps: bool,
+    /// Where the code is: with the frame's rsp, callee-saved registers, r14 and r15, rax = the exception's values, rdx = its
+    /// reference.
+    pub(crate) code_offset: u32,
+    /// What comes next if the tag is another, or [`NO_CATCH`].
+    pub(crate) next: u32,
+}
+
+impl Calls {
+    /// The bytes that the callee of a call pops.
+    pub(crate) fn popped_at(&self, code_offset: u32) -> u32 {
+        find(&self.popped, code_offset).unwrap_or(0)
+    }
+
+    /// The first catch of a call, or [`NO_CATCH`].
+    pub(crate) fn catch_at(&self, code_offset: u32) -> u32 {
+        find(&self.caught, code_offset).unwrap_or(NO_CATCH)
+    }
+
+    /// What [`Calls::rewind`] needs.
+    pub(crate) fn mark(&self) -> [usize; 3] {
+        [self.popped.len(), self.caught.len(), self.catches.len()]
+    }
+
+    /// Forgets what came behind a mark.
+    pub(crate) fn rewind(&mut self, [popped, caught, catches]: [usize; 3]) {
+        self.popped.truncate(popped);
+        self.caught.truncate(caught);
+        self.catches.truncate(catches);
+    }
+}
+
+fn find(table: &[(u32, u32)], code_offset: u32) -> Option<u32> {
+    table.binary_search_by_key(&code_offset, |row| row.0).ok().map(|place| table[place].1)
 }
 
 /// Appends sites; code offsets must not fall.
@@ -161,6 +229,7 @@ pub(crate) struct Positions {
     /// By code offset; ends with no sentinel.
     pub(crate) functions: Vec<FunctionCode>,
     pub(crate) sites: Vec<u8>,
+    pub(crate) calls: Calls,
     /// Bytes of code.
     pub(crate) code_bytes: u32,
 }
@@ -202,6 +271,7 @@ mod tests {
                 arg_bytes: 0,
                 sites_at,
                 prologue_bytes: 0,
+                saved: 0,
             };
             positions.functions.push(function);
             for (step, kind) in [(3, SiteKind::Call), (200, SiteKind::Memory), (1000, SiteKind::Divide)] {

@@ -230,6 +230,13 @@ impl Plan {
         }
     }
 
+    /// [`FunctionCode::saved`](crate::abi::positions::FunctionCode::saved)
+    pub(super) fn saved_mask(&self) -> u8 {
+        let bits =
+            CALLEE_SAVED.iter().enumerate().map(|(bit, register)| u8::from(self.saved.contains(register)) << bit);
+        bits.sum()
+    }
+
     /// Bytes of a temp in memory.
     #[inline]
     pub(super) fn temp_bytes(&self) -> i32 {

@@ -13,7 +13,7 @@ pub(crate) use emit::coverage;
 pub(crate) use stubs::{builtin_stubs, signature_stubs};
 
 use crate::abi::layout::ContextLayout;
-use crate::abi::positions::{FunctionCode, Positions, SiteWriter};
+use crate::abi::positions::{Calls, FunctionCode, Positions, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
 use crate::decode::{Body, Cursor, ModuleInfo};
 use crate::error::Error;
@@ -54,9 +54,11 @@ pub(crate) struct SignatureStubs {
     /// [`RECORD_FOREIGN`](crate::abi::layout::RECORD_FOREIGN) of a wasm function.
     pub(crate) foreign_offset: u32,
     /// The return address of the call in the foreign entry, and the bytes from rsp there to its own return
-    /// address: a backtrace passes through.
+    /// address: a backtrace passes through. Below it lies the caller's context.
     pub(crate) foreign_return_offset: u32,
     pub(crate) foreign_frame_bytes: u32,
+    /// Stack arguments that functions of the type pop.
+    pub(crate) arg_bytes: u32,
     /// [`RECORD_FOREIGN`](crate::abi::layout::RECORD_FOREIGN) of a host function: stores the arguments to an array on the wasm stack, sets the store's exit
     /// and wasm rsp, switches to the native stack (16-aligned) and calls
     /// `extern "sysv64" fn(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32` whose address is at `RECORD_CODE`;
@@ -67,7 +69,7 @@ pub(crate) struct SignatureStubs {
 /// Entries of all builtins, in one piece of position-independent code.
 pub(crate) struct BuiltinStubs {
     pub(crate) code: Vec<u8>,
-    /// By [`Builtin`](crate::abi::Builtin). Each keeps the callee-saved registers of [`crate::abi`], sets the store's exit and wasm rsp, switches to the native stack and calls
+    /// By [`Builtin`](crate::abi::Builtin), [`Builtin::LEAVE`](crate::abi::Builtin::LEAVE) last. Each keeps the callee-saved registers of [`crate::abi`], sets the store's exit and wasm rsp, switches to the native stack and calls
     /// the function's address, read from a table of addresses: see [`builtin_stubs`].
     pub(crate) offsets: Vec<u32>,
 }
@@ -154,6 +156,7 @@ struct Compiler<'a> {
     code: Vec<u8>,
     functions: Vec<FunctionCode>,
     sites: SiteWriter,
+    calls: Calls,
     relocations: Vec<Relocation>,
 }
 
@@ -168,6 +171,7 @@ impl<'a> Compiler<'a> {
             code: Vec::with_capacity(module.info.code_bytes * 2),
             functions: Vec::new(),
             sites: SiteWriter::default(),
+            calls: Calls::default(),
             relocations: Vec::new(),
         }
     }
@@ -197,7 +201,7 @@ impl<'a> Compiler<'a> {
         scan.tape.entries.reserve(bytes.len() / 5);
         for _ in 0..cursor.u32()? {
             let count = cursor.u32()?;
-            scan.declare(count, cursor.val_type()?)?;
+            scan.declare(count, cursor.val_type(self.module.info)?)?;
         }
         scan.body(bytes, cursor.position(), start)?;
         scan.finish();
@@ -222,6 +226,7 @@ impl<'a> Compiler<'a> {
                 ty: &self.module.info.types[ty.index()],
                 body_offset,
                 sites: &mut self.sites,
+                calls: &mut self.calls,
                 relocations: &mut self.relocations,
                 code: &mut self.code,
             };
@@ -244,6 +249,7 @@ impl<'a> Compiler<'a> {
             arg_bytes: layout.arg_bytes,
             sites_at,
             prologue_bytes: emitted.prologue_bytes,
+            saved: self.plan.saved_mask(),
         });
         Ok(())
     }
@@ -256,7 +262,8 @@ impl<'a> Compiler<'a> {
             self.code[at as usize..][..4].copy_from_slice(&displacement.to_le_bytes());
         }
         let code_bytes = self.code.len() as u32;
-        let positions = Positions { functions: self.functions, sites: self.sites.into_bytes(), code_bytes };
+        let positions =
+            Positions { functions: self.functions, sites: self.sites.into_bytes(), calls: self.calls, code_bytes };
         CompiledModule { code: self.code, positions }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{BuiltinStubs, SignatureStubs};
 use crate::abi::layout::{
-    CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_TRAP_EXIT,
-    STORE_WASM_SP,
+    CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, RESTORES_CONTEXT, RESUME_CONTEXT,
+    RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN,
+    STORE_TRAP_EXIT, STORE_WASM_SP,
 };
-use crate::abi::{Builtin, CALLEE, CONTEXT, CallLayout, HEAP, Place, VALUE_BYTES};
+use crate::abi::{Builtin, CALLEE, CALLEE_SAVED, CONTEXT, CallLayout, HEAP, Place, VALUE_BYTES};
 use crate::types::{FuncType, ValType};
 use planish_asm::regs::{r8, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp};
 use planish_asm::{Addr, Alu, Asm, AsmError, Cond, Gp64, LabelSlot, Prec, R64, Width};
@@ -38,6 +39,7 @@ pub(crate) fn signature_stubs(ty: &FuncType) -> SignatureStubs {
             foreign_offset,
             foreign_return_offset,
             foreign_frame_bytes,
+            arg_bytes: layout.arg_bytes,
             host_offset,
         };
     }
@@ -144,6 +146,7 @@ impl Stubs<'_> {
         self.load(rbx, ty.params(), &layout.params, 0, r11);
         self.asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.asm.call_r(rax.any());
+        self.asm.u64(RESTORES_CONTEXT);
         self.store(rbx, ty.results(), &layout.results, -args, r11);
         self.add_to_sp(results);
         self.asm.ret();
@@ -165,6 +168,7 @@ impl Stubs<'_> {
         self.asm.mov_rm(Width::W64, temp, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.asm.call_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
         let return_offset = self.asm.pos() as u32;
+        self.asm.u64(RESTORES_CONTEXT);
         for at in (0..results).step_by(8) {
             self.asm.mov_rm(Width::W64, temp, stack(at));
             self.asm.mov_mr(Width::W64, stack(results + 16 + args + at), temp);
@@ -173,7 +177,7 @@ impl Stubs<'_> {
         self.asm.pop_r(CONTEXT.any());
         self.asm.mov_rm(Width::W64, temp, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.return_from();
-        (return_offset, (args + results + 8) as u32)
+        (return_offset, (results + 8) as u32)
     }
 
     /// See [`SignatureStubs::host_offset`].
@@ -194,7 +198,7 @@ impl Stubs<'_> {
         self.asm.mov_rr(Width::W64, rdi.any(), CALLEE.any());
         self.asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());
         self.asm.mov_rr(Width::W64, rdx.any(), rbx.any());
-        leave_wasm_stack(&mut self.asm, frame);
+        leave_wasm_stack(&mut self.asm, frame, layout.arg_bytes);
         self.asm.call_m(Addr::base_disp(rdi.any(), RECORD_CODE));
         self.asm.mov_rr(Width::W64, rsp.any(), rbx.any());
         let trapped = self.asm.label();
@@ -207,16 +211,21 @@ impl Stubs<'_> {
         self.asm.pop_r(rbx.any());
         self.return_from();
         self.asm.bind(trapped);
-        leave_by_trap(&mut self.asm);
+        self.add_to_sp(values);
+        leave(&mut self.asm);
     }
 }
 
-/// Notes where wasm was left and goes on on the native stack. The return address lies `frame` bytes over rsp. Uses
-/// r10 and r11.
-fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32) {
+/// Notes where wasm was left and goes on on the native stack. The return address lies `frame` bytes over rsp; `popped` bytes
+/// behind it go with it. Uses rax, r10 and r11.
+fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32, popped: u32) {
     let store = r11;
     asm.mov_rm(Width::W64, store.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
     asm.lea_rm(Width::W64, r10.any(), stack(frame));
+    if popped > 0 {
+        asm.mov_ri(Width::W64, rax.any(), i64::from(popped / 8) << 48);
+        asm.alu_rr(Alu::Or, Width::W64, r10.any(), rax.any());
+    }
     asm.mov_mr(Width::W64, Addr::base_disp(store.any(), STORE_EXIT_SP), r10.any());
     asm.mov_mr(Width::W64, Addr::base_disp(store.any(), STORE_WASM_SP), rsp.any());
     asm.mov_rm(Width::W64, rsp.any(), Addr::base_disp(store.any(), STORE_NATIVE_SP));
@@ -224,18 +233,22 @@ fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32) {
     asm.alu_ri(Alu::And, Width::W64, rsp.any(), -16);
 }
 
-fn leave_by_trap(asm: &mut Asm<'_>) {
-    asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
-    asm.jmp_m(Addr::base_disp(rax.any(), STORE_TRAP_EXIT));
+/// Behind a call to the native side that did not succeed: restores the two registers on the stack and leaves.
+fn leave(asm: &mut Asm<'_>) {
+    asm.pop_r(r11.any());
+    asm.pop_r(rbx.any());
+    asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
+    asm.jmp_m(Addr::base_disp(rax.any(), 8 * Builtin::LEAVE as i32));
 }
 
 /// The builtins' entries, given the address of each
 /// `extern "sysv64" fn(context: *mut Context, a: u64, b: u64, c: u64, d: u64, e: u64) -> BuiltinResult`, where
 /// `#[repr(C)] struct BuiltinResult { value: u64, trapped: u64 }` comes back in rax and rdx: unless `trapped` is 0 the stub
-/// jumps to the store's trap exit.
-pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT]) -> BuiltinStubs {
-    let mut code = vec![0; 128 * Builtin::COUNT];
-    let mut labels = [LabelSlot::EMPTY; Builtin::COUNT];
+/// [leaves](Builtin::LEAVE). `search` is an `extern "sysv64" fn(store: *mut StoreHeader, context: *mut Context) -> u32` that finds
+/// where the store's thrown exception is caught and notes it in the store, or returns 0.
+pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT], search: u64) -> BuiltinStubs {
+    let mut code = vec![0; 128 * Builtin::COUNT + 512];
+    let mut labels = [LabelSlot::EMPTY; Builtin::COUNT + 1];
     let mut asm = Asm::new(&mut code, &mut labels);
     let mut offsets = Vec::with_capacity(Builtin::COUNT);
     for &address in addresses {
@@ -243,6 +256,9 @@ pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT]) -> BuiltinStubs {
         offsets.push(asm.pos() as u32);
         builtin(&mut asm, address);
     }
+    asm.align(16);
+    offsets.push(asm.pos() as u32);
+    unwind(&mut asm, search);
     let length = asm.finish().expect("128 bytes are enough for a builtin's stub").len();
     code.truncate(length);
     BuiltinStubs { code, offsets }
@@ -256,7 +272,7 @@ fn builtin(asm: &mut Asm<'_>, address: u64) {
     for (to, from) in [(rdx, rsi), (rsi, rdi), (rcx, r8), (r8, r9), (r9, r10), (rdi, CONTEXT)] {
         asm.mov_rr(Width::W64, to.any(), from.any());
     }
-    leave_wasm_stack(asm, 16);
+    leave_wasm_stack(asm, 16, 0);
     asm.mov_ri(Width::W64, rax.any(), address as i64);
     asm.call_r(rax.any());
     asm.mov_rr(Width::W64, rsp.any(), rbx.any());
@@ -267,5 +283,41 @@ fn builtin(asm: &mut Asm<'_>, address: u64) {
     asm.pop_r(rbx.any());
     asm.ret();
     asm.bind(trapped);
-    leave_by_trap(asm);
+    leave(asm);
+}
+
+/// See [`Builtin::LEAVE`]. Goes on where the exception is caught, if that is what leaves and something catches it here; else
+/// at the store's trap exit.
+fn unwind(asm: &mut Asm<'_>, address: u64) {
+    let [store, resume] = [rax, rbx];
+    let field = |base: Gp64, at: i32| Addr::base_disp(base.any(), at);
+    let trapped = asm.label();
+    asm.mov_rm(Width::W64, store.any(), field(CONTEXT, CONTEXT_STORE));
+    asm.alu_mi(Alu::Cmp, Width::W64, field(store, STORE_THROWN), 0);
+    asm.jcc(Cond::Equal, trapped);
+    for (at, register) in (STORE_RESUME..).step_by(8).zip(CALLEE_SAVED) {
+        asm.mov_mr(Width::W64, field(store, at), register.any());
+    }
+    asm.mov_rr(Width::W64, resume.any(), store.any());
+    asm.mov_rm(Width::W64, rsp.any(), field(store, STORE_NATIVE_SP));
+    asm.alu_ri(Alu::And, Width::W64, rsp.any(), -16);
+    asm.mov_rr(Width::W64, rdi.any(), store.any());
+    asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());
+    asm.mov_ri(Width::W64, rax.any(), address as i64);
+    asm.call_r(rax.any());
+    asm.test_rr(Width::W32, rax.any(), rax.any());
+    asm.mov_rr(Width::W64, rcx.any(), resume.any());
+    asm.mov_rr(Width::W64, store.any(), resume.any());
+    asm.jcc(Cond::Equal, trapped);
+    asm.mov_rm(Width::W64, rsp.any(), field(rcx, RESUME_SP));
+    asm.mov_rm(Width::W64, CONTEXT.any(), field(rcx, RESUME_CONTEXT));
+    asm.mov_rm(Width::W64, rax.any(), field(rcx, RESUME_VALUES));
+    asm.mov_rm(Width::W64, rdx.any(), field(rcx, RESUME_EXCEPTION));
+    for (at, register) in (STORE_RESUME..).step_by(8).zip(CALLEE_SAVED) {
+        asm.mov_rm(Width::W64, register.any(), field(rcx, at));
+    }
+    asm.mov_rm(Width::W64, HEAP.any(), field(CONTEXT, CONTEXT_HEAP));
+    asm.jmp_m(field(rcx, RESUME_PC));
+    asm.bind(trapped);
+    asm.jmp_m(field(store, STORE_TRAP_EXIT));
 }

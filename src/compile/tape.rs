@@ -4,7 +4,7 @@
 //! At a [label](Op::Label) no temp is alive: what crosses a label is a variable.
 
 use super::vector::{Lanes, Vector, VectorLoad};
-use crate::types::MemoryIndex;
+use crate::types::{MemoryIndex, TagIndex};
 use planish_asm::Cond;
 
 /// Where a value lives while it is on the operand stack or in a local.
@@ -319,6 +319,8 @@ pub(super) enum Op {
     Vector(Vector),
     /// `dst = a`
     Copy,
+    /// `dst = a`, which traps if it is null.
+    NonNull,
     /// `a` was computed for its effects.
     Drop,
     /// `dst = (a test b)`; the class is that of the operands, the result an i32.
@@ -370,6 +372,14 @@ pub(super) enum Op {
     Call,
     /// As [`Op::Call`], of type `imm`; the list of arguments begins with the table's number and the index.
     CallIndirect,
+    /// As [`Op::Call`], of type `imm`; the list of arguments begins with 0 and the reference.
+    CallRef,
+    /// Goes to function `imm` with the list at `a`, in place of this one.
+    TailCall,
+    /// The same as [`Op::CallIndirect`].
+    TailCallIndirect,
+    /// The same as [`Op::CallRef`].
+    TailCallRef,
     /// As [`Op::Call`], builtin number `imm`; at most one result, `dst`.
     Builtin,
     /// Binds label `imm`.
@@ -383,6 +393,12 @@ pub(super) enum Op {
     /// Returns the list at `a`.
     Return,
     Unreachable,
+    /// Throws an exception of tag `imm` with the list at `a`.
+    Throw,
+    /// Throws `a`, which traps if it is null.
+    ThrowRef,
+    /// What comes now is in the [handler](Tape::handlers) `imm`, or in none.
+    Handler,
 }
 
 /// One step of a function.
@@ -424,6 +440,34 @@ pub(super) struct Variable {
     pub(super) zero: bool,
 }
 
+/// Beyond all numbers of handlers and catches.
+pub(super) const NO_HANDLER: u32 = u32::MAX;
+
+/// A block whose exceptions are caught. For any outside of it, its catches are asked, then those of `outer`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handler {
+    pub(super) outer: u32,
+    /// Places in [`Tape::catches`], or [`NO_HANDLER`]. A finished tape's handlers without catches have the first of those
+    /// around them.
+    pub(super) first: u32,
+    pub(super) last: u32,
+}
+
+/// A way from every call in a block to a label.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CatchInfo {
+    /// None: any.
+    pub(super) tag: Option<TagIndex>,
+    pub(super) label: u32,
+    /// The list of the variables that get the exception's values; empty for any tag.
+    pub(super) values: u32,
+    /// The variable that gets a reference to it, or [`NO_HANDLER`].
+    pub(super) exception: u32,
+    /// The handler's next, or [`NO_HANDLER`].
+    pub(super) next: u32,
+    pub(super) handler: u32,
+}
+
 /// A scanned function. Kept and refilled from function to function.
 #[derive(Default)]
 pub(super) struct Tape {
@@ -435,6 +479,8 @@ pub(super) struct Tape {
     pub(super) memargs: Vec<Memarg>,
     pub(super) labels: Vec<LabelInfo>,
     pub(super) variables: Vec<Variable>,
+    pub(super) handlers: Vec<Handler>,
+    pub(super) catches: Vec<CatchInfo>,
     /// Parameters are the first variables.
     pub(super) params: u32,
     /// Temps alive at the same time, at most.
@@ -473,8 +519,15 @@ impl Tape {
         self.labels.clear();
         self.variables.clear();
         self.offsets.clear();
+        self.handlers.clear();
+        self.catches.clear();
         (self.params, self.temps, self.outgoing_bytes) = (0, 0, 0);
         (self.calls, self.spills, self.vectors) = (false, false, false);
+    }
+
+    /// The first catch of a handler or of those around it, or [`NO_HANDLER`].
+    pub(super) fn first_catch(&self, handler: u32) -> u32 {
+        self.handlers.get(handler as usize).map_or(NO_HANDLER, |handler| handler.first)
     }
 
     /// The items of the list at `at`.

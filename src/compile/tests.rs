@@ -14,6 +14,9 @@ const PROPOSALS: &[Proposal] = &[
     Proposal::Simd,
     Proposal::RelaxedSimd,
     Proposal::WideArithmetic,
+    Proposal::ExceptionHandling,
+    Proposal::FunctionReferences,
+    Proposal::TailCall,
     Proposal::MultiMemory,
     Proposal::Memory64,
     Proposal::CustomPageSizes,
@@ -32,15 +35,23 @@ impl Random {
     }
 }
 
-/// The valid modules of the suite.
+/// The modules of the suite, of the proposals that change bodies, and of our own scripts.
 fn modules() -> impl Iterator<Item = Vec<u8>> {
-    let versions = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
-    let files = versions.chain(PROPOSALS.iter().flat_map(proposal));
-    files.flat_map(|file| {
-        let buffer = wast::parser::ParseBuffer::new(file.contents).expect("the suite's text");
+    let files = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
+    let files = files.chain(PROPOSALS.iter().flat_map(proposal)).map(|file| file.contents.to_owned());
+    files.chain(own_scripts()).flat_map(|text| {
+        let buffer = wast::parser::ParseBuffer::new(&text).expect("the suite's text");
         let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return Vec::new() };
         script.directives.into_iter().filter_map(bytes).collect()
     })
+}
+
+fn own_scripts() -> impl Iterator<Item = String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("our scripts").flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.into_iter().map(|path| std::fs::read_to_string(path).expect("a readable script"))
 }
 
 /// The bytes of a module that a script gives, valid or not.
@@ -64,16 +75,20 @@ fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResour
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     let at = random.below(bytes.len());
-    match random.below(10) {
+    match random.below(11) {
         0 => bytes[at] ^= 1 << random.below(8),
         1 => bytes.truncate(at.max(1)),
         2 => _ = bytes.remove(at),
         3 => bytes.insert(at, random.below(256) as u8),
-        4 => bytes[at] = random.below(0x12) as u8,
+        4 => bytes[at] = random.below(0x20) as u8,
         5 => bytes.insert(at, 0x45 + random.below(0x80) as u8),
         6 => bytes.splice(at..at, [0x00, 0x1B, 0x1A]).for_each(drop),
         7 => bytes.splice(at..at, [0xFD, random.below(0x80) as u8]).for_each(drop),
         8 => bytes.splice(at..at, [0xFD, random.below(0x80) as u8 | 0x80, 1 + random.below(2) as u8]).for_each(drop),
+        // `try_table` and what references have.
+        9 => {
+            bytes.insert(at, [0x1F, 0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0x63, 0x64, 0x69, 0x74][random.below(12)])
+        }
         _ => bytes[at] = random.below(256) as u8,
     }
     if bytes.is_empty() {

@@ -1,6 +1,8 @@
 //! Reading the numbers and types of a function body (specification 5.2 to 5.4).
 
-use crate::types::{TypeIndex, ValType};
+use super::info::ModuleInfo;
+use crate::types::{HeapType, RefType, TypeIndex, ValType};
+use wasmparser::WasmFeatures;
 
 /// The body is not valid. Why and where, the parser's own validator says: see `compile`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,46 +137,72 @@ impl<'a> Cursor<'a> {
     // Types.
 
     /// A value type (specification 5.3.4).
-    pub(crate) fn val_type(&mut self) -> Result<ValType, Invalid> {
-        match self.byte()? {
-            0x7F => Ok(ValType::I32),
-            0x7E => Ok(ValType::I64),
-            0x7D => Ok(ValType::F32),
-            0x7C => Ok(ValType::F64),
-            0x7B => Ok(ValType::V128),
-            // The short form of a nullable reference, and the long one.
-            0x70 => Ok(ValType::FUNCREF),
-            0x6F => Ok(ValType::EXTERNREF),
-            0x63 => self.heap_type(),
-            _ => Err(Invalid),
+    pub(crate) fn val_type(&mut self, info: &ModuleInfo) -> Result<ValType, Invalid> {
+        let on = |feature: WasmFeatures| if info.features.contains(feature) { Ok(()) } else { Err(Invalid) };
+        let ty = match self.byte()? {
+            0x7F => return Ok(ValType::I32),
+            0x7E => return Ok(ValType::I64),
+            0x7D => return Ok(ValType::F32),
+            0x7C => return Ok(ValType::F64),
+            0x7B => return Ok(ValType::V128),
+            // The long form of a reference, nullable and not.
+            0x63 => return self.heap_type(info).map(|heap| ValType::Ref(RefType { nullable: true, heap })),
+            0x64 => {
+                let heap = self.heap_type(info)?;
+                if matches!(heap, HeapType::Func | HeapType::Extern) {
+                    on(WasmFeatures::FUNCTION_REFERENCES)?;
+                }
+                return Ok(ValType::Ref(RefType { nullable: false, heap }));
+            }
+            _ => {
+                self.at -= 1;
+                self.heap_type(info)?
+            }
+        };
+        // The short form of a nullable reference.
+        match ty {
+            HeapType::ConcreteFunc(_) => Err(Invalid),
+            heap => Ok(ValType::Ref(RefType { nullable: true, heap })),
         }
     }
 
-    /// What a nullable reference refers to (specification 5.3.3).
-    pub(crate) fn heap_type(&mut self) -> Result<ValType, Invalid> {
-        match self.byte()? {
-            0x70 => Ok(ValType::FUNCREF),
-            0x6F => Ok(ValType::EXTERNREF),
-            _ => Err(Invalid),
+    /// What a reference refers to (specification 5.3.3).
+    pub(crate) fn heap_type(&mut self, info: &ModuleInfo) -> Result<HeapType, Invalid> {
+        let on = |feature: WasmFeatures| if info.features.contains(feature) { Ok(()) } else { Err(Invalid) };
+        let heap = match self.bytes.get(self.at) {
+            Some(0x70) => HeapType::Func,
+            Some(0x6F) => HeapType::Extern,
+            Some(0x69) => HeapType::Exn,
+            Some(0x74) => HeapType::NoExn,
+            _ => {
+                let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
+                on(WasmFeatures::FUNCTION_REFERENCES)?;
+                return info.concrete(TypeIndex(index)).map(HeapType::ConcreteFunc).ok_or(Invalid);
+            }
+        };
+        self.at += 1;
+        if matches!(heap, HeapType::Exn | HeapType::NoExn) {
+            on(WasmFeatures::EXCEPTIONS)?;
         }
+        Ok(heap)
     }
 
     /// A block type (specification 5.4.1).
     #[inline(always)]
-    pub(crate) fn block_type(&mut self) -> Result<BlockType, Invalid> {
+    pub(crate) fn block_type(&mut self, info: &ModuleInfo) -> Result<BlockType, Invalid> {
         if let Some(0x40) = self.bytes.get(self.at) {
             self.at += 1;
             return Ok(BlockType::Empty);
         }
-        let (ty, cursor) = self.block_type_with_values()?;
+        let (ty, cursor) = self.block_type_with_values(info)?;
         *self = cursor;
         Ok(ty)
     }
 
     #[inline(never)]
-    fn block_type_with_values(mut self) -> Result<(BlockType, Cursor<'a>), Invalid> {
+    fn block_type_with_values(mut self, info: &ModuleInfo) -> Result<(BlockType, Cursor<'a>), Invalid> {
         let ty = match self.bytes.get(self.at) {
-            Some(0x41..0x80) => BlockType::Result(self.val_type()?),
+            Some(0x41..0x80) => BlockType::Result(self.val_type(info)?),
             _ => {
                 let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
                 BlockType::Function(TypeIndex(index))

@@ -27,6 +27,14 @@ pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
 pub enum WasmFeature {
     /// Arithmetic in constant expressions.
     ExtendedConst,
+    /// References to functions of a known type, and such that are never null.
+    FunctionReferences,
+    /// Calls in place of the function that calls.
+    TailCall,
+    /// Exceptions: tags, `throw`, `try_table`.
+    Exceptions,
+    /// The exceptions of before WebAssembly 3.0: `try`, `catch`, `delegate`, `rethrow`. Off by default.
+    LegacyExceptions,
     /// Vectors of 128 bits.
     Simd,
     /// Vector operators whose results depend on the processor; see [`Config::deterministic`](crate::Config::deterministic).
@@ -46,14 +54,18 @@ pub enum WasmFeature {
 /// Each with the parser's name for it, and whether it is on by default.
 #[rustfmt::skip]
 const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
-    (WasmFeature::ExtendedConst, WasmFeatures::EXTENDED_CONST, true),
-    (WasmFeature::Simd,          WasmFeatures::SIMD,           true),
-    (WasmFeature::RelaxedSimd,   WasmFeatures::RELAXED_SIMD,   true),
-    (WasmFeature::MultiMemory, WasmFeatures::MULTI_MEMORY, true),
-    (WasmFeature::Memory64, WasmFeatures::MEMORY64, true),
-    (WasmFeature::Threads, WasmFeatures::THREADS, false),
-    (WasmFeature::CustomPageSizes, WasmFeatures::CUSTOM_PAGE_SIZES, false),
-    (WasmFeature::WideArithmetic, WasmFeatures::WIDE_ARITHMETIC, false),
+    (WasmFeature::ExtendedConst,      WasmFeatures::EXTENDED_CONST,      true),
+    (WasmFeature::FunctionReferences, WasmFeatures::FUNCTION_REFERENCES, true),
+    (WasmFeature::TailCall,           WasmFeatures::TAIL_CALL,           true),
+    (WasmFeature::Exceptions,         WasmFeatures::EXCEPTIONS,          true),
+    (WasmFeature::LegacyExceptions,   WasmFeatures::LEGACY_EXCEPTIONS,   false),
+    (WasmFeature::Simd,               WasmFeatures::SIMD,                true),
+    (WasmFeature::RelaxedSimd,        WasmFeatures::RELAXED_SIMD,        true),
+    (WasmFeature::MultiMemory,        WasmFeatures::MULTI_MEMORY,        true),
+    (WasmFeature::Memory64,           WasmFeatures::MEMORY64,            true),
+    (WasmFeature::Threads,            WasmFeatures::THREADS,             false),
+    (WasmFeature::CustomPageSizes,    WasmFeatures::CUSTOM_PAGE_SIZES,   false),
+    (WasmFeature::WideArithmetic,     WasmFeatures::WIDE_ARITHMETIC,     false),
 ];
 
 /// What is on unless it is turned off.
@@ -115,6 +127,8 @@ const UNMARKED: &[(&str, WasmFeatures)] = &[
     ("multiple memories", WasmFeatures::MULTI_MEMORY),
     ("gc proposal", WasmFeatures::GC),
     ("rec group usage requires", WasmFeatures::GC),
+    ("the GC proposal is disabled", WasmFeatures::GC),
+    ("global.get of locally defined global", WasmFeatures::GC),
     ("component", WasmFeatures::COMPONENT_MODEL),
     ("non-constant operator: i32.add", WasmFeatures::EXTENDED_CONST),
     ("non-constant operator: i32.sub", WasmFeatures::EXTENDED_CONST),

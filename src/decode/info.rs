@@ -1,8 +1,10 @@
 //! What is known of a module: its sections, checked, and its bodies, located.
 
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, MemoryIndex, MemoryType, RefType, TableIndex, TableType, TypeIndex,
+    ConcreteFuncType, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType,
+    TableIndex, TableType, TagIndex, TypeIndex, ValType,
 };
+use std::sync::OnceLock;
 use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources, WasmFeatures};
 
 /// Everything about a module that outlives its bytes. Index spaces hold imports first.
@@ -11,15 +13,19 @@ pub(crate) struct ModuleInfo {
     /// What bodies may use.
     pub(crate) features: WasmFeatures,
     pub(crate) types: Vec<FuncType>,
+    /// By type, once a reference type names it.
+    pub(crate) concrete: Vec<OnceLock<ConcreteFuncType>>,
     pub(crate) imports: Vec<Import>,
     pub(crate) functions: Vec<TypeIndex>,
     pub(crate) tables: Vec<TableType>,
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<GlobalType>,
+    pub(crate) tags: Vec<TypeIndex>,
     pub(crate) imported_functions: u32,
     pub(crate) imported_tables: u32,
     pub(crate) imported_memories: u32,
     pub(crate) imported_globals: u32,
+    pub(crate) imported_tags: u32,
     /// Initial values of the module's own tables (usually null) and globals.
     pub(crate) table_inits: Vec<Option<ConstExpr>>,
     pub(crate) global_inits: Vec<ConstExpr>,
@@ -77,6 +83,7 @@ pub(crate) enum ImportItem {
     Table(TableType),
     Memory(MemoryType),
     Global(GlobalType),
+    Tag(TypeIndex),
 }
 
 pub(crate) struct Export {
@@ -90,6 +97,7 @@ pub(crate) enum ExportItem {
     Table(TableIndex),
     Memory(MemoryIndex),
     Global(GlobalIndex),
+    Tag(TagIndex),
 }
 
 /// A constant expression (specification 3.3.10) in postfix order.
@@ -150,6 +158,28 @@ impl ModuleInfo {
     /// The type of a function, imported or not.
     pub(crate) fn func_type(&self, func: FuncIndex) -> &FuncType {
         &self.types[self.functions[func.index()].index()]
+    }
+
+    /// A type as references name it. None: it does not exist, or the process has too many of them.
+    pub(crate) fn concrete(&self, ty: TypeIndex) -> Option<ConcreteFuncType> {
+        let (known, func_type) = (self.concrete.get(ty.index())?, self.types.get(ty.index())?);
+        match known.get() {
+            Some(&concrete) => Some(concrete),
+            None => ConcreteFuncType::of(func_type).map(|concrete| *known.get_or_init(|| concrete)),
+        }
+    }
+
+    /// Can references to exceptions be elsewhere than on the wasm stack: in a global, a table, an exception, or with the host, to
+    /// which functions lead that others can call?
+    pub(crate) fn holds_exceptions(&self) -> bool {
+        let is_exception = |ty: &RefType| matches!(ty.heap, HeapType::Exn | HeapType::NoExn);
+        let holds = |ty: &ValType| matches!(ty, ValType::Ref(ty) if is_exception(ty));
+        let imported = (0..self.imported_functions).map(FuncIndex);
+        let functions = imported.chain(self.referable.iter().copied()).map(|func| self.functions[func.index()]);
+        let mut types = functions.chain(self.tags.iter().copied()).map(|ty| &self.types[ty.index()]);
+        self.globals.iter().any(|global| holds(&global.content))
+            || self.tables.iter().any(|table| is_exception(&table.element))
+            || types.any(|ty| ty.params().iter().chain(ty.results()).any(holds))
     }
 
     /// The place of a function's record among an instance's own, if it can be referred to.

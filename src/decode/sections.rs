@@ -7,16 +7,16 @@ use super::info::{
 use crate::error::Error;
 use crate::types::{
     FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, IndexType, MemoryIndex, MemoryType, RefType, TableIndex,
-    TableType, TypeIndex, ValType,
+    TableType, TagIndex, TypeIndex, ValType,
 };
-use wasmparser::{AbstractHeapType, CustomSectionReader, KnownCustom, Name, Operator, Payload};
+use std::sync::OnceLock;
+use wasmparser::{AbstractHeapType, CustomSectionReader, KnownCustom, Name, Operator, Payload, UnpackedIndex};
 
 /// Adds a section that the validator has accepted.
 pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Error> {
     match payload {
         Payload::TypeSection(section) => each(section, |group: wasmparser::RecGroup| {
-            info.types.extend(group.into_types().map(|ty| func_type(ty.unwrap_func())));
-            Ok(())
+            group.into_types().try_for_each(|ty| add_type(info, ty.unwrap_func()))
         }),
         Payload::ImportSection(section) => section.into_imports().try_for_each(|item| add_import(info, item?)),
         Payload::FunctionSection(section) => each(section, |ty| {
@@ -29,8 +29,12 @@ pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Er
             Ok(())
         }),
         Payload::GlobalSection(section) => each(section, |global: wasmparser::Global<'_>| {
-            info.globals.push(global_type(global.ty));
+            info.globals.push(global_type(info, global.ty)?);
             info.global_inits.push(const_expr(&mut info.declared, &global.init_expr)?);
+            Ok(())
+        }),
+        Payload::TagSection(section) => each(section, |tag: wasmparser::TagType| {
+            info.tags.push(TypeIndex(tag.func_type_idx));
             Ok(())
         }),
         Payload::ExportSection(section) => each(section, |export| {
@@ -77,6 +81,15 @@ fn each<'a, T: wasmparser::FromReader<'a>>(
     section.into_iter().try_for_each(|item| add(item?))
 }
 
+fn add_type(info: &mut ModuleInfo, ty: &wasmparser::FuncType) -> Result<(), Error> {
+    let values =
+        |types: &[wasmparser::ValType]| types.iter().map(|ty| val_type(info, *ty)).collect::<Result<Vec<_>, _>>();
+    let ty = FuncType::new(values(ty.params())?, values(ty.results())?);
+    info.types.push(ty);
+    info.concrete.push(OnceLock::new());
+    Ok(())
+}
+
 fn add_import(info: &mut ModuleInfo, import: wasmparser::Import<'_>) -> Result<(), Error> {
     let item = match import.ty {
         wasmparser::TypeRef::Func(ty) => {
@@ -85,7 +98,7 @@ fn add_import(info: &mut ModuleInfo, import: wasmparser::Import<'_>) -> Result<(
             ImportItem::Func(TypeIndex(ty))
         }
         wasmparser::TypeRef::Table(ty) => {
-            let ty = table_type(ty);
+            let ty = table_type(info, ty)?;
             info.tables.push(ty);
             info.imported_tables += 1;
             ImportItem::Table(ty)
@@ -97,21 +110,24 @@ fn add_import(info: &mut ModuleInfo, import: wasmparser::Import<'_>) -> Result<(
             ImportItem::Memory(ty)
         }
         wasmparser::TypeRef::Global(ty) => {
-            let ty = global_type(ty);
+            let ty = global_type(info, ty)?;
             info.globals.push(ty);
             info.imported_globals += 1;
             ImportItem::Global(ty)
         }
-        wasmparser::TypeRef::Tag(_) | wasmparser::TypeRef::FuncExact(_) => {
-            unreachable!("validated: neither exceptions nor custom descriptors")
+        wasmparser::TypeRef::Tag(ty) => {
+            info.tags.push(TypeIndex(ty.func_type_idx));
+            info.imported_tags += 1;
+            ImportItem::Tag(TypeIndex(ty.func_type_idx))
         }
+        wasmparser::TypeRef::FuncExact(_) => unreachable!("validated: no custom descriptors"),
     };
     info.imports.push(Import { module: import.module.into(), name: import.name.into(), item });
     Ok(())
 }
 
 fn add_table(info: &mut ModuleInfo, table: wasmparser::Table<'_>) -> Result<(), Error> {
-    info.tables.push(table_type(table.ty));
+    info.tables.push(table_type(info, table.ty)?);
     info.table_inits.push(match table.init {
         wasmparser::TableInit::RefNull => None,
         wasmparser::TableInit::Expr(expr) => Some(const_expr(&mut info.declared, &expr)?),
@@ -128,9 +144,8 @@ fn add_export(info: &mut ModuleInfo, export: wasmparser::Export<'_>) {
         wasmparser::ExternalKind::Table => ExportItem::Table(TableIndex(export.index)),
         wasmparser::ExternalKind::Memory => ExportItem::Memory(MemoryIndex(export.index)),
         wasmparser::ExternalKind::Global => ExportItem::Global(GlobalIndex(export.index)),
-        wasmparser::ExternalKind::Tag | wasmparser::ExternalKind::FuncExact => {
-            unreachable!("validated: neither exceptions nor custom descriptors")
-        }
+        wasmparser::ExternalKind::Tag => ExportItem::Tag(TagIndex(export.index)),
+        wasmparser::ExternalKind::FuncExact => unreachable!("validated: no custom descriptors"),
     };
     info.exports.push(Export { name: export.name.into(), item });
 }
@@ -155,7 +170,7 @@ fn add_element(info: &mut ModuleInfo, segment: wasmparser::Element<'_>) -> Resul
                 .into_iter()
                 .map(|expr| const_expr(&mut info.declared, &expr?))
                 .collect::<Result<Box<[_]>, Error>>()?;
-            (ref_type(ty), ElementItems::Expressions(items))
+            (ref_type(info, ty)?, ElementItems::Expressions(items))
         }
     };
     info.elements.push(ElementSegment { ty, mode, items });
@@ -222,18 +237,13 @@ fn const_expr(declared: &mut Vec<FuncIndex>, expr: &wasmparser::ConstExpr<'_>) -
     }
 }
 
-fn func_type(ty: &wasmparser::FuncType) -> FuncType {
-    let values = |types: &[wasmparser::ValType]| types.iter().map(|ty| val_type(*ty)).collect::<Vec<_>>();
-    FuncType::new(values(ty.params()), values(ty.results()))
-}
-
-fn table_type(ty: wasmparser::TableType) -> TableType {
-    TableType {
-        element: ref_type(ty.element_type),
+fn table_type(info: &ModuleInfo, ty: wasmparser::TableType) -> Result<TableType, Error> {
+    Ok(TableType {
+        element: ref_type(info, ty.element_type)?,
         minimum: ty.initial,
         maximum: ty.maximum,
         index: IndexType::of(ty.table64),
-    }
+    })
 }
 
 fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
@@ -247,26 +257,33 @@ fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     }
 }
 
-fn global_type(ty: wasmparser::GlobalType) -> GlobalType {
-    GlobalType { content: val_type(ty.content_type), mutable: ty.mutable }
+fn global_type(info: &ModuleInfo, ty: wasmparser::GlobalType) -> Result<GlobalType, Error> {
+    Ok(GlobalType { content: val_type(info, ty.content_type)?, mutable: ty.mutable })
 }
 
-fn val_type(ty: wasmparser::ValType) -> ValType {
-    match ty {
+fn val_type(info: &ModuleInfo, ty: wasmparser::ValType) -> Result<ValType, Error> {
+    Ok(match ty {
         wasmparser::ValType::I32 => ValType::I32,
         wasmparser::ValType::I64 => ValType::I64,
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
-        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(ty)),
-    }
+        wasmparser::ValType::Ref(ty) => ValType::Ref(ref_type(info, ty)?),
+    })
 }
 
-fn ref_type(ty: wasmparser::RefType) -> RefType {
+fn ref_type(info: &ModuleInfo, ty: wasmparser::RefType) -> Result<RefType, Error> {
+    use wasmparser::HeapType::{Abstract, Concrete};
     let heap = match ty.heap_type() {
-        wasmparser::HeapType::Abstract { ty: AbstractHeapType::Func, .. } => HeapType::Func,
-        wasmparser::HeapType::Abstract { ty: AbstractHeapType::Extern, .. } => HeapType::Extern,
+        Abstract { ty: AbstractHeapType::Func, .. } => HeapType::Func,
+        Abstract { ty: AbstractHeapType::Extern, .. } => HeapType::Extern,
+        Abstract { ty: AbstractHeapType::Exn, .. } => HeapType::Exn,
+        Abstract { ty: AbstractHeapType::NoExn, .. } => HeapType::NoExn,
+        Concrete(UnpackedIndex::Module(index)) => {
+            let concrete = info.concrete(TypeIndex(index));
+            HeapType::ConcreteFunc(concrete.ok_or_else(|| Error::msg("too many function types that references name"))?)
+        }
         other => unreachable!("validated: a reference to {other:?}"),
     };
-    RefType { nullable: ty.is_nullable(), heap }
+    Ok(RefType { nullable: ty.is_nullable(), heap })
 }

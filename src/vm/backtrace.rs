@@ -5,7 +5,7 @@
 use super::code::{CodeAddress, Contents, PublishedCode};
 use super::context::StoreHeader;
 use super::registry;
-use super::trap::{Place, TrapRecord};
+use super::trap::{Place, TrapRecord, unpack_exit};
 use crate::abi::positions::{FunctionCode, Positions, SiteKind};
 use std::ops::Range;
 
@@ -31,8 +31,9 @@ pub(super) fn collect(header: &StoreHeader, start: Option<TrapRecord>) -> Vec<Fr
     }
     let (mut exit_sp, mut activation) = (header.exit_sp, header.native_sp);
     while !activation.is_null() && walk.frames.len() < MAX_FRAMES {
-        if let Some(pc) = walk.word(exit_sp) {
-            walk.activation(pc, exit_sp + 8, Place::Return);
+        let (return_at, popped) = unpack_exit(exit_sp);
+        if let Some(pc) = walk.word(return_at) {
+            walk.activation(pc, return_at + 8 + popped, Place::Return);
         }
         // SAFETY: the door's saved words lie at the header's native stack pointer, and so on outwards, until null.
         let outer = unsafe { &*activation };
@@ -48,10 +49,17 @@ struct Walk {
 
 /// How a walk goes on from a pc.
 enum Step {
-    /// The return address lies that many bytes above rsp; this may be a frame to report.
-    Caller(usize, Option<Frame>),
+    /// The return address lies that many bytes above rsp; this may be a frame to report. Behind the return address
+    /// lie so many bytes that go with it.
+    Caller {
+        bytes: usize,
+        popped: u32,
+        frame: Option<Frame>,
+    },
     /// Not known: the nearest return address above rsp.
-    Search,
+    Search {
+        popped: u32,
+    },
     End,
 }
 
@@ -62,18 +70,21 @@ impl Walk {
             // A return address may be the first byte of the next function: its call ends before.
             let inside = if place == Place::Return { pc.wrapping_sub(1) } else { pc };
             let step = registry::with_code(inside, |code, _| step(code, (pc - code.start()) as u32, place));
-            let return_at = match step.unwrap_or(Step::End) {
-                Step::Caller(bytes, frame) => {
+            let (return_at, popped) = match step.unwrap_or(Step::End) {
+                Step::Caller { bytes, popped, frame } => {
                     self.frames.extend(frame);
-                    sp.checked_add(bytes)
+                    (sp.checked_add(bytes), popped)
                 }
-                Step::Search => (sp..sp + 64 * 8).step_by(8).find(|&at| self.word(at).is_some_and(is_return_address)),
-                Step::End => None,
+                Step::Search { popped } => {
+                    let is_return = |&at: &usize| self.word(at).is_some_and(is_return_address);
+                    ((sp..sp + 64 * 8).step_by(8).find(is_return), popped)
+                }
+                Step::End => (None, 0),
             };
             let Some((at, return_address)) = return_at.and_then(|at| Some((at, self.word(at)?))) else {
                 return;
             };
-            (pc, sp, place) = (return_address, at + 8, Place::Return);
+            (pc, sp, place) = (return_address, at + 8 + popped as usize, Place::Return);
         }
     }
 
@@ -87,12 +98,18 @@ impl Walk {
 fn step(code: &PublishedCode, offset: u32, place: Place) -> Step {
     match &code.contents {
         Contents::Module(positions) => function_step(code, positions, offset, place),
-        Contents::Signatures(spans) => match spans.iter().find(|span| span.foreign_return_offset == offset) {
-            Some(span) if place == Place::Return => Step::Caller(span.foreign_frame_bytes as usize, None),
-            _ if place == Place::Fault => Step::Search,
-            _ => Step::End,
-        },
-        Contents::Builtins => Step::Search,
+        Contents::Signatures(spans) => {
+            let next = spans.partition_point(|span| span.entry_offset <= offset);
+            let Some(span) = next.checked_sub(1).map(|place| spans[place]) else { return Step::End };
+            match place {
+                Place::Return if span.foreign_return_offset == offset => {
+                    Step::Caller { bytes: span.foreign_frame_bytes as usize, popped: span.arg_bytes, frame: None }
+                }
+                Place::Fault => Step::Search { popped: span.arg_bytes },
+                _ => Step::End,
+            }
+        }
+        Contents::Builtins => Step::Search { popped: 0 },
     }
 }
 
@@ -102,19 +119,19 @@ fn function_step(code: &PublishedCode, positions: &Positions, offset: u32, place
         return Step::End;
     };
     let function = positions.functions[index];
-    let wasm_offset = match place {
+    let site = match place {
         Place::Return => {
             positions.sites_of(index).find(|site| site.code_offset == offset && site.kind == SiteKind::Call)
         }
         _ => positions.sites_of(index).take_while(|site| site.code_offset <= offset).last(),
     };
-    let wasm_offset = wasm_offset.map_or(function.wasm_offset, |site| site.wasm_offset);
+    let wasm_offset = site.map_or(function.wasm_offset, |site| site.wasm_offset);
     let frame = Frame { code: CodeAddress(code.start()), function: index as u32, wasm_offset };
     let bytes = match place {
         Place::Fault => frame_bytes_at(code.bytes(), &function, offset),
-        _ => function.frame_bytes as usize,
+        _ => (function.frame_bytes - positions.calls.popped_at(offset)) as usize,
     };
-    Step::Caller(bytes, Some(frame))
+    Step::Caller { bytes, popped: function.arg_bytes, frame: Some(frame) }
 }
 
 /// How far above rsp the return address lies at a faulting instruction: in a prologue, what it has pushed so far.

@@ -2,13 +2,16 @@
 
 #![allow(unsafe_code, reason = "is called by stubs with addresses")]
 
-use super::context::{Context, Pending};
+use super::context::{Context, Pending, Value};
+use super::exception::Exhausted;
 use super::instance::InstanceData;
 use super::memory::LinearMemory;
 use super::shared::check_atomic;
 use super::table::{OutOfTable, Table, range};
 use super::trap::TrapRecord;
+use super::unwind;
 use crate::abi::{Builtin, TrapCode};
+use crate::types::TagIndex;
 use std::time::Duration;
 
 /// What a builtin returns, in rax and rdx.
@@ -19,7 +22,14 @@ pub(super) struct BuiltinResult {
 }
 
 type Entry = unsafe extern "sysv64" fn(*mut Context, u64, u64, u64, u64, u64) -> BuiltinResult;
-type Answer = Result<u64, TrapCode>;
+type Answer = Result<u64, Stop>;
+
+/// Why a builtin does not return.
+enum Stop {
+    Trap(TrapCode),
+    /// By reference.
+    Exception(u64),
+}
 
 macro_rules! builtins {
     ($($builtin:ident => $function:expr,)*) => {
@@ -31,7 +41,7 @@ macro_rules! builtins {
                 let instance = unsafe { &mut *(*context).owner };
                 let function: fn(&mut InstanceData, u64, u64, u64, u64) -> Answer = $function;
                 // SAFETY: the running context, as promised.
-                function(instance, a, b, c, d).map_or_else(|code| unsafe { trapped(context, code) }, returned)
+                function(instance, a, b, c, d).map_or_else(|stop| unsafe { stopped(context, stop) }, returned)
             }
             entry
         })),*];
@@ -52,7 +62,11 @@ builtins! {
     AtomicNotify => atomic_notify,
     AtomicWait32 => atomic_wait32,
     AtomicWait64 => atomic_wait64,
-    Trap => |_, code, _, _, _| Err(TrapCode::ALL[code as usize]),
+    Trap => |_, code, _, _, _| Err(Stop::Trap(TrapCode::ALL[code as usize])),
+    Throw => throw,
+    ThrowRef => |_, exception, _, _, _| {
+        Err(if exception == 0 { Stop::Trap(TrapCode::NullReference) } else { Stop::Exception(exception) })
+    },
 }
 
 const _: () = {
@@ -66,6 +80,11 @@ const _: () = {
 /// Addresses of all builtins, for the stubs.
 pub(crate) fn addresses() -> [u64; Builtin::COUNT] {
     ENTRIES.map(|(_, entry)| entry as *const () as u64)
+}
+
+/// The address of the search for who catches an exception, for the stub that leaves wasm.
+pub(crate) fn search_address() -> u64 {
+    unwind::search as *const () as u64
 }
 
 fn memory_grow(instance: &mut InstanceData, memory: u64, pages: u64, _: u64, _: u64) -> Answer {
@@ -106,27 +125,27 @@ fn memory_init(instance: &mut InstanceData, which: u64, to: u64, from: u64, coun
 fn atomic_notify(instance: &mut InstanceData, memory: u64, address: u64, count: u64, _: u64) -> Answer {
     let memory = memory_of(instance, memory);
     match memory.shared() {
-        Some(shared) => shared.notify(address, count as u32).map(u64::from),
+        Some(shared) => Ok(shared.notify(address, count as u32).map(u64::from)?),
         // Nobody can wait.
-        None => check_atomic(address, 4, memory.len()).map(|()| 0),
+        None => Ok(check_atomic(address, 4, memory.len()).map(|()| 0)?),
     }
 }
 
 fn atomic_wait32(instance: &mut InstanceData, memory: u64, address: u64, expected: u64, timeout: u64) -> Answer {
     let memory = memory_of(instance, memory);
     let Some(shared) = memory.shared() else { return not_shared(memory, address, 4) };
-    shared.wait32(address, expected as u32, duration(timeout)).map(|waited| waited as u64)
+    Ok(shared.wait32(address, expected as u32, duration(timeout)).map(|waited| waited as u64)?)
 }
 
 fn atomic_wait64(instance: &mut InstanceData, memory: u64, address: u64, expected: u64, timeout: u64) -> Answer {
     let memory = memory_of(instance, memory);
     let Some(shared) = memory.shared() else { return not_shared(memory, address, 8) };
-    shared.wait64(address, expected, duration(timeout)).map(|waited| waited as u64)
+    Ok(shared.wait64(address, expected, duration(timeout)).map(|waited| waited as u64)?)
 }
 
 fn not_shared(memory: &LinearMemory, address: u64, bytes: u64) -> Answer {
     check_atomic(address, bytes, memory.len())?;
-    Err(TrapCode::ExpectedSharedMemory)
+    Err(Stop::Trap(TrapCode::ExpectedSharedMemory))
 }
 
 /// A negative number of nanoseconds is for ever.
@@ -155,6 +174,19 @@ fn table_init(instance: &mut InstanceData, which: u64, to: u64, from: u64, count
     Ok(0)
 }
 
+fn throw(instance: &mut InstanceData, tag: u64, values: u64, _: u64, _: u64) -> Answer {
+    let (index, info) = (TagIndex(tag as u32), instance.module().info());
+    let count = info.types[info.tags[index.index()].index()].params().len();
+    // SAFETY: the code that throws has stored as many values as its tag carries.
+    let values = unsafe { std::slice::from_raw_parts(values as usize as *const Value, count) };
+    let tag = instance.tag(index);
+    // SAFETY: the instance's store, of which nothing else is used while a builtin runs.
+    let header = unsafe { &mut *instance.header() };
+    let exception =
+        header.exceptions.add(tag, values).map_err(|Exhausted| Stop::Trap(TrapCode::ExceptionsExhausted))?;
+    Err(Stop::Exception(exception))
+}
+
 fn memory_of(instance: &mut InstanceData, memory: u64) -> &mut LinearMemory {
     // SAFETY: the store's own memory; no other reference to it is alive while a builtin runs.
     unsafe { instance.memory_address(memory as u32).as_mut() }
@@ -165,9 +197,15 @@ fn table_of(instance: &mut InstanceData, table: u64) -> &mut Table {
     unsafe { instance.table_address(table as u32).as_mut() }
 }
 
-impl From<OutOfTable> for TrapCode {
-    fn from(OutOfTable: OutOfTable) -> TrapCode {
-        TrapCode::TableOutOfBounds
+impl From<OutOfTable> for Stop {
+    fn from(OutOfTable: OutOfTable) -> Stop {
+        Stop::Trap(TrapCode::TableOutOfBounds)
+    }
+}
+
+impl From<TrapCode> for Stop {
+    fn from(code: TrapCode) -> Stop {
+        Stop::Trap(code)
     }
 }
 
@@ -178,10 +216,20 @@ fn returned(value: u64) -> BuiltinResult {
 /// # Safety
 /// `context` is the running one.
 #[cold]
-unsafe fn trapped(context: *mut Context, code: TrapCode) -> BuiltinResult {
+unsafe fn stopped(context: *mut Context, stop: Stop) -> BuiltinResult {
     // SAFETY: every context points to its store's header.
     let header = unsafe { &mut *(*context).store };
+    let code = match stop {
+        Stop::Trap(code) => {
+            header.pending = Pending::Trap;
+            code
+        }
+        Stop::Exception(exception) => {
+            header.thrown = exception;
+            header.pending = Pending::Exception;
+            TrapCode::Unreachable
+        }
+    };
     header.trap = TrapRecord::at_exit(code, header.exit_sp);
-    header.pending = Pending::Trap;
     BuiltinResult { value: 0, trapped: 1 }
 }

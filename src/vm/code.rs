@@ -38,6 +38,7 @@ pub(crate) struct SignatureSpan {
     pub(crate) foreign_offset: u32,
     pub(crate) foreign_return_offset: u32,
     pub(crate) foreign_frame_bytes: u32,
+    pub(crate) arg_bytes: u32,
     pub(crate) host_offset: u32,
 }
 

@@ -2,14 +2,16 @@
 
 #![allow(unsafe_code, reason = "owns what compiled code reads and writes by address")]
 
+use super::exception::Exceptions;
 use super::host::Payload;
 use super::memory::Refused;
+use super::passage::Passages;
 use super::trap::TrapRecord;
-use crate::abi::{VALUE_BYTES, layout};
+use crate::abi::{CALLEE_SAVED, VALUE_BYTES, layout};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::mem::offset_of;
 use std::ops::{Deref, DerefMut, Range};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null, null_mut};
 
 /// One value as it crosses the door, in globals and in constant evaluation: 16 bytes, unused ones zero. A 32-bit
 /// value is zero-extended.
@@ -26,8 +28,6 @@ impl Value {
     pub(crate) fn u32(self) -> u32 { self.0[0] as u32 }
     pub(crate) fn u64(self) -> u64 { self.0[0] }
     pub(crate) fn u128(self) -> u128 { u128::from(self.0[1]) << 64 | u128::from(self.0[0]) }
-    /// For values of type funcref only.
-    pub(crate) fn func(self) -> Option<FuncRef> { FuncRef::from_bits(self.0[0]) }
 }
 
 /// A function that a value can refer to: the address of its [`FuncRecord`], which lives as long as its store.
@@ -105,6 +105,11 @@ pub(super) struct StoreHeader {
     pub(super) wasm_sp: usize,
     pub(super) stack_limit: usize,
     pub(super) trap_exit: usize,
+    /// 0, or a reference to the exception that leaves wasm code.
+    pub(super) thrown: u64,
+    pub(super) resume: Resume,
+    pub(super) exceptions: Exceptions,
+    pub(super) passages: Passages,
     /// The store that entered, as the layer above knows it.
     pub(super) owner: *mut (),
     pub(super) pending: Pending,
@@ -116,6 +121,23 @@ pub(super) struct StoreHeader {
     pub(super) stack_end: usize,
 }
 
+/// Where wasm code goes on, with the layout of [`STORE_RESUME`](crate::abi::layout::STORE_RESUME).
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Resume {
+    pub(super) registers: [u64; CALLEE_SAVED.len()],
+    pub(super) sp: usize,
+    pub(super) pc: usize,
+    pub(super) context: *mut Context,
+    pub(super) values: *const Value,
+    pub(super) exception: u64,
+}
+
+impl Resume {
+    pub(super) const NOWHERE: Resume =
+        Resume { registers: [0; CALLEE_SAVED.len()], sp: 0, pc: 0, context: null_mut(), values: null(), exception: 0 };
+}
+
 /// Why wasm is being left, if it did not return.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
@@ -125,6 +147,8 @@ pub(super) enum Pending {
     Trap,
     /// In [`StoreHeader::payload`], and where in [`StoreHeader::trap`].
     Payload,
+    /// In [`StoreHeader::thrown`], and where in [`StoreHeader::trap`].
+    Exception,
 }
 
 /// What the door saves on the native stack: the header of the activation around, and two registers.
@@ -223,6 +247,8 @@ const _: () = {
     assert!(offset_of!(FuncRecord, foreign) == layout::RECORD_FOREIGN as usize);
     assert!(offset_of!(FuncRecord, instance) == layout::RECORD_INSTANCE as usize);
     assert!(offset_of!(FuncRecord, signature) == layout::RECORD_SIGNATURE as usize);
+    assert!(offset_of!(FuncRecord, kind) == layout::RECORD_KIND as usize);
+    assert!(RecordKind::Host as i32 == layout::RECORD_KIND_HOST);
     assert!(size_of::<FuncRecord>() == layout::RECORD_BYTES as usize);
     assert!(offset_of!(Context, heap) == layout::CONTEXT_HEAP as usize);
     assert!(offset_of!(Context, store) == layout::CONTEXT_STORE as usize);
@@ -235,6 +261,13 @@ const _: () = {
     assert!(offset_of!(StoreHeader, wasm_sp) == layout::STORE_WASM_SP as usize);
     assert!(offset_of!(StoreHeader, stack_limit) == layout::STORE_STACK_LIMIT as usize);
     assert!(offset_of!(StoreHeader, trap_exit) == layout::STORE_TRAP_EXIT as usize);
+    assert!(offset_of!(StoreHeader, thrown) == layout::STORE_THROWN as usize);
+    assert!(offset_of!(StoreHeader, resume) == layout::STORE_RESUME as usize);
+    assert!(layout::STORE_RESUME as usize + offset_of!(Resume, sp) == layout::RESUME_SP as usize);
+    assert!(layout::STORE_RESUME as usize + offset_of!(Resume, pc) == layout::RESUME_PC as usize);
+    assert!(layout::STORE_RESUME as usize + offset_of!(Resume, context) == layout::RESUME_CONTEXT as usize);
+    assert!(layout::STORE_RESUME as usize + offset_of!(Resume, values) == layout::RESUME_VALUES as usize);
+    assert!(layout::STORE_RESUME as usize + offset_of!(Resume, exception) == layout::RESUME_EXCEPTION as usize);
     assert!(offset_of!(MemoryDefinition, base) == layout::MEMORY_BASE as usize);
     assert!(offset_of!(MemoryDefinition, len) == layout::MEMORY_LEN as usize);
     assert!(size_of::<MemoryDefinition>() == layout::MEMORY_DEFINITION_BYTES as usize);

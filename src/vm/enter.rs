@@ -8,7 +8,7 @@ use super::backtrace::{self, Frame};
 use super::code::Signature;
 use super::context::{Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
 use super::host::{HostEntry, HostError, Payload};
-use super::store::Hosted;
+use super::store::{Hosted, TagId};
 use super::thread;
 use super::trap::{Place, TrapRecord};
 use crate::abi::{TrapCode, layout};
@@ -25,6 +25,8 @@ pub(crate) enum Exit {
     Trap { code: TrapCode, frames: Vec<Frame> },
     /// A host function's error, unchanged.
     Error { error: HostError, frames: Vec<Frame> },
+    /// An exception that nobody caught.
+    Exception { tag: TagId, values: Box<[Value]>, frames: Vec<Frame> },
 }
 
 /// Calls a function of the store, wasm's or the host's: `values` holds the arguments and gets the results.
@@ -228,6 +230,13 @@ fn left(header: *mut StoreHeader) -> Result<(), Exit> {
     match header.payload.take() {
         Some(Payload::Panic(panic)) => resume_unwind(panic),
         Some(Payload::Error(error)) => Err(Exit::Error { error, frames: frames(header, trap) }),
+        None if header.thrown != 0 => {
+            let thrown = std::mem::take(&mut header.thrown);
+            header.exceptions.catch(thrown);
+            let exception = header.exceptions.get(thrown);
+            let (tag, values) = (exception.tag, exception.values.clone());
+            Err(Exit::Exception { tag, values, frames: frames(header, trap) })
+        }
         None => Err(Exit::Trap { code: trap.code, frames: frames(header, trap) }),
     }
 }

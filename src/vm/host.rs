@@ -14,8 +14,21 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-/// Why a host function stopped; goes unchanged to whoever entered wasm ([`Exit::Error`](super::enter::Exit)).
+/// An error of a host function; goes unchanged to whoever entered wasm ([`Exit::Error`](super::enter::Exit)).
 pub(crate) type HostError = Box<dyn Error + Send + Sync>;
+
+/// Why a host function stopped.
+pub(crate) enum HostStop {
+    Error(HostError),
+    /// An exception of the store, by reference, for wasm code to catch.
+    Exception(u64),
+}
+
+impl<E: Into<HostError>> From<E> for HostStop {
+    fn from(error: E) -> HostStop {
+        HostStop::Error(error.into())
+    }
+}
 
 /// What leaves wasm with a host function that did not return results.
 pub(super) enum Payload {
@@ -72,7 +85,7 @@ unsafe impl<F: Send> Send for HostFunction<F> {}
 
 impl<F> HostFunction<F>
 where
-    F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+    F: Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static,
 {
     pub(super) fn new(call: F, values: u32, header: NonNull<StoreHeader>, owner: TypeId) -> HostFunction<F> {
         HostFunction { call, values, header, owner }
@@ -100,7 +113,7 @@ pub(super) type HostEntry = unsafe extern "sysv64" fn(*mut FuncRecord, *mut Cont
 /// values as the function's signature says.
 unsafe extern "sysv64" fn host_entry<F>(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32
 where
-    F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+    F: Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static,
 {
     // SAFETY: a live record, as promised.
     let function = unsafe { (*record).instance } as *const HostFunction<F>;
@@ -110,20 +123,24 @@ where
     let values = unsafe { std::slice::from_raw_parts_mut(values, function.values as usize) };
     let mut call = HostCall { values, caller: NonNull::new(caller), header: function.header, owner: function.owner };
     // What the closure leaves broken by a panic is its own: it is seen again only if the caller goes on after the panic.
-    let payload = match catch_unwind(AssertUnwindSafe(|| (function.call)(&mut call))) {
+    let stopped = match catch_unwind(AssertUnwindSafe(|| (function.call)(&mut call))) {
         Ok(Ok(())) => return 0,
-        Ok(Err(error)) => Payload::Error(error),
-        Err(panic) => Payload::Panic(panic),
+        Ok(Err(HostStop::Error(error))) => Ok(Payload::Error(error)),
+        Ok(Err(HostStop::Exception(exception))) => Err(exception),
+        Err(panic) => Ok(Payload::Panic(panic)),
     };
-    leave_pending(function.header, payload);
+    leave_pending(function.header, stopped);
     1
 }
 
+/// With a payload, or an exception.
 #[cold]
-fn leave_pending(header: NonNull<StoreHeader>, payload: Payload) {
+fn leave_pending(header: NonNull<StoreHeader>, stopped: Result<Payload, u64>) {
     // SAFETY: the store of the running function.
     let header = unsafe { &mut *header.as_ptr() };
     header.trap = TrapRecord::at_exit(TrapCode::Unreachable, header.exit_sp);
-    header.payload = Some(payload);
-    header.pending = Pending::Payload;
+    match stopped {
+        Ok(payload) => (header.payload, header.pending) = (Some(payload), Pending::Payload),
+        Err(exception) => (header.thrown, header.pending) = (exception, Pending::Exception),
+    }
 }

@@ -3,13 +3,13 @@
 #![allow(unsafe_code, reason = "connects contexts, memories and tables by address")]
 
 use super::code::{Code, Signature};
-use super::context::{ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, Value};
+use super::context::{ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, StoreHeader, Value};
 use super::memory::{Bounds, LinearMemory, Refused};
-use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId};
+use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
 use super::table::Table;
 use crate::abi::layout::{self, ContextLayout, Slot};
 use crate::decode::{ExportItem, ModuleInfo};
-use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
+use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ pub(crate) struct Imports {
     pub(crate) memories: Vec<MemoryId>,
     pub(crate) tables: Vec<TableId>,
     pub(crate) globals: Vec<GlobalId>,
+    pub(crate) tags: Vec<TagId>,
 }
 
 /// What a store grants to each memory and table.
@@ -53,6 +54,7 @@ pub(crate) struct InstanceData {
     memories: Vec<(MemoryId, NonNull<LinearMemory>)>,
     tables: Vec<(TableId, NonNull<Table>)>,
     globals: Vec<GlobalId>,
+    tags: Vec<TagId>,
     elements: Vec<Box<[u64]>>,
     data_dropped: Vec<bool>,
     /// Where a fault is an access out of bounds; a signal handler reads it.
@@ -78,6 +80,10 @@ impl InstanceData {
         self.globals[global.index()]
     }
 
+    pub(crate) fn tag(&self, tag: TagIndex) -> TagId {
+        self.tags[tag.index()]
+    }
+
     /// A reference to a function: an import, or one of the module's `referable` ones (else it panics).
     pub(crate) fn func(&self, func: FuncIndex) -> FuncRef {
         if let Some(&imported) = self.imported_functions.get(func.index()) {
@@ -95,6 +101,13 @@ impl InstanceData {
     /// Drops a data segment, as `data.drop` does (an active one after it is copied). Segments start out present.
     pub(crate) fn drop_data(&mut self, segment: u32) {
         self.data_dropped[segment as usize] = true;
+    }
+
+    /// The store's header.
+    pub(super) fn header(&self) -> *mut StoreHeader {
+        let store: NonNull<*mut StoreHeader> = self.context.place(layout::CONTEXT_STORE);
+        // SAFETY: every context points to its store's header, which has been written when it was made.
+        unsafe { store.read() }
     }
 
     pub(super) fn id(&self) -> InstanceId {
@@ -142,6 +155,7 @@ impl InstanceData {
             memories: reserved(info.memories.len())?,
             tables: reserved(info.tables.len())?,
             globals: reserved(info.globals.len())?,
+            tags: reserved(info.tags.len())?,
             elements: reserved(info.elements.len())?,
             data_dropped: reserved(info.data.len())?,
             reservations: reserved(info.memories.len())?,
@@ -156,6 +170,9 @@ impl InstanceData {
         instance.connect_memories(store, &layout, &memories);
         instance.connect_tables(store, &layout, &tables);
         instance.connect_globals(store, &layout, &imports.globals);
+        instance.tags.extend_from_slice(&imports.tags);
+        let own_tags = &info.tags[info.imported_tags as usize..];
+        instance.tags.extend(own_tags.iter().map(|ty| store.add_tag(info.types[ty.index()].clone())));
         instance
             .connect_functions(&layout, if limits.signals { RecordKind::Wasm } else { RecordKind::WasmWithoutSignals });
         instance.fill_head(store);

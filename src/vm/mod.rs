@@ -10,9 +10,11 @@ pub(crate) mod builtins;
 pub(crate) mod code;
 pub(crate) mod context;
 pub(crate) mod enter;
+pub(crate) mod exception;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod memory;
+mod passage;
 mod registry;
 mod signals;
 pub(crate) mod shared;
@@ -21,6 +23,7 @@ pub(crate) mod store;
 pub(crate) mod table;
 mod thread;
 pub(crate) mod trap;
+mod unwind;
 pub(crate) mod waiters;
 
 #[cfg(test)]

@@ -3,14 +3,17 @@
 #![allow(unsafe_code, reason = "reads records and globals by their address")]
 
 use super::code::Signature;
-use super::context::{FuncRecord, FuncRef, Pending, Pinned, StoreHeader, Value};
-use super::host::{HostCall, HostError, HostFunction};
+use super::context::{FuncRecord, FuncRef, Pending, Pinned, Resume, StoreHeader, Value};
+use super::exception::Exceptions;
+use super::host::{HostCall, HostFunction, HostStop};
 use super::instance::{Imports, InstanceData, InstanceModule, Limits};
 use super::memory::{LinearMemory, Refused};
+use super::passage::Passages;
 use super::shared::SharedMemory;
 use super::stack::Stack;
 use super::table::Table;
 use super::trap::TrapRecord;
+use crate::types::FuncType;
 use std::any::{Any, TypeId};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::Arc;
@@ -44,6 +47,13 @@ handles! {
     TableId;
     /// A global of a store.
     GlobalId;
+    /// A tag of a store.
+    TagId;
+}
+
+impl TagId {
+    #[cfg(test)]
+    pub(super) const NONE: TagId = TagId(u32::MAX);
 }
 
 /// Everything of a store that wasm code can reach. Handles must come from the same store (the layer above checks
@@ -58,6 +68,7 @@ pub(crate) struct StoreState {
     /// In contexts, or in `host_globals`.
     pub(super) globals: Vec<NonNull<Value>>,
     host_globals: Vec<Pinned<Value>>,
+    tags: Vec<FuncType>,
     pub(super) header: Pinned<StoreHeader>,
     pub(super) builtins: Arc<[u64]>,
     _stack: Stack,
@@ -85,6 +96,10 @@ impl StoreState {
             wasm_sp: usable.end,
             stack_limit: usable.start,
             trap_exit: 0,
+            thrown: 0,
+            resume: Resume::NOWHERE,
+            exceptions: Exceptions::new(),
+            passages: Passages::default(),
             owner: null_mut(),
             pending: Pending::Nothing,
             embedder_control: 0,
@@ -100,6 +115,7 @@ impl StoreState {
             tables: Vec::new(),
             globals: Vec::new(),
             host_globals: Vec::new(),
+            tags: Vec::new(),
             header: Pinned::new(header),
             builtins,
             _stack: stack,
@@ -147,11 +163,30 @@ impl StoreState {
         id
     }
 
+    /// A tag whose exceptions carry the parameters of a type.
+    pub(crate) fn add_tag(&mut self, ty: FuncType) -> TagId {
+        let id = TagId::next(&self.tags);
+        self.tags.push(ty);
+        id
+    }
+
+    pub(crate) fn tag(&self, tag: TagId) -> &FuncType {
+        &self.tags[tag.0 as usize]
+    }
+
+    pub(crate) fn exceptions(&self) -> &Exceptions {
+        &self.header.exceptions
+    }
+
+    pub(crate) fn exceptions_mut(&mut self) -> &mut Exceptions {
+        &mut self.header.exceptions
+    }
+
     /// A function of the host. `call` finds its arguments in `HostCall::parts` and leaves its results there;
     /// it may return an error and may panic: both go to whoever entered wasm.
     pub(crate) fn add_host_function<F>(&mut self, signature: &Signature, call: F) -> FuncRef
     where
-        F: Fn(&mut HostCall<'_>) -> Result<(), HostError> + Send + Sync + 'static,
+        F: Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static,
     {
         let function = Box::new(HostFunction::new(call, signature.values, self.header.address(), self.owner));
         let record = Pinned::new(function.record(signature));
@@ -169,6 +204,9 @@ impl StoreState {
         limits: &Limits,
     ) -> Result<InstanceId, Refused> {
         let id = InstanceId::next(&self.instances);
+        if module.info().holds_exceptions() {
+            self.header.exceptions.keep_all();
+        }
         let instance = InstanceData::allocate(self, id, module, imports, limits)?;
         self.instances.push(instance);
         Ok(id)

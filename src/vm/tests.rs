@@ -8,6 +8,7 @@ use super::backtrace::{Frame, MAX_FRAMES};
 use super::code::{Code, Contents, Signature, SignatureSpan};
 use super::context::{FuncRef, Value};
 use super::enter::{Exit, enter};
+use super::host::HostStop;
 use super::instance::{Imports, InstanceModule, Limits};
 use super::memory::Bounds;
 use super::stack::StackPool;
@@ -72,6 +73,7 @@ impl TestStore {
             foreign_offset: foreign,
             foreign_return_offset: foreign + 13,
             foreign_frame_bytes: 16,
+            arg_bytes: 0,
             host_offset: host,
         };
         let stubs =
@@ -98,7 +100,8 @@ impl TestStore {
             let (code_offset, wasm_offset) = (code.len() as u32, 1000 * index as u32);
             let sites_at = sites.start(code_offset, wasm_offset);
             for &(offset, kind) in *own_sites {
-                sites.push(Site { code_offset: code_offset + offset, wasm_offset: wasm_offset + 1 + offset, kind });
+                let (code_offset, wasm_offset) = (code_offset + offset, wasm_offset + 1 + offset);
+                sites.push(Site { code_offset, wasm_offset, kind });
             }
             let (frame_bytes, prologue_bytes) = (*frame_bytes, *prologue_bytes);
             positions.functions.push(FunctionCode {
@@ -108,6 +111,7 @@ impl TestStore {
                 arg_bytes: 0,
                 sites_at,
                 prologue_bytes,
+                saved: 0,
             });
             code.extend(*bytes);
         }
@@ -310,7 +314,8 @@ fn recurse_through_the_host() -> u32 {
         let func = FuncRef::from_bits(values[0].u64()).expect("not null");
         store.call(func, values[0].u64()).map(drop).map_err(|exit| match exit {
             Exit::Trap { code, .. } => format!("{code:?}").into(),
-            Exit::Error { error, .. } => error,
+            Exit::Error { error, .. } => HostStop::Error(error),
+            Exit::Exception { .. } => unreachable!("nobody throws"),
         })
     });
     let caller = store.caller_of(host);

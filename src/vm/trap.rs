@@ -22,6 +22,7 @@ use std::sync::OnceLock;
 pub(crate) struct TrapRecord {
     pub(crate) code: TrapCode,
     pub(super) pc: usize,
+    /// Behind a call, when the callee has popped its arguments.
     pub(super) sp: usize,
     pub(super) place: Place,
 }
@@ -45,10 +46,17 @@ impl TrapRecord {
         if exit_sp == 0 {
             return TrapRecord { code, ..TrapRecord::NONE };
         }
+        let (return_at, popped) = unpack_exit(exit_sp);
         // SAFETY: stubs set the exit to where the return address into compiled code lies, on the wasm stack.
-        let pc = unsafe { (exit_sp as *const usize).read() };
-        TrapRecord { code, pc, sp: exit_sp + 8, place: Place::Return }
+        let pc = unsafe { (return_at as *const usize).read() };
+        TrapRecord { code, pc, sp: return_at + 8 + popped, place: Place::Return }
     }
+}
+
+/// Where the return address of an exit lies, and how many bytes behind it go with it: see
+/// [`STORE_EXIT_SP`](crate::abi::layout::STORE_EXIT_SP).
+pub(super) fn unpack_exit(exit_sp: usize) -> (usize, usize) {
+    (exit_sp & ((1 << 48) - 1), (exit_sp >> 48) * 8)
 }
 
 /// Installs the signal handlers of the process, once; the previous ones are chained. Called by every engine
@@ -132,6 +140,9 @@ fn judge_site(fault: &Fault<'_>, kind: SiteKind, instruction: &[u8]) -> Verdict 
         }
         (SiteKind::NullRecord, Cause::BadAddress(address)) if NULL_RECORD.contains(&address) => {
             Some(TrapCode::IndirectCallToNull)
+        }
+        (SiteKind::NullReference, Cause::BadAddress(address)) if NULL_RECORD.contains(&address) => {
+            Some(TrapCode::NullReference)
         }
         (SiteKind::Divide, Cause::IntegerDivision) => divide_code(fault, instruction),
         // Failing hardware (a machine check) is not compiled code's fault.

@@ -4,8 +4,13 @@
 
 mod modules;
 
-use modules::{BLOCK, BOMBS, BR_IF, Bomb, CALL, CONST, DROP, END, GET, TO_WIDE, WIDE, function, functions, times};
-use planish::{Config, Engine, Error, FuncType, Instance, Linker, Module, Store, Trap, Val, ValType};
+use modules::{
+    BLOCK, BOMBS, BR_IF, Bomb, CALL, CONST, DROP, EMPTY, END, GET, TAG, TO_WIDE, TRY_TABLE, UNREACHABLE, WIDE,
+    function, functions, times,
+};
+use planish::{
+    Config, Engine, Error, FuncType, Instance, Linker, Module, Store, ThrownException, Trap, Val, ValType, WasmFeature,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::process::Command;
@@ -149,7 +154,7 @@ fn run_briefly(module: &Module, name: &str) {
     let instance = Instance::new(&mut store, module, &[]).expect(name);
     let f = instance.get_typed_func::<(), ()>(&mut store, "f").expect(name);
     if let Err(error) = f.call(&mut store, ()) {
-        assert!(error.trap().is_some(), "{name}: {error}");
+        assert!(error.trap().is_some() || error.is::<ThrownException>(), "{name}: {error}");
     }
 }
 
@@ -163,7 +168,7 @@ fn on_a_small_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 
 /// Every fourth bomb each, so that the tests share the work.
 fn check_curves(quarter: usize) {
-    let engine = Engine::default();
+    let engine = Engine::new(Config::new().wasm_feature(WasmFeature::LegacyExceptions, true)).expect("an engine");
     on_a_small_stack(|| BOMBS.iter().skip(quarter).step_by(4).for_each(|bomb| check_curve(&engine, bomb)));
 }
 
@@ -293,6 +298,19 @@ fn too_large_functions_are_refused_within_a_gibibyte() {
             }
             println!("compiled: {compiles}, after {:?}", now() - start);
         }
+    });
+}
+
+/// A catch of a thousand values takes four bytes.
+#[test]
+fn too_many_catches_are_refused_within_a_gibibyte() {
+    with_little_memory("too_many_catches_are_refused_within_a_gibibyte", 1 << 30, || {
+        let catches = [&[TRY_TABLE, EMPTY, 0xc0, 0x3e][..], &[0, TAG, 0].repeat(8_000)].concat();
+        let table = [&catches[..], &[CALL, 0, END]].concat();
+        let code = times(&[(1, &[BLOCK, TO_WIDE]), (200, &table), (1, &[UNREACHABLE, END]), (WIDE, &[DROP])]);
+        let error = Module::from_binary(&Engine::default(), &function(&code)).expect_err("too large");
+        assert!(error.offset().is_some(), "{error}");
+        assert!(error.to_string().contains("too large to compile"), "{error}");
     });
 }
 

@@ -9,6 +9,8 @@ pub const WIDE: usize = 1000;
 pub const NONE: u8 = 0;
 pub const WIDE_TO_WIDE: u8 = 1;
 pub const TO_WIDE: u8 = 2;
+/// A tag of a thousand values.
+pub const TAG: u8 = 0;
 /// A block type without parameters and results.
 pub const EMPTY: u8 = 0x40;
 
@@ -18,11 +20,17 @@ pub const BLOCK: u8 = 0x02;
 pub const LOOP: u8 = 0x03;
 pub const IF: u8 = 0x04;
 pub const ELSE: u8 = 0x05;
+pub const TRY: u8 = 0x06;
+pub const THROW: u8 = 0x08;
 pub const END: u8 = 0x0b;
 pub const BR_IF: u8 = 0x0d;
 pub const BR_TABLE: u8 = 0x0e;
 pub const CALL: u8 = 0x10;
 pub const CALL_INDIRECT: u8 = 0x11;
+pub const RETURN_CALL: u8 = 0x12;
+pub const DELEGATE: u8 = 0x18;
+pub const CATCH_ALL: u8 = 0x19;
+pub const TRY_TABLE: u8 = 0x1f;
 pub const SELECT: u8 = 0x1b;
 pub const GET: u8 = 0x20;
 pub const SET: u8 = 0x21;
@@ -72,11 +80,13 @@ pub fn functions(count: usize, locals: usize, code: &[u8]) -> Vec<u8> {
 
     let mut bytes = b"\0asm\x01\0\0\0".to_vec();
     let wide_types = [&[0xe8, 0x07][..], &[I32; WIDE]].concat();
-    let types = [&[0x60, 0, 0, 0x60][..], &wide_types, &wide_types, &[0x60, 0], &wide_types];
-    section(&mut bytes, 1, 3, &types.concat());
+    let types =
+        [&[0x60, 0, 0, 0x60][..], &wide_types, &wide_types, &[0x60, 0], &wide_types, &[0x60], &wide_types, &[0]];
+    section(&mut bytes, 1, 4, &types.concat());
     section(&mut bytes, 3, count + 1, &[vec![NONE; count], vec![WIDE_TO_WIDE]].concat());
     section(&mut bytes, 4, 1, &[0x70, 0, 10]);
     section(&mut bytes, 5, 1, &[0, 1]);
+    section(&mut bytes, 13, 1, &[0, 3]);
     section(&mut bytes, 6, 1, &[I32, 1, CONST, 0, END]);
     section(&mut bytes, 7, 1, &[1, b'f', 0, 0]);
     let mut bodies = Vec::new();
@@ -170,6 +180,15 @@ pub const BOMBS: &[Bomb] = &[
     ("calls, 1000 to 1000",                    250, |n| parts(&[(WIDE, &[CONST, 0]), (n, &[CALL, 1]), (WIDE, &[DROP])])),
     ("indirect calls, 1000 to 1000",           250, |n| parts(&[(WIDE, &VALUE), (n, &[CONST, 0, CALL_INDIRECT, WIDE_TO_WIDE, 0]), (WIDE, &[DROP])])),
     ("calls",                               50_000, |n| parts(&[(n, &[CALL, 0])])),
+    ("tail calls",                          25_000, |n| parts(&[(n, &[GET, 0, IF, EMPTY, RETURN_CALL, 0, END])])),
+    // Exceptions.
+    ("nested try_tables",                   10_000, |n| parts(&[(n, &[TRY_TABLE, EMPTY, 1, 2, 0, CALL, 0]), (n, &[END])])),
+    ("nested try_tables, no catches",       10_000, |n| parts(&[(1, &[TRY_TABLE, EMPTY, 1, 2, 0]), (n, &[TRY_TABLE, EMPTY, 0, CALL, 0]), (n, &[END]), (1, &[END])])),
+    ("nested tries that delegate",          10_000, |n| parts(&[(1, &[TRY, EMPTY]), (n, &[TRY, EMPTY]), (n, &[CALL, 0, DELEGATE, 0]), (1, &[CATCH_ALL, END])])),
+    ("nested tries",                        10_000, |n| parts(&[(n, &[TRY, EMPTY, CALL, 0]), (n, &[CATCH_ALL, CALL, 0, END])])),
+    ("tries in catches",                    10_000, |n| parts(&[(n, &[TRY, EMPTY, CALL, 0, CATCH_ALL, CALL, 0]), (n, &[END])])),
+    ("throws",                                  250, |n| parts(&[(n, &[BLOCK, EMPTY]), (1, &[CALL, 0]), (n, &[GET, 0, IF, EMPTY, UNREACHABLE, THROW, TAG, END, END])])),
+    ("catches, 1000 values",                    125, |n| parts(&[(1, &[BLOCK, TO_WIDE]), (n, &[TRY_TABLE, EMPTY, 4, 0, TAG, 0, 0, TAG, 0, 0, TAG, 0, 0, TAG, 0, CALL, 0, END]), (1, &[UNREACHABLE, END]), (WIDE, &[DROP])])),
     // Functions and locals.
     ("functions of 50,000 locals",          25_000, |n| functions(n, 49_999, &[])),
     ("functions that use the last",         25_000, |n| functions(n, 49_000, &[CONST, 1, SET, 0xe7, 0xfe, BLOCK])),

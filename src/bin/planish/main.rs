@@ -5,7 +5,7 @@ mod wast;
 mod objdump;
 
 use clap::{Args, Parser, Subcommand};
-use planish::{Engine, Error, Module};
+use planish::{Config, Engine, Error, Module, WasmFeature};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
 }
 
 fn validate(file: &Path) -> Result<ExitCode, Error> {
-    Module::validate(&Engine::default(), &read_binary(file)?)?;
+    Module::validate(&engine()?, &read_binary(file)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -103,7 +103,7 @@ fn read_binary(file: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn run_scripts(files: &[PathBuf]) -> Result<ExitCode, Error> {
-    let engine = Engine::default();
+    let engine = engine()?;
     let (mut passed, mut failed) = (0, 0);
     for file in files {
         let name = file.display();
@@ -128,4 +128,9 @@ fn run_scripts(files: &[PathBuf]) -> Result<ExitCode, Error> {
     }
     println!("{passed} passed, {failed} failed");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// An engine for what compilers make: old ones made exceptions of before WebAssembly 3.0.
+fn engine() -> planish::Result<Engine> {
+    Engine::new(Config::new().wasm_feature(WasmFeature::LegacyExceptions, true))
 }

@@ -4,7 +4,7 @@
 //! is shown together.
 
 use iced_x86::{Code, Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic};
-use planish::{CompiledFunction, Engine, Error, Module};
+use planish::{CompiledFunction, Error, Module};
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -17,7 +17,7 @@ use wasmparser::{
 /// Prints all functions of a module.
 pub fn objdump(file: &Path) -> Result<ExitCode, Error> {
     let bytes = crate::read_binary(file)?;
-    let module = Module::from_binary(&Engine::default(), &bytes)?;
+    let module = Module::from_binary(&crate::engine()?, &bytes)?;
     let bodies = bodies(&bytes);
     let mut out = BufWriter::new(io::stdout().lock());
     for function in module.compiled_functions() {

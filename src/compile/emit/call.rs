@@ -13,7 +13,7 @@ use crate::abi::positions::SiteKind;
 use crate::abi::{CALLEE, CONTEXT, CallLayout, INT_ARGS, Place, TrapCode};
 use crate::compile::assign::Home;
 use crate::compile::scan::class_of;
-use crate::compile::tape::{Class, Entry, ListItem, Op, Ref};
+use crate::compile::tape::{Class, Entry, ListItem, NO_HANDLER, Op, Ref};
 use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
 use planish_asm::{Addr, Alu, Cond, Gp64, Shift, Width};
 
@@ -162,42 +162,86 @@ impl Emit<'_> {
             Some(own) => {
                 let at = self.asm.call_reloc(0) as u32 + self.base;
                 self.relocations.push(Relocation { at, function: own });
-                self.site(SiteKind::Call, wasm_offset);
+                self.call_site(layout.arg_bytes, self.handler, wasm_offset);
             }
             None => {
                 let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
                 self.mov_rm(Width::W64, CALLEE.any(), record);
-                self.call_foreign(wasm_offset);
+                self.call_foreign(layout.arg_bytes, self.handler, wasm_offset);
             }
         }
         self.after_call(e, ty, layout, live);
     }
 
     /// Calls the record in rax from outside its instance.
-    pub(super) fn call_foreign(&mut self, wasm_offset: u32) {
+    pub(super) fn call_foreign(&mut self, popped: u32, handler: u32, wasm_offset: u32) {
         self.call_m(Addr::base_disp(CALLEE.any(), RECORD_FOREIGN));
-        self.site(SiteKind::Call, wasm_offset);
+        self.call_site(popped, handler, wasm_offset);
     }
 
-    /// Only rax is certain to be free once the arguments are in place, so bound, element and record follow each other
-    /// in it.
     #[inline(never)]
     pub(super) fn call_indirect(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         let ty = TypeIndex(e.imm);
         let layout = &self.module.layouts[ty.index()];
         let list = self.tape.list(e.a.to_item());
-        let (head, arguments) = list.split_at(2);
-        let (table, index) = (TableIndex(head[0]), self.item(head[1]));
         let live = self.before_call(e, &list[1..]);
-        let extra = self.register_of(index).map(|from| (CALLEE, from));
-        self.pass_arguments(arguments, ty, layout, extra.as_slice());
-        if extra.is_none() {
-            self.load_into(CALLEE, index, self.table_index_class(table));
+        self.find_indirect(list, ty, wasm_offset);
+        self.call_record(layout.arg_bytes, wasm_offset);
+        self.after_call(e, ty, layout, live);
+    }
+
+    #[inline(never)]
+    pub(super) fn call_ref(&mut self, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        let ty = TypeIndex(e.imm);
+        let layout = &self.module.layouts[ty.index()];
+        let list = self.tape.list(e.a.to_item());
+        let live = self.before_call(e, &list[1..]);
+        self.pass_with_callee(list, ty, Class::I64);
+        self.null_site(wasm_offset);
+        self.call_record(layout.arg_bytes, wasm_offset);
+        self.after_call(e, ty, layout, live);
+    }
+
+    /// The next instruction reads the record in rax, which may be null.
+    pub(super) fn null_site(&mut self, wasm_offset: u32) {
+        if self.module.signals {
+            return self.site(SiteKind::NullReference, wasm_offset);
         }
+        let null = self.trap(TrapCode::NullReference, wasm_offset);
+        self.test_rr(Width::W64, CALLEE.any(), CALLEE.any());
+        self.jcc(Cond::Equal, null);
+    }
+
+    /// Calls the record in rax. Its read of the record may be a site.
+    fn call_record(&mut self, popped: u32, wasm_offset: u32) {
+        let (foreign, back) = (self.asm.label(), self.asm.label());
+        self.alu_mr(Alu::Cmp, Width::W64, Addr::base_disp(CALLEE.any(), RECORD_INSTANCE), CONTEXT.any());
+        self.jcc(Cond::NotEqual, foreign);
+        self.call_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
+        self.call_site(popped, self.handler, wasm_offset);
+        self.asm.bind(back);
+        self.cold.push(Cold::Foreign { label: foreign, back, popped, handler: self.handler, wasm_offset });
+    }
+
+    /// Passes the arguments of a list, and in rax what stands before them: an index or a reference.
+    pub(super) fn pass_with_callee(&mut self, list: &[ListItem], ty: TypeIndex, class: Class) {
+        let callee = self.item(list[1]);
+        let extra = self.register_of(callee).map(|from| (CALLEE, from));
+        self.pass_arguments(&list[2..], ty, &self.module.layouts[ty.index()], extra.as_slice());
+        if extra.is_none() {
+            self.load_into(CALLEE, callee, class);
+        }
+    }
+
+    /// Passes the arguments, and in rax the record that the table's element refers to, of the right type. Only rax is
+    /// certain to be free once the arguments are in place, so bound, element and record follow each other in it.
+    pub(super) fn find_indirect(&mut self, list: &[ListItem], ty: TypeIndex, wasm_offset: u32) {
+        self.pass_with_callee(list, ty, self.table_index_class(TableIndex(list[0])));
         let out_of_bounds = self.trap(TrapCode::TableOutOfBounds, wasm_offset);
         let rax = CALLEE.any();
-        let at = self.module.context.table(table);
+        let at = self.module.context.table(TableIndex(list[0]));
         let (base, len) = match at {
             crate::abi::layout::Slot::Own(at) => {
                 (Addr::base_disp(CONTEXT.any(), at + TABLE_BASE), Addr::base_disp(CONTEXT.any(), at + TABLE_LEN))
@@ -231,14 +275,6 @@ impl Emit<'_> {
         let signature = self.module.signatures[ty.index()] as i32;
         self.alu_mi(Alu::Cmp, Width::W32, Addr::base_disp(rax, RECORD_SIGNATURE), signature);
         self.jcc(Cond::NotEqual, bad_signature);
-        let (foreign, back) = (self.asm.label(), self.asm.label());
-        self.alu_mr(Alu::Cmp, Width::W64, Addr::base_disp(rax, RECORD_INSTANCE), CONTEXT.any());
-        self.jcc(Cond::NotEqual, foreign);
-        self.call_m(Addr::base_disp(rax, RECORD_CODE));
-        self.site(SiteKind::Call, wasm_offset);
-        self.asm.bind(back);
-        self.cold.push(Cold::Foreign { label: foreign, back, wasm_offset });
-        self.after_call(e, ty, layout, live);
     }
 
     #[inline(never)]
@@ -262,7 +298,13 @@ impl Emit<'_> {
         }
     }
 
-    fn pass_arguments(&mut self, values: &[ListItem], ty: TypeIndex, layout: &CallLayout, extra: &[(Gp64, Gp64)]) {
+    pub(super) fn pass_arguments(
+        &mut self,
+        values: &[ListItem],
+        ty: TypeIndex,
+        layout: &CallLayout,
+        extra: &[(Gp64, Gp64)],
+    ) {
         let params = self.module.info.types[ty.index()].params();
         // [`Place::Stack`] counts from above the return address, which the call pushes right below rsp.
         if layout.arg_bytes > 0 {
@@ -271,17 +313,18 @@ impl Emit<'_> {
         self.load_list(values, params, &layout.params, extra);
     }
 
-    /// Does the call never return? Then nothing has to survive it.
+    /// Does the call never return, and is not left by an exception that is caught here? Then nothing has to survive it.
     fn is_last(&self) -> bool {
-        matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable)
+        matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable) && self.handler == NO_HANDLER
     }
 
-    /// Saves what the call destroys and later entries read. Returns the pins among it, a bit for each by its place in
+    /// Saves what the call destroys and later entries read. Returns the pins to be restored, a bit for each by its place in
     /// [`Plan::caller_pins`](crate::compile::assign::Plan::caller_pins).
     #[inline(always)]
-    fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
+    pub(super) fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
         let live = if self.is_last() { 0 } else { self.live_pins(e) };
-        self.each_pin(live, |emit, home, class, slot| match home {
+        let saved = if self.handler == NO_HANDLER { live } else { live | self.result_pin(e) };
+        self.each_pin(saved, |emit, home, class, slot| match home {
             Home::Gpr(register) => emit.store_slot(slot, register.any()),
             Home::Xmm(register) => emit.store_float(class.whole_float(), frame(slot), register),
             Home::High { register, .. } => _ = emit.asm.e_movups_mr(frame(slot), register),
@@ -331,6 +374,12 @@ impl Emit<'_> {
             live |= u32::from(lives) << index;
         }
         live
+    }
+
+    /// The pin of a call's result: an exception that is caught here leaves it as it was.
+    fn result_pin(&self, e: &Entry) -> u32 {
+        let place = self.plan.caller_pins.iter().position(|pin| e.dst == Ref::var(pin.var));
+        place.map_or(0, |place| 1 << place)
     }
 
     #[inline]

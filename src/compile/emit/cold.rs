@@ -20,7 +20,13 @@ pub(super) enum Cold {
     Foreign {
         label: Label,
         back: Label,
+        popped: u32,
+        handler: u32,
         wasm_offset: u32,
+    },
+    /// A tail call through a record of another instance.
+    ForeignTail {
+        label: Label,
     },
     /// `x rem -1` is 0, but `idiv` may fault.
     RemainderOfMinusOne {

@@ -119,13 +119,18 @@ impl Emit<'_> {
         }
     }
 
-    fn epilogue(&mut self) {
+    /// Up to the return address.
+    pub(super) fn pop_frame(&mut self) {
         if self.plan.frame_bytes > 0 {
             self.alu_ri(Alu::Add, Width::W64, rsp.any(), self.plan.frame_bytes);
         }
         for &register in self.plan.saved.iter().rev() {
             self.asm.pop_r(register.any());
         }
+    }
+
+    fn epilogue(&mut self) {
+        self.pop_frame();
         match self.layout.arg_bytes {
             0 => _ = self.asm.ret(),
             bytes => match u16::try_from(bytes) {
@@ -183,7 +188,13 @@ impl Emit<'_> {
                     e.op,
                     Op::Call
                         | Op::CallIndirect
+                        | Op::CallRef
+                        | Op::TailCall
+                        | Op::TailCallIndirect
+                        | Op::TailCallRef
                         | Op::Builtin
+                        | Op::Throw
+                        | Op::ThrowRef
                         | Op::BranchTable
                         | Op::Return
                         | Op::Convert(_)
@@ -458,13 +469,23 @@ impl Emit<'_> {
                 Cold::Overflow { label } => {
                     // As if the caller had called the builtin: there is no frame yet.
                     self.asm.bind(label);
+                    // A callee pops its arguments.
+                    if self.layout.arg_bytes > 0 {
+                        self.load_slot(Width::W64, rax.any(), 0);
+                        self.alu_ri(Alu::Add, Width::W64, rsp.any(), self.layout.arg_bytes as i32);
+                        self.store_slot(0, rax.any());
+                    }
                     let entry = self.trap_entry(TrapCode::StackExhausted);
                     self.asm.jmp_m(entry);
                 }
-                Cold::Foreign { label, back, wasm_offset } => {
+                Cold::Foreign { label, back, popped, handler, wasm_offset } => {
                     self.asm.bind(label);
-                    self.call_foreign(wasm_offset);
+                    self.call_foreign(popped, handler, wasm_offset);
                     self.jmp_label(back);
+                }
+                Cold::ForeignTail { label } => {
+                    self.asm.bind(label);
+                    self.jump_foreign();
                 }
                 Cold::RemainderOfMinusOne { label, back } => {
                     self.asm.bind(label);

@@ -489,6 +489,17 @@ impl Emit<'_> {
         self.release(e.b);
     }
 
+    /// `dst = a`, unless it is null.
+    #[inline(never)]
+    pub(super) fn non_null(&mut self, e: &Entry) {
+        let wasm_offset = self.take_offset();
+        let null = self.trap(TrapCode::NullReference, wasm_offset);
+        let value = self.read(self.value(e.a), Class::I64);
+        self.test_rr(Width::W64, value.any(), value.any());
+        self.jcc(Cond::Equal, null);
+        self.copy(e);
+    }
+
     #[inline(never)]
     pub(super) fn ref_func(&mut self, e: &Entry) {
         let e = &self.step(e);

@@ -24,6 +24,8 @@ mod atomic;
 mod cold;
 mod control;
 mod call;
+mod tail_call;
+mod exceptions;
 mod moves;
 mod instructions;
 #[cfg(feature = "coverage")]
@@ -33,10 +35,10 @@ mod coverage;
 pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
-use super::tape::{Class, Entry, Memarg, Op, Tape};
+use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::layout::Slot;
-use crate::abi::positions::{Site, SiteKind, SiteWriter};
+use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
 use crate::abi::{CONTEXT, CallLayout, TrapCode};
 use crate::types::{FuncType, GlobalIndex};
 use cold::Cold;
@@ -128,6 +130,11 @@ pub(super) struct Emit<'a> {
     tables: &'a mut Vec<(Label, u32)>,
     constants: &'a mut Vec<(u128, Label)>,
     sites: &'a mut SiteWriter,
+    calls: &'a mut Calls,
+    /// The place of the tape's first catch in `calls`.
+    first_catch: u32,
+    /// The innermost handler around the entry being emitted, or [`NO_HANDLER`].
+    handler: u32,
     relocations: &'a mut Vec<Relocation>,
     /// Of the function's first byte.
     base: u32,
@@ -157,6 +164,7 @@ pub(super) struct Job<'a> {
     /// The body's first byte in the module file.
     pub(super) body_offset: u32,
     pub(super) sites: &'a mut SiteWriter,
+    pub(super) calls: &'a mut Calls,
     pub(super) relocations: &'a mut Vec<Relocation>,
     pub(super) code: &'a mut Vec<u8>,
 }
@@ -166,7 +174,7 @@ const CODE_BYTES_PER_ENTRY: usize = 16;
 
 /// Appends a function's code; it starts 32-aligned.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
-    let (sites_at, relocations_at) = (job.sites.bytes().len(), job.relocations.len());
+    let (sites_at, relocations_at, calls_at) = (job.sites.bytes().len(), job.relocations.len(), job.calls.mark());
     let start = job.code.len();
     // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
     // zeroed.
@@ -194,6 +202,7 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
             Err(failure) => {
                 job.sites.rewind(sites_at, writer);
                 job.relocations.truncate(relocations_at);
+                job.calls.rewind(calls_at);
                 match failure {
                     Failure::Code(planish_asm::AsmError::Full { needed }) if needed > MAX_FUNCTION_BYTES => {
                         Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
@@ -264,6 +273,9 @@ fn attempt(
         tables,
         constants,
         sites: job.sites,
+        first_catch: job.calls.catches.len() as u32,
+        calls: job.calls,
+        handler: NO_HANDLER,
         relocations: job.relocations,
         base,
         body_offset: job.body_offset,
@@ -280,6 +292,7 @@ fn attempt(
     let prologue_bytes = emit.asm.pos() as u32;
     emit.body();
     emit.cold_code();
+    emit.catches();
     emit.data();
     if emit.out_of_registers {
         return Err(Failure::Registers);
@@ -316,6 +329,7 @@ impl Emit<'_> {
             Op::Convert(convert) => self.convert(convert, e),
             Op::Vector(op) => self.vector(op, e),
             Op::Copy => self.copy(e),
+            Op::NonNull => self.non_null(e),
             Op::Drop => self.release(self.value(e.a)),
             Op::Set(test) => self.set(test, e),
             Op::Compare(test) => self.select(test, e),
@@ -342,6 +356,10 @@ impl Emit<'_> {
             Op::RefFunc => self.ref_func(e),
             Op::Call => self.call_direct(e),
             Op::CallIndirect => self.call_indirect(e),
+            Op::CallRef => self.call_ref(e),
+            Op::TailCall => self.tail_call(e),
+            Op::TailCallIndirect => self.tail_call_indirect(e),
+            Op::TailCallRef => self.tail_call_ref(e),
             Op::Builtin => self.call_builtin(e),
             Op::Label => self.label(e),
             Op::Jump => self.jump(e.imm),
@@ -349,6 +367,9 @@ impl Emit<'_> {
             Op::BranchTable => self.branch_table(e),
             Op::Return => self.return_list(e.imm),
             Op::Unreachable => self.unreachable(),
+            Op::Throw => self.throw(e),
+            Op::ThrowRef => self.throw_ref(e),
+            Op::Handler => self.handler = e.imm,
         }
     }
 
@@ -367,10 +388,22 @@ impl Emit<'_> {
         self.tape.offsets[self.next_offset - 1]
     }
 
-    /// The next instruction (for a call: the one just emitted) can trap.
+    /// The next instruction can trap.
     #[inline]
     fn site(&mut self, kind: SiteKind, wasm_offset: u32) {
         self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind });
+    }
+
+    /// A call was just emitted; the callee pops so many bytes.
+    #[inline]
+    fn call_site(&mut self, popped: u32, handler: u32, wasm_offset: u32) {
+        self.site(SiteKind::Call, wasm_offset);
+        if popped > 0 {
+            self.calls.popped.push((self.base + self.asm.pos() as u32, popped));
+        }
+        if handler != NO_HANDLER {
+            self.note_catch(handler);
+        }
     }
 
     /// A label behind the function that traps.

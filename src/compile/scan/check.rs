@@ -12,19 +12,26 @@ use crate::decode::{BlockType, Cursor, Invalid, ModuleInfo};
 use crate::types::{FuncIndex, HeapType, IndexType, RefType, TypeIndex, ValType};
 use wasmparser::WasmFeatures;
 
-/// The type of an operand: a value type, or anything where code cannot be reached.
+/// The type of an operand: a value type, or anything where code cannot be reached. A reference has the top bit, the lowest
+/// if it may be null, and in between what it refers to: an abstract type, or a concrete one's number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Ty(u8);
+pub(super) struct Ty(u32);
+
+const REFERENCE: u32 = 1 << 31;
+const CONCRETE: u32 = 1 << 30;
+const NULLABLE: u32 = 1;
 
 impl Ty {
     pub(super) const I32: Ty = Ty(0);
     pub(super) const I64: Ty = Ty(1);
     pub(super) const F32: Ty = Ty(2);
     pub(super) const F64: Ty = Ty(3);
-    pub(super) const FUNCREF: Ty = Ty(4);
-    const EXTERNREF: Ty = Ty(5);
     const BOTTOM: Ty = Ty(6);
     pub(super) const V128: Ty = Ty(7);
+    /// A reference of any type, where code cannot be reached.
+    const REF_BOTTOM: Ty = Ty(REFERENCE | 8 << 1);
+    pub(super) const FUNCREF: Ty = Ty::reference(RefType::FUNCREF);
+    pub(super) const EXNREF: Ty = Ty::reference(RefType::EXNREF);
 
     #[inline]
     pub(super) fn of(ty: ValType) -> Ty {
@@ -34,9 +41,19 @@ impl Ty {
             ValType::F32 => Ty::F32,
             ValType::F64 => Ty::F64,
             ValType::V128 => Ty::V128,
-            ValType::Ref(RefType { heap: HeapType::Func, .. }) => Ty::FUNCREF,
-            ValType::Ref(RefType { heap: HeapType::Extern, .. }) => Ty::EXTERNREF,
+            ValType::Ref(ty) => Ty::reference(ty),
         }
+    }
+
+    pub(super) const fn reference(ty: RefType) -> Ty {
+        let heap = match ty.heap {
+            HeapType::Func => 0,
+            HeapType::Extern => 1 << 1,
+            HeapType::Exn => 2 << 1,
+            HeapType::NoExn => 3 << 1,
+            HeapType::ConcreteFunc(ty) => CONCRETE | ty.number() << 1,
+        };
+        Ty(REFERENCE | heap | ty.nullable as u32)
     }
 
     pub(super) fn index(ty: IndexType) -> Ty {
@@ -70,13 +87,41 @@ impl Ty {
     }
 
     fn is_ref(self) -> bool {
-        matches!(self, Ty::FUNCREF | Ty::EXTERNREF)
+        self.0 & REFERENCE != 0
     }
 
+    /// A non-nullable reference: what a local holds that must be written before it is read.
+    #[inline]
+    pub(super) fn has_no_default(self) -> bool {
+        self.0 & (REFERENCE | NULLABLE) == REFERENCE
+    }
+
+    fn nullable(self) -> Ty {
+        Ty(self.0 | NULLABLE)
+    }
+
+    fn non_null(self) -> Ty {
+        Ty(self.0 & !NULLABLE)
+    }
+
+    /// May an operand of this type stand where `expected` is asked for (specification 3.3.3)?
+    #[inline]
     fn matches(self, expected: Ty) -> bool {
-        self == expected || self == Ty::BOTTOM
+        self == expected || self == Ty::BOTTOM || self.is_ref() && expected.is_ref() && self.refers_to(expected)
+    }
+
+    #[inline(never)]
+    fn refers_to(self, expected: Ty) -> bool {
+        let [this, expected_heap] = [self, expected].map(Ty::non_null);
+        self == Ty::REF_BOTTOM
+            || (self == this || expected != expected_heap)
+                && (this == expected_heap
+                    || this.0 & CONCRETE != 0 && expected_heap == Ty::FUNCREF.non_null()
+                    || this == Ty::reference(NOEXN) && expected_heap == Ty::EXNREF.non_null())
     }
 }
+
+const NOEXN: RefType = RefType { nullable: false, heap: HeapType::NoExn };
 
 impl BlockType {
     pub(super) fn params(self, info: &ModuleInfo) -> &[ValType] {
@@ -95,7 +140,7 @@ impl BlockType {
     }
 }
 
-fn ensure(condition: bool) -> Result<(), Invalid> {
+pub(super) fn ensure(condition: bool) -> Result<(), Invalid> {
     if condition { Ok(()) } else { Err(Invalid) }
 }
 
@@ -138,13 +183,13 @@ impl<'m> Scan<'m> {
             return Ok(false);
         }
         let place = self.operands_from(operands.len())?;
-        ensure(self.stack[place..].iter().zip(operands).all(|(item, &ty)| item.ty == ty))?;
+        ensure(self.stack[place..].iter().zip(operands).all(|(item, &ty)| item.ty.matches(ty)))?;
         Ok(true)
     }
 
     /// The same for operands only.
     #[inline]
-    fn takes_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
+    pub(super) fn takes_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
         if types.is_empty() { Ok(!self.dead) } else { self.takes_some_values(types) }
     }
 
@@ -157,7 +202,17 @@ impl<'m> Scan<'m> {
             return Ok(false);
         }
         ensure(self.matches_below(types, 0))?;
+        self.become_types(types, 0);
         Ok(true)
+    }
+
+    /// What is below so many operands on top has these types from now on, of which its own are subtypes.
+    #[inline]
+    fn become_types(&mut self, types: &[ValType], above: usize) {
+        let from = self.stack.len() - above - types.len();
+        for (item, &ty) in self.stack[from..].iter_mut().zip(types) {
+            item.ty = Ty::of(ty);
+        }
     }
 
     /// Where the top operands begin, in code that can be reached.
@@ -180,7 +235,7 @@ impl<'m> Scan<'m> {
         self.stack.push(Item { node: Node::Value(Ref::NOTHING), ty });
     }
 
-    fn push_dead_values(&mut self, types: &[ValType]) {
+    pub(super) fn push_dead_values(&mut self, types: &[ValType]) {
         types.iter().for_each(|&ty| self.push_dead(Ty::of(ty)));
     }
 
@@ -219,6 +274,60 @@ impl<'m> Scan<'m> {
         }
         let place = self.operands_from(1)?;
         ensure(self.stack[place].ty.is_ref())?;
+        Ok(true)
+    }
+
+    /// `ref.as_non_null`: a reference of any type; what is left of it cannot be null.
+    pub(super) fn takes_nullable(&mut self) -> Result<Option<Ty>, Invalid> {
+        if self.dead {
+            let ty = self.pop_dead_ref()?;
+            self.push_dead(ty);
+            return Ok(None);
+        }
+        let ty = self.stack[self.operands_from(1)?].ty;
+        ensure(ty.is_ref())?;
+        Ok(Some(ty.non_null()))
+    }
+
+    /// A reference of any type, without null.
+    fn pop_dead_ref(&mut self) -> Result<Ty, Invalid> {
+        match self.pop_dead()? {
+            Ty::BOTTOM => Ok(Ty::REF_BOTTOM),
+            ty if ty.is_ref() => Ok(ty.non_null()),
+            _ => Err(Invalid),
+        }
+    }
+
+    /// `br_on_null`: what the branch takes and leaves, and on top a reference, which stays without null.
+    pub(super) fn takes_branch_on_null(&mut self, depth: u32) -> Result<Option<Ty>, Invalid> {
+        let (info, frame) = (self.info, self.frame_at(depth)?);
+        let types = frame.label_types(info);
+        if self.dead {
+            let ty = self.pop_dead_ref()?;
+            self.takes_values(types)?;
+            self.push_dead_values(types);
+            self.push_dead(ty);
+            return Ok(None);
+        }
+        let ty = self.takes_nullable()?;
+        ensure(self.matches_below(types, 1))?;
+        self.become_types(types, 1);
+        Ok(ty)
+    }
+
+    /// `br_on_non_null`: the branch takes a reference on top, which is dropped if it is null.
+    pub(super) fn takes_branch_on_non_null(&mut self, depth: u32) -> Result<bool, Invalid> {
+        let (info, frame) = (self.info, self.frame_at(depth)?);
+        let Some((&ValType::Ref(top), types)) = frame.label_types(info).split_last() else { return Err(Invalid) };
+        let top = Ty::reference(top).nullable();
+        if self.dead {
+            ensure(self.pop_dead()?.matches(top))?;
+            self.takes_values(types)?;
+            self.push_dead_values(types);
+            return Ok(false);
+        }
+        ensure(self.stack[self.operands_from(1)?].ty.matches(top) && self.matches_below(types, 1))?;
+        self.become_types(types, 1);
         Ok(true)
     }
 
@@ -278,6 +387,7 @@ impl<'m> Scan<'m> {
             return Ok(false);
         }
         ensure(self.has(Ty::I32) && self.matches_below(frame.label_types(info), 1))?;
+        self.become_types(frame.label_types(info), 1);
         Ok(true)
     }
 
@@ -330,7 +440,7 @@ impl<'m> Scan<'m> {
 
     /// Those of an indirect one, whose index is on top of them.
     pub(super) fn takes_call_indirect(&mut self, ty: u32, table: u32) -> Result<bool, Invalid> {
-        ensure(self.table_type(table)? == Ty::FUNCREF)?;
+        ensure(self.table_type(table)?.matches(Ty::FUNCREF))?;
         let index = self.table_index_ty(table)?;
         if self.dead {
             self.in_dead_code(&[index], &[])?;
@@ -341,13 +451,36 @@ impl<'m> Scan<'m> {
         Ok(true)
     }
 
+    /// Those of one by reference, which is on top of them.
+    pub(super) fn takes_call_ref(&mut self, ty: u32) -> Result<bool, Invalid> {
+        let heap = HeapType::ConcreteFunc(self.info.concrete(TypeIndex(ty)).ok_or(Invalid)?);
+        let callee = Ty::reference(RefType { nullable: true, heap });
+        if self.dead {
+            self.in_dead_code(&[callee], &[])?;
+            return self.takes_call(TypeIndex(ty));
+        }
+        let place = self.operands_from(1)?;
+        ensure(self.stack[place].ty.matches(callee) && self.matches_below(self.info.types[ty as usize].params(), 1))?;
+        Ok(true)
+    }
+
+    /// A tail call's results are the function's.
+    pub(super) fn returns(&self, ty: TypeIndex) -> Result<(), Invalid> {
+        let (info, ty) = (self.info, self.info.types.get(ty.index()).ok_or(Invalid)?);
+        let own = self.frames.first().ok_or(Invalid)?.ty;
+        let (callee, own) = (ty.results(), own.results(info));
+        ensure(callee.len() == own.len() && callee.iter().zip(own).all(|(&callee, &own)| callee.matches(own)))
+    }
+
     pub(super) fn function_type(&self, function: u32) -> Result<TypeIndex, Invalid> {
         self.info.functions.get(function as usize).copied().ok_or(Invalid)
     }
 
-    /// May `ref.func` name this function?
-    pub(super) fn is_declared(&self, function: u32) -> Result<(), Invalid> {
-        self.info.declared.binary_search(&FuncIndex(function)).map(|_| ()).map_err(|_| Invalid)
+    /// The type of a `ref.func`, if it may name this function.
+    pub(super) fn declared(&self, function: u32) -> Result<Ty, Invalid> {
+        self.info.declared.binary_search(&FuncIndex(function)).map_err(|_| Invalid)?;
+        let concrete = self.info.concrete(self.function_type(function)?).ok_or(Invalid)?;
+        Ok(Ty::reference(RefType { nullable: false, heap: HeapType::ConcreteFunc(concrete) }))
     }
 
     /// What an operator of a proposal with a switch needs.
@@ -396,7 +529,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Elements of one type go where those of another are.
-    pub(super) fn same_type(&self, to: Ty, from: Ty) -> Result<(), Invalid> {
-        ensure(to == from)
+    pub(super) fn fits_into(&self, from: Ty, to: Ty) -> Result<(), Invalid> {
+        ensure(from.matches(to))
     }
 }

@@ -1,19 +1,16 @@
 //! Blocks, branches, calls and returns.
 
 use super::check::Ty;
-use super::{Class, HeapIndex, Item, Loop, NEVER, Node, Scan, class_of};
-use crate::abi::{Builtin, Place};
-use crate::compile::tape::{Op, Ref, Test};
+use super::{Class, HeapIndex, Loop, NEVER, Node, Scan, class_of};
+use crate::abi::Place;
+use crate::compile::tape::{NO_HANDLER, Op, Ref, Test};
 use crate::decode::{BlockType, Invalid, ModuleInfo};
-use crate::types::{FuncIndex, TypeIndex, ValType};
+use crate::types::{TypeIndex, ValType};
 use planish_asm::Cond;
 use std::collections::HashMap;
 
 /// Weights grow by eight per loop, up to this depth.
 const MAX_WEIGHT_DEPTH: u32 = 6;
-
-/// So many results of a call are received in scratch registers.
-const MAX_UNSPILLED_RESULTS: usize = 3;
 
 /// What opened a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,19 +20,23 @@ pub(super) enum Opener {
     Loop,
     If,
     Else,
+    /// Before WebAssembly 3.0.
+    Try,
+    Catch,
+    CatchAll,
 }
 
 /// An open block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
-    opener: Opener,
+    pub(super) opener: Opener,
     pub(super) ty: BlockType,
     /// Was it opened where code cannot be reached? Then nothing is recorded of it.
-    dead: bool,
+    pub(super) dead: bool,
     /// Can the code behind its last operator not be reached? Then it has operands of any type.
     pub(super) unreachable: bool,
     /// Where a branch to the block goes.
-    label: u32,
+    pub(super) label: u32,
     /// For an `if`: its else part.
     else_label: u32,
     /// Items below its parameters.
@@ -47,6 +48,10 @@ pub(super) struct Frame {
     outer_weight: u32,
     /// For a loop: the calls before it.
     calls_before: u32,
+    /// The length of [`Scan::written`] where it began.
+    pub(super) written: u32,
+    /// The handler of the code around it.
+    pub(super) outer_handler: u32,
 }
 
 impl Frame {
@@ -64,6 +69,8 @@ impl Frame {
             used: false,
             outer_weight: 1,
             calls_before: 0,
+            written: 0,
+            outer_handler: NO_HANDLER,
         }
     }
 
@@ -90,7 +97,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Where operators may take items from, after the innermost block or what is reached has changed.
-    fn set_floor(&mut self) {
+    pub(super) fn set_floor(&mut self) {
         self.floor = match self.frames.last() {
             Some(frame) if !self.dead => frame.height,
             _ => usize::MAX,
@@ -103,13 +110,14 @@ impl<'m> Scan<'m> {
     }
 
     /// Opens a block where code cannot be reached.
-    fn open_dead(&mut self, opener: Opener, ty: BlockType) {
-        self.frames.push(Frame { dead: true, height: self.stack.len(), ..Frame::new(opener, ty) });
+    pub(super) fn open_dead(&mut self, opener: Opener, ty: BlockType) {
+        let (height, written) = (self.stack.len(), self.written.len() as u32);
+        self.frames.push(Frame { dead: true, height, written, ..Frame::new(opener, ty) });
         self.push_dead_params(ty);
     }
 
     /// Opens a block whose parameters are on the stack, in their merge variables if `merged`.
-    fn open(&mut self, opener: Opener, ty: BlockType, merged: bool) {
+    pub(super) fn open(&mut self, opener: Opener, ty: BlockType, merged: bool) {
         let info = self.info;
         let height = self.stack.len() - ty.params(info).len();
         self.flush();
@@ -126,8 +134,10 @@ impl<'m> Scan<'m> {
             }
         }
         let (label, number) = (self.add_label(), self.new_frame_number());
-        let outer_weight = self.loop_weight;
-        self.frames.push(Frame { label, height, number, outer_weight, ..Frame::new(opener, ty) });
+        let (outer_weight, written) = (self.loop_weight, self.written.len() as u32);
+        let outer_handler = self.handler;
+        let frame = Frame { label, height, number, outer_weight, written, outer_handler, ..Frame::new(opener, ty) };
+        self.frames.push(frame);
         self.set_floor();
     }
 
@@ -182,6 +192,7 @@ impl<'m> Scan<'m> {
         }
         (top.opener, top.unreachable) = (Opener::Else, false);
         let frame = *top;
+        self.forget_written(frame.written);
         if frame.dead {
             self.push_dead_params(frame.ty);
             return Ok(());
@@ -206,9 +217,10 @@ impl<'m> Scan<'m> {
         self.takes_block()?;
         let frame = *self.frames.last().ok_or(Invalid)?;
         // Without an `else` the parameters are the results.
-        if frame.opener == Opener::If && frame.ty.params(self.info) != frame.ty.results(self.info) {
+        if frame.opener == Opener::If && !self.params_are_results(frame.ty) {
             return Err(Invalid);
         }
+        self.forget_written(frame.written);
         if !frame.dead {
             self.end_live(frame);
         }
@@ -220,12 +232,17 @@ impl<'m> Scan<'m> {
         Ok(())
     }
 
+    fn params_are_results(&self, ty: BlockType) -> bool {
+        let (params, results) = (ty.params(self.info), ty.results(self.info));
+        params.len() == results.len() && params.iter().zip(results).all(|(&param, &result)| param.matches(result))
+    }
+
     /// The end of a block whose beginning can be reached.
     fn end_live(&mut self, frame: Frame) {
         match frame.opener {
             Opener::Function => return self.end_function(frame),
             Opener::Loop => self.end_loop(&frame),
-            Opener::Block | Opener::Else => self.end_block(&frame),
+            Opener::Block | Opener::Else | Opener::Try | Opener::Catch | Opener::CatchAll => self.end_block(&frame),
             Opener::If => {
                 // The parameters are the results, in the same merge variables.
                 if !self.dead {
@@ -243,15 +260,16 @@ impl<'m> Scan<'m> {
         self.close_number(frame.number);
         self.frame_number = self.frames[self.frames.len() - 2].number;
         self.loop_weight = frame.outer_weight;
+        self.leave_handler(&frame);
     }
 
-    fn new_frame_number(&mut self) -> u32 {
+    pub(super) fn new_frame_number(&mut self) -> u32 {
         self.frame_number = self.frame_ends.len() as u32;
         self.frame_ends.push(NEVER);
         self.frame_number
     }
 
-    fn close_number(&mut self, number: u32) {
+    pub(super) fn close_number(&mut self, number: u32) {
         self.frame_ends[number as usize] = self.tape.entries.len() as u32;
     }
 
@@ -298,7 +316,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Writes a block's results, which are on top of the stack, to its merge variables.
-    fn merge_results(&mut self, frame: &Frame) {
+    pub(super) fn merge_results(&mut self, frame: &Frame) {
         self.merge_top(frame.height, frame.ty.results(self.info).len());
     }
 
@@ -329,14 +347,14 @@ impl<'m> Scan<'m> {
         self.flushed = self.stack.len();
     }
 
-    fn push_merge(&mut self, ty: Ty) {
+    pub(super) fn push_merge(&mut self, ty: Ty) {
         let var = self.merge(self.stack.len(), ty.class());
         self.push_typed(ty, Node::Value(Ref::var(var)));
     }
 
     // Branches.
 
-    fn use_label(&mut self, frame: usize) {
+    pub(super) fn use_label(&mut self, frame: usize) {
         self.frames[frame].used = true;
     }
 
@@ -345,7 +363,7 @@ impl<'m> Scan<'m> {
         frame.label_types(self.info).len()
     }
 
-    fn target(&self, depth: u32) -> usize {
+    pub(super) fn target(&self, depth: u32) -> usize {
         self.frames.len() - 1 - depth as usize
     }
 
@@ -372,8 +390,7 @@ impl<'m> Scan<'m> {
         self.die();
     }
 
-    pub(super) fn branch_if(&mut self, depth: u32) {
-        let condition = self.pop_test();
+    pub(super) fn branch_if(&mut self, depth: u32, condition: Condition) {
         let target = self.target(depth);
         let frame = self.frames[target];
         let arity = self.branch_arity(&frame);
@@ -387,6 +404,30 @@ impl<'m> Scan<'m> {
         }
         self.merge_and_keep(frame.height, arity);
         self.branch(condition, frame.label);
+    }
+
+    /// A reference that is tested and used: in a variable, as a temp is read only once.
+    fn pop_for_two(&mut self) -> Ref {
+        let place = self.stack.len() - 1;
+        if !matches!(self.stack[place].node, Node::Value(value) if value.as_temp().is_none()) {
+            self.merge_item(place);
+        }
+        self.pop_value()
+    }
+
+    /// The reference goes on with type `ty` if it is not null.
+    pub(super) fn branch_on_null(&mut self, depth: u32, ty: Ty) {
+        let (a, b) = (self.pop_for_two(), self.constant(Class::I64, 0));
+        self.branch_if(depth, Condition { test: Test::Int(Cond::Equal), class: Class::I64, a, b });
+        self.push_typed(ty, Node::Value(a));
+    }
+
+    pub(super) fn branch_on_non_null(&mut self, depth: u32) {
+        let ty = self.stack[self.stack.len() - 1].ty;
+        let (a, b) = (self.pop_for_two(), self.constant(Class::I64, 0));
+        self.push_typed(ty, Node::Value(a));
+        self.branch_if(depth, Condition { test: Test::Int(Cond::NotEqual), class: Class::I64, a, b });
+        self.drop_value();
     }
 
     /// A conditional branch whose target's merge variables hold items that are needed if it is not taken: they are
@@ -535,93 +576,6 @@ impl<'m> Scan<'m> {
         self.can_trap();
         self.entry(Op::Unreachable, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, 0);
         self.die();
-    }
-
-    // Calls.
-
-    pub(super) fn call_direct(&mut self, function: u32) {
-        let ty = self.info.functions[FuncIndex(function).index()];
-        self.call(Op::Call, ty, None, function);
-    }
-
-    pub(super) fn call_table(&mut self, ty: u32, table: u32) {
-        let index = self.pop_value();
-        self.call(Op::CallIndirect, TypeIndex(ty), Some((table, index)), ty);
-    }
-
-    fn call(&mut self, op: Op, ty: TypeIndex, indirect: Option<(u32, Ref)>, imm: u32) {
-        let layout = &self.layouts[ty.index()];
-        let signature = &self.info.types[ty.index()];
-        self.tape.outgoing_bytes = self.tape.outgoing_bytes.max(layout.arg_bytes + layout.result_bytes);
-        let count = signature.params().len();
-        let args = match indirect {
-            None => self.pop_list(&[], count, &layout.params),
-            Some((table, index)) => {
-                let args = self.pop_list(&[table, index.to_item()], count, &layout.params);
-                self.consume(index);
-                args
-            }
-        };
-        self.can_trap();
-        self.note_call();
-        let results = signature.results();
-        self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
-        self.tape.vectors |= results.contains(&ValType::V128);
-        if let [result] = results {
-            let dst = self.new_temp();
-            self.push_call(op, class_of(*result), dst, args, Ref::NOTHING.to_item(), imm);
-            self.push_typed(Ty::of(*result), Node::Value(dst));
-            return;
-        }
-        let list = self.start_list(results.len());
-        for &result in results {
-            let temp = self.new_temp();
-            self.tape.lists.push(temp.to_item());
-            self.push_typed(Ty::of(result), Node::Value(temp));
-        }
-        self.push_call(op, Class::I32, Ref::NOTHING, args, list, imm);
-    }
-
-    fn push_call(&mut self, op: Op, class: Class, dst: Ref, args: u32, results: u32, imm: u32) {
-        let (a, b) = (Ref::from_item(args), Ref::from_item(results));
-        self.tape.entries.push(crate::compile::tape::Entry { op, class, hint: 0, dst, a, b, imm });
-    }
-
-    /// Calls a builtin with the top `count` items behind leading constants; its result, if any, is of `class`.
-    pub(super) fn builtin(&mut self, builtin: Builtin, first: &[u64], count: usize, result: Option<Class>) {
-        let mut leading = [0; 1];
-        for (place, &value) in leading.iter_mut().zip(first) {
-            *place = self.constant(Class::I64, value as i64).to_item();
-        }
-        let from = self.stack.len() - count;
-        for index in from..self.stack.len() {
-            self.zero_extend_const(index);
-        }
-        let args = self.pop_list(&leading[..first.len()], count, &[]);
-        self.can_trap();
-        self.note_call();
-        let dst = if result.is_some() { self.new_temp() } else { Ref::NOTHING };
-        let none = Ref::NOTHING.to_item();
-        self.push_call(Op::Builtin, result.unwrap_or(Class::I32), dst, args, none, builtin as u32);
-        if let Some(class) = result {
-            self.push_value(class, dst);
-        }
-    }
-
-    /// Builtins take 64-bit values: an i32 constant among them is spelled out.
-    fn zero_extend_const(&mut self, index: usize) {
-        let Item { node: Node::Value(value), ty: Ty::I32 } = self.stack[index] else { return };
-        if let Some(value) = self.tape.constant(value) {
-            let wide = self.constant(Class::I64, i64::from(value as u32));
-            self.stack[index].node = Node::Value(wide);
-        }
-    }
-
-    fn note_call(&mut self) {
-        self.call_count += 1;
-        self.tape.spills |= self.temp_entry.len() > self.free_temps.len();
-        self.call_weight = self.call_weight.saturating_add(self.loop_weight);
-        self.last_call = (self.tape.entries.len() as u32, self.loop_weight);
     }
 
     pub(super) fn pop_store(&mut self, low: bool) -> (Ref, HeapIndex) {

@@ -1,7 +1,7 @@
 //! Locals by index: their types, and the variables that they become when first used. 50,000 declared locals cost nothing.
 
-use super::NEVER;
 use super::check::Ty;
+use super::{NEVER, Scan};
 use crate::decode::Invalid;
 use crate::types::ValType;
 
@@ -81,5 +81,37 @@ impl Locals {
             self.late.resize(index + 1, (0, NEVER));
         }
         self.late[index] = (self.generation, var);
+    }
+}
+
+impl Scan<'_> {
+    /// The variable of a local that is written.
+    #[inline]
+    pub(super) fn variable(&mut self, index: u32, local: Local) -> u32 {
+        if local.var == NEVER { self.first_write(index, local.ty) } else { local.var }
+    }
+
+    /// A local without a default value is unknown again behind the block that wrote it: the next block to write it gets
+    /// another variable (specification 3.2.15, 3.4.3).
+    #[inline(never)]
+    fn first_write(&mut self, index: u32, ty: Ty) -> u32 {
+        if ty.has_no_default() {
+            self.written.push(index);
+        }
+        self.first_use(index, ty.class())
+    }
+
+    #[inline(never)]
+    pub(super) fn first_read(&mut self, index: u32, ty: Ty) -> Result<u32, Invalid> {
+        if ty.has_no_default() { Err(Invalid) } else { Ok(self.first_use(index, ty.class())) }
+    }
+
+    /// Behind a block: what it wrote of locals without a default value, those that come after so many, is unknown.
+    #[inline]
+    pub(super) fn forget_written(&mut self, kept: u32) {
+        while self.written.len() > kept as usize {
+            let index = self.written.pop().expect("there are more");
+            self.locals.set(index, NEVER);
+        }
     }
 }

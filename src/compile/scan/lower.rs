@@ -1,17 +1,29 @@
 //! What an operator records: a node on the operand stack, or an entry.
 
 use super::check::Ty;
-use super::{Class, HeapIndex, Local, Node, Scan};
+use super::{Class, HeapIndex, Local, NEVER, Node, Scan};
 use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
+use crate::decode::Invalid;
 use planish_asm::Cond;
 
 use Class::{I32, I64};
 
 impl Scan<'_> {
     #[inline]
-    pub(super) fn local_get(&mut self, index: u32, local: Local) {
-        let var = self.variable(index, local);
+    pub(super) fn local_get(&mut self, index: u32, local: Local) -> Result<(), Invalid> {
+        let var = if local.var == NEVER { self.first_read(index, local.ty)? } else { local.var };
         self.push_typed(local.ty, Node::Value(Ref::var(var)));
+        Ok(())
+    }
+
+    /// `local.set` where there is no operand of just the local's type.
+    #[inline(never)]
+    pub(super) fn local_set_subtype(&mut self, index: u32, local: Local) -> Result<(), Invalid> {
+        match self.takes(&[local.ty], &[])? {
+            true => self.local_set(index, local),
+            false => self.variable(index, local),
+        };
+        Ok(())
     }
 
     /// Returns the variable.
@@ -44,6 +56,13 @@ impl Scan<'_> {
         self.push_typed(ty, Node::Value(null));
     }
 
+    pub(super) fn as_non_null(&mut self, ty: Ty) {
+        let value = self.pop_value();
+        self.can_trap();
+        let value = self.temp_entry(Op::NonNull, I64, value, Ref::NOTHING, 0);
+        self.push_typed(ty, Node::Value(value));
+    }
+
     pub(super) fn drop_value(&mut self) {
         let item = self.pop();
         match item.node {
@@ -65,11 +84,12 @@ impl Scan<'_> {
         }
     }
 
-    pub(super) fn select(&mut self) {
+    /// The result has the given type, else the first operand's.
+    pub(super) fn select(&mut self, result: Option<Ty>) {
         let condition = self.pop_test();
         let b = self.pop();
         let a = self.pop();
-        let (class, ty) = (a.class(), a.ty);
+        let (class, ty) = (a.class(), result.unwrap_or(a.ty));
         let (a, b) = (self.value(a), self.value(b));
         self.entry(Op::Compare(condition.test), condition.class, Ref::NOTHING, condition.a, condition.b, 0);
         let value = self.temp_entry(Op::Select, class, a, b, 0);

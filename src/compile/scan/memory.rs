@@ -165,7 +165,7 @@ impl Scan<'_> {
         let (builtin, leading, operands) = match code {
             0x0C => {
                 let (segment, table) = (cursor.u32()?, cursor.u32()?);
-                self.same_type(self.table_type(table)?, self.segment_type(segment)?)?;
+                self.fits_into(self.segment_type(segment)?, self.table_type(table)?)?;
                 (Builtin::TableInit, pair(table, segment), [self.table_index_ty(table)?, Ty::I32, Ty::I32])
             }
             0x0D => {
@@ -175,7 +175,7 @@ impl Scan<'_> {
             }
             _ => {
                 let (target, source) = (cursor.u32()?, cursor.u32()?);
-                self.same_type(self.table_type(target)?, self.table_type(source)?)?;
+                self.fits_into(self.table_type(source)?, self.table_type(target)?)?;
                 let (to, from) = (self.table_index_ty(target)?, self.table_index_ty(source)?);
                 (Builtin::TableCopy, pair(target, source), [to, from, narrower(to, from)])
             }

@@ -16,14 +16,17 @@ mod atomic;
 mod check;
 mod lower;
 mod control;
+mod call;
+mod exceptions;
 mod locals;
 
-use super::tape::{Access, Class, Entry, Int, IntUnary, LabelInfo, Op, Ref, Tape, Test, Variable};
+use super::tape::{Access, Class, Entry, Int, IntUnary, LabelInfo, NO_HANDLER, Op, Ref, Tape, Test, Variable};
 use crate::abi::{CallLayout, Place};
 use crate::decode::{Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
 use check::Ty;
 use control::Frame;
+use exceptions::LegacyTry;
 use locals::{Local, Locals};
 pub(super) use operators::Refusal;
 
@@ -119,6 +122,8 @@ pub(super) struct Scan<'m> {
     loops: Vec<Loop>,
     lives: Vec<Life>,
     locals: Locals,
+    /// The locals without a default value that have been written, in order.
+    written: Vec<u32>,
     /// Merge variables by height and class.
     merges: Vec<[u32; 5]>,
     free_temps: Vec<u32>,
@@ -126,6 +131,9 @@ pub(super) struct Scan<'m> {
     temp_entry: Vec<u32>,
     /// Code that cannot be reached: nothing is recorded.
     dead: bool,
+    /// The handler of the code that comes, or [`NO_HANDLER`].
+    handler: u32,
+    legacy_tries: Vec<LegacyTry>,
     /// The targets of the last `br_table`, the default last.
     targets: Vec<u32>,
     loop_weight: u32,
@@ -158,10 +166,13 @@ impl<'m> Scan<'m> {
             loops: Vec::new(),
             lives: Vec::new(),
             locals: Locals::default(),
+            written: Vec::new(),
             merges: Vec::new(),
             free_temps: Vec::new(),
             temp_entry: Vec::new(),
             dead: false,
+            handler: NO_HANDLER,
+            legacy_tries: Vec::new(),
             targets: Vec::new(),
             loop_weight: 1,
             call_weight: 0,
@@ -185,10 +196,13 @@ impl<'m> Scan<'m> {
         self.free_temps.clear();
         self.temp_entry.clear();
         self.locals.clear();
+        self.written.clear();
         (self.floor, self.flushed, self.dead) = (0, 0, false);
         (self.frame_number, self.loop_start) = (0, 0);
         (self.loop_weight, self.call_weight, self.last_call) = (1, 0, (NEVER, 0));
         self.call_count = 0;
+        self.handler = NO_HANDLER;
+        self.legacy_tries.clear();
         self.tape.params = params.len() as u32;
         self.push_function_frame(ty);
         for (index, &ty) in params.iter().enumerate() {
@@ -232,6 +246,7 @@ impl<'m> Scan<'m> {
                 zero: !interval && !is_param && !life.is_merge,
             });
         }
+        self.finish_handlers();
         self.tape.temps = self.temp_entry.len() as u32;
         self.tape.calls = self.call_count > 0;
     }
@@ -253,12 +268,6 @@ impl<'m> Scan<'m> {
             is_merge,
         });
         self.lives.len() as u32 - 1
-    }
-
-    /// The variable of a local.
-    #[inline]
-    fn variable(&mut self, index: u32, local: Local) -> u32 {
-        if local.var == NEVER { self.first_use(index, local.ty.class()) } else { local.var }
     }
 
     #[inline(never)]

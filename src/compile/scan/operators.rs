@@ -6,12 +6,17 @@ use super::table::{OPERATORS, Operator, Rare, SATURATING};
 use crate::abi::Builtin;
 use crate::compile::tape::{Class, Convert, Op};
 use crate::decode::{Cursor, Invalid};
+use crate::types::{RefType, TypeIndex};
+use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64};
 use Operator::*;
 
 /// More entries than this in one function are refused.
 const MAX_ENTRIES: usize = 16 << 20;
+
+/// More items of lists than this, too: a `try_table` has ten thousand of a thousand items for a few bytes each.
+const MAX_LIST_ITEMS: usize = 32 << 20;
 
 /// Why a body is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,14 +43,14 @@ impl Scan<'_> {
                 LocalGet => {
                     let index = cursor.u32()?;
                     let local = self.locals.get(index)?;
-                    self.local_get(index, local);
+                    self.local_get(index, local)?;
                 }
                 LocalSet => {
                     let index = cursor.u32()?;
                     let local = self.locals.get(index)?;
                     match self.has(local.ty) {
                         true => _ = self.local_set(index, local),
-                        false => self.in_dead_code(&[local.ty], &[])?,
+                        false => self.local_set_subtype(index, local)?,
                     }
                 }
                 LocalTee => {
@@ -53,7 +58,11 @@ impl Scan<'_> {
                     let local = self.locals.get(index)?;
                     match self.has(local.ty) {
                         true => self.local_tee(index, local),
-                        false => self.in_dead_code(&[local.ty], &[local.ty])?,
+                        false => {
+                            self.local_set_subtype(index, local)?;
+                            let local = self.locals.get(index)?;
+                            self.local_get(index, local)?;
+                        }
                     }
                 }
                 I32Const => {
@@ -75,15 +84,15 @@ impl Scan<'_> {
                     None => cursor = self.store_anywhere(access, class, align, cursor)?,
                 },
                 Block => {
-                    let ty = cursor.block_type()?;
+                    let ty = cursor.block_type(self.info)?;
                     self.block(ty)?;
                 }
                 Loop => {
-                    let ty = cursor.block_type()?;
+                    let ty = cursor.block_type(self.info)?;
                     self.begin_loop(ty)?;
                 }
                 If => {
-                    let ty = cursor.block_type()?;
+                    let ty = cursor.block_type(self.info)?;
                     self.begin_if(ty)?;
                 }
                 Else => self.begin_else()?,
@@ -103,7 +112,8 @@ impl Scan<'_> {
                 BrIf => {
                     let depth = cursor.u32()?;
                     if self.takes_branch_if(depth)? {
-                        self.branch_if(depth);
+                        let condition = self.pop_test();
+                        self.branch_if(depth, condition);
                     }
                 }
                 Return => match self.takes_return()? {
@@ -131,7 +141,12 @@ impl Scan<'_> {
                         self.global_set(ty, index);
                     }
                 }
-                Rare(operator) => cursor = self.rare(operator, cursor)?,
+                Rare(operator) => {
+                    cursor = self.rare(operator, cursor)?;
+                    if self.tape.lists.len() > MAX_LIST_ITEMS {
+                        return Err(Refusal::TooLarge);
+                    }
+                }
                 operator => self.operate(operator)?,
             }
             if self.tape.entries.len() > MAX_ENTRIES {
@@ -166,7 +181,7 @@ impl Scan<'_> {
             ChangePrecision(from, to) if self.takes_one(from, to)? => self.unary(Op::Convert(Convert::Float), to),
             Reinterpret(from, to) if self.takes_one(from, to)? => self.unary(Op::Convert(Convert::Reinterpret), to),
             Drop if self.takes_any()? => self.drop_value(),
-            Select if self.takes_select()? => self.select(),
+            Select if self.takes_select()? => self.select(None),
             Unreachable if self.dead => self.die(),
             Unreachable => self.trap_now(),
             Unknown => return Err(Invalid),
@@ -207,13 +222,100 @@ impl Scan<'_> {
                     self.call_table(ty, table);
                 }
             }
+            Rare::CallRef => {
+                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
+                let ty = cursor.u32()?;
+                if self.takes_call_ref(ty)? {
+                    self.call_ref(ty);
+                }
+            }
+            Rare::ReturnCall => {
+                self.needs(WasmFeatures::TAIL_CALL)?;
+                let function = cursor.u32()?;
+                let ty = self.function_type(function)?;
+                match self.takes_call(ty)? {
+                    true => self.tail_call_direct(function),
+                    false => self.die(),
+                }
+                self.returns(ty)?;
+            }
+            Rare::ReturnCallIndirect => {
+                self.needs(WasmFeatures::TAIL_CALL)?;
+                let (ty, table) = (cursor.u32()?, cursor.u32()?);
+                match self.takes_call_indirect(ty, table)? {
+                    true => self.tail_call_table(ty, table),
+                    false => self.die(),
+                }
+                self.returns(TypeIndex(ty))?;
+            }
+            Rare::ReturnCallRef => {
+                self.needs(WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::TAIL_CALL))?;
+                let ty = cursor.u32()?;
+                match self.takes_call_ref(ty)? {
+                    true => self.tail_call_ref(ty),
+                    false => self.die(),
+                }
+                self.returns(TypeIndex(ty))?;
+            }
+            Rare::RefAsNonNull => {
+                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
+                if let Some(ty) = self.takes_nullable()? {
+                    self.as_non_null(ty);
+                }
+            }
+            Rare::BrOnNull => {
+                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
+                let depth = cursor.u32()?;
+                if let Some(ty) = self.takes_branch_on_null(depth)? {
+                    self.branch_on_null(depth, ty);
+                }
+            }
+            Rare::BrOnNonNull => {
+                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
+                let depth = cursor.u32()?;
+                if self.takes_branch_on_non_null(depth)? {
+                    self.branch_on_non_null(depth);
+                }
+            }
+            Rare::Throw => {
+                self.needs(WasmFeatures::EXCEPTIONS)?;
+                self.throw(cursor.u32()?)?;
+            }
+            Rare::ThrowRef => {
+                self.needs(WasmFeatures::EXCEPTIONS)?;
+                self.throw_ref()?;
+            }
+            Rare::TryTable => {
+                self.needs(WasmFeatures::EXCEPTIONS)?;
+                self.begin_try_table(&mut cursor)?;
+            }
+            Rare::Try => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.begin_try(cursor.block_type(self.info)?)?;
+            }
+            Rare::Catch => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.begin_catch(Some(cursor.u32()?))?;
+            }
+            Rare::CatchAll => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.begin_catch(None)?;
+            }
+            Rare::Rethrow => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.rethrow(cursor.u32()?)?;
+            }
+            Rare::Delegate => {
+                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
+                self.delegate(cursor.u32()?)?;
+            }
             Rare::SelectTyped => {
                 let 1 = cursor.u32()? else { return Err(Invalid) };
-                let ty = cursor.val_type()?;
+                let ty = cursor.val_type(self.info)?;
                 self.knows(ty)?;
                 let ty = Ty::of(ty);
                 if self.takes(&[ty, ty, Ty::I32], &[ty])? {
-                    self.select();
+                    self.select(Some(ty));
                 }
             }
             Rare::TableGet => {
@@ -247,8 +349,8 @@ impl Scan<'_> {
             Rare::F32Const => self.push_const(F32, i64::from(u32::from_le_bytes(cursor.array()?))),
             Rare::F64Const => self.push_const(F64, i64::from_le_bytes(cursor.array()?)),
             Rare::RefNull => {
-                let ty = Ty::of(cursor.heap_type()?);
-                self.ref_null(ty);
+                let heap = cursor.heap_type(self.info)?;
+                self.ref_null(Ty::reference(RefType { nullable: true, heap }));
             }
             Rare::RefIsNull => {
                 if self.takes_ref()? {
@@ -257,9 +359,9 @@ impl Scan<'_> {
             }
             Rare::RefFunc => {
                 let function = cursor.u32()?;
-                self.is_declared(function)?;
-                if self.takes(&[], &[Ty::FUNCREF])? {
-                    self.read(Op::RefFunc, Ty::FUNCREF, function);
+                let ty = self.declared(function)?;
+                if self.takes(&[], &[ty])? {
+                    self.read(Op::RefFunc, ty, function);
                 }
             }
             Rare::Vector => self.vector(&mut cursor)?,

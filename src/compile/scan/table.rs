@@ -74,6 +74,21 @@ pub(super) enum Rare {
     RefNull,
     RefIsNull,
     RefFunc,
+    ReturnCall,
+    ReturnCallIndirect,
+    CallRef,
+    ReturnCallRef,
+    RefAsNonNull,
+    BrOnNull,
+    BrOnNonNull,
+    Throw,
+    ThrowRef,
+    TryTable,
+    Try,
+    Catch,
+    CatchAll,
+    Rethrow,
+    Delegate,
     Prefix,
     Vector,
     Atomic,
@@ -111,6 +126,11 @@ const ROWS: &[(u8, Operator)] = &[
     (0x03, Loop),                                     // loop
     (0x04, If),                                       // if
     (0x05, Else),                                     // else
+    (0x06, Rare(Rare::Try)),                          // try
+    (0x07, Rare(Rare::Catch)),                        // catch
+    (0x08, Rare(Rare::Throw)),                        // throw
+    (0x09, Rare(Rare::Rethrow)),                      // rethrow
+    (0x0A, Rare(Rare::ThrowRef)),                     // throw_ref
     (0x0B, End),                                      // end
     (0x0C, Br),                                       // br
     (0x0D, BrIf),                                     // br_if
@@ -118,9 +138,16 @@ const ROWS: &[(u8, Operator)] = &[
     (0x0F, Return),                                   // return
     (0x10, Call),                                     // call
     (0x11, Rare(Rare::CallIndirect)),                 // call_indirect
+    (0x12, Rare(Rare::ReturnCall)),                   // return_call
+    (0x13, Rare(Rare::ReturnCallIndirect)),           // return_call_indirect
+    (0x14, Rare(Rare::CallRef)),                      // call_ref
+    (0x15, Rare(Rare::ReturnCallRef)),                // return_call_ref
+    (0x18, Rare(Rare::Delegate)),                     // delegate
+    (0x19, Rare(Rare::CatchAll)),                     // catch_all
     (0x1A, Drop),                                     // drop
     (0x1B, Select),                                   // select
     (0x1C, Rare(Rare::SelectTyped)),                  // select t
+    (0x1F, Rare(Rare::TryTable)),                     // try_table
     (0x20, LocalGet),                                 // local.get
     (0x21, LocalSet),                                 // local.set
     (0x22, LocalTee),                                 // local.tee
@@ -288,6 +315,9 @@ const ROWS: &[(u8, Operator)] = &[
     (0xD0, Rare(Rare::RefNull)),                      // ref.null
     (0xD1, Rare(Rare::RefIsNull)),                    // ref.is_null
     (0xD2, Rare(Rare::RefFunc)),                      // ref.func
+    (0xD4, Rare(Rare::RefAsNonNull)),                 // ref.as_non_null
+    (0xD5, Rare(Rare::BrOnNull)),                     // br_on_null
+    (0xD6, Rare(Rare::BrOnNonNull)),                  // br_on_non_null
     (0xFC, Rare(Rare::Prefix)),                       // the operators behind this prefix
     (0xFD, Rare(Rare::Vector)),                       // those on vectors
     (0xFE, Rare(Rare::Atomic)),                       // atomic operators
