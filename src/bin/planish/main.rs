@@ -130,7 +130,9 @@ fn run_scripts(files: &[PathBuf]) -> Result<ExitCode, Error> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// An engine for what compilers make: old ones made exceptions of before WebAssembly 3.0.
+/// An engine for what compilers make: threads, and exceptions of before WebAssembly 3.0, are on.
 fn engine() -> planish::Result<Engine> {
-    Engine::new(Config::new().wasm_feature(WasmFeature::LegacyExceptions, true))
+    let mut config = Config::new();
+    config.wasm_feature(WasmFeature::Threads, true).wasm_feature(WasmFeature::LegacyExceptions, true);
+    Engine::new(&config)
 }
