@@ -103,12 +103,11 @@ fn read_binary(file: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn run_scripts(files: &[PathBuf]) -> Result<ExitCode, Error> {
-    let engine = engine()?;
     let (mut passed, mut failed) = (0, 0);
     for file in files {
         let name = file.display();
         let text = std::fs::read_to_string(file).map_err(|error| Error::msg(format!("{name}: {error}")))?;
-        match wast::run(&engine, &text) {
+        match wast::run(&script_engine(&text)?, &text) {
             Ok(report) => {
                 passed += report.passed;
                 failed += report.failures.len();
@@ -130,9 +129,21 @@ fn run_scripts(files: &[PathBuf]) -> Result<ExitCode, Error> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// An engine for what compilers make: threads, and exceptions of before WebAssembly 3.0, are on.
+/// An engine for a script: everything is on. Scripts of other engines say in front what they need besides.
+fn script_engine(text: &str) -> planish::Result<Engine> {
+    let mut config = config();
+    config.wasm_feature(WasmFeature::CustomPageSizes, true).wasm_feature(WasmFeature::WideArithmetic, true);
+    config.deterministic(text.starts_with(";;! nan_canonicalization = true")).max_memory_size(64 << 30);
+    Engine::new(&config)
+}
+
 fn engine() -> planish::Result<Engine> {
+    Engine::new(&config())
+}
+
+/// What compilers make: threads, and exceptions of before WebAssembly 3.0, are on.
+fn config() -> Config {
     let mut config = Config::new();
     config.wasm_feature(WasmFeature::Threads, true).wasm_feature(WasmFeature::LegacyExceptions, true);
-    Engine::new(&config)
+    config
 }
