@@ -1,5 +1,7 @@
 //! Wasmtime, the engine that has every proposal, to compare with.
 
+#![cfg(feature = "wasmtime")]
+
 use planish::Trap;
 use planish_oracles::differential::engine;
 use planish_oracles::differential::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
