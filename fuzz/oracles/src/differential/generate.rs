@@ -30,8 +30,8 @@ fn config(choices: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
         // What is not supported, and what engines may answer as they like.
         simd_enabled: VECTORS,
         relaxed_simd_enabled: false,
-        tail_call_enabled: false,
-        exceptions_enabled: false,
+        tail_call_enabled: true,
+        exceptions_enabled: choices.arbitrary()?,
         gc_enabled: false,
         threads_enabled: false,
         shared_everything_threads_enabled: false,
