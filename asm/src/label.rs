@@ -372,19 +372,21 @@ impl Asm<'_> {
     pub(crate) const fn defer(&mut self, label: Label, slot: LabelSlot, at: u32, kind: u32) {
         let place = self.waiting.wrapping_sub(1);
         if kind != 0 || place < self.label_count as usize || place >= self.labels.len() {
-            return self.defer_settled(label, at, kind);
+            if !slot.is_bound() {
+                self.defer_settled(label, at, kind);
+            }
+            return;
         }
         // The slot is taken or not: no branch is made of it, since it cannot be predicted.
         self.labels[place] = LabelSlot { at, short: label.index };
         self.waiting = place + slot.is_bound() as usize;
     }
 
-    /// The same without a free slot, or of a kind: makes one free, or uses the chain.
+    /// The same for a label that is not bound, without a free slot, or of a kind: makes one free, or uses the chain.
     #[inline(never)]
     const fn defer_settled(&mut self, label: Label, at: u32, kind: u32) {
         self.settle();
         match self.slot(label) {
-            Some(slot) if slot.is_bound() => {}
             Some(slot) if kind == 0 && self.waiting > self.label_count as usize => self.defer(label, slot, at, 0),
             Some(slot) => self.chain(label, slot, at, kind),
             None => {}
@@ -405,17 +407,17 @@ impl Asm<'_> {
         self.set_slot(label, LabelSlot { at: if slot.at == NONE { SHORT_ONLY } else { slot.at }, short: at });
     }
 
-    /// The same for a field that is to hold the label's position plus `addend`: if the label is not bound this takes a slot
-    /// for the addend.
+    /// As [`Asm::defer`], for a field that is to hold the label's position plus `addend`: if the label is not bound this
+    /// takes a slot for the addend.
     pub(crate) const fn defer_plus(&mut self, label: Label, at: u32, addend: u32) {
+        if let Some(position) = self.label_pos(label) {
+            return self.set_u32(at, (position as u32).wrapping_add(addend));
+        }
         // Those that wait in slots are older.
         self.settle();
         let Some(slot) = self.slot(label) else {
             return;
         };
-        if slot.is_bound() {
-            return self.set_u32(at, slot.at.wrapping_add(addend));
-        }
         let extension = self.label();
         self.chained = true;
         self.set_slot(extension, LabelSlot { at: slot.at, short: addend });

@@ -184,6 +184,17 @@ impl<'m> Scan<'m> {
         Ok(())
     }
 
+    /// Ends a part of the innermost block that is not its last: goes to the block's end with the results.
+    pub(super) fn end_part(&mut self, frame: &Frame) {
+        if !self.dead {
+            self.merge_results(frame);
+            self.use_label(self.frames.len() - 1);
+            self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+        }
+        self.truncate(frame.height);
+        self.close_number(frame.number);
+    }
+
     pub(super) fn begin_else(&mut self) -> Result<(), Invalid> {
         self.takes_block()?;
         let top = self.frames.last_mut().ok_or(Invalid)?;
@@ -197,13 +208,7 @@ impl<'m> Scan<'m> {
             self.push_dead_params(frame.ty);
             return Ok(());
         }
-        if !self.dead {
-            self.merge_results(&frame);
-            self.use_label(self.frames.len() - 1);
-            self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
-        }
-        self.truncate(frame.height);
-        self.close_number(frame.number);
+        self.end_part(&frame);
         self.bind_label(frame.else_label);
         self.dead = false;
         let number = self.new_frame_number();

@@ -220,13 +220,7 @@ impl Scan<'_> {
             self.push_dead_values(types);
             return Ok(());
         }
-        if !self.dead {
-            self.merge_results(&frame);
-            self.use_label(self.frames.len() - 1);
-            self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
-        }
-        self.truncate(frame.height);
-        self.close_number(frame.number);
+        self.end_part(&frame);
         self.enter_handler(frame.outer_handler);
         let number = self.new_frame_number();
         self.frames.last_mut().expect("the try is open").number = number;
