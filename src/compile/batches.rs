@@ -2,6 +2,7 @@
 
 use super::link::Part;
 use super::threads::Threads;
+use super::timings::Clock;
 use super::{Compiler, MAX_MODULE_BYTES, ModuleContext};
 use crate::decode::Body;
 use crate::error::Error;
@@ -17,15 +18,20 @@ const WORTH_BYTES: usize = 64 << 10;
 const BATCH_BYTES: usize = 8 << 10;
 
 /// Compiles all functions.
-pub(super) fn compile(module: &ModuleContext<'_>, bodies: &[Body<'_>], threads: &Threads) -> Result<Vec<Part>, Error> {
+pub(super) fn compile(
+    module: &ModuleContext<'_>,
+    bodies: &[Body<'_>],
+    threads: &Threads,
+    clock: &Clock,
+) -> Result<Vec<Part>, Error> {
     if module.info.code_bytes >= WORTH_BYTES
         && threads.several()
-        && let Some(parts) = in_batches(module, bodies, threads, BATCH_BYTES)
+        && let Some(parts) = in_batches(module, bodies, threads, clock, BATCH_BYTES)
     {
         return Ok(parts);
     }
     // Also where several threads fail: which of them found an error first says nothing of its place in the module.
-    let mut compiler = Compiler::new(module, module.info.code_bytes);
+    let mut compiler = Compiler::new(module, module.info.code_bytes, clock.fresh());
     compiler.functions.reserve_exact(bodies.len());
     compiler.batch(0, bodies)?;
     Ok(vec![compiler.finish()])
@@ -36,6 +42,7 @@ pub(super) fn in_batches(
     module: &ModuleContext<'_>,
     bodies: &[Body<'_>],
     threads: &Threads,
+    clock: &Clock,
     batch_bytes: usize,
 ) -> Option<Vec<Part>> {
     let mut batches = batches(bodies, batch_bytes);
@@ -46,7 +53,7 @@ pub(super) fn in_batches(
     let take = || batches.get(next.fetch_add(1, Relaxed)).filter(|_| !failed.load(Relaxed));
     threads.run(&|| {
         let Some(mut batch) = take() else { return };
-        let mut compiler = Compiler::new(module, module.info.code_bytes / 2);
+        let mut compiler = Compiler::new(module, module.info.code_bytes / 2, clock.fresh());
         loop {
             let (first, before) = (batch.1.start, compiler.code.len());
             let done = compiler.batch(first as u32, &bodies[batch.1.clone()]);

@@ -8,6 +8,7 @@ mod emit;
 mod threads;
 mod link;
 mod batches;
+mod timings;
 mod stubs;
 
 pub(crate) use assign::RegisterFile;
@@ -16,6 +17,8 @@ pub(crate) use emit::coverage;
 pub(crate) use link::CompiledModule;
 pub(crate) use stubs::{builtin_stubs, signature_stubs};
 pub(crate) use threads::Threads;
+pub(crate) use timings::Clock;
+pub use timings::{Stage, Timings};
 
 use crate::abi::layout::ContextLayout;
 use crate::abi::positions::{Calls, FunctionCode, SiteWriter};
@@ -117,10 +120,15 @@ pub(crate) fn compile_module(
     signatures: &[u32],
     options: &Options,
     threads: &Threads,
+    clock: &mut Clock,
 ) -> Result<CompiledModule, Error> {
     let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
     let module = ModuleContext::new(info, &layouts, signatures, options);
-    Ok(CompiledModule::link(batches::compile(&module, bodies, threads)?))
+    let parts = batches::compile(&module, bodies, threads, clock)?;
+    clock.add(parts.iter().map(|part| part.clock));
+    let linked = CompiledModule::link(parts);
+    clock.lap(Stage::Link);
+    Ok(linked)
 }
 
 impl<'a> ModuleContext<'a> {
@@ -168,11 +176,12 @@ struct Compiler<'a> {
     calls: Calls,
     relocations: Vec<Relocation>,
     batches: Vec<Mark>,
+    clock: Clock,
 }
 
 impl<'a> Compiler<'a> {
     /// For about so many bytes of wasm.
-    fn new(module: &'a ModuleContext<'a>, wasm_bytes: usize) -> Compiler<'a> {
+    fn new(module: &'a ModuleContext<'a>, wasm_bytes: usize, clock: Clock) -> Compiler<'a> {
         Compiler {
             module,
             scan: Scan::new(module.info, module.layouts),
@@ -185,6 +194,7 @@ impl<'a> Compiler<'a> {
             calls: Calls::default(),
             relocations: Vec::new(),
             batches: Vec::new(),
+            clock,
         }
     }
 
@@ -218,12 +228,14 @@ impl<'a> Compiler<'a> {
             sites: self.sites.into_bytes(),
             calls: self.calls,
             relocations: self.relocations,
+            clock: self.clock,
         }
     }
 
     fn function(&mut self, function: FuncIndex, body: &Body<'_>) -> Result<(), Error> {
         let body_offset = body.body.range().start as u32;
         self.scan_body(function, body)?;
+        self.clock.lap(Stage::Scan);
         self.emit(function, body_offset)
     }
 
@@ -263,6 +275,7 @@ impl<'a> Compiler<'a> {
         let emitted = loop {
             let file = self.module.registers;
             self.plan.assign(&self.scan.tape, layout, file, self.module.cpu, pins, spills).ok_or_else(too_large)?;
+            self.clock.lap(Stage::Assign);
             let mut job = Job {
                 module: self.module,
                 tape: &self.scan.tape,
@@ -275,7 +288,9 @@ impl<'a> Compiler<'a> {
                 relocations: &mut self.relocations,
                 code: &mut self.code,
             };
-            match emit::emit(&mut job, &mut self.buffers) {
+            let emitted = emit::emit(&mut job, &mut self.buffers);
+            self.clock.lap(Stage::Emit);
+            match emitted {
                 Ok(emitted) => break emitted,
                 Err(Failure::Spills) if !spills => spills = true,
                 Err(Failure::Registers) if pins == Pins::All => pins = Pins::CalleeSaved,

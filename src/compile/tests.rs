@@ -116,7 +116,7 @@ fn both_validators_accept_the_same_bodies() {
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![0; layouts.len()];
         let context = ModuleContext::new(&info, &layouts, &signatures, &options());
-        let mut compiler = Compiler::new(&context, 0);
+        let mut compiler = Compiler::new(&context, 0, Clock::default());
         for Body { validator, body } in &bodies {
             tried += 1 + MUTATIONS;
             valid += u32::from(agree(&mut compiler, validator, body.as_bytes()));
@@ -152,8 +152,8 @@ fn threads_change_nothing() {
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![7; layouts.len()];
         let context = ModuleContext::new(&info, &layouts, &signatures, &options());
-        let one = batches::compile(&context, &bodies, &Threads::One);
-        let several = batches::in_batches(&context, &bodies, &three, 1);
+        let one = batches::compile(&context, &bodies, &Threads::One, &Clock::default());
+        let several = batches::in_batches(&context, &bodies, &three, &Clock::default(), 1);
         assert_eq!(one.is_ok(), several.is_some());
         if let (Ok(one), Some(several)) = (one, several) {
             functions += bodies.len();
