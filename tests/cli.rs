@@ -179,11 +179,16 @@ fn features_are_turned_on_and_off_by_name() {
     let (status, _, err) = run(&["validate", "-W", "threads=n,multi-memory=n", &two], "");
     assert_eq!((status, err.contains("multiple memories are not enabled")), (1, true), "{err}");
     assert_eq!(run(&["-W", "multi-memory=n,multi-memory", "validate", &two], "").0, 0);
-    let script = module("two_tables.wast", r#"(assert_invalid (module (table 0 funcref) (table 0 funcref)) "multiple")"#);
+    let script =
+        module("two_tables.wast", r#"(assert_invalid (module (table 0 funcref) (table 0 funcref)) "multiple")"#);
     assert_eq!(run(&["wast", &script], "").0, 1);
     assert_eq!(run(&["wast", "--wasm=reference-types=n", &script], "").0, 0);
     let (status, _, err) = run(&["validate", "-W", "multimemory", &two], "");
-    assert_eq!((status, err.contains("no feature is named `multimemory`: there are sign-extension, ")), (2, true), "{err}");
+    assert_eq!(
+        (status, err.contains("no feature is named `multimemory`: there are sign-extension, ")),
+        (2, true),
+        "{err}"
+    );
     let (status, _, err) = run(&["validate", "-W", "multi-memory=maybe", &two], "");
     assert_eq!((status, err.contains("it is on with `=y`")), (2, true), "{err}");
 }

@@ -103,9 +103,8 @@ impl Rare {
         match self {
             BrTable | CallIndirect | MemorySize | MemoryGrow | F32Const | F64Const => WasmFeatures::empty(),
             SelectTyped | TableGet | TableSet | RefNull | RefIsNull | RefFunc => WasmFeatures::REFERENCE_TYPES,
-            CallRef | RefAsNonNull | BrOnNull | BrOnNonNull => WasmFeatures::FUNCTION_REFERENCES,
+            CallRef | ReturnCallRef | RefAsNonNull | BrOnNull | BrOnNonNull => WasmFeatures::FUNCTION_REFERENCES,
             ReturnCall | ReturnCallIndirect => WasmFeatures::TAIL_CALL,
-            ReturnCallRef => WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::TAIL_CALL),
             Throw | ThrowRef | TryTable => WasmFeatures::EXCEPTIONS,
             Try | Catch | CatchAll | Rethrow | Delegate => WasmFeatures::LEGACY_EXCEPTIONS,
             Prefix | Vector | Atomic => WasmFeatures::empty(),
