@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
 use crate::types::{FuncIndex, TagType};
-use crate::vm::code::{Code, CodeAddress, Contents, Signature};
+use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents, Signature};
 use crate::vm::instance::InstanceModule;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -71,8 +71,11 @@ impl Module {
         let (info, bodies) = decode::decode(bytes, engine.features())?;
         let signatures = engine.module_signatures(&info.types, &types_called_from_elsewhere(&info))?;
         let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
-        let compiled = compile::compile_module(&info, bodies, &numbers, engine.options())?;
-        let code = Code::publish(&compiled.code, Contents::Module(compiled.positions))?;
+        let threads = engine.compilation_threads();
+        let compiled = compile::compile_module(&info, &bodies, &numbers, engine.options(), threads)?;
+        let mut buffer = CodeBuffer::new(compiled.code_bytes())?;
+        compiled.write(buffer.bytes_mut(), threads);
+        let code = buffer.publish(Contents::Module(compiled.into_positions()))?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
         Ok(Module {
             inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures: signatures.into(), exports }),
