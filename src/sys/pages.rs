@@ -122,12 +122,26 @@ impl Pages {
     /// Changes the length; the contents stay, new pages are zero, the address may change.
     pub(crate) fn resize(&mut self, len: usize) -> io::Result<()> {
         let len = round_to_pages(len).ok_or(io::ErrorKind::OutOfMemory)?;
+        if len == self.len {
+            return Ok(());
+        }
         let old = self.start.as_ptr().cast();
         // SAFETY: the range is exactly our mapping, and `&mut self` excludes references into it.
         let start = unsafe { rustix::mm::mremap(old, self.len, len, MremapFlags::MAYMOVE) }?;
         self.start = NonNull::new(start.cast()).expect("the kernel maps nothing at 0 unasked");
         self.len = len;
         Ok(())
+    }
+
+    /// Gives memory to a range that is about to be written to.
+    pub(crate) fn populate(&mut self, offset: usize, len: usize) {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len) && offset.is_multiple_of(page_bytes()));
+        // SAFETY: within the mapping, as asserted.
+        let start = unsafe { self.start.add(offset) };
+        // SAFETY: the pages are ours; the advice changes nothing but when they get their memory.
+        let advised = unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxPopulateWrite) };
+        // A wish: Linux before 5.14 does not know it.
+        let _ = advised;
     }
 
     /// Gives the memory of a range back to the system; it reads as zero afterwards.

@@ -168,7 +168,9 @@ fn on_a_small_stack<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 
 /// Every fourth bomb each, so that the tests share the work.
 fn check_curves(quarter: usize) {
-    let engine = Engine::new(Config::new().wasm_feature(WasmFeature::LegacyExceptions, true)).expect("an engine");
+    let engine =
+        Engine::new(Config::new().wasm_feature(WasmFeature::LegacyExceptions, true).parallel_compilation(false))
+            .expect("an engine");
     on_a_small_stack(|| BOMBS.iter().skip(quarter).step_by(4).for_each(|bomb| check_curve(&engine, bomb)));
 }
 
@@ -211,7 +213,7 @@ const FIELDS: &[Field] = &[
 
 #[test]
 fn large_sections_cost_in_proportion() {
-    let engine = Engine::default();
+    let engine = Engine::new(Config::new().parallel_compilation(false)).expect("an engine");
     for (name, field) in FIELDS {
         // A module has at most 100 tables.
         let size = if *name == "tables" { 25 } else { 5_000 };

@@ -58,7 +58,7 @@ pub(super) struct Relocation {
 
 /// Buffers that outlive a function.
 pub(super) struct Buffers {
-    code: Vec<u8>,
+    pub(super) code: Vec<u8>,
     labels: Vec<LabelSlot>,
     places: Vec<u8>,
     cold: Vec<Cold>,
@@ -104,6 +104,7 @@ impl Source {
 /// What a finished function is, beside its bytes.
 pub(super) struct Emitted {
     pub(super) prologue_bytes: u32,
+    pub(super) code_bytes: usize,
 }
 
 /// One function being emitted.
@@ -166,16 +167,16 @@ pub(super) struct Job<'a> {
     pub(super) sites: &'a mut SiteWriter,
     pub(super) calls: &'a mut Calls,
     pub(super) relocations: &'a mut Vec<Relocation>,
-    pub(super) code: &'a mut Vec<u8>,
+    /// Where the function's code begins in its thread's.
+    pub(super) base: u32,
 }
 
 /// How much code an entry, list item or variable makes: real functions stay below.
 const CODE_BYTES_PER_ENTRY: usize = 16;
 
-/// Appends a function's code; it starts 32-aligned.
+/// Fills [`Buffers::code`] with a function's code, which will lie 32-aligned.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
     let (sites_at, relocations_at, calls_at) = (job.sites.bytes().len(), job.relocations.len(), job.calls.mark());
-    let start = job.code.len();
     // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
     // zeroed.
     let tape = job.tape;
@@ -188,17 +189,9 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
         let mut code = std::mem::take(&mut buffers.code);
         let mut labels = std::mem::take(&mut buffers.labels);
         let writer = job.sites.mark();
-        let result = attempt(job, buffers, &mut code, &mut labels, start as u32, allow_short);
+        let result = attempt(job, buffers, &mut code, &mut labels, allow_short);
         let outcome = match result {
-            // A hostile module's code may be thousands of times its own size.
-            Ok((_, length)) if job.code.try_reserve(length + 32).is_err() => {
-                Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
-            }
-            Ok((emitted, length)) => {
-                job.code.extend_from_slice(&code[..length]);
-                job.code.resize(job.code.len().next_multiple_of(32), 0xCC);
-                Some(Ok(emitted))
-            }
+            Ok(emitted) => Some(Ok(emitted)),
             Err(failure) => {
                 job.sites.rewind(sites_at, writer);
                 job.relocations.truncate(relocations_at);
@@ -241,9 +234,8 @@ fn attempt(
     buffers: &mut Buffers,
     code: &mut [u8],
     labels: &mut [LabelSlot],
-    base: u32,
     allow_short: bool,
-) -> Result<(Emitted, usize), Failure> {
+) -> Result<Emitted, Failure> {
     let Buffers { places, cold, tables, constants, .. } = buffers;
     places.clear();
     places.extend_from_slice(&job.plan.pins);
@@ -277,7 +269,7 @@ fn attempt(
         calls: job.calls,
         handler: NO_HANDLER,
         relocations: job.relocations,
-        base,
+        base: job.base,
         body_offset: job.body_offset,
         at: 0,
         next_offset: 0,
@@ -300,8 +292,8 @@ fn attempt(
     if emit.spilled && !job.plan.spills {
         return Err(Failure::Spills);
     }
-    let length = emit.asm.finish().map_err(Failure::Code)?.len();
-    Ok((Emitted { prologue_bytes }, length))
+    let code_bytes = emit.asm.finish().map_err(Failure::Code)?.len();
+    Ok(Emitted { prologue_bytes, code_bytes })
 }
 
 impl Emit<'_> {
