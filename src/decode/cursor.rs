@@ -16,21 +16,23 @@ pub(crate) enum BlockType {
     Function(TypeIndex),
 }
 
-/// A place in a body.
+/// A place in a body. It may lie behind the end: then nothing more can be read.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// The seven bytes behind the last opcode, the first lowest; zeros behind the end.
+    window: u64,
 }
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Cursor<'a> {
-        Cursor { bytes, at: 0 }
+        Cursor::at(bytes, 0)
     }
 
     #[inline(always)]
     pub(crate) fn at(bytes: &'a [u8], position: usize) -> Cursor<'a> {
-        Cursor { bytes, at: position }
+        Cursor { bytes, at: position, window: 0 }
     }
 
     /// Bytes read so far.
@@ -40,7 +42,73 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn remaining(&self) -> usize {
-        self.bytes.len() - self.at
+        self.bytes.len().saturating_sub(self.at)
+    }
+
+    /// Is this just the end?
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
+    /// Reads an opcode. What follows it can be read by [`Cursor::first_u32`] and the like, or by all others.
+    #[inline(always)]
+    pub(crate) fn opcode(&mut self) -> Result<u8, Invalid> {
+        let bytes = match self.bytes.get(self.at..) {
+            Some(rest) if rest.len() >= 8 => *rest.first_chunk().expect("there are eight"),
+            _ => last_bytes(self.bytes, self.at)?,
+        };
+        let window = u64::from_le_bytes(bytes);
+        self.at += 1;
+        self.window = window >> 8;
+        Ok(window as u8)
+    }
+
+    /// The number behind the opcode.
+    #[inline(always)]
+    pub(crate) fn first_u32(&mut self) -> Result<u32, Invalid> {
+        if self.window & 0x80 != 0 {
+            let (value, length) = unsigned(self.bytes, self.at);
+            self.advance(length)?;
+            return Ok(value);
+        }
+        self.at += 1;
+        Ok(self.window as u32 & 0x7F)
+    }
+
+    /// The number behind the opcode.
+    #[inline(always)]
+    pub(crate) fn first_i32(&mut self) -> Result<i32, Invalid> {
+        if self.window & 0x80 != 0 {
+            return Ok(self.signed::<32>()? as i32);
+        }
+        self.at += 1;
+        Ok((self.window as i32) << 25 >> 25)
+    }
+
+    /// The number behind the opcode.
+    #[inline(always)]
+    pub(crate) fn first_i64(&mut self) -> Result<i64, Invalid> {
+        if self.window & 0x80 != 0 {
+            return self.signed::<64>();
+        }
+        self.at += 1;
+        Ok((self.window as i64) << 57 >> 57)
+    }
+
+    /// Alignment and offset behind the opcode, if the one is at most this and the other a number of 32 bits: the offset.
+    /// `None`: nothing has been read.
+    #[inline(always)]
+    pub(crate) fn plain_memarg(&mut self, max_align: u8) -> Option<u32> {
+        if self.window as u8 > max_align {
+            return None;
+        }
+        if self.window & 0x8000 != 0 {
+            let (value, length) = unsigned(self.bytes, self.at + 1);
+            self.at += if length == 0 { return None } else { 1 + length };
+            return Some(value);
+        }
+        self.at += 2;
+        Some((self.window >> 8) as u32 & 0x7F)
     }
 
     #[inline(always)]
@@ -93,29 +161,13 @@ impl<'a> Cursor<'a> {
         Err(Invalid)
     }
 
-    #[inline(always)]
-    pub(crate) fn i32(&mut self) -> Result<i32, Invalid> {
-        match self.short() {
-            Some(byte) => Ok(i32::from(byte) << 25 >> 25),
-            None => Ok(self.signed::<32>()? as i32),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn i64(&mut self) -> Result<i64, Invalid> {
-        match self.short() {
-            Some(byte) => Ok(i64::from(byte) << 57 >> 57),
-            None => self.signed::<64>(),
-        }
-    }
-
     /// A number of 33 bits: a type index, if it is not negative.
     pub(crate) fn s33(&mut self) -> Result<i64, Invalid> {
         self.signed::<33>()
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Invalid> {
-        let bytes = *self.bytes[self.at..].first_chunk().ok_or(Invalid)?;
+        let bytes = *self.bytes.get(self.at..).and_then(<[u8]>::first_chunk).ok_or(Invalid)?;
         self.at += N;
         Ok(bytes)
     }
@@ -187,10 +239,10 @@ impl<'a> Cursor<'a> {
         Ok(heap)
     }
 
-    /// A block type (specification 5.4.1).
+    /// A block type (specification 5.4.1), behind the opcode.
     #[inline(always)]
     pub(crate) fn block_type(&mut self, info: &ModuleInfo) -> Result<BlockType, Invalid> {
-        if let Some(0x40) = self.bytes.get(self.at) {
+        if self.window as u8 == 0x40 {
             self.at += 1;
             return Ok(BlockType::Empty);
         }
@@ -212,11 +264,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The bytes from one of the last seven on, and zeros.
+#[inline(never)]
+fn last_bytes(bytes: &[u8], at: usize) -> Result<[u8; 8], Invalid> {
+    let rest = bytes.get(at..).filter(|rest| !rest.is_empty()).ok_or(Invalid)?;
+    let mut padded = [0; 8];
+    let count = rest.len().min(8);
+    padded[..count].copy_from_slice(&rest[..count]);
+    Ok(padded)
+}
+
 /// An unsigned number of 32 bits in LEB128, and how many bytes it takes: 0 if it is malformed.
 #[inline(never)]
 fn unsigned(bytes: &[u8], at: usize) -> (u32, usize) {
     let mut value = 0;
-    for (index, &byte) in bytes[at..].iter().take(5).enumerate() {
+    for (index, &byte) in bytes.iter().skip(at).take(5).enumerate() {
         if index == 4 && byte > 0x0F {
             break;
         }
@@ -233,7 +295,7 @@ fn unsigned(bytes: &[u8], at: usize) -> (u32, usize) {
 fn signed<const BITS: u32>(bytes: &[u8], at: usize) -> (i64, usize) {
     let mut value = 0;
     let mut shift = 0;
-    for (index, &byte) in bytes[at..].iter().enumerate() {
+    for (index, &byte) in bytes.iter().skip(at).enumerate() {
         value |= i64::from(byte & 0x7F) << shift;
         if shift + 7 >= BITS {
             // The last byte: what is above the number's bits repeats its sign.
@@ -266,12 +328,32 @@ mod tests {
         }};
     }
 
+    /// The same behind an opcode.
+    macro_rules! assert_agree_behind_opcode {
+        ($bytes:expr, $ours:ident, $theirs:ident) => {{
+            let (mut cursor, mut reader) = (Cursor::new($bytes), wasmparser::BinaryReader::new($bytes, 1));
+            assert_eq!(cursor.opcode().ok(), reader.read_u8().ok());
+            let value = cursor.$ours().ok().filter(|_| cursor.position() <= $bytes.len());
+            assert_eq!(value, reader.$theirs().ok(), "{:x?}", $bytes);
+            if value.is_some() {
+                assert_eq!(cursor.remaining(), reader.bytes_remaining(), "{:x?}", $bytes);
+            }
+        }};
+    }
+
     fn all_agree(bytes: &[u8]) {
         assert_agree!(bytes, u32, read_var_u32);
         assert_agree!(bytes, u64, read_var_u64);
-        assert_agree!(bytes, i32, read_var_i32);
-        assert_agree!(bytes, i64, read_var_i64);
         assert_agree!(bytes, s33, read_var_s33);
+        let bytes = &[&[0x41], bytes].concat();
+        assert_agree_behind_opcode!(bytes, first_u32, read_var_u32);
+        assert_agree_behind_opcode!(bytes, first_i32, read_var_i32);
+        assert_agree_behind_opcode!(bytes, first_i64, read_var_i64);
+        let memarg = &[&[0x28, 2], &bytes[1..]].concat();
+        let mut cursor = Cursor::new(memarg);
+        assert_eq!(cursor.opcode(), Ok(0x28));
+        let offset = cursor.plain_memarg(2).filter(|_| cursor.position() <= memarg.len());
+        assert_eq!(offset, wasmparser::BinaryReader::new(&bytes[1..], 0).read_var_u32().ok(), "{memarg:x?}");
     }
 
     #[test]

@@ -1,18 +1,23 @@
 //! Calls, tail calls, builtins.
 
 use super::check::Ty;
-use super::{Class, Item, Node, Scan, class_of};
+use super::{Class, Item, Scan, class_of};
 use crate::abi::Builtin;
 use crate::compile::tape::{Entry, Op, Ref};
+use crate::decode::Invalid;
 use crate::types::{FuncIndex, TypeIndex, ValType};
 
 /// So many results of a call are received in scratch registers.
 const MAX_UNSPILLED_RESULTS: usize = 3;
 
 impl Scan<'_> {
-    pub(super) fn call_direct(&mut self, function: u32) {
-        let ty = self.info.functions[FuncIndex(function).index()];
-        self.call(Op::Call, ty, None, function);
+    #[inline(never)]
+    pub(super) fn call_direct(&mut self, function: u32) -> Result<(), Invalid> {
+        let ty = self.function_type(function)?;
+        if self.takes_call(ty)? {
+            self.call(Op::Call, ty, None, function);
+        }
+        Ok(())
     }
 
     pub(super) fn call_table(&mut self, ty: u32, table: u32) {
@@ -38,14 +43,14 @@ impl Scan<'_> {
         if let [result] = results {
             let dst = self.new_temp();
             self.push_call(op, class_of(*result), dst, args, Ref::NOTHING.to_item(), imm);
-            self.push_typed(Ty::of(*result), Node::Value(dst));
+            self.push_typed(Ty::of(*result), dst);
             return;
         }
         let list = self.start_list(results.len());
         for &result in results {
             let temp = self.new_temp();
             self.tape.lists.push(temp.to_item());
-            self.push_typed(Ty::of(result), Node::Value(temp));
+            self.push_typed(Ty::of(result), temp);
         }
         self.push_call(op, Class::I32, Ref::NOTHING, args, list, imm);
     }
@@ -115,10 +120,12 @@ impl Scan<'_> {
 
     /// Builtins take 64-bit values: an i32 constant among them is spelled out.
     fn zero_extend_const(&mut self, index: usize) {
-        let Item { node: Node::Value(value), ty: Ty::I32 } = self.stack[index] else { return };
-        if let Some(value) = self.tape.constant(value) {
+        let Item { value, ty: Ty::I32 } = self.stack[index] else { return };
+        if !value.is_lazy()
+            && let Some(value) = self.tape.constant(value)
+        {
             let wide = self.constant(Class::I64, i64::from(value as u32));
-            self.stack[index].node = Node::Value(wide);
+            self.stack[index].value = wide;
         }
     }
 

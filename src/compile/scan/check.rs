@@ -6,7 +6,7 @@
 //! **Escape:** the rest of the compiler trusts what this accepts. The parser's validator is its oracle: both must accept
 //! the same bodies.
 
-use super::{Class, Item, Node, Scan};
+use super::{Class, Item, Scan};
 use crate::compile::tape::Ref;
 use crate::decode::{BlockType, Cursor, Invalid, ModuleInfo};
 use crate::types::{FuncIndex, HeapType, IndexType, RefType, TypeIndex, ValType};
@@ -151,17 +151,16 @@ impl<'m> Scan<'m> {
     #[inline(always)]
     pub(super) fn has(&self, ty: Ty) -> bool {
         let length = self.stack.len();
-        length > self.floor && self.stack[length - 1].ty == ty
+        length > self.floor && matches!(self.stack[..], [.., top] if top.ty == ty)
     }
 
     /// The same for two.
     #[inline(always)]
     pub(super) fn has_two(&self, below: Ty, top: Ty) -> bool {
         let length = self.stack.len();
-        length > self.floor && length - 1 > self.floor && {
-            let [.., a, b] = &self.stack[..] else { return false };
-            a.ty == below && b.ty == top
-        }
+        length > self.floor
+            && length - 1 > self.floor
+            && matches!(self.stack[..], [.., a, b] if a.ty == below && b.ty == top)
     }
 
     /// The operands of an operator that cannot be reached, and its results.
@@ -173,6 +172,34 @@ impl<'m> Scan<'m> {
         }
         results.iter().for_each(|&ty| self.push_dead(ty));
         Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn one_in_dead_code(&mut self, operand: Class, result: Class) -> Result<(), Invalid> {
+        self.in_dead_code(&[Ty::number(operand)], &[Ty::number(result)])
+    }
+
+    #[inline(never)]
+    pub(super) fn two_in_dead_code(&mut self, operands: Class, result: Class) -> Result<(), Invalid> {
+        self.in_dead_code(&[Ty::number(operands); 2], &[Ty::number(result)])
+    }
+
+    /// Is an operand there, to be taken by what records the operator? If not, the operator cannot be reached.
+    #[inline(always)]
+    pub(super) fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
+        match self.has(Ty::number(operand)) {
+            true => Ok(true),
+            false => self.one_in_dead_code(operand, result).map(|()| false),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
+        let ty = Ty::number(operands);
+        match self.has_two(ty, ty) {
+            true => Ok(true),
+            false => self.two_in_dead_code(operands, result).map(|()| false),
+        }
     }
 
     /// The operands of an operator and its results. Are they there, to be taken by what records it? If not, the operator
@@ -201,18 +228,28 @@ impl<'m> Scan<'m> {
             }
             return Ok(false);
         }
-        ensure(self.matches_below(types, 0))?;
-        self.become_types(types, 0);
+        self.become_types(types, 0)?;
         Ok(true)
     }
 
-    /// What is below so many operands on top has these types from now on, of which its own are subtypes.
-    #[inline]
-    fn become_types(&mut self, types: &[ValType], above: usize) {
-        let from = self.stack.len() - above - types.len();
+    /// What is below so many operands on top, in code that can be reached, must match these types, and has them from now
+    /// on.
+    #[inline(always)]
+    pub(super) fn become_types(&mut self, types: &[ValType], above: usize) -> Result<(), Invalid> {
+        if types.is_empty() { self.operands_from(above).map(|_| ()) } else { self.become_some_types(types, above) }
+    }
+
+    #[inline(never)]
+    fn become_some_types(&mut self, types: &[ValType], above: usize) -> Result<(), Invalid> {
+        let from = self.operands_from(types.len() + above)?;
         for (item, &ty) in self.stack[from..].iter_mut().zip(types) {
-            item.ty = Ty::of(ty);
+            let expected = Ty::of(ty);
+            if item.ty != expected {
+                ensure(item.ty.matches(expected))?;
+                item.ty = expected;
+            }
         }
+        Ok(())
     }
 
     /// Where the top operands begin, in code that can be reached.
@@ -232,7 +269,7 @@ impl<'m> Scan<'m> {
     }
 
     fn push_dead(&mut self, ty: Ty) {
-        self.stack.push(Item { node: Node::Value(Ref::NOTHING), ty });
+        self.stack.push(Item { value: Ref::NOTHING, ty });
     }
 
     pub(super) fn push_dead_values(&mut self, types: &[ValType]) {
@@ -310,8 +347,7 @@ impl<'m> Scan<'m> {
             return Ok(None);
         }
         let ty = self.takes_nullable()?;
-        ensure(self.matches_below(types, 1))?;
-        self.become_types(types, 1);
+        self.become_types(types, 1)?;
         Ok(ty)
     }
 
@@ -326,8 +362,8 @@ impl<'m> Scan<'m> {
             self.push_dead_values(types);
             return Ok(false);
         }
-        ensure(self.stack[self.operands_from(1)?].ty.matches(top) && self.matches_below(types, 1))?;
-        self.become_types(types, 1);
+        ensure(self.stack[self.operands_from(1)?].ty.matches(top))?;
+        self.become_types(types, 1)?;
         Ok(true)
     }
 
@@ -386,8 +422,8 @@ impl<'m> Scan<'m> {
             self.push_dead_values(frame.label_types(info));
             return Ok(false);
         }
-        ensure(self.has(Ty::I32) && self.matches_below(frame.label_types(info), 1))?;
-        self.become_types(frame.label_types(info), 1);
+        ensure(self.has(Ty::I32))?;
+        self.become_types(frame.label_types(info), 1)?;
         Ok(true)
     }
 
@@ -447,7 +483,8 @@ impl<'m> Scan<'m> {
             return self.takes_call(TypeIndex(ty));
         }
         let ty = self.info.types.get(ty as usize).ok_or(Invalid)?;
-        ensure(self.has(index) && self.matches_below(ty.params(), 1))?;
+        ensure(self.has(index))?;
+        self.become_types(ty.params(), 1)?;
         Ok(true)
     }
 
@@ -460,7 +497,8 @@ impl<'m> Scan<'m> {
             return self.takes_call(TypeIndex(ty));
         }
         let place = self.operands_from(1)?;
-        ensure(self.stack[place].ty.matches(callee) && self.matches_below(self.info.types[ty as usize].params(), 1))?;
+        ensure(self.stack[place].ty.matches(callee))?;
+        self.become_types(self.info.types[ty as usize].params(), 1)?;
         Ok(true)
     }
 

@@ -34,7 +34,6 @@ pub(super) enum Operator {
     FloatUnary(Class, FloatUnary),
     /// Float to integer, signed or not.
     Trunc(Class, Class, bool),
-    TruncSaturating(Class, Class, bool),
     /// Integer to float, signed or not.
     FromInt(Class, Class, bool),
     ChangePrecision(Class, Class),
@@ -105,17 +104,17 @@ pub(super) static OPERATORS: [Operator; 256] = {
     operators
 };
 
-/// By the number behind the prefix 0xFC.
+/// Saturating, as [`Trunc`], by the number behind the prefix 0xFC.
 #[rustfmt::skip]
-pub(super) static SATURATING: [Operator; 8] = [
-    TruncSaturating(F32, I32, true),        // i32.trunc_sat_f32_s
-    TruncSaturating(F32, I32, false),       // i32.trunc_sat_f32_u
-    TruncSaturating(F64, I32, true),        // i32.trunc_sat_f64_s
-    TruncSaturating(F64, I32, false),       // i32.trunc_sat_f64_u
-    TruncSaturating(F32, I64, true),        // i64.trunc_sat_f32_s
-    TruncSaturating(F32, I64, false),       // i64.trunc_sat_f32_u
-    TruncSaturating(F64, I64, true),        // i64.trunc_sat_f64_s
-    TruncSaturating(F64, I64, false),       // i64.trunc_sat_f64_u
+pub(super) static SATURATING: [(Class, Class, bool); 8] = [
+    (F32, I32, true),        // i32.trunc_sat_f32_s
+    (F32, I32, false),       // i32.trunc_sat_f32_u
+    (F64, I32, true),        // i32.trunc_sat_f64_s
+    (F64, I32, false),       // i32.trunc_sat_f64_u
+    (F32, I64, true),        // i64.trunc_sat_f32_s
+    (F32, I64, false),       // i64.trunc_sat_f32_u
+    (F64, I64, true),        // i64.trunc_sat_f64_s
+    (F64, I64, false),       // i64.trunc_sat_f64_u
 ];
 
 #[rustfmt::skip]
