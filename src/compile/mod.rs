@@ -22,6 +22,7 @@ use assign::{Pins, Plan};
 use emit::{Buffers, Job, Relocation};
 use planish_asm::AsmError;
 use scan::{Refusal, Scan};
+use std::ops::Range;
 use wasmparser::FuncValidatorAllocations;
 
 /// How to compile, apart from the module.
@@ -139,7 +140,7 @@ pub(crate) fn compile_module(
 
 /// Why a body is refused, in the words of the parser's validator, which checks it again.
 #[cold]
-fn explain(Body { validator, body }: Body<'_>) -> Error {
+fn explain(Body { validator, body, .. }: Body<'_>) -> Error {
     match validator.into_validator(FuncValidatorAllocations::default()).validate(&body) {
         Err(error) => error.into(),
         // To refuse is safe.
@@ -186,24 +187,25 @@ impl<'a> Compiler<'a> {
     fn scan_body(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
         let ty = self.module.info.functions[function.index()];
         let range = body.body.range();
-        self.read_body(ty, body.body.as_bytes(), range.start as u32).map_err(|refusal| match refusal {
+        self.read_body(ty, body.module, range.start as usize..range.end as usize).map_err(|refusal| match refusal {
             Refusal::Invalid => explain(body),
             Refusal::TooLarge => Error::invalid("the function is too large to compile", range.start as usize),
         })
     }
 
-    /// The same for its bytes, which begin at the module offset `start`.
-    fn read_body(&mut self, ty: TypeIndex, bytes: &[u8], start: u32) -> Result<(), Refusal> {
-        let mut cursor = Cursor::new(bytes);
+    /// The same for its place in the module.
+    fn read_body(&mut self, ty: TypeIndex, module: &[u8], range: Range<usize>) -> Result<(), Refusal> {
+        let length = range.len();
+        let mut cursor = Cursor::new(module, range);
         let scan = &mut self.scan;
         scan.start(ty);
         // About what real bodies need.
-        scan.tape.entries.reserve(bytes.len() / 5);
+        scan.tape.entries.reserve(length / 5);
         for _ in 0..cursor.u32()? {
             let count = cursor.u32()?;
             scan.declare(count, cursor.val_type(self.module.info)?)?;
         }
-        scan.body(bytes, cursor.position(), start)?;
+        scan.body(&cursor)?;
         scan.finish();
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::info::ModuleInfo;
 use crate::types::{HeapType, RefType, TypeIndex, ValType};
+use std::ops::Range;
 use wasmparser::WasmFeatures;
 
 /// The body is not valid. Why and where, the parser's own validator says: see `compile`.
@@ -16,48 +17,47 @@ pub(crate) enum BlockType {
     Function(TypeIndex),
 }
 
-/// A place in a body. It may lie behind the end: then nothing more can be read.
+/// A place in a body. An operator's operands may reach behind the body's end, but then there is no next operator, not even
+/// an end.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
+    /// The module up to seven bytes behind the body.
     bytes: &'a [u8],
     at: usize,
-    /// The seven bytes behind the last opcode, the first lowest; zeros behind the end.
+    end: usize,
+    /// The seven bytes behind the last opcode, the first lowest; zeros behind the last.
     window: u64,
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Cursor<'a> {
-        Cursor::at(bytes, 0)
+    /// At the start of a range of a module.
+    pub(crate) fn new(module: &'a [u8], range: Range<usize>) -> Cursor<'a> {
+        let Range { start: at, end } = range;
+        Cursor { bytes: &module[..module.len().min(end + 7)], at, end, window: 0 }
     }
 
-    #[inline(always)]
-    pub(crate) fn at(bytes: &'a [u8], position: usize) -> Cursor<'a> {
-        Cursor { bytes, at: position, window: 0 }
-    }
-
-    /// Bytes read so far.
+    /// The offset in the module.
     #[inline(always)]
     pub(crate) fn position(&self) -> usize {
         self.at
     }
 
     pub(crate) fn remaining(&self) -> usize {
-        self.bytes.len().saturating_sub(self.at)
+        self.end.saturating_sub(self.at)
     }
 
     /// Is this just the end?
     pub(crate) fn is_at_end(&self) -> bool {
-        self.at == self.bytes.len()
+        self.at == self.end
     }
 
     /// Reads an opcode. What follows it can be read by [`Cursor::first_u32`] and the like, or by all others.
     #[inline(always)]
     pub(crate) fn opcode(&mut self) -> Result<u8, Invalid> {
-        let bytes = match self.bytes.get(self.at..) {
-            Some(rest) if rest.len() >= 8 => *rest.first_chunk().expect("there are eight"),
-            _ => last_bytes(self.bytes, self.at)?,
+        let window = match self.bytes.get(self.at..self.at + 8) {
+            Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
+            None => last_bytes(self.bytes, self.at, self.end)?,
         };
-        let window = u64::from_le_bytes(bytes);
         self.at += 1;
         self.window = window >> 8;
         Ok(window as u8)
@@ -93,6 +93,17 @@ impl<'a> Cursor<'a> {
         }
         self.at += 1;
         Ok((self.window as i64) << 57 >> 57)
+    }
+
+    /// The byte behind the opcode, if it is below a limit.
+    #[inline(always)]
+    pub(crate) fn first_below(&mut self, limit: u8) -> Option<u8> {
+        let byte = self.window as u8;
+        if byte >= limit {
+            return None;
+        }
+        self.at += 1;
+        Some(byte)
     }
 
     /// Alignment and offset behind the opcode, if the one is at most this and the other a number of 32 bits: the offset.
@@ -264,14 +275,14 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The bytes from one of the last seven on, and zeros.
+/// What is left if that is less than eight bytes, and zeros. With seven bytes behind the end, nothing is left.
+#[cold]
 #[inline(never)]
-fn last_bytes(bytes: &[u8], at: usize) -> Result<[u8; 8], Invalid> {
-    let rest = bytes.get(at..).filter(|rest| !rest.is_empty()).ok_or(Invalid)?;
-    let mut padded = [0; 8];
-    let count = rest.len().min(8);
-    padded[..count].copy_from_slice(&rest[..count]);
-    Ok(padded)
+fn last_bytes(bytes: &[u8], at: usize, end: usize) -> Result<u64, Invalid> {
+    match at < end {
+        true => Ok(bytes[at..].iter().rev().fold(0, |window, &byte| window << 8 | u64::from(byte))),
+        false => Err(Invalid),
+    }
 }
 
 /// An unsigned number of 32 bits in LEB128, and how many bytes it takes: 0 if it is malformed.
@@ -319,7 +330,8 @@ mod tests {
     /// Both read the same, and leave as much.
     macro_rules! assert_agree {
         ($bytes:expr, $ours:ident, $theirs:ident) => {{
-            let (mut cursor, mut reader) = (Cursor::new($bytes), wasmparser::BinaryReader::new($bytes, 0));
+            let (mut cursor, mut reader) =
+                (Cursor::new($bytes, 0..$bytes.len()), wasmparser::BinaryReader::new($bytes, 0));
             let value = cursor.$ours().ok();
             assert_eq!(value, reader.$theirs().ok(), "{:x?}", $bytes);
             if value.is_some() {
@@ -331,7 +343,8 @@ mod tests {
     /// The same behind an opcode.
     macro_rules! assert_agree_behind_opcode {
         ($bytes:expr, $ours:ident, $theirs:ident) => {{
-            let (mut cursor, mut reader) = (Cursor::new($bytes), wasmparser::BinaryReader::new($bytes, 1));
+            let (mut cursor, mut reader) =
+                (Cursor::new($bytes, 0..$bytes.len()), wasmparser::BinaryReader::new($bytes, 1));
             assert_eq!(cursor.opcode().ok(), reader.read_u8().ok());
             let value = cursor.$ours().ok().filter(|_| cursor.position() <= $bytes.len());
             assert_eq!(value, reader.$theirs().ok(), "{:x?}", $bytes);
@@ -350,7 +363,7 @@ mod tests {
         assert_agree_behind_opcode!(bytes, first_i32, read_var_i32);
         assert_agree_behind_opcode!(bytes, first_i64, read_var_i64);
         let memarg = &[&[0x28, 2], &bytes[1..]].concat();
-        let mut cursor = Cursor::new(memarg);
+        let mut cursor = Cursor::new(memarg, 0..memarg.len());
         assert_eq!(cursor.opcode(), Ok(0x28));
         let offset = cursor.plain_memarg(2).filter(|_| cursor.position() <= memarg.len());
         assert_eq!(offset, wasmparser::BinaryReader::new(&bytes[1..], 0).read_var_u32().ok(), "{memarg:x?}");

@@ -152,6 +152,7 @@ pub(crate) struct DataSegment {
 pub(crate) struct Body<'a> {
     pub(crate) validator: FuncToValidate<ValidatorResources>,
     pub(crate) body: FunctionBody<'a>,
+    pub(crate) module: &'a [u8],
 }
 
 impl ModuleInfo {

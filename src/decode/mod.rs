@@ -26,7 +26,7 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
         match validator.payload(&payload)? {
-            ValidPayload::Func(validator, body) => bodies.push(Body { validator, body }),
+            ValidPayload::Func(validator, body) => bodies.push(Body { validator, body, module: bytes }),
             _ => sections::read(&mut info, payload)?,
         }
     }

@@ -26,7 +26,7 @@ impl Ty {
     pub(super) const I64: Ty = Ty(1);
     pub(super) const F32: Ty = Ty(2);
     pub(super) const F64: Ty = Ty(3);
-    const BOTTOM: Ty = Ty(6);
+    pub(super) const BOTTOM: Ty = Ty(6);
     pub(super) const V128: Ty = Ty(7);
     /// A reference of any type, where code cannot be reached.
     const REF_BOTTOM: Ty = Ty(REFERENCE | 8 << 1);

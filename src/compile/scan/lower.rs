@@ -2,7 +2,7 @@
 
 use super::check::{Ty, ensure};
 use super::locals::Local;
-use super::{Item, NEVER, Node, Scan};
+use super::{Item, Node, Scan};
 use crate::compile::tape::{Access, Class, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
 use crate::decode::Invalid;
 use planish_asm::Cond;
@@ -14,11 +14,12 @@ impl Scan<'_> {
 
     #[inline(always)]
     pub(super) fn local_get(&mut self, index: u32) -> Result<(), Invalid> {
-        let mut local = self.locals.get(index)?;
-        if local.var == NEVER {
-            local.var = self.first_read(index, local.ty)?;
-        }
-        self.push_typed(local.ty, Ref::var(local.var));
+        let local = self.locals.get(index)?;
+        let value = match local.value {
+            Ref::NOTHING => Ref::var(self.first_read(index, local.ty)?),
+            value => value,
+        };
+        self.push_typed(local.ty, value);
         Ok(())
     }
 
@@ -86,7 +87,7 @@ impl Scan<'_> {
 
     pub(super) fn read(&mut self, op: Op, ty: Ty, imm: u32) {
         self.tape.vectors |= ty == Ty::V128;
-        let value = self.temp_entry(op, ty.class(), Ref::NOTHING, Ref::NOTHING, imm);
+        let value = self.temp_entry_here(op, ty.class(), Ref::NOTHING, Ref::NOTHING, imm);
         self.push_typed(ty, value);
     }
 
@@ -227,7 +228,7 @@ impl Scan<'_> {
                 (a, b) = (b, a);
             }
         }
-        let value = self.temp_entry(Op::Int(op), class, a, b, 0);
+        let value = self.temp_entry_here(Op::Int(op), class, a, b, 0);
         self.push_value(class, value);
     }
 

@@ -130,7 +130,7 @@ impl<'m> Scan<'m> {
             loop_start: 0,
             loops: Vec::new(),
             lives: Vec::new(),
-            locals: Locals::default(),
+            locals: Locals::new(),
             written: Vec::new(),
             merges: Vec::new(),
             free_temps: Vec::new(),

@@ -2,11 +2,12 @@
 
 use super::Scan;
 use super::check::Ty;
-use super::table::{OPERATORS, Operator, Rare, SATURATING};
+use super::table::{LEAVES, LOCAL_GET, OPERATORS, Operator, Rare, SATURATING};
 use crate::abi::Builtin;
-use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Tape};
+use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref, Tape};
 use crate::decode::{Cursor, Invalid};
 use crate::types::{RefType, TypeIndex};
+use std::hint::select_unpredictable;
 use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64};
@@ -39,15 +40,29 @@ impl From<Invalid> for Refusal {
 }
 
 impl Scan<'_> {
-    /// Reads a body from its first operator on, which is at `first`; the module offset of its first byte is `start`.
-    pub(in crate::compile) fn body(&mut self, bytes: &[u8], first: usize, start: u32) -> Result<(), Refusal> {
-        if bytes.len() > MAX_BODY_BYTES {
+    /// Reads a body from its first operator on.
+    pub(in crate::compile) fn body(&mut self, first: &Cursor<'_>) -> Result<(), Refusal> {
+        let mut cursor = *first;
+        if cursor.remaining() > MAX_BODY_BYTES {
             return Err(Refusal::TooLarge);
         }
-        let mut cursor = Cursor::at(bytes, first);
         loop {
-            self.offset = start + cursor.position() as u32;
-            match OPERATORS[cursor.opcode()? as usize] {
+            let mut opcode = cursor.opcode()?;
+            // Most operators are these. Which of them comes cannot be foretold, that one of them comes often can.
+            while let Some(byte) = cursor.first_below(LEAVES[usize::from(opcode)]) {
+                let is_local = opcode == LOCAL_GET;
+                let local = self.locals.among_first(byte);
+                let constant = Ref::small(i64::from((byte as i8) << 1 >> 1)).expect("seven bits");
+                let value = select_unpredictable(is_local, local.value, constant);
+                let ty = select_unpredictable(is_local, local.ty, Ty::I32);
+                match value {
+                    Ref::NOTHING => self.local_get(byte.into())?,
+                    _ => self.push_typed(ty, value),
+                }
+                opcode = cursor.opcode()?;
+            }
+            self.offset = cursor.position() as u32 - 1;
+            match OPERATORS[usize::from(opcode)] {
                 LocalGet => self.local_get(cursor.first_u32()?)?,
                 LocalSet => self.local_set(cursor.first_u32()?)?,
                 LocalTee => self.local_tee(cursor.first_u32()?)?,

@@ -310,7 +310,7 @@ impl Scan<'_> {
     #[inline(always)]
     pub(super) fn heap_load(&mut self, access: Access, class: Class, index: HeapIndex, offset: u32) {
         self.can_trap();
-        let value = self.temp_entry(Op::Load(access), class, index.0, Ref::NOTHING, offset);
+        let value = self.temp_entry_here(Op::Load(access), class, index.0, Ref::NOTHING, offset);
         self.push_value(class, value);
     }
 

@@ -11,9 +11,9 @@ use Operator::*;
 #[derive(Clone, Copy)]
 pub(super) enum Operator {
     LocalGet,
+    I32Const,
     LocalSet,
     LocalTee,
-    I32Const,
     I64Const,
     /// Access, and the largest alignment as a power of two.
     Load(Class, Access, u8),
@@ -104,6 +104,17 @@ pub(super) static OPERATORS: [Operator; 256] = {
     operators
 };
 
+pub(super) const LOCAL_GET: u8 = 0x20;
+const I32_CONST: u8 = 0x41;
+
+/// By opcode: what has no operands and a number of one byte behind it, which is below this.
+pub(super) static LEAVES: [u8; 256] = {
+    let mut limits = [0; 256];
+    limits[LOCAL_GET as usize] = 0x80;
+    limits[I32_CONST as usize] = 0x80;
+    limits
+};
+
 /// Saturating, as [`Trunc`], by the number behind the prefix 0xFC.
 #[rustfmt::skip]
 pub(super) static SATURATING: [(Class, Class, bool); 8] = [
@@ -147,7 +158,7 @@ const ROWS: &[(u8, Operator)] = &[
     (0x1B, Select),                                   // select
     (0x1C, Rare(Rare::SelectTyped)),                  // select t
     (0x1F, Rare(Rare::TryTable)),                     // try_table
-    (0x20, LocalGet),                                 // local.get
+    (LOCAL_GET, LocalGet),                                 // local.get
     (0x21, LocalSet),                                 // local.set
     (0x22, LocalTee),                                 // local.tee
     (0x23, GlobalGet),                                // global.get
@@ -179,7 +190,7 @@ const ROWS: &[(u8, Operator)] = &[
     (0x3E, Store(I64, Access::U32, 2)),               // i64.store32
     (0x3F, Rare(Rare::MemorySize)),                   // memory.size
     (0x40, Rare(Rare::MemoryGrow)),                   // memory.grow
-    (0x41, I32Const),                                 // i32.const
+    (I32_CONST, I32Const),                                 // i32.const
     (0x42, I64Const),                                 // i64.const
     (0x43, Rare(Rare::F32Const)),                     // f32.const
     (0x44, Rare(Rare::F64Const)),                     // f64.const

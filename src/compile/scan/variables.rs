@@ -60,7 +60,7 @@ impl Scan<'_> {
     #[inline(never)]
     pub(super) fn first_use(&mut self, index: u32, class: Class) -> u32 {
         let var = self.new_variable(class, false);
-        self.locals.set(index, var);
+        self.locals.set(index, Ref::var(var));
         var
     }
 
@@ -186,6 +186,12 @@ impl Scan<'_> {
     /// Appends an entry with a fresh temp as destination.
     #[inline(never)]
     pub(super) fn temp_entry(&mut self, op: Op, class: Class, a: Ref, b: Ref, imm: u32) -> Ref {
+        self.temp_entry_here(op, class, a, b, imm)
+    }
+
+    /// The same for what is often called.
+    #[inline(always)]
+    pub(super) fn temp_entry_here(&mut self, op: Op, class: Class, a: Ref, b: Ref, imm: u32) -> Ref {
         self.consume(a);
         self.consume(b);
         let dst = self.new_temp();
