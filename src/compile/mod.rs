@@ -187,14 +187,14 @@ impl<'a> Compiler<'a> {
     fn scan_body(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
         let ty = self.module.info.functions[function.index()];
         let range = body.body.range();
-        self.read_body(ty, body.module, range.start as usize..range.end as usize).map_err(|refusal| match refusal {
+        self.read_body(ty, body.module, range.start as u32..range.end as u32).map_err(|refusal| match refusal {
             Refusal::Invalid => explain(body),
             Refusal::TooLarge => Error::invalid("the function is too large to compile", range.start as usize),
         })
     }
 
     /// The same for its place in the module.
-    fn read_body(&mut self, ty: TypeIndex, module: &[u8], range: Range<usize>) -> Result<(), Refusal> {
+    fn read_body(&mut self, ty: TypeIndex, module: &[u8], range: Range<u32>) -> Result<(), Refusal> {
         let length = range.len();
         let mut cursor = Cursor::new(module, range);
         let scan = &mut self.scan;

@@ -23,27 +23,33 @@ pub(crate) enum BlockType {
 pub(crate) struct Cursor<'a> {
     /// The module up to seven bytes behind the body.
     bytes: &'a [u8],
-    at: usize,
-    end: usize,
+    at: u32,
+    end: u32,
     /// The seven bytes behind the last opcode, the first lowest; zeros behind the last.
     window: u64,
 }
 
 impl<'a> Cursor<'a> {
     /// At the start of a range of a module.
-    pub(crate) fn new(module: &'a [u8], range: Range<usize>) -> Cursor<'a> {
+    pub(crate) fn new(module: &'a [u8], range: Range<u32>) -> Cursor<'a> {
         let Range { start: at, end } = range;
-        Cursor { bytes: &module[..module.len().min(end + 7)], at, end, window: 0 }
+        Cursor { bytes: &module[..module.len().min(end as usize + 7)], at, end, window: 0 }
+    }
+
+    /// The next byte's place.
+    #[inline(always)]
+    fn place(&self) -> usize {
+        self.at as usize
     }
 
     /// The offset in the module.
     #[inline(always)]
-    pub(crate) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> u32 {
         self.at
     }
 
     pub(crate) fn remaining(&self) -> usize {
-        self.end.saturating_sub(self.at)
+        self.end.saturating_sub(self.at) as usize
     }
 
     /// Is this just the end?
@@ -54,7 +60,7 @@ impl<'a> Cursor<'a> {
     /// Reads an opcode. What follows it can be read by [`Cursor::first_u32`] and the like, or by all others.
     #[inline(always)]
     pub(crate) fn opcode(&mut self) -> Result<u8, Invalid> {
-        let window = match self.bytes.get(self.at..self.at + 8) {
+        let window = match self.bytes.get(self.place()..self.place() + 8) {
             Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
             None => last_bytes(self.bytes, self.at, self.end)?,
         };
@@ -67,7 +73,7 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     pub(crate) fn first_u32(&mut self) -> Result<u32, Invalid> {
         if self.window & 0x80 != 0 {
-            let (value, length) = unsigned(self.bytes, self.at);
+            let (value, length) = unsigned(self.bytes, self.place());
             self.advance(length)?;
             return Ok(value);
         }
@@ -114,7 +120,7 @@ impl<'a> Cursor<'a> {
             return None;
         }
         if self.window & 0x8000 != 0 {
-            let (value, length) = unsigned(self.bytes, self.at + 1);
+            let (value, length) = unsigned(self.bytes, self.place() + 1);
             self.at += if length == 0 { return None } else { 1 + length };
             return Some(value);
         }
@@ -124,22 +130,22 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     pub(crate) fn byte(&mut self) -> Result<u8, Invalid> {
-        let byte = *self.bytes.get(self.at).ok_or(Invalid)?;
+        let byte = *self.bytes.get(self.place()).ok_or(Invalid)?;
         self.at += 1;
         Ok(byte)
     }
 
     /// Passes over the next byte if it is this one.
     pub(crate) fn skip(&mut self, byte: u8) -> bool {
-        let is_next = self.bytes.get(self.at) == Some(&byte);
-        self.at += usize::from(is_next);
+        let is_next = self.bytes.get(self.place()) == Some(&byte);
+        self.at += u32::from(is_next);
         is_next
     }
 
     /// The next byte if it is a number in itself.
     #[inline(always)]
     fn short(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
+        let byte = *self.bytes.get(self.place())?;
         if byte >= 0x80 {
             return None;
         }
@@ -152,7 +158,7 @@ impl<'a> Cursor<'a> {
         if let Some(byte) = self.short() {
             return Ok(u32::from(byte));
         }
-        let (value, length) = unsigned(self.bytes, self.at);
+        let (value, length) = unsigned(self.bytes, self.place());
         self.advance(length)?;
         Ok(value)
     }
@@ -178,21 +184,21 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Invalid> {
-        let bytes = *self.bytes.get(self.at..).and_then(<[u8]>::first_chunk).ok_or(Invalid)?;
-        self.at += N;
+        let bytes = *self.bytes.get(self.place()..).and_then(<[u8]>::first_chunk).ok_or(Invalid)?;
+        self.at += N as u32;
         Ok(bytes)
     }
 
     #[inline(always)]
     fn signed<const BITS: u32>(&mut self) -> Result<i64, Invalid> {
-        let (value, length) = signed::<BITS>(self.bytes, self.at);
+        let (value, length) = signed::<BITS>(self.bytes, self.place());
         self.advance(length)?;
         Ok(value)
     }
 
     /// Behind a number of `length` bytes, 0 if it is malformed.
     #[inline(always)]
-    fn advance(&mut self, length: usize) -> Result<(), Invalid> {
+    fn advance(&mut self, length: u32) -> Result<(), Invalid> {
         self.at += length;
         if length == 0 { Err(Invalid) } else { Ok(()) }
     }
@@ -232,7 +238,7 @@ impl<'a> Cursor<'a> {
     /// What a reference refers to (specification 5.3.3).
     pub(crate) fn heap_type(&mut self, info: &ModuleInfo) -> Result<HeapType, Invalid> {
         let on = |feature: WasmFeatures| if info.features.contains(feature) { Ok(()) } else { Err(Invalid) };
-        let heap = match self.bytes.get(self.at) {
+        let heap = match self.bytes.get(self.place()) {
             Some(0x70) => HeapType::Func,
             Some(0x6F) => HeapType::Extern,
             Some(0x69) => HeapType::Exn,
@@ -264,7 +270,7 @@ impl<'a> Cursor<'a> {
 
     #[inline(never)]
     fn block_type_with_values(mut self, info: &ModuleInfo) -> Result<(BlockType, Cursor<'a>), Invalid> {
-        let ty = match self.bytes.get(self.at) {
+        let ty = match self.bytes.get(self.place()) {
             Some(0x41..0x80) => BlockType::Result(self.val_type(info)?),
             _ => {
                 let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
@@ -278,18 +284,18 @@ impl<'a> Cursor<'a> {
 /// What is left if that is less than eight bytes, and zeros. With seven bytes behind the end, nothing is left.
 #[cold]
 #[inline(never)]
-fn last_bytes(bytes: &[u8], at: usize, end: usize) -> Result<u64, Invalid> {
+fn last_bytes(bytes: &[u8], at: u32, end: u32) -> Result<u64, Invalid> {
     match at < end {
-        true => Ok(bytes[at..].iter().rev().fold(0, |window, &byte| window << 8 | u64::from(byte))),
+        true => Ok(bytes[at as usize..].iter().rev().fold(0, |window, &byte| window << 8 | u64::from(byte))),
         false => Err(Invalid),
     }
 }
 
 /// An unsigned number of 32 bits in LEB128, and how many bytes it takes: 0 if it is malformed.
 #[inline(never)]
-fn unsigned(bytes: &[u8], at: usize) -> (u32, usize) {
+fn unsigned(bytes: &[u8], at: usize) -> (u32, u32) {
     let mut value = 0;
-    for (index, &byte) in bytes.iter().skip(at).take(5).enumerate() {
+    for (index, &byte) in (0..5).zip(bytes.iter().skip(at)) {
         if index == 4 && byte > 0x0F {
             break;
         }
@@ -303,10 +309,10 @@ fn unsigned(bytes: &[u8], at: usize) -> (u32, usize) {
 
 /// A signed number in LEB128, sign-extended, and how many bytes it takes: 0 if it is malformed.
 #[inline(never)]
-fn signed<const BITS: u32>(bytes: &[u8], at: usize) -> (i64, usize) {
+fn signed<const BITS: u32>(bytes: &[u8], at: usize) -> (i64, u32) {
     let mut value = 0;
     let mut shift = 0;
-    for (index, &byte) in bytes.iter().skip(at).enumerate() {
+    for (index, &byte) in (0..).zip(bytes.iter().skip(at)) {
         value |= i64::from(byte & 0x7F) << shift;
         if shift + 7 >= BITS {
             // The last byte: what is above the number's bits repeats its sign.
@@ -331,7 +337,7 @@ mod tests {
     macro_rules! assert_agree {
         ($bytes:expr, $ours:ident, $theirs:ident) => {{
             let (mut cursor, mut reader) =
-                (Cursor::new($bytes, 0..$bytes.len()), wasmparser::BinaryReader::new($bytes, 0));
+                (Cursor::new($bytes, 0..$bytes.len() as u32), wasmparser::BinaryReader::new($bytes, 0));
             let value = cursor.$ours().ok();
             assert_eq!(value, reader.$theirs().ok(), "{:x?}", $bytes);
             if value.is_some() {
@@ -344,9 +350,9 @@ mod tests {
     macro_rules! assert_agree_behind_opcode {
         ($bytes:expr, $ours:ident, $theirs:ident) => {{
             let (mut cursor, mut reader) =
-                (Cursor::new($bytes, 0..$bytes.len()), wasmparser::BinaryReader::new($bytes, 1));
+                (Cursor::new($bytes, 0..$bytes.len() as u32), wasmparser::BinaryReader::new($bytes, 1));
             assert_eq!(cursor.opcode().ok(), reader.read_u8().ok());
-            let value = cursor.$ours().ok().filter(|_| cursor.position() <= $bytes.len());
+            let value = cursor.$ours().ok().filter(|_| cursor.position() <= $bytes.len() as u32);
             assert_eq!(value, reader.$theirs().ok(), "{:x?}", $bytes);
             if value.is_some() {
                 assert_eq!(cursor.remaining(), reader.bytes_remaining(), "{:x?}", $bytes);
@@ -363,9 +369,9 @@ mod tests {
         assert_agree_behind_opcode!(bytes, first_i32, read_var_i32);
         assert_agree_behind_opcode!(bytes, first_i64, read_var_i64);
         let memarg = &[&[0x28, 2], &bytes[1..]].concat();
-        let mut cursor = Cursor::new(memarg, 0..memarg.len());
+        let mut cursor = Cursor::new(memarg, 0..memarg.len() as u32);
         assert_eq!(cursor.opcode(), Ok(0x28));
-        let offset = cursor.plain_memarg(2).filter(|_| cursor.position() <= memarg.len());
+        let offset = cursor.plain_memarg(2).filter(|_| cursor.position() <= memarg.len() as u32);
         assert_eq!(offset, wasmparser::BinaryReader::new(&bytes[1..], 0).read_var_u32().ok(), "{memarg:x?}");
     }
 

@@ -105,7 +105,7 @@ impl Ty {
     }
 
     /// May an operand of this type stand where `expected` is asked for (specification 3.3.3)?
-    #[inline]
+    #[inline(always)]
     fn matches(self, expected: Ty) -> bool {
         self == expected || self == Ty::BOTTOM || self.is_ref() && expected.is_ref() && self.refers_to(expected)
     }
@@ -118,6 +118,31 @@ impl Ty {
                 && (this == expected_heap
                     || this.0 & CONCRETE != 0 && expected_heap == Ty::FUNCREF.non_null()
                     || this == Ty::reference(NOEXN) && expected_heap == Ty::EXNREF.non_null())
+    }
+}
+
+/// The types of the parameters of all function types, for quick comparison.
+pub(in crate::compile) struct Signatures {
+    params: Vec<Ty>,
+    /// By function type, where they end.
+    ends: Vec<u32>,
+}
+
+impl Signatures {
+    pub(in crate::compile) fn of(info: &ModuleInfo) -> Signatures {
+        let mut signatures = Signatures { params: Vec::new(), ends: vec![0] };
+        for ty in &info.types {
+            signatures.params.extend(ty.params().iter().map(|&param| Ty::of(param)));
+            signatures.ends.push(signatures.params.len() as u32);
+        }
+        signatures
+    }
+
+    /// None: there is no such type.
+    #[inline(always)]
+    pub(super) fn params(&self, ty: TypeIndex) -> Option<&[Ty]> {
+        let end = *self.ends.get(ty.index() + 1)?;
+        self.params.get(self.ends[ty.index()] as usize..end as usize)
     }
 }
 
@@ -253,7 +278,8 @@ impl<'m> Scan<'m> {
     }
 
     /// Where the top operands begin, in code that can be reached.
-    fn operands_from(&self, count: usize) -> Result<usize, Invalid> {
+    #[inline(always)]
+    pub(super) fn operands_from(&self, count: usize) -> Result<usize, Invalid> {
         if self.stack.len() - self.floor < count { Err(Invalid) } else { Ok(self.stack.len() - count) }
     }
 
@@ -464,14 +490,26 @@ impl<'m> Scan<'m> {
     // Calls.
 
     /// The operands of a call. Its results are pushed by what records it.
+    #[inline(always)]
     pub(super) fn takes_call(&mut self, ty: TypeIndex) -> Result<bool, Invalid> {
+        if self.dead {
+            return self.takes_dead_call(ty).map(|()| false);
+        }
+        let params = self.signatures.params(ty).ok_or(Invalid)?;
+        let from = self.operands_from(params.len())?;
+        for (item, &param) in self.stack[from..].iter().zip(params) {
+            ensure(item.ty.matches(param))?;
+        }
+        Ok(true)
+    }
+
+    #[inline(never)]
+    pub(super) fn takes_dead_call(&mut self, ty: TypeIndex) -> Result<(), Invalid> {
         let info = self.info;
         let ty = info.types.get(ty.index()).ok_or(Invalid)?;
-        let reached = self.takes_values(ty.params())?;
-        if !reached {
-            self.push_dead_values(ty.results());
-        }
-        Ok(reached)
+        self.takes_values(ty.params())?;
+        self.push_dead_values(ty.results());
+        Ok(())
     }
 
     /// Those of an indirect one, whose index is on top of them.

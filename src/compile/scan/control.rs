@@ -1,6 +1,7 @@
 //! Blocks, branches, calls and returns.
 
 use super::check::{Ty, ensure};
+use super::operators::Refusal;
 use super::variables::Loop;
 use super::{Class, Item, NEVER, Node, Scan, class_of};
 use crate::abi::Place;
@@ -464,7 +465,7 @@ impl<'m> Scan<'m> {
     }
 
     #[inline(never)]
-    pub(super) fn br_if(&mut self, depth: u32) -> Result<(), Invalid> {
+    pub(super) fn br_if(&mut self, depth: u32) -> Result<(), Refusal> {
         let place = self.frames.len().checked_sub(depth as usize + 1).ok_or(Invalid)?;
         if self.frames[place].arity == 0
             && let Some(item) = self.take(Ty::I32)
@@ -480,7 +481,7 @@ impl<'m> Scan<'m> {
             let condition = self.pop_test();
             self.branch_if(depth, condition);
         }
-        Ok(())
+        self.is_not_too_large()
     }
 
     #[inline(never)]

@@ -26,11 +26,12 @@ use super::tape::{Class, NO_HANDLER, Ref, Tape, Test, Variable};
 use crate::abi::CallLayout;
 use crate::decode::{Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
-use check::Ty;
+use check::{Signatures, Ty};
 use control::Frame;
 use exceptions::LegacyTry;
 use locals::Locals;
 pub(super) use operators::Refusal;
+use std::hint::select_unpredictable;
 use variables::{Life, Loop};
 
 /// A value on the operand stack: if its reference is [lazy](Ref::lazy), a [`Node`] that is not computed yet.
@@ -64,6 +65,7 @@ const NEVER: u32 = u32::MAX;
 pub(super) struct Scan<'m> {
     info: &'m ModuleInfo,
     layouts: &'m [CallLayout],
+    signatures: Signatures,
     /// Is there a memory 0, and has it 32-bit indexes?
     plain_memory: bool,
     pub(super) tape: Tape,
@@ -117,6 +119,7 @@ impl<'m> Scan<'m> {
         Scan {
             info,
             layouts,
+            signatures: Signatures::of(info),
             plain_memory: info.memories.first().is_some_and(|memory| !memory.is_64()),
             tape: Tape::default(),
             stack: Vec::new(),
@@ -188,28 +191,29 @@ impl<'m> Scan<'m> {
     /// Ends the function: its variables with their intervals go to the tape.
     pub(super) fn finish(&mut self) {
         let length = self.tape.entries.len() as u32;
+        self.tape.variables.reserve(self.lives.len());
         for (index, life) in self.lives.iter().enumerate() {
             let is_param = (index as u32) < self.tape.params;
             // The first access dominates the last, and so all, if its frame was open then.
-            let interval = life.first_is_write && self.frame_ends[life.frame as usize] > life.last;
-            let (mut end, mut calls_at_end) = (life.last + 1, life.calls_at_last);
-            if !interval {
-                (end, calls_at_end) = (length, self.call_weight);
-            } else if life.outlived_loop != NEVER {
+            let interval = life.first_is_write & (self.frame_ends[life.frame as usize] > life.last);
+            let (mut end, mut calls_at_end) =
+                select_unpredictable(interval, (life.last + 1, life.calls_at_last), (length, self.call_weight));
+            if life.outlived_loop != NEVER && interval {
                 let outlived = self.loops[life.outlived_loop as usize];
                 if outlived.end > end {
                     (end, calls_at_end) = (outlived.end, outlived.calls_at_end);
                 }
             }
+            let begins = interval & !is_param;
             let (start, calls_at_start) =
-                if interval && !is_param { (life.first + 1, life.calls_at_first) } else { (0, 0) };
+                select_unpredictable(begins, (life.first.wrapping_add(1), life.calls_at_first), (0, 0));
             self.tape.variables.push(Variable {
                 class: life.class,
                 weight: life.weight,
                 start,
                 end,
                 calls: calls_at_end.saturating_sub(calls_at_start),
-                zero: !interval && !is_param && !life.is_merge,
+                zero: !interval & !is_param & !life.is_merge,
             });
         }
         self.finish_handlers();

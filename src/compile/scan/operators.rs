@@ -5,7 +5,7 @@ use super::check::Ty;
 use super::table::{LEAVES, LOCAL_GET, OPERATORS, Operator, Rare, SATURATING};
 use crate::abi::Builtin;
 use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref, Tape};
-use crate::decode::{Cursor, Invalid};
+use crate::decode::{BlockType, Cursor, Invalid};
 use crate::types::{RefType, TypeIndex};
 use std::hint::select_unpredictable;
 use wasmparser::WasmFeatures;
@@ -61,7 +61,7 @@ impl Scan<'_> {
                 }
                 opcode = cursor.opcode()?;
             }
-            self.offset = cursor.position() as u32 - 1;
+            self.offset = cursor.position() - 1;
             match OPERATORS[usize::from(opcode)] {
                 LocalGet => self.local_get(cursor.first_u32()?)?,
                 LocalSet => self.local_set(cursor.first_u32()?)?,
@@ -101,16 +101,25 @@ impl Scan<'_> {
                 ChangePrecision(from, to) => self.convert(Op::Convert(Convert::Float), from, to)?,
                 Reinterpret(from, to) => self.convert(Op::Convert(Convert::Reinterpret), from, to)?,
                 Block => {
-                    self.block(cursor.block_type(self.info)?)?;
-                    self.is_not_too_large()?;
+                    let ty = cursor.block_type(self.info)?;
+                    self.block(ty)?;
+                    if ty != BlockType::Empty {
+                        self.is_not_too_large()?;
+                    }
                 }
                 Loop => {
-                    self.begin_loop(cursor.block_type(self.info)?)?;
-                    self.is_not_too_large()?;
+                    let ty = cursor.block_type(self.info)?;
+                    self.begin_loop(ty)?;
+                    if ty != BlockType::Empty {
+                        self.is_not_too_large()?;
+                    }
                 }
                 If => {
-                    self.begin_if(cursor.block_type(self.info)?)?;
-                    self.is_not_too_large()?;
+                    let ty = cursor.block_type(self.info)?;
+                    self.begin_if(ty)?;
+                    if ty != BlockType::Empty {
+                        self.is_not_too_large()?;
+                    }
                 }
                 Else => self.begin_else()?,
                 End => {
@@ -121,10 +130,7 @@ impl Scan<'_> {
                     }
                 }
                 Br => self.br(cursor.first_u32()?)?,
-                BrIf => {
-                    self.br_if(cursor.first_u32()?)?;
-                    self.is_not_too_large()?;
-                }
+                BrIf => self.br_if(cursor.first_u32()?)?,
                 Return => match self.takes_return()? {
                     true => self.return_now(),
                     false => self.die(),
@@ -161,7 +167,7 @@ impl Scan<'_> {
 
     /// Asked behind operators that record more than they and their operands have bytes: those with lists of values.
     #[inline(always)]
-    fn is_not_too_large(&self) -> Result<(), Refusal> {
+    pub(super) fn is_not_too_large(&self) -> Result<(), Refusal> {
         let Tape { entries, lists, .. } = &self.tape;
         if entries.len() > MAX_ENTRIES || lists.len() > MAX_LIST_ITEMS || self.stack.len() > MAX_OPERANDS {
             return Err(Refusal::TooLarge);

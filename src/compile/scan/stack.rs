@@ -275,35 +275,53 @@ impl Scan<'_> {
     }
 
     /// Pops `count` values, evaluated in order, into a list behind `first`.
+    #[inline(always)]
     pub(super) fn pop_list(&mut self, first: &[u32], count: usize, places: &[Place]) -> u32 {
         let at = self.start_list(first.len() + count);
-        self.tape.lists.extend_from_slice(first);
+        for &item in first {
+            self.tape.lists.push(item);
+        }
         if count > 0 {
             self.pop_into_list(count, places);
         }
         at
     }
 
+    #[inline(never)]
     fn pop_into_list(&mut self, count: usize, places: &[Place]) {
         let from = self.stack.len() - count;
+        if self.stack[from..].iter().any(|item| item.value.is_lazy()) {
+            self.materialise_from(from);
+        }
+        self.tape.lists.extend(self.stack[from..].iter().map(|item| item.value.to_item()));
+        self.consume_list(from, places);
+    }
+
+    /// Notes that the next entry uses all values from a height on.
+    #[inline(always)]
+    pub(super) fn consume_list(&mut self, from: usize, places: &[Place]) {
+        for index in 0..self.stack.len() - from {
+            let value = self.stack[from + index].value;
+            if let Some(var) = value.as_var() {
+                self.touch(self.tape.entries.len(), var, false, self.loop_weight);
+            } else if let Some(temp) = value.as_temp() {
+                self.free_temp(value);
+                if let Some(place) = places.get(index) {
+                    self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint(place);
+                }
+            }
+        }
+        self.stack.truncate(from);
+        self.flushed = self.flushed.min(from);
+    }
+
+    #[inline(never)]
+    fn materialise_from(&mut self, from: usize) {
         for index in from..self.stack.len() {
             if self.stack[index].value.is_lazy() {
                 self.materialise(index);
             }
         }
-        self.tape.lists.reserve(count);
-        for index in 0..count {
-            let value = self.stack[from + index].value;
-            self.tape.lists.push(value.to_item());
-            self.consume(value);
-            if let Some(temp) = value.as_temp()
-                && let Some(place) = places.get(index)
-            {
-                self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint(place);
-            }
-        }
-        self.stack.truncate(from);
-        self.flushed = self.flushed.min(from);
     }
 
     /// Pushes a load or store; see [`HeapIndex`].
