@@ -88,6 +88,10 @@ impl Scan<'_> {
                 Int(class, op) => self.int(op, class)?,
                 Divide(class, op) => self.divide(op, class)?,
                 IntUnary(class, op) => self.int_unary(op, class)?,
+                Extend(class, op) => {
+                    self.needs(WasmFeatures::SIGN_EXTENSION)?;
+                    self.int_unary(op, class)?;
+                }
                 Eqz(class) => self.eqz(class)?,
                 Compare(class, cond) => self.compare(class, cond)?,
                 CompareFloat(class, cond) => self.compare_float(class, cond)?,
@@ -185,26 +189,26 @@ impl Scan<'_> {
     /// What real code seldom has.
     #[inline(never)]
     fn rare<'b>(&mut self, operator: Rare, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+        self.needs(operator.feature())?;
         match operator {
             Rare::BrTable => match self.takes_branch_table(&mut cursor)? {
                 true => self.branch_table(),
                 false => self.die(),
             },
             Rare::CallIndirect => {
-                let (ty, table) = (cursor.u32()?, cursor.u32()?);
+                let ty = cursor.u32()?;
+                let table = self.index_since(WasmFeatures::REFERENCE_TYPES, &mut cursor)?;
                 if self.takes_call_indirect(ty, table)? {
                     self.call_table(ty, table);
                 }
             }
             Rare::CallRef => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
                 let ty = cursor.u32()?;
                 if self.takes_call_ref(ty)? {
                     self.call_ref(ty);
                 }
             }
             Rare::ReturnCall => {
-                self.needs(WasmFeatures::TAIL_CALL)?;
                 let function = cursor.u32()?;
                 let ty = self.function_type(function)?;
                 match self.takes_call(ty)? {
@@ -214,7 +218,6 @@ impl Scan<'_> {
                 self.returns(ty)?;
             }
             Rare::ReturnCallIndirect => {
-                self.needs(WasmFeatures::TAIL_CALL)?;
                 let (ty, table) = (cursor.u32()?, cursor.u32()?);
                 match self.takes_call_indirect(ty, table)? {
                     true => self.tail_call_table(ty, table),
@@ -223,7 +226,6 @@ impl Scan<'_> {
                 self.returns(TypeIndex(ty))?;
             }
             Rare::ReturnCallRef => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::TAIL_CALL))?;
                 let ty = cursor.u32()?;
                 match self.takes_call_ref(ty)? {
                     true => self.tail_call_ref(ty),
@@ -232,57 +234,30 @@ impl Scan<'_> {
                 self.returns(TypeIndex(ty))?;
             }
             Rare::RefAsNonNull => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
                 if let Some(ty) = self.takes_nullable()? {
                     self.as_non_null(ty);
                 }
             }
             Rare::BrOnNull => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
                 let depth = cursor.u32()?;
                 if let Some(ty) = self.takes_branch_on_null(depth)? {
                     self.branch_on_null(depth, ty);
                 }
             }
             Rare::BrOnNonNull => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
                 let depth = cursor.u32()?;
                 if self.takes_branch_on_non_null(depth)? {
                     self.branch_on_non_null(depth);
                 }
             }
-            Rare::Throw => {
-                self.needs(WasmFeatures::EXCEPTIONS)?;
-                self.throw(cursor.u32()?)?;
-            }
-            Rare::ThrowRef => {
-                self.needs(WasmFeatures::EXCEPTIONS)?;
-                self.throw_ref()?;
-            }
-            Rare::TryTable => {
-                self.needs(WasmFeatures::EXCEPTIONS)?;
-                self.begin_try_table(&mut cursor)?;
-            }
-            Rare::Try => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.begin_try(cursor.block_type(self.info)?)?;
-            }
-            Rare::Catch => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.begin_catch(Some(cursor.u32()?))?;
-            }
-            Rare::CatchAll => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.begin_catch(None)?;
-            }
-            Rare::Rethrow => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.rethrow(cursor.u32()?)?;
-            }
-            Rare::Delegate => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.delegate(cursor.u32()?)?;
-            }
+            Rare::Throw => self.throw(cursor.u32()?)?,
+            Rare::ThrowRef => self.throw_ref()?,
+            Rare::TryTable => self.begin_try_table(&mut cursor)?,
+            Rare::Try => self.begin_try(cursor.block_type(self.info)?)?,
+            Rare::Catch => self.begin_catch(Some(cursor.u32()?))?,
+            Rare::CatchAll => self.begin_catch(None)?,
+            Rare::Rethrow => self.rethrow(cursor.u32()?)?,
+            Rare::Delegate => self.delegate(cursor.u32()?)?,
             Rare::SelectTyped => {
                 let 1 = cursor.u32()? else { return Err(Invalid) };
                 let ty = cursor.val_type(self.info)?;
@@ -307,14 +282,14 @@ impl Scan<'_> {
                 }
             }
             Rare::MemorySize => {
-                let memory = self.memory_immediate(&mut cursor)?;
+                let memory = self.index_since(WasmFeatures::MULTI_MEMORY, &mut cursor)?;
                 let index = self.memory_index_ty(memory)?;
                 if self.takes(&[], &[index])? {
                     self.read(Op::MemorySize, index, memory);
                 }
             }
             Rare::MemoryGrow => {
-                let memory = self.memory_immediate(&mut cursor)?;
+                let memory = self.index_since(WasmFeatures::MULTI_MEMORY, &mut cursor)?;
                 let index = self.memory_index_ty(memory)?;
                 if self.takes(&[index], &[index])? {
                     self.builtin(Builtin::MemoryGrow, &[u64::from(memory)], 1, Some(index.class()));
@@ -344,7 +319,10 @@ impl Scan<'_> {
             Rare::Prefix => {
                 let code = cursor.u32()?;
                 match SATURATING.get(code as usize) {
-                    Some(&(from, to, signed)) => self.trunc(from, to, signed, true)?,
+                    Some(&(from, to, signed)) => {
+                        self.needs(WasmFeatures::SATURATING_FLOAT_TO_INT)?;
+                        self.trunc(from, to, signed, true)?;
+                    }
                     None => self.prefixed(code, &mut cursor)?,
                 }
             }
