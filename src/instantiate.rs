@@ -9,7 +9,7 @@ use crate::extern_type::ExternType;
 use crate::memory::refused;
 use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
-use crate::types::{FuncIndex, GlobalIndex, IndexType, TableIndex, TableType, TagType};
+use crate::types::{FuncIndex, GlobalIndex, IndexType, MemoryIndex, TableIndex, TableType, TagType};
 use crate::vm::context::Value;
 use crate::vm::enter::enter;
 use crate::vm::instance::{Imports, InstanceModule};
@@ -196,14 +196,22 @@ impl New<'_> {
     fn data_segments(&mut self) -> Result<(), Error> {
         for (index, segment) in self.module.info().data.iter().enumerate() {
             let SegmentMode::Active { target, offset } = &segment.mode else { continue };
-            // A 32-bit offset is zero-extended.
-            let start = self.evaluate(offset).u64();
-            let memory = self.store.state.instance(self.instance).memory(*target);
-            let memory = self.store.state.memory_mut(memory);
-            memory.init(start, &segment.bytes).map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
+            let memory = self.data().memory(*target);
+            if !self.is_initialised(*target) {
+                // A 32-bit offset is zero-extended.
+                let start = self.evaluate(offset).u64();
+                let memory = self.store.state.memory_mut(memory);
+                memory.init(start, &segment.bytes).map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
+            }
             self.store.state.instance_mut(self.instance).drop_data(index as u32);
         }
         Ok(())
+    }
+
+    /// Does an own memory contain its active segments already?
+    fn is_initialised(&self, memory: MemoryIndex) -> bool {
+        let is_own = memory.0 >= self.module.info().imported_memories;
+        is_own && self.store.state.memory(self.data().memory(memory)).is_initialised()
     }
 
     /// As long as the segment in the module's bytes, so it may be allocated.

@@ -7,6 +7,7 @@ use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
 use crate::types::{FuncIndex, TagType};
 use crate::vm::code::{Code, CodeAddress, Contents, Signature};
+use crate::vm::image::MemoryImages;
 use crate::vm::instance::InstanceModule;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -34,6 +35,7 @@ pub(crate) struct ModuleInner {
     code: Code,
     signatures: Box<[Signature]>,
     exports: HashMap<Box<str>, ExportItem>,
+    images: MemoryImages,
 }
 
 impl Module {
@@ -75,7 +77,14 @@ impl Module {
         let code = Code::publish(&compiled.code, Contents::Module(compiled.positions))?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
         Ok(Module {
-            inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures: signatures.into(), exports }),
+            inner: Arc::new(ModuleInner {
+                engine: engine.clone(),
+                info,
+                code,
+                signatures: signatures.into(),
+                exports,
+                images: MemoryImages::new(engine.memories()),
+            }),
         })
     }
 
@@ -287,6 +296,10 @@ impl InstanceModule for ModuleInner {
 
     fn export(&self, name: &str) -> Option<ExportItem> {
         self.exports.get(name).copied()
+    }
+
+    fn images(&self) -> &MemoryImages {
+        &self.images
     }
 }
 

@@ -8,7 +8,9 @@ mod cursor;
 pub(crate) use cursor::{BlockType, Cursor, Invalid};
 pub use features::WasmFeature;
 pub(crate) use features::{DEFAULT, SUPPORTED};
-pub(crate) use info::{Body, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode};
+pub(crate) use info::{
+    Body, ConstOp, DataSegment, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode,
+};
 
 use crate::error::Error;
 use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};

@@ -2,9 +2,11 @@
 
 #![allow(unsafe_code, reason = "connects contexts, memories and tables by address")]
 
+use super::bounds::Limits;
 use super::code::{Code, Signature};
 use super::context::{ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, StoreHeader, Value};
-use super::memory::{Bounds, LinearMemory, Refused};
+use super::image::MemoryImages;
+use super::memory::{LinearMemory, Refused};
 use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
 use super::table::Table;
 use crate::abi::layout::{self, ContextLayout, Slot};
@@ -22,6 +24,7 @@ pub(crate) trait InstanceModule: Send + Sync {
     fn signatures(&self) -> &[Signature];
     /// An export by its name, for the layers above.
     fn export(&self, name: &str) -> Option<ExportItem>;
+    fn images(&self) -> &MemoryImages;
 }
 
 /// The imported items, in the order of each index space. They must have the declared types.
@@ -32,16 +35,6 @@ pub(crate) struct Imports {
     pub(crate) tables: Vec<TableId>,
     pub(crate) globals: Vec<GlobalId>,
     pub(crate) tags: Vec<TagId>,
-}
-
-/// What a store grants to each memory and table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) bounds: Bounds,
-    /// Do faults of compiled code become traps?
-    pub(crate) signals: bool,
-    pub(crate) memory_bytes: u64,
-    pub(crate) table_elements: u64,
 }
 
 /// One instance.
@@ -140,12 +133,12 @@ impl InstanceData {
         id: InstanceId,
         module: Arc<dyn InstanceModule>,
         imports: &Imports,
-        limits: &Limits,
+        limits: &Limits<'_>,
     ) -> Result<Pinned<InstanceData>, Refused> {
         let keep = module.clone();
         let info = keep.info();
         let layout = ContextLayout::new(info);
-        let memories = own_memories(info, limits)?;
+        let memories = own_memories(keep.as_ref(), limits)?;
         let tables = own_tables(info, limits)?;
         let mut instance = Pinned::new(InstanceData {
             id,
@@ -251,12 +244,18 @@ impl InstanceData {
     }
 }
 
-fn own_memories(info: &ModuleInfo, limits: &Limits) -> Result<Vec<LinearMemory>, Refused> {
+fn own_memories(module: &dyn InstanceModule, limits: &Limits<'_>) -> Result<Vec<LinearMemory>, Refused> {
+    let info = module.info();
     let own = &info.memories[info.imported_memories as usize..];
-    own.iter().map(|ty| LinearMemory::new(limits.bounds, ty, limits.memory_bytes)).collect()
+    if own.is_empty() {
+        return Ok(Vec::new());
+    }
+    let images = module.images().next(info, limits.bounds);
+    let image = |own: usize| images.get(own).and_then(Option::as_ref);
+    own.iter().enumerate().map(|(own, ty)| LinearMemory::new(limits, ty, image(own))).collect()
 }
 
-fn own_tables(info: &ModuleInfo, limits: &Limits) -> Result<Vec<Table>, Refused> {
+fn own_tables(info: &ModuleInfo, limits: &Limits<'_>) -> Result<Vec<Table>, Refused> {
     let own = &info.tables[info.imported_tables as usize..];
     own.iter().map(|ty| Table::new(ty, limits.table_elements, 0)).collect()
 }

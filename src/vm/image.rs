@@ -1,0 +1,122 @@
+//! What a module's own memories contain before anything runs, as images that instances share until they write.
+
+use super::bounds::Bounds;
+use super::pool::MemoryPool;
+use crate::decode::{ConstOp, DataSegment, ModuleInfo, SegmentMode};
+use crate::sys::image::ImageFile;
+use crate::sys::pages::{page_bytes, round_to_pages};
+use crate::types::MemoryIndex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+/// The contents of whole pages of a memory that has just been instantiated. All others are zero.
+pub(crate) struct Image {
+    start: usize,
+    file: ImageFile,
+}
+
+/// The images of a module. They are made for its second instance: what is instantiated once is faster copied.
+pub(crate) struct MemoryImages {
+    pool: Arc<MemoryPool>,
+    instantiated: AtomicBool,
+    /// By own memory.
+    images: OnceLock<Box<[Option<Arc<Image>>]>>,
+}
+
+/// An image may have this many zeros around its segments, and as many as it has other bytes.
+const MAX_ZEROS: usize = 1 << 20;
+
+impl Image {
+    /// The offset of its first byte in the memory, whole pages.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Past its last byte; at most the minimum of the memory.
+    pub(super) fn end(&self) -> usize {
+        self.start + self.file.len()
+    }
+
+    pub(super) fn file(&self) -> &ImageFile {
+        &self.file
+    }
+
+    /// Of an own memory, if all its segments have constant offsets and fit, and if it is worth it.
+    fn of(info: &ModuleInfo, memory: MemoryIndex) -> Option<Image> {
+        let len = info.memories[memory.index()].minimum.checked_shl(16)?;
+        let mut segments = Vec::new();
+        for segment in &info.data {
+            match active(segment) {
+                Some((target, offset)) if target == memory => segments.push((offset?, &segment.bytes)),
+                _ => {}
+            }
+        }
+        segments.retain(|(_, bytes)| !bytes.is_empty());
+        let start = segments.iter().map(|(offset, _)| *offset as usize).min()? / page_bytes() * page_bytes();
+        let ends = segments.iter().map(|(offset, bytes)| u64::from(*offset) + bytes.len() as u64);
+        let end = ends.max().filter(|&end| end <= len)?;
+        let image_bytes = round_to_pages(end as usize)? - start;
+        let data_bytes: usize = segments.iter().map(|(_, bytes)| bytes.len()).sum();
+        if image_bytes > data_bytes.saturating_mul(2).saturating_add(MAX_ZEROS) {
+            return None;
+        }
+        let mut contents = Vec::new();
+        contents.try_reserve_exact(image_bytes).ok()?;
+        contents.resize(image_bytes, 0);
+        for (offset, bytes) in segments {
+            let offset = offset as usize - start;
+            contents[offset..offset + bytes.len()].copy_from_slice(bytes);
+        }
+        Some(Image { start, file: ImageFile::new(&contents).ok()? })
+    }
+}
+
+/// The memory of an active segment, and the offset if that is a constant.
+fn active(segment: &DataSegment) -> Option<(MemoryIndex, Option<u32>)> {
+    let SegmentMode::Active { target, offset } = &segment.mode else { return None };
+    let offset = match *offset.as_ref() {
+        [ConstOp::I32(offset)] => Some(offset as u32),
+        _ => None,
+    };
+    Some((*target, offset))
+}
+
+impl MemoryImages {
+    /// Those of a module of an engine with this pool.
+    pub(crate) fn new(pool: &Arc<MemoryPool>) -> MemoryImages {
+        MemoryImages { pool: pool.clone(), instantiated: AtomicBool::new(false), images: OnceLock::new() }
+    }
+
+    /// The images for the next instance, by own memory, or none.
+    pub(super) fn next(&self, info: &ModuleInfo, bounds: Bounds) -> &[Option<Arc<Image>>] {
+        if let Some(images) = self.images.get() {
+            return images;
+        }
+        if !self.instantiated.swap(true, Relaxed) || !self.pool.keeps_memories() {
+            return &[];
+        }
+        self.images.get_or_init(|| make(info, bounds))
+    }
+}
+
+fn make(info: &ModuleInfo, bounds: Bounds) -> Box<[Option<Arc<Image>>]> {
+    // If an element segment does not fit, an imported table may already lead to functions that see the memory without its data.
+    if info.imported_tables > 0 {
+        return Box::default();
+    }
+    let own = (info.imported_memories..info.memories.len() as u32).map(MemoryIndex);
+    own.map(|memory| {
+        let ty = &info.memories[memory.index()];
+        let is_guarded = bounds.of(ty) == Bounds::Guarded && !ty.shared;
+        if is_guarded { Image::of(info, memory).map(Arc::new) } else { None }
+    })
+    .collect()
+}
+
+impl Drop for MemoryImages {
+    fn drop(&mut self) {
+        for image in self.images.get().into_iter().flatten().flatten() {
+            self.pool.forget(image);
+        }
+    }
+}
