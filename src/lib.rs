@@ -67,6 +67,8 @@ pub mod wasi;
 
 pub use allocation::{InstanceAllocationStrategy, PoolingAllocationConfig};
 pub use caller::Caller;
+#[doc(hidden)]
+pub use compile::{Stage, Timings};
 pub use config::{Config, CpuLevel};
 pub use decode::WasmFeature;
 pub use engine::Engine;

@@ -113,7 +113,6 @@ impl Scan {
         let offset = |address: u64| address as usize - self.start;
         self.runs[..self.count].iter().map(move |run| offset(run.start)..offset(run.end))
     }
-
 }
 
 const NOT_OPEN: u32 = 0;
@@ -192,7 +191,10 @@ mod tests {
         // More runs than one request tells.
         (0..50).for_each(|page| write(&mut pages, 2 * page));
         let (first, end) = found(&pages, Backing::Anonymous, 1000).expect("as before");
-        assert!(first.len() == MAX_RUNS && end < 100 && first.last().is_some_and(|run| run.end <= end), "{first:?} {end}");
+        assert!(
+            first.len() == MAX_RUNS && end < 100 && first.last().is_some_and(|run| run.end <= end),
+            "{first:?} {end}"
+        );
         Ok(())
     }
 

@@ -12,7 +12,14 @@ use std::sync::{Arc, OnceLock};
 /// The contents of whole pages of a memory that has just been instantiated. All others are zero.
 pub(crate) struct Image {
     start: usize,
-    file: ImageFile,
+    contents: Contents,
+}
+
+enum Contents {
+    /// Copied to each memory, which keeps them.
+    Bytes(Box<[u8]>),
+    /// Mapped by each memory, which gets its own copy of a page when it writes there.
+    File(ImageFile),
 }
 
 /// The images of a module. They are made for its second instance: what is instantiated once is faster copied.
@@ -23,6 +30,8 @@ pub(crate) struct MemoryImages {
     images: OnceLock<Box<[Option<Arc<Image>>]>>,
 }
 
+/// An image of so many bytes is copied. More is worth a mapping of its own.
+const MAX_COPIED: usize = 64 << 10;
 /// An image may have this many zeros around its segments, and as many as it has other bytes.
 const MAX_ZEROS: usize = 1 << 20;
 
@@ -34,11 +43,22 @@ impl Image {
 
     /// Past its last byte; at most the minimum of the memory.
     pub(super) fn end(&self) -> usize {
-        self.start + self.file.len()
+        self.start + self.bytes().len()
     }
 
-    pub(super) fn file(&self) -> &ImageFile {
-        &self.file
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.contents {
+            Contents::Bytes(bytes) => bytes,
+            Contents::File(file) => file.bytes(),
+        }
+    }
+
+    /// What is to be mapped, unless it is to be copied.
+    pub(super) fn file(&self) -> Option<&ImageFile> {
+        match &self.contents {
+            Contents::Bytes(_) => None,
+            Contents::File(file) => Some(file),
+        }
     }
 
     /// Of an own memory, if all its segments have constant offsets and fit, and if it is worth it.
@@ -67,7 +87,11 @@ impl Image {
             let offset = offset as usize - start;
             contents[offset..offset + bytes.len()].copy_from_slice(bytes);
         }
-        Some(Image { start, file: ImageFile::new(&contents).ok()? })
+        let contents = match image_bytes {
+            ..=MAX_COPIED => Contents::Bytes(contents.into()),
+            _ => Contents::File(ImageFile::new(&contents).ok()?),
+        };
+        Some(Image { start, contents })
     }
 }
 

@@ -272,7 +272,7 @@ mod tests {
 
     const BOTH: [Bounds; 2] = [Bounds::Guarded, Bounds::Checked];
 
-    fn memory(bounds: Bounds, ty: &MemoryType, memory_bytes: u64) -> Result<LinearMemory, Refused> {
+    fn new(bounds: Bounds, ty: &MemoryType, memory_bytes: u64) -> Result<LinearMemory, Refused> {
         let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
         LinearMemory::new(&Limits { bounds, pool, signals: true, memory_bytes, table_elements: 0 }, ty, None)
     }
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn growth_keeps_contents_and_obeys_limits() {
         for bounds in BOTH {
-            let mut memory = memory(bounds, &MemoryType::new(1, Some(10)), u64::MAX).expect("memory");
+            let mut memory = new(bounds, &MemoryType::new(1, Some(10)), u64::MAX).expect("memory");
             memory.bytes_mut()[65535] = 9;
             assert_eq!(memory.grow(2), Some(1));
             assert_eq!((memory.pages(), memory.bytes()[65535], memory.bytes()[65536]), (3, 9, 0));
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn the_whole_index_range_can_be_used() {
         for bounds in BOTH {
-            let mut memory = memory(bounds, &MemoryType::new(0, None), u64::MAX).expect("memory");
+            let mut memory = new(bounds, &MemoryType::new(0, None), u64::MAX).expect("memory");
             assert_eq!(memory.bytes(), []);
             assert_eq!(memory.grow(65536), Some(0));
             *memory.bytes_mut().last_mut().expect("4 GiB") = 1;
@@ -306,8 +306,8 @@ mod tests {
     #[test]
     fn limits_bind_at_creation() {
         for bounds in BOTH {
-            assert_eq!(memory(bounds, &MemoryType::new(3, None), 2 << 16).err(), Some(Refused::Limit));
-            assert_eq!(memory(bounds, &MemoryType::new(65537, None), u64::MAX).err(), Some(Refused::Limit));
+            assert_eq!(new(bounds, &MemoryType::new(3, None), 2 << 16).err(), Some(Refused::Limit));
+            assert_eq!(new(bounds, &MemoryType::new(65537, None), u64::MAX).err(), Some(Refused::Limit));
         }
     }
 
@@ -316,7 +316,7 @@ mod tests {
         let mut ty = MemoryType::new(0, Some(70_000));
         ty.page_size_log2 = 0;
         for bounds in BOTH {
-            let mut memory = memory(bounds, &ty, u64::MAX).expect("memory");
+            let mut memory = new(bounds, &ty, u64::MAX).expect("memory");
             assert_eq!((memory.grow(3), memory.bytes(), memory.reservation()), (Some(0), &[0; 3][..], None));
             assert_eq!((memory.grow(69_997), memory.pages(), memory.grow(1)), (Some(3), 70_000, None));
             memory.bytes_mut()[69_999] = 1;
@@ -326,12 +326,12 @@ mod tests {
     #[test]
     fn memories_with_64_bit_indexes_obey_limits() {
         for bounds in BOTH {
-            let mut memory = memory(bounds, &MemoryType::new64(1, None), 6 << 30).expect("memory");
+            let mut memory = new(bounds, &MemoryType::new64(1, None), 6 << 30).expect("memory");
             assert_eq!((memory.grow(u64::MAX), memory.grow(1 << 48), memory.reservation()), (None, None, None));
             // More than 32 bits reach.
             assert_eq!((memory.grow((6 << 14) - 1), memory.grow(1)), (Some(1), None));
             *memory.bytes_mut().last_mut().expect("6 GiB") = 1;
-            let huge = memory(bounds, &MemoryType::new64(1 << 47, None), u64::MAX);
+            let huge = new(bounds, &MemoryType::new64(1 << 47, None), u64::MAX);
             assert_eq!(huge.err(), Some(Refused::Limit));
         }
     }

@@ -44,7 +44,7 @@ struct Slot {
     pages: Pages,
     /// So many bytes from the start on are readable and writable: no fewer and no more.
     accessible: usize,
-    /// Mapped over the bytes it holds, all accessible.
+    /// All its bytes are accessible, and if it is a file it is mapped.
     image: Option<Arc<Image>>,
     /// Not known to be what this says.
     is_spoilt: bool,
@@ -166,15 +166,19 @@ impl Slot {
 
     fn change_image(&mut self, image: Option<&Arc<Image>>) -> io::Result<()> {
         if let Some(old) = self.image.take() {
-            self.pages.map_zeros(old.start(), old.file().len())?;
+            match old.file() {
+                Some(file) => self.pages.map_zeros(old.start(), file.len())?,
+                None => self.restore(old.start()..old.end()),
+            }
         }
-        if let Some(image) = image {
-            // Everything below the image becomes accessible, too.
-            let between = self.accessible..image.start().max(self.accessible);
-            self.pages.protect(between.start, between.len(), Access::ReadWrite)?;
-            self.pages.map_image(image.start(), image.file())?;
-            self.accessible = self.accessible.max(image.end());
-            self.image = Some(image.clone());
+        let Some(image) = image else { return Ok(()) };
+        if self.accessible < image.end() {
+            self.set_accessible(image.end())?;
+        }
+        self.image = Some(image.clone());
+        match image.file() {
+            Some(file) => self.pages.map_image(image.start(), file)?,
+            None => self.restore(image.start()..image.end()),
         }
         Ok(())
     }
@@ -190,7 +194,8 @@ impl Slot {
 
     /// Makes all that is accessible what it was before anybody wrote to it. At most `resident_bytes` keep their memory.
     fn clean(&mut self, resident_bytes: usize) -> io::Result<()> {
-        let backing = if self.image.is_some() { Backing::PartlyFile } else { Backing::Anonymous };
+        let shows_file = self.image.as_ref().is_some_and(|image| image.file().is_some());
+        let backing = if shows_file { Backing::PartlyFile } else { Backing::Anonymous };
         let (mut start, mut pages_left) = (0, resident_bytes / page_bytes());
         let mut scan = Scan::default();
         while start < self.accessible && pages_left > 0 {
@@ -201,7 +206,15 @@ impl Slot {
             }
             start = end;
         }
-        if start < self.accessible { self.pages.discard(start, self.accessible - start) } else { Ok(()) }
+        if start == self.accessible {
+            return Ok(());
+        }
+        self.pages.discard(start, self.accessible - start)?;
+        match &self.image {
+            Some(image) if !shows_file => self.restore(start.max(image.start())..start.max(image.end())),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Writes to some accessible pages what they were at first.
@@ -217,8 +230,7 @@ impl Slot {
         }
         let within = shown.start - range.start..shown.end - range.start;
         bytes[..within.start].fill(0);
-        bytes[within.clone()]
-            .copy_from_slice(&image.file().bytes()[shown.start - image.start()..shown.end - image.start()]);
+        bytes[within.clone()].copy_from_slice(&image.bytes()[shown.start - image.start()..shown.end - image.start()]);
         bytes[within.end..].fill(0);
     }
 }
