@@ -136,7 +136,6 @@ impl Engine {
         Limits {
             pool: &self.shared.memories,
             bounds: if self.shared.options.guarded { Bounds::Guarded } else { Bounds::Checked },
-            signals: self.shared.options.signals,
             memory_bytes: self.shared.config.max_memory_size,
             table_elements: self.shared.config.max_table_elements,
         }

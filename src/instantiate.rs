@@ -217,7 +217,7 @@ impl New<'_> {
     /// As long as the segment in the module's bytes, so it may be allocated.
     fn elements_of(&self, segment: &ElementSegment) -> Vec<u64> {
         match &segment.items {
-            ElementItems::Functions(functions) => functions.iter().map(|func| self.func(*func)).collect(),
+            ElementItems::Functions(functions) => self.data().elements_of(functions),
             ElementItems::Expressions(items) => items.iter().map(|item| self.evaluate(item).u64()).collect(),
         }
     }

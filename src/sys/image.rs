@@ -27,7 +27,8 @@ impl ImageFile {
         Ok(ImageFile { file, view })
     }
 
-    pub(super) fn file(&self) -> BorrowedFd<'_> {
+    /// For [`Pages::map_file`].
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 

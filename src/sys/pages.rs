@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code, reason = "maps, protects and unmaps memory")]
 
-use super::image::ImageFile;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -159,13 +158,12 @@ impl Pages {
         Ok(())
     }
 
-    /// Replaces a range by an image's contents, readable and writable; writing does not change the image. After a failure the mapping
-    /// cannot be used any more.
-    pub(crate) fn map_image(&mut self, offset: usize, image: &ImageFile) -> io::Result<()> {
-        let start = self.checked_range(offset, image.len());
+    /// Replaces a range by the contents of a file of whole pages, readable and writable; writing does not change the file. After a
+    /// failure the mapping cannot be used any more.
+    pub(crate) fn map_file(&mut self, offset: usize, len: usize, file: BorrowedFd<'_>) -> io::Result<()> {
+        let start = self.checked_range(offset, len);
         // SAFETY: replaces a part of our mapping, to which `&mut self` excludes references.
-        let mapped =
-            unsafe { rustix::mm::mmap(start.as_ptr().cast(), image.len(), WRITABLE, REPLACING, image.file(), 0) };
+        let mapped = unsafe { rustix::mm::mmap(start.as_ptr().cast(), len, WRITABLE, REPLACING, file, 0) };
         self.replaced(mapped)
     }
 

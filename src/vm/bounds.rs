@@ -10,8 +10,6 @@ pub(crate) struct Limits<'a> {
     pub(crate) bounds: Bounds,
     /// Where guarded memories come from.
     pub(crate) pool: &'a Arc<MemoryPool>,
-    /// Do faults of compiled code become traps?
-    pub(crate) signals: bool,
     pub(crate) memory_bytes: u64,
     pub(crate) table_elements: u64,
 }

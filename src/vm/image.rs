@@ -1,13 +1,9 @@
-//! What a module's own memories contain before anything runs, as images that instances share until they write.
+//! What a memory contains before anything runs.
 
-use super::bounds::Bounds;
-use super::pool::MemoryPool;
 use crate::decode::{ConstOp, DataSegment, ModuleInfo, SegmentMode};
 use crate::sys::image::ImageFile;
 use crate::sys::pages::{page_bytes, round_to_pages};
 use crate::types::MemoryIndex;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
 
 /// The contents of whole pages of a memory that has just been instantiated. All others are zero.
 pub(crate) struct Image {
@@ -20,14 +16,6 @@ enum Contents {
     Bytes(Box<[u8]>),
     /// Mapped by each memory, which gets its own copy of a page when it writes there.
     File(ImageFile),
-}
-
-/// The images of a module. They are made for its second instance: what is instantiated once is faster copied.
-pub(crate) struct MemoryImages {
-    pool: Arc<MemoryPool>,
-    instantiated: AtomicBool,
-    /// By own memory.
-    images: OnceLock<Box<[Option<Arc<Image>>]>>,
 }
 
 /// An image of so many bytes is copied. More is worth a mapping of its own.
@@ -62,7 +50,7 @@ impl Image {
     }
 
     /// Of an own memory, if all its segments have constant offsets and fit, and if it is worth it.
-    fn of(info: &ModuleInfo, memory: MemoryIndex) -> Option<Image> {
+    pub(super) fn of(info: &ModuleInfo, memory: MemoryIndex) -> Option<Image> {
         let len = info.memories[memory.index()].minimum.checked_shl(16)?;
         let mut segments = Vec::new();
         for segment in &info.data {
@@ -103,44 +91,4 @@ fn active(segment: &DataSegment) -> Option<(MemoryIndex, Option<u32>)> {
         _ => None,
     };
     Some((*target, offset))
-}
-
-impl MemoryImages {
-    /// Those of a module of an engine with this pool.
-    pub(crate) fn new(pool: &Arc<MemoryPool>) -> MemoryImages {
-        MemoryImages { pool: pool.clone(), instantiated: AtomicBool::new(false), images: OnceLock::new() }
-    }
-
-    /// The images for the next instance, by own memory, or none.
-    pub(super) fn next(&self, info: &ModuleInfo, bounds: Bounds) -> &[Option<Arc<Image>>] {
-        if let Some(images) = self.images.get() {
-            return images;
-        }
-        if !self.instantiated.swap(true, Relaxed) || !self.pool.keeps_memories() {
-            return &[];
-        }
-        self.images.get_or_init(|| make(info, bounds))
-    }
-}
-
-fn make(info: &ModuleInfo, bounds: Bounds) -> Box<[Option<Arc<Image>>]> {
-    // If an element segment does not fit, an imported table may already lead to functions that see the memory without its data.
-    if info.imported_tables > 0 {
-        return Box::default();
-    }
-    let own = (info.imported_memories..info.memories.len() as u32).map(MemoryIndex);
-    own.map(|memory| {
-        let ty = &info.memories[memory.index()];
-        let is_guarded = bounds.of(ty) == Bounds::Guarded && !ty.shared;
-        if is_guarded { Image::of(info, memory).map(Arc::new) } else { None }
-    })
-    .collect()
-}
-
-impl Drop for MemoryImages {
-    fn drop(&mut self) {
-        for image in self.images.get().into_iter().flatten().flatten() {
-            self.pool.forget(image);
-        }
-    }
 }

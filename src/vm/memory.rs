@@ -274,7 +274,7 @@ mod tests {
 
     fn new(bounds: Bounds, ty: &MemoryType, memory_bytes: u64) -> Result<LinearMemory, Refused> {
         let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
-        LinearMemory::new(&Limits { bounds, pool, signals: true, memory_bytes, table_elements: 0 }, ty, None)
+        LinearMemory::new(&Limits { bounds, pool, memory_bytes, table_elements: 0 }, ty, None)
     }
 
     #[test]

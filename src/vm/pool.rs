@@ -177,7 +177,7 @@ impl Slot {
         }
         self.image = Some(image.clone());
         match image.file() {
-            Some(file) => self.pages.map_image(image.start(), file)?,
+            Some(file) => self.pages.map_file(image.start(), file.len(), file.file())?,
             None => self.restore(image.start()..image.end()),
         }
         Ok(())
@@ -199,7 +199,8 @@ impl Slot {
         let (mut start, mut pages_left) = (0, resident_bytes / page_bytes());
         let mut scan = Scan::default();
         while start < self.accessible && pages_left > 0 {
-            let Some(end) = scan.look(&self.pages, start..self.accessible, backing, pages_left) else { break };
+            let looked = scan.look(&self.pages, start..self.accessible, backing, pages_left);
+            let Some(end) = looked.filter(|&end| end > start) else { break };
             for run in scan.runs() {
                 pages_left = pages_left.saturating_sub(run.len() / page_bytes());
                 self.restore(run);
@@ -232,5 +233,82 @@ impl Slot {
         bytes[..within.start].fill(0);
         bytes[within.clone()].copy_from_slice(&image.bytes()[shown.start - image.start()..shown.end - image.start()]);
         bytes[within.end..].fill(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{self, ModuleInfo};
+
+    const PAGE: usize = 64 << 10;
+
+    /// A memory of two pages with data at 60,000, and in the second page `more` bytes.
+    fn image(more: usize) -> Arc<Image> {
+        let text = format!(
+            "(module (memory 2) (data (i32.const 60000) \"x\") (data (i32.const 65536) \"{}\"))",
+            "y".repeat(more)
+        );
+        let bytes = wat::parse_str(text).expect("text");
+        let (info, _): (ModuleInfo, _) = decode::decode(&bytes, decode::DEFAULT).expect("valid");
+        Arc::new(Image::of(&info, crate::types::MemoryIndex(0)).expect("an image"))
+    }
+
+    fn bytes(space: &Reservation) -> &mut [u8] {
+        let slot = space.slot();
+        // SAFETY: what is accessible; each test uses one such reference at a time.
+        unsafe { std::slice::from_raw_parts_mut(slot.pages.start().as_ptr(), slot.accessible) }
+    }
+
+    fn is_clean(space: &Reservation, image: Option<&Image>) -> bool {
+        let shown = image.map_or(0..0, |image| image.start()..image.end());
+        let bytes = bytes(space);
+        image.is_none_or(|image| bytes[shown.clone()] == *image.bytes())
+            && bytes[..shown.start].iter().chain(&bytes[shown.end..]).all(|byte| *byte == 0)
+    }
+
+    #[test]
+    fn slots_are_used_again_whatever_was_there() {
+        let images = [None, Some(image(10)), Some(image(60_000)), None, Some(image(10))];
+        assert!([1, 2].map(|at| images[at].as_ref().is_some_and(|image| image.file().is_some())) == [false, true]);
+        for resident_bytes in [0, 3 * page_bytes(), 1 << 20] {
+            let pool = MemoryPool::new(PoolLimits { slots: 1, resident_bytes });
+            let mut address = None;
+            for round in 0..100 {
+                let (image, pages) = (images[round % 5].as_ref(), 2 + round % 3);
+                let mut space = pool.take(pages * PAGE, image).expect("memory");
+                assert!(
+                    pool.idle().is_empty() && *address.get_or_insert(space.pages().start()) == space.pages().start()
+                );
+                assert!(bytes(&space).len() == pages * PAGE && is_clean(&space, image.map(|image| &**image)));
+                let end = pages * PAGE + round % 4 * PAGE;
+                space.grow(end).expect("memory");
+                assert!(bytes(&space)[pages * PAGE..].iter().all(|byte| *byte == 0));
+                bytes(&space).iter_mut().skip(round * 997).step_by(1 + round * 61).for_each(|byte| *byte = 1);
+                drop(space);
+                assert_eq!(pool.idle().len(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pool_keeps_what_it_may() {
+        let pool = MemoryPool::new(PoolLimits { slots: 2, resident_bytes: 1 << 20 });
+        let image = image(10);
+        let take = |image| pool.take(2 * PAGE, image).expect("memory");
+        drop([take(None), take(Some(&image)), take(None)]);
+        assert_eq!(pool.idle().len(), 2);
+        // The one that fits is taken.
+        let place = pool.idle().iter().find(|slot| slot.image.is_some()).map(|slot| slot.pages.start());
+        assert_eq!(Some(take(Some(&image)).pages().start()), place);
+        pool.forget(&image);
+        assert_eq!(pool.idle().len(), 1);
+        let mut spoilt = take(None);
+        spoilt.slot.as_mut().expect(THERE).is_spoilt = true;
+        drop(spoilt);
+        assert_eq!(pool.idle().len(), 0);
+        let none = MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
+        drop(none.take(PAGE, None).expect("memory"));
+        assert_eq!(none.idle().len(), 0);
     }
 }

@@ -10,8 +10,8 @@ use super::code::{Code, Contents, Signature, SignatureSpan};
 use super::context::{FuncRef, Value};
 use super::enter::{Exit, enter};
 use super::host::HostStop;
-use super::image::MemoryImages;
-use super::instance::{Imports, InstanceModule};
+use super::images::MemoryImages;
+use super::instance::{Imports, InstanceModule, Records};
 use super::pool::{MemoryPool, PoolLimits};
 use super::stack::StackPool;
 use super::store::{Hosted, InstanceId, StoreState};
@@ -28,22 +28,14 @@ use std::time::{Duration, Instant};
 
 struct TestModule {
     info: ModuleInfo,
-    code: Code,
-    signatures: Vec<Signature>,
+    _code: Code,
     images: MemoryImages,
+    records: Records,
 }
 
 impl InstanceModule for TestModule {
     fn info(&self) -> &ModuleInfo {
         &self.info
-    }
-
-    fn code(&self) -> &Code {
-        &self.code
-    }
-
-    fn signatures(&self) -> &[Signature] {
-        &self.signatures
     }
 
     fn export(&self, _: &str) -> Option<ExportItem> {
@@ -52,6 +44,10 @@ impl InstanceModule for TestModule {
 
     fn images(&self) -> &MemoryImages {
         &self.images
+    }
+
+    fn records(&self) -> &Records {
+        &self.records
     }
 }
 
@@ -125,10 +121,11 @@ impl TestStore {
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
         let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
         let images = MemoryImages::new(pool);
-        let module = Arc::new(TestModule { info, code, signatures: vec![self.signature], images });
+        let records = Records::new(&info, &code, &[self.signature], true);
+        let module = Arc::new(TestModule { info, _code: code, images, records });
         let imports = Imports { functions: import.into_iter().collect(), ..Imports::default() };
         let bounds = Bounds::Guarded;
-        let limits = Limits { bounds, pool, signals: true, memory_bytes: u64::MAX, table_elements: 1000 };
+        let limits = Limits { bounds, pool, memory_bytes: u64::MAX, table_elements: 1000 };
         self.state.add_instance(module, &imports, &limits).expect("memory")
     }
 
@@ -446,6 +443,8 @@ fn a_stack_goes_back_to_its_pool_with_its_store() {
     let recurse = store.function(RECURSE);
     assert_eq!(store.trap(recurse, 0).0, TrapCode::StackExhausted);
     let pool = store.pool.clone();
+    // These keep their memory.
+    drop([(); 8].map(|()| pool.take().expect("memory")));
     drop(store);
     let usable = pool.take().expect("memory").usable();
     // SAFETY: the lowest word of a wasm stack that nobody runs on.
