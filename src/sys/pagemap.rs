@@ -187,7 +187,7 @@ mod tests {
         let Some(all) = found(&pages, Backing::Anonymous, 1000) else { return Ok(()) };
         assert_eq!(all, (vec![3..5, 50..51, 99..100], 100));
         let (first, end) = found(&pages, Backing::Anonymous, 2).expect("as before");
-        assert_eq!((first, end <= 50), (vec![3..5], true));
+        assert!(first.len() == 1 && first[0] == (3..5) && end <= 50, "{first:?} {end}");
         // More runs than one request tells.
         (0..50).for_each(|page| write(&mut pages, 2 * page));
         let (first, end) = found(&pages, Backing::Anonymous, 1000).expect("as before");
@@ -209,7 +209,7 @@ mod tests {
             write(&mut pages, 2);
             let mut scan = Scan::default();
             let looked = scan.look(&pages, 0..4 * page_bytes(), Backing::Anonymous, 10);
-            let is_right = looked.is_some() && scan.runs().eq([2 * page_bytes()..3 * page_bytes()]);
+            let is_right = looked.is_some() && scan.runs().eq(std::iter::once(2 * page_bytes()..3 * page_bytes()));
             // SAFETY: no destructors, no buffers.
             unsafe { libc::_exit(if is_right { 0 } else { 1 }) };
         }

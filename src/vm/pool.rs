@@ -254,13 +254,13 @@ mod tests {
         Arc::new(Image::of(&info, crate::types::MemoryIndex(0)).expect("an image"))
     }
 
-    fn bytes(space: &Reservation) -> &mut [u8] {
+    fn bytes(space: &mut Reservation) -> &mut [u8] {
         let slot = space.slot();
-        // SAFETY: what is accessible; each test uses one such reference at a time.
+        // SAFETY: what is accessible, and `space` is borrowed as long.
         unsafe { std::slice::from_raw_parts_mut(slot.pages.start().as_ptr(), slot.accessible) }
     }
 
-    fn is_clean(space: &Reservation, image: Option<&Image>) -> bool {
+    fn is_clean(space: &mut Reservation, image: Option<&Image>) -> bool {
         let shown = image.map_or(0..0, |image| image.start()..image.end());
         let bytes = bytes(space);
         image.is_none_or(|image| bytes[shown.clone()] == *image.bytes())
@@ -280,11 +280,11 @@ mod tests {
                 assert!(
                     pool.idle().is_empty() && *address.get_or_insert(space.pages().start()) == space.pages().start()
                 );
-                assert!(bytes(&space).len() == pages * PAGE && is_clean(&space, image.map(|image| &**image)));
+                assert!(bytes(&mut space).len() == pages * PAGE && is_clean(&mut space, image.map(|image| &**image)));
                 let end = pages * PAGE + round % 4 * PAGE;
                 space.grow(end).expect("memory");
-                assert!(bytes(&space)[pages * PAGE..].iter().all(|byte| *byte == 0));
-                bytes(&space).iter_mut().skip(round * 997).step_by(1 + round * 61).for_each(|byte| *byte = 1);
+                assert!(bytes(&mut space)[pages * PAGE..].iter().all(|byte| *byte == 0));
+                bytes(&mut space).iter_mut().skip(round * 997).step_by(1 + round * 61).for_each(|byte| *byte = 1);
                 drop(space);
                 assert_eq!(pool.idle().len(), 1);
             }
