@@ -2,6 +2,7 @@
 
 use super::emit::Relocation;
 use super::threads::Threads;
+use super::timings::Clock;
 use crate::abi::positions::{Calls, Catch, FunctionCode, NO_CATCH, Positions};
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ pub(super) struct Part {
     pub(super) sites: Vec<u8>,
     pub(super) calls: Calls,
     pub(super) relocations: Vec<Relocation>,
+    pub(super) clock: Clock,
 }
 
 /// How much of everything there was before a batch.
