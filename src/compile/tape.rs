@@ -37,6 +37,7 @@ impl Class {
 /// * a temp: written once, read once, with no label in between;
 /// * a small integer, sign-extended to 64 bits;
 /// * a place in [`Tape::pool`];
+/// * on the scanner's stack only, the number of a value that is [not computed yet](Ref::lazy);
 /// * [nothing](Ref::NOTHING).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ref(u32);
@@ -44,7 +45,11 @@ pub(super) struct Ref(u32);
 const TAG_TEMP: u32 = 1 << 30;
 const TAG_IMM: u32 = 2 << 30;
 const TAG_POOL: u32 = 3 << 30;
+/// Places of constants end below.
+const TAG_LAZY: u32 = 0xE << 28;
 const PAYLOAD: u32 = (1 << 30) - 1;
+/// There are less constants, and less values that are not computed yet, in one function.
+pub(super) const MAX_PLACES: usize = 1 << 28;
 
 impl Ref {
     pub(super) const NOTHING: Ref = Ref(u32::MAX);
@@ -68,6 +73,23 @@ impl Ref {
 
     pub(super) fn pool(place: usize) -> Ref {
         Ref(TAG_POOL | place as u32)
+    }
+
+    /// The value of that number, below [`MAX_PLACES`], that is not computed yet.
+    #[inline]
+    pub(super) fn lazy(number: usize) -> Ref {
+        Ref(TAG_LAZY | number as u32)
+    }
+
+    #[inline]
+    pub(super) fn is_lazy(self) -> bool {
+        self.0 >> 28 == TAG_LAZY >> 28
+    }
+
+    /// The number of one that is not computed yet.
+    #[inline]
+    pub(super) fn as_lazy(self) -> Option<usize> {
+        self.is_lazy().then_some((self.0 & !TAG_LAZY) as usize)
     }
 
     /// The tag: 0 for variables, 1 for temps, more for constants and nothing.
@@ -110,6 +132,7 @@ impl std::fmt::Debug for Ref {
             0 => write!(f, "v{payload}"),
             TAG_TEMP => write!(f, "t{payload}"),
             _ if *self == Ref::NOTHING => f.write_str("-"),
+            _ if self.is_lazy() => write!(f, "lazy{payload}"),
             TAG_POOL => write!(f, "pool{payload}"),
             _ => write!(f, "#{}", self.as_small().expect("the tag that is left")),
         }
@@ -474,6 +497,8 @@ pub(super) struct Tape {
     pub(super) entries: Vec<Entry>,
     /// Constants of more than thirty bits, and all floats; vectors in two places, the lower half first.
     pub(super) pool: Vec<u64>,
+    /// Vectors that are read in loops, with the loops' weights, which fall; the first few.
+    pub(super) loop_constants: Vec<(u128, u32)>,
     /// Lists: a count, then so many [`Ref`]s or label numbers.
     pub(super) lists: Vec<ListItem>,
     pub(super) memargs: Vec<Memarg>,
@@ -497,6 +522,9 @@ pub(super) struct Tape {
     pub(super) vectors: bool,
 }
 
+/// Twice as many as could ever be in registers.
+const MAX_LOOP_CONSTANTS: usize = 16;
+
 /// A list's count, reference or label number, all thirty-two bits.
 pub(super) type ListItem = u32;
 
@@ -514,6 +542,7 @@ impl Tape {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.pool.clear();
+        self.loop_constants.clear();
         self.lists.clear();
         self.memargs.clear();
         self.labels.clear();
@@ -536,6 +565,16 @@ impl Tape {
         let at = at as usize;
         let count = self.lists[at] as usize;
         &self.lists[at + 1..at + 1 + count]
+    }
+
+    /// A vector is read with this weight.
+    pub(super) fn weigh_constant(&mut self, value: u128, weight: u32) {
+        let known = self.loop_constants.iter_mut().find(|constant| constant.0 == value);
+        if let Some(constant) = known {
+            constant.1 = constant.1.saturating_add(weight);
+        } else if self.loop_constants.len() < MAX_LOOP_CONSTANTS {
+            self.loop_constants.push((value, weight));
+        }
     }
 
     /// The vector at a place of the pool.
