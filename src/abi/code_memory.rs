@@ -4,46 +4,70 @@
 use std::io;
 
 /// Code being written; not executable yet.
-pub(crate) trait CodeMemory: Sized + Send + Sync {
+pub(crate) trait CodeMemory: Send + Sync {
     /// None, with room for so many bytes. Fails when the system has no memory.
-    fn with_capacity(bytes: usize) -> io::Result<Self>;
+    fn with_capacity(bytes: usize) -> io::Result<Self>
+    where
+        Self: Sized;
 
     /// So many bytes, to be overwritten by several threads. Fails when the system has no memory.
-    fn of_len(bytes: usize) -> io::Result<Self>;
+    fn of_len(bytes: usize) -> io::Result<Self>
+    where
+        Self: Sized;
 
-    /// Appends code, and `fill` up to a multiple of `align` bytes. Fails when the system has no memory.
-    fn append(&mut self, code: &[u8], align: usize, fill: u8) -> io::Result<()>;
+    /// At least so many bytes behind the code, to write to. Fails when the system has no memory.
+    fn room(&mut self, bytes: usize) -> io::Result<&mut [u8]>;
 
+    /// The room's first bytes are code; behind it comes `fill` up to a multiple of `align` bytes. Panics if there is less room.
+    fn commit(&mut self, bytes: usize, align: usize, fill: u8);
+
+    /// The code.
     fn bytes(&self) -> &[u8];
 
     fn bytes_mut(&mut self) -> &mut [u8];
 }
 
-impl CodeMemory for Vec<u8> {
-    fn with_capacity(bytes: usize) -> io::Result<Vec<u8>> {
-        let mut code = Vec::new();
-        code.try_reserve_exact(bytes)?;
+/// Code that is going to be copied.
+#[derive(Default)]
+pub(crate) struct HeapCode {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl CodeMemory for HeapCode {
+    fn with_capacity(bytes: usize) -> io::Result<HeapCode> {
+        let mut code = HeapCode::default();
+        code.bytes.try_reserve_exact(bytes)?;
         Ok(code)
     }
 
-    fn of_len(bytes: usize) -> io::Result<Vec<u8>> {
-        let mut code = <Vec<u8> as CodeMemory>::with_capacity(bytes)?;
-        code.resize(bytes, 0);
-        Ok(code)
+    fn of_len(bytes: usize) -> io::Result<HeapCode> {
+        let mut code = HeapCode::with_capacity(bytes)?;
+        code.bytes.resize(bytes, 0);
+        Ok(HeapCode { len: bytes, ..code })
     }
 
-    fn append(&mut self, code: &[u8], align: usize, fill: u8) -> io::Result<()> {
-        self.try_reserve(code.len() + align)?;
-        self.extend_from_slice(code);
-        self.resize(self.len().next_multiple_of(align), fill);
-        Ok(())
+    fn room(&mut self, bytes: usize) -> io::Result<&mut [u8]> {
+        let end = self.len + bytes;
+        if end > self.bytes.len() {
+            self.bytes.try_reserve(end - self.bytes.len())?;
+            self.bytes.resize(end, 0);
+        }
+        Ok(&mut self.bytes[self.len..])
+    }
+
+    fn commit(&mut self, bytes: usize, align: usize, fill: u8) {
+        let end = self.len + bytes;
+        let aligned = end.next_multiple_of(align);
+        self.bytes[end..aligned].fill(fill);
+        self.len = aligned;
     }
 
     fn bytes(&self) -> &[u8] {
-        self
+        &self.bytes[..self.len]
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
-        self
+        &mut self.bytes[..self.len]
     }
 }

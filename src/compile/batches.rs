@@ -4,7 +4,7 @@ use super::link::{CompiledModule, Part};
 use super::threads::{self, Threads};
 use super::timings::Clock;
 use super::{Compiler, MAX_MODULE_BYTES, ModuleContext};
-use crate::abi::code_memory::CodeMemory;
+use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::decode::{Bodies, Body};
 use crate::error::Error;
 use std::ops::Range;
@@ -48,7 +48,7 @@ pub(super) fn in_batches(
     threads: &Threads,
     clock: &Clock,
     batch_bytes: usize,
-) -> Option<Vec<Part<Vec<u8>>>> {
+) -> Option<Vec<Part<HeapCode>>> {
     let mut batches = batches(&bodies.bodies, batch_bytes);
     // Large ones first, so that no thread ends with a long one.
     batches.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
@@ -60,13 +60,13 @@ pub(super) fn in_batches(
     threads.run(&|| {
         let Some(mut batch) = take() else { return };
         // On the heap: this code is copied, and fresh pages would cost more than the copy.
-        let Ok(mut compiler) = Compiler::<Vec<u8>>::new(module, wasm_bytes, clock.fresh()) else {
+        let Ok(mut compiler) = Compiler::<HeapCode>::new(module, wasm_bytes, clock.fresh()) else {
             return failed.store(true, Relaxed);
         };
         loop {
-            let before = compiler.code.len();
+            let before = compiler.code.bytes().len();
             let done = compiler.batch(batch.1.clone(), bodies);
-            let bytes = compiler.code.len() - before;
+            let bytes = compiler.code.bytes().len() - before;
             if done.is_err() || total_bytes.fetch_add(bytes, Relaxed) + bytes > MAX_MODULE_BYTES {
                 failed.store(true, Relaxed);
             }
@@ -77,7 +77,7 @@ pub(super) fn in_batches(
         }
         parts.lock().unwrap_or_else(PoisonError::into_inner).push(compiler.finish());
     });
-    let parts: Vec<Part<Vec<u8>>> = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let parts: Vec<Part<HeapCode>> = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let complete = || parts.iter().map(|part| part.functions.len()).sum::<usize>() == bodies.bodies.len();
     // Incomplete without a failure: a thread panicked, and whoever supplied it kept that for himself.
     (!failed.into_inner() && complete()).then_some(parts)

@@ -3,7 +3,7 @@
 use super::emit::Relocation;
 use super::threads::Threads;
 use super::timings::Clock;
-use crate::abi::code_memory::CodeMemory;
+use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::abi::positions::{Calls, Catch, FunctionCode, NO_CATCH, Positions};
 use std::io;
 use std::ops::Range;
@@ -52,7 +52,7 @@ enum Code<M> {
     /// Of one thread: all in its place.
     Whole(M, Vec<Relocation>),
     /// Of several threads, and the batches in the order of the module.
-    Parts(Vec<Part<Vec<u8>>>, Vec<Piece>),
+    Parts(Vec<Part<HeapCode>>, Vec<Piece>),
 }
 
 /// Copying less than that is not worth a thread.
@@ -67,7 +67,7 @@ impl<M: CodeMemory> CompiledModule<M> {
         CompiledModule { code: Code::Whole(part.code, part.relocations), positions }
     }
 
-    pub(super) fn of_parts(parts: Vec<Part<Vec<u8>>>) -> CompiledModule<M> {
+    pub(super) fn of_parts(parts: Vec<Part<HeapCode>>) -> CompiledModule<M> {
         let mut pieces = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let ends = part.batches.iter().skip(1).chain([&part.end]);
@@ -141,9 +141,9 @@ impl Piece {
     }
 
     /// Copies its code to the first bytes of `target`; the rest is for the next one.
-    fn write<'t>(&self, part: &Part<Vec<u8>>, functions: &[FunctionCode], target: &'t mut [u8]) -> &'t mut [u8] {
+    fn write<'t>(&self, part: &Part<HeapCode>, functions: &[FunctionCode], target: &'t mut [u8]) -> &'t mut [u8] {
         let (code, rest) = target.split_at_mut(self.code().len());
-        code.copy_from_slice(&part.code[self.code()]);
+        code.copy_from_slice(&part.code.bytes()[self.code()]);
         let relocations = &part.relocations[self.from.relocations..self.to.relocations];
         relocate(code, self.from.code, self.code_offset, relocations, functions);
         rest

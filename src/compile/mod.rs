@@ -168,11 +168,6 @@ struct Compiler<'a, M> {
     clock: Clock,
 }
 
-/// Functions begin at multiples of this.
-const FUNCTION_ALIGN: usize = 32;
-/// `int3`
-const BETWEEN_FUNCTIONS: u8 = 0xCC;
-
 impl<'a, M: CodeMemory> Compiler<'a, M> {
     /// For about so many bytes of wasm. Fails when the system has no memory.
     fn new(module: &'a ModuleContext<'a>, wasm_bytes: usize, clock: Clock) -> io::Result<Compiler<'a, M>> {
@@ -286,7 +281,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
                 sites: &mut self.sites,
                 calls: &mut self.calls,
                 relocations: &mut self.relocations,
-                base: code_offset,
+                code: &mut self.code,
             };
             let emitted = emit::emit(&mut job, &mut self.buffers);
             self.clock.lap(Stage::Emit);
@@ -299,9 +294,6 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
                 Err(Failure::Code(error)) => panic!("the emitter used the assembler wrongly: {error}"),
             }
         };
-        let code = &self.buffers.code[..emitted.code_bytes];
-        // A hostile module's code may be thousands of times its own size.
-        self.code.append(code, FUNCTION_ALIGN, BETWEEN_FUNCTIONS).map_err(|_| too_large())?;
         if emitted.code_bytes > MAX_FUNCTION_BYTES || self.code.bytes().len() > MAX_MODULE_BYTES {
             return Err(too_large());
         }

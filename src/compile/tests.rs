@@ -5,6 +5,7 @@
 mod random;
 
 use super::*;
+use crate::abi::code_memory::HeapCode;
 use crate::decode::{Body, SUPPORTED, WasmFeature, decode};
 use random::Random;
 use std::sync::Arc;
@@ -67,7 +68,7 @@ fn some_features(random: &mut Random) -> WasmFeatures {
 }
 
 /// Do both say the same of a body, whatever is behind it? The ones that agree that it is valid are counted.
-fn agree(compiler: &mut Compiler<'_, Vec<u8>>, bodies: &Bodies<'_>, own: u32, bytes: &[u8]) -> bool {
+fn agree(compiler: &mut Compiler<'_, HeapCode>, bodies: &Bodies<'_>, own: u32, bytes: &[u8]) -> bool {
     let info = compiler.module.info;
     let (ty, range) = (info.functions[(info.imported_functions + own) as usize], 0..bytes.len() as u32);
     let ours = compiler.read_body(ty, &[bytes, &[0x0B; 16]].concat(), range.clone());
@@ -150,12 +151,14 @@ fn threads_change_nothing() {
         let signatures = vec![7; layouts.len()];
         let context = ModuleContext::new(&info, &layouts, &signatures, &options());
         let clock = &mut Clock::default();
-        let one = batches::compile::<Vec<u8>>(&context, &bodies, &Threads::One, clock);
+        let one = batches::compile::<HeapCode>(&context, &bodies, &Threads::One, clock);
         let several = batches::in_batches(&context, &bodies, &three, clock, 1).map(CompiledModule::of_parts);
         assert_eq!(one.is_ok(), several.is_some());
         if let (Ok(one), Some(several)) = (one, several) {
             functions += bodies.bodies.len();
-            let finished = |module: CompiledModule<Vec<u8>>| module.finish(&three).expect("memory");
+            let finished = |module: CompiledModule<HeapCode>| {
+                module.finish(&three).map(|(code, positions)| (code.bytes().to_vec(), positions)).expect("memory")
+            };
             assert!(finished(one) == finished(several), "{:?}", info.module_name);
         }
     }

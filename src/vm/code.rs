@@ -93,23 +93,30 @@ impl CodeMemory for CodeBuffer {
         Ok(CodeBuffer { populated: pages.len(), pages, len: bytes })
     }
 
-    fn append(&mut self, code: &[u8], align: usize, fill: u8) -> io::Result<()> {
-        let (start, end) = (self.len, self.len + code.len());
+    fn room(&mut self, bytes: usize) -> io::Result<&mut [u8]> {
+        let end = self.len + bytes;
+        if end > self.pages.len() {
+            self.pages.resize(end.max(self.pages.len() + self.pages.len() / 2))?;
+        }
+        if self.len + POPULATED_BYTES / 4 > self.populated && self.populated < self.pages.len() {
+            // A long function has populated what it wrote to.
+            let from = self.populated.max(self.len - self.len % POPULATED_BYTES);
+            let more = POPULATED_BYTES.min(self.pages.len() - from);
+            self.pages.populate(from, more);
+            self.populated = from + more;
+        }
+        // SAFETY: within the mapping.
+        let start = unsafe { self.pages.start().add(self.len) };
+        // SAFETY: the rest of a readable and writable mapping, ours alone as long as it is borrowed.
+        Ok(unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), self.pages.len() - self.len) })
+    }
+
+    fn commit(&mut self, bytes: usize, align: usize, fill: u8) {
+        let end = self.len + bytes;
         let aligned = end.next_multiple_of(align);
-        if aligned > self.pages.len() {
-            self.pages.resize(aligned.max(self.pages.len() + self.pages.len() / 2))?;
-        }
-        if aligned > self.populated && self.populated < self.pages.len() {
-            let bytes = (aligned - self.populated).next_multiple_of(POPULATED_BYTES);
-            let end = self.pages.len().min(self.populated + bytes);
-            self.pages.populate(self.populated, end - self.populated);
-            self.populated = end;
-        }
+        assert!(aligned <= self.pages.len());
         self.len = aligned;
-        let (target, gap) = self.bytes_mut()[start..].split_at_mut(code.len());
-        target.copy_from_slice(code);
-        gap.fill(fill);
-        Ok(())
+        self.bytes_mut()[end..].fill(fill);
     }
 
     fn bytes(&self) -> &[u8] {
@@ -139,7 +146,8 @@ impl Code {
     /// Copies code to pages of its own and makes them executable. Fails when the system has no memory.
     pub(crate) fn publish(bytes: &[u8], contents: Contents) -> io::Result<Code> {
         let mut buffer = CodeBuffer::with_capacity(bytes.len())?;
-        buffer.append(bytes, 1, 0)?;
+        buffer.room(bytes.len())?[..bytes.len()].copy_from_slice(bytes);
+        buffer.commit(bytes.len(), 1, 0);
         buffer.publish(contents)
     }
 
@@ -205,7 +213,9 @@ mod tests {
         for expected in [0, 100, POPULATED_BYTES - 1, POPULATED_BYTES, 300_000, HUGE_BYTES - 1, HUGE_BYTES] {
             let mut buffer = CodeBuffer::with_capacity(expected).expect("memory");
             for number in 0..50u8 {
-                buffer.append(&vec![number; 1000 * usize::from(number)], 64, 0xCC).expect("memory");
+                let bytes = 1000 * usize::from(number);
+                buffer.room(bytes + 64).expect("memory")[..bytes].fill(number);
+                buffer.commit(bytes, 64, 0xCC);
             }
             let code = buffer.publish(Contents::Builtins).expect("memory");
             let mut rest = code.bytes();

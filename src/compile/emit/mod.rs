@@ -37,6 +37,7 @@ pub(crate) use coverage::coverage;
 use super::assign::Plan;
 use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
+use crate::abi::code_memory::CodeMemory;
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
 use crate::abi::{CONTEXT, CallLayout, TrapCode};
@@ -58,7 +59,6 @@ pub(super) struct Relocation {
 
 /// Buffers that outlive a function.
 pub(super) struct Buffers {
-    pub(super) code: Vec<u8>,
     labels: Vec<LabelSlot>,
     places: Vec<u8>,
     cold: Vec<Cold>,
@@ -68,14 +68,7 @@ pub(super) struct Buffers {
 
 impl Buffers {
     pub(super) fn new() -> Buffers {
-        Buffers {
-            code: Vec::new(),
-            labels: Vec::new(),
-            places: Vec::new(),
-            cold: Vec::new(),
-            tables: Vec::new(),
-            constants: Vec::new(),
-        }
+        Buffers { labels: Vec::new(), places: Vec::new(), cold: Vec::new(), tables: Vec::new(), constants: Vec::new() }
     }
 }
 
@@ -167,31 +160,37 @@ pub(super) struct Job<'a> {
     pub(super) sites: &'a mut SiteWriter,
     pub(super) calls: &'a mut Calls,
     pub(super) relocations: &'a mut Vec<Relocation>,
-    /// Where the function's code begins in its thread's.
-    pub(super) base: u32,
+    /// Its thread's; the function's comes behind.
+    pub(super) code: &'a mut dyn CodeMemory,
 }
 
 /// How much code an entry, list item or variable makes: real functions stay below.
 const CODE_BYTES_PER_ENTRY: usize = 16;
 
-/// Fills [`Buffers::code`] with a function's code, which will lie 32-aligned.
+/// What may come behind a function's code.
+const ALIGN: usize = 32;
+/// `int3`
+const BETWEEN_FUNCTIONS: u8 = 0xCC;
+
+/// Appends a function's code; it starts 32-aligned.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
     let (sites_at, relocations_at, calls_at) = (job.sites.bytes().len(), job.relocations.len(), job.calls.mark());
-    // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
-    // zeroed.
+    // Nearly every function fits; one that does not is emitted again.
     let tape = job.tape;
     let wanted = CODE_BYTES_PER_ENTRY * (tape.entries.len() + tape.lists.len() + tape.variables.len()) + 1024;
-    grow(&mut buffers.code, wanted.min(MAX_FUNCTION_BYTES), 0);
+    let mut room = wanted.min(MAX_FUNCTION_BYTES);
     let traps = if job.module.guarded { tape.entries.len() / 8 } else { tape.entries.len() };
     grow(&mut buffers.labels, tape.labels.len() + traps + 64, LabelSlot::EMPTY);
     let mut allow_short = true;
     loop {
-        let mut code = std::mem::take(&mut buffers.code);
         let mut labels = std::mem::take(&mut buffers.labels);
         let writer = job.sites.mark();
-        let result = attempt(job, buffers, &mut code, &mut labels, allow_short);
+        let result = attempt(job, buffers, room, &mut labels, allow_short);
         let outcome = match result {
-            Ok(emitted) => Some(Ok(emitted)),
+            Ok(emitted) => {
+                job.code.commit(emitted.code_bytes, ALIGN, BETWEEN_FUNCTIONS);
+                Some(Ok(emitted))
+            }
             Err(failure) => {
                 job.sites.rewind(sites_at, writer);
                 job.relocations.truncate(relocations_at);
@@ -201,7 +200,7 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
                         Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
                     }
                     Failure::Code(planish_asm::AsmError::Full { needed }) => {
-                        grow(&mut code, needed, 0);
+                        room = needed;
                         None
                     }
                     Failure::Code(planish_asm::AsmError::TooManyLabels { needed }) => {
@@ -216,7 +215,7 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
                 }
             }
         };
-        (buffers.code, buffers.labels) = (code, labels);
+        buffers.labels = labels;
         if let Some(outcome) = outcome {
             return outcome;
         }
@@ -232,7 +231,7 @@ fn grow<T: Clone>(buffer: &mut Vec<T>, length: usize, with: T) {
 fn attempt(
     job: &mut Job<'_>,
     buffers: &mut Buffers,
-    code: &mut [u8],
+    room: usize,
     labels: &mut [LabelSlot],
     allow_short: bool,
 ) -> Result<Emitted, Failure> {
@@ -244,7 +243,10 @@ fn attempt(
     cold.clear();
     tables.clear();
     constants.clear();
-    let mut asm = Asm::new(code, labels);
+    let base = job.code.bytes().len() as u32;
+    // A hostile module's code may be thousands of times its own size.
+    let code = job.code.room(room + ALIGN).map_err(|_| Failure::Code(planish_asm::AsmError::TooLong))?;
+    let mut asm = Asm::new(&mut code[..room], labels);
     let labels = asm.labels(job.tape.labels.len() as u32);
     let variables = job.tape.variables.len() as u32;
     let mut emit = Emit {
@@ -269,7 +271,7 @@ fn attempt(
         calls: job.calls,
         handler: NO_HANDLER,
         relocations: job.relocations,
-        base: job.base,
+        base,
         body_offset: job.body_offset,
         at: 0,
         next_offset: 0,
