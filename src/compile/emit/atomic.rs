@@ -55,7 +55,7 @@ impl Emit<'_> {
             let sum = self.scratch(0, 0);
             self.lea_disp(Width::W32, sum.any(), index.any(), offset);
             self.asm.test_ri(Width::W8, sum.any(), mask);
-            self.ints.unlock(sum.num());
+            self.bank.unlock(sum.num());
         }
         self.jcc(Cond::NotEqual, unaligned);
     }

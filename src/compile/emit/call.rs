@@ -3,7 +3,7 @@
 use super::cold::Cold;
 use super::moves::{Moves, Step};
 use super::operand::Value;
-use super::registers::{IN_MEMORY, gpr, xmm};
+use super::registers::{FLOAT_PLACE, IN_MEMORY, gpr, xmm};
 use super::{Emit, Relocation, Source, frame};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
@@ -330,7 +330,7 @@ impl Emit<'_> {
             Home::High { register, .. } => _ = emit.asm.e_movups_mr(frame(slot), register),
             _ => {}
         });
-        if self.ints.temps() | self.floats.temps() != 0 {
+        if self.bank.temps() != 0 {
             self.save_temps(arguments);
         }
         live
@@ -346,20 +346,14 @@ impl Emit<'_> {
                 kept |= 1 << (place & 31);
             }
         }
-        let mut lost = self.ints.temps() & !(kept as u16);
+        let mut lost = self.bank.temps() & !kept;
         while lost != 0 {
             let register = lost.trailing_zeros() as u8;
-            let cell = self.ints.cell(register);
-            let slot = self.spill_slot(cell);
-            self.store_slot(slot, gpr(register).any());
-            lost &= lost - 1;
-        }
-        let mut lost = self.floats.temps() & !((kept >> 16) as u16);
-        while lost != 0 {
-            let register = lost.trailing_zeros() as u8;
-            let cell = self.floats.cell(register);
-            let slot = self.spill_slot(cell);
-            self.store_float(self.plan.temp_class, frame(slot), xmm(register));
+            let slot = self.spill_slot(self.bank.cell(register));
+            match register < FLOAT_PLACE {
+                true => self.store_slot(slot, gpr(register).any()),
+                false => self.store_float(self.plan.temp_class, frame(slot), xmm(register)),
+            }
             lost &= lost - 1;
         }
     }

@@ -318,8 +318,7 @@ impl Emit<'_> {
     #[inline(never)]
     pub(super) fn select(&mut self, test: Test, e: &Entry) {
         let flags = self.compare(test, &self.step(e));
-        self.ints.unlock_all();
-        self.floats.unlock_all();
+        self.bank.unlock_all();
         self.at += 1;
         let select = &self.step(&self.entries[self.at]);
         match select.class.is_float() {
@@ -361,7 +360,7 @@ impl Emit<'_> {
             }
             _ => {
                 if let Some(register) = source {
-                    self.ints.lock(register.num());
+                    self.bank.lock(register.num());
                 }
                 let target = self.target(e, None, avoid);
                 self.load_into(target, chosen, e.class);
@@ -415,7 +414,7 @@ impl Emit<'_> {
         }
         // No temp is alive behind this entry, so any scratch register will do.
         self.forget_scratch();
-        self.ints.lock(index.num());
+        self.bank.lock(index.num());
         let masked = self.scratch(0, 0);
         let table = self.scratch(0, 0);
         let label = self.asm.label();

@@ -73,7 +73,7 @@ impl Emit<'_> {
     #[inline(always)]
     pub(super) fn target_over(&mut self, e: &Step, a: Value, left: Option<Gp64>, avoid: u16) -> Gp64 {
         if let Some(left) = left {
-            self.ints.lock(left.num());
+            self.bank.lock(left.num());
             if a.is_temp() && e.pinned().is_none() {
                 self.release(a);
                 return self.take(left);

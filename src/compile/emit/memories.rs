@@ -112,7 +112,7 @@ impl Emit<'_> {
         }
         let cell = self.tape.variables.len() as u32 + self.tape.temps + memory.0;
         if let Some(register) = gpr_place(self.places[cell as usize]) {
-            self.ints.lock(register.num());
+            self.bank.lock(register.num());
             return register;
         }
         let base = self.scratch(0, 0);

@@ -85,7 +85,7 @@ impl Emit<'_> {
     pub(super) fn heap_index(&mut self, index: Value) -> HeapIndex {
         match self.register_of(index) {
             Some(register) => {
-                self.ints.lock(register.num());
+                self.bank.lock(register.num());
                 HeapIndex::Register(register)
             }
             None => self.heap_index_elsewhere(index),
@@ -116,7 +116,7 @@ impl Emit<'_> {
             && u64::from(offset) <= MAX_DISPLACEMENT
             && let Some(register) = self.register_of(index)
         {
-            self.ints.lock(register.num());
+            self.bank.lock(register.num());
             return HeapAddress { base: HEAP, index: Some(register), disp: offset as i32, guarded: true };
         }
         self.heap_address_otherwise(index, offset, access, wasm_offset)
@@ -386,7 +386,7 @@ impl Emit<'_> {
     #[inline(never)]
     fn unlock_address(&mut self, address: HeapAddress) {
         let end = address.index.unwrap_or(address.base);
-        self.ints.unlock(end.num());
+        self.bank.unlock(end.num());
     }
 
     // Globals.

@@ -45,7 +45,7 @@ use cold::Cold;
 use memory::{Fused, HeapAddress};
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Labels, Prec, Width};
-use registers::{Bank, Cell, IN_MEMORY, NO_CELL, bit};
+use registers::{Bank, Cell, FLOAT_PLACE, IN_MEMORY, bit};
 
 /// A call whose displacement is filled in when all functions have their place.
 #[derive(Clone, Copy, Debug)]
@@ -119,13 +119,12 @@ pub(super) struct Emit<'a> {
     asm: Asm<'a>,
     /// By the tape's numbers.
     labels: Labels,
-    ints: Bank,
-    floats: Bank,
+    bank: Bank,
     /// By variable, then temp, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
     /// variable has never changes.
     places: &'a mut [u8],
-    /// By [`Ref::tag`](super::tape::Ref::tag): what is added to the payload to find the place.
-    first_cells: [Cell; 4],
+    /// By [`Ref::tag`](super::tape::Ref::tag).
+    cells: [Cells; 4],
     cold: &'a mut Vec<Cold>,
     tables: &'a mut Vec<(Label, u32)>,
     constants: &'a mut Vec<(u128, Label)>,
@@ -140,9 +139,10 @@ pub(super) struct Emit<'a> {
     base: u32,
     /// The body's first byte in the module file.
     body_offset: u32,
+    /// Of the entries to come that can trap.
+    offsets: std::slice::Iter<'a, u32>,
     /// The entry being emitted.
     at: usize,
-    next_offset: usize,
     fused: Fused,
     /// Where the access goes that comes next, if that is not memory 0 with a 32-bit index.
     memarg: Option<Memarg>,
@@ -152,6 +152,20 @@ pub(super) struct Emit<'a> {
     out_of_registers: bool,
     /// Has any temp been stored?
     spilled: bool,
+}
+
+/// How the number of a kind of references leads to their cells.
+#[derive(Clone, Copy)]
+struct Cells {
+    first: Cell,
+    /// The part of the number that counts: all of it, or nothing where one cell stands for all.
+    payload: u32,
+}
+
+impl Cells {
+    fn all(first: Cell) -> Cells {
+        Cells { first, payload: u32::MAX }
+    }
 }
 
 /// What the driver hands over for each function.
@@ -255,6 +269,7 @@ fn attempt(
     let mut asm = Asm::new(code, labels);
     let labels = asm.labels(job.tape.labels.len() as u32);
     let variables = job.tape.variables.len() as u32;
+    let nothing = Cells { first: places.len() as u32 - 1, payload: 0 };
     let mut emit = Emit {
         module: job.module,
         tape: job.tape,
@@ -265,10 +280,9 @@ fn attempt(
         slots: &job.plan.slots,
         asm,
         labels,
-        ints: Bank::new(job.plan.scratch.bits()),
-        floats: Bank::new(job.plan.float_scratch),
+        bank: Bank::new(u32::from(job.plan.scratch.bits()) | u32::from(job.plan.float_scratch) << FLOAT_PLACE),
         places,
-        first_cells: [0, variables, NO_CELL, NO_CELL],
+        cells: [Cells::all(0), Cells::all(variables), nothing, nothing],
         cold,
         tables,
         constants,
@@ -279,8 +293,8 @@ fn attempt(
         relocations: job.relocations,
         base,
         body_offset: job.body_offset,
+        offsets: job.tape.offsets.iter(),
         at: 0,
-        next_offset: 0,
         fused: Fused::NOTHING,
         memarg: None,
         plain: job.module.guarded,
@@ -307,8 +321,7 @@ fn attempt(
 impl Emit<'_> {
     fn body(&mut self) {
         while let Some(entry) = self.entries.get(self.at) {
-            self.ints.unlock_all();
-            self.floats.unlock_all();
+            self.bank.unlock_all();
             #[cfg(feature = "coverage")]
             self.mark(entry);
             self.entry(entry);
@@ -384,8 +397,7 @@ impl Emit<'_> {
     /// The wasm offset of the entry being emitted; each that can trap takes one.
     #[inline]
     fn take_offset(&mut self) -> u32 {
-        self.next_offset += 1;
-        self.tape.offsets[self.next_offset - 1]
+        *self.offsets.next().expect("one for each entry that takes one")
     }
 
     /// The next instruction can trap.

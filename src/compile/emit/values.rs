@@ -1,8 +1,8 @@
 //! Where values are, and how an entry gets its operands and leaves its result: integers.
 
 use super::operand::{Step, Value};
-use super::registers::{Cell, Choice, FLOAT_PLACE, Held, IN_MEMORY, bit, gpr, gpr_place, pinned_gpr};
-use super::{Emit, Source, width};
+use super::registers::{Cell, Choice, Held, IN_MEMORY, INTS, bit, gpr, gpr_place, pinned_gpr};
+use super::{Cells, Emit, Source, width};
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Ref};
 use planish_asm::{Alu, Gp64, Width};
@@ -12,8 +12,8 @@ impl Emit<'_> {
     /// for constants and what is missing.
     #[inline]
     pub(super) fn value(&self, reference: Ref) -> Value {
-        let cell = reference.payload() + self.first_cells[reference.tag() & 3];
-        Value { reference, cell: cell.min(self.places.len() as u32 - 1) }
+        let Cells { first, payload } = self.cells[reference.tag() & 3];
+        Value { reference, cell: first + (reference.payload() & payload) }
     }
 
     #[inline]
@@ -75,20 +75,16 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn forget(&mut self, cell: Cell) {
         let place = std::mem::replace(&mut self.places[cell as usize], IN_MEMORY);
-        if place < FLOAT_PLACE {
-            self.ints.clear(place);
-        } else if place & IN_MEMORY == 0 {
-            self.floats.clear(place & 15);
+        if place & IN_MEMORY == 0 {
+            self.bank.clear(place);
         }
     }
 
     /// At a label or call: what only scratch registers held is lost.
     pub(super) fn forget_scratch(&mut self) {
         let places = &mut *self.places;
-        self.ints.forget_all(|cell| places[cell as usize] = IN_MEMORY);
-        self.floats.forget_all(|cell| places[cell as usize] = IN_MEMORY);
-        self.ints.unlock_all();
-        self.floats.unlock_all();
+        self.bank.forget_all(|cell| places[cell as usize] = IN_MEMORY);
+        self.bank.unlock_all();
     }
 
     // Integer registers.
@@ -101,19 +97,19 @@ impl Emit<'_> {
 
     #[inline]
     pub(super) fn hold_temp(&mut self, register: Gp64, temp: Cell) {
-        self.ints.set_temp(register.num(), temp);
+        self.bank.set_temp(register.num(), temp);
         self.set_place(temp, register.num());
     }
 
     #[inline]
     pub(super) fn hold_copy(&mut self, register: Gp64, var: Cell) {
-        self.ints.set_copy(register.num(), var);
+        self.bank.set_copy(register.num(), var);
         self.set_place(var, register.num());
     }
 
     /// A scratch register to write.
     pub(super) fn scratch(&mut self, hint: u8, avoid: u16) -> Gp64 {
-        match self.ints.choose_free(hint, avoid) {
+        match self.bank.choose_free(hint, INTS & !u32::from(avoid)) {
             Some(register) => gpr(register),
             None => self.scratch_anew(hint, avoid),
         }
@@ -122,7 +118,7 @@ impl Emit<'_> {
     #[cold]
     #[inline(never)]
     fn scratch_anew(&mut self, hint: u8, avoid: u16) -> Gp64 {
-        match self.ints.choose(hint, avoid) {
+        match self.bank.choose(hint, INTS & !u32::from(avoid)) {
             Some(choice) => self.chosen(choice),
             None => {
                 self.out_of_registers = true;
@@ -134,17 +130,17 @@ impl Emit<'_> {
     /// A particular scratch register to write.
     #[inline]
     pub(super) fn take(&mut self, register: Gp64) -> Gp64 {
-        if self.ints.is_held(register.num()) {
+        if self.bank.is_held(register.num()) {
             return self.take_anew(register);
         }
-        self.ints.lock(register.num());
+        self.bank.lock(register.num());
         register
     }
 
     #[cold]
     #[inline(never)]
     fn take_anew(&mut self, register: Gp64) -> Gp64 {
-        let choice = self.ints.take(register.num());
+        let choice = self.bank.take(register.num());
         self.chosen(choice)
     }
 
@@ -166,7 +162,7 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn read(&mut self, value: Value, class: Class) -> Gp64 {
         if let Some(register) = self.register_of(value) {
-            self.ints.lock(register.num());
+            self.bank.lock(register.num());
             return register;
         }
         self.read_anew(value, class)
@@ -214,7 +210,7 @@ impl Emit<'_> {
         }
         match self.register_of(value) {
             Some(register) if !self.is_fused(value) => {
-                self.ints.lock(register.num());
+                self.bank.lock(register.num());
                 Source::Reg(register)
             }
             _ => self.source_elsewhere(value, class),
@@ -234,7 +230,7 @@ impl Emit<'_> {
         } else if self.is_fused(value) {
             let (address, wasm_offset) = self.take_fused(value);
             return Source::Heap(address, wasm_offset);
-        } else if !self.ints.has_free() {
+        } else if !self.bank.has_free(INTS) {
             return Source::Slot(self.slot(value));
         }
         Source::Reg(self.read_anew(value, class))
@@ -279,7 +275,7 @@ impl Emit<'_> {
         self.forget(dst.cell);
         let slot = self.slot(dst);
         self.store_slot(slot, register.any());
-        if self.ints.is_free(register.num()) {
+        if self.bank.is_free(register.num()) {
             self.hold_copy(register, dst.cell);
         }
     }
