@@ -44,7 +44,7 @@ pub(super) struct Ref(u32);
 const TAG_TEMP: u32 = 1 << 30;
 const TAG_IMM: u32 = 2 << 30;
 const TAG_POOL: u32 = 3 << 30;
-const PAYLOAD: u32 = (1 << 30) - 1;
+pub(super) const PAYLOAD: u32 = (1 << 30) - 1;
 
 impl Ref {
     pub(super) const NOTHING: Ref = Ref(u32::MAX);
@@ -78,7 +78,13 @@ impl Ref {
 
     #[inline]
     pub(super) fn payload(self) -> u32 {
-        self.0 & PAYLOAD
+        self.masked(PAYLOAD)
+    }
+
+    /// Of the payload the bits that are in `mask`, a part of [`PAYLOAD`].
+    #[inline]
+    pub(super) fn masked(self, mask: u32) -> u32 {
+        self.0 & mask
     }
 
     #[inline]

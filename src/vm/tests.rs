@@ -115,7 +115,7 @@ impl TestStore {
             });
             code.extend(*bytes);
         }
-        positions.sites = sites.bytes().to_vec();
+        positions.sites = sites.into_bytes();
         positions.code_bytes = code.len() as u32;
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
         let module = Arc::new(TestModule { info, code, signatures: vec![self.signature] });

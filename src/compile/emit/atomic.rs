@@ -75,8 +75,8 @@ impl Emit<'_> {
     fn load_atomic(&mut self, width: Width, target: Gp64, address: HeapAddress, wasm_offset: u32) {
         self.heap_site(address, wasm_offset);
         match width {
-            Width::W8 | Width::W16 => self.load_heap_u(width, target.any(), address),
-            _ => self.load_heap(width, target.any(), address),
+            Width::W8 | Width::W16 => self.movzx_rm(width, target.any(), address.addr()),
+            _ => self.mov_rm(width, target.any(), address.addr()),
         }
     }
 

@@ -270,6 +270,30 @@ impl Emit<'_> {
 
     #[inline(always)]
     fn compare_ints(&mut self, class: Class, a: Value, b: Value) {
+        if let Some(left) = self.register_of(a)
+            && !self.is_fused(a)
+        {
+            let width = width(class);
+            if let Some(imm) = b.reference.as_small() {
+                match imm {
+                    0 => self.test_rr(width, left.any(), left.any()),
+                    _ => self.alu_ri(Alu::Cmp, width, left.any(), imm),
+                }
+                return self.release(a);
+            }
+            if let Some(right) = self.register_of(b)
+                && !self.is_fused(b)
+            {
+                self.alu_rr(Alu::Cmp, width, left.any(), right.any());
+                self.release(a);
+                return self.release(b);
+            }
+        }
+        self.compare_elsewhere(class, a, b);
+    }
+
+    #[inline(never)]
+    fn compare_elsewhere(&mut self, class: Class, a: Value, b: Value) {
         let width = width(class);
         let right = match self.source(b, class) {
             Source::Slot(_) if self.is_fused(a) => Source::Reg(self.read(b, class)),

@@ -186,7 +186,8 @@ impl Emit<'_> {
             return FloatSource::Reg(register);
         }
         // A variable that is read twice is better loaded once.
-        if value.is_var() && (self.bank.has_free(FLOATS) || class == Class::V128 && self.high_register(value).is_some()) {
+        if value.is_var() && (self.bank.has_free(FLOATS) || class == Class::V128 && self.high_register(value).is_some())
+        {
             return FloatSource::Reg(self.read_float(value, class));
         }
         self.float_memory(value)

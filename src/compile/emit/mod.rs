@@ -35,7 +35,7 @@ mod coverage;
 pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
-use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, Tape};
+use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, PAYLOAD, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
@@ -158,13 +158,13 @@ pub(super) struct Emit<'a> {
 #[derive(Clone, Copy)]
 struct Cells {
     first: Cell,
-    /// The part of the number that counts: all of it, or nothing where one cell stands for all.
+    /// The part of the payload that counts: all of it, or nothing where one cell stands for all.
     payload: u32,
 }
 
 impl Cells {
     fn all(first: Cell) -> Cells {
-        Cells { first, payload: u32::MAX }
+        Cells { first, payload: PAYLOAD }
     }
 }
 
@@ -188,7 +188,7 @@ const CODE_BYTES_PER_ENTRY: usize = 16;
 
 /// Appends a function's code; it starts 32-aligned.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
-    let (sites_at, relocations_at, calls_at) = (job.sites.bytes().len(), job.relocations.len(), job.calls.mark());
+    let (sites_at, relocations_at, calls_at) = (job.sites.len(), job.relocations.len(), job.calls.mark());
     let start = job.code.len();
     // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
     // zeroed.

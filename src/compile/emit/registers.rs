@@ -68,6 +68,7 @@ pub(super) struct Bank {
     locked: u32,
     /// When a temp was made, a copy made or last read.
     used_at: [u32; 32],
+    /// Counts entries that read copies.
     clock: u32,
 }
 
@@ -115,16 +116,13 @@ impl Bank {
     pub(super) fn unlock_all(&mut self) {
         let mut used = self.locked & self.copies;
         self.locked = 0;
-        while used != 0 {
-            self.stamp(used.trailing_zeros() as u8);
-            used &= used - 1;
+        if used != 0 {
+            self.clock += 1;
+            while used != 0 {
+                self.used_at[used.trailing_zeros() as usize & 31] = self.clock;
+                used &= used - 1;
+            }
         }
-    }
-
-    #[inline]
-    fn stamp(&mut self, register: u8) {
-        self.clock += 1;
-        self.used_at[register as usize & 31] = self.clock;
     }
 
     #[inline]
@@ -213,26 +211,29 @@ impl Bank {
     /// A scratch register holds nothing any more.
     #[inline]
     pub(super) fn clear(&mut self, register: u8) {
-        debug_assert!(self.is_scratch(register));
-        self.free |= mask(register);
         self.copies &= !mask(register);
+        self.clear_temp(register);
     }
 
+    /// The same of one that held a temp.
+    #[inline]
+    pub(super) fn clear_temp(&mut self, register: u8) {
+        debug_assert!(self.is_scratch(register) && self.copies & mask(register) == 0);
+        self.free |= mask(register);
+    }
+
+    /// A register that was chosen or taken, or holds a temp that dies, holds a temp now.
     #[inline]
     pub(super) fn set_temp(&mut self, register: u8, temp: Cell) {
-        debug_assert!(self.is_scratch(register));
+        debug_assert!(self.is_scratch(register) && self.copies & mask(register) == 0);
         self.owner[register as usize & 31] = temp;
-        self.stamp(register);
+        self.used_at[register as usize & 31] = self.clock;
         self.free &= !mask(register);
-        self.copies &= !mask(register);
     }
 
     #[inline]
     pub(super) fn set_copy(&mut self, register: u8, var: Cell) {
-        debug_assert!(self.is_scratch(register));
-        self.owner[register as usize & 31] = var;
-        self.stamp(register);
-        self.free &= !mask(register);
+        self.set_temp(register, var);
         self.copies |= mask(register);
     }
 

@@ -13,7 +13,7 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn value(&self, reference: Ref) -> Value {
         let Cells { first, payload } = self.cells[reference.tag() & 3];
-        Value { reference, cell: first + (reference.payload() & payload) }
+        Value { reference, cell: first + reference.masked(payload) }
     }
 
     #[inline]
@@ -67,7 +67,10 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn release(&mut self, value: Value) {
         if value.is_temp() {
-            self.forget(value.cell);
+            let place = std::mem::replace(&mut self.places[value.cell as usize], IN_MEMORY);
+            if place & IN_MEMORY == 0 {
+                self.bank.clear_temp(place);
+            }
         }
     }
 
@@ -196,7 +199,7 @@ impl Emit<'_> {
         if self.is_fused(value) {
             let (address, wasm_offset) = self.take_fused(value);
             self.site(SiteKind::Memory, wasm_offset);
-            return self.load_heap(width(class), register.any(), address);
+            return self.mov_rm(width(class), register.any(), address.addr());
         }
         let slot = self.slot(value);
         self.load_slot(width(class), register.any(), slot);
@@ -255,6 +258,19 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn dying(&self, value: Value) -> Option<Gp64> {
         if value.is_temp() { self.register_of(value) } else { None }
+    }
+
+    /// An entry's result has been computed: it goes to its home.
+    #[inline(always)]
+    pub(super) fn finish(&mut self, e: &Step, register: Gp64) {
+        if e.dst.is_temp() {
+            return self.hold_temp(register, e.dst.cell);
+        }
+        match e.pinned() {
+            Some(home) if home == register => {}
+            Some(home) => self.mov_rr(width(e.class), home.any(), register.any()),
+            None => self.define_slot(e.dst, register),
+        }
     }
 
     /// A result has been computed: it goes to its home.
