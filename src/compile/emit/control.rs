@@ -73,7 +73,9 @@ impl Emit<'_> {
         for (index, place) in self.layout.params.iter().enumerate() {
             match (*place, self.plan.homes[index]) {
                 (_, Home::Nowhere | Home::Argument(_)) => {}
-                (Place::Gpr(from), Home::Gpr(to)) => moves.add(to.num(), from.num()),
+                (Place::Gpr(from), Home::Gpr(to)) => {
+                    moves.add_as(width(self.tape.variables[index].class), to.num(), from.num());
+                }
                 (Place::Xmm(from), Home::Xmm(to)) => floats.add(to.num(), from.num()),
                 (Place::Gpr(from), _) => {
                     self.store_slot(self.slots[index], from.any());
@@ -86,8 +88,12 @@ impl Emit<'_> {
                 (Place::Stack(_), _) => {}
             }
         }
-        self.perform(moves);
-        self.perform_floats(floats);
+        if !moves.is_empty() {
+            self.perform(moves);
+        }
+        if !floats.is_empty() {
+            self.perform_floats(floats);
+        }
         for (index, place) in self.layout.params.iter().enumerate() {
             if let Place::Stack(at) = *place {
                 let source = frame(self.plan.return_address_at() + 8 + at as i32);
@@ -146,7 +152,7 @@ impl Emit<'_> {
         let (layout, results) = (self.layout, self.ty.results());
         let above = self.plan.return_address_at() + 8;
         self.store_list(tape.list(list), results, &layout.results, above);
-        self.load_list(tape.list(list), results, &layout.results, &[]);
+        self.load_list(tape.list(list), results, &layout.results);
         self.epilogue();
     }
 
