@@ -213,7 +213,7 @@ impl<'a> Compiler<'a> {
             function,
             code: self.code.len(),
             functions: self.functions.len(),
-            sites: self.sites.bytes().len(),
+            sites: self.sites.len() as usize,
             calls: self.calls.mark(),
             relocations: self.relocations.len(),
         }

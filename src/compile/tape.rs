@@ -31,7 +31,8 @@ impl Class {
     }
 }
 
-/// An operand: two tag bits and thirty of payload. One of
+/// An operand. Variables and temps have the top bit clear and the lowest bit tells them apart, so that their numbers are
+/// places in one table; the rest has two tag bits and thirty of payload. One of
 ///
 /// * a variable, that is a local or merge variable: any number of reads and writes;
 /// * a temp: written once, read once, with no label in between;
@@ -41,22 +42,24 @@ impl Class {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ref(u32);
 
-const TAG_TEMP: u32 = 1 << 30;
+const TAG_TEMP: u32 = 1;
+/// What tells variables, temps and the rest apart.
+const TAG_VALUE: u32 = 1 << 31 | TAG_TEMP;
 const TAG_IMM: u32 = 2 << 30;
 const TAG_POOL: u32 = 3 << 30;
-pub(super) const PAYLOAD: u32 = (1 << 30) - 1;
+const PAYLOAD: u32 = (1 << 30) - 1;
 
 impl Ref {
     pub(super) const NOTHING: Ref = Ref(u32::MAX);
 
     #[inline]
     pub(super) fn var(var: u32) -> Ref {
-        Ref(var)
+        Ref(var << 1)
     }
 
     #[inline]
     pub(super) fn temp(temp: u32) -> Ref {
-        Ref(TAG_TEMP | temp)
+        Ref(temp << 1 | TAG_TEMP)
     }
 
     /// A constant that fits thirty bits.
@@ -70,31 +73,26 @@ impl Ref {
         Ref(TAG_POOL | place as u32)
     }
 
-    /// The tag: 0 for variables, 1 for temps, more for constants and nothing.
+    /// The cell of a variable or temp in a table of both, in turn; `rest` is that of everything else, behind them.
     #[inline]
-    pub(super) fn tag(self) -> usize {
-        (self.0 >> 30) as usize
+    pub(super) fn cell(self, rest: u32) -> u32 {
+        self.0.min(rest)
     }
 
+    /// What a constant's tag leaves of it.
     #[inline]
     pub(super) fn payload(self) -> u32 {
-        self.masked(PAYLOAD)
-    }
-
-    /// Of the payload the bits that are in `mask`, a part of [`PAYLOAD`].
-    #[inline]
-    pub(super) fn masked(self, mask: u32) -> u32 {
-        self.0 & mask
+        self.0 & PAYLOAD
     }
 
     #[inline]
     pub(super) fn as_var(self) -> Option<u32> {
-        (self.0 < TAG_TEMP).then_some(self.0)
+        (self.0 & TAG_VALUE == 0).then_some(self.0 >> 1)
     }
 
     #[inline]
     pub(super) fn as_temp(self) -> Option<u32> {
-        (self.0 & !PAYLOAD == TAG_TEMP).then_some(self.0 & PAYLOAD)
+        (self.0 & TAG_VALUE == TAG_TEMP).then_some(self.0 >> 1)
     }
 
     /// A constant of thirty bits.
@@ -113,8 +111,8 @@ impl std::fmt::Debug for Ref {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let payload = self.payload();
         match self.0 & !PAYLOAD {
-            0 => write!(f, "v{payload}"),
-            TAG_TEMP => write!(f, "t{payload}"),
+            _ if self.0 & TAG_VALUE == 0 => write!(f, "v{}", self.0 >> 1),
+            _ if self.0 & TAG_VALUE == TAG_TEMP => write!(f, "t{}", self.0 >> 1),
             _ if *self == Ref::NOTHING => f.write_str("-"),
             TAG_POOL => write!(f, "pool{payload}"),
             _ => write!(f, "#{}", self.as_small().expect("the tag that is left")),

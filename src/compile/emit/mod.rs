@@ -35,7 +35,7 @@ mod coverage;
 pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
-use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, PAYLOAD, Tape};
+use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
@@ -120,11 +120,13 @@ pub(super) struct Emit<'a> {
     /// By the tape's numbers.
     labels: Labels,
     bank: Bank,
-    /// By variable, then temp, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
+    /// By variable and temp in turn, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
     /// variable has never changes.
     places: &'a mut [u8],
-    /// By [`Ref::tag`](super::tape::Ref::tag).
-    cells: [Cells; 4],
+    /// The first base of a memory.
+    memory_cells: Cell,
+    /// The one for everything else.
+    no_cell: Cell,
     cold: &'a mut Vec<Cold>,
     tables: &'a mut Vec<(Label, u32)>,
     constants: &'a mut Vec<(u128, Label)>,
@@ -152,20 +154,6 @@ pub(super) struct Emit<'a> {
     out_of_registers: bool,
     /// Has any temp been stored?
     spilled: bool,
-}
-
-/// How the number of a kind of references leads to their cells.
-#[derive(Clone, Copy)]
-struct Cells {
-    first: Cell,
-    /// The part of the payload that counts: all of it, or nothing where one cell stands for all.
-    payload: u32,
-}
-
-impl Cells {
-    fn all(first: Cell) -> Cells {
-        Cells { first, payload: PAYLOAD }
-    }
 }
 
 /// What the driver hands over for each function.
@@ -259,17 +247,19 @@ fn attempt(
     allow_short: bool,
 ) -> Result<(Emitted, usize), Failure> {
     let Buffers { places, cold, tables, constants, .. } = buffers;
+    let pins = &job.plan.pins;
+    let memory_cells = 2 * pins.len().max(job.tape.temps as usize) as u32;
+    let no_cell = memory_cells + job.module.info.memories.len() as u32;
     places.clear();
-    places.extend_from_slice(&job.plan.pins);
-    let memories = job.module.info.memories.len();
-    places.resize(places.len() + job.tape.temps as usize + memories + 1, IN_MEMORY);
+    places.resize(no_cell as usize + 1, IN_MEMORY);
+    for (place, &pin) in places.iter_mut().step_by(2).zip(pins) {
+        *place = pin;
+    }
     cold.clear();
     tables.clear();
     constants.clear();
     let mut asm = Asm::new(code, labels);
     let labels = asm.labels(job.tape.labels.len() as u32);
-    let variables = job.tape.variables.len() as u32;
-    let nothing = Cells { first: places.len() as u32 - 1, payload: 0 };
     let mut emit = Emit {
         module: job.module,
         tape: job.tape,
@@ -282,7 +272,8 @@ fn attempt(
         labels,
         bank: Bank::new(u32::from(job.plan.scratch.bits()) | u32::from(job.plan.float_scratch) << FLOAT_PLACE),
         places,
-        cells: [Cells::all(0), Cells::all(variables), nothing, nothing],
+        memory_cells,
+        no_cell,
         cold,
         tables,
         constants,
@@ -410,6 +401,13 @@ impl Emit<'_> {
     #[inline]
     fn call_site(&mut self, popped: u32, handler: u32, wasm_offset: u32) {
         self.site(SiteKind::Call, wasm_offset);
+        if popped > 0 || handler != NO_HANDLER {
+            self.note_call(popped, handler);
+        }
+    }
+
+    #[inline(never)]
+    fn note_call(&mut self, popped: u32, handler: u32) {
         if popped > 0 {
             self.calls.popped.push((self.base + self.asm.pos() as u32, popped));
         }

@@ -2,18 +2,16 @@
 
 use super::operand::{Step, Value};
 use super::registers::{Cell, Choice, Held, IN_MEMORY, INTS, bit, gpr, gpr_place, pinned_gpr};
-use super::{Cells, Emit, Source, width};
+use super::{Emit, Source, width};
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Ref};
 use planish_asm::{Alu, Gp64, Width};
 
 impl Emit<'_> {
-    /// Looks an operand up. The table of places begins with the variables, then come temps, bases of memories, and one cell
-    /// for constants and what is missing.
+    /// Looks an operand up. One cell stands for constants and what is missing.
     #[inline]
     pub(super) fn value(&self, reference: Ref) -> Value {
-        let Cells { first, payload } = self.cells[reference.tag() & 3];
-        Value { reference, cell: first + reference.masked(payload) }
+        Value { reference, cell: reference.cell(self.no_cell) }
     }
 
     #[inline]
@@ -45,9 +43,10 @@ impl Emit<'_> {
     }
 
     pub(super) fn slot_of_cell(&self, cell: Cell) -> i32 {
-        match self.slots.get(cell as usize) {
-            Some(&slot) => slot,
-            None => self.plan.temps_at + self.plan.temp_bytes() * (cell - self.slots.len() as u32) as i32,
+        let number = cell >> 1;
+        match cell & 1 {
+            0 => self.slots[number as usize],
+            _ => self.plan.temps_at + self.plan.temp_bytes() * number as i32,
         }
     }
 
@@ -174,12 +173,15 @@ impl Emit<'_> {
     #[inline(never)]
     fn read_anew(&mut self, value: Value, class: Class) -> Gp64 {
         let register = self.scratch(0, 0);
-        // The low half of a variable is no copy of it.
-        let class = value.reference.as_var().map_or(class, |var| self.tape.variables[var as usize].class);
-        self.load_into(register, value, class);
-        if value.is_var() {
+        if let Some(var) = value.reference.as_var() {
+            // All of it: the low half of a variable is no copy.
+            let class = self.tape.variables[var as usize].class;
+            self.load_slot(width(class), register.any(), self.slots[var as usize]);
             self.hold_copy(register, value.cell);
-        } else if value.is_temp() {
+            return register;
+        }
+        self.load_into(register, value, class);
+        if value.is_temp() {
             self.hold_temp(register, value.cell);
         }
         register
