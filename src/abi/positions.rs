@@ -127,6 +127,18 @@ fn find(table: &[(u32, u32)], code_offset: u32) -> Option<u32> {
     table.binary_search_by_key(&code_offset, |row| row.0).ok().map(|place| table[place].1)
 }
 
+/// Are three bytes enough?
+#[inline]
+fn is_near(code: u32, wasm: u32) -> bool {
+    code >> CODE_BITS | wasm >> WASM_BITS == 0
+}
+
+/// They are the first three of these.
+#[inline]
+fn near(kind: SiteKind, code: u32, wasm: u32) -> [u8; 4] {
+    (kind as u32 | code << 3 | wasm << (3 + CODE_BITS)).to_le_bytes()
+}
+
 /// Appends sites; code offsets must not fall.
 #[derive(Default)]
 pub(crate) struct SiteWriter {
@@ -138,6 +150,11 @@ pub(crate) struct SiteWriter {
 }
 
 impl SiteWriter {
+    /// With room for so many bytes.
+    pub(crate) fn with_room(bytes: usize) -> SiteWriter {
+        SiteWriter { bytes: vec![0; bytes], ..SiteWriter::default() }
+    }
+
     /// Starts the sites of a function; returns `sites_at`.
     pub(crate) fn start(&mut self, code_offset: u32, wasm_offset: u32) -> u32 {
         (self.code_offset, self.wasm_offset) = (code_offset, wasm_offset);
@@ -149,24 +166,28 @@ impl SiteWriter {
         let code = site.code_offset.wrapping_sub(self.code_offset);
         let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;
         let wasm = (wasm << 1 ^ wasm >> 31) as u32;
-        if code >> CODE_BITS | wasm >> WASM_BITS == 0
+        if is_near(code, wasm)
             && let Some((head, _)) = self.bytes.split_at_mut_checked(self.len as usize + 4)
             && let Some(window) = head.last_chunk_mut()
         {
-            *window = (site.kind as u32 | code << 3 | wasm << (3 + CODE_BITS)).to_le_bytes();
+            *window = near(site.kind, code, wasm);
             self.len += 3;
         } else {
-            self.push_far(site.kind, code, wasm);
+            self.push_slowly(site.kind, code, wasm);
         }
         (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
     }
 
     /// Also where there is no room: then it makes some.
     #[inline(never)]
-    fn push_far(&mut self, kind: SiteKind, code: u32, wasm: u32) {
+    fn push_slowly(&mut self, kind: SiteKind, code: u32, wasm: u32) {
         let len = self.len as usize;
         if self.bytes.len() < len + 16 {
             self.bytes.resize(2 * len + 1024, 0);
+        }
+        if is_near(code, wasm) {
+            near(kind, code, wasm)[..3].iter().for_each(|&byte| self.byte(byte));
+            return;
         }
         self.byte((FAR | (kind as u32) << 3) as u8);
         self.leb(code);

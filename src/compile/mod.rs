@@ -189,10 +189,10 @@ impl<'a> Compiler<'a> {
             buffers: Buffers::new(),
             // Untouched pages cost nothing, moving does.
             code: Vec::with_capacity(wasm_bytes * 2),
-            functions: Vec::new(),
-            sites: SiteWriter::default(),
+            functions: Vec::with_capacity(wasm_bytes / 128),
+            sites: SiteWriter::with_room(wasm_bytes / 4),
             calls: Calls::default(),
-            relocations: Vec::new(),
+            relocations: Vec::with_capacity(wasm_bytes / 32),
             batches: Vec::new(),
             clock,
         }

@@ -174,7 +174,10 @@ pub(super) struct Job<'a> {
 /// How much code an entry, list item or variable makes: real functions stay below.
 const CODE_BYTES_PER_ENTRY: usize = 16;
 
-/// Appends a function's code; it starts 32-aligned.
+/// Of a function's first byte.
+const FUNCTION_ALIGNMENT: usize = 32;
+
+/// Appends a function's code.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
     let (sites_at, relocations_at, calls_at) = (job.sites.len(), job.relocations.len(), job.calls.mark());
     let start = job.code.len();
@@ -193,12 +196,11 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
         let result = attempt(job, buffers, &mut code, &mut labels, start as u32, allow_short);
         let outcome = match result {
             // A hostile module's code may be thousands of times its own size.
-            Ok((_, length)) if job.code.try_reserve(length + 32).is_err() => {
+            Ok((_, length)) if job.code.try_reserve(length).is_err() => {
                 Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
             }
             Ok((emitted, length)) => {
                 job.code.extend_from_slice(&code[..length]);
-                job.code.resize(job.code.len().next_multiple_of(32), 0xCC);
                 Some(Ok(emitted))
             }
             Err(failure) => {
@@ -305,7 +307,12 @@ fn attempt(
     if emit.spilled && !job.plan.spills {
         return Err(Failure::Spills);
     }
-    let length = emit.asm.finish().map_err(Failure::Code)?.len();
+    // Up to where the next function begins nothing may be executed.
+    let length = emit.asm.pos().next_multiple_of(FUNCTION_ALIGNMENT);
+    for _ in 0..FUNCTION_ALIGNMENT / 8 {
+        emit.asm.u64(u64::from_ne_bytes([0xCC; 8]));
+    }
+    emit.asm.finish().map_err(Failure::Code)?;
     Ok((Emitted { prologue_bytes }, length))
 }
 
