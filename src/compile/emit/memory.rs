@@ -109,12 +109,10 @@ impl Emit<'_> {
     /// The commonest address; nothing if it is another. **Escape:** as [`Emit::heap_address`].
     #[inline(always)]
     fn plain_address(&mut self, index: Value, offset: u32) -> Option<PlainAddress> {
-        if !self.plain || u64::from(offset) > MAX_DISPLACEMENT {
+        if !self.plain || u64::from(offset) > MAX_DISPLACEMENT || index.is_const() {
             return None;
         }
-        let index = self.register_of(index)?;
-        self.bank.lock(index.num());
-        Some(PlainAddress { index, disp: offset as i32 })
+        Some(PlainAddress { index: self.read(index, Class::I32), disp: offset as i32 })
     }
 
     /// The only place that addresses memory. **Escape:** index and offset are unsigned 32-bit numbers whose sum does not

@@ -69,7 +69,7 @@ pub(super) struct Buffers {
 impl Buffers {
     pub(super) fn new() -> Buffers {
         Buffers {
-            code: Vec::new(),
+            code: vec![0; 64 << 10],
             labels: Vec::new(),
             places: Vec::new(),
             cold: Vec::new(),
