@@ -13,8 +13,8 @@ use crate::compile::tape::{Class, Entry, FloatCond, Op, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
 use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Width, Xmm};
 
-/// A branch over at most so many small entries is emitted short.
-const SHORT_ENTRIES: u32 = 8;
+/// A branch over entries of less [weight](Emit::weight) is emitted short.
+const SHORT_WEIGHT: u32 = 13;
 /// An innermost loop of at most so many entries is aligned.
 const ALIGNED_LOOP_ENTRIES: u32 = 32;
 /// Up to so many targets, a branch table is a chain of comparisons.
@@ -186,28 +186,36 @@ impl Emit<'_> {
     fn is_near(&self, label: u32) -> bool {
         let entry = self.tape.labels[label as usize].entry;
         let at = self.at as u32;
-        self.allow_short
-            && entry > at
-            && entry - at <= SHORT_ENTRIES
-            && self.entries[self.at + 1..entry as usize].iter().all(|e| {
-                !matches!(
-                    e.op,
-                    Op::Call
-                        | Op::CallIndirect
-                        | Op::CallRef
-                        | Op::TailCall
-                        | Op::TailCallIndirect
-                        | Op::TailCallRef
-                        | Op::Builtin
-                        | Op::Throw
-                        | Op::ThrowRef
-                        | Op::BranchTable
-                        | Op::Return
-                        | Op::Convert(_)
-                        | Op::Vector(_)
-                        | Op::Memarg
-                )
-            })
+        if !self.allow_short || entry <= at || entry - at > SHORT_WEIGHT {
+            return false;
+        }
+        let mut weight = 0;
+        for e in &self.entries[self.at + 1..entry as usize] {
+            weight += self.weight(e);
+        }
+        weight < SHORT_WEIGHT
+    }
+
+    /// How long an entry's code may be, roughly, in units of twelve bytes.
+    fn weight(&self, e: &Entry) -> u32 {
+        match e.op {
+            Op::Call => 3 + self.plan.caller_pins.len() as u32,
+            Op::Return => 3,
+            Op::Load(_) | Op::Store(_) if !self.module.guarded => 2,
+            Op::CallIndirect
+            | Op::CallRef
+            | Op::TailCall
+            | Op::TailCallIndirect
+            | Op::TailCallRef
+            | Op::Builtin
+            | Op::Throw
+            | Op::ThrowRef
+            | Op::BranchTable
+            | Op::Convert(_)
+            | Op::Vector(_)
+            | Op::Memarg => SHORT_WEIGHT,
+            _ => 1,
+        }
     }
 
     fn jump_if(&mut self, cond: Cond, label: u32) {
