@@ -13,12 +13,40 @@ use crate::compile::tape::{Class, Entry, FloatCond, Op, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
 use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Width, Xmm};
 
-/// A branch over entries of less [weight](Emit::weight) is emitted short.
+/// A branch over entries of less [`weight`] is emitted short.
 const SHORT_WEIGHT: u32 = 13;
 /// An innermost loop of at most so many entries is aligned.
 const ALIGNED_LOOP_ENTRIES: u32 = 32;
 /// Up to so many targets, a branch table is a chain of comparisons.
 const CHAIN_TARGETS: usize = 3;
+
+/// Of an entry's weight, which is in units of twelve bytes: what stands for a call, which saves and restores pins,
+const CALL: u32 = 1 << 8;
+/// and for an access to memory, which is longer in a checked memory.
+const ACCESS: u32 = 1 << 16;
+
+/// How long an entry's code may be, roughly. A function of its own, so that it becomes a table instead of a jump.
+#[inline(never)]
+fn weight(op: Op) -> u32 {
+    match op {
+        Op::Load(_) | Op::Store(_) => 1 + ACCESS,
+        Op::Call => 3 + CALL,
+        Op::Return => 3,
+        Op::CallIndirect
+        | Op::CallRef
+        | Op::TailCall
+        | Op::TailCallIndirect
+        | Op::TailCallRef
+        | Op::Builtin
+        | Op::Throw
+        | Op::ThrowRef
+        | Op::BranchTable
+        | Op::Convert(_)
+        | Op::Vector(_)
+        | Op::Memarg => SHORT_WEIGHT,
+        _ => 1,
+    }
+}
 
 impl Emit<'_> {
     // Prologue and epilogue.
@@ -183,39 +211,18 @@ impl Emit<'_> {
 
     /// Does a forward label lie so close that a short branch will reach it? A guess: when it fails, the function is
     /// emitted again without.
+    #[inline]
     fn is_near(&self, label: u32) -> bool {
         let entry = self.tape.labels[label as usize].entry;
-        let at = self.at as u32;
-        if !self.allow_short || entry <= at || entry - at > SHORT_WEIGHT {
+        let next = self.at as u32 + 1;
+        if !self.allow_short || entry.wrapping_sub(next) >= SHORT_WEIGHT {
             return false;
         }
-        let mut weight = 0;
-        for e in &self.entries[self.at + 1..entry as usize] {
-            weight += self.weight(e);
-        }
-        weight < SHORT_WEIGHT
-    }
-
-    /// How long an entry's code may be, roughly, in units of twelve bytes.
-    fn weight(&self, e: &Entry) -> u32 {
-        match e.op {
-            Op::Call => 3 + self.plan.caller_pins.len() as u32,
-            Op::Return => 3,
-            Op::Load(_) | Op::Store(_) if !self.module.guarded => 2,
-            Op::CallIndirect
-            | Op::CallRef
-            | Op::TailCall
-            | Op::TailCallIndirect
-            | Op::TailCallRef
-            | Op::Builtin
-            | Op::Throw
-            | Op::ThrowRef
-            | Op::BranchTable
-            | Op::Convert(_)
-            | Op::Vector(_)
-            | Op::Memarg => SHORT_WEIGHT,
-            _ => 1,
-        }
+        let between = &self.entries[next as usize..entry as usize];
+        let sum: u32 = between.iter().map(|e| weight(e.op)).sum();
+        let calls = sum / CALL % 256 * self.plan.caller_pins.len() as u32;
+        let accesses = if self.module.guarded { 0 } else { sum / ACCESS };
+        sum % CALL + calls + accesses < SHORT_WEIGHT
     }
 
     fn jump_if(&mut self, cond: Cond, label: u32) {
