@@ -23,6 +23,8 @@ impl engine::Engine for Wasmtime {
         config.wasm_multi_memory(true).wasm_memory64(true).wasm_tail_call(true).wasm_extended_const(true);
         config.wasm_custom_page_sizes(true).wasm_wide_arithmetic(true).wasm_simd(true).wasm_relaxed_simd(true);
         config.wasm_function_references(true).wasm_gc(true).wasm_exceptions(true);
+        config.wasm_threads(true).shared_memory(true);
+        config.relaxed_simd_deterministic(true).cranelift_nan_canonicalization(true);
         let engine = Engine::new(&config).map_err(|error| error.to_string())?;
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(TABLE_ELEMENTS).build();
         let data = StoreData { host: Host::new(seed), limits };
@@ -114,6 +116,16 @@ fn new_global(context: impl AsContextMut<Data = StoreData>, ty: &GlobalType, val
     Global::new(context, ty.clone(), value).ok()
 }
 
+fn bytes_of(store: &Store<StoreData>, memory: Extern) -> Vec<u8> {
+    match memory {
+        Extern::SharedMemory(memory) => {
+            // SAFETY: no other thread has it.
+            memory.data().iter().map(|byte| unsafe { *byte.get() }).collect()
+        }
+        memory => memory.into_memory().expect("exported as one").data(store).to_vec(),
+    }
+}
+
 fn content(ty: &GlobalType) -> (Type, bool) {
     (type_of(ty.content()), ty.mutability().is_var())
 }
@@ -153,6 +165,8 @@ fn stop_of(error: &Error) -> Stop {
         Theirs::StackOverflow => Trap::StackOverflow,
         Theirs::BadSignature => Trap::BadSignature,
         Theirs::NullReference => Trap::NullReference,
+        Theirs::HeapMisaligned => Trap::HeapMisaligned,
+        Theirs::AtomicWaitNonSharedMemory => Trap::AtomicWaitNonSharedMemory,
         _ => return Stop::Refused,
     })
 }

@@ -1,7 +1,8 @@
 //! Planish, in one of its configurations.
 
 use super::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
-use planish::{Config, ExternRef, HeapType, Ref, RefType, WasmFeature};
+use planish::{Config, ExternRef, HeapType, Ref, RefType, ThrownException, WasmFeature};
+use std::sync::atomic::Ordering::Relaxed;
 
 crate::player!(planish);
 
@@ -19,6 +20,7 @@ impl Planish {
         let mut config = Config::new();
         config.max_memory_size(MEMORY_BYTES as u64).max_table_elements(TABLE_ELEMENTS as u64);
         config.wasm_feature(WasmFeature::CustomPageSizes, true).wasm_feature(WasmFeature::WideArithmetic, true);
+        config.wasm_feature(WasmFeature::Threads, true).wasm_feature(WasmFeature::LegacyExceptions, true);
         configure(&mut config);
         Planish { name, config }
     }
@@ -105,6 +107,14 @@ fn new_global(context: impl AsContextMut<Data = Host>, ty: &GlobalType, value: V
     Global::new(context, *ty, value).ok()
 }
 
+fn bytes_of(store: &Store<Host>, memory: Extern) -> Vec<u8> {
+    match memory {
+        Extern::Memory(memory) => memory.data(store).to_vec(),
+        Extern::SharedMemory(memory) => memory.data().iter().map(|byte| byte.load(Relaxed)).collect(),
+        _ => unreachable!("it was exported as a memory"),
+    }
+}
+
 fn content(ty: &GlobalType) -> (Type, bool) {
     (type_of(&ty.content), ty.mutable)
 }
@@ -128,6 +138,7 @@ fn stop_of(error: &Error) -> Stop {
     match error.trap() {
         Some(trap) => Stop::Trap(trap),
         None if error.is::<Failure>() => Stop::Host,
+        None if error.is::<ThrownException>() => Stop::Exception,
         None => Stop::Refused,
     }
 }

@@ -98,6 +98,10 @@ fn new_global(context: impl AsContextMut<Data = StoreData>, ty: &GlobalType, val
     Some(Global::new(context, value, ty.mutability()))
 }
 
+fn bytes_of(store: &Store<StoreData>, memory: Extern) -> Vec<u8> {
+    memory.into_memory().expect("exported as one").data(store).to_vec()
+}
+
 fn content(ty: &GlobalType) -> (Type, bool) {
     (type_of(&ty.content()), ty.mutability().is_mut())
 }
