@@ -14,6 +14,11 @@ pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+/// Was the module made by wasm-smith? It has an export of ours then.
+pub(super) fn is_smith(module: &[u8]) -> bool {
+    module.windows(FUEL_EXPORT.len()).any(|bytes| bytes == FUEL_EXPORT.as_bytes())
+}
+
 fn smith(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut choices = Unstructured::new(bytes);
     let config = config(&mut choices).ok()?;

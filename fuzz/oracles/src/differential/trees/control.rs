@@ -119,6 +119,14 @@ impl Function<'_, '_> {
         self.results(signature);
     }
 
+    /// Once in each call, so that it ends with the stack or before.
+    pub(super) fn recurse(&mut self) {
+        let callee = self.plan.imports + self.index;
+        self.arguments(self.index);
+        self.local(0x10, callee as u32);
+        self.results(self.index);
+    }
+
     /// By table 0, which has functions of types that are not called, too.
     fn call_table(&mut self) {
         if !self.may_call_references() {

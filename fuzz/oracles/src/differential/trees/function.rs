@@ -2,7 +2,7 @@
 
 use super::super::binary::{leb, signed};
 use super::rows::{ATOMIC_WIDTHS, LOADS, OPERATORS, Row, STORES};
-use super::{Exceptions, Plan, val_type};
+use super::{Exceptions, FUNCTIONS, Plan, val_type};
 use crate::bytes::Choices;
 
 const INTEGERS: [i64; 16] =
@@ -92,6 +92,9 @@ impl<'a, 'b> Function<'a, 'b> {
         let most = [6, 40][self.choices.below(2)];
         for _ in 0..1 + self.choices.below(most) {
             self.statement();
+        }
+        if self.index == FUNCTIONS - 1 && self.choices.below(64) == 0 {
+            self.recurse();
         }
         let plan = self.plan;
         for &ty in &plan.signatures[self.index].1 {
@@ -272,7 +275,8 @@ impl<'a, 'b> Function<'a, 'b> {
             11 if matches!(ty, b'i' | b'I') => self.size_of(ty),
             12 if matches!(ty, b'i' | b'I') && self.plan.atomics => self.atomic(ty, depth),
             13 if ty == b'i' => self.is_null(depth),
-            14 => {
+            14 if matches!(ty, b'i' | b'I') => self.scaled_sum(ty),
+            15 => {
                 self.code.push(0x02);
                 self.code.extend(val_type(ty));
                 self.plain(ty, depth - 1);
@@ -282,6 +286,17 @@ impl<'a, 'b> Function<'a, 'b> {
                 self.code.push(0x0B);
             }
             _ => self.apply(ty, depth),
+        }
+    }
+
+    /// As an address is computed.
+    fn scaled_sum(&mut self, ty: u8) {
+        let (constant, shift, add) = if ty == b'i' { (0x41, 0x74, 0x6A) } else { (0x42, 0x86, 0x7C) };
+        self.operand(ty);
+        self.operand(ty);
+        self.code.extend([constant, self.choices.below(4) as u8, shift, add]);
+        if self.choices.below(2) == 0 {
+            self.code.extend([constant, self.choices.below(64) as u8, add]);
         }
     }
 
@@ -353,8 +368,12 @@ impl<'a, 'b> Function<'a, 'b> {
 
     /// An operator on small operands.
     pub(super) fn operation(&mut self) {
-        let (row, operator) = self.choose_calmly(|_| true);
+        let relaxed = self.plan.relaxed && self.choices.below(4) == 0;
+        let (row, operator) = self.choose_calmly(|row| row.is_relaxed() || !relaxed);
         self.applied(row, operator, |function, ty| function.operand(ty));
+        if row.compares() && self.choices.below(3) == 0 {
+            self.code.push(0x45);
+        }
         self.consume(row.result());
     }
 
@@ -636,8 +655,8 @@ impl<'a, 'b> Function<'a, 'b> {
                 self.canonical(ty);
                 self.global_set(float_of(ty));
             }
-            25 | 26 if self.plan.atomics => self.atomic_statement(),
-            27..36 if self.budget > 0 => self.control(),
+            25..28 if self.plan.atomics => self.atomic_statement(),
+            28..37 if self.budget > 0 => self.control(),
             _ => {
                 let ty = self.some_type();
                 self.expression(ty, 4);
