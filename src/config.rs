@@ -1,8 +1,10 @@
 //! [`Config`]: how an engine compiles and what it grants to the modules it runs.
 
 use crate::abi::Cpu;
+use crate::compile::Threads;
 use crate::decode::{self, WasmFeature};
 use crate::vm::stack::StackPool;
+use std::sync::Arc;
 use wasmparser::WasmFeatures;
 
 /// Options of an [`Engine`](crate::Engine). The defaults suit untrusted code on the machine at hand.
@@ -25,6 +27,7 @@ pub struct Config {
     pub(crate) max_wasm_stack: usize,
     pub(crate) max_memory_size: u64,
     pub(crate) max_table_elements: u64,
+    pub(crate) threads: Threads,
     pub(crate) few_registers: bool,
 }
 
@@ -67,6 +70,7 @@ impl Config {
             max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
             max_table_elements: 10_000_000,
+            threads: Threads::System,
             few_registers: false,
         }
     }
@@ -207,6 +211,47 @@ impl Config {
     /// ```
     pub fn max_table_elements(&mut self, elements: u64) -> &mut Config {
         self.max_table_elements = elements;
+        self
+    }
+
+    /// Whether a module with more than 64 KiB of code is compiled on several threads (the default): the calling one and
+    /// as many more as the process has processors, started for the module and gone when it is compiled. Otherwise the
+    /// calling thread compiles alone. The code is the same, and so is the error if the module is refused. See also
+    /// [`Config::compilation_threads`]; of the two the last call counts.
+    ///
+    /// ```
+    /// use planish::{Config, Engine};
+    ///
+    /// let engine = Engine::new(Config::new().parallel_compilation(false))?;
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn parallel_compilation(&mut self, enable: bool) -> &mut Config {
+        self.threads = if enable { Threads::System } else { Threads::One };
+        self
+    }
+
+    /// Supplies the threads that compile modules with more than 64 KiB of code: `run` calls its argument once on each and
+    /// returns when all these calls have returned. Each call compiles functions until none are left, so a number of calls is no
+    /// obligation: with too few, or none, the thread that asked for the module does the rest. For one module `run` may be called twice.
+    ///
+    /// The threads of a pool will do, and so will threads started for the purpose:
+    ///
+    /// ```
+    /// use planish::{Config, Engine};
+    ///
+    /// let mut config = Config::new();
+    /// config.compilation_threads(|work| {
+    ///     std::thread::scope(|scope| {
+    ///         for _ in 0..4 {
+    ///             scope.spawn(work);
+    ///         }
+    ///     });
+    /// });
+    /// let engine = Engine::new(&config)?;
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn compilation_threads(&mut self, run: impl Fn(&(dyn Fn() + Sync)) + Send + Sync + 'static) -> &mut Config {
+        self.threads = Threads::Supplied(Arc::new(run));
         self
     }
 

@@ -1,7 +1,7 @@
 //! [`Engine`]: what modules and stores share.
 
 use crate::abi::{STUB_STACK_BYTES, TrapCode};
-use crate::compile::{self, Options, RegisterFile};
+use crate::compile::{self, Options, RegisterFile, Threads};
 use crate::config::Config;
 use crate::error::Error;
 use crate::signatures::{Signatures, Stubs};
@@ -102,6 +102,10 @@ impl Engine {
 
     pub(crate) fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    pub(crate) fn compilation_threads(&self) -> &Threads {
+        &self.shared.config.threads
     }
 
     pub(crate) fn features(&self) -> WasmFeatures {

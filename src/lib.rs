@@ -65,6 +65,8 @@ mod linker;
 pub mod wasi;
 
 pub use caller::Caller;
+#[doc(hidden)]
+pub use compile::{Stage, Timings};
 pub use config::{Config, CpuLevel};
 pub use decode::WasmFeature;
 pub use engine::Engine;

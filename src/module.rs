@@ -1,12 +1,12 @@
 //! [`Module`]: compiled WebAssembly, ready to be instantiated.
 
-use crate::compile;
+use crate::compile::{self, Clock, Stage, Timings};
 use crate::decode::{self, ExportItem, ImportItem, ModuleInfo, WasmFeature};
 use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
 use crate::types::{FuncIndex, TagType};
-use crate::vm::code::{Code, CodeAddress, Contents, Signature};
+use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents, Signature};
 use crate::vm::instance::InstanceModule;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -68,12 +68,29 @@ impl Module {
     /// assert!(Module::from_binary(&Engine::default(), b"(module)").is_err());
     /// ```
     pub fn from_binary(engine: &Engine, bytes: &[u8]) -> Result<Module, Error> {
+        Module::compile(engine, bytes, &mut Clock::default())
+    }
+
+    /// [`Module::from_binary`], and how long it took.
+    #[doc(hidden)]
+    pub fn timed(engine: &Engine, bytes: &[u8]) -> Result<(Module, Timings), Error> {
+        let mut clock = Clock::started();
+        let module = Module::compile(engine, bytes, &mut clock)?;
+        Ok((module, clock.timings()))
+    }
+
+    fn compile(engine: &Engine, bytes: &[u8], clock: &mut Clock) -> Result<Module, Error> {
         let (info, bodies) = decode::decode(bytes, engine.features())?;
         let signatures = engine.module_signatures(&info.types, &types_called_from_elsewhere(&info))?;
         let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
-        let compiled = compile::compile_module(&info, bodies, &numbers, engine.options())?;
-        let code = Code::publish(&compiled.code, Contents::Module(compiled.positions))?;
+        clock.lap(Stage::Decode);
+        let threads = engine.compilation_threads();
+        let compiled = compile::compile_module(&info, &bodies, &numbers, engine.options(), threads, clock)?;
+        let mut buffer = CodeBuffer::new(compiled.code_bytes())?;
+        compiled.write(buffer.bytes_mut(), threads);
+        let code = buffer.publish(Contents::Module(compiled.into_positions()))?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
+        clock.lap(Stage::Link);
         Ok(Module {
             inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures: signatures.into(), exports }),
         })

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 pub fn entries() -> Vec<Entry> {
     const VERSION: &str = "0.1.0";
     vec![
-        Entry { name: "planish", version: VERSION, make: |_| make(ours::Config::new()) },
+        Entry { name: "planish", version: VERSION, make: |threads| make(ours::Config::new(), threads) },
         Entry {
             name: "planish-checked",
             version: VERSION,
-            make: |_| {
+            make: |threads| {
                 let mut config = ours::Config::new();
                 config.guard_memory(false);
-                make(config)
+                make(config, threads)
             },
         },
     ]
@@ -59,7 +59,16 @@ impl std::fmt::Display for Exit {
 
 impl std::error::Error for Exit {}
 
-fn make(config: ours::Config) -> Res<Box<dyn Engine>> {
+fn make(mut config: ours::Config, threads: usize) -> Res<Box<dyn Engine>> {
+    config.parallel_compilation(false);
+    if threads > 1 {
+        config.compilation_threads(move |work| {
+            std::thread::scope(|scope| {
+                (1..threads).for_each(|_| _ = scope.spawn(work));
+                work();
+            });
+        });
+    }
     let engine = ours::Engine::new(&config).map_err(text)?;
     let linker = Arc::new(linker(&engine).map_err(text)?);
     Ok(Box::new(Shared { engine, linker }))

@@ -70,7 +70,7 @@ pub(crate) struct FunctionCode {
 pub(crate) const NO_CATCH: u32 = u32::MAX;
 
 /// What few calls have. Code offsets are those of return addresses, in order.
-#[derive(Default)]
+#[derive(Default, PartialEq, Debug)]
 pub(crate) struct Calls {
     /// `(code offset, bytes)`: the callee pops stack arguments.
     pub(crate) popped: Vec<(u32, u32)>,
@@ -224,7 +224,7 @@ impl Sites<'_> {
 }
 
 /// The table of a whole module.
-#[derive(Default)]
+#[derive(Default, PartialEq, Debug)]
 pub(crate) struct Positions {
     /// By code offset; ends with no sentinel.
     pub(crate) functions: Vec<FunctionCode>,

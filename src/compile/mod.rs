@@ -5,24 +5,33 @@ mod tape;
 mod vector;
 mod assign;
 mod emit;
+mod threads;
+mod link;
+mod batches;
+mod timings;
 mod stubs;
 
 pub(crate) use assign::RegisterFile;
 #[cfg(feature = "coverage")]
 pub(crate) use emit::coverage;
+pub(crate) use link::CompiledModule;
 pub(crate) use stubs::{builtin_stubs, signature_stubs};
+pub(crate) use threads::Threads;
+pub(crate) use timings::Clock;
+pub use timings::{Stage, Timings};
 
 use crate::abi::layout::ContextLayout;
-use crate::abi::positions::{Calls, FunctionCode, Positions, SiteWriter};
+use crate::abi::positions::{Calls, FunctionCode, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
 use crate::decode::{Body, Cursor, ModuleInfo};
 use crate::error::Error;
 use crate::types::{FuncIndex, MemoryType, TypeIndex};
 use assign::{Pins, Plan};
 use emit::{Buffers, Job, Relocation};
+use link::{Mark, Part};
 use planish_asm::AsmError;
 use scan::{Refusal, Scan};
-use wasmparser::FuncValidatorAllocations;
+use wasmparser::{FuncToValidate, FuncValidatorAllocations};
 
 /// How to compile, apart from the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,13 +44,6 @@ pub(crate) struct Options {
     /// Faults become traps; otherwise compiled code must not fault, and memories are not guarded.
     pub(crate) signals: bool,
     pub(crate) registers: RegisterFile,
-}
-
-/// A compiled module: plain data, position-independent.
-pub(crate) struct CompiledModule {
-    /// The functions, then their constants and jump tables; no address in it needs relocation.
-    pub(crate) code: Vec<u8>,
-    pub(crate) positions: Positions,
 }
 
 /// The stubs of one signature, in one piece of position-independent code.
@@ -110,44 +112,59 @@ enum Failure {
     Spills,
 }
 
-/// Compiles all bodies of a module, in order. `signatures` are the engine's numbers of its types.
+/// Compiles all bodies of a module. `signatures` are the engine's numbers of its types. What comes out, code or error, does not
+/// depend on the threads.
 pub(crate) fn compile_module(
     info: &ModuleInfo,
-    bodies: Vec<Body<'_>>,
+    bodies: &[Body<'_>],
     signatures: &[u32],
     options: &Options,
+    threads: &Threads,
+    clock: &mut Clock,
 ) -> Result<CompiledModule, Error> {
     let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
-    let module = ModuleContext {
-        info,
-        context: ContextLayout::new(info),
-        layouts: &layouts,
-        signatures,
-        cpu: options.cpu,
-        deterministic: options.deterministic,
-        reserves: options.guarded,
-        guarded: options.guarded && info.memories.first().is_none_or(MemoryType::can_be_guarded),
-        signals: options.signals,
-        registers: options.registers,
-    };
-    let mut compiler = Compiler::new(&module);
-    for (index, body) in bodies.into_iter().enumerate() {
-        compiler.function(FuncIndex(info.imported_functions + index as u32), body)?;
+    let module = ModuleContext::new(info, &layouts, signatures, options);
+    let parts = batches::compile(&module, bodies, threads, clock)?;
+    clock.add(parts.iter().map(|part| part.clock));
+    let linked = CompiledModule::link(parts);
+    clock.lap(Stage::Link);
+    Ok(linked)
+}
+
+impl<'a> ModuleContext<'a> {
+    fn new(
+        info: &'a ModuleInfo,
+        layouts: &'a [CallLayout],
+        signatures: &'a [u32],
+        options: &Options,
+    ) -> ModuleContext<'a> {
+        ModuleContext {
+            info,
+            context: ContextLayout::new(info),
+            layouts,
+            signatures,
+            cpu: options.cpu,
+            deterministic: options.deterministic,
+            reserves: options.guarded,
+            guarded: options.guarded && info.memories.first().is_none_or(MemoryType::can_be_guarded),
+            signals: options.signals,
+            registers: options.registers,
+        }
     }
-    Ok(compiler.link())
 }
 
 /// Why a body is refused, in the words of the parser's validator, which checks it again.
 #[cold]
-fn explain(Body { validator, body }: Body<'_>) -> Error {
-    match validator.into_validator(FuncValidatorAllocations::default()).validate(&body) {
+fn explain(Body { validator, body }: &Body<'_>) -> Error {
+    let validator = FuncToValidate { resources: validator.resources.clone(), ..*validator };
+    match validator.into_validator(FuncValidatorAllocations::default()).validate(body) {
         Err(error) => error.into(),
         // To refuse is safe.
         Ok(()) => Error::invalid("the function is refused by one of two validators", body.range().start as usize),
     }
 }
 
-/// One thread's state, reused from function to function.
+/// One thread's state, reused from function to function. Offsets count from its own first byte of code.
 struct Compiler<'a> {
     module: &'a ModuleContext<'a>,
     scan: Scan<'a>,
@@ -158,32 +175,72 @@ struct Compiler<'a> {
     sites: SiteWriter,
     calls: Calls,
     relocations: Vec<Relocation>,
+    batches: Vec<Mark>,
+    clock: Clock,
 }
 
 impl<'a> Compiler<'a> {
-    fn new(module: &'a ModuleContext<'a>) -> Compiler<'a> {
+    /// For about so many bytes of wasm.
+    fn new(module: &'a ModuleContext<'a>, wasm_bytes: usize, clock: Clock) -> Compiler<'a> {
         Compiler {
             module,
             scan: Scan::new(module.info, module.layouts),
             plan: Plan::new(),
             buffers: Buffers::new(),
             // Untouched pages cost nothing, moving does.
-            code: Vec::with_capacity(module.info.code_bytes * 2),
+            code: Vec::with_capacity(wasm_bytes * 2),
             functions: Vec::new(),
             sites: SiteWriter::default(),
             calls: Calls::default(),
             relocations: Vec::new(),
+            batches: Vec::new(),
+            clock,
         }
     }
 
-    fn function(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
+    /// Compiles functions that follow each other in the module; the number of the first among the module's own.
+    fn batch(&mut self, first: u32, bodies: &[Body<'_>]) -> Result<(), Error> {
+        self.batches.push(self.mark(first));
+        for (index, body) in (first..).zip(bodies) {
+            self.function(FuncIndex(self.module.info.imported_functions + index), body)?;
+        }
+        Ok(())
+    }
+
+    /// Where the next function begins in everything.
+    fn mark(&self, function: u32) -> Mark {
+        Mark {
+            function,
+            code: self.code.len(),
+            functions: self.functions.len(),
+            sites: self.sites.bytes().len(),
+            calls: self.calls.mark(),
+            relocations: self.relocations.len(),
+        }
+    }
+
+    fn finish(self) -> Part {
+        Part {
+            end: self.mark(u32::MAX),
+            batches: self.batches,
+            code: self.code,
+            functions: self.functions,
+            sites: self.sites.into_bytes(),
+            calls: self.calls,
+            relocations: self.relocations,
+            clock: self.clock,
+        }
+    }
+
+    fn function(&mut self, function: FuncIndex, body: &Body<'_>) -> Result<(), Error> {
         let body_offset = body.body.range().start as u32;
         self.scan_body(function, body)?;
+        self.clock.lap(Stage::Scan);
         self.emit(function, body_offset)
     }
 
     /// Validates the body and fills the tape.
-    fn scan_body(&mut self, function: FuncIndex, body: Body<'_>) -> Result<(), Error> {
+    fn scan_body(&mut self, function: FuncIndex, body: &Body<'_>) -> Result<(), Error> {
         let ty = self.module.info.functions[function.index()];
         let range = body.body.range();
         self.read_body(ty, body.body.as_bytes(), range.start as u32).map_err(|refusal| match refusal {
@@ -218,6 +275,7 @@ impl<'a> Compiler<'a> {
         let emitted = loop {
             let file = self.module.registers;
             self.plan.assign(&self.scan.tape, layout, file, self.module.cpu, pins, spills).ok_or_else(too_large)?;
+            self.clock.lap(Stage::Assign);
             let mut job = Job {
                 module: self.module,
                 tape: &self.scan.tape,
@@ -230,7 +288,9 @@ impl<'a> Compiler<'a> {
                 relocations: &mut self.relocations,
                 code: &mut self.code,
             };
-            match emit::emit(&mut job, &mut self.buffers) {
+            let emitted = emit::emit(&mut job, &mut self.buffers);
+            self.clock.lap(Stage::Emit);
+            match emitted {
                 Ok(emitted) => break emitted,
                 Err(Failure::Spills) if !spills => spills = true,
                 Err(Failure::Registers) if pins == Pins::All => pins = Pins::CalleeSaved,
@@ -252,19 +312,6 @@ impl<'a> Compiler<'a> {
             saved: self.plan.saved_mask(),
         });
         Ok(())
-    }
-
-    /// Fills in the displacements of direct calls.
-    fn link(mut self) -> CompiledModule {
-        for Relocation { at, function } in self.relocations {
-            let target = self.functions[function as usize].code_offset;
-            let displacement = target.wrapping_sub(at + 4);
-            self.code[at as usize..][..4].copy_from_slice(&displacement.to_le_bytes());
-        }
-        let code_bytes = self.code.len() as u32;
-        let positions =
-            Positions { functions: self.functions, sites: self.sites.into_bytes(), calls: self.calls, code_bytes };
-        CompiledModule { code: self.code, positions }
     }
 }
 

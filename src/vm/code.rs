@@ -65,16 +65,39 @@ impl CodeAddress {
     }
 }
 
+/// Pages for code that is being written: not executable yet.
+pub(crate) struct CodeBuffer {
+    pages: Pages,
+    len: usize,
+}
+
+impl CodeBuffer {
+    /// Zeros. Fails when the system has no memory.
+    pub(crate) fn new(len: usize) -> io::Result<CodeBuffer> {
+        Ok(CodeBuffer { pages: Pages::populated(len.max(1))?, len })
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the mapping is readable, writable, at least `len` bytes long, and ours alone as long as it is borrowed.
+        unsafe { std::slice::from_raw_parts_mut(self.pages.start().as_ptr(), self.len) }
+    }
+
+    /// Makes the code executable, never to be written again.
+    pub(crate) fn publish(self, contents: Contents) -> io::Result<Code> {
+        let CodeBuffer { mut pages, len } = self;
+        pages.protect(0, pages.len(), Access::ReadExecute)?;
+        let code = Code { published: Box::new(PublishedCode { pages, len, contents }) };
+        registry::add(&code.published);
+        Ok(code)
+    }
+}
+
 impl Code {
     /// Copies code to pages of its own and makes them executable. Fails when the system has no memory.
     pub(crate) fn publish(bytes: &[u8], contents: Contents) -> io::Result<Code> {
-        let mut pages = Pages::populated(bytes.len().max(1))?;
-        // SAFETY: the mapping is new, writable and at least as long as `bytes`.
-        unsafe { pages.start().as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        pages.protect(0, pages.len(), Access::ReadExecute)?;
-        let code = Code { published: Box::new(PublishedCode { pages, len: bytes.len(), contents }) };
-        registry::add(&code.published);
-        Ok(code)
+        let mut buffer = CodeBuffer::new(bytes.len())?;
+        buffer.bytes_mut().copy_from_slice(bytes);
+        buffer.publish(contents)
     }
 
     /// The address of the byte at an offset. Panics if it lies outside.

@@ -3,6 +3,7 @@
 mod run;
 mod wast;
 mod objdump;
+mod compile;
 
 use clap::{Args, Parser, Subcommand};
 use planish::{Config, Engine, Error, Module, WasmFeature};
@@ -32,6 +33,8 @@ enum Command {
         /// The module
         file: PathBuf,
     },
+    /// Compiles a module and says how long it took
+    Compile(CompileArgs),
     /// Shows the machine code of each function beside the wasm operators it came from
     Objdump {
         /// The module
@@ -55,6 +58,18 @@ struct RunArgs {
     // One list: whatever stands behind the program is not looked at.
     #[arg(required = true, trailing_var_arg = true, value_names = ["FILE", "ARGS"])]
     program: Vec<String>,
+}
+
+#[derive(Args)]
+struct CompileArgs {
+    /// The module
+    file: PathBuf,
+    /// Shows what each stage of compilation takes, in the fastest of many rounds
+    #[arg(long)]
+    timings: bool,
+    /// How many threads compile
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
 }
 
 impl RunArgs {
@@ -82,6 +97,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Wast { files } => run_scripts(&files),
         Command::Validate { file } => validate(&file),
+        Command::Compile(args) => compile::compile(&args),
         Command::Objdump { file } => objdump::objdump(&file),
     };
     outcome.unwrap_or_else(|error| {
