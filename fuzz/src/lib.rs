@@ -3,7 +3,7 @@
 #![cfg(feature = "wasmtime")]
 
 use planish::Trap;
-use planish_oracles::differential::engine;
+use planish_oracles::differential::{engine, is_relaxed};
 use planish_oracles::differential::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
 use std::ops::{Deref, DerefMut};
 use wasmtime::{Config, ExternRef, HeapType, Ref, Rooted, StoreLimits, StoreLimitsBuilder};
@@ -24,7 +24,7 @@ impl engine::Engine for Wasmtime {
         config.wasm_custom_page_sizes(true).wasm_wide_arithmetic(true).wasm_simd(true).wasm_relaxed_simd(true);
         config.wasm_function_references(true).wasm_gc(true).wasm_exceptions(true);
         config.wasm_threads(true).shared_memory(true);
-        config.relaxed_simd_deterministic(true).cranelift_nan_canonicalization(true);
+        config.relaxed_simd_deterministic(true).cranelift_nan_canonicalization(is_relaxed(module));
         let engine = Engine::new(&config).map_err(|error| error.to_string())?;
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(TABLE_ELEMENTS).build();
         let data = StoreData { host: Host::new(seed), limits };

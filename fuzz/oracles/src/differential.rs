@@ -76,8 +76,7 @@ pub fn seed(bytes: &[u8]) -> u64 {
 /// Plays a module everywhere; `Err`: where two engines differ. One with relaxed operators is not for wasmi, which has no
 /// deterministic mode.
 pub fn difference(module: &[u8], seed: u64, others: &[&dyn Engine]) -> Result<Compared, String> {
-    let features = Module::required_features(module).map_err(|error| format!("planish refuses: {error}"))?;
-    let relaxed = features.contains(&WasmFeature::RelaxedSimd);
+    let relaxed = is_relaxed(module);
     let (default, ours) = (if relaxed { &DETERMINISTIC } else { &OURS }).split_first().expect("the default one");
     let first = match default.play(module, seed) {
         Err(message) if planish::may_refuse(&message) => return Ok(Compared::Nothing),
@@ -100,6 +99,11 @@ pub fn difference(module: &[u8], seed: u64, others: &[&dyn Engine]) -> Result<Co
         agree += 1;
     }
     Ok(Compared::Agree(agree))
+}
+
+/// Has a module relaxed operators? Then engines must make the deterministic choices, and their NaNs canonical.
+pub fn is_relaxed(module: &[u8]) -> bool {
+    Module::required_features(module).is_ok_and(|features| features.contains(&WasmFeature::RelaxedSimd))
 }
 
 /// The first difference. Behind the end of a stack everything may differ.

@@ -62,8 +62,8 @@ impl Function<'_, '_> {
     }
 
     fn table_length(&mut self, wide: bool) {
-        let length = self.choices.below(5) as u8;
-        match self.choices.below(3) {
+        let length = self.choices.below(4) as u8;
+        match self.choices.below(8) {
             0 => self.table_index(wide),
             _ => self.code.extend([if wide { 0x42 } else { 0x41 }, length]),
         }
@@ -99,7 +99,7 @@ impl Function<'_, '_> {
                 self.code.extend([0x41, self.choices.below(3) as u8, 0x41, self.choices.below(4) as u8]);
                 self.code.extend([0xFC, 12, segment, table as u8]);
             }
-            4 if self.choices.below(24) == 0 => self.code.extend([0xFC, 13, 1]),
+            4 if self.choices.below(32) == 1 => self.code.extend([0xFC, 13, 1]),
             5 => {
                 self.table_get(element);
                 self.set(element);
