@@ -3,9 +3,8 @@
 #![cfg(feature = "wasmtime")]
 
 use planish::Trap;
+use planish_oracles::differential::script::{Failure, Host, Limited, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
 use planish_oracles::differential::{engine, is_relaxed};
-use planish_oracles::differential::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
-use std::ops::{Deref, DerefMut};
 use wasmtime::{Config, ExternRef, HeapType, Ref, Rooted, StoreLimits, StoreLimitsBuilder};
 
 planish_oracles::player!(wasmtime);
@@ -27,29 +26,12 @@ impl engine::Engine for Wasmtime {
         config.relaxed_simd_deterministic(true).cranelift_nan_canonicalization(is_relaxed(module));
         let engine = Engine::new(&config).map_err(|error| error.to_string())?;
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(TABLE_ELEMENTS).build();
-        let data = StoreData { host: Host::new(seed), limits };
+        let data = Limited { host: Host::new(seed), limits };
         play(&engine, data, |store| store.limiter(|data| &mut data.limits), module)
     }
 }
 
-struct StoreData {
-    host: Host,
-    limits: StoreLimits,
-}
-
-impl Deref for StoreData {
-    type Target = Host;
-
-    fn deref(&self) -> &Host {
-        &self.host
-    }
-}
-
-impl DerefMut for StoreData {
-    fn deref_mut(&mut self) -> &mut Host {
-        &mut self.host
-    }
-}
+type StoreData = Limited<StoreLimits>;
 
 fn type_of(ty: &ValType) -> Type {
     match ty {
@@ -129,17 +111,6 @@ fn bytes_of(store: &Store<StoreData>, memory: Extern) -> Vec<u8> {
 fn content(ty: &GlobalType) -> (Type, bool) {
     (type_of(ty.content()), ty.mutability().is_var())
 }
-
-#[derive(Debug)]
-struct Failure;
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a host function failed")
-    }
-}
-
-impl std::error::Error for Failure {}
 
 fn failure() -> Error {
     Error::new(Failure)

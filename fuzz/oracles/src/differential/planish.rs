@@ -1,6 +1,6 @@
 //! Planish, in one of its configurations.
 
-use super::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
+use super::script::{Failure, Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
 use planish::{Config, ExternRef, HeapType, Ref, RefType, ThrownException, WasmFeature};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -118,17 +118,6 @@ fn bytes_of(store: &Store<Host>, memory: Extern) -> Vec<u8> {
 fn content(ty: &GlobalType) -> (Type, bool) {
     (type_of(&ty.content), ty.mutable)
 }
-
-#[derive(Debug)]
-struct Failure;
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a host function failed")
-    }
-}
-
-impl std::error::Error for Failure {}
 
 fn failure() -> Error {
     Error::new(Failure)

@@ -166,8 +166,8 @@ impl Function<'_, '_> {
 
     pub(super) fn arguments(&mut self, signature: usize) {
         let params = &self.plan.signatures[signature].0;
-        // The host sees what it is passed, and its function is among those of the first type.
-        let may_be_seen = signature == 0 && self.plan.imports > 0;
+        // The host sees what it is passed, and its function has the type of the first two.
+        let may_be_seen = signature < 2 && self.plan.imports > 0;
         let params = params.iter().map(|&ty| if may_be_seen { seen(ty) } else { ty });
         self.values(&params.collect::<Vec<u8>>());
     }
