@@ -30,6 +30,7 @@ impl Emit<'_> {
                 format!("{:?}", e.op)
             }
             Op::Label | Op::Jump | Op::Return | Op::Throw => format!("{:?}", e.op),
+            Op::BranchTable => format!("{:?} {}", e.op, self.shape(e.a)),
             op => format!("{op:?} {:?} {} {}", e.class, self.shape(e.a), self.shape(e.b)),
         };
         self.mark_as(kind);
