@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "connects contexts, memories and tables by address")]
 
 use super::code::{Code, Signature};
-use super::context::{ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, StoreHeader, Value};
+use super::context::{Context, ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, StoreHeader, Value};
 use super::memory::{Bounds, LinearMemory, Refused};
 use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
 use super::table::Table;
@@ -64,6 +64,10 @@ pub(crate) struct InstanceData {
 }
 
 impl InstanceData {
+    pub(super) fn context(&self) -> NonNull<Context> {
+        self.context.address()
+    }
+
     pub(crate) fn module(&self) -> &Arc<dyn InstanceModule> {
         &self.module
     }

@@ -11,7 +11,7 @@ type StoreData = Host;
 /// An engine of ours.
 pub struct Planish {
     name: &'static str,
-    config: Config,
+    engine: Engine,
 }
 
 impl Planish {
@@ -22,12 +22,12 @@ impl Planish {
         config.wasm_feature(WasmFeature::CustomPageSizes, true).wasm_feature(WasmFeature::WideArithmetic, true);
         config.wasm_feature(WasmFeature::Threads, true).wasm_feature(WasmFeature::LegacyExceptions, true);
         configure(&mut config);
-        Planish { name, config }
+        Planish { name, engine: Engine::new(&config).expect("a possible configuration") }
     }
 
     /// Compiles a module.
     pub fn compile(&self, module: &[u8]) -> Result<Module, Error> {
-        Module::from_binary(&Engine::new(&self.config)?, module)
+        Module::from_binary(&self.engine, module)
     }
 }
 
@@ -37,8 +37,7 @@ impl super::engine::Engine for Planish {
     }
 
     fn play(&self, module: &[u8], seed: u64) -> Result<Vec<Event>, String> {
-        let engine = Engine::new(&self.config).map_err(|error| error.to_string())?;
-        play(&engine, Host::new(seed), |_| {}, module)
+        play(&self.engine, Host::new(seed), |_| {}, module)
     }
 }
 
