@@ -474,6 +474,8 @@ pub(super) struct Tape {
     pub(super) entries: Vec<Entry>,
     /// Constants of more than thirty bits, and all floats; vectors in two places, the lower half first.
     pub(super) pool: Vec<u64>,
+    /// Vectors that are read in loops, with the loops' weights, which fall; the first few.
+    pub(super) loop_constants: Vec<(u128, u32)>,
     /// Lists: a count, then so many [`Ref`]s or label numbers.
     pub(super) lists: Vec<ListItem>,
     pub(super) memargs: Vec<Memarg>,
@@ -497,6 +499,9 @@ pub(super) struct Tape {
     pub(super) vectors: bool,
 }
 
+/// Twice as many as could ever be in registers.
+const MAX_LOOP_CONSTANTS: usize = 16;
+
 /// A list's count, reference or label number, all thirty-two bits.
 pub(super) type ListItem = u32;
 
@@ -514,6 +519,7 @@ impl Tape {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.pool.clear();
+        self.loop_constants.clear();
         self.lists.clear();
         self.memargs.clear();
         self.labels.clear();
@@ -536,6 +542,16 @@ impl Tape {
         let at = at as usize;
         let count = self.lists[at] as usize;
         &self.lists[at + 1..at + 1 + count]
+    }
+
+    /// A vector is read with this weight.
+    pub(super) fn weigh_constant(&mut self, value: u128, weight: u32) {
+        let known = self.loop_constants.iter_mut().find(|constant| constant.0 == value);
+        if let Some(constant) = known {
+            constant.1 = constant.1.saturating_add(weight);
+        } else if self.loop_constants.len() < MAX_LOOP_CONSTANTS {
+            self.loop_constants.push((value, weight));
+        }
     }
 
     /// The vector at a place of the pool.

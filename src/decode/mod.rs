@@ -9,7 +9,8 @@ pub(crate) use cursor::{BlockType, Cursor, Invalid};
 pub use features::WasmFeature;
 pub(crate) use features::{DEFAULT, SUPPORTED};
 pub(crate) use info::{
-    Bodies, Body, ConstExpr, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode,
+    Bodies, Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo,
+    SegmentMode,
 };
 
 use crate::error::Error;

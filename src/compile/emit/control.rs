@@ -39,6 +39,10 @@ impl Emit<'_> {
             self.check_stack();
         }
         self.place_params();
+        for &(value, register) in &self.plan.constants {
+            let constant = self.constant(value);
+            self.load_float(Class::V128, register, constant);
+        }
         for (var, variable) in self.tape.variables.iter().enumerate() {
             if variable.zero {
                 self.zero(var as u32);

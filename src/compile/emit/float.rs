@@ -110,6 +110,11 @@ impl Emit<'_> {
             self.floats.lock(register.num());
             return register;
         }
+        if class == Class::V128
+            && let Some(register) = self.tape.vector_constant(value.reference).and_then(|vector| self.kept(vector))
+        {
+            return register;
+        }
         let register = self.float_scratch(0, 0);
         self.load_float_into(register, value, class);
         if value.is_var() {

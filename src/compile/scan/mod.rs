@@ -247,6 +247,7 @@ impl<'m> Scan<'m> {
             });
         }
         self.finish_handlers();
+        self.tape.loop_constants.sort_unstable_by_key(|&(_, weight)| !weight);
         self.tape.temps = self.temp_entry.len() as u32;
         self.tape.calls = self.call_count > 0;
     }
