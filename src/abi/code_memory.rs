@@ -18,8 +18,8 @@ pub(crate) trait CodeMemory: Send + Sync {
     /// At least so many bytes behind the code, to write to. Fails when the system has no memory.
     fn room(&mut self, bytes: usize) -> io::Result<&mut [u8]>;
 
-    /// The room's first bytes are code; behind it comes `fill` up to a multiple of `align` bytes. Panics if there is less room.
-    fn commit(&mut self, bytes: usize, align: usize, fill: u8);
+    /// The room's first bytes are code now. Panics if there is less room.
+    fn commit(&mut self, bytes: usize);
 
     /// The code.
     fn bytes(&self) -> &[u8];
@@ -56,11 +56,9 @@ impl CodeMemory for HeapCode {
         Ok(&mut self.bytes[self.len..])
     }
 
-    fn commit(&mut self, bytes: usize, align: usize, fill: u8) {
-        let end = self.len + bytes;
-        let aligned = end.next_multiple_of(align);
-        self.bytes[end..aligned].fill(fill);
-        self.len = aligned;
+    fn commit(&mut self, bytes: usize) {
+        self.len += bytes;
+        assert!(self.len <= self.bytes.len());
     }
 
     fn bytes(&self) -> &[u8] {

@@ -76,8 +76,8 @@ impl<M: CodeMemory> CompiledModule<M> {
         }
         pieces.sort_unstable_by_key(|piece| piece.from.function);
         let mut positions = Positions::default();
-        positions.sites.reserve_exact(parts.iter().map(|part| part.sites.len()).sum());
         positions.functions.reserve_exact(parts.iter().map(|part| part.functions.len()).sum());
+        positions.sites.reserve_exact(parts.iter().map(|part| part.sites.len()).sum());
         for piece in &mut pieces {
             piece.code_offset = positions.code_bytes;
             positions.append(&parts[piece.part], piece);

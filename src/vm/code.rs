@@ -111,12 +111,9 @@ impl CodeMemory for CodeBuffer {
         Ok(unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), self.pages.len() - self.len) })
     }
 
-    fn commit(&mut self, bytes: usize, align: usize, fill: u8) {
-        let end = self.len + bytes;
-        let aligned = end.next_multiple_of(align);
-        assert!(aligned <= self.pages.len());
-        self.len = aligned;
-        self.bytes_mut()[end..].fill(fill);
+    fn commit(&mut self, bytes: usize) {
+        self.len += bytes;
+        assert!(self.len <= self.pages.len());
     }
 
     fn bytes(&self) -> &[u8] {
@@ -147,7 +144,7 @@ impl Code {
     pub(crate) fn publish(bytes: &[u8], contents: Contents) -> io::Result<Code> {
         let mut buffer = CodeBuffer::with_capacity(bytes.len())?;
         buffer.room(bytes.len())?[..bytes.len()].copy_from_slice(bytes);
-        buffer.commit(bytes.len(), 1, 0);
+        buffer.commit(bytes.len());
         buffer.publish(contents)
     }
 
@@ -215,14 +212,13 @@ mod tests {
             for number in 0..50u8 {
                 let bytes = 1000 * usize::from(number);
                 buffer.room(bytes + 64).expect("memory")[..bytes].fill(number);
-                buffer.commit(bytes, 64, 0xCC);
+                buffer.commit(bytes);
             }
             let code = buffer.publish(Contents::Builtins).expect("memory");
             let mut rest = code.bytes();
             for number in 0..50u8 {
-                let (own, next) = rest.split_at((1000 * usize::from(number)).next_multiple_of(64));
-                let (own, gap) = own.split_at(1000 * usize::from(number));
-                assert!(own.iter().all(|byte| *byte == number) && gap.iter().all(|byte| *byte == 0xCC));
+                let (own, next) = rest.split_at(1000 * usize::from(number));
+                assert!(own.iter().all(|byte| *byte == number));
                 rest = next;
             }
             assert!(rest.is_empty());

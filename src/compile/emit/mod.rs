@@ -46,7 +46,7 @@ use cold::Cold;
 use memory::{Fused, HeapAddress};
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Labels, Prec, Width};
-use registers::{Bank, Cell, IN_MEMORY, NO_CELL, bit};
+use registers::{Bank, Cell, FLOAT_PLACE, IN_MEMORY, bit};
 
 /// A call whose displacement is filled in when all functions have their place.
 #[derive(Clone, Copy, Debug)]
@@ -113,13 +113,14 @@ pub(super) struct Emit<'a> {
     asm: Asm<'a>,
     /// By the tape's numbers.
     labels: Labels,
-    ints: Bank,
-    floats: Bank,
-    /// By variable, then temp, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
+    bank: Bank,
+    /// By variable and temp in turn, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
     /// variable has never changes.
     places: &'a mut [u8],
-    /// By [`Ref::tag`](super::tape::Ref::tag): what is added to the payload to find the place.
-    first_cells: [Cell; 4],
+    /// The first base of a memory.
+    memory_cells: Cell,
+    /// The one for everything else.
+    no_cell: Cell,
     cold: &'a mut Vec<Cold>,
     tables: &'a mut Vec<(Label, u32)>,
     constants: &'a mut Vec<(u128, Label)>,
@@ -134,9 +135,10 @@ pub(super) struct Emit<'a> {
     base: u32,
     /// The body's first byte in the module file.
     body_offset: u32,
+    /// Of the entries to come that can trap.
+    offsets: std::slice::Iter<'a, u32>,
     /// The entry being emitted.
     at: usize,
-    next_offset: usize,
     fused: Fused,
     /// Where the access goes that comes next, if that is not memory 0 with a 32-bit index.
     memarg: Option<Memarg>,
@@ -167,14 +169,12 @@ pub(super) struct Job<'a> {
 /// How much code an entry, list item or variable makes: real functions stay below.
 const CODE_BYTES_PER_ENTRY: usize = 16;
 
-/// What may come behind a function's code.
-const ALIGN: usize = 32;
-/// `int3`
-const BETWEEN_FUNCTIONS: u8 = 0xCC;
+/// Of a function's first byte.
+const FUNCTION_ALIGNMENT: usize = 32;
 
-/// Appends a function's code; it starts 32-aligned.
+/// Appends a function's code.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
-    let (sites_at, relocations_at, calls_at) = (job.sites.bytes().len(), job.relocations.len(), job.calls.mark());
+    let (sites_at, relocations_at, calls_at) = (job.sites.len(), job.relocations.len(), job.calls.mark());
     // Nearly every function fits; one that does not is emitted again.
     let tape = job.tape;
     let wanted = CODE_BYTES_PER_ENTRY * (tape.entries.len() + tape.lists.len() + tape.variables.len()) + 1024;
@@ -188,7 +188,7 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
         let result = attempt(job, buffers, room, &mut labels, allow_short);
         let outcome = match result {
             Ok(emitted) => {
-                job.code.commit(emitted.code_bytes, ALIGN, BETWEEN_FUNCTIONS);
+                job.code.commit(emitted.code_bytes);
                 Some(Ok(emitted))
             }
             Err(failure) => {
@@ -236,19 +236,22 @@ fn attempt(
     allow_short: bool,
 ) -> Result<Emitted, Failure> {
     let Buffers { places, cold, tables, constants, .. } = buffers;
+    let pins = &job.plan.pins;
+    let memory_cells = 2 * pins.len().max(job.tape.temps as usize) as u32;
+    let no_cell = memory_cells + job.module.info.memories.len() as u32;
     places.clear();
-    places.extend_from_slice(&job.plan.pins);
-    let memories = job.module.info.memories.len();
-    places.resize(places.len() + job.tape.temps as usize + memories + 1, IN_MEMORY);
+    places.resize(no_cell as usize + 1, IN_MEMORY);
+    for (place, &pin) in places.iter_mut().step_by(2).zip(pins) {
+        *place = pin;
+    }
     cold.clear();
     tables.clear();
     constants.clear();
     let base = job.code.bytes().len() as u32;
     // A hostile module's code may be thousands of times its own size.
-    let code = job.code.room(room + ALIGN).map_err(|_| Failure::Code(planish_asm::AsmError::TooLong))?;
+    let code = job.code.room(room).map_err(|_| Failure::Code(planish_asm::AsmError::TooLong))?;
     let mut asm = Asm::new(&mut code[..room], labels);
     let labels = asm.labels(job.tape.labels.len() as u32);
-    let variables = job.tape.variables.len() as u32;
     let mut emit = Emit {
         module: job.module,
         tape: job.tape,
@@ -259,10 +262,10 @@ fn attempt(
         slots: &job.plan.slots,
         asm,
         labels,
-        ints: Bank::new(job.plan.scratch.bits()),
-        floats: Bank::new(job.plan.float_scratch),
+        bank: Bank::new(u32::from(job.plan.scratch.bits()) | u32::from(job.plan.float_scratch) << FLOAT_PLACE),
         places,
-        first_cells: [0, variables, NO_CELL, NO_CELL],
+        memory_cells,
+        no_cell,
         cold,
         tables,
         constants,
@@ -273,8 +276,8 @@ fn attempt(
         relocations: job.relocations,
         base,
         body_offset: job.body_offset,
+        offsets: job.tape.offsets.iter(),
         at: 0,
-        next_offset: 0,
         fused: Fused::NOTHING,
         memarg: None,
         plain: job.module.guarded,
@@ -294,15 +297,19 @@ fn attempt(
     if emit.spilled && !job.plan.spills {
         return Err(Failure::Spills);
     }
-    let code_bytes = emit.asm.finish().map_err(Failure::Code)?.len();
+    // Up to where the next function begins nothing may be executed.
+    let code_bytes = emit.asm.pos().next_multiple_of(FUNCTION_ALIGNMENT);
+    for _ in 0..FUNCTION_ALIGNMENT / 8 {
+        emit.asm.u64(u64::from_ne_bytes([0xCC; 8]));
+    }
+    emit.asm.finish().map_err(Failure::Code)?;
     Ok(Emitted { prologue_bytes, code_bytes })
 }
 
 impl Emit<'_> {
     fn body(&mut self) {
         while let Some(entry) = self.entries.get(self.at) {
-            self.ints.unlock_all();
-            self.floats.unlock_all();
+            self.bank.unlock_all();
             #[cfg(feature = "coverage")]
             self.mark(entry);
             self.entry(entry);
@@ -378,8 +385,7 @@ impl Emit<'_> {
     /// The wasm offset of the entry being emitted; each that can trap takes one.
     #[inline]
     fn take_offset(&mut self) -> u32 {
-        self.next_offset += 1;
-        self.tape.offsets[self.next_offset - 1]
+        *self.offsets.next().expect("one for each entry that takes one")
     }
 
     /// The next instruction can trap.
@@ -392,6 +398,13 @@ impl Emit<'_> {
     #[inline]
     fn call_site(&mut self, popped: u32, handler: u32, wasm_offset: u32) {
         self.site(SiteKind::Call, wasm_offset);
+        if popped > 0 || handler != NO_HANDLER {
+            self.note_call(popped, handler);
+        }
+    }
+
+    #[inline(never)]
+    fn note_call(&mut self, popped: u32, handler: u32) {
         if popped > 0 {
             self.calls.popped.push((self.base + self.asm.pos() as u32, popped));
         }
