@@ -7,10 +7,10 @@ use crate::error::Error;
 use crate::signatures::{Signatures, Stubs};
 use crate::sys::cpu;
 use crate::types::FuncType;
+use crate::vm::bounds::{Bounds, Limits};
 use crate::vm::builtins;
 use crate::vm::code::{Code, CodeAddress, Contents, Signature};
-use crate::vm::instance::Limits;
-use crate::vm::memory::Bounds;
+use crate::vm::pool::MemoryPool;
 use crate::vm::stack::StackPool;
 use crate::vm::trap;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ struct Shared {
     config: Config,
     options: Options,
     stacks: Arc<StackPool>,
+    memories: Arc<MemoryPool>,
     signatures: Signatures,
     /// Addresses into `builtin_code`.
     builtins: Arc<[u64]>,
@@ -78,7 +79,12 @@ impl Engine {
                     signals: config.signals,
                     registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
                 },
-                stacks: StackPool::new(config.max_wasm_stack, if config.signals { 0 } else { STUB_STACK_BYTES }),
+                stacks: StackPool::new(
+                    config.max_wasm_stack,
+                    if config.signals { 0 } else { STUB_STACK_BYTES },
+                    config.allocation.pool_limits().slots,
+                ),
+                memories: MemoryPool::new(config.allocation.pool_limits()),
                 signatures: Signatures::default(),
                 builtins,
                 never: code.address(never),
@@ -120,11 +126,16 @@ impl Engine {
         &self.shared.builtins
     }
 
+    /// Where guarded memories come from.
+    pub(crate) fn memories(&self) -> &Arc<MemoryPool> {
+        &self.shared.memories
+    }
+
     /// What every memory and table of a store is granted.
-    pub(crate) fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits<'_> {
         Limits {
+            pool: &self.shared.memories,
             bounds: if self.shared.options.guarded { Bounds::Guarded } else { Bounds::Checked },
-            signals: self.shared.options.signals,
             memory_bytes: self.shared.config.max_memory_size,
             table_elements: self.shared.config.max_table_elements,
         }

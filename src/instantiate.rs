@@ -9,7 +9,7 @@ use crate::extern_type::ExternType;
 use crate::memory::refused;
 use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
-use crate::types::{FuncIndex, GlobalIndex, IndexType, TableIndex, TableType, TagType};
+use crate::types::{FuncIndex, GlobalIndex, IndexType, MemoryIndex, TableIndex, TableType, TagType};
 use crate::vm::context::Value;
 use crate::vm::enter::enter;
 use crate::vm::instance::{Imports, InstanceModule};
@@ -196,22 +196,30 @@ impl New<'_> {
     fn data_segments(&mut self) -> Result<(), Error> {
         for (index, segment) in self.module.info().data.iter().enumerate() {
             let SegmentMode::Active { target, offset } = &segment.mode else { continue };
-            // A 32-bit offset is zero-extended.
-            let start = self.evaluate(offset).u64();
-            let memory = self.store.state.instance(self.instance).memory(*target);
-            let memory = self.store.state.memory_mut(memory);
-            memory
-                .init(start, self.module.info().data_of(segment))
-                .map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
+            let memory = self.data().memory(*target);
+            if !self.is_initialised(*target) {
+                // A 32-bit offset is zero-extended.
+                let start = self.evaluate(offset).u64();
+                let memory = self.store.state.memory_mut(memory);
+                memory
+                    .init(start, self.module.info().data_of(segment))
+                    .map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
+            }
             self.store.state.instance_mut(self.instance).drop_data(index as u32);
         }
         Ok(())
     }
 
+    /// Does an own memory contain its active segments already?
+    fn is_initialised(&self, memory: MemoryIndex) -> bool {
+        let is_own = memory.0 >= self.module.info().imported_memories;
+        is_own && self.store.state.memory(self.data().memory(memory)).is_initialised()
+    }
+
     /// As long as the segment in the module's bytes, so it may be allocated.
     fn elements_of(&self, segment: &ElementSegment) -> Vec<u64> {
         match &segment.items {
-            ElementItems::Functions(functions) => functions.iter().map(|func| self.func(*func)).collect(),
+            ElementItems::Functions(functions) => self.data().elements_of(functions),
             ElementItems::Expressions(items) => items.iter().map(|item| self.evaluate(item).u64()).collect(),
         }
     }

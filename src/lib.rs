@@ -40,6 +40,7 @@ mod sys;
 mod decode;
 mod compile;
 mod vm;
+mod allocation;
 mod config;
 mod signatures;
 mod engine;
@@ -64,6 +65,7 @@ mod linker;
 #[cfg(feature = "wasi")]
 pub mod wasi;
 
+pub use allocation::{InstanceAllocationStrategy, PoolingAllocationConfig};
 pub use caller::Caller;
 #[doc(hidden)]
 pub use compile::{Stage, Timings};

@@ -78,7 +78,7 @@ impl Memory {
         if ty.is_shared() {
             return Err(Error::msg("a shared memory belongs to no store"));
         }
-        let memory = LinearMemory::new(limits.bounds, &ty, limits.memory_bytes).map_err(refused)?;
+        let memory = LinearMemory::new(&limits, &ty, None).map_err(refused)?;
         Ok(Memory { store: store.id, id: store.state.add_memory(memory) })
     }
 

@@ -6,8 +6,9 @@ use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
 use crate::types::{FuncIndex, TagType};
-use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents, Signature};
-use crate::vm::instance::InstanceModule;
+use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents};
+use crate::vm::images::MemoryImages;
+use crate::vm::instance::{InstanceModule, Records};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -32,8 +33,9 @@ pub(crate) struct ModuleInner {
     engine: Engine,
     info: ModuleInfo,
     code: Code,
-    signatures: Box<[Signature]>,
     exports: HashMap<Box<str>, ExportItem>,
+    images: MemoryImages,
+    records: Records,
 }
 
 impl Module {
@@ -90,9 +92,17 @@ impl Module {
         compiled.write(buffer.bytes_mut(), threads);
         let code = buffer.publish(Contents::Module(compiled.into_positions()))?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
+        let records = Records::new(&info, &code, &signatures, engine.options().signals);
         clock.lap(Stage::Link);
         Ok(Module {
-            inner: Arc::new(ModuleInner { engine: engine.clone(), info, code, signatures: signatures.into(), exports }),
+            inner: Arc::new(ModuleInner {
+                engine: engine.clone(),
+                info,
+                code,
+                exports,
+                images: MemoryImages::new(engine.memories()),
+                records,
+            }),
         })
     }
 
@@ -294,16 +304,16 @@ impl InstanceModule for ModuleInner {
         &self.info
     }
 
-    fn code(&self) -> &Code {
-        &self.code
-    }
-
-    fn signatures(&self) -> &[Signature] {
-        &self.signatures
-    }
-
     fn export(&self, name: &str) -> Option<ExportItem> {
         self.exports.get(name).copied()
+    }
+
+    fn images(&self) -> &MemoryImages {
+        &self.images
+    }
+
+    fn records(&self) -> &Records {
+        &self.records
     }
 }
 

@@ -37,6 +37,7 @@ impl Class {
 /// * a temp: written once, read once, with no label in between;
 /// * a small integer, sign-extended to 64 bits;
 /// * a place in [`Tape::pool`];
+/// * on the scanner's stack only, the number of a value that is [not computed yet](Ref::lazy);
 /// * [nothing](Ref::NOTHING).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ref(u32);
@@ -44,7 +45,11 @@ pub(super) struct Ref(u32);
 const TAG_TEMP: u32 = 1 << 30;
 const TAG_IMM: u32 = 2 << 30;
 const TAG_POOL: u32 = 3 << 30;
+/// Places of constants end below.
+const TAG_LAZY: u32 = 0xE << 28;
 const PAYLOAD: u32 = (1 << 30) - 1;
+/// There are less constants, and less values that are not computed yet, in one function.
+pub(super) const MAX_PLACES: usize = 1 << 28;
 
 impl Ref {
     pub(super) const NOTHING: Ref = Ref(u32::MAX);
@@ -68,6 +73,23 @@ impl Ref {
 
     pub(super) fn pool(place: usize) -> Ref {
         Ref(TAG_POOL | place as u32)
+    }
+
+    /// The value of that number, below [`MAX_PLACES`], that is not computed yet.
+    #[inline]
+    pub(super) fn lazy(number: usize) -> Ref {
+        Ref(TAG_LAZY | number as u32)
+    }
+
+    #[inline]
+    pub(super) fn is_lazy(self) -> bool {
+        self.0 >> 28 == TAG_LAZY >> 28
+    }
+
+    /// The number of one that is not computed yet.
+    #[inline]
+    pub(super) fn as_lazy(self) -> Option<usize> {
+        self.is_lazy().then_some((self.0 & !TAG_LAZY) as usize)
     }
 
     /// The tag: 0 for variables, 1 for temps, more for constants and nothing.
@@ -110,6 +132,7 @@ impl std::fmt::Debug for Ref {
             0 => write!(f, "v{payload}"),
             TAG_TEMP => write!(f, "t{payload}"),
             _ if *self == Ref::NOTHING => f.write_str("-"),
+            _ if self.is_lazy() => write!(f, "lazy{payload}"),
             TAG_POOL => write!(f, "pool{payload}"),
             _ => write!(f, "#{}", self.as_small().expect("the tag that is left")),
         }

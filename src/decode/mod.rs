@@ -9,7 +9,8 @@ pub(crate) use cursor::{BlockType, Cursor, Invalid};
 pub use features::WasmFeature;
 pub(crate) use features::{DEFAULT, SUPPORTED};
 pub(crate) use info::{
-    Bodies, Body, ConstExpr, ConstOp, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode,
+    Bodies, Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo,
+    SegmentMode,
 };
 
 use crate::error::Error;
@@ -24,7 +25,7 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo
     let mut parser = Parser::new(0);
     parser.set_features(features);
     let mut info = ModuleInfo { features, ..ModuleInfo::default() };
-    let mut bodies = Bodies::default();
+    let mut bodies = Bodies { module: bytes, ..Bodies::default() };
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
         match validator.payload(&payload)? {

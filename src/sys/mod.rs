@@ -2,6 +2,8 @@
 
 pub(crate) mod cpu;
 pub(crate) mod float;
+pub(crate) mod image;
+pub(crate) mod pagemap;
 pub(crate) mod pages;
 pub(crate) mod racing;
 pub(crate) mod signals;

@@ -4,6 +4,7 @@
 
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::ptr::{NonNull, null_mut};
 
 /// What may be done with pages. No page is ever writable and executable.
@@ -14,10 +15,20 @@ pub(crate) enum Access {
     ReadExecute,
 }
 
-/// A private anonymous mapping, unmapped when dropped.
+/// A mapping of its own, unmapped when dropped: private and anonymous, unless it was made otherwise.
 pub(crate) struct Pages {
     start: NonNull<u8>,
     len: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Private,
+    /// Shows a sealed file.
+    View,
+    /// Others may have got addresses of it.
+    Lost,
 }
 
 // SAFETY: a mapping belongs to the process, not to a thread.
@@ -68,7 +79,25 @@ impl Pages {
         // SAFETY: a new private mapping at an address of the kernel's choice touches nothing that exists.
         let start = unsafe { rustix::mm::mmap_anonymous(null_mut(), len, access, flags) }?;
         let start = NonNull::new(start.cast()).expect("the kernel maps nothing at 0 unasked");
-        Ok(Pages { start, len })
+        Ok(Pages { start, len, kind: Kind::Private })
+    }
+
+    /// The contents of a sealed file of whole pages, which can only be read.
+    pub(super) fn view(file: BorrowedFd<'_>, len: usize) -> io::Result<Pages> {
+        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+        let start = unsafe { rustix::mm::mmap(null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, file, 0) }?;
+        Ok(Pages {
+            start: NonNull::new(start.cast()).expect("the kernel maps nothing at 0 unasked"),
+            len,
+            kind: Kind::View,
+        })
+    }
+
+    /// What a view shows.
+    pub(super) fn read_only(&self) -> &[u8] {
+        assert!(self.kind == Kind::View);
+        // SAFETY: readable from end to end, and sealed: nobody can write these bytes.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 
     /// Keeps `len` bytes from the first aligned address on.
@@ -86,7 +115,7 @@ impl Pages {
                 unsafe { rustix::mm::munmap(from.as_ptr().cast(), bytes) }?;
             }
         }
-        Ok(Pages { start, len })
+        Ok(Pages { start, len, kind: Kind::Private })
     }
 
     pub(crate) fn start(&self) -> NonNull<u8> {
@@ -100,7 +129,7 @@ impl Pages {
 
     /// Changes what may be done with a range of whole pages. Nobody may hold a reference to what it makes inaccessible.
     pub(crate) fn protect(&mut self, offset: usize, len: usize, access: Access) -> io::Result<()> {
-        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len) && offset.is_multiple_of(page_bytes()));
+        let start = self.checked_range(offset, len);
         if len == 0 {
             return Ok(());
         }
@@ -109,8 +138,6 @@ impl Pages {
             Access::ReadWrite => region::Protection::READ_WRITE,
             Access::ReadExecute => region::Protection::READ_EXECUTE,
         };
-        // SAFETY: within the mapping, as asserted.
-        let start = unsafe { self.start.add(offset) };
         // SAFETY: the pages are ours; `&mut self` and the rule above exclude users of the old protection.
         let changed = unsafe { region::protect(start.as_ptr(), len, protection) };
         changed.map_err(|error| match error {
@@ -122,6 +149,7 @@ impl Pages {
     /// Changes the length; the contents stay, new pages are zero, the address may change.
     pub(crate) fn resize(&mut self, len: usize) -> io::Result<()> {
         let len = round_to_pages(len).ok_or(io::ErrorKind::OutOfMemory)?;
+        assert!(self.kind == Kind::Private);
         let old = self.start.as_ptr().cast();
         // SAFETY: the range is exactly our mapping, and `&mut self` excludes references into it.
         let start = unsafe { rustix::mm::mremap(old, self.len, len, MremapFlags::MAYMOVE) }?;
@@ -130,19 +158,54 @@ impl Pages {
         Ok(())
     }
 
-    /// Gives the memory of a range back to the system; it reads as zero afterwards.
-    pub(crate) fn discard(&mut self, offset: usize, len: usize) -> io::Result<()> {
-        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len) && offset.is_multiple_of(page_bytes()));
+    /// Replaces a range by the contents of a file of whole pages, readable and writable; writing does not change the file. After a
+    /// failure the mapping cannot be used any more.
+    pub(crate) fn map_file(&mut self, offset: usize, len: usize, file: BorrowedFd<'_>) -> io::Result<()> {
+        let start = self.checked_range(offset, len);
+        // SAFETY: replaces a part of our mapping, to which `&mut self` excludes references.
+        let mapped = unsafe { rustix::mm::mmap(start.as_ptr().cast(), len, WRITABLE, REPLACING, file, 0) };
+        self.replaced(mapped)
+    }
+
+    /// The same with zeros.
+    pub(crate) fn map_zeros(&mut self, offset: usize, len: usize) -> io::Result<()> {
+        let start = self.checked_range(offset, len);
+        // SAFETY: as above.
+        let mapped = unsafe { rustix::mm::mmap_anonymous(start.as_ptr().cast(), len, WRITABLE, REPLACING) };
+        self.replaced(mapped)
+    }
+
+    /// The kernel may have unmapped the range before it failed, and other mappings may be there by now: so it stays as it is for ever.
+    fn replaced(&mut self, result: rustix::io::Result<*mut std::ffi::c_void>) -> io::Result<()> {
+        result.inspect_err(|_| self.kind = Kind::Lost)?;
+        Ok(())
+    }
+
+    /// Where a range of whole pages starts.
+    fn checked_range(&self, offset: usize, len: usize) -> NonNull<u8> {
+        assert!(self.kind == Kind::Private && offset.is_multiple_of(page_bytes()));
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len));
         // SAFETY: within the mapping, as asserted.
-        let start = unsafe { self.start.add(offset) };
-        // SAFETY: the pages are ours, private and anonymous; `&mut self` excludes readers.
+        unsafe { self.start.add(offset) }
+    }
+
+    /// Gives the memory of a range back to the system; afterwards it reads as it was mapped, as zero or as an image.
+    pub(crate) fn discard(&mut self, offset: usize, len: usize) -> io::Result<()> {
+        let start = self.checked_range(offset, len);
+        // SAFETY: the pages are ours and private; `&mut self` excludes readers.
         unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxDontNeed) }?;
         Ok(())
     }
 }
 
+const WRITABLE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
+const REPLACING: MapFlags = MapFlags::PRIVATE.union(MapFlags::FIXED).union(MapFlags::NORESERVE);
+
 impl Drop for Pages {
     fn drop(&mut self) {
+        if self.kind == Kind::Lost {
+            return;
+        }
         // SAFETY: exactly our mapping; whoever used it is gone with its owner.
         let unmapped = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
         debug_assert!(unmapped.is_ok());

@@ -1,6 +1,18 @@
-//! How memories are bounded, and why one cannot be made.
+//! What a store grants to memories and tables, how memories are bounded, and why one cannot be made.
 
+use super::pool::MemoryPool;
 use crate::types::MemoryType;
+use std::sync::Arc;
+
+/// What a store grants to each memory and table.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits<'a> {
+    pub(crate) bounds: Bounds,
+    /// Where guarded memories come from.
+    pub(crate) pool: &'a Arc<MemoryPool>,
+    pub(crate) memory_bytes: u64,
+    pub(crate) table_elements: u64,
+}
 
 /// How a memory is bounded: in one engine all that [can be guarded](MemoryType::can_be_guarded) in the same way, the others
 /// always by checks.

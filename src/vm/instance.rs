@@ -2,9 +2,11 @@
 
 #![allow(unsafe_code, reason = "connects contexts, memories and tables by address")]
 
+use super::bounds::Limits;
 use super::code::{Code, Signature};
-use super::context::{ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, StoreHeader, Value};
-use super::memory::{Bounds, LinearMemory, Refused};
+use super::context::{Context, ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, StoreHeader, Value};
+use super::images::MemoryImages;
+use super::memory::{LinearMemory, Refused};
 use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
 use super::table::Table;
 use crate::abi::layout::{self, ContextLayout, Slot};
@@ -14,14 +16,13 @@ use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-/// What an instance needs of its module, and keeps alive.
+/// What an instance needs of its module, and keeps alive, the code included.
 pub(crate) trait InstanceModule: Send + Sync {
     fn info(&self) -> &ModuleInfo;
-    fn code(&self) -> &Code;
-    /// By type index.
-    fn signatures(&self) -> &[Signature];
     /// An export by its name, for the layers above.
     fn export(&self, name: &str) -> Option<ExportItem>;
+    fn images(&self) -> &MemoryImages;
+    fn records(&self) -> &Records;
 }
 
 /// The imported items, in the order of each index space. They must have the declared types.
@@ -32,16 +33,6 @@ pub(crate) struct Imports {
     pub(crate) tables: Vec<TableId>,
     pub(crate) globals: Vec<GlobalId>,
     pub(crate) tags: Vec<TagId>,
-}
-
-/// What a store grants to each memory and table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) bounds: Bounds,
-    /// Do faults of compiled code become traps?
-    pub(crate) signals: bool,
-    pub(crate) memory_bytes: u64,
-    pub(crate) table_elements: u64,
 }
 
 /// One instance.
@@ -86,11 +77,23 @@ impl InstanceData {
 
     /// A reference to a function: an import, or one of the module's `referable` ones (else it panics).
     pub(crate) fn func(&self, func: FuncIndex) -> FuncRef {
-        if let Some(&imported) = self.imported_functions.get(func.index()) {
-            return imported;
+        self.func_among(self.module.records(), func)
+    }
+
+    /// The same for many, as table elements.
+    pub(crate) fn elements_of(&self, functions: &[FuncIndex]) -> Vec<u64> {
+        let records = self.module.records();
+        functions.iter().map(|func| self.func_among(records, *func).bits()).collect()
+    }
+
+    fn func_among(&self, records: &Records, func: FuncIndex) -> FuncRef {
+        match func.index().checked_sub(self.imported_functions.len()) {
+            None => self.imported_functions[func.index()],
+            Some(own) => {
+                let place = records.place(FuncIndex(own as u32)).expect("only referable functions become values");
+                FuncRef(NonNull::from(&self.records[place]))
+            }
         }
-        let place = self.module.info().record_of(func).expect("only referable functions become values");
-        FuncRef(NonNull::from(&self.records[place as usize]))
     }
 
     /// Gives a passive element segment its evaluated elements; `table.init` reads them until `elem.drop`. Segments start out dropped.
@@ -141,17 +144,19 @@ impl InstanceData {
         id: InstanceId,
         module: Arc<dyn InstanceModule>,
         imports: &Imports,
-        limits: &Limits,
+        limits: &Limits<'_>,
     ) -> Result<Pinned<InstanceData>, Refused> {
         let keep = module.clone();
         let info = keep.info();
         let layout = ContextLayout::new(info);
-        let memories = own_memories(info, limits)?;
+        let memories = own_memories(keep.as_ref(), limits)?;
         let tables = own_tables(info, limits)?;
+        let context = ContextBox::zeroed(layout.bytes())?;
+        let records = module.records().of_instance(context.address())?;
         let mut instance = Pinned::new(InstanceData {
             id,
-            context: ContextBox::zeroed(layout.bytes())?,
-            records: reserved(info.referable.len())?,
+            context,
+            records,
             imported_functions: imports.functions.clone(),
             memories: reserved(info.memories.len())?,
             tables: reserved(info.tables.len())?,
@@ -174,8 +179,7 @@ impl InstanceData {
         instance.tags.extend_from_slice(&imports.tags);
         let own_tags = &info.tags[info.imported_tags as usize..];
         instance.tags.extend(own_tags.iter().map(|ty| store.add_tag(info.types[ty.index()].clone())));
-        instance
-            .connect_functions(&layout, if limits.signals { RecordKind::Wasm } else { RecordKind::WasmWithoutSignals });
+        instance.connect_functions(&layout);
         instance.fill_head(store);
         Ok(instance)
     }
@@ -223,23 +227,9 @@ impl InstanceData {
         }
     }
 
-    fn connect_functions(&mut self, layout: &ContextLayout, kind: RecordKind) {
-        let InstanceData { context, records, imported_functions, module, .. } = self;
-        for (index, func) in imported_functions.iter().enumerate() {
-            context.write(layout.imported_function(FuncIndex(index as u32)), func.bits());
-        }
-        let (info, code) = (module.info(), module.code());
-        let positions = code.positions().expect("a module's code has positions");
-        for func in &info.referable {
-            let own = func.index() - info.imported_functions as usize;
-            let signature = &module.signatures()[info.functions[func.index()].index()];
-            records.push(FuncRecord {
-                code: code.address(positions.functions[own].code_offset).0,
-                foreign: signature.foreign.0,
-                instance: context.address().as_ptr() as usize,
-                signature: signature.number,
-                kind,
-            });
+    fn connect_functions(&mut self, layout: &ContextLayout) {
+        for (index, func) in self.imported_functions.iter().enumerate() {
+            self.context.write(layout.imported_function(FuncIndex(index as u32)), func.bits());
         }
     }
 
@@ -252,12 +242,67 @@ impl InstanceData {
     }
 }
 
-fn own_memories(info: &ModuleInfo, limits: &Limits) -> Result<Vec<LinearMemory>, Refused> {
-    let own = &info.memories[info.imported_memories as usize..];
-    own.iter().map(|ty| LinearMemory::new(limits.bounds, ty, limits.memory_bytes)).collect()
+/// Records of a module's own referable functions, which lack the instance.
+pub(crate) struct Records {
+    records: Box<[FuncRecord]>,
+    /// By own function, up to the last referable one: the place of its record.
+    places: Box<[u32]>,
 }
 
-fn own_tables(info: &ModuleInfo, limits: &Limits) -> Result<Vec<Table>, Refused> {
+/// The place of functions that are not referable.
+const NOWHERE: u32 = u32::MAX;
+
+impl Records {
+    /// Of a module with this code and these signatures by type index. `signals`: do faults of compiled code become traps?
+    pub(crate) fn new(info: &ModuleInfo, code: &Code, signatures: &[Signature], signals: bool) -> Records {
+        let positions = code.positions().expect("a module's code has positions");
+        let kind = if signals { RecordKind::Wasm } else { RecordKind::WasmWithoutSignals };
+        let imported = info.imported_functions as usize;
+        let own_functions = info.referable.last().map_or(0, |last| last.index() + 1 - imported);
+        let mut places = vec![NOWHERE; own_functions];
+        let mut records = Vec::with_capacity(info.referable.len());
+        for func in &info.referable {
+            let own = func.index() - imported;
+            let signature = &signatures[info.functions[func.index()].index()];
+            places[own] = records.len() as u32;
+            records.push(FuncRecord {
+                code: code.address(positions.functions[own].code_offset).0,
+                foreign: signature.foreign.0,
+                instance: 0,
+                signature: signature.number,
+                kind,
+            });
+        }
+        Records { records: records.into(), places: places.into() }
+    }
+
+    /// The records of an instance with this context.
+    pub(super) fn of_instance(&self, context: NonNull<Context>) -> Result<Vec<FuncRecord>, Refused> {
+        let mut records = Vec::new();
+        records.try_reserve_exact(self.records.len()).map_err(|_| Refused::Exhausted)?;
+        let instance = context.as_ptr() as usize;
+        records.extend(self.records.iter().map(|record| FuncRecord { instance, ..*record }));
+        Ok(records)
+    }
+
+    /// The place of the record of one of the module's own functions, if it is referable.
+    pub(super) fn place(&self, own: FuncIndex) -> Option<usize> {
+        self.places.get(own.index()).filter(|&&place| place != NOWHERE).map(|&place| place as usize)
+    }
+}
+
+fn own_memories(module: &dyn InstanceModule, limits: &Limits<'_>) -> Result<Vec<LinearMemory>, Refused> {
+    let info = module.info();
+    let own = &info.memories[info.imported_memories as usize..];
+    if own.is_empty() {
+        return Ok(Vec::new());
+    }
+    let images = module.images().next(info, limits.bounds);
+    let image = |own: usize| images.get(own).and_then(Option::as_ref);
+    own.iter().enumerate().map(|(own, ty)| LinearMemory::new(limits, ty, image(own))).collect()
+}
+
+fn own_tables(info: &ModuleInfo, limits: &Limits<'_>) -> Result<Vec<Table>, Refused> {
     let own = &info.tables[info.imported_tables as usize..];
     own.iter().map(|ty| Table::new(ty, limits.table_elements, 0)).collect()
 }

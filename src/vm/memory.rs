@@ -2,12 +2,14 @@
 
 #![allow(unsafe_code, reason = "gives out the bytes of mappings, writes definitions that compiled code reads")]
 
-use super::bounds::limit_pages;
 pub(crate) use super::bounds::{Bounds, Refused};
+use super::bounds::{Limits, limit_pages};
 use super::context::{Context, MemoryDefinition};
+use super::image::Image;
+use super::pool::Reservation;
 use super::shared::{SharedDefinition, SharedMemory};
 use crate::abi::{GUARDED_MEMORY_BYTES, TrapCode, WASM_PAGE_BYTES};
-use crate::sys::pages::{Access, Pages};
+use crate::sys::pages::Pages;
 use crate::sys::racing;
 use crate::types::MemoryType;
 use std::mem::offset_of;
@@ -34,33 +36,62 @@ enum Contents {
 struct OwnMemory {
     /// What importers point to; the truth about base and length.
     definition: MemoryDefinition,
-    pages: Pages,
-    bounds: Bounds,
+    space: Space,
     limit_pages: u64,
+}
+
+enum Space {
+    /// It stays where it is.
+    Guarded(Reservation),
+    Checked(Pages),
 }
 
 // SAFETY: the pointers lead to contexts of the same store, which moves between threads as a whole.
 unsafe impl Send for LinearMemory {}
 
+impl Space {
+    fn pages(&self) -> &Pages {
+        match self {
+            Space::Guarded(space) => space.pages(),
+            Space::Checked(pages) => pages,
+        }
+    }
+}
+
+/// Pages that the limits allow.
+fn bytes_of(ty: &MemoryType, pages: u64) -> usize {
+    (pages << ty.page_size_log2()) as usize
+}
+
 const NOT_SHARED: &str = "a shared memory gives out no references to its bytes";
 
 impl LinearMemory {
-    /// A zeroed memory that never grows beyond `limit` bytes.
-    pub(crate) fn new(bounds: Bounds, ty: &MemoryType, limit: u64) -> Result<LinearMemory, Refused> {
+    /// A memory that shows an image, or only zeros.
+    pub(crate) fn new(
+        limits: &Limits<'_>,
+        ty: &MemoryType,
+        image: Option<&Arc<Image>>,
+    ) -> Result<LinearMemory, Refused> {
         if ty.shared {
-            return Ok(LinearMemory::of_shared(Arc::new(SharedMemory::new(bounds, ty, limit)?)));
+            let memory = SharedMemory::new(limits.bounds, ty, limits.memory_bytes)?;
+            return Ok(LinearMemory::of_shared(Arc::new(memory)));
         }
-        let (bounds, limit_pages) = (bounds.of(ty), limit_pages(ty, limit)?);
-        let pages = match bounds {
-            Bounds::Guarded => Pages::reserve(GUARDED_MEMORY_BYTES),
-            Bounds::Checked => Pages::zeroed(WASM_PAGE_BYTES),
+        let limit_pages = limit_pages(ty, limits.memory_bytes)?;
+        let len = bytes_of(ty, ty.minimum);
+        let space = match limits.bounds.of(ty) {
+            Bounds::Guarded => limits.pool.take(len, image).map(Space::Guarded),
+            // A memory of no pages has an address, too.
+            Bounds::Checked => Pages::zeroed(len.max(WASM_PAGE_BYTES)).map(Space::Checked),
         };
-        let pages = pages.map_err(|_| Refused::Exhausted)?;
-        let definition = MemoryDefinition { base: pages.start().as_ptr(), len: 0 };
-        let contents = Contents::Own(OwnMemory { definition, pages, bounds, limit_pages });
-        let mut memory = LinearMemory { contents, ty: *ty, mirror: None, heaps: Vec::new() };
-        memory.grow(ty.minimum).ok_or(Refused::Exhausted)?;
-        Ok(memory)
+        let space = space.map_err(|_| Refused::Exhausted)?;
+        let definition = MemoryDefinition { base: space.pages().start().as_ptr(), len: len as u64 };
+        let contents = Contents::Own(OwnMemory { definition, space, limit_pages });
+        Ok(LinearMemory { contents, ty: *ty, mirror: None, heaps: Vec::new() })
+    }
+
+    /// Did it contain its active segments when it was made?
+    pub(crate) fn is_initialised(&self) -> bool {
+        matches!(&self.contents, Contents::Own(OwnMemory { space: Space::Guarded(space), .. }) if space.image().is_some())
     }
 
     /// A shared memory in a store.
@@ -95,13 +126,12 @@ impl LinearMemory {
         };
         let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= own.limit_pages)?;
         if pages > 0 {
-            let bytes_of = |pages: u64| (pages << self.ty.page_size_log2()) as usize;
-            let (old_len, new_len) = (bytes_of(old_pages), bytes_of(new_pages));
-            match own.bounds {
-                Bounds::Guarded => own.pages.protect(old_len, new_len - old_len, Access::ReadWrite).ok()?,
-                Bounds::Checked => own.pages.resize(new_len).ok()?,
+            let new_len = bytes_of(&self.ty, new_pages);
+            match &mut own.space {
+                Space::Guarded(space) => space.grow(new_len).ok()?,
+                Space::Checked(pages) => pages.resize(new_len).ok()?,
             }
-            own.definition = MemoryDefinition { base: own.pages.start().as_ptr(), len: new_len as u64 };
+            own.definition = MemoryDefinition { base: own.space.pages().start().as_ptr(), len: new_len as u64 };
             self.tell_compiled_code();
         }
         Some(old_pages)
@@ -181,10 +211,11 @@ impl LinearMemory {
     /// Addresses at which a fault is an access out of bounds.
     pub(super) fn reservation(&self) -> Option<Range<usize>> {
         match &self.contents {
-            Contents::Own(OwnMemory { pages, bounds, .. }) => {
-                let start = pages.start().as_ptr() as usize;
-                (*bounds == Bounds::Guarded).then(|| start..start + pages.len())
+            Contents::Own(OwnMemory { space: Space::Guarded(space), .. }) => {
+                let start = space.pages().start().as_ptr() as usize;
+                Some(start..start + GUARDED_MEMORY_BYTES)
             }
+            Contents::Own(_) => None,
             Contents::Shared(memory) => memory.reservation(),
         }
     }
@@ -237,13 +268,19 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vm::pool::{MemoryPool, PoolLimits};
 
     const BOTH: [Bounds; 2] = [Bounds::Guarded, Bounds::Checked];
+
+    fn new(bounds: Bounds, ty: &MemoryType, memory_bytes: u64) -> Result<LinearMemory, Refused> {
+        let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
+        LinearMemory::new(&Limits { bounds, pool, memory_bytes, table_elements: 0 }, ty, None)
+    }
 
     #[test]
     fn growth_keeps_contents_and_obeys_limits() {
         for bounds in BOTH {
-            let mut memory = LinearMemory::new(bounds, &MemoryType::new(1, Some(10)), u64::MAX).expect("memory");
+            let mut memory = new(bounds, &MemoryType::new(1, Some(10)), u64::MAX).expect("memory");
             memory.bytes_mut()[65535] = 9;
             assert_eq!(memory.grow(2), Some(1));
             assert_eq!((memory.pages(), memory.bytes()[65535], memory.bytes()[65536]), (3, 9, 0));
@@ -258,7 +295,7 @@ mod tests {
     #[test]
     fn the_whole_index_range_can_be_used() {
         for bounds in BOTH {
-            let mut memory = LinearMemory::new(bounds, &MemoryType::new(0, None), u64::MAX).expect("memory");
+            let mut memory = new(bounds, &MemoryType::new(0, None), u64::MAX).expect("memory");
             assert_eq!(memory.bytes(), []);
             assert_eq!(memory.grow(65536), Some(0));
             *memory.bytes_mut().last_mut().expect("4 GiB") = 1;
@@ -269,8 +306,8 @@ mod tests {
     #[test]
     fn limits_bind_at_creation() {
         for bounds in BOTH {
-            assert_eq!(LinearMemory::new(bounds, &MemoryType::new(3, None), 2 << 16).err(), Some(Refused::Limit));
-            assert_eq!(LinearMemory::new(bounds, &MemoryType::new(65537, None), u64::MAX).err(), Some(Refused::Limit));
+            assert_eq!(new(bounds, &MemoryType::new(3, None), 2 << 16).err(), Some(Refused::Limit));
+            assert_eq!(new(bounds, &MemoryType::new(65537, None), u64::MAX).err(), Some(Refused::Limit));
         }
     }
 
@@ -279,7 +316,7 @@ mod tests {
         let mut ty = MemoryType::new(0, Some(70_000));
         ty.page_size_log2 = 0;
         for bounds in BOTH {
-            let mut memory = LinearMemory::new(bounds, &ty, u64::MAX).expect("memory");
+            let mut memory = new(bounds, &ty, u64::MAX).expect("memory");
             assert_eq!((memory.grow(3), memory.bytes(), memory.reservation()), (Some(0), &[0; 3][..], None));
             assert_eq!((memory.grow(69_997), memory.pages(), memory.grow(1)), (Some(3), 70_000, None));
             memory.bytes_mut()[69_999] = 1;
@@ -289,12 +326,12 @@ mod tests {
     #[test]
     fn memories_with_64_bit_indexes_obey_limits() {
         for bounds in BOTH {
-            let mut memory = LinearMemory::new(bounds, &MemoryType::new64(1, None), 6 << 30).expect("memory");
+            let mut memory = new(bounds, &MemoryType::new64(1, None), 6 << 30).expect("memory");
             assert_eq!((memory.grow(u64::MAX), memory.grow(1 << 48), memory.reservation()), (None, None, None));
             // More than 32 bits reach.
             assert_eq!((memory.grow((6 << 14) - 1), memory.grow(1)), (Some(1), None));
             *memory.bytes_mut().last_mut().expect("6 GiB") = 1;
-            let huge = LinearMemory::new(bounds, &MemoryType::new64(1 << 47, None), u64::MAX);
+            let huge = new(bounds, &MemoryType::new64(1 << 47, None), u64::MAX);
             assert_eq!(huge.err(), Some(Refused::Limit));
         }
     }

@@ -4,13 +4,14 @@ use crate::abi::STACK_GUARD_BYTES;
 use crate::sys::pages::{Access, Pages, round_to_pages};
 use std::io;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Stacks of one size that stores take and give back.
 pub(crate) struct StackPool {
     bytes: usize,
     /// Below those: what code may use that does not compare with the limit.
     reserve: usize,
+    max_idle: usize,
     idle: Mutex<Vec<Pages>>,
 }
 
@@ -21,23 +22,23 @@ pub(crate) struct Stack {
     pages: Option<Pages>,
 }
 
-/// More idle stacks than this are unmapped.
-const MAX_IDLE: usize = 64;
-/// Of an idle stack at most this much keeps its memory.
+/// Of an idle stack at most this much keeps its memory,
 const WARM_BYTES: usize = 64 << 10;
+/// but as many as have so much together keep all of it, since asking the system costs more than a small instance.
+const WARM_BYTES_TOGETHER: usize = 8 << 20;
 
 impl StackPool {
     /// Usable bytes of a stack unless configured otherwise.
     pub(crate) const DEFAULT_BYTES: usize = 1 << 20;
 
-    /// Stacks of `bytes` usable bytes, rounded up to whole pages, and a reserve below them, whole pages.
-    pub(crate) fn new(bytes: usize, reserve: usize) -> Arc<StackPool> {
-        Arc::new(StackPool { bytes: bytes.max(1), reserve, idle: Mutex::default() })
+    /// Stacks of `bytes` usable bytes, rounded up to whole pages, and a reserve below them, whole pages. It keeps `max_idle` of them.
+    pub(crate) fn new(bytes: usize, reserve: usize, max_idle: usize) -> Arc<StackPool> {
+        Arc::new(StackPool { bytes: bytes.max(1), reserve, max_idle, idle: Mutex::default() })
     }
 
     /// A stack from the pool, or a new one. Fails when the system has no memory.
     pub(crate) fn take(self: &Arc<StackPool>) -> io::Result<Stack> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle().pop();
         let pages = idle.map_or_else(|| self.map(), Ok)?;
         Ok(Stack { pool: self.clone(), pages: Some(pages) })
     }
@@ -50,14 +51,27 @@ impl StackPool {
         Ok(pages)
     }
 
+    /// What it held stays there: compiled code reads nothing of its stack that it has not written.
     fn give_back(&self, mut pages: Pages) {
         let usable = pages.len() - STACK_GUARD_BYTES;
-        let cold = usable.saturating_sub(WARM_BYTES);
-        let discarded = pages.discard(STACK_GUARD_BYTES, cold);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if discarded.is_ok() && idle.len() < MAX_IDLE {
+        let mut idle = self.idle();
+        let place = idle.len();
+        if place >= self.max_idle {
+            return;
+        }
+        if (place + 1).saturating_mul(usable) <= WARM_BYTES_TOGETHER {
+            return idle.push(pages);
+        }
+        drop(idle);
+        if pages.discard(STACK_GUARD_BYTES, usable.saturating_sub(WARM_BYTES)).is_ok() {
+            let mut idle = self.idle();
+            // Stacks that keep everything are at the beginning, and others may have been taken meanwhile.
             idle.push(pages);
         }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Pages>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,7 +108,7 @@ mod tests {
 
     #[test]
     fn stacks_are_used_again() {
-        let pool = StackPool::new(100_000, 0);
+        let pool = StackPool::new(100_000, 0, 64);
         let first = pool.take().expect("memory");
         let second = pool.take().expect("memory");
         assert_ne!(first.usable(), second.usable());
@@ -102,8 +116,8 @@ mod tests {
         let range = first.usable();
         drop(first);
         assert_eq!(pool.take().expect("memory").usable(), range);
-        assert!(StackPool::new(usize::MAX, 0).take().is_err());
-        let reserved = StackPool::new(100_000, 8192).take().expect("memory");
+        assert!(StackPool::new(usize::MAX, 0, 64).take().is_err());
+        let reserved = StackPool::new(100_000, 8192, 64).take().expect("memory");
         assert_eq!((reserved.usable().len(), reserved.usable().start - reserved.guard().end), (25 * 4096, 8192));
     }
 }

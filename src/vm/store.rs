@@ -2,11 +2,12 @@
 
 #![allow(unsafe_code, reason = "reads records and globals by their address")]
 
+use super::bounds::Limits;
 use super::code::Signature;
 use super::context::{FuncRecord, FuncRef, Pending, Pinned, Resume, StoreHeader, Value};
 use super::exception::Exceptions;
 use super::host::{HostCall, HostFunction, HostStop};
-use super::instance::{Imports, InstanceData, InstanceModule, Limits};
+use super::instance::{Imports, InstanceData, InstanceModule};
 use super::memory::{LinearMemory, Refused};
 use super::passage::Passages;
 use super::shared::SharedMemory;
@@ -201,7 +202,7 @@ impl StoreState {
         &mut self,
         module: Arc<dyn InstanceModule>,
         imports: &Imports,
-        limits: &Limits,
+        limits: &Limits<'_>,
     ) -> Result<InstanceId, Refused> {
         let id = InstanceId::next(&self.instances);
         if module.info().holds_exceptions() {

@@ -5,12 +5,14 @@
 mod code;
 
 use super::backtrace::{Frame, MAX_FRAMES};
+use super::bounds::{Bounds, Limits};
 use super::code::{Code, Contents, Signature, SignatureSpan};
 use super::context::{FuncRef, Value};
 use super::enter::{Exit, enter};
 use super::host::HostStop;
-use super::instance::{Imports, InstanceModule, Limits};
-use super::memory::Bounds;
+use super::images::MemoryImages;
+use super::instance::{Imports, InstanceModule, Records};
+use super::pool::{MemoryPool, PoolLimits};
 use super::stack::StackPool;
 use super::store::{Hosted, InstanceId, StoreState};
 use super::trap::install_handlers;
@@ -26,8 +28,9 @@ use std::time::{Duration, Instant};
 
 struct TestModule {
     info: ModuleInfo,
-    code: Code,
-    signatures: Vec<Signature>,
+    _code: Code,
+    images: MemoryImages,
+    records: Records,
 }
 
 impl InstanceModule for TestModule {
@@ -35,16 +38,16 @@ impl InstanceModule for TestModule {
         &self.info
     }
 
-    fn code(&self) -> &Code {
-        &self.code
-    }
-
-    fn signatures(&self) -> &[Signature] {
-        &self.signatures
-    }
-
     fn export(&self, _: &str) -> Option<ExportItem> {
         None
+    }
+
+    fn images(&self) -> &MemoryImages {
+        &self.images
+    }
+
+    fn records(&self) -> &Records {
+        &self.records
     }
 }
 
@@ -62,8 +65,6 @@ impl Hosted for TestStore {
     }
 }
 
-const LIMITS: Limits = Limits { bounds: Bounds::Guarded, signals: true, memory_bytes: u64::MAX, table_elements: 1000 };
-
 impl TestStore {
     fn new() -> TestStore {
         install_handlers().expect("signals");
@@ -79,7 +80,7 @@ impl TestStore {
         let stubs =
             Code::publish(&[ENTRY, FOREIGN, HOST].concat(), Contents::Signatures([span].into())).expect("memory");
         let signature = stubs.signature(&span, 7, 1);
-        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 0);
+        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 0, 64);
         let state = StoreState::new::<TestStore>(pool.take().expect("memory"), Arc::from([]));
         TestStore { state, calls: 0, pool, signature, _stubs: stubs }
     }
@@ -118,9 +119,14 @@ impl TestStore {
         positions.sites = sites.bytes().to_vec();
         positions.code_bytes = code.len() as u32;
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
-        let module = Arc::new(TestModule { info, code, signatures: vec![self.signature] });
+        let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
+        let images = MemoryImages::new(pool);
+        let records = Records::new(&info, &code, &[self.signature], true);
+        let module = Arc::new(TestModule { info, _code: code, images, records });
         let imports = Imports { functions: import.into_iter().collect(), ..Imports::default() };
-        self.state.add_instance(module, &imports, &LIMITS).expect("memory")
+        let bounds = Bounds::Guarded;
+        let limits = Limits { bounds, pool, memory_bytes: u64::MAX, table_elements: 1000 };
+        self.state.add_instance(module, &imports, &limits).expect("memory")
     }
 
     /// The only function of a new module.
@@ -437,6 +443,8 @@ fn a_stack_goes_back_to_its_pool_with_its_store() {
     let recurse = store.function(RECURSE);
     assert_eq!(store.trap(recurse, 0).0, TrapCode::StackExhausted);
     let pool = store.pool.clone();
+    // These keep their memory.
+    drop([(); 8].map(|()| pool.take().expect("memory")));
     drop(store);
     let usable = pool.take().expect("memory").usable();
     // SAFETY: the lowest word of a wasm stack that nobody runs on.
