@@ -1,7 +1,7 @@
 //! Instantiation (specification 4.5.4): imports are matched, items made and initialised, segments copied, the start
 //! function called.
 
-use crate::decode::{ConstOp, ElementItems, ElementSegment, ImportItem, ModuleInfo, SegmentMode};
+use crate::decode::{ConstExpr, ConstOp, ElementItems, ElementSegment, ImportItem, ModuleInfo, SegmentMode};
 use crate::engine::Engine;
 use crate::error::{Error, Trap};
 use crate::extern_item::Extern;
@@ -201,7 +201,9 @@ impl New<'_> {
                 // A 32-bit offset is zero-extended.
                 let start = self.evaluate(offset).u64();
                 let memory = self.store.state.memory_mut(memory);
-                memory.init(start, &segment.bytes).map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
+                memory
+                    .init(start, self.module.info().data_of(segment))
+                    .map_err(|_| Error::from(Trap::MemoryOutOfBounds))?;
             }
             self.store.state.instance_mut(self.instance).drop_data(index as u32);
         }
@@ -231,15 +233,15 @@ impl New<'_> {
     }
 
     /// A constant expression's value; validation has checked its types and that globals come before their use.
-    fn evaluate(&self, expr: &[ConstOp]) -> Value {
+    fn evaluate(&self, expr: &ConstExpr) -> Value {
         let mut stack = Vec::new();
-        for op in expr {
+        for op in expr.ops() {
             let value = match *op {
                 ConstOp::I32(value) => Value::from_u32(value as u32),
                 ConstOp::I64(value) => Value::from_u64(value as u64),
                 ConstOp::F32(bits) => Value::from_u32(bits),
                 ConstOp::F64(bits) => Value::from_u64(bits),
-                ConstOp::V128(value) => Value::from_u128(value),
+                ConstOp::V128(value) => Value::from_u128(u128::from_le_bytes(value)),
                 ConstOp::GlobalGet(global) => self.store.state.global(self.data().global(global)),
                 ConstOp::RefFunc(func) => Value::from_u64(self.func(func)),
                 ConstOp::RefNull => Value::from_u64(0),

@@ -2,7 +2,10 @@
 //! leave, with the result used, dropped, or among other operands that want the same registers, and when they trap.
 #![allow(missing_docs)]
 
+mod random;
+
 use planish::{Config, CpuLevel, Engine, Extern, Instance, Module, Store, Trap, Val, WasmFeature};
+use random::Random;
 use std::fmt::Write;
 
 /// Name, index type, limits. All have 65,536 bytes.
@@ -99,18 +102,6 @@ fn bits(value: &Val) -> u64 {
         Val::I32(value) => u64::from(value as u32),
         Val::I64(value) => value as u64,
         _ => unreachable!("an integer"),
-    }
-}
-
-/// Marsaglia's xorshift.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
     }
 }
 

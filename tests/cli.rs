@@ -182,3 +182,41 @@ fn compilation_is_timed_by_stages() {
     assert_eq!(all[2], "100.0%");
     assert!(all[3].parse::<f64>().expect("nanoseconds per operator") > 1.0, "{out}");
 }
+
+#[test]
+fn features_are_turned_on_and_off_by_name() {
+    let two = module("two_memories.wat", "(module (memory 1) (memory 1))");
+    assert_eq!(run(&["validate", &two], "").0, 0);
+    let (status, _, err) = run(&["validate", "-W", "threads=n,multi-memory=n", &two], "");
+    assert_eq!((status, err.contains("multiple memories are not enabled")), (1, true), "{err}");
+    assert_eq!(run(&["-W", "multi-memory=n,multi-memory", "validate", &two], "").0, 0);
+    let script =
+        module("two_tables.wast", r#"(assert_invalid (module (table 0 funcref) (table 0 funcref)) "multiple")"#);
+    assert_eq!(run(&["wast", &script], "").0, 1);
+    assert_eq!(run(&["wast", "--wasm=reference-types=n", &script], "").0, 0);
+    let (status, _, err) = run(&["validate", "-W", "multimemory", &two], "");
+    assert_eq!(
+        (status, err.contains("no feature is named `multimemory`: there are sign-extension, ")),
+        (2, true),
+        "{err}"
+    );
+    let (status, _, err) = run(&["validate", "-W", "multi-memory=maybe", &two], "");
+    assert_eq!((status, err.contains("it is on with `=y`")), (2, true), "{err}");
+}
+
+#[test]
+fn a_script_with_folded_exceptions_keeps_its_lines() {
+    let script = module(
+        "folded.wast",
+        "(module (tag $e) (func (export \"f\") (result i32)\n\
+         (try (result i32)\n (do\n (throw $e))\n (catch $e\n (i32.const 1)))))\n\
+         (assert_return (invoke \"f\") (i32.const 1))\n\
+         (assert_return (invoke \"f\") (i32.const 2))\n",
+    );
+    let (status, out, _) = run(&["wast", &script], "");
+    assert_eq!(status, 1);
+    assert!(out.contains("folded.wast:8: got [I32(1)]") && out.ends_with("1 passed, 1 failed\n"), "{out}");
+    let broken = module("broken.wast", "(module (tag $e)\n(func (try (do nop)\n(catch $e (nonsense)))))");
+    let (status, out, _) = run(&["wast", &broken], "");
+    assert_eq!((status, out.contains("broken.wast:3:")), (1, true), "{out}");
+}

@@ -12,11 +12,14 @@
 
 #![allow(unsafe_code, reason = "makes processes, and sets their limits")]
 
+mod random;
+
 use planish::wasi::{I32Exit, WasiCtx, WasiCtxBuilder, add_to_linker};
 use planish::{
     Config, Engine, Error, Extern, ExternType, Func, Global, HeapType, ImportType, Instance, Linker, Memory,
 };
 use planish::{Module, Ref, SharedMemory, Store, Table, Val, ValType, WasmFeature};
+use random::Random;
 use std::collections::BTreeMap;
 use std::io::{PipeWriter, Read, Write};
 use std::ops::Range;
@@ -91,18 +94,6 @@ fn files(folder: PathBuf) -> Vec<PathBuf> {
 }
 
 // Cases.
-
-/// Marsaglia's xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit.max(1)
-    }
-}
 
 fn bytes_of(case: usize, modules: &[Original]) -> (&'static str, Vec<u8>) {
     let mut random = Random((case as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -3,27 +3,14 @@
 //! What each operator yields by itself, the specification suite says.
 #![allow(missing_docs)]
 
+mod random;
+
 use planish::{Config, CpuLevel, Engine, Func, FuncType, Instance, Module, Store, Trap, V128, Val, ValType};
+use random::Random;
 use std::fmt::Write;
 
 /// How many programs are tried.
 const PROGRAMS: u64 = 40;
-
-/// Marsaglia's xorshift, so that a failure comes again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len())]
-    }
-}
 
 const SHAPES: [(&str, usize, &str); 6] = [
     ("i8x16", 16, "i32"),

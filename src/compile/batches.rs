@@ -4,7 +4,7 @@ use super::link::Part;
 use super::threads::Threads;
 use super::timings::Clock;
 use super::{Compiler, MAX_MODULE_BYTES, ModuleContext};
-use crate::decode::Body;
+use crate::decode::{Bodies, Body};
 use crate::error::Error;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -20,7 +20,7 @@ const BATCH_BYTES: usize = 8 << 10;
 /// Compiles all functions.
 pub(super) fn compile(
     module: &ModuleContext<'_>,
-    bodies: &[Body<'_>],
+    bodies: &Bodies<'_>,
     threads: &Threads,
     clock: &Clock,
 ) -> Result<Vec<Part>, Error> {
@@ -32,20 +32,20 @@ pub(super) fn compile(
     }
     // Also where several threads fail: which of them found an error first says nothing of its place in the module.
     let mut compiler = Compiler::new(module, module.info.code_bytes, clock.fresh());
-    compiler.functions.reserve_exact(bodies.len());
-    compiler.batch(0, bodies)?;
+    compiler.functions.reserve_exact(bodies.bodies.len());
+    compiler.batch(0..bodies.bodies.len(), bodies)?;
     Ok(vec![compiler.finish()])
 }
 
 /// Compiles all functions, on several threads; none if any fails.
 pub(super) fn in_batches(
     module: &ModuleContext<'_>,
-    bodies: &[Body<'_>],
+    bodies: &Bodies<'_>,
     threads: &Threads,
     clock: &Clock,
     batch_bytes: usize,
 ) -> Option<Vec<Part>> {
-    let mut batches = batches(bodies, batch_bytes);
+    let mut batches = batches(&bodies.bodies, batch_bytes);
     // Large ones first, so that no thread ends with a long one.
     batches.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
     let (next, total_bytes, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
@@ -55,8 +55,8 @@ pub(super) fn in_batches(
         let Some(mut batch) = take() else { return };
         let mut compiler = Compiler::new(module, module.info.code_bytes / 2, clock.fresh());
         loop {
-            let (first, before) = (batch.1.start, compiler.code.len());
-            let done = compiler.batch(first as u32, &bodies[batch.1.clone()]);
+            let before = compiler.code.len();
+            let done = compiler.batch(batch.1.clone(), bodies);
             let bytes = compiler.code.len() - before;
             if done.is_err() || total_bytes.fetch_add(bytes, Relaxed) + bytes > MAX_MODULE_BYTES {
                 failed.store(true, Relaxed);
@@ -69,7 +69,7 @@ pub(super) fn in_batches(
         parts.lock().unwrap_or_else(PoisonError::into_inner).push(compiler.finish());
     });
     let parts: Vec<Part> = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let complete = || parts.iter().map(|part| part.functions.len()).sum::<usize>() == bodies.len();
+    let complete = || parts.iter().map(|part| part.functions.len()).sum::<usize>() == bodies.bodies.len();
     // Incomplete without a failure: a thread panicked, and whoever supplied it kept that for himself.
     (!failed.into_inner() && complete()).then_some(parts)
 }
@@ -78,7 +78,7 @@ pub(super) fn in_batches(
 fn batches(bodies: &[Body<'_>], batch_bytes: usize) -> Vec<(usize, Range<usize>)> {
     let (mut batches, mut bytes, mut start) = (Vec::new(), 0, 0);
     for (index, body) in bodies.iter().enumerate() {
-        bytes += body.body.as_bytes().len();
+        bytes += body.bytes.len();
         if bytes >= batch_bytes || index + 1 == bodies.len() {
             batches.push((bytes, start..index + 1));
             (bytes, start) = (0, index + 1);

@@ -23,15 +23,15 @@ pub use timings::{Stage, Timings};
 use crate::abi::layout::ContextLayout;
 use crate::abi::positions::{Calls, FunctionCode, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
-use crate::decode::{Body, Cursor, ModuleInfo};
+use crate::decode::{Bodies, Cursor, ModuleInfo};
 use crate::error::Error;
-use crate::types::{FuncIndex, MemoryType, TypeIndex};
+use crate::types::{MemoryType, TypeIndex};
 use assign::{Pins, Plan};
 use emit::{Buffers, Job, Relocation};
 use link::{Mark, Part};
 use planish_asm::AsmError;
 use scan::{Refusal, Scan};
-use wasmparser::{FuncToValidate, FuncValidatorAllocations};
+use std::ops::Range;
 
 /// How to compile, apart from the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,7 +116,7 @@ enum Failure {
 /// depend on the threads.
 pub(crate) fn compile_module(
     info: &ModuleInfo,
-    bodies: &[Body<'_>],
+    bodies: &Bodies<'_>,
     signatures: &[u32],
     options: &Options,
     threads: &Threads,
@@ -150,17 +150,6 @@ impl<'a> ModuleContext<'a> {
             signals: options.signals,
             registers: options.registers,
         }
-    }
-}
-
-/// Why a body is refused, in the words of the parser's validator, which checks it again.
-#[cold]
-fn explain(Body { validator, body }: &Body<'_>) -> Error {
-    let validator = FuncToValidate { resources: validator.resources.clone(), ..*validator };
-    match validator.into_validator(FuncValidatorAllocations::default()).validate(body) {
-        Err(error) => error.into(),
-        // To refuse is safe.
-        Ok(()) => Error::invalid("the function is refused by one of two validators", body.range().start as usize),
     }
 }
 
@@ -198,11 +187,11 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Compiles functions that follow each other in the module; the number of the first among the module's own.
-    fn batch(&mut self, first: u32, bodies: &[Body<'_>]) -> Result<(), Error> {
-        self.batches.push(self.mark(first));
-        for (index, body) in (first..).zip(bodies) {
-            self.function(FuncIndex(self.module.info.imported_functions + index), body)?;
+    /// Compiles some of the module's own functions, which follow each other.
+    fn batch(&mut self, own: Range<usize>, bodies: &Bodies<'_>) -> Result<(), Error> {
+        self.batches.push(self.mark(own.start as u32));
+        for index in own {
+            self.function(index as u32, bodies)?;
         }
         Ok(())
     }
@@ -232,24 +221,29 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn function(&mut self, function: FuncIndex, body: &Body<'_>) -> Result<(), Error> {
-        let body_offset = body.body.range().start as u32;
-        self.scan_body(function, body)?;
+    fn function(&mut self, own: u32, bodies: &Bodies<'_>) -> Result<(), Error> {
+        let body = bodies.bodies[own as usize];
+        let ty = self.module.info.functions[(self.module.info.imported_functions + own) as usize];
+        self.read_body(ty, body.bytes, body.offset as u32).map_err(|refusal| match refusal {
+            Refusal::Invalid => self.explain(own, bodies),
+            Refusal::TooLarge => Error::invalid("the function is too large to compile", body.offset),
+        })?;
         self.clock.lap(Stage::Scan);
-        self.emit(function, body_offset)
+        self.emit(ty, body.offset as u32)
     }
 
-    /// Validates the body and fills the tape.
-    fn scan_body(&mut self, function: FuncIndex, body: &Body<'_>) -> Result<(), Error> {
-        let ty = self.module.info.functions[function.index()];
-        let range = body.body.range();
-        self.read_body(ty, body.body.as_bytes(), range.start as u32).map_err(|refusal| match refusal {
-            Refusal::Invalid => explain(body),
-            Refusal::TooLarge => Error::invalid("the function is too large to compile", range.start as usize),
-        })
+    /// Why a body is refused, in the words of the parser's validator, which checks it again.
+    #[cold]
+    fn explain(&self, own: u32, bodies: &Bodies<'_>) -> Error {
+        let body = bodies.bodies[own as usize];
+        match bodies.validate(self.module.info, own, body) {
+            Err(error) => error,
+            // To refuse is safe.
+            Ok(()) => Error::invalid("the function is refused by one of two validators", body.offset),
+        }
     }
 
-    /// The same for its bytes, which begin at the module offset `start`.
+    /// Validates a body, which begins at the module offset `start`, and fills the tape.
     fn read_body(&mut self, ty: TypeIndex, bytes: &[u8], start: u32) -> Result<(), Refusal> {
         let mut cursor = Cursor::new(bytes);
         let scan = &mut self.scan;
@@ -265,8 +259,7 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    fn emit(&mut self, function: FuncIndex, body_offset: u32) -> Result<(), Error> {
-        let ty = self.module.info.functions[function.index()];
+    fn emit(&mut self, ty: TypeIndex, body_offset: u32) -> Result<(), Error> {
         let layout = &self.module.layouts[ty.index()];
         let too_large = || Error::invalid("the function is too large to compile", body_offset as usize);
         let code_offset = self.code.len() as u32;

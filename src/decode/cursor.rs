@@ -176,11 +176,12 @@ impl<'a> Cursor<'a> {
             Some(0x74) => HeapType::NoExn,
             _ => {
                 let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
-                on(WasmFeatures::FUNCTION_REFERENCES)?;
+                on(WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::REFERENCE_TYPES))?;
                 return info.concrete(TypeIndex(index)).map(HeapType::ConcreteFunc).ok_or(Invalid);
             }
         };
         self.at += 1;
+        on(WasmFeatures::REFERENCE_TYPES)?;
         if matches!(heap, HeapType::Exn | HeapType::NoExn) {
             on(WasmFeatures::EXCEPTIONS)?;
         }
@@ -205,6 +206,9 @@ impl<'a> Cursor<'a> {
             Some(0x41..0x80) => BlockType::Result(self.val_type(info)?),
             _ => {
                 let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
+                if !info.features.contains(WasmFeatures::MULTI_VALUE) {
+                    return Err(Invalid);
+                }
                 BlockType::Function(TypeIndex(index))
             }
         };

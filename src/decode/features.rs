@@ -1,15 +1,11 @@
 //! Which proposals of WebAssembly are in, and how an error names one that is not.
 
 use crate::error::Error;
+use std::str::FromStr;
 use wasmparser::WasmFeatures;
 
-/// What is always on: WebAssembly 1.0, and of 2.0 all but vectors, which have a switch.
-pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
-    .union(WasmFeatures::SIGN_EXTENSION)
-    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
-    .union(WasmFeatures::MULTI_VALUE)
-    .union(WasmFeatures::BULK_MEMORY)
-    .union(WasmFeatures::REFERENCE_TYPES);
+/// What is always on: WebAssembly 1.0.
+pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1;
 
 /// A part of WebAssembly that [`Config::wasm_feature`](crate::Config::wasm_feature) turns on and off. What is part of
 /// WebAssembly 3.0 is on by default.
@@ -25,6 +21,16 @@ pub(crate) const ALWAYS: WasmFeatures = WasmFeatures::WASM1
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum WasmFeature {
+    /// `extend8_s` and its like.
+    SignExtension,
+    /// `trunc_sat_f32_s` and its like.
+    SaturatingFloatToInt,
+    /// Functions with more than one result, blocks with parameters.
+    MultiValue,
+    /// `memory.copy` and its like, and segments to be copied later.
+    BulkMemory,
+    /// References as values, and more than one table.
+    ReferenceTypes,
     /// Arithmetic in constant expressions.
     ExtendedConst,
     /// References to functions of a known type, and such that are never null.
@@ -51,21 +57,28 @@ pub enum WasmFeature {
     WideArithmetic,
 }
 
-/// Each with the parser's name for it, and whether it is on by default.
+/// A feature with the parser's name for it, the user's, and whether it is on by default.
+struct Switch(WasmFeature, WasmFeatures, &'static str, bool);
+
 #[rustfmt::skip]
-const SWITCHES: &[(WasmFeature, WasmFeatures, bool)] = &[
-    (WasmFeature::ExtendedConst,      WasmFeatures::EXTENDED_CONST,      true),
-    (WasmFeature::FunctionReferences, WasmFeatures::FUNCTION_REFERENCES, true),
-    (WasmFeature::TailCall,           WasmFeatures::TAIL_CALL,           true),
-    (WasmFeature::Exceptions,         WasmFeatures::EXCEPTIONS,          true),
-    (WasmFeature::LegacyExceptions,   WasmFeatures::LEGACY_EXCEPTIONS,   false),
-    (WasmFeature::Simd,               WasmFeatures::SIMD,                true),
-    (WasmFeature::RelaxedSimd,        WasmFeatures::RELAXED_SIMD,        true),
-    (WasmFeature::MultiMemory,        WasmFeatures::MULTI_MEMORY,        true),
-    (WasmFeature::Memory64,           WasmFeatures::MEMORY64,            true),
-    (WasmFeature::Threads,            WasmFeatures::THREADS,             false),
-    (WasmFeature::CustomPageSizes,    WasmFeatures::CUSTOM_PAGE_SIZES,   false),
-    (WasmFeature::WideArithmetic,     WasmFeatures::WIDE_ARITHMETIC,     false),
+const SWITCHES: &[Switch] = &[
+    Switch(WasmFeature::SignExtension,        WasmFeatures::SIGN_EXTENSION,          "sign-extension",          true),
+    Switch(WasmFeature::SaturatingFloatToInt, WasmFeatures::SATURATING_FLOAT_TO_INT, "saturating-float-to-int", true),
+    Switch(WasmFeature::MultiValue,           WasmFeatures::MULTI_VALUE,             "multi-value",             true),
+    Switch(WasmFeature::BulkMemory,           WasmFeatures::BULK_MEMORY,             "bulk-memory",             true),
+    Switch(WasmFeature::ReferenceTypes,       WasmFeatures::REFERENCE_TYPES,         "reference-types",         true),
+    Switch(WasmFeature::ExtendedConst,        WasmFeatures::EXTENDED_CONST,          "extended-const",          true),
+    Switch(WasmFeature::FunctionReferences,   WasmFeatures::FUNCTION_REFERENCES,     "function-references",     true),
+    Switch(WasmFeature::TailCall,             WasmFeatures::TAIL_CALL,               "tail-call",               true),
+    Switch(WasmFeature::Exceptions,           WasmFeatures::EXCEPTIONS,              "exceptions",              true),
+    Switch(WasmFeature::LegacyExceptions,     WasmFeatures::LEGACY_EXCEPTIONS,       "legacy-exceptions",       false),
+    Switch(WasmFeature::Simd,                 WasmFeatures::SIMD,                    "simd",                    true),
+    Switch(WasmFeature::RelaxedSimd,          WasmFeatures::RELAXED_SIMD,            "relaxed-simd",            true),
+    Switch(WasmFeature::MultiMemory,          WasmFeatures::MULTI_MEMORY,            "multi-memory",            true),
+    Switch(WasmFeature::Memory64,             WasmFeatures::MEMORY64,                "memory64",                true),
+    Switch(WasmFeature::Threads,              WasmFeatures::THREADS,                 "threads",                 false),
+    Switch(WasmFeature::CustomPageSizes,      WasmFeatures::CUSTOM_PAGE_SIZES,       "custom-page-sizes",       false),
+    Switch(WasmFeature::WideArithmetic,       WasmFeatures::WIDE_ARITHMETIC,         "wide-arithmetic",         false),
 ];
 
 /// What is on unless it is turned off.
@@ -76,7 +89,7 @@ pub(crate) const SUPPORTED: WasmFeatures = switches(false);
 const fn switches(defaults_only: bool) -> WasmFeatures {
     let (mut features, mut row) = (ALWAYS, 0);
     while row < SWITCHES.len() {
-        if SWITCHES[row].2 || !defaults_only {
+        if SWITCHES[row].3 || !defaults_only {
             features = features.union(SWITCHES[row].1);
         }
         row += 1;
@@ -93,6 +106,29 @@ impl WasmFeature {
     /// Those of a set that have a switch, in order.
     pub(crate) fn all_in(features: WasmFeatures) -> impl Iterator<Item = WasmFeature> {
         SWITCHES.iter().filter(move |row| features.contains(row.1)).map(|row| row.0)
+    }
+}
+
+/// Names as the command has them: `multi-memory`.
+///
+/// ```
+/// use planish::WasmFeature;
+///
+/// assert_eq!("multi-memory".parse::<WasmFeature>()?, WasmFeature::MultiMemory);
+/// assert!("multimemory".parse::<WasmFeature>().is_err());
+/// # Ok::<(), planish::Error>(())
+/// ```
+impl FromStr for WasmFeature {
+    type Err = Error;
+
+    /// # Errors
+    ///
+    /// If no feature has this name: those that there are.
+    fn from_str(name: &str) -> Result<WasmFeature, Error> {
+        SWITCHES.iter().find(|row| row.2 == name).map(|row| row.0).ok_or_else(|| {
+            let names: Vec<&str> = SWITCHES.iter().map(|row| row.2).collect();
+            Error::msg(format!("no feature is named `{name}`: there are {}", names.join(", ")))
+        })
     }
 }
 
@@ -120,11 +156,18 @@ const NAMES: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::WIDE_ARITHMETIC,           "wide arithmetic is"),
     (WasmFeatures::COMPACT_IMPORTS,           "compact imports are"),
     (WasmFeatures::EXTENDED_CONST,            "extended constants are"),
+    (WasmFeatures::SIGN_EXTENSION,            "sign extension is"),
+    (WasmFeatures::SATURATING_FLOAT_TO_INT,   "saturating conversion is"),
+    (WasmFeatures::MULTI_VALUE,               "multi-value is"),
+    (WasmFeatures::BULK_MEMORY,               "bulk memory is"),
+    (WasmFeatures::REFERENCE_TYPES,           "reference types are"),
 ];
 
 /// Messages of the validator that come without a feature though one is the cause: part of the message, feature.
 const UNMARKED: &[(&str, WasmFeatures)] = &[
     ("multiple memories", WasmFeatures::MULTI_MEMORY),
+    ("multiple tables", WasmFeatures::REFERENCE_TYPES),
+    ("requires the bulk-memory proposal", WasmFeatures::BULK_MEMORY),
     ("gc proposal", WasmFeatures::GC),
     ("rec group usage requires", WasmFeatures::GC),
     ("the GC proposal is disabled", WasmFeatures::GC),
@@ -145,7 +188,12 @@ pub(crate) fn missing(error: &wasmparser::Error) -> Option<WasmFeatures> {
         return Some(*feature);
     }
     // Said of operators that no proposal in sight makes constant, so the proposal would mislead.
-    if message.starts_with("constant expression required") { None } else { error.missing_wasm_feature() }
+    if message.starts_with("constant expression required") { None } else { error.missing_wasm_feature().map(whole) }
+}
+
+/// The parser has names for parts of some features.
+fn whole(part: WasmFeatures) -> WasmFeatures {
+    SWITCHES.iter().map(|row| row.1).find(|feature| feature.contains(part)).unwrap_or(part)
 }
 
 impl From<wasmparser::Error> for Error {

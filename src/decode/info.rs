@@ -1,11 +1,15 @@
 //! What is known of a module: its sections, checked, and its bodies, located.
 
+use crate::error::Error;
 use crate::types::{
     ConcreteFuncType, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, MemoryIndex, MemoryType, RefType,
     TableIndex, TableType, TagIndex, TypeIndex, ValType,
 };
+use std::ops::Range;
 use std::sync::OnceLock;
-use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources, WasmFeatures};
+use wasmparser::{
+    BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources, WasmFeatures,
+};
 
 /// Everything about a module that outlives its bytes. Index spaces hold imports first.
 #[derive(Default)]
@@ -33,6 +37,8 @@ pub(crate) struct ModuleInfo {
     pub(crate) start: Option<FuncIndex>,
     pub(crate) elements: Vec<ElementSegment>,
     pub(crate) data: Vec<DataSegment>,
+    /// Of all data segments, one behind the other.
+    pub(crate) data_bytes: Vec<u8>,
     /// The functions, imported or not, that `ref.func` in a body may name (specification 3.4.1, C.REFS): sorted.
     pub(crate) declared: Vec<FuncIndex>,
     /// What the data count section says, if there is one.
@@ -100,8 +106,13 @@ pub(crate) enum ExportItem {
     Tag(TagIndex),
 }
 
-/// A constant expression (specification 3.3.10) in postfix order.
-pub(crate) type ConstExpr = Box<[ConstOp]>;
+/// A constant expression (specification 3.3.10).
+pub(crate) enum ConstExpr {
+    /// Nearly all of them; some compilers write a hundred thousand data segments.
+    Single(ConstOp),
+    /// In postfix order.
+    Several(Box<[ConstOp]>),
+}
 
 #[derive(Clone, Copy)]
 pub(crate) enum ConstOp {
@@ -109,7 +120,7 @@ pub(crate) enum ConstOp {
     I64(i64),
     F32(u32),
     F64(u64),
-    V128(u128),
+    V128([u8; 16]),
     GlobalGet(GlobalIndex),
     RefFunc(FuncIndex),
     RefNull,
@@ -145,16 +156,57 @@ pub(crate) enum SegmentMode<I> {
 
 pub(crate) struct DataSegment {
     pub(crate) mode: SegmentMode<MemoryIndex>,
-    pub(crate) bytes: Box<[u8]>,
+    /// In the bytes of all segments.
+    pub(super) bytes: Range<usize>,
 }
 
 /// One function body, located but not yet read.
+#[derive(Clone, Copy)]
 pub(crate) struct Body<'a> {
-    pub(crate) validator: FuncToValidate<ValidatorResources>,
-    pub(crate) body: FunctionBody<'a>,
+    pub(crate) bytes: &'a [u8],
+    /// Of its first byte in the module file.
+    pub(crate) offset: usize,
+}
+
+/// All function bodies, in order.
+#[derive(Default)]
+pub(crate) struct Bodies<'a> {
+    pub(crate) bodies: Vec<Body<'a>>,
+    /// What the parser's validator knows of the module, if there is a body.
+    pub(super) resources: Option<ValidatorResources>,
+}
+
+impl Bodies<'_> {
+    /// Validates the body of one of the module's own functions as the parser does.
+    pub(crate) fn validate(&self, info: &ModuleInfo, own: u32, body: Body<'_>) -> Result<(), Error> {
+        let index = info.imported_functions + own;
+        let function = FuncToValidate {
+            resources: self.resources.clone().expect("there is a body"),
+            index,
+            ty: info.functions[index as usize].0,
+            features: info.features,
+        };
+        let reader = BinaryReader::new_features(body.bytes, body.offset as u64, info.features);
+        let mut validator = function.into_validator(FuncValidatorAllocations::default());
+        validator.validate(&FunctionBody::new(reader)).map_err(Error::from)
+    }
+}
+
+impl ConstExpr {
+    /// In postfix order.
+    pub(crate) fn ops(&self) -> &[ConstOp] {
+        match self {
+            ConstExpr::Single(op) => std::slice::from_ref(op),
+            ConstExpr::Several(ops) => ops,
+        }
+    }
 }
 
 impl ModuleInfo {
+    pub(crate) fn data_of(&self, segment: &DataSegment) -> &[u8] {
+        &self.data_bytes[segment.bytes.clone()]
+    }
+
     /// The type of a function, imported or not.
     pub(crate) fn func_type(&self, func: FuncIndex) -> &FuncType {
         &self.types[self.functions[func.index()].index()]

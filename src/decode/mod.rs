@@ -9,27 +9,37 @@ pub(crate) use cursor::{BlockType, Cursor, Invalid};
 pub use features::WasmFeature;
 pub(crate) use features::{DEFAULT, SUPPORTED};
 pub(crate) use info::{
-    Body, ConstOp, DataSegment, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo, SegmentMode,
+    Bodies, Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, ExportItem, ImportItem, ModuleInfo,
+    SegmentMode,
 };
 
 use crate::error::Error;
-use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 /// Checks everything but the function bodies, in one walk, and finds those.
 ///
 /// Memory use is linear in the length of `bytes`: counts in the module are checked against fixed limits before
 /// anything is reserved for them.
-pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo, Vec<Body<'_>>), Error> {
+pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo, Bodies<'_>), Error> {
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
     let mut info = ModuleInfo { features, ..ModuleInfo::default() };
-    let mut bodies = Vec::new();
+    let mut bodies = Bodies::default();
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
         match validator.payload(&payload)? {
-            ValidPayload::Func(validator, body) => bodies.push(Body { validator, body }),
-            _ => sections::read(&mut info, payload)?,
+            ValidPayload::Func(function, body) => {
+                bodies.bodies.push(Body { bytes: body.as_bytes(), offset: body.range().start as usize });
+                bodies.resources.get_or_insert(function.resources);
+            }
+            _ => {
+                if let Payload::CodeSectionStart { count, .. } = payload {
+                    // As many as the function section has, as was checked.
+                    bodies.bodies.reserve_exact(count as usize);
+                }
+                sections::read(&mut info, payload)?;
+            }
         }
     }
     sections::finish(&mut info);
@@ -48,12 +58,22 @@ pub(crate) fn required_features(bytes: &[u8]) -> Result<Vec<WasmFeature>, Error>
     loop {
         match Validator::new_with_features(features).validate_all(bytes) {
             Ok(_) => return Ok(WasmFeature::all_in(features).collect()),
-            Err(error) => match features::missing(&error) {
+            Err(error) => match missing(&error, features) {
                 // Each round adds one, so there is an end.
                 Some(missing) if SUPPORTED.contains(missing) && !features.contains(missing) => features |= missing,
                 _ => return Err(error.into()),
             },
         }
+    }
+}
+
+fn missing(error: &wasmparser::Error, features: WasmFeatures) -> Option<WasmFeatures> {
+    match error.message() {
+        // What is the index of a table or of a memory was this byte before there were several.
+        "zero byte expected" => {
+            [WasmFeatures::REFERENCE_TYPES, WasmFeatures::MULTI_MEMORY].into_iter().find(|one| !features.contains(*one))
+        }
+        _ => features::missing(error),
     }
 }
 

@@ -46,7 +46,15 @@ pub(super) fn read(info: &mut ModuleInfo, payload: Payload<'_>) -> Result<(), Er
             Ok(())
         }
         Payload::ElementSection(section) => each(section, |element| add_element(info, element)),
-        Payload::DataSection(section) => each(section, |data| add_data(info, data)),
+        Payload::DataSection(section) => {
+            // The validator has read as many.
+            let range = section.range();
+            info.data.reserve_exact(section.count() as usize);
+            info.data_bytes.reserve_exact((range.end - range.start) as usize);
+            each(section, |data| add_data(info, data))?;
+            info.data_bytes.shrink_to_fit();
+            Ok(())
+        }
         Payload::DataCountSection { count, .. } => {
             info.data_count = Some(count);
             Ok(())
@@ -185,7 +193,9 @@ fn add_data(info: &mut ModuleInfo, segment: wasmparser::Data<'_>) -> Result<(), 
             offset: const_expr(&mut info.declared, &offset_expr)?,
         },
     };
-    info.data.push(DataSegment { mode, bytes: segment.data.into() });
+    let start = info.data_bytes.len();
+    info.data_bytes.extend_from_slice(segment.data);
+    info.data.push(DataSegment { mode, bytes: start..info.data_bytes.len() });
     Ok(())
 }
 
@@ -210,15 +220,18 @@ fn add_names(info: &mut ModuleInfo, section: &CustomSectionReader<'_>) {
 
 /// Reads a constant expression, and adds the functions that it refers to to `declared`.
 fn const_expr(declared: &mut Vec<FuncIndex>, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Error> {
+    if let Some(value) = i32_const(expr) {
+        return Ok(ConstExpr::Single(ConstOp::I32(value)));
+    }
     let mut reader = expr.get_operators_reader();
-    let mut ops = Vec::new();
+    let mut ops = Vec::with_capacity(1);
     loop {
         ops.push(match reader.read()? {
             Operator::I32Const { value } => ConstOp::I32(value),
             Operator::I64Const { value } => ConstOp::I64(value),
             Operator::F32Const { value } => ConstOp::F32(value.bits()),
             Operator::F64Const { value } => ConstOp::F64(value.bits()),
-            Operator::V128Const { value } => ConstOp::V128(u128::from_le_bytes(*value.bytes())),
+            Operator::V128Const { value } => ConstOp::V128(*value.bytes()),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(GlobalIndex(global_index)),
             Operator::RefNull { .. } => ConstOp::RefNull,
             Operator::RefFunc { function_index } => {
@@ -231,10 +244,26 @@ fn const_expr(declared: &mut Vec<FuncIndex>, expr: &wasmparser::ConstExpr<'_>) -
             Operator::I64Add => ConstOp::I64Add,
             Operator::I64Sub => ConstOp::I64Sub,
             Operator::I64Mul => ConstOp::I64Mul,
-            Operator::End => return Ok(ops.into()),
+            Operator::End => break,
             other => unreachable!("validated: {other:?} in a constant expression"),
         });
     }
+    Ok(match ops[..] {
+        [op] => ConstExpr::Single(op),
+        _ => ConstExpr::Several(ops.into()),
+    })
+}
+
+/// The value of an expression that is nothing but a constant, as the offsets of segments are.
+fn i32_const(expr: &wasmparser::ConstExpr<'_>) -> Option<i32> {
+    const I32_CONST: u8 = 0x41;
+    const END: u8 = 0x0B;
+    let mut reader = expr.get_binary_reader();
+    if reader.read_u8().ok()? != I32_CONST {
+        return None;
+    }
+    let value = reader.read_var_i32().ok()?;
+    (reader.read_u8().ok()? == END).then_some(value)
 }
 
 fn table_type(info: &ModuleInfo, ty: wasmparser::TableType) -> Result<TableType, Error> {

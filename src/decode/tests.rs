@@ -48,7 +48,7 @@ fn truncation_and_garbage_are_errors_with_an_offset() {
     assert!(decode(&whole, SUPPORTED).is_ok());
     for len in 0..whole.len() {
         match decode(&whole[..len], SUPPORTED) {
-            Ok((_, bodies)) => assert!(bodies.len() <= 1),
+            Ok((_, bodies)) => assert!(bodies.bodies.len() <= 1),
             Err(error) => assert!(error.offset().is_some(), "{error}"),
         }
     }
@@ -88,7 +88,7 @@ fn referable_functions_are_sorted_own_ones() {
     ]);
     let (info, bodies) = decode(&bytes, SUPPORTED).unwrap();
     assert_eq!(info.referable, [FuncIndex(2), FuncIndex(3)]);
-    assert_eq!((bodies.len(), info.imported_functions, info.exports.len()), (3, 1, 3));
+    assert_eq!((bodies.bodies.len(), info.imported_functions, info.exports.len()), (3, 1, 3));
     assert_eq!(info.function_names.get(FuncIndex(3)), Some("x"));
     assert_eq!(info.function_names.get(FuncIndex(2)), None);
     assert_eq!(info.record_of(FuncIndex(3)), Some(1));

@@ -1,6 +1,6 @@
 //! What a memory contains before anything runs.
 
-use crate::decode::{ConstOp, DataSegment, ModuleInfo, SegmentMode};
+use crate::decode::{ConstExpr, ConstOp, DataSegment, ModuleInfo, SegmentMode};
 use crate::sys::image::ImageFile;
 use crate::sys::pages::{page_bytes, round_to_pages};
 use crate::types::MemoryIndex;
@@ -55,7 +55,7 @@ impl Image {
         let mut segments = Vec::new();
         for segment in &info.data {
             match active(segment) {
-                Some((target, offset)) if target == memory => segments.push((offset?, &segment.bytes)),
+                Some((target, offset)) if target == memory => segments.push((offset?, info.data_of(segment))),
                 _ => {}
             }
         }
@@ -86,8 +86,8 @@ impl Image {
 /// The memory of an active segment, and the offset if that is a constant.
 fn active(segment: &DataSegment) -> Option<(MemoryIndex, Option<u32>)> {
     let SegmentMode::Active { target, offset } = &segment.mode else { return None };
-    let offset = match *offset.as_ref() {
-        [ConstOp::I32(offset)] => Some(offset as u32),
+    let offset = match *offset {
+        ConstExpr::Single(ConstOp::I32(offset)) => Some(offset as u32),
         _ => None,
     };
     Some((*target, offset))

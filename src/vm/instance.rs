@@ -126,7 +126,8 @@ impl InstanceData {
     }
 
     pub(super) fn data(&self, segment: u32) -> &[u8] {
-        if self.data_dropped[segment as usize] { &[] } else { &self.module.info().data[segment as usize].bytes }
+        let (info, segment) = (self.module.info(), segment as usize);
+        if self.data_dropped[segment] { &[] } else { info.data_of(&info.data[segment]) }
     }
 
     pub(super) fn memory_address(&self, memory: u32) -> NonNull<LinearMemory> {

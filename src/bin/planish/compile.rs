@@ -1,6 +1,6 @@
 //! `planish compile`: where the time goes.
 
-use crate::CompileArgs;
+use crate::{CompileArgs, Features};
 use planish::{Engine, Error, Module, Stage, Timings};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 const ROUNDS: Duration = Duration::from_millis(500);
 
 /// Compiles a module and says how long it took; with `timings` the fastest of many rounds, by stages.
-pub fn compile(CompileArgs { file, timings, threads }: &CompileArgs) -> Result<ExitCode, Error> {
+pub fn compile(CompileArgs { file, timings, threads }: &CompileArgs, features: &Features) -> Result<ExitCode, Error> {
     let bytes = crate::read_binary(file)?;
-    let engine = engine(*threads)?;
+    let engine = engine(*threads, features)?;
     let begin = Instant::now();
     let mut best = round(&engine, &bytes)?;
     while *timings && begin.elapsed() < ROUNDS {
@@ -40,8 +40,8 @@ pub fn compile(CompileArgs { file, timings, threads }: &CompileArgs) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-fn engine(threads: usize) -> planish::Result<Engine> {
-    let mut config = crate::config();
+fn engine(threads: usize, features: &Features) -> planish::Result<Engine> {
+    let mut config = crate::config(features);
     config.parallel_compilation(false);
     if threads > 1 {
         config.compilation_threads(move |work| {

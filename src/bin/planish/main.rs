@@ -14,6 +14,9 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "planish", version)]
 struct Cli {
+    /// Turns parts of WebAssembly on and off: `-W threads=n,multi-memory=n`
+    #[arg(short = 'W', long = "wasm", global = true, value_name = "NAME[=y|=n]", value_delimiter = ',', value_parser = parse_feature)]
+    features: Vec<(WasmFeature, bool)>,
     #[command(subcommand)]
     command: Command,
 }
@@ -92,13 +95,24 @@ fn parse_env(text: &str) -> Result<(String, String), &'static str> {
     Ok((name.into(), value.into()))
 }
 
+fn parse_feature(text: &str) -> Result<(WasmFeature, bool), Error> {
+    let (name, value) = text.split_once('=').unwrap_or((text, "y"));
+    let enable = match value {
+        "y" => true,
+        "n" => false,
+        _ => return Err(Error::msg("it is on with `=y` and off with `=n`")),
+    };
+    Ok((name.parse()?, enable))
+}
+
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Run(args) => run::run(&args),
-        Command::Wast { files } => run_scripts(&files),
-        Command::Validate { file } => validate(&file),
-        Command::Compile(args) => compile::compile(&args),
-        Command::Objdump { file } => objdump::objdump(&file),
+    let Cli { command, features } = Cli::parse();
+    let outcome = match command {
+        Command::Run(args) => run::run(&args, &features),
+        Command::Wast { files } => run_scripts(&files, &features),
+        Command::Validate { file } => validate(&file, &features),
+        Command::Compile(args) => compile::compile(&args, &features),
+        Command::Objdump { file } => objdump::objdump(&file, &features),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("planish: {error}");
@@ -106,8 +120,8 @@ fn main() -> ExitCode {
     })
 }
 
-fn validate(file: &Path) -> Result<ExitCode, Error> {
-    Module::validate(&engine()?, &read_binary(file)?)?;
+fn validate(file: &Path, features: &Features) -> Result<ExitCode, Error> {
+    Module::validate(&engine(features)?, &read_binary(file)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,12 +132,12 @@ fn read_binary(file: &Path) -> Result<Vec<u8>, Error> {
     Ok(wat::parse_bytes(&bytes).map_err(|failed| error(&failed))?.into_owned())
 }
 
-fn run_scripts(files: &[PathBuf]) -> Result<ExitCode, Error> {
+fn run_scripts(files: &[PathBuf], features: &Features) -> Result<ExitCode, Error> {
     let (mut passed, mut failed) = (0, 0);
     for file in files {
         let name = file.display();
         let text = std::fs::read_to_string(file).map_err(|error| Error::msg(format!("{name}: {error}")))?;
-        match wast::run(&script_engine(&text)?, &text) {
+        match wast::run(&script_engine(&text, features)?, &text) {
             Ok(report) => {
                 passed += report.passed;
                 failed += report.failures.len();
@@ -145,21 +159,30 @@ fn run_scripts(files: &[PathBuf]) -> Result<ExitCode, Error> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// An engine for a script: everything is on. Scripts of other engines say in front what they need besides.
-fn script_engine(text: &str) -> planish::Result<Engine> {
-    let mut config = config();
-    config.wasm_feature(WasmFeature::CustomPageSizes, true).wasm_feature(WasmFeature::WideArithmetic, true);
+/// An engine for a script. Scripts of other engines say in front what they need besides.
+fn script_engine(text: &str, features: &Features) -> planish::Result<Engine> {
+    let mut config = config(&[FOR_SCRIPTS, features].concat());
     config.deterministic(text.starts_with(";;! nan_canonicalization = true")).max_memory_size(64 << 30);
     Engine::new(&config)
 }
 
-fn engine() -> planish::Result<Engine> {
-    Engine::new(&config())
+fn engine(features: &Features) -> planish::Result<Engine> {
+    Engine::new(&config(features))
 }
 
-/// What compilers make: threads, and exceptions of before WebAssembly 3.0, are on.
-fn config() -> Config {
+fn config(features: &Features) -> Config {
     let mut config = Config::new();
-    config.wasm_feature(WasmFeature::Threads, true).wasm_feature(WasmFeature::LegacyExceptions, true);
+    for &(feature, enable) in FOR_PROGRAMS.iter().chain(features) {
+        config.wasm_feature(feature, enable);
+    }
     config
 }
+
+/// What is turned on and off: the last one counts.
+type Features = [(WasmFeature, bool)];
+
+/// What compilers make: threads, and exceptions of before WebAssembly 3.0.
+const FOR_PROGRAMS: &Features = &[(WasmFeature::Threads, true), (WasmFeature::LegacyExceptions, true)];
+
+/// And with this everything.
+const FOR_SCRIPTS: &Features = &[(WasmFeature::CustomPageSizes, true), (WasmFeature::WideArithmetic, true)];

@@ -3,6 +3,7 @@
 //! Known exactly is where each instruction that can trap and each call came from; what lies between two of those
 //! is shown together.
 
+use crate::Features;
 use iced_x86::{Code, Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic};
 use planish::{CompiledFunction, Error, Module};
 use std::collections::HashMap;
@@ -15,9 +16,9 @@ use wasmparser::{
 };
 
 /// Prints all functions of a module.
-pub fn objdump(file: &Path) -> Result<ExitCode, Error> {
+pub fn objdump(file: &Path, features: &Features) -> Result<ExitCode, Error> {
     let bytes = crate::read_binary(file)?;
-    let module = Module::from_binary(&crate::engine()?, &bytes)?;
+    let module = Module::from_binary(&crate::engine(features)?, &bytes)?;
     let bodies = bodies(&bytes);
     let mut out = BufWriter::new(io::stdout().lock());
     for function in module.compiled_functions() {

@@ -1,6 +1,6 @@
 //! `planish run`: a program with its arguments, or one exported function.
 
-use crate::RunArgs;
+use crate::{Features, RunArgs};
 use planish::wasi::{DirPerms, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder, add_to_linker};
 use planish::{Error, Func, Linker, Module, Store, Trap, Val, ValType};
 use std::process::ExitCode;
@@ -9,8 +9,8 @@ use std::process::ExitCode;
 const TRAPPED: u8 = 134;
 
 /// Runs, and gives the guest's exit status.
-pub fn run(args: &RunArgs) -> Result<ExitCode, Error> {
-    let engine = crate::engine()?;
+pub fn run(args: &RunArgs, features: &Features) -> Result<ExitCode, Error> {
+    let engine = crate::engine(features)?;
     let module = Module::from_file(&engine, args.file())?;
     let mut linker = Linker::new(&engine);
     add_to_linker(&mut linker, |context: &mut WasiCtx| context)?;

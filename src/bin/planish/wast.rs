@@ -2,6 +2,9 @@
 //!
 //! The command and the test `spec` share this file.
 
+#[path = "folded_try.rs"]
+mod folded_try;
+
 use planish::{
     Engine, ExternRef, Func, Global, GlobalType, Instance, Linker, Memory, MemoryType, Module, Mutability, Ref,
     RefType, SharedMemory, Store, Table, TableType, ThrownException, Trap, Val, ValType,
@@ -40,10 +43,8 @@ pub struct Failure {
 ///
 /// If the text is no script.
 pub fn run(engine: &Engine, text: &str) -> Result<Report, wast::Error> {
-    let mut lexer = Lexer::new(text);
-    // Parts of the suite are about such names.
-    lexer.allow_confusing_unicode(true);
-    let buffer = ParseBuffer::new_with_lexer(lexer)?;
+    let text = &folded_try::unfold(&lexer(text))?;
+    let buffer = ParseBuffer::new_with_lexer(lexer(text))?;
     let directives = parser::parse::<Wast<'_>>(&buffer)?.directives;
     let mut script = Script::new(engine).map_err(|error| wast::Error::new(wast::token::Span::from_offset(0), error))?;
     let mut report = Report::default();
@@ -66,6 +67,13 @@ pub fn run(engine: &Engine, text: &str) -> Result<Report, wast::Error> {
         }
     });
     Ok(report)
+}
+
+fn lexer(text: &str) -> Lexer<'_> {
+    let mut lexer = Lexer::new(text);
+    // Parts of the suite are about such names.
+    lexer.allow_confusing_unicode(true);
+    lexer
 }
 
 /// One thread of a script: in a store of its own, with the memories that are shared.

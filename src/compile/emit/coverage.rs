@@ -25,7 +25,11 @@ impl Emit<'_> {
         // The operands of these are lists, or there are none.
         let kind = match e.op {
             Op::Builtin => format!("Builtin {}", e.imm),
-            Op::Call | Op::CallIndirect | Op::Label | Op::Jump | Op::Return => format!("{:?}", e.op),
+            Op::Call | Op::CallIndirect | Op::CallRef | Op::TailCall | Op::TailCallIndirect | Op::TailCallRef => {
+                format!("{:?}", e.op)
+            }
+            Op::Label | Op::Jump | Op::Return | Op::Throw => format!("{:?}", e.op),
+            Op::BranchTable => format!("{:?} {}", e.op, self.shape(e.a)),
             op => format!("{op:?} {:?} {} {}", e.class, self.shape(e.a), self.shape(e.b)),
         };
         let mut cells = CELLS.lock().unwrap_or_else(PoisonError::into_inner);

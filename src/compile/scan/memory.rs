@@ -107,9 +107,9 @@ impl Scan<'_> {
         }
     }
 
-    /// The memory that `memory.size` or `memory.grow` names: before there were several, a byte.
-    pub(super) fn memory_immediate(&self, cursor: &mut Cursor<'_>) -> Result<u32, Invalid> {
-        if self.info.features.contains(WasmFeatures::MULTI_MEMORY) {
+    /// The index of a memory or table in a place where it was a byte before this feature.
+    pub(super) fn index_since(&self, feature: WasmFeatures, cursor: &mut Cursor<'_>) -> Result<u32, Invalid> {
+        if self.info.features.contains(feature) {
             return cursor.u32();
         }
         match cursor.byte()? {
@@ -131,6 +131,7 @@ impl Scan<'_> {
 
     /// Operations on many bytes: builtins of a destination, a source or value, and a count.
     fn bulk_memory(&mut self, code: u32, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
+        self.needs(WasmFeatures::BULK_MEMORY)?;
         let (builtin, leading, operands) = match code {
             0x08 => {
                 let (segment, memory) = (cursor.u32()?, cursor.u32()?);
@@ -162,6 +163,7 @@ impl Scan<'_> {
 
     /// The same on many elements.
     fn bulk_table(&mut self, code: u32, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
+        self.needs(WasmFeatures::BULK_MEMORY)?;
         let (builtin, leading, operands) = match code {
             0x0C => {
                 let (segment, table) = (cursor.u32()?, cursor.u32()?);
@@ -195,6 +197,7 @@ impl Scan<'_> {
 
     /// `table.grow`, `table.size`, `table.fill`.
     fn whole_table(&mut self, code: u32, table: u32) -> Result<(), Invalid> {
+        self.needs(WasmFeatures::REFERENCE_TYPES)?;
         let (ty, index) = (self.table_type(table)?, self.table_index_ty(table)?);
         let (operands, results): (&[Ty], &[Ty]) = match code {
             0x0F => (&[ty, index], &[index]),

@@ -165,6 +165,12 @@ impl Scan<'_> {
             Int(class, op) if self.takes_two(class, class)? => self.int(op, class),
             Divide(class, op) if self.takes_two(class, class)? => self.divide(op, class),
             IntUnary(class, op) if self.takes_one(class, class)? => self.int_unary(op, class),
+            Extend(class, op) => {
+                self.needs(WasmFeatures::SIGN_EXTENSION)?;
+                if self.takes_one(class, class)? {
+                    self.int_unary(op, class);
+                }
+            }
             Eqz(class) if self.takes_one(class, I32)? => self.eqz(class),
             Compare(class, cond) if self.takes_two(class, I32)? => self.compare(class, cond),
             CompareFloat(class, cond) if self.takes_two(class, I32)? => self.compare_float(class, cond),
@@ -211,26 +217,26 @@ impl Scan<'_> {
 
     /// What real code seldom has.
     fn rare<'b>(&mut self, operator: Rare, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+        self.needs(operator.feature())?;
         match operator {
             Rare::BrTable => match self.takes_branch_table(&mut cursor)? {
                 true => self.branch_table(),
                 false => self.die(),
             },
             Rare::CallIndirect => {
-                let (ty, table) = (cursor.u32()?, cursor.u32()?);
+                let ty = cursor.u32()?;
+                let table = self.index_since(WasmFeatures::REFERENCE_TYPES, &mut cursor)?;
                 if self.takes_call_indirect(ty, table)? {
                     self.call_table(ty, table);
                 }
             }
             Rare::CallRef => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
                 let ty = cursor.u32()?;
                 if self.takes_call_ref(ty)? {
                     self.call_ref(ty);
                 }
             }
             Rare::ReturnCall => {
-                self.needs(WasmFeatures::TAIL_CALL)?;
                 let function = cursor.u32()?;
                 let ty = self.function_type(function)?;
                 match self.takes_call(ty)? {
@@ -240,7 +246,6 @@ impl Scan<'_> {
                 self.returns(ty)?;
             }
             Rare::ReturnCallIndirect => {
-                self.needs(WasmFeatures::TAIL_CALL)?;
                 let (ty, table) = (cursor.u32()?, cursor.u32()?);
                 match self.takes_call_indirect(ty, table)? {
                     true => self.tail_call_table(ty, table),
@@ -249,7 +254,6 @@ impl Scan<'_> {
                 self.returns(TypeIndex(ty))?;
             }
             Rare::ReturnCallRef => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::TAIL_CALL))?;
                 let ty = cursor.u32()?;
                 match self.takes_call_ref(ty)? {
                     true => self.tail_call_ref(ty),
@@ -258,57 +262,30 @@ impl Scan<'_> {
                 self.returns(TypeIndex(ty))?;
             }
             Rare::RefAsNonNull => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
                 if let Some(ty) = self.takes_nullable()? {
                     self.as_non_null(ty);
                 }
             }
             Rare::BrOnNull => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
                 let depth = cursor.u32()?;
                 if let Some(ty) = self.takes_branch_on_null(depth)? {
                     self.branch_on_null(depth, ty);
                 }
             }
             Rare::BrOnNonNull => {
-                self.needs(WasmFeatures::FUNCTION_REFERENCES)?;
                 let depth = cursor.u32()?;
                 if self.takes_branch_on_non_null(depth)? {
                     self.branch_on_non_null(depth);
                 }
             }
-            Rare::Throw => {
-                self.needs(WasmFeatures::EXCEPTIONS)?;
-                self.throw(cursor.u32()?)?;
-            }
-            Rare::ThrowRef => {
-                self.needs(WasmFeatures::EXCEPTIONS)?;
-                self.throw_ref()?;
-            }
-            Rare::TryTable => {
-                self.needs(WasmFeatures::EXCEPTIONS)?;
-                self.begin_try_table(&mut cursor)?;
-            }
-            Rare::Try => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.begin_try(cursor.block_type(self.info)?)?;
-            }
-            Rare::Catch => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.begin_catch(Some(cursor.u32()?))?;
-            }
-            Rare::CatchAll => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.begin_catch(None)?;
-            }
-            Rare::Rethrow => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.rethrow(cursor.u32()?)?;
-            }
-            Rare::Delegate => {
-                self.needs(WasmFeatures::LEGACY_EXCEPTIONS)?;
-                self.delegate(cursor.u32()?)?;
-            }
+            Rare::Throw => self.throw(cursor.u32()?)?,
+            Rare::ThrowRef => self.throw_ref()?,
+            Rare::TryTable => self.begin_try_table(&mut cursor)?,
+            Rare::Try => self.begin_try(cursor.block_type(self.info)?)?,
+            Rare::Catch => self.begin_catch(Some(cursor.u32()?))?,
+            Rare::CatchAll => self.begin_catch(None)?,
+            Rare::Rethrow => self.rethrow(cursor.u32()?)?,
+            Rare::Delegate => self.delegate(cursor.u32()?)?,
             Rare::SelectTyped => {
                 let 1 = cursor.u32()? else { return Err(Invalid) };
                 let ty = cursor.val_type(self.info)?;
@@ -333,14 +310,14 @@ impl Scan<'_> {
                 }
             }
             Rare::MemorySize => {
-                let memory = self.memory_immediate(&mut cursor)?;
+                let memory = self.index_since(WasmFeatures::MULTI_MEMORY, &mut cursor)?;
                 let index = self.memory_index_ty(memory)?;
                 if self.takes(&[], &[index])? {
                     self.read(Op::MemorySize, index, memory);
                 }
             }
             Rare::MemoryGrow => {
-                let memory = self.memory_immediate(&mut cursor)?;
+                let memory = self.index_since(WasmFeatures::MULTI_MEMORY, &mut cursor)?;
                 let index = self.memory_index_ty(memory)?;
                 if self.takes(&[index], &[index])? {
                     self.builtin(Builtin::MemoryGrow, &[u64::from(memory)], 1, Some(index.class()));
@@ -369,7 +346,10 @@ impl Scan<'_> {
             Rare::Prefix => {
                 let code = cursor.u32()?;
                 match SATURATING.get(code as usize) {
-                    Some(&operator) => self.operate(operator)?,
+                    Some(&operator) => {
+                        self.needs(WasmFeatures::SATURATING_FLOAT_TO_INT)?;
+                        self.operate(operator)?;
+                    }
                     None => self.prefixed(code, &mut cursor)?,
                 }
             }

@@ -2,6 +2,7 @@
 
 use crate::compile::tape::{Access, Class, Float, FloatCond, FloatUnary, Int, IntUnary};
 use planish_asm::Cond;
+use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64};
 use Operator::*;
@@ -24,6 +25,7 @@ pub(super) enum Operator {
     Int(Class, Int),
     Divide(Class, Int),
     IntUnary(Class, IntUnary),
+    Extend(Class, IntUnary),
     Eqz(Class),
     Compare(Class, Cond),
     CompareFloat(Class, FloatCond),
@@ -92,6 +94,22 @@ pub(super) enum Rare {
     Prefix,
     Vector,
     Atomic,
+}
+
+impl Rare {
+    /// What it needs besides WebAssembly 1.0. Those behind a prefix say so themselves.
+    pub(super) fn feature(self) -> WasmFeatures {
+        use self::Rare::*;
+        match self {
+            BrTable | CallIndirect | MemorySize | MemoryGrow | F32Const | F64Const => WasmFeatures::empty(),
+            SelectTyped | TableGet | TableSet | RefNull | RefIsNull | RefFunc => WasmFeatures::REFERENCE_TYPES,
+            CallRef | ReturnCallRef | RefAsNonNull | BrOnNull | BrOnNonNull => WasmFeatures::FUNCTION_REFERENCES,
+            ReturnCall | ReturnCallIndirect => WasmFeatures::TAIL_CALL,
+            Throw | ThrowRef | TryTable => WasmFeatures::EXCEPTIONS,
+            Try | Catch | CatchAll | Rethrow | Delegate => WasmFeatures::LEGACY_EXCEPTIONS,
+            Prefix | Vector | Atomic => WasmFeatures::empty(),
+        }
+    }
 }
 
 /// By opcode.
@@ -307,11 +325,11 @@ const ROWS: &[(u8, Operator)] = &[
     (0xBD, Reinterpret(F64, I64)),                    // i64.reinterpret_f64
     (0xBE, Reinterpret(I32, F32)),                    // f32.reinterpret_i32
     (0xBF, Reinterpret(I64, F64)),                    // f64.reinterpret_i64
-    (0xC0, IntUnary(I32, IntUnary::Extend8S)),        // i32.extend8_s
-    (0xC1, IntUnary(I32, IntUnary::Extend16S)),       // i32.extend16_s
-    (0xC2, IntUnary(I64, IntUnary::Extend8S)),        // i64.extend8_s
-    (0xC3, IntUnary(I64, IntUnary::Extend16S)),       // i64.extend16_s
-    (0xC4, IntUnary(I64, IntUnary::Extend32S)),       // i64.extend32_s
+    (0xC0, Extend(I32, IntUnary::Extend8S)),          // i32.extend8_s
+    (0xC1, Extend(I32, IntUnary::Extend16S)),         // i32.extend16_s
+    (0xC2, Extend(I64, IntUnary::Extend8S)),          // i64.extend8_s
+    (0xC3, Extend(I64, IntUnary::Extend16S)),         // i64.extend16_s
+    (0xC4, Extend(I64, IntUnary::Extend32S)),         // i64.extend32_s
     (0xD0, Rare(Rare::RefNull)),                      // ref.null
     (0xD1, Rare(Rare::RefIsNull)),                    // ref.is_null
     (0xD2, Rare(Rare::RefFunc)),                      // ref.func
