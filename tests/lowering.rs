@@ -1,7 +1,7 @@
 //! What machine code the compiler selects: `tests/lowering/*.wat`, each with the code of its functions in comments at
 //! its end. `BLESS=1 cargo test --test lowering` rewrites those; the difference is for review.
 //!
-//! A file's first lines may say `;; cpu: baseline` (or `v2`; `v3` if nothing is said), `;; memory: checked` and
+//! A file's first lines may say `;; cpu: baseline` (or `v2`, `avx512`; `v3` if nothing is said), `;; memory: checked` and
 //! `;; signals: off`. Features that are off by default are on.
 
 use iced_x86::{
@@ -61,10 +61,17 @@ fn engine(source: &str) -> Option<Engine> {
         && is_x86_feature_detected!("bmi2")
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("lzcnt");
+    let avx512 = is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vbmi")
+        && is_x86_feature_detected!("avx512bitalg");
     let (level, able) = match option("cpu: ") {
         Some("baseline") => (CpuLevel::Baseline, true),
         Some("v2") => (CpuLevel::V2, v2),
         None | Some("v3") => (CpuLevel::V3, v2 && v3),
+        // Nothing beyond these is used yet.
+        Some("avx512") => (CpuLevel::Native, v2 && v3 && avx512),
         Some(other) => panic!("no such level: {other}"),
     };
     let guard = option("memory: ").is_none_or(|memory| memory != "checked");

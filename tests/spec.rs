@@ -22,6 +22,8 @@ struct Suite {
 #[derive(Clone, Copy)]
 enum Scripts {
     Version(SpecVersion),
+    /// What has changed since version 3.0.
+    Latest,
     Of(Proposal),
     Own,
 }
@@ -55,6 +57,7 @@ const SUITES: &[Suite] = &[
     Suite { scripts: Scripts::Version(SpecVersion::V1),                         on: &[],                             off: LATER },
     Suite { scripts: Scripts::Version(SpecVersion::V2),                         on: &[],                             off: LATER },
     Suite { scripts: Scripts::Version(SpecVersion::V3),                         on: &[],                             off: &[] },
+    Suite { scripts: Scripts::Latest,                                           on: &[],                             off: &[] },
     Suite { scripts: Scripts::Of(Proposal::SignExtensionOps),                   on: &[],                             off: LATER },
     Suite { scripts: Scripts::Of(Proposal::NontrappingFloatToIntConversions),   on: &[],                             off: LATER },
     Suite { scripts: Scripts::Of(Proposal::MutableGlobal),                      on: &[],                             off: LATER },
@@ -112,6 +115,7 @@ impl Suite {
     fn name(&self) -> String {
         match self.scripts {
             Scripts::Version(version) => format!("{version:?}"),
+            Scripts::Latest => "latest".to_owned(),
             Scripts::Of(proposal) => proposal.to_string(),
             Scripts::Own => "our own".to_owned(),
         }
@@ -121,6 +125,10 @@ impl Suite {
     fn files(&self) -> Vec<(String, String, String)> {
         let mut files: Vec<_> = match self.scripts {
             Scripts::Version(version) => spec(version).map(owned).collect(),
+            Scripts::Latest => {
+                let unchanged: Vec<&str> = spec(SpecVersion::V3).map(|file| file.contents).collect();
+                spec(SpecVersion::Latest).filter(|file| !unchanged.contains(&file.contents)).map(owned).collect()
+            }
             Scripts::Of(of) => proposal(of).map(owned).collect(),
             Scripts::Own => own_scripts().collect(),
         };

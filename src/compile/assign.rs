@@ -37,6 +37,9 @@ impl RegisterFile {
         RegisterFile { caller: GpSet::of(&[rsi]), callee: GpSet::of(&[rbx, r13]), float: 0x0070, high: 1 << 16 };
 }
 
+/// So many float registers are left to temps when constants get some.
+const LEFT_TO_TEMPS: u32 = 4;
+
 /// What saving and restoring a register costs: a variable must be used more to be worth it.
 const SAVE_COST: u32 = 2;
 
@@ -85,6 +88,8 @@ pub(super) struct Plan {
     pub(super) slots: Vec<i32>,
     /// At most as many as there are such registers.
     pub(super) caller_pins: Vec<CallerPin>,
+    /// Vectors that stay in a register that no variable wants.
+    pub(super) constants: Vec<(u128, Xmm)>,
     /// Callee-saved registers in use.
     pub(super) saved: Vec<Gp64>,
     pub(super) scratch: GpSet,
@@ -123,6 +128,7 @@ impl Plan {
             pins: Vec::new(),
             slots: Vec::new(),
             caller_pins: Vec::new(),
+            constants: Vec::new(),
             saved: Vec::new(),
             scratch: GpSet::EMPTY,
             float_scratch: 0,
@@ -147,6 +153,10 @@ impl Plan {
         let variables = &tape.variables;
         self.homes.clear();
         self.homes.resize(variables.len(), Home::Nowhere);
+        self.pins.clear();
+        self.pins.resize(variables.len(), IN_MEMORY);
+        self.slots.clear();
+        self.slots.resize(variables.len(), NOWHERE);
         self.caller_pins.clear();
         self.order.clear();
         let used = variables.iter().enumerate().filter(|(_, variable)| variable.weight > 0);
@@ -189,6 +199,13 @@ impl Plan {
                 (None, _) => Home::Slot(slot(variable.class)),
             });
             self.homes[var as usize] = home;
+            match home {
+                Home::Gpr(register) => self.pins[var as usize] = PINNED | register.num(),
+                Home::Xmm(register) => self.pins[var as usize] = PINNED | FLOAT_PLACE | register.num(),
+                Home::Slot(at) | Home::High { slot: at, .. } => self.slots[var as usize] = at,
+                // Their place is known once the frame's size is.
+                Home::Argument(_) | Home::Nowhere => {}
+            }
             let saved_at = match home {
                 Home::Gpr(register) if CALLER_SAVED.contains(register) && tape.calls => slot(variable.class),
                 Home::Xmm(_) if tape.calls => slot(variable.class),
@@ -198,9 +215,15 @@ impl Plan {
             let Variable { class, start, end, .. } = *variable;
             self.caller_pins.push(CallerPin { var, class, slot: saved_at, start, end });
         }
-        self.saved.clear();
+        self.constants.clear();
+        if !tape.loop_constants.is_empty() && !tape.calls && tape.handlers.is_empty() {
+            self.keep_constants(tape, &mut free.float);
+        }
         let saved = file.callee.minus(free.callee);
-        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| saved.contains(register)));
+        self.saved.clear();
+        if !saved.is_empty() {
+            self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| saved.contains(register)));
+        }
         (self.scratch, self.float_scratch) = match pins {
             Pins::All => (SCRATCH.union(free.caller), FLOAT_SCRATCH | free.float),
             Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),
@@ -209,24 +232,26 @@ impl Plan {
         self.spills = spills;
         self.temp_class = if tape.vectors { Class::V128 } else { Class::F64 };
         self.frame_bytes = next_slot + if spills { self.temp_bytes() * tape.temps as i32 } else { 0 };
-        self.index();
+        let arguments_at = self.return_address_at() + 8;
+        let stack_arguments = if layout.arg_bytes > 0 { layout.params.len() } else { 0 };
+        for (home, slot) in self.homes.iter().zip(&mut self.slots).take(stack_arguments) {
+            if let Home::Argument(at) = home {
+                *slot = arguments_at + at;
+            }
+        }
         Some(())
     }
 
-    fn index(&mut self) {
-        let arguments_at = self.return_address_at() + 8;
-        self.pins.clear();
-        self.slots.clear();
-        for home in &self.homes {
-            let (pin, slot) = match *home {
-                Home::Gpr(register) => (PINNED | register.num(), 0),
-                Home::Xmm(register) => (PINNED | FLOAT_PLACE | register.num(), 0),
-                Home::Slot(at) | Home::High { slot: at, .. } => (IN_MEMORY, at),
-                Home::Argument(at) => (IN_MEMORY, arguments_at + at),
-                Home::Nowhere => (IN_MEMORY, NOWHERE),
-            };
-            self.pins.push(pin);
-            self.slots.push(slot);
+    /// Those that are read most are loaded once, at the function's start. A call would destroy them. Measured: 0.55 to 1.0 of
+    /// the time of small loops, whose loads are then all their own; 0.99 of a program's.
+    fn keep_constants(&mut self, tape: &Tape, free: &mut u16) {
+        for &(value, _) in &tape.loop_constants {
+            if free.count_ones() <= LEFT_TO_TEMPS {
+                break;
+            }
+            let number = free.ilog2() as u8;
+            *free &= !(1 << number);
+            self.constants.extend(Xmm::from_num(number).map(|register| (value, register)));
         }
     }
 

@@ -86,8 +86,8 @@ impl Image {
 /// The memory of an active segment, and the offset if that is a constant.
 fn active(segment: &DataSegment) -> Option<(MemoryIndex, Option<u32>)> {
     let SegmentMode::Active { target, offset } = &segment.mode else { return None };
-    let offset = match *offset {
-        ConstExpr::Single(ConstOp::I32(offset)) => Some(offset as u32),
+    let offset = match offset {
+        ConstExpr::Single(ConstOp::I32(offset)) => Some(*offset as u32),
         _ => None,
     };
     Some((*target, offset))

@@ -405,11 +405,14 @@
 ;;     ret
 
 ;; function 21:
+;;     movups xmm14, [rip+.2]
+;;     (aligned)
+;; .1:
 ;;     add edi, 0x10
 ;;     movups xmm0, [r15+rdi]
-;;     pcmpeqb xmm0, [rip+.2]
+;;     pcmpeqb xmm0, xmm14
 ;;     ptest xmm0, xmm0
-;;     je short function 21
+;;     je short .1
 ;;     movups xmm0, [r15+rdi]
 ;;     pxor xmm15, xmm15
 ;;     pcmpeqw xmm15, xmm0
@@ -417,7 +420,7 @@
 ;;     mov eax, 0
 ;;     mov ecx, edi
 ;;     cmovne ecx, eax
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .2:
 ;;     0a 0a 0a 0a 0a 0a 0a 0a

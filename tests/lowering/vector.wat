@@ -347,11 +347,13 @@
 ;;     ret
 
 ;; function 21:
+;;     vmovups xmm14, [rip+.2]
+;;     (aligned)
+;; .1:
 ;;     add edi, 0x10
-;;     vmovups xmm0, [rip+.2]
-;;     vpcmpeqb xmm1, xmm0, [r15+rdi]
-;;     vptest xmm1, xmm1
-;;     je short function 21
+;;     vpcmpeqb xmm0, xmm14, [r15+rdi]
+;;     vptest xmm0, xmm0
+;;     je short .1
 ;;     vmovups xmm0, [r15+rdi]
 ;;     vpxor xmm15, xmm15, xmm15
 ;;     vpcmpeqw xmm15, xmm15, xmm0
@@ -359,7 +361,7 @@
 ;;     mov eax, 0
 ;;     mov ecx, edi
 ;;     cmovne ecx, eax
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .2:
 ;;     0a 0a 0a 0a 0a 0a 0a 0a

@@ -216,9 +216,21 @@ impl Emit<'_> {
         match self.tape.vector_constant(value.reference) {
             // Made in a register.
             Some(0 | u128::MAX) => FloatSource::Reg(self.read_vector(value)),
-            Some(vector) => FloatSource::Mem(self.constant(vector)),
+            Some(vector) => self.constant_source(vector),
             None if self.avx() => self.float_source(value, Class::V128),
             None => FloatSource::Reg(self.read_vector(value)),
+        }
+    }
+
+    /// The register in which a constant is kept.
+    pub(super) fn kept(&self, vector: u128) -> Option<Xmm> {
+        self.plan.constants.iter().find(|constant| constant.0 == vector).map(|constant| constant.1)
+    }
+
+    fn constant_source(&mut self, vector: u128) -> FloatSource {
+        match self.kept(vector) {
+            Some(register) => FloatSource::Reg(register),
+            None => FloatSource::Mem(self.constant(vector)),
         }
     }
 
@@ -226,10 +238,12 @@ impl Emit<'_> {
         match vector {
             0 => self.packed(Pxor, register, register, register),
             u128::MAX => self.packed(Pcmpeqd, register, register, register),
-            _ => {
-                let constant = self.constant(vector);
-                self.load_float(Class::V128, register, constant);
-            }
+            _ => match self.constant_source(vector) {
+                FloatSource::Reg(kept) => self.move_float(register, kept),
+                FloatSource::Mem(constant) | FloatSource::Heap(constant, _) => {
+                    self.load_float(Class::V128, register, constant);
+                }
+            },
         }
     }
 
@@ -242,8 +256,8 @@ impl Emit<'_> {
 
     /// The same with a constant.
     pub(super) fn packed_constant(&mut self, op: Packed, target: Xmm, a: Xmm, b: u128) {
-        let constant = self.constant(b);
-        self.packed_source(op, target, a, FloatSource::Mem(constant));
+        let constant = self.constant_source(b);
+        self.packed_source(op, target, a, constant);
     }
 
     fn packed_source(&mut self, op: Packed, target: Xmm, a: Xmm, b: FloatSource) {

@@ -58,7 +58,7 @@ impl Scan<'_> {
             Bitmask(lanes) if self.takes_one(V128, I32)? => self.unary(Op::Vector(V::Bitmask(lanes)), I32),
             Ask(test) if self.takes_one(V128, I32)? => {
                 let a = self.pop_value();
-                self.push(I32, Node::Test { test, class: V128, a, b: Ref::NOTHING });
+                self.push_node(I32, Node::Test { test, class: V128, a, b: Ref::NOTHING });
             }
             Shift(op) if self.takes(&[Ty::V128, Ty::I32], &[Ty::V128])? => self.shift_vector(op),
             Ternary(op) if self.takes(&[Ty::V128; 3], &[Ty::V128])? => self.ternary(op),
@@ -129,6 +129,14 @@ impl Scan<'_> {
     }
 
     fn vector_constant(&mut self, value: u128) -> Ref {
+        // These two are made by one instruction that reads nothing.
+        if self.loop_weight > 1 && value != 0 && value != u128::MAX {
+            self.tape.weigh_constant(value, self.loop_weight);
+        }
+        self.pool_vector(value)
+    }
+
+    fn pool_vector(&mut self, value: u128) -> Ref {
         self.tape.pool.extend([value as u64, (value >> 64) as u64]);
         Ref::pool(self.tape.pool.len() - 2)
     }
@@ -212,7 +220,7 @@ impl Scan<'_> {
     fn shuffle(&mut self, lanes: [u8; 16]) {
         let b = self.pop_value();
         let a = self.pop_value();
-        let place = self.vector_constant(u128::from_le_bytes(lanes)).payload();
+        let place = self.pool_vector(u128::from_le_bytes(lanes)).payload();
         self.push_vector_entry(V::Shuffle, V128, a, b, place);
     }
 }
