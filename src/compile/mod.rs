@@ -178,10 +178,10 @@ impl<'a> Compiler<'a> {
             buffers: Buffers::new(),
             // Untouched pages cost nothing, moving does.
             code: Vec::with_capacity(wasm_bytes * 2),
-            functions: Vec::new(),
-            sites: SiteWriter::default(),
+            functions: Vec::with_capacity(wasm_bytes / 128),
+            sites: SiteWriter::with_room(wasm_bytes / 4),
             calls: Calls::default(),
-            relocations: Vec::new(),
+            relocations: Vec::with_capacity(wasm_bytes / 32),
             batches: Vec::new(),
             clock,
         }
@@ -202,7 +202,7 @@ impl<'a> Compiler<'a> {
             function,
             code: self.code.len(),
             functions: self.functions.len(),
-            sites: self.sites.bytes().len(),
+            sites: self.sites.len() as usize,
             calls: self.calls.mark(),
             relocations: self.relocations.len(),
         }

@@ -247,8 +247,8 @@ impl Scan<'_> {
     #[inline(never)]
     pub(super) fn add(&mut self, class: Class) -> Result<(), Invalid> {
         let Some((a, b)) = self.two(class, class)? else { return Ok(()) };
-        if a.value.tag() < 2 {
-            if b.value.tag() < 2 {
+        if a.value.is_place() {
+            if b.value.is_place() {
                 self.push_node(class, Node::Lea { base: a.value, index: b.value, scale: 0, disp: 0 });
                 return Ok(());
             }
@@ -286,7 +286,7 @@ impl Scan<'_> {
     #[inline(never)]
     pub(super) fn shift_left(&mut self, class: Class) -> Result<(), Invalid> {
         let Some((a, b)) = self.two(class, class)? else { return Ok(()) };
-        if a.value.tag() < 2
+        if a.value.is_place()
             && !b.value.is_lazy()
             && let Some(count @ 1..=3) = self.tape.constant(b.value)
         {
