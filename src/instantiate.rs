@@ -11,7 +11,7 @@ use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
 use crate::types::{FuncIndex, GlobalIndex, IndexType, MemoryIndex, TableIndex, TableType, TagType};
 use crate::vm::context::Value;
-use crate::vm::enter::enter;
+use crate::vm::enter::enter_start;
 use crate::vm::instance::{Imports, InstanceModule};
 use crate::vm::store::InstanceId;
 use std::sync::Arc;
@@ -275,5 +275,5 @@ const ONE_VALUE: &str = "validated: a constant expression leaves one value";
 fn call_start<T: 'static>(store: &mut StoreInner<T>, instance: InstanceId, start: FuncIndex) -> Result<(), Error> {
     let func = store.opaque.state.instance(instance).func(start);
     let (_, signature) = store.opaque.engine.signature_numbered(store.opaque.state.signature_of(func));
-    enter(store, func, &signature, &mut []).map_err(|exit| store.opaque.error_of(exit))
+    enter_start(store, instance, func, &signature).map_err(|exit| store.opaque.error_of(exit))
 }

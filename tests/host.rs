@@ -211,6 +211,21 @@ fn an_error_arrives_as_it_was_with_the_frames_it_passed() -> Result<()> {
 }
 
 #[test]
+fn a_host_function_that_is_the_start_function_is_called_by_the_instance() -> Result<()> {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, 0);
+    let mut linker = Linker::new(&engine);
+    linker.func_wrap("h", "start", |mut caller: Caller<'_, u64>| {
+        let memory = caller.get_export("memory").and_then(|item| item.into_memory()).expect("exported");
+        *caller.data_mut() = memory.size(&caller);
+    })?;
+    let text = r#"(module (import "h" "start" (func $start)) (memory (export "memory") 3) (start $start))"#;
+    linker.instantiate(&mut store, &Module::new(&engine, text)?)?;
+    assert_eq!(*store.data(), 3);
+    Ok(())
+}
+
+#[test]
 fn a_trap_inside_a_host_call_inside_wasm_keeps_its_kind() -> Result<()> {
     let engine = Engine::default();
     let mut store = Store::new(&engine, ());

@@ -3,9 +3,8 @@
 #![cfg(feature = "wasmtime")]
 
 use planish::Trap;
-use planish_oracles::differential::engine;
-use planish_oracles::differential::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
-use std::ops::{Deref, DerefMut};
+use planish_oracles::differential::script::{Failure, Host, Limited, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
+use planish_oracles::differential::{engine, is_relaxed};
 use wasmtime::{Config, ExternRef, HeapType, Ref, Rooted, StoreLimits, StoreLimitsBuilder};
 
 planish_oracles::player!(wasmtime);
@@ -23,31 +22,16 @@ impl engine::Engine for Wasmtime {
         config.wasm_multi_memory(true).wasm_memory64(true).wasm_tail_call(true).wasm_extended_const(true);
         config.wasm_custom_page_sizes(true).wasm_wide_arithmetic(true).wasm_simd(true).wasm_relaxed_simd(true);
         config.wasm_function_references(true).wasm_gc(true).wasm_exceptions(true);
+        config.wasm_threads(true).shared_memory(true);
+        config.relaxed_simd_deterministic(true).cranelift_nan_canonicalization(is_relaxed(module));
         let engine = Engine::new(&config).map_err(|error| error.to_string())?;
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(TABLE_ELEMENTS).build();
-        let data = StoreData { host: Host::new(seed), limits };
+        let data = Limited { host: Host::new(seed), limits };
         play(&engine, data, |store| store.limiter(|data| &mut data.limits), module)
     }
 }
 
-struct StoreData {
-    host: Host,
-    limits: StoreLimits,
-}
-
-impl Deref for StoreData {
-    type Target = Host;
-
-    fn deref(&self) -> &Host {
-        &self.host
-    }
-}
-
-impl DerefMut for StoreData {
-    fn deref_mut(&mut self) -> &mut Host {
-        &mut self.host
-    }
-}
+type StoreData = Limited<StoreLimits>;
 
 fn type_of(ty: &ValType) -> Type {
     match ty {
@@ -114,20 +98,19 @@ fn new_global(context: impl AsContextMut<Data = StoreData>, ty: &GlobalType, val
     Global::new(context, ty.clone(), value).ok()
 }
 
-fn content(ty: &GlobalType) -> (Type, bool) {
-    (type_of(ty.content()), ty.mutability().is_var())
-}
-
-#[derive(Debug)]
-struct Failure;
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a host function failed")
+fn bytes_of(store: &Store<StoreData>, memory: Extern) -> Vec<u8> {
+    match memory {
+        Extern::SharedMemory(memory) => {
+            // SAFETY: no other thread has it.
+            memory.data().iter().map(|byte| unsafe { *byte.get() }).collect()
+        }
+        memory => memory.into_memory().expect("exported as one").data(store).to_vec(),
     }
 }
 
-impl std::error::Error for Failure {}
+fn content(ty: &GlobalType) -> (Type, bool) {
+    (type_of(ty.content()), ty.mutability().is_var())
+}
 
 fn failure() -> Error {
     Error::new(Failure)
@@ -153,6 +136,8 @@ fn stop_of(error: &Error) -> Stop {
         Theirs::StackOverflow => Trap::StackOverflow,
         Theirs::BadSignature => Trap::BadSignature,
         Theirs::NullReference => Trap::NullReference,
+        Theirs::HeapMisaligned => Trap::HeapMisaligned,
+        Theirs::AtomicWaitNonSharedMemory => Trap::AtomicWaitNonSharedMemory,
         _ => return Stop::Refused,
     })
 }

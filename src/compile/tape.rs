@@ -38,6 +38,7 @@ impl Class {
 /// * a temp: written once, read once, with no label in between;
 /// * a small integer, sign-extended to 64 bits;
 /// * a place in [`Tape::pool`];
+/// * on the scanner's stack only, the number of a value that is [not computed yet](Ref::lazy);
 /// * [nothing](Ref::NOTHING).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ref(u32);
@@ -47,7 +48,11 @@ const TAG_TEMP: u32 = 1;
 const TAG_VALUE: u32 = 1 << 31 | TAG_TEMP;
 const TAG_IMM: u32 = 2 << 30;
 const TAG_POOL: u32 = 3 << 30;
+/// Places of constants end below.
+const TAG_LAZY: u32 = 0xE << 28;
 const PAYLOAD: u32 = (1 << 30) - 1;
+/// There are less constants, and less values that are not computed yet, in one function.
+pub(super) const MAX_PLACES: usize = 1 << 28;
 
 impl Ref {
     pub(super) const NOTHING: Ref = Ref(u32::MAX);
@@ -73,6 +78,23 @@ impl Ref {
         Ref(TAG_POOL | place as u32)
     }
 
+    /// The value of that number, below [`MAX_PLACES`], that is not computed yet.
+    #[inline]
+    pub(super) fn lazy(number: usize) -> Ref {
+        Ref(TAG_LAZY | number as u32)
+    }
+
+    #[inline]
+    pub(super) fn is_lazy(self) -> bool {
+        self.0 >> 28 == TAG_LAZY >> 28
+    }
+
+    /// The number of one that is not computed yet.
+    #[inline]
+    pub(super) fn as_lazy(self) -> Option<usize> {
+        self.is_lazy().then_some((self.0 & !TAG_LAZY) as usize)
+    }
+
     /// The cell of a variable or temp in a table of both, in turn; `rest` is that of everything else, behind them.
     #[inline]
     pub(super) fn cell(self, rest: u32) -> u32 {
@@ -83,6 +105,12 @@ impl Ref {
     #[inline]
     pub(super) fn payload(self) -> u32 {
         self.0 & PAYLOAD
+    }
+
+    /// Is it a variable or temp?
+    #[inline]
+    pub(super) fn is_place(self) -> bool {
+        self.0 < TAG_IMM
     }
 
     #[inline]
@@ -114,6 +142,7 @@ impl std::fmt::Debug for Ref {
             _ if self.0 & TAG_VALUE == 0 => write!(f, "v{}", self.0 >> 1),
             _ if self.0 & TAG_VALUE == TAG_TEMP => write!(f, "t{}", self.0 >> 1),
             _ if *self == Ref::NOTHING => f.write_str("-"),
+            _ if self.is_lazy() => write!(f, "lazy{payload}"),
             TAG_POOL => write!(f, "pool{payload}"),
             _ => write!(f, "#{}", self.as_small().expect("the tag that is left")),
         }

@@ -8,7 +8,7 @@ use super::backtrace::{self, Frame};
 use super::code::Signature;
 use super::context::{Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
 use super::host::{HostEntry, HostError, Payload};
-use super::store::{Hosted, TagId};
+use super::store::{Hosted, InstanceId, TagId};
 use super::thread;
 use super::trap::{Place, TrapRecord};
 use crate::abi::{TrapCode, layout};
@@ -16,7 +16,7 @@ use crate::sys::float::{WasmControl, is_wasm_arithmetic, restore_control};
 use std::arch::asm;
 use std::mem::transmute;
 use std::panic::resume_unwind;
-use std::ptr::{null, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 
 /// Why a call did not return.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub(crate) fn enter<S: Hosted>(
     );
     let store: *mut S = store;
     if record.kind != RecordKind::Wasm || !is_wasm_arithmetic() {
-        return enter_slowly(header, store.cast(), record, signature, values.as_mut_ptr());
+        return enter_slowly(header, store.cast(), record, signature, values.as_mut_ptr(), null_mut());
     }
     let outer = Outer::of(header);
     if !outer.leaves_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
@@ -66,6 +66,24 @@ pub(crate) fn enter<S: Hosted>(
     // SAFETY: as above; only this thread uses the store.
     let left_over = unsafe { ((*header).pending, (*header).embedder_control) };
     if left_over == (Pending::Nothing, 0) { Ok(()) } else { left(header) }
+}
+
+/// [`enter`] for the start function of an instance: a host function is called by that instance.
+pub(crate) fn enter_start<S: Hosted>(
+    store: &mut S,
+    instance: InstanceId,
+    func: FuncRef,
+    signature: &Signature,
+) -> Result<(), Exit> {
+    // SAFETY: a `FuncRef` of this store, which keeps its records.
+    let record = unsafe { func.0.as_ref() };
+    if record.kind != RecordKind::Host {
+        return enter(store, func, signature, &mut []);
+    }
+    assert!(record.signature == signature.number && signature.values == 0, "validated: a start function is () -> ()");
+    let (header, context) = (store.state().header.address().as_ptr(), store.state().instance(instance).context());
+    let store: *mut S = store;
+    enter_slowly(header, store.cast(), record, signature, NonNull::dangling().as_ptr(), context.as_ptr())
 }
 
 #[cold]
@@ -133,6 +151,7 @@ fn enter_slowly(
     record: &FuncRecord,
     signature: &Signature,
     values: *mut Value,
+    caller: *mut Context,
 ) -> Result<(), Exit> {
     let outer = Outer::of(header);
     if !outer.leaves_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
@@ -144,8 +163,8 @@ fn enter_slowly(
         RecordKind::Host => {
             // SAFETY: a host function's record holds an entry of this type.
             let call: HostEntry = unsafe { transmute(record.code) };
-            // SAFETY: its own record, no calling context, and values as its signature asks.
-            unsafe { call(&raw const *record as *mut FuncRecord, null_mut(), values) };
+            // SAFETY: its own record, no calling context or one of this store, and values as its signature asks.
+            unsafe { call(&raw const *record as *mut FuncRecord, caller, values) };
         }
         RecordKind::Wasm | RecordKind::WasmWithoutSignals => {
             let _control = WasmControl::set();

@@ -55,6 +55,10 @@ pub(crate) struct InstanceData {
 }
 
 impl InstanceData {
+    pub(super) fn context(&self) -> NonNull<Context> {
+        self.context.address()
+    }
+
     pub(crate) fn module(&self) -> &Arc<dyn InstanceModule> {
         &self.module
     }

@@ -1,5 +1,6 @@
 //! Modules do the same in every engine, and in every configuration of ours.
 
+mod binary;
 pub mod driver;
 pub mod engine;
 pub mod generate;
@@ -10,7 +11,7 @@ mod wasmi;
 
 pub use self::planish::Planish;
 pub use self::wasmi::Wasmi;
-use ::planish::{Config, CpuLevel};
+use ::planish::{Config, CpuLevel, Module, WasmFeature};
 use engine::Engine;
 use script::Event;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -28,6 +29,20 @@ pub static OURS: LazyLock<Vec<Planish>> = LazyLock::new(|| {
         ours("planish, no signals", |config| _ = config.signals_based_traps(false)),
         ours("planish, few registers", |config| _ = config.few_registers(true)),
         ours("planish, few registers, checked", |config| _ = config.few_registers(true).guard_memory(false)),
+    ]
+});
+
+/// Those for relaxed operators, whose results depend on the processor otherwise. The first one is for modules of
+/// `trees`, too; wasm-smith does not make the NaNs of conversions canonical.
+pub static DETERMINISTIC: LazyLock<Vec<Planish>> = LazyLock::new(|| {
+    let ours = |name, configure: fn(&mut Config)| Planish::new(name, |config| configure(config.deterministic(true)));
+    vec![
+        ours("planish, deterministic", |_| {}),
+        ours("planish, deterministic, baseline", |config| _ = config.cpu_level(CpuLevel::Baseline)),
+        ours("planish, deterministic, v2, checked", |config| _ = config.cpu_level(CpuLevel::V2).guard_memory(false)),
+        ours("planish, deterministic, v3", |config| _ = config.cpu_level(CpuLevel::V3)),
+        ours("planish, deterministic, no signals", |config| _ = config.signals_based_traps(false)),
+        ours("planish, deterministic, few registers", |config| _ = config.few_registers(true)),
     ]
 });
 
@@ -58,16 +73,21 @@ pub fn seed(bytes: &[u8]) -> u64 {
     script::hash_bytes(bytes)
 }
 
-/// Plays a module everywhere; `Err`: where two engines differ.
+/// Plays a module everywhere; `Err`: where two engines differ. One with relaxed operators is not for wasmi, which has no
+/// deterministic mode.
 pub fn difference(module: &[u8], seed: u64, others: &[&dyn Engine]) -> Result<Compared, String> {
-    let first = match OURS[0].play(module, seed) {
+    let relaxed = is_relaxed(module);
+    let (default, ours) = (if relaxed { &DETERMINISTIC } else { &OURS }).split_first().expect("the default one");
+    let first = match default.play(module, seed) {
         Err(message) if planish::may_refuse(&message) => return Ok(Compared::Nothing),
         played => played.map_err(|message| format!("planish refuses a valid module: {message}"))?,
     };
     let mut agree = 1;
-    let ours = OURS[1..].iter().map(|engine| (engine as &dyn Engine, true));
+    let deterministic = (!relaxed && !generate::is_smith(module)).then_some(&DETERMINISTIC[0]);
+    let ours = ours.iter().chain(deterministic).map(|engine| (engine as &dyn Engine, true));
+    let wasmi = (!relaxed).then_some((&Wasmi as &dyn Engine, false));
     let others = others.iter().map(|&engine| (engine, false));
-    for (engine, must) in ours.chain([(&Wasmi as &dyn Engine, false)]).chain(others) {
+    for (engine, must) in ours.chain(wasmi).chain(others) {
         // What ails another engine is not for us to find.
         let played = catch_unwind(AssertUnwindSafe(|| engine.play(module, seed)));
         let played = played.unwrap_or_else(|panic| if must { resume_unwind(panic) } else { Err("panics".to_owned()) });
@@ -79,6 +99,11 @@ pub fn difference(module: &[u8], seed: u64, others: &[&dyn Engine]) -> Result<Co
         agree += 1;
     }
     Ok(Compared::Agree(agree))
+}
+
+/// Has a module relaxed operators? Then engines must make the deterministic choices, and their NaNs canonical.
+pub fn is_relaxed(module: &[u8]) -> bool {
+    Module::required_features(module).is_ok_and(|features| features.contains(&WasmFeature::RelaxedSimd))
 }
 
 /// The first difference. Behind the end of a stack everything may differ.
@@ -105,7 +130,7 @@ mod tests {
     fn a_second_of_generated_modules() {
         let agreed = Cell::new(0);
         for_a_second(3000, |bytes| match compare(bytes, &[]) {
-            Compared::Agree(engines) => agreed.set(agreed.get() + engines - OURS.len()),
+            Compared::Agree(engines) => agreed.set(agreed.get() + engines.saturating_sub(OURS.len() + 1)),
             Compared::Nothing => {}
         });
         assert!(agreed.get() > 10, "wasmi took {} modules", agreed.get());

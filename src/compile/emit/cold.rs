@@ -54,6 +54,22 @@ pub(super) enum Cold {
     },
 }
 
+impl Cold {
+    /// Where it begins.
+    pub(super) fn label(&self) -> Label {
+        match *self {
+            Cold::Trap { label, .. }
+            | Cold::Overflow { label }
+            | Cold::Foreign { label, .. }
+            | Cold::ForeignTail { label }
+            | Cold::RemainderOfMinusOne { label, .. }
+            | Cold::MinMax { label, .. }
+            | Cold::Trunc(TruncFix { label, .. })
+            | Cold::ConvertUnsigned { label, .. } => label,
+        }
+    }
+}
+
 /// A float whose truncation the instruction could not represent: a trap, a saturated result, or in range after all.
 #[derive(Clone, Copy)]
 pub(super) struct TruncFix {

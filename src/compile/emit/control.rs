@@ -509,14 +509,13 @@ impl Emit<'_> {
         let mut next = 0;
         while let Some(&cold) = self.cold.get(next) {
             next += 1;
+            self.asm.bind(cold.label());
+            #[cfg(feature = "coverage")]
+            self.mark_cold(&cold);
             match cold {
-                Cold::Trap { label, code, wasm_offset } => {
-                    self.asm.bind(label);
-                    self.explicit_trap(code, wasm_offset);
-                }
-                Cold::Overflow { label } => {
+                Cold::Trap { code, wasm_offset, .. } => self.explicit_trap(code, wasm_offset),
+                Cold::Overflow { .. } => {
                     // As if the caller had called the builtin: there is no frame yet.
-                    self.asm.bind(label);
                     // A callee pops its arguments.
                     if self.layout.arg_bytes > 0 {
                         self.load_slot(Width::W64, rax.any(), 0);
@@ -526,28 +525,21 @@ impl Emit<'_> {
                     let entry = self.trap_entry(TrapCode::StackExhausted);
                     self.asm.jmp_m(entry);
                 }
-                Cold::Foreign { label, back, popped, handler, wasm_offset } => {
-                    self.asm.bind(label);
+                Cold::Foreign { back, popped, handler, wasm_offset, .. } => {
                     self.call_foreign(popped, handler, wasm_offset);
                     self.jmp_label(back);
                 }
-                Cold::ForeignTail { label } => {
-                    self.asm.bind(label);
-                    self.jump_foreign();
-                }
-                Cold::RemainderOfMinusOne { label, back } => {
-                    self.asm.bind(label);
+                Cold::ForeignTail { .. } => self.jump_foreign(),
+                Cold::RemainderOfMinusOne { back, .. } => {
                     let rdx = planish_asm::regs::rdx;
                     self.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
                     self.jmp_label(back);
                 }
-                Cold::MinMax { label, back, prec, min, target, other } => {
-                    self.asm.bind(label);
+                Cold::MinMax { back, prec, min, target, other, .. } => {
                     self.min_max_of_equals(prec, min, target, other, back);
                 }
                 Cold::Trunc(fix) => self.fix_trunc(&fix),
-                Cold::ConvertUnsigned { label, back, prec, target, source, half } => {
-                    self.asm.bind(label);
+                Cold::ConvertUnsigned { back, prec, target, source, half, .. } => {
                     self.convert_halved(prec, target, source, half);
                     self.jmp_label(back);
                 }

@@ -153,7 +153,6 @@ impl Emit<'_> {
     }
 
     pub(super) fn fix_trunc(&mut self, fix: &TruncFix) {
-        self.asm.bind(fix.label);
         match (fix.signed, fix.to, fix.saturating) {
             (true, _, false) => self.check_signed(fix),
             (false, Class::I32, false) => {

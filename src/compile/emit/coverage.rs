@@ -4,6 +4,7 @@
 //! holds what no program computes has been passed.
 
 use super::Emit;
+use super::cold::{Cold, TruncFix};
 use crate::compile::tape::{Entry, Op, Ref};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -32,6 +33,26 @@ impl Emit<'_> {
             Op::BranchTable => format!("{:?} {}", e.op, self.shape(e.a)),
             op => format!("{op:?} {:?} {} {}", e.class, self.shape(e.a), self.shape(e.b)),
         };
+        self.mark_as(kind);
+    }
+
+    /// Marks what is no entry's code, where its label is bound.
+    pub(super) fn mark_cold(&mut self, cold: &Cold) {
+        self.mark_as(match cold {
+            Cold::Trap { code, .. } => format!("Cold trap {code:?}"),
+            Cold::Overflow { .. } => "Cold overflow".to_owned(),
+            Cold::Foreign { .. } => "Cold foreign call".to_owned(),
+            Cold::ForeignTail { .. } => "Cold foreign tail call".to_owned(),
+            Cold::RemainderOfMinusOne { .. } => "Cold remainder of minus one".to_owned(),
+            Cold::MinMax { prec, min, .. } => format!("Cold {} {prec:?}", if *min { "min" } else { "max" }),
+            Cold::Trunc(TruncFix { from, to, signed, saturating, .. }) => {
+                format!("Cold trunc {from:?} {to:?} signed {signed} saturating {saturating}")
+            }
+            Cold::ConvertUnsigned { prec, .. } => format!("Cold convert {prec:?}"),
+        });
+    }
+
+    fn mark_as(&mut self, kind: String) {
         let mut cells = CELLS.lock().unwrap_or_else(PoisonError::into_inner);
         let cell = *cells.entry(kind).or_insert_with(|| Box::leak(Box::new(AtomicU64::new(UNTOUCHED))));
         self.asm.bytes(&[0x48, 0xA3]);

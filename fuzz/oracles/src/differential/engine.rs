@@ -19,6 +19,7 @@ pub trait Engine: Sync {
 /// * `val_of(context, Value, Type, Option<Func>) -> Val`,
 /// * `element_of(context, an element of a table) -> Value`, `null(&TableType) -> such an element`,
 /// * `new_global(context, &GlobalType, Val) -> Option<Global>`,
+/// * `bytes_of(&store, a memory's Extern) -> Vec<u8>`,
 /// * `content(&GlobalType) -> (Type, is it mutable)`,
 /// * `failure() -> Error` and `stop_of(&Error) -> Stop`, which is `Stop::Host` for it,
 /// * `StoreData`, which derefs to [`Host`](super::script::Host).
@@ -242,9 +243,9 @@ macro_rules! player {
                 store.data_mut().log.push(Event::Global(name.clone(), value));
             }
             for name in &exports.memories {
-                let memory = instance.get_memory(&mut *store, name).expect("an exported memory");
-                let bytes = memory.data(&*store);
-                let event = Event::Memory(name.clone(), bytes.len(), hash_bytes(bytes));
+                let memory = instance.get_export(&mut *store, name).expect("an exported memory");
+                let bytes = bytes_of(store, memory);
+                let event = Event::Memory(name.clone(), bytes.len(), hash_bytes(&bytes));
                 store.data_mut().log.push(event);
             }
             for name in &exports.tables {

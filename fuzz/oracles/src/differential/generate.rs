@@ -1,5 +1,6 @@
 //! Modules from bytes: half of them by wasm-smith, half by us.
 
+use super::binary::{leb, number, section};
 use super::script::{FUEL, FUEL_EXPORT, MEMORY_BYTES, TABLE_ELEMENTS};
 use super::trees;
 use arbitrary::Unstructured;
@@ -8,13 +9,15 @@ use wasm_smith::{Config, Module};
 /// A module that these bytes choose, of what planish supports; its functions come to an end. `None`: the bytes give none.
 pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
     match bytes.split_first()? {
-        (first, rest) if first % 2 == 0 => Some(trees::module(rest, VECTORS)),
+        (first, rest) if first % 2 == 0 => Some(trees::module(rest)),
         (_, rest) => smith(rest),
     }
 }
 
-/// Are vectors supported?
-const VECTORS: bool = true;
+/// Was the module made by wasm-smith? It has an export of ours then.
+pub(super) fn is_smith(module: &[u8]) -> bool {
+    module.windows(FUEL_EXPORT.len()).any(|bytes| bytes == FUEL_EXPORT.as_bytes())
+}
 
 fn smith(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut choices = Unstructured::new(bytes);
@@ -27,12 +30,13 @@ fn smith(bytes: &[u8]) -> Option<Vec<u8>> {
 fn config(choices: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     let large = choices.ratio(1, 4)?;
     Ok(Config {
-        // What is not supported, and what engines may answer as they like.
-        simd_enabled: VECTORS,
-        relaxed_simd_enabled: false,
+        simd_enabled: true,
+        relaxed_simd_enabled: choices.ratio(1, 8)?,
         tail_call_enabled: true,
         exceptions_enabled: choices.arbitrary()?,
+        // Not supported; the function references that come with it `trees` has.
         gc_enabled: false,
+        // It would wait without end.
         threads_enabled: false,
         shared_everything_threads_enabled: false,
         compact_imports_enabled: false,
@@ -71,38 +75,15 @@ fn with_export(module: &[u8], name: &str, global: u32) -> Vec<u8> {
     let (mut out, mut rest) = (module[..8].to_vec(), &module[8..]);
     while let Some((&id, body)) = rest.split_first() {
         let (length, body) = number(body);
-        let (mut section, next) = (body[..length as usize].to_vec(), &body[length as usize..]);
+        let (body, next) = body.split_at(length as usize);
         if id == EXPORTS {
-            let (count, entries) = number(&section);
-            let mut longer = leb(count + 1);
-            longer.extend(entries);
-            longer.extend(leb(name.len() as u32));
-            longer.extend(name.bytes());
-            longer.push(3);
-            longer.extend(leb(global));
-            section = longer;
+            let (count, entries) = number(body);
+            let name = [&leb(name.len() as u64), name.as_bytes()].concat();
+            section(&mut out, id, &[&leb(count + 1), entries, &name, &[3], &leb(global.into())].concat());
+        } else {
+            section(&mut out, id, body);
         }
-        out.push(id);
-        out.extend(leb(section.len() as u32));
-        out.extend(section);
         rest = next;
     }
     out
-}
-
-/// A LEB128 number, and what follows.
-fn number(bytes: &[u8]) -> (u32, &[u8]) {
-    let end = bytes.iter().position(|byte| byte & 0x80 == 0).expect("the generator's own") + 1;
-    let (number, rest) = bytes.split_at(end);
-    (number.iter().rev().fold(0, |value, byte| value << 7 | u32::from(byte & 0x7f)), rest)
-}
-
-fn leb(mut value: u32) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
 }

@@ -1,7 +1,8 @@
 //! Planish, in one of its configurations.
 
-use super::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
-use planish::{Config, ExternRef, HeapType, Ref, RefType, WasmFeature};
+use super::script::{Failure, Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
+use planish::{Config, ExternRef, HeapType, Ref, RefType, ThrownException, WasmFeature};
+use std::sync::atomic::Ordering::Relaxed;
 
 crate::player!(planish);
 
@@ -10,7 +11,7 @@ type StoreData = Host;
 /// An engine of ours.
 pub struct Planish {
     name: &'static str,
-    config: Config,
+    engine: Engine,
 }
 
 impl Planish {
@@ -19,13 +20,14 @@ impl Planish {
         let mut config = Config::new();
         config.max_memory_size(MEMORY_BYTES as u64).max_table_elements(TABLE_ELEMENTS as u64);
         config.wasm_feature(WasmFeature::CustomPageSizes, true).wasm_feature(WasmFeature::WideArithmetic, true);
+        config.wasm_feature(WasmFeature::Threads, true).wasm_feature(WasmFeature::LegacyExceptions, true);
         configure(&mut config);
-        Planish { name, config }
+        Planish { name, engine: Engine::new(&config).expect("a possible configuration") }
     }
 
     /// Compiles a module.
     pub fn compile(&self, module: &[u8]) -> Result<Module, Error> {
-        Module::from_binary(&Engine::new(&self.config)?, module)
+        Module::from_binary(&self.engine, module)
     }
 }
 
@@ -35,8 +37,7 @@ impl super::engine::Engine for Planish {
     }
 
     fn play(&self, module: &[u8], seed: u64) -> Result<Vec<Event>, String> {
-        let engine = Engine::new(&self.config).map_err(|error| error.to_string())?;
-        play(&engine, Host::new(seed), |_| {}, module)
+        play(&self.engine, Host::new(seed), |_| {}, module)
     }
 }
 
@@ -105,20 +106,17 @@ fn new_global(context: impl AsContextMut<Data = Host>, ty: &GlobalType, value: V
     Global::new(context, *ty, value).ok()
 }
 
-fn content(ty: &GlobalType) -> (Type, bool) {
-    (type_of(&ty.content), ty.mutable)
-}
-
-#[derive(Debug)]
-struct Failure;
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a host function failed")
+fn bytes_of(store: &Store<Host>, memory: Extern) -> Vec<u8> {
+    match memory {
+        Extern::Memory(memory) => memory.data(store).to_vec(),
+        Extern::SharedMemory(memory) => memory.data().iter().map(|byte| byte.load(Relaxed)).collect(),
+        _ => unreachable!("it was exported as a memory"),
     }
 }
 
-impl std::error::Error for Failure {}
+fn content(ty: &GlobalType) -> (Type, bool) {
+    (type_of(&ty.content), ty.mutable)
+}
 
 fn failure() -> Error {
     Error::new(Failure)
@@ -128,6 +126,7 @@ fn stop_of(error: &Error) -> Stop {
     match error.trap() {
         Some(trap) => Stop::Trap(trap),
         None if error.is::<Failure>() => Stop::Host,
+        None if error.is::<ThrownException>() => Stop::Exception,
         None => Stop::Refused,
     }
 }

@@ -4,6 +4,9 @@
 
 use crate::bytes::random;
 use planish::Trap;
+use std::error::Error;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// The type of a value.
@@ -139,6 +142,41 @@ pub struct Host {
     pub depth: u32,
     state: u64,
 }
+
+/// A host and what an engine's store limits.
+#[derive(Debug)]
+pub struct Limited<Limits> {
+    /// The host.
+    pub host: Host,
+    /// What the store may have.
+    pub limits: Limits,
+}
+
+impl<Limits> Deref for Limited<Limits> {
+    type Target = Host;
+
+    fn deref(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl<Limits> DerefMut for Limited<Limits> {
+    fn deref_mut(&mut self) -> &mut Host {
+        &mut self.host
+    }
+}
+
+/// The error of a host function: [`Stop::Host`].
+#[derive(Debug)]
+pub struct Failure;
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a host function failed")
+    }
+}
+
+impl Error for Failure {}
 
 /// Memories and tables may not be larger.
 pub const MEMORY_BYTES: usize = 20 << 16;

@@ -1,8 +1,7 @@
 //! Wasmi, an interpreter.
 
-use super::script::{Host, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
+use super::script::{Host, Limited, MEMORY_BYTES, Stop, TABLE_ELEMENTS};
 use planish::Trap;
-use std::ops::{Deref, DerefMut};
 use wasmi::errors::{ErrorKind, InstantiationError, TableError};
 use wasmi::{Config, ExternRef, F32, F64, Ref, StoreLimits, StoreLimitsBuilder, TrapCode, V128};
 
@@ -21,29 +20,12 @@ impl super::engine::Engine for Wasmi {
         config.wasm_multi_memory(true).wasm_memory64(true).wasm_tail_call(true).wasm_extended_const(true);
         config.wasm_custom_page_sizes(true).wasm_wide_arithmetic(true).wasm_simd(true).wasm_relaxed_simd(true);
         let limits = StoreLimitsBuilder::new().memory_size(MEMORY_BYTES).table_elements(TABLE_ELEMENTS).build();
-        let data = StoreData { host: Host::new(seed), limits };
+        let data = Limited { host: Host::new(seed), limits };
         play(&Engine::new(&config), data, |store| store.limiter(|data| &mut data.limits), module)
     }
 }
 
-struct StoreData {
-    host: Host,
-    limits: StoreLimits,
-}
-
-impl Deref for StoreData {
-    type Target = Host;
-
-    fn deref(&self) -> &Host {
-        &self.host
-    }
-}
-
-impl DerefMut for StoreData {
-    fn deref_mut(&mut self) -> &mut Host {
-        &mut self.host
-    }
-}
+type StoreData = Limited<StoreLimits>;
 
 fn type_of(ty: &ValType) -> Type {
     match ty {
@@ -96,6 +78,10 @@ fn null(ty: &TableType) -> Val {
 
 fn new_global(context: impl AsContextMut<Data = StoreData>, ty: &GlobalType, value: Val) -> Option<Global> {
     Some(Global::new(context, value, ty.mutability()))
+}
+
+fn bytes_of(store: &Store<StoreData>, memory: Extern) -> Vec<u8> {
+    memory.into_memory().expect("exported as one").data(store).to_vec()
 }
 
 fn content(ty: &GlobalType) -> (Type, bool) {
