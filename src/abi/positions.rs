@@ -1,7 +1,7 @@
 //! The position table: what the compiler says of every instruction that can trap and every return address.
 //!
-//! Per function one [`FunctionCode`] and a run of delta-coded [`Site`]s, three bytes each in the usual case:
-//! `kind | code delta << 4`, `wasm delta` (zigzag), both as LEB128; kinds need four bits.
+//! Per function one [`FunctionCode`] and a run of delta-coded [`Site`]s, three bytes each in the usual case: the kind in the
+//! low 3 bits, the code delta in 10, the wasm delta (zigzag) in 11. Else a byte `FAR | kind << 3`, then both deltas as LEB128.
 //! Beside them lie the [calls](Calls) that pop arguments or can be left by an exception.
 
 use crate::types::TagIndex;
@@ -35,6 +35,12 @@ impl SiteKind {
         SiteKind::Divide,
     ];
 }
+
+/// What stands for a kind before deltas that do not fit.
+const FAR: u32 = 7;
+const CODE_BITS: u32 = 10;
+const WASM_BITS: u32 = 11;
+const _: () = assert!(SiteKind::ALL.len() <= FAR as usize && 3 + CODE_BITS + WASM_BITS == 24);
 
 /// One instruction that can trap, or one return address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,46 +127,88 @@ fn find(table: &[(u32, u32)], code_offset: u32) -> Option<u32> {
     table.binary_search_by_key(&code_offset, |row| row.0).ok().map(|place| table[place].1)
 }
 
+/// Are three bytes enough?
+#[inline]
+fn is_near(code: u32, wasm: u32) -> bool {
+    code >> CODE_BITS | wasm >> WASM_BITS == 0
+}
+
+/// They are the first three of these.
+#[inline]
+fn near(kind: SiteKind, code: u32, wasm: u32) -> [u8; 4] {
+    (kind as u32 | code << 3 | wasm << (3 + CODE_BITS)).to_le_bytes()
+}
+
 /// Appends sites; code offsets must not fall.
 #[derive(Default)]
 pub(crate) struct SiteWriter {
+    /// Room, of which the first `len` bytes are written.
     bytes: Vec<u8>,
+    len: u32,
     code_offset: u32,
     wasm_offset: u32,
 }
 
 impl SiteWriter {
+    /// With room for so many bytes.
+    pub(crate) fn with_room(bytes: usize) -> SiteWriter {
+        SiteWriter { bytes: vec![0; bytes], ..SiteWriter::default() }
+    }
+
     /// Starts the sites of a function; returns `sites_at`.
     pub(crate) fn start(&mut self, code_offset: u32, wasm_offset: u32) -> u32 {
         (self.code_offset, self.wasm_offset) = (code_offset, wasm_offset);
-        self.bytes.len() as u32
+        self.len
     }
 
     #[inline]
     pub(crate) fn push(&mut self, site: Site) {
-        let code = site.code_offset - self.code_offset;
+        let code = site.code_offset.wrapping_sub(self.code_offset);
         let wasm = site.wasm_offset.wrapping_sub(self.wasm_offset) as i32;
-        (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
-        let (head, wasm) = (u64::from(code) << 4 | site.kind as u64, u64::from((wasm << 1 ^ wasm >> 31) as u32));
-        if head >= 1 << 14 || wasm >= 1 << 7 {
-            return self.push_far(head, wasm);
+        let wasm = (wasm << 1 ^ wasm >> 31) as u32;
+        if is_near(code, wasm)
+            && let Some((head, _)) = self.bytes.split_at_mut_checked(self.len as usize + 4)
+            && let Some(window) = head.last_chunk_mut()
+        {
+            *window = near(site.kind, code, wasm);
+            self.len += 3;
+        } else {
+            self.push_slowly(site.kind, code, wasm);
         }
-        // One byte or two, which cannot be predicted, then one: so no branch is made of it.
-        let (head, more) = (head as u32, u32::from(head >= 1 << 7));
-        let tail = head >> 7 | (wasm as u32) << (8 * more);
-        let length = self.bytes.len() + 2 + more as usize;
-        self.bytes.extend_from_slice(&(head & 0x7F | more << 7 | tail << 8).to_le_bytes());
-        self.bytes.truncate(length);
+        (self.code_offset, self.wasm_offset) = (site.code_offset, site.wasm_offset);
     }
 
+    /// Also where there is no room: then it makes some.
     #[inline(never)]
-    fn push_far(&mut self, head: u64, wasm: u64) {
-        leb(&mut self.bytes, head);
-        leb(&mut self.bytes, wasm);
+    fn push_slowly(&mut self, kind: SiteKind, code: u32, wasm: u32) {
+        let len = self.len as usize;
+        if self.bytes.len() < len + 16 {
+            self.bytes.resize(2 * len + 1024, 0);
+        }
+        if is_near(code, wasm) {
+            near(kind, code, wasm)[..3].iter().for_each(|&byte| self.byte(byte));
+            return;
+        }
+        self.byte((FAR | (kind as u32) << 3) as u8);
+        self.leb(code);
+        self.leb(wasm);
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    fn leb(&mut self, mut value: u32) {
+        while value >= 0x80 {
+            self.byte(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8);
+    }
+
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.len as usize] = byte;
+        self.len += 1;
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.len
     }
 
     /// What [`SiteWriter::rewind`] needs beside a length.
@@ -169,22 +217,15 @@ impl SiteWriter {
     }
 
     /// Forgets the sites behind a length.
-    pub(crate) fn rewind(&mut self, length: usize, (code_offset, wasm_offset): (u32, u32)) {
-        self.bytes.truncate(length);
+    pub(crate) fn rewind(&mut self, length: u32, (code_offset, wasm_offset): (u32, u32)) {
+        self.len = length;
         (self.code_offset, self.wasm_offset) = (code_offset, wasm_offset);
     }
 
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
+    pub(crate) fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.len as usize);
         self.bytes
     }
-}
-
-fn leb(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 /// The sites of one function, in order of code offset. Allocates nothing and takes no lock: a signal handler
@@ -199,22 +240,33 @@ impl Iterator for Sites<'_> {
     type Item = Site;
 
     fn next(&mut self) -> Option<Site> {
-        let head = self.leb()?;
-        let wasm = self.leb()? as u32;
-        self.code_offset += (head >> 4) as u32;
+        let first = u32::from(*self.bytes.first()?);
+        let (kind, code, wasm) = match first & 7 {
+            FAR => {
+                self.bytes = &self.bytes[1..];
+                (first >> 3, self.leb()?, self.leb()?)
+            }
+            kind => {
+                let (&[low, middle, high], rest) = self.bytes.split_first_chunk()?;
+                self.bytes = rest;
+                let site = u32::from_le_bytes([low, middle, high, 0]);
+                (kind, site >> 3 & ((1 << CODE_BITS) - 1), site >> (3 + CODE_BITS))
+            }
+        };
+        self.code_offset = self.code_offset.wrapping_add(code);
         self.wasm_offset = self.wasm_offset.wrapping_add(wasm >> 1 ^ (wasm & 1).wrapping_neg());
-        let kind = *SiteKind::ALL.get((head & 15) as usize)?;
+        let kind = *SiteKind::ALL.get(kind as usize)?;
         Some(Site { code_offset: self.code_offset, wasm_offset: self.wasm_offset, kind })
     }
 }
 
 impl Sites<'_> {
-    fn leb(&mut self) -> Option<u64> {
+    fn leb(&mut self) -> Option<u32> {
         let (mut value, mut shift) = (0, 0);
         loop {
             let (&byte, rest) = self.bytes.split_first()?;
             self.bytes = rest;
-            value |= u64::from(byte & 0x7f) << shift;
+            value |= u32::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Some(value);
             }
@@ -280,7 +332,7 @@ mod tests {
                 written.push(site);
             }
         }
-        positions.sites = writer.bytes().to_vec();
+        positions.sites = writer.into_bytes();
         let read: Vec<Site> = (0..2).flat_map(|function| positions.sites_of(function)).collect();
         assert_eq!(read, written);
         assert_eq!(positions.function_at(4297), Some(1));

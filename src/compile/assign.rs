@@ -153,6 +153,10 @@ impl Plan {
         let variables = &tape.variables;
         self.homes.clear();
         self.homes.resize(variables.len(), Home::Nowhere);
+        self.pins.clear();
+        self.pins.resize(variables.len(), IN_MEMORY);
+        self.slots.clear();
+        self.slots.resize(variables.len(), NOWHERE);
         self.caller_pins.clear();
         self.order.clear();
         let used = variables.iter().enumerate().filter(|(_, variable)| variable.weight > 0);
@@ -195,6 +199,13 @@ impl Plan {
                 (None, _) => Home::Slot(slot(variable.class)),
             });
             self.homes[var as usize] = home;
+            match home {
+                Home::Gpr(register) => self.pins[var as usize] = PINNED | register.num(),
+                Home::Xmm(register) => self.pins[var as usize] = PINNED | FLOAT_PLACE | register.num(),
+                Home::Slot(at) | Home::High { slot: at, .. } => self.slots[var as usize] = at,
+                // Their place is known once the frame's size is.
+                Home::Argument(_) | Home::Nowhere => {}
+            }
             let saved_at = match home {
                 Home::Gpr(register) if CALLER_SAVED.contains(register) && tape.calls => slot(variable.class),
                 Home::Xmm(_) if tape.calls => slot(variable.class),
@@ -208,9 +219,11 @@ impl Plan {
         if !tape.loop_constants.is_empty() && !tape.calls && tape.handlers.is_empty() {
             self.keep_constants(tape, &mut free.float);
         }
-        self.saved.clear();
         let saved = file.callee.minus(free.callee);
-        self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| saved.contains(register)));
+        self.saved.clear();
+        if !saved.is_empty() {
+            self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| saved.contains(register)));
+        }
         (self.scratch, self.float_scratch) = match pins {
             Pins::All => (SCRATCH.union(free.caller), FLOAT_SCRATCH | free.float),
             Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),
@@ -219,7 +232,13 @@ impl Plan {
         self.spills = spills;
         self.temp_class = if tape.vectors { Class::V128 } else { Class::F64 };
         self.frame_bytes = next_slot + if spills { self.temp_bytes() * tape.temps as i32 } else { 0 };
-        self.index();
+        let arguments_at = self.return_address_at() + 8;
+        let stack_arguments = if layout.arg_bytes > 0 { layout.params.len() } else { 0 };
+        for (home, slot) in self.homes.iter().zip(&mut self.slots).take(stack_arguments) {
+            if let Home::Argument(at) = home {
+                *slot = arguments_at + at;
+            }
+        }
         Some(())
     }
 
@@ -233,23 +252,6 @@ impl Plan {
             let number = free.ilog2() as u8;
             *free &= !(1 << number);
             self.constants.extend(Xmm::from_num(number).map(|register| (value, register)));
-        }
-    }
-
-    fn index(&mut self) {
-        let arguments_at = self.return_address_at() + 8;
-        self.pins.clear();
-        self.slots.clear();
-        for home in &self.homes {
-            let (pin, slot) = match *home {
-                Home::Gpr(register) => (PINNED | register.num(), 0),
-                Home::Xmm(register) => (PINNED | FLOAT_PLACE | register.num(), 0),
-                Home::Slot(at) | Home::High { slot: at, .. } => (IN_MEMORY, at),
-                Home::Argument(at) => (IN_MEMORY, arguments_at + at),
-                Home::Nowhere => (IN_MEMORY, NOWHERE),
-            };
-            self.pins.push(pin);
-            self.slots.push(slot);
         }
     }
 

@@ -63,10 +63,14 @@ impl CompiledModule {
         let mut positions = Positions::default();
         match &mut parts[..] {
             [part] if pieces.len() == 1 => positions.take(part),
-            _ => pieces.iter_mut().for_each(|piece| {
-                piece.code_offset = positions.code_bytes;
-                positions.append(&parts[piece.part], piece);
-            }),
+            _ => {
+                positions.functions.reserve_exact(parts.iter().map(|part| part.functions.len()).sum());
+                positions.sites.reserve_exact(parts.iter().map(|part| part.sites.len()).sum());
+                pieces.iter_mut().for_each(|piece| {
+                    piece.code_offset = positions.code_bytes;
+                    positions.append(&parts[piece.part], piece);
+                })
+            }
         }
         positions.shrink();
         CompiledModule { parts, pieces, positions }

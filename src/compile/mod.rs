@@ -178,10 +178,10 @@ impl<'a> Compiler<'a> {
             buffers: Buffers::new(),
             // Untouched pages cost nothing, moving does.
             code: Vec::with_capacity(wasm_bytes * 2),
-            functions: Vec::new(),
-            sites: SiteWriter::default(),
+            functions: Vec::with_capacity(wasm_bytes / 128),
+            sites: SiteWriter::with_room(wasm_bytes / 4),
             calls: Calls::default(),
-            relocations: Vec::new(),
+            relocations: Vec::with_capacity(wasm_bytes / 32),
             batches: Vec::new(),
             clock,
         }
@@ -202,7 +202,7 @@ impl<'a> Compiler<'a> {
             function,
             code: self.code.len(),
             functions: self.functions.len(),
-            sites: self.sites.bytes().len(),
+            sites: self.sites.len() as usize,
             calls: self.calls.mark(),
             relocations: self.relocations.len(),
         }
@@ -224,7 +224,8 @@ impl<'a> Compiler<'a> {
     fn function(&mut self, own: u32, bodies: &Bodies<'_>) -> Result<(), Error> {
         let body = bodies.bodies[own as usize];
         let ty = self.module.info.functions[(self.module.info.imported_functions + own) as usize];
-        self.read_body(ty, body.bytes, body.offset as u32).map_err(|refusal| match refusal {
+        let start = body.offset as u32;
+        self.read_body(ty, bodies.module, start..start + body.bytes.len() as u32).map_err(|refusal| match refusal {
             Refusal::Invalid => self.explain(own, bodies),
             Refusal::TooLarge => Error::invalid("the function is too large to compile", body.offset),
         })?;
@@ -243,18 +244,19 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Validates a body, which begins at the module offset `start`, and fills the tape.
-    fn read_body(&mut self, ty: TypeIndex, bytes: &[u8], start: u32) -> Result<(), Refusal> {
-        let mut cursor = Cursor::new(bytes);
+    /// Validates a body, given its place in the module, and fills the tape.
+    fn read_body(&mut self, ty: TypeIndex, module: &[u8], range: Range<u32>) -> Result<(), Refusal> {
+        let length = range.len();
+        let mut cursor = Cursor::new(module, range);
         let scan = &mut self.scan;
         scan.start(ty);
         // About what real bodies need.
-        scan.tape.entries.reserve(bytes.len() / 5);
+        scan.tape.entries.reserve(length / 5);
         for _ in 0..cursor.u32()? {
             let count = cursor.u32()?;
             scan.declare(count, cursor.val_type(self.module.info)?)?;
         }
-        scan.body(bytes, cursor.position(), start)?;
+        scan.body(&cursor)?;
         scan.finish();
         Ok(())
     }

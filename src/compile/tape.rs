@@ -31,32 +31,40 @@ impl Class {
     }
 }
 
-/// An operand: two tag bits and thirty of payload. One of
+/// An operand. Variables and temps have the top bit clear and the lowest bit tells them apart, so that their numbers are
+/// places in one table; the rest has two tag bits and thirty of payload. One of
 ///
 /// * a variable, that is a local or merge variable: any number of reads and writes;
 /// * a temp: written once, read once, with no label in between;
 /// * a small integer, sign-extended to 64 bits;
 /// * a place in [`Tape::pool`];
+/// * on the scanner's stack only, the number of a value that is [not computed yet](Ref::lazy);
 /// * [nothing](Ref::NOTHING).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ref(u32);
 
-const TAG_TEMP: u32 = 1 << 30;
+const TAG_TEMP: u32 = 1;
+/// What tells variables, temps and the rest apart.
+const TAG_VALUE: u32 = 1 << 31 | TAG_TEMP;
 const TAG_IMM: u32 = 2 << 30;
 const TAG_POOL: u32 = 3 << 30;
+/// Places of constants end below.
+const TAG_LAZY: u32 = 0xE << 28;
 const PAYLOAD: u32 = (1 << 30) - 1;
+/// There are less constants, and less values that are not computed yet, in one function.
+pub(super) const MAX_PLACES: usize = 1 << 28;
 
 impl Ref {
     pub(super) const NOTHING: Ref = Ref(u32::MAX);
 
     #[inline]
     pub(super) fn var(var: u32) -> Ref {
-        Ref(var)
+        Ref(var << 1)
     }
 
     #[inline]
     pub(super) fn temp(temp: u32) -> Ref {
-        Ref(TAG_TEMP | temp)
+        Ref(temp << 1 | TAG_TEMP)
     }
 
     /// A constant that fits thirty bits.
@@ -70,25 +78,49 @@ impl Ref {
         Ref(TAG_POOL | place as u32)
     }
 
-    /// The tag: 0 for variables, 1 for temps, more for constants and nothing.
+    /// The value of that number, below [`MAX_PLACES`], that is not computed yet.
     #[inline]
-    pub(super) fn tag(self) -> usize {
-        (self.0 >> 30) as usize
+    pub(super) fn lazy(number: usize) -> Ref {
+        Ref(TAG_LAZY | number as u32)
     }
 
+    #[inline]
+    pub(super) fn is_lazy(self) -> bool {
+        self.0 >> 28 == TAG_LAZY >> 28
+    }
+
+    /// The number of one that is not computed yet.
+    #[inline]
+    pub(super) fn as_lazy(self) -> Option<usize> {
+        self.is_lazy().then_some((self.0 & !TAG_LAZY) as usize)
+    }
+
+    /// The cell of a variable or temp in a table of both, in turn; `rest` is that of everything else, behind them.
+    #[inline]
+    pub(super) fn cell(self, rest: u32) -> u32 {
+        self.0.min(rest)
+    }
+
+    /// What a constant's tag leaves of it.
     #[inline]
     pub(super) fn payload(self) -> u32 {
         self.0 & PAYLOAD
     }
 
+    /// Is it a variable or temp?
+    #[inline]
+    pub(super) fn is_place(self) -> bool {
+        self.0 < TAG_IMM
+    }
+
     #[inline]
     pub(super) fn as_var(self) -> Option<u32> {
-        (self.0 < TAG_TEMP).then_some(self.0)
+        (self.0 & TAG_VALUE == 0).then_some(self.0 >> 1)
     }
 
     #[inline]
     pub(super) fn as_temp(self) -> Option<u32> {
-        (self.0 & !PAYLOAD == TAG_TEMP).then_some(self.0 & PAYLOAD)
+        (self.0 & TAG_VALUE == TAG_TEMP).then_some(self.0 >> 1)
     }
 
     /// A constant of thirty bits.
@@ -107,9 +139,10 @@ impl std::fmt::Debug for Ref {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let payload = self.payload();
         match self.0 & !PAYLOAD {
-            0 => write!(f, "v{payload}"),
-            TAG_TEMP => write!(f, "t{payload}"),
+            _ if self.0 & TAG_VALUE == 0 => write!(f, "v{}", self.0 >> 1),
+            _ if self.0 & TAG_VALUE == TAG_TEMP => write!(f, "t{}", self.0 >> 1),
             _ if *self == Ref::NOTHING => f.write_str("-"),
+            _ if self.is_lazy() => write!(f, "lazy{payload}"),
             TAG_POOL => write!(f, "pool{payload}"),
             _ => write!(f, "#{}", self.as_small().expect("the tag that is left")),
         }

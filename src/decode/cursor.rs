@@ -2,6 +2,7 @@
 
 use super::info::ModuleInfo;
 use crate::types::{HeapType, RefType, TypeIndex, ValType};
+use std::ops::Range;
 use wasmparser::WasmFeatures;
 
 /// The body is not valid. Why and where, the parser's own validator says: see `compile`.
@@ -16,51 +17,135 @@ pub(crate) enum BlockType {
     Function(TypeIndex),
 }
 
-/// A place in a body.
+/// A place in a body. An operator's operands may reach behind the body's end, but then there is no next operator, not even
+/// an end.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
+    /// The module up to seven bytes behind the body.
     bytes: &'a [u8],
-    at: usize,
+    at: u32,
+    end: u32,
+    /// The seven bytes behind the last opcode, the first lowest; zeros behind the last.
+    window: u64,
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Cursor<'a> {
-        Cursor { bytes, at: 0 }
+    /// At the start of a range of a module.
+    pub(crate) fn new(module: &'a [u8], range: Range<u32>) -> Cursor<'a> {
+        let Range { start: at, end } = range;
+        Cursor { bytes: &module[..module.len().min(end as usize + 7)], at, end, window: 0 }
     }
 
+    /// The next byte's place.
     #[inline(always)]
-    pub(crate) fn at(bytes: &'a [u8], position: usize) -> Cursor<'a> {
-        Cursor { bytes, at: position }
+    fn place(&self) -> usize {
+        self.at as usize
     }
 
-    /// Bytes read so far.
+    /// The offset in the module.
     #[inline(always)]
-    pub(crate) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> u32 {
         self.at
     }
 
     pub(crate) fn remaining(&self) -> usize {
-        self.bytes.len() - self.at
+        self.end.saturating_sub(self.at) as usize
+    }
+
+    /// Is this just the end?
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at == self.end
+    }
+
+    /// Reads an opcode. What follows it can be read by [`Cursor::first_u32`] and the like, or by all others.
+    #[inline(always)]
+    pub(crate) fn opcode(&mut self) -> Result<u8, Invalid> {
+        let window = match self.bytes.get(self.place()..self.place() + 8) {
+            Some(bytes) => u64::from_le_bytes(bytes.try_into().expect("eight bytes")),
+            None => last_bytes(self.bytes, self.at, self.end)?,
+        };
+        self.at += 1;
+        self.window = window >> 8;
+        Ok(window as u8)
+    }
+
+    /// The number behind the opcode.
+    #[inline(always)]
+    pub(crate) fn first_u32(&mut self) -> Result<u32, Invalid> {
+        if self.window & 0x80 != 0 {
+            let (value, length) = unsigned(self.bytes, self.place());
+            self.advance(length)?;
+            return Ok(value);
+        }
+        self.at += 1;
+        Ok(self.window as u32 & 0x7F)
+    }
+
+    /// The number behind the opcode.
+    #[inline(always)]
+    pub(crate) fn first_i32(&mut self) -> Result<i32, Invalid> {
+        if self.window & 0x80 != 0 {
+            return Ok(self.signed::<32>()? as i32);
+        }
+        self.at += 1;
+        Ok((self.window as i32) << 25 >> 25)
+    }
+
+    /// The number behind the opcode.
+    #[inline(always)]
+    pub(crate) fn first_i64(&mut self) -> Result<i64, Invalid> {
+        if self.window & 0x80 != 0 {
+            return self.signed::<64>();
+        }
+        self.at += 1;
+        Ok((self.window as i64) << 57 >> 57)
+    }
+
+    /// The byte behind the opcode, if it is below a limit.
+    #[inline(always)]
+    pub(crate) fn first_below(&mut self, limit: u8) -> Option<u8> {
+        let byte = self.window as u8;
+        if byte >= limit {
+            return None;
+        }
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// Alignment and offset behind the opcode, if the one is at most this and the other a number of 32 bits: the offset.
+    /// `None`: nothing has been read.
+    #[inline(always)]
+    pub(crate) fn plain_memarg(&mut self, max_align: u8) -> Option<u32> {
+        if self.window as u8 > max_align {
+            return None;
+        }
+        if self.window & 0x8000 != 0 {
+            let (value, length) = unsigned(self.bytes, self.place() + 1);
+            self.at += if length == 0 { return None } else { 1 + length };
+            return Some(value);
+        }
+        self.at += 2;
+        Some((self.window >> 8) as u32 & 0x7F)
     }
 
     #[inline(always)]
     pub(crate) fn byte(&mut self) -> Result<u8, Invalid> {
-        let byte = *self.bytes.get(self.at).ok_or(Invalid)?;
+        let byte = *self.bytes.get(self.place()).ok_or(Invalid)?;
         self.at += 1;
         Ok(byte)
     }
 
     /// Passes over the next byte if it is this one.
     pub(crate) fn skip(&mut self, byte: u8) -> bool {
-        let is_next = self.bytes.get(self.at) == Some(&byte);
-        self.at += usize::from(is_next);
+        let is_next = self.bytes.get(self.place()) == Some(&byte);
+        self.at += u32::from(is_next);
         is_next
     }
 
     /// The next byte if it is a number in itself.
     #[inline(always)]
     fn short(&mut self) -> Option<u8> {
-        let byte = *self.bytes.get(self.at)?;
+        let byte = *self.bytes.get(self.place())?;
         if byte >= 0x80 {
             return None;
         }
@@ -73,7 +158,7 @@ impl<'a> Cursor<'a> {
         if let Some(byte) = self.short() {
             return Ok(u32::from(byte));
         }
-        let (value, length) = unsigned(self.bytes, self.at);
+        let (value, length) = unsigned(self.bytes, self.place());
         self.advance(length)?;
         Ok(value)
     }
@@ -93,43 +178,27 @@ impl<'a> Cursor<'a> {
         Err(Invalid)
     }
 
-    #[inline(always)]
-    pub(crate) fn i32(&mut self) -> Result<i32, Invalid> {
-        match self.short() {
-            Some(byte) => Ok(i32::from(byte) << 25 >> 25),
-            None => Ok(self.signed::<32>()? as i32),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn i64(&mut self) -> Result<i64, Invalid> {
-        match self.short() {
-            Some(byte) => Ok(i64::from(byte) << 57 >> 57),
-            None => self.signed::<64>(),
-        }
-    }
-
     /// A number of 33 bits: a type index, if it is not negative.
     pub(crate) fn s33(&mut self) -> Result<i64, Invalid> {
         self.signed::<33>()
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Invalid> {
-        let bytes = *self.bytes[self.at..].first_chunk().ok_or(Invalid)?;
-        self.at += N;
+        let bytes = *self.bytes.get(self.place()..).and_then(<[u8]>::first_chunk).ok_or(Invalid)?;
+        self.at += N as u32;
         Ok(bytes)
     }
 
     #[inline(always)]
     fn signed<const BITS: u32>(&mut self) -> Result<i64, Invalid> {
-        let (value, length) = signed::<BITS>(self.bytes, self.at);
+        let (value, length) = signed::<BITS>(self.bytes, self.place());
         self.advance(length)?;
         Ok(value)
     }
 
     /// Behind a number of `length` bytes, 0 if it is malformed.
     #[inline(always)]
-    fn advance(&mut self, length: usize) -> Result<(), Invalid> {
+    fn advance(&mut self, length: u32) -> Result<(), Invalid> {
         self.at += length;
         if length == 0 { Err(Invalid) } else { Ok(()) }
     }
@@ -169,7 +238,7 @@ impl<'a> Cursor<'a> {
     /// What a reference refers to (specification 5.3.3).
     pub(crate) fn heap_type(&mut self, info: &ModuleInfo) -> Result<HeapType, Invalid> {
         let on = |feature: WasmFeatures| if info.features.contains(feature) { Ok(()) } else { Err(Invalid) };
-        let heap = match self.bytes.get(self.at) {
+        let heap = match self.bytes.get(self.place()) {
             Some(0x70) => HeapType::Func,
             Some(0x6F) => HeapType::Extern,
             Some(0x69) => HeapType::Exn,
@@ -188,10 +257,10 @@ impl<'a> Cursor<'a> {
         Ok(heap)
     }
 
-    /// A block type (specification 5.4.1).
+    /// A block type (specification 5.4.1), behind the opcode.
     #[inline(always)]
     pub(crate) fn block_type(&mut self, info: &ModuleInfo) -> Result<BlockType, Invalid> {
-        if let Some(0x40) = self.bytes.get(self.at) {
+        if self.window as u8 == 0x40 {
             self.at += 1;
             return Ok(BlockType::Empty);
         }
@@ -202,7 +271,7 @@ impl<'a> Cursor<'a> {
 
     #[inline(never)]
     fn block_type_with_values(mut self, info: &ModuleInfo) -> Result<(BlockType, Cursor<'a>), Invalid> {
-        let ty = match self.bytes.get(self.at) {
+        let ty = match self.bytes.get(self.place()) {
             Some(0x41..0x80) => BlockType::Result(self.val_type(info)?),
             _ => {
                 let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
@@ -216,11 +285,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// What is left if that is less than eight bytes, and zeros. With seven bytes behind the end, nothing is left.
+#[cold]
+#[inline(never)]
+fn last_bytes(bytes: &[u8], at: u32, end: u32) -> Result<u64, Invalid> {
+    match at < end {
+        true => Ok(bytes[at as usize..].iter().rev().fold(0, |window, &byte| window << 8 | u64::from(byte))),
+        false => Err(Invalid),
+    }
+}
+
 /// An unsigned number of 32 bits in LEB128, and how many bytes it takes: 0 if it is malformed.
 #[inline(never)]
-fn unsigned(bytes: &[u8], at: usize) -> (u32, usize) {
+fn unsigned(bytes: &[u8], at: usize) -> (u32, u32) {
     let mut value = 0;
-    for (index, &byte) in bytes[at..].iter().take(5).enumerate() {
+    for (index, &byte) in (0..5).zip(bytes.iter().skip(at)) {
         if index == 4 && byte > 0x0F {
             break;
         }
@@ -234,10 +313,10 @@ fn unsigned(bytes: &[u8], at: usize) -> (u32, usize) {
 
 /// A signed number in LEB128, sign-extended, and how many bytes it takes: 0 if it is malformed.
 #[inline(never)]
-fn signed<const BITS: u32>(bytes: &[u8], at: usize) -> (i64, usize) {
+fn signed<const BITS: u32>(bytes: &[u8], at: usize) -> (i64, u32) {
     let mut value = 0;
     let mut shift = 0;
-    for (index, &byte) in bytes[at..].iter().enumerate() {
+    for (index, &byte) in (0..).zip(bytes.iter().skip(at)) {
         value |= i64::from(byte & 0x7F) << shift;
         if shift + 7 >= BITS {
             // The last byte: what is above the number's bits repeats its sign.
@@ -261,8 +340,23 @@ mod tests {
     /// Both read the same, and leave as much.
     macro_rules! assert_agree {
         ($bytes:expr, $ours:ident, $theirs:ident) => {{
-            let (mut cursor, mut reader) = (Cursor::new($bytes), wasmparser::BinaryReader::new($bytes, 0));
+            let (mut cursor, mut reader) =
+                (Cursor::new($bytes, 0..$bytes.len() as u32), wasmparser::BinaryReader::new($bytes, 0));
             let value = cursor.$ours().ok();
+            assert_eq!(value, reader.$theirs().ok(), "{:x?}", $bytes);
+            if value.is_some() {
+                assert_eq!(cursor.remaining(), reader.bytes_remaining(), "{:x?}", $bytes);
+            }
+        }};
+    }
+
+    /// The same behind an opcode.
+    macro_rules! assert_agree_behind_opcode {
+        ($bytes:expr, $ours:ident, $theirs:ident) => {{
+            let (mut cursor, mut reader) =
+                (Cursor::new($bytes, 0..$bytes.len() as u32), wasmparser::BinaryReader::new($bytes, 1));
+            assert_eq!(cursor.opcode().ok(), reader.read_u8().ok());
+            let value = cursor.$ours().ok().filter(|_| cursor.position() <= $bytes.len() as u32);
             assert_eq!(value, reader.$theirs().ok(), "{:x?}", $bytes);
             if value.is_some() {
                 assert_eq!(cursor.remaining(), reader.bytes_remaining(), "{:x?}", $bytes);
@@ -273,9 +367,16 @@ mod tests {
     fn all_agree(bytes: &[u8]) {
         assert_agree!(bytes, u32, read_var_u32);
         assert_agree!(bytes, u64, read_var_u64);
-        assert_agree!(bytes, i32, read_var_i32);
-        assert_agree!(bytes, i64, read_var_i64);
         assert_agree!(bytes, s33, read_var_s33);
+        let bytes = &[&[0x41], bytes].concat();
+        assert_agree_behind_opcode!(bytes, first_u32, read_var_u32);
+        assert_agree_behind_opcode!(bytes, first_i32, read_var_i32);
+        assert_agree_behind_opcode!(bytes, first_i64, read_var_i64);
+        let memarg = &[&[0x28, 2], &bytes[1..]].concat();
+        let mut cursor = Cursor::new(memarg, 0..memarg.len() as u32);
+        assert_eq!(cursor.opcode(), Ok(0x28));
+        let offset = cursor.plain_memarg(2).filter(|_| cursor.position() <= memarg.len() as u32);
+        assert_eq!(offset, wasmparser::BinaryReader::new(&bytes[1..], 0).read_var_u32().ok(), "{memarg:x?}");
     }
 
     #[test]

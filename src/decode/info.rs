@@ -171,6 +171,7 @@ pub(crate) struct Body<'a> {
 /// All function bodies, in order.
 #[derive(Default)]
 pub(crate) struct Bodies<'a> {
+    pub(crate) module: &'a [u8],
     pub(crate) bodies: Vec<Body<'a>>,
     /// What the parser's validator knows of the module, if there is a body.
     pub(super) resources: Option<ValidatorResources>,

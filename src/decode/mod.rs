@@ -25,7 +25,7 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo
     let mut parser = Parser::new(0);
     parser.set_features(features);
     let mut info = ModuleInfo { features, ..ModuleInfo::default() };
-    let mut bodies = Bodies::default();
+    let mut bodies = Bodies { module: bytes, ..Bodies::default() };
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
         match validator.payload(&payload)? {

@@ -116,7 +116,7 @@ impl TestStore {
             });
             code.extend(*bytes);
         }
-        positions.sites = sites.bytes().to_vec();
+        positions.sites = sites.into_bytes();
         positions.code_bytes = code.len() as u32;
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
         let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });

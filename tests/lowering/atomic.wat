@@ -158,8 +158,8 @@
 ;;     sub rsp, 8
 ;;     mov eax, 0
 ;;     add rax, rdi
-;;     mov rsi, rax
 ;;     xor edi, edi
+;;     mov rsi, rax
 ;;     mov r8d, 1
 ;;     mov rax, [r14+0x10]
 ;;     call qword ptr [rax+0x50]
@@ -170,5 +170,5 @@
 ;;     mov rax, [r14+0x30]
 ;;     mov rcx, [rax+8]
 ;;     shr rcx, 0x10
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret

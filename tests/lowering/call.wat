@@ -58,11 +58,11 @@
 ;;     push rbx
 ;;     push rbp
 ;;     sub rsp, 0x10
-;;     mov rbx, rdi
+;;     mov ebx, edi
 ;;     cmp ebx, 2
 ;;     jae short .2
 ;;     mov ebp, ebx
-;;     jmp .3
+;;     jmp short .3
 ;; .2:
 ;;     lea edi, [rbx-1]
 ;;     call function 4
@@ -72,7 +72,7 @@
 ;;     mov ebp, [rsp]
 ;;     add ebp, eax
 ;; .3:
-;;     mov rax, rbp
+;;     mov eax, ebp
 ;;     add rsp, 0x10
 ;;     pop rbp
 ;;     pop rbx
@@ -135,9 +135,9 @@
 ;; function 9 $five_results:
 ;;     vmovaps xmm8, xmm0
 ;;     mov qword ptr [rsp+8], 3
-;;     vmovaps xmm0, xmm8
 ;;     xor eax, eax
 ;;     mov ecx, 1
+;;     vmovaps xmm0, xmm8
 ;;     mov edx, 2
 ;;     ret
 

@@ -67,7 +67,7 @@
 ;; .1:
 ;;     mov r8d, 2
 ;; .2:
-;;     mov rax, r8
+;;     mov eax, r8d
 ;;     ret
 
 ;; function 6 $branch_if_zero:

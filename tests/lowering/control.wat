@@ -46,7 +46,7 @@
 ;;     ret
 
 ;; function 1 $identity:
-;;     mov rax, rdi
+;;     mov eax, edi
 ;;     ret
 
 ;; function 2 $sum:
@@ -57,7 +57,7 @@
 ;;     add edi, 0xFFFFFFFF
 ;;     test edi, edi
 ;;     jne short .1
-;;     mov rax, rsi
+;;     mov eax, esi
 ;;     ret
 
 ;; function 3 $nested:
@@ -75,7 +75,7 @@
 ;;     add edi, 0xFFFFFFFF
 ;;     test edi, edi
 ;;     jne short .1
-;;     mov rax, r9
+;;     mov eax, r9d
 ;;     ret
 
 ;; function 4 $merge:
@@ -84,7 +84,7 @@
 ;;     jne short .1
 ;;     mov esi, 2
 ;; .1:
-;;     mov rax, rsi
+;;     mov eax, esi
 ;;     ret
 
 ;; function 5 $loop_parameter:
@@ -103,7 +103,7 @@
 ;;     je .1
 ;;     cmp edi, 1
 ;;     je .2
-;;     jmp .3
+;;     jmp short .3
 ;; .1:
 ;;     mov eax, 0xA
 ;;     ret

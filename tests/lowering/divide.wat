@@ -22,20 +22,20 @@
 ;;     mov edx, edi
 ;;     mov rax, 0x199999999999999A
 ;;     mul rdx
-;;     mov rax, rdx
+;;     mov eax, edx
 ;;     ret
 
 ;; function 1 $u32_by_7:
 ;;     mov edx, edi
 ;;     mov rax, 0x2492492492492493
 ;;     mul rdx
-;;     mov rax, rdx
+;;     mov eax, edx
 ;;     ret
 
 ;; function 2 $u32_by_8:
 ;;     mov edx, edi
 ;;     shr edx, 3
-;;     mov rax, rdx
+;;     mov eax, edx
 ;;     ret
 
 ;; function 3 $u32_rest_of_10:
@@ -50,7 +50,7 @@
 ;; function 4 $u32_rest_of_16:
 ;;     mov edx, edi
 ;;     and edx, 0xF
-;;     mov rax, rdx
+;;     mov eax, edx
 ;;     ret
 
 ;; function 5 $s32_by_10:
@@ -60,7 +60,7 @@
 ;;     sar rdx, 0x23
 ;;     shr rax, 0x3F
 ;;     add edx, eax
-;;     mov rax, rdx
+;;     mov eax, edx
 ;;     ret
 
 ;; function 6 $s32_by_minus_1:
@@ -77,7 +77,7 @@
 ;;     shr edx, 0x1E
 ;;     add edx, edi
 ;;     sar edx, 2
-;;     mov rax, rdx
+;;     mov eax, edx
 ;;     ret
 
 ;; function 8 $s32_rest_of_4:

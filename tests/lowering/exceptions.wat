@@ -33,23 +33,23 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 1 $call:
-;;     mov rax, rdi
+;;     mov eax, edi
 ;;     ret
 
 ;; function 2 $catch:
 ;;     push rbx
 ;;     push rbp
 ;;     sub rsp, 8
-;;     mov rbx, rdi
+;;     mov ebx, edi
 ;;     xor ebp, ebp
 ;; .2:
-;;     mov rdi, rbx
+;;     mov edi, ebx
 ;;     call function 1
 ;;     add ebp, eax
 ;;     add ebx, 0xFFFFFFFF
 ;;     test ebx, ebx
 ;;     jne short .2
-;;     mov rax, rbp
+;;     mov eax, ebp
 ;;     add rsp, 8
 ;;     pop rbp
 ;;     pop rbx

@@ -58,7 +58,7 @@
 ;;     xor edi, 0xFFFFFFFE
 ;;     or edi, 0x80
 ;;     and edi, 0xFFFFF
-;;     mov rax, rdi
+;;     mov eax, edi
 ;;     ret
 
 ;; function 6 $masks:

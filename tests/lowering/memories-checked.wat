@@ -28,7 +28,7 @@
 ;;     ja .1
 ;;     mov r15, [r15]
 ;;     mov ecx, [r15+rax-4]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .1:
 ;;     ud2 1

@@ -27,7 +27,7 @@
 ;; function 1 $load:
 ;;     mov rax, [r14+0x40]
 ;;     mov ecx, [rax+rdi+8]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 
 ;; function 2 $move:
@@ -42,13 +42,13 @@
 ;;     mov ecx, 0x80000000
 ;;     add rcx, rdi
 ;;     mov edx, [rax+rcx]
-;;     mov rax, rdx
+;;     mov eax, edx
 ;;     ret
 
 ;; function 4 $constant:
 ;;     mov rax, [r14+0x40]
 ;;     mov ecx, [rax+0x408]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 
 ;; function 5 $load64:

@@ -36,7 +36,7 @@
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -54,7 +54,7 @@
 ;;     cmp rax, [r14+0x38]
 ;;     ja .3
 ;;     movsxd rsi, [r15+rax-4]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     mov rcx, rdx
 ;;     mov rdx, rsi
 ;;     ret
@@ -86,7 +86,7 @@
 ;;     cmp rcx, [r14+0x38]
 ;;     ja .1
 ;;     mov edx, [r15+rcx-4]
-;;     mov rax, rdx
+;;     mov eax, edx
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -107,7 +107,7 @@
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     add ecx, edi
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -122,7 +122,7 @@
 ;;     je short .1
 ;;     mov r8d, 2
 ;; .1:
-;;     mov rax, r8
+;;     mov eax, r8d
 ;;     ret
 ;; .2:
 ;;     ud2 1
@@ -133,7 +133,7 @@
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -144,7 +144,7 @@
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -154,7 +154,7 @@
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .1:
 ;;     ud2 1
@@ -244,7 +244,7 @@
 ;;     mov rax, [r14+0x10]
 ;;     call qword ptr [rax]
 ;;     mov r15, [r14+0x30]
-;;     mov rcx, rax
+;;     mov ecx, eax
 ;;     mov eax, [rsp+8]
 ;;     add rsp, 0x18
 ;;     ret

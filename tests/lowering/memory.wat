@@ -48,7 +48,7 @@
 ;; function 3 $load_at_a_sum:
 ;;     lea eax, [rdi+rsi]
 ;;     mov ecx, [r15+rax+4]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 
 ;; function 4 $load_at_a_constant:
@@ -67,14 +67,14 @@
 ;;     je short .1
 ;;     mov r8d, 2
 ;; .1:
-;;     mov rax, r8
+;;     mov eax, r8d
 ;;     ret
 
 ;; function 7 $offset_2_31:
 ;;     mov eax, 0x80000000
 ;;     add rax, rdi
 ;;     mov ecx, [r15+rax]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 
 ;; function 8 $offset_2_31_less_1:
@@ -84,7 +84,7 @@
 ;; function 9 $offset_and_constant_beyond_2_31:
 ;;     mov rax, 0x17FFFFFFE
 ;;     mov ecx, [r15+rax]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 
 ;; function 10 $store:
@@ -121,7 +121,7 @@
 ;;     xor edi, edi
 ;;     mov rax, [r14+0x10]
 ;;     call qword ptr [rax]
-;;     mov rcx, rax
+;;     mov ecx, eax
 ;;     mov eax, [rsp+8]
 ;;     add rsp, 0x18
 ;;     ret

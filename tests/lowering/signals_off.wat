@@ -100,7 +100,7 @@
 ;;     cmp rax, [r14+0x38]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .1:
 ;;     mov edi, 1

@@ -19,7 +19,7 @@
 
 ;; function 1 $same:
 ;;     lea eax, [rdi+1]
-;;     mov rdi, rax
+;;     mov edi, eax
 ;;     jmp function 1
 
 ;; function 2 $imported:

@@ -420,7 +420,7 @@
 ;;     mov eax, 0
 ;;     mov ecx, edi
 ;;     cmovne ecx, eax
-;;     mov rax, rcx
+;;     mov eax, ecx
 ;;     ret
 ;; .2:
 ;;     0a 0a 0a 0a 0a 0a 0a 0a

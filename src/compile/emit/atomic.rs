@@ -55,7 +55,7 @@ impl Emit<'_> {
             let sum = self.scratch(0, 0);
             self.lea_disp(Width::W32, sum.any(), index.any(), offset);
             self.asm.test_ri(Width::W8, sum.any(), mask);
-            self.ints.unlock(sum.num());
+            self.bank.unlock(sum.num());
         }
         self.jcc(Cond::NotEqual, unaligned);
     }
@@ -75,8 +75,8 @@ impl Emit<'_> {
     fn load_atomic(&mut self, width: Width, target: Gp64, address: HeapAddress, wasm_offset: u32) {
         self.heap_site(address, wasm_offset);
         match width {
-            Width::W8 | Width::W16 => self.load_heap_u(width, target.any(), address),
-            _ => self.load_heap(width, target.any(), address),
+            Width::W8 | Width::W16 => self.movzx_rm(width, target.any(), address.addr()),
+            _ => self.mov_rm(width, target.any(), address.addr()),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::cold::Cold;
 use super::moves::{Moves, Step};
 use super::operand::Value;
-use super::registers::{IN_MEMORY, gpr, xmm};
+use super::registers::{FLOAT_PLACE, IN_MEMORY, gpr, xmm};
 use super::{Emit, Relocation, Source, frame};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
@@ -17,12 +17,29 @@ use crate::compile::tape::{Class, Entry, ListItem, NO_HANDLER, Op, Ref};
 use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
 use planish_asm::{Addr, Alu, Cond, Gp64, Shift, Width};
 
+/// What is known of a list of values before any of them moves: sets of registers of both files, by place.
+#[derive(Clone, Copy, Default)]
+struct Passed {
+    /// Those that are read to be moved elsewhere.
+    sources: u32,
+    /// Those that are written.
+    targets: u32,
+    /// Those that hold temps.
+    temps: u32,
+}
+
+/// How wide a value is that lives in an integer register.
+#[inline]
+fn width_of(ty: ValType) -> Width {
+    if ty == ValType::I32 { Width::W32 } else { Width::W64 }
+}
+
 impl Emit<'_> {
-    #[inline]
+    #[inline(never)]
     pub(super) fn perform(&mut self, mut moves: Moves) {
         while let Some(step) = moves.step() {
             match step {
-                Step::Move { to, from } => self.mov_rr(Width::W64, gpr(to).any(), gpr(from).any()),
+                Step::Move { to, from } => self.mov_rr(moves.width(to), gpr(to).any(), gpr(from).any()),
                 Step::Cycle { to, from } => {
                     self.asm.xchg_rr(Width::W64, gpr(to).any(), gpr(from).any());
                     moves.done(to);
@@ -98,18 +115,57 @@ impl Emit<'_> {
         self.store_float(Class::F64, to, Self::FLOAT_TEMP);
     }
 
-    /// Brings what goes to registers there, all at once, together with `extra` moves. Nothing is released: what follows
-    /// forgets all scratch registers.
-    pub(super) fn load_list(
-        &mut self,
-        values: &[ListItem],
-        types: &[ValType],
-        places: &[Place],
-        extra: &[(Gp64, Gp64)],
-    ) {
+    /// Looks at the values of a list before any of them moves.
+    #[inline]
+    fn look(&self, values: &[ListItem], places: &[Place]) -> Passed {
+        let mut passed = Passed::default();
+        for (&item, &place) in values.iter().zip(places) {
+            let value = self.item(item);
+            let from = self.place(value);
+            let source = u32::from(from & IN_MEMORY == 0) << (from & 31);
+            passed.temps |= if value.is_temp() { source } else { 0 };
+            let target = match place {
+                Place::Gpr(to) => 1 << to.num(),
+                Place::Xmm(to) => 1 << (FLOAT_PLACE | to.num()),
+                Place::Stack(_) => continue,
+            };
+            passed.targets |= target;
+            passed.sources |= source & !target;
+        }
+        passed
+    }
+
+    /// Brings what goes to registers there, all at once. Nothing is released: what follows forgets all scratch registers.
+    pub(super) fn load_list(&mut self, values: &[ListItem], types: &[ValType], places: &[Place]) {
+        let passed = self.look(values, places);
+        self.load_passed(values, types, places, passed);
+    }
+
+    #[inline]
+    fn load_passed(&mut self, values: &[ListItem], types: &[ValType], places: &[Place], passed: Passed) {
+        if passed.sources & passed.targets != 0 {
+            return self.load_crossed(values, types, places, None);
+        }
+        for ((&item, &ty), &place) in values.iter().zip(types).zip(places) {
+            let value = self.item(item);
+            match place {
+                Place::Gpr(to) => match self.register_of(value) {
+                    Some(from) if from == to => {}
+                    Some(from) => self.mov_rr(width_of(ty), to.any(), from.any()),
+                    None => self.load_late(value, ty, place),
+                },
+                Place::Xmm(_) => self.load_late(value, ty, place),
+                Place::Stack(_) => {}
+            }
+        }
+    }
+
+    /// The same together with a move to [`CALLEE`], where some value may be in the place of another.
+    #[inline(never)]
+    fn load_crossed(&mut self, values: &[ListItem], types: &[ValType], places: &[Place], callee: Option<Gp64>) {
         let (mut moves, mut floats) = (Moves::default(), Moves::default());
-        for &(to, from) in extra {
-            moves.add(to.num(), from.num());
+        if let Some(from) = callee {
+            moves.add_as(Width::W64, CALLEE.num(), from.num());
         }
         // Fifteen at most: that many registers there are.
         let mut late = [0u32; 16];
@@ -118,7 +174,7 @@ impl Emit<'_> {
             let place = self.place(self.item(item));
             let in_register = place & IN_MEMORY == 0;
             match places[index] {
-                Place::Gpr(to) if in_register => moves.add(to.num(), place & 15),
+                Place::Gpr(to) if in_register => moves.add_as(width_of(types[index]), to.num(), place & 15),
                 Place::Xmm(to) if in_register => floats.add(to.num(), place & 15),
                 Place::Stack(_) => {}
                 _ => {
@@ -134,16 +190,20 @@ impl Emit<'_> {
         // What comes from memory or is constant overwrites no source any more.
         for &index in &late[..late_count] {
             let index = index as usize;
-            let value = self.item(values[index]);
-            let class = class_of(types[index]);
-            match places[index] {
-                Place::Gpr(to) if self.constant_of(value) == Some(0) => {
-                    self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
-                }
-                Place::Gpr(to) => self.load_into(to, value, class),
-                Place::Xmm(to) => self.load_float_into(to, value, class),
-                Place::Stack(_) => {}
+            self.load_late(self.item(values[index]), types[index], places[index]);
+        }
+    }
+
+    /// Brings a value to a register that nobody reads any more.
+    #[inline(never)]
+    fn load_late(&mut self, value: Value, ty: ValType, place: Place) {
+        match place {
+            Place::Gpr(to) if self.constant_of(value) == Some(0) => {
+                self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
             }
+            Place::Gpr(to) => self.load_into(to, value, class_of(ty)),
+            Place::Xmm(to) => self.load_float_into(to, value, class_of(ty)),
+            Place::Stack(_) => {}
         }
     }
 
@@ -156,21 +216,30 @@ impl Emit<'_> {
         let ty = self.module.info.functions[function.index()];
         let layout = &self.module.layouts[ty.index()];
         let arguments = self.tape.list(e.a.to_item());
-        let live = self.before_call(e, arguments);
-        self.pass_arguments(arguments, ty, layout, &[]);
+        let params = self.module.info.types[ty.index()].params();
+        let live = self.save_pins(e);
+        let passed = self.look(arguments, &layout.params);
+        self.save_temps(passed.temps);
+        if layout.arg_bytes > 0 {
+            self.store_list(arguments, params, &layout.params, 0);
+        }
+        self.load_passed(arguments, params, &layout.params, passed);
         match function.0.checked_sub(self.module.info.imported_functions) {
             Some(own) => {
                 let at = self.asm.call_reloc(0) as u32 + self.base;
                 self.relocations.push(Relocation { at, function: own });
                 self.call_site(layout.arg_bytes, self.handler, wasm_offset);
             }
-            None => {
-                let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
-                self.mov_rm(Width::W64, CALLEE.any(), record);
-                self.call_foreign(layout.arg_bytes, self.handler, wasm_offset);
-            }
+            None => self.call_imported(function, layout.arg_bytes, wasm_offset),
         }
         self.after_call(e, ty, layout, live);
+    }
+
+    #[inline(never)]
+    fn call_imported(&mut self, function: FuncIndex, popped: u32, wasm_offset: u32) {
+        let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
+        self.mov_rm(Width::W64, CALLEE.any(), record);
+        self.call_foreign(popped, self.handler, wasm_offset);
     }
 
     /// Calls the record in rax from outside its instance.
@@ -227,10 +296,14 @@ impl Emit<'_> {
 
     /// Passes the arguments of a list, and in rax what stands before them: an index or a reference.
     pub(super) fn pass_with_callee(&mut self, list: &[ListItem], ty: TypeIndex, class: Class) {
-        let callee = self.item(list[1]);
-        let extra = self.register_of(callee).map(|from| (CALLEE, from));
-        self.pass_arguments(&list[2..], ty, &self.module.layouts[ty.index()], extra.as_slice());
-        if extra.is_none() {
+        let (callee, values) = (self.item(list[1]), &list[2..]);
+        let (params, layout) = (self.module.info.types[ty.index()].params(), &self.module.layouts[ty.index()]);
+        if layout.arg_bytes > 0 {
+            self.store_list(values, params, &layout.params, 0);
+        }
+        let register = self.register_of(callee);
+        self.load_crossed(values, params, &layout.params, register);
+        if register.is_none() {
             self.load_into(CALLEE, callee, class);
         }
     }
@@ -283,7 +356,7 @@ impl Emit<'_> {
         let list = self.tape.list(e.a.to_item());
         let live = self.before_call(e, list);
         let places = INT_ARGS.map(Place::Gpr);
-        self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places, &[]);
+        self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places);
         self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
         self.call_m(Addr::base_disp(CALLEE.any(), 8 * e.imm as i32));
         self.site(SiteKind::Call, wasm_offset);
@@ -298,19 +371,13 @@ impl Emit<'_> {
         }
     }
 
-    pub(super) fn pass_arguments(
-        &mut self,
-        values: &[ListItem],
-        ty: TypeIndex,
-        layout: &CallLayout,
-        extra: &[(Gp64, Gp64)],
-    ) {
+    pub(super) fn pass_arguments(&mut self, values: &[ListItem], ty: TypeIndex, layout: &CallLayout) {
         let params = self.module.info.types[ty.index()].params();
         // [`Place::Stack`] counts from above the return address, which the call pushes right below rsp.
         if layout.arg_bytes > 0 {
             self.store_list(values, params, &layout.params, 0);
         }
-        self.load_list(values, params, &layout.params, extra);
+        self.load_list(values, params, &layout.params);
     }
 
     /// Does the call never return, and is not left by an exception that is caught here? Then nothing has to survive it.
@@ -318,49 +385,50 @@ impl Emit<'_> {
         matches!(self.entries.get(self.at + 1), Some(next) if next.op == Op::Unreachable) && self.handler == NO_HANDLER
     }
 
-    /// Saves what the call destroys and later entries read. Returns the pins to be restored, a bit for each by its place in
-    /// [`Plan::caller_pins`](crate::compile::assign::Plan::caller_pins).
-    #[inline(always)]
+    /// Saves what the call destroys and later entries read, as [`Emit::save_pins`].
     pub(super) fn before_call(&mut self, e: &Entry, arguments: &[ListItem]) -> u32 {
-        let live = if self.is_last() { 0 } else { self.live_pins(e) };
-        let saved = if self.handler == NO_HANDLER { live } else { live | self.result_pin(e) };
-        self.each_pin(saved, |emit, home, class, slot| match home {
-            Home::Gpr(register) => emit.store_slot(slot, register.any()),
-            Home::Xmm(register) => emit.store_float(class.whole_float(), frame(slot), register),
-            Home::High { register, .. } => _ = emit.asm.e_movups_mr(frame(slot), register),
-            _ => {}
-        });
-        if self.ints.temps() | self.floats.temps() != 0 {
-            self.save_temps(arguments);
+        let live = self.save_pins(e);
+        if self.bank.temps() != 0 {
+            let temps = arguments.iter().map(|&item| self.item(item)).filter(|value| value.is_temp());
+            let places = temps.map(|value| self.place(value)).filter(|place| place & IN_MEMORY == 0);
+            self.save_temps(places.fold(0, |kept, place| kept | 1 << (place & 31)));
         }
         live
     }
 
-    /// Spills the temps that are no arguments.
-    fn save_temps(&mut self, arguments: &[ListItem]) {
-        let mut kept = 0u32;
-        for &item in arguments {
-            let value = self.item(item);
-            let place = self.place(value);
-            if value.is_temp() && place & IN_MEMORY == 0 {
-                kept |= 1 << (place & 31);
-            }
+    /// Saves the pins that the call destroys and later entries read. Returns those to be restored, a bit for each by its
+    /// place in [`Plan::caller_pins`](crate::compile::assign::Plan::caller_pins).
+    #[inline(always)]
+    fn save_pins(&mut self, e: &Entry) -> u32 {
+        let live = if self.is_last() { 0 } else { self.live_pins(e) };
+        let saved = if self.handler == NO_HANDLER { live } else { live | self.result_pin(e) };
+        if saved != 0 {
+            self.each_pin(saved, |emit, home, class, slot| match home {
+                Home::Gpr(register) => emit.store_slot(slot, register.any()),
+                Home::Xmm(register) => emit.store_float(class.whole_float(), frame(slot), register),
+                Home::High { register, .. } => _ = emit.asm.e_movups_mr(frame(slot), register),
+                _ => {}
+            });
         }
-        let mut lost = self.ints.temps() & !(kept as u16);
+        live
+    }
+
+    /// Spills the temps that are in other registers than these.
+    #[inline]
+    fn save_temps(&mut self, kept: u32) {
+        let mut lost = self.bank.temps() & !kept;
         while lost != 0 {
-            let register = lost.trailing_zeros() as u8;
-            let cell = self.ints.cell(register);
-            let slot = self.spill_slot(cell);
-            self.store_slot(slot, gpr(register).any());
+            self.save_temp(lost.trailing_zeros() as u8);
             lost &= lost - 1;
         }
-        let mut lost = self.floats.temps() & !((kept >> 16) as u16);
-        while lost != 0 {
-            let register = lost.trailing_zeros() as u8;
-            let cell = self.floats.cell(register);
-            let slot = self.spill_slot(cell);
-            self.store_float(self.plan.temp_class, frame(slot), xmm(register));
-            lost &= lost - 1;
+    }
+
+    #[inline(never)]
+    fn save_temp(&mut self, register: u8) {
+        let slot = self.spill_slot(self.bank.cell(register));
+        match register < FLOAT_PLACE {
+            true => self.store_slot(slot, gpr(register).any()),
+            false => self.store_float(self.plan.temp_class, frame(slot), xmm(register)),
         }
     }
 
@@ -408,25 +476,29 @@ impl Emit<'_> {
             self.alu_ri(Alu::Sub, Width::W64, planish_asm::regs::rsp.any(), layout.arg_bytes as i32);
         }
         self.forget_scratch();
-        let results = self.module.info.types[ty.index()].results();
         if e.dst != Ref::NOTHING {
-            self.receive(self.value(e.dst), class_of(results[0]), layout.results[0]);
+            self.receive(self.value(e.dst), e.class, layout.results[0]);
         } else if e.b != Ref::NOTHING {
-            let tape = self.tape;
-            let list = tape.list(e.b.to_item());
-            // Those in registers first: what comes from the stack needs some.
-            for stack in [false, true] {
-                for (index, &item) in list.iter().enumerate() {
-                    let place = layout.results[index];
-                    if matches!(place, Place::Stack(_)) == stack {
-                        self.receive(self.item(item), class_of(results[index]), place);
-                    }
-                }
-            }
+            self.receive_list(self.tape.list(e.b.to_item()), ty, layout);
         }
-        self.reload_pins(live);
+        if live != 0 {
+            self.reload_pins(live);
+        }
         if !self.module.guarded {
             self.load_heap_base();
+        }
+    }
+
+    fn receive_list(&mut self, list: &[ListItem], ty: TypeIndex, layout: &CallLayout) {
+        let results = self.module.info.types[ty.index()].results();
+        // Those in registers first: what comes from the stack needs some.
+        for stack in [false, true] {
+            for (index, &item) in list.iter().enumerate() {
+                let place = layout.results[index];
+                if matches!(place, Place::Stack(_)) == stack {
+                    self.receive(self.item(item), class_of(results[index]), place);
+                }
+            }
         }
     }
 

@@ -13,12 +13,40 @@ use crate::compile::tape::{Class, Entry, FloatCond, Op, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
 use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Width, Xmm};
 
-/// A branch over at most so many small entries is emitted short.
-const SHORT_ENTRIES: u32 = 8;
+/// A branch over entries of less [`weight`] is emitted short.
+const SHORT_WEIGHT: u32 = 13;
 /// An innermost loop of at most so many entries is aligned.
 const ALIGNED_LOOP_ENTRIES: u32 = 32;
 /// Up to so many targets, a branch table is a chain of comparisons.
 const CHAIN_TARGETS: usize = 3;
+
+/// Of an entry's weight, which is in units of twelve bytes: what stands for a call, which saves and restores pins,
+const CALL: u32 = 1 << 8;
+/// and for an access to memory, which is longer in a checked memory.
+const ACCESS: u32 = 1 << 16;
+
+/// How long an entry's code may be, roughly. A function of its own, so that it becomes a table instead of a jump.
+#[inline(never)]
+fn weight(op: Op) -> u32 {
+    match op {
+        Op::Load(_) | Op::Store(_) => 1 + ACCESS,
+        Op::Call => 3 + CALL,
+        Op::Return => 3,
+        Op::CallIndirect
+        | Op::CallRef
+        | Op::TailCall
+        | Op::TailCallIndirect
+        | Op::TailCallRef
+        | Op::Builtin
+        | Op::Throw
+        | Op::ThrowRef
+        | Op::BranchTable
+        | Op::Convert(_)
+        | Op::Vector(_)
+        | Op::Memarg => SHORT_WEIGHT,
+        _ => 1,
+    }
+}
 
 impl Emit<'_> {
     // Prologue and epilogue.
@@ -77,7 +105,9 @@ impl Emit<'_> {
         for (index, place) in self.layout.params.iter().enumerate() {
             match (*place, self.plan.homes[index]) {
                 (_, Home::Nowhere | Home::Argument(_)) => {}
-                (Place::Gpr(from), Home::Gpr(to)) => moves.add(to.num(), from.num()),
+                (Place::Gpr(from), Home::Gpr(to)) => {
+                    moves.add_as(width(self.tape.variables[index].class), to.num(), from.num());
+                }
                 (Place::Xmm(from), Home::Xmm(to)) => floats.add(to.num(), from.num()),
                 (Place::Gpr(from), _) => {
                     self.store_slot(self.slots[index], from.any());
@@ -90,8 +120,12 @@ impl Emit<'_> {
                 (Place::Stack(_), _) => {}
             }
         }
-        self.perform(moves);
-        self.perform_floats(floats);
+        if !moves.is_empty() {
+            self.perform(moves);
+        }
+        if !floats.is_empty() {
+            self.perform_floats(floats);
+        }
         for (index, place) in self.layout.params.iter().enumerate() {
             if let Place::Stack(at) = *place {
                 let source = frame(self.plan.return_address_at() + 8 + at as i32);
@@ -150,7 +184,7 @@ impl Emit<'_> {
         let (layout, results) = (self.layout, self.ty.results());
         let above = self.plan.return_address_at() + 8;
         self.store_list(tape.list(list), results, &layout.results, above);
-        self.load_list(tape.list(list), results, &layout.results, &[]);
+        self.load_list(tape.list(list), results, &layout.results);
         self.epilogue();
     }
 
@@ -181,31 +215,18 @@ impl Emit<'_> {
 
     /// Does a forward label lie so close that a short branch will reach it? A guess: when it fails, the function is
     /// emitted again without.
+    #[inline]
     fn is_near(&self, label: u32) -> bool {
         let entry = self.tape.labels[label as usize].entry;
-        let at = self.at as u32;
-        self.allow_short
-            && entry > at
-            && entry - at <= SHORT_ENTRIES
-            && self.entries[self.at + 1..entry as usize].iter().all(|e| {
-                !matches!(
-                    e.op,
-                    Op::Call
-                        | Op::CallIndirect
-                        | Op::CallRef
-                        | Op::TailCall
-                        | Op::TailCallIndirect
-                        | Op::TailCallRef
-                        | Op::Builtin
-                        | Op::Throw
-                        | Op::ThrowRef
-                        | Op::BranchTable
-                        | Op::Return
-                        | Op::Convert(_)
-                        | Op::Vector(_)
-                        | Op::Memarg
-                )
-            })
+        let next = self.at as u32 + 1;
+        if !self.allow_short || entry.wrapping_sub(next) >= SHORT_WEIGHT {
+            return false;
+        }
+        let between = &self.entries[next as usize..entry as usize];
+        let sum: u32 = between.iter().map(|e| weight(e.op)).sum();
+        let calls = sum / CALL % 256 * self.plan.caller_pins.len() as u32;
+        let accesses = if self.module.guarded { 0 } else { sum / ACCESS };
+        sum % CALL + calls + accesses < SHORT_WEIGHT
     }
 
     fn jump_if(&mut self, cond: Cond, label: u32) {
@@ -274,6 +295,30 @@ impl Emit<'_> {
 
     #[inline(always)]
     fn compare_ints(&mut self, class: Class, a: Value, b: Value) {
+        if let Some(left) = self.register_of(a)
+            && !self.is_fused(a)
+        {
+            let width = width(class);
+            if let Some(imm) = b.reference.as_small() {
+                match imm {
+                    0 => self.test_rr(width, left.any(), left.any()),
+                    _ => self.alu_ri(Alu::Cmp, width, left.any(), imm),
+                }
+                return self.release(a);
+            }
+            if let Some(right) = self.register_of(b)
+                && !self.is_fused(b)
+            {
+                self.alu_rr(Alu::Cmp, width, left.any(), right.any());
+                self.release(a);
+                return self.release(b);
+            }
+        }
+        self.compare_elsewhere(class, a, b);
+    }
+
+    #[inline(never)]
+    fn compare_elsewhere(&mut self, class: Class, a: Value, b: Value) {
         let width = width(class);
         let right = match self.source(b, class) {
             Source::Slot(_) if self.is_fused(a) => Source::Reg(self.read(b, class)),
@@ -322,8 +367,7 @@ impl Emit<'_> {
     #[inline(never)]
     pub(super) fn select(&mut self, test: Test, e: &Entry) {
         let flags = self.compare(test, &self.step(e));
-        self.ints.unlock_all();
-        self.floats.unlock_all();
+        self.bank.unlock_all();
         self.at += 1;
         let select = &self.step(&self.entries[self.at]);
         match select.class.is_float() {
@@ -365,7 +409,7 @@ impl Emit<'_> {
             }
             _ => {
                 if let Some(register) = source {
-                    self.ints.lock(register.num());
+                    self.bank.lock(register.num());
                 }
                 let target = self.target(e, None, avoid);
                 self.load_into(target, chosen, e.class);
@@ -419,7 +463,7 @@ impl Emit<'_> {
         }
         // No temp is alive behind this entry, so any scratch register will do.
         self.forget_scratch();
-        self.ints.lock(index.num());
+        self.bank.lock(index.num());
         let masked = self.scratch(0, 0);
         let table = self.scratch(0, 0);
         let label = self.asm.label();

@@ -26,7 +26,7 @@ impl Emit<'_> {
         if divisor == rax || divisor == rdx {
             let other = self.scratch(0, bit(rax) | bit(rdx));
             self.mov_rr(width, other.any(), divisor.any());
-            self.ints.unlock(divisor.num());
+            self.bank.unlock(divisor.num());
             divisor = other;
         }
         self.release(e.b);
@@ -110,7 +110,7 @@ impl Emit<'_> {
         if dividend == rax || dividend == rdx {
             let other = self.scratch(0, bit(rax) | bit(rdx));
             self.mov_rr(width, other.any(), dividend.any());
-            self.ints.unlock(dividend.num());
+            self.bank.unlock(dividend.num());
             dividend = other;
         }
         self.release(e.a);

@@ -29,7 +29,7 @@ impl Emit<'_> {
     pub(super) fn throw_ref(&mut self, e: &Entry) {
         let wasm_offset = self.take_offset();
         self.before_throw(e, &[e.a.to_item()]);
-        self.load_list(&[e.a.to_item()], &[ValType::I64], &[Place::Gpr(INT_ARGS[0])], &[]);
+        self.load_list(&[e.a.to_item()], &[ValType::I64], &[Place::Gpr(INT_ARGS[0])]);
         self.call_thrower(Builtin::ThrowRef, wasm_offset);
     }
 

@@ -2,7 +2,7 @@
 
 use super::cold::{Cold, Flags};
 use super::operand::{Step, Value};
-use super::registers::{Cell, FLOAT_PLACE, Held, IN_MEMORY, float_place, pinned_float, xmm};
+use super::registers::{Cell, FLOAT_PLACE, FLOATS, Held, IN_MEMORY, float_place, pinned_float, xmm};
 use super::{Emit, frame, prec};
 use crate::abi::positions::SiteKind;
 use crate::compile::assign::Home;
@@ -67,18 +67,29 @@ impl Emit<'_> {
 
     #[inline]
     fn hold_float_temp(&mut self, register: Xmm, temp: Cell) {
-        self.floats.set_temp(register.num(), temp);
+        self.bank.set_temp(FLOAT_PLACE | register.num(), temp);
         self.set_place(temp, FLOAT_PLACE | register.num());
     }
 
     #[inline]
     fn hold_float_copy(&mut self, register: Xmm, var: Cell) {
-        self.floats.set_copy(register.num(), var);
+        self.bank.set_copy(FLOAT_PLACE | register.num(), var);
         self.set_place(var, FLOAT_PLACE | register.num());
     }
 
     pub(super) fn float_scratch(&mut self, hint: u8, avoid: u16) -> Xmm {
-        match self.floats.choose(hint, avoid) {
+        let hint = if hint > 0 { FLOAT_PLACE + hint } else { 0 };
+        let among = FLOATS & !(u32::from(avoid) << FLOAT_PLACE);
+        match self.bank.choose_free(hint, among) {
+            Some(register) => xmm(register),
+            None => self.float_scratch_anew(hint, among),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn float_scratch_anew(&mut self, hint: u8, among: u32) -> Xmm {
+        match self.bank.choose(hint, among) {
             Some(choice) => self.chosen_float(choice.register, choice.held),
             None => {
                 self.out_of_registers = true;
@@ -88,7 +99,7 @@ impl Emit<'_> {
     }
 
     pub(super) fn take_float(&mut self, register: Xmm) -> Xmm {
-        let choice = self.floats.take(register.num());
+        let choice = self.bank.take(FLOAT_PLACE | register.num());
         self.chosen_float(choice.register, choice.held)
     }
 
@@ -107,7 +118,7 @@ impl Emit<'_> {
 
     pub(super) fn read_float(&mut self, value: Value, class: Class) -> Xmm {
         if let Some(register) = self.float_register_of(value) {
-            self.floats.lock(register.num());
+            self.bank.lock(FLOAT_PLACE | register.num());
             return register;
         }
         if class == Class::V128
@@ -176,11 +187,12 @@ impl Emit<'_> {
     /// A value as the second operand of an instruction.
     pub(super) fn float_source(&mut self, value: Value, class: Class) -> FloatSource {
         if let Some(register) = self.float_register_of(value) {
-            self.floats.lock(register.num());
+            self.bank.lock(FLOAT_PLACE | register.num());
             return FloatSource::Reg(register);
         }
         // A variable that is read twice is better loaded once.
-        if value.is_var() && (self.floats.has_free() || class == Class::V128 && self.high_register(value).is_some()) {
+        if value.is_var() && (self.bank.has_free(FLOATS) || class == Class::V128 && self.high_register(value).is_some())
+        {
             return FloatSource::Reg(self.read_float(value, class));
         }
         self.float_memory(value)
@@ -230,7 +242,7 @@ impl Emit<'_> {
                         self.store_float(class, frame(slot), register);
                     }
                 }
-                if self.floats.is_free(register.num()) {
+                if self.bank.is_free(FLOAT_PLACE | register.num()) {
                     self.hold_float_copy(register, dst.cell);
                 }
             }
@@ -244,7 +256,7 @@ impl Emit<'_> {
 
     /// A result of a call, in a register that a pin may own: then it goes to memory at once.
     pub(super) fn receive_float(&mut self, dst: Value, class: Class, register: Xmm) {
-        if self.floats.is_scratch(register.num()) {
+        if self.bank.is_scratch(FLOAT_PLACE | register.num()) {
             self.take_float(register);
             return self.define_float(dst, register, class);
         }
@@ -562,7 +574,7 @@ impl Emit<'_> {
             }
             None => {
                 if let Some(register) = self.float_register_of(e.a) {
-                    self.floats.lock(register.num());
+                    self.bank.lock(FLOAT_PLACE | register.num());
                 }
                 let target = self.float_target(e, None, 1 << other.num());
                 self.load_float_into(target, e.a, e.class);

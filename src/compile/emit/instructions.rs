@@ -3,7 +3,7 @@
 //! Inlined into every arm that uses them the encoders would be larger than the instruction cache. It is 20 KB less code and
 //! compiles as fast.
 
-use super::memory::HeapAddress;
+use super::memory::PlainAddress;
 use super::{Emit, frame};
 use planish_asm::{Addr, Alu, Cond, Gp64, Label, R64, Scale, Shift, Width};
 
@@ -70,42 +70,17 @@ impl Emit<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn load_heap(&mut self, width: Width, dst: R64, address: HeapAddress) {
-        match address.in_heap() {
-            Some(src) => _ = self.asm.mov_rm(width, dst, src),
-            None => self.mov_rm(width, dst, address.addr()),
-        }
+    pub(super) fn load_plain(&mut self, width: Width, dst: R64, src: PlainAddress) {
+        self.asm.mov_rm(width, dst, src.addr());
     }
 
     #[inline(never)]
-    pub(super) fn load_heap_u(&mut self, from: Width, dst: R64, address: HeapAddress) {
-        match address.in_heap() {
-            Some(src) => _ = self.asm.movzx_rm(from, dst, src),
-            None => self.movzx_rm(from, dst, address.addr()),
-        }
+    pub(super) fn store_plain(&mut self, width: Width, dst: PlainAddress, src: R64) {
+        self.asm.mov_mr(width, dst.addr(), src);
     }
 
     #[inline(never)]
-    pub(super) fn load_heap_s(&mut self, from: Width, to: Width, dst: R64, address: HeapAddress) {
-        match address.in_heap() {
-            Some(src) => _ = self.asm.movsx_rm(from, to, dst, src),
-            None => self.movsx_rm(from, to, dst, address.addr()),
-        }
-    }
-
-    #[inline(never)]
-    pub(super) fn store_heap(&mut self, width: Width, address: HeapAddress, src: R64) {
-        match address.in_heap() {
-            Some(dst) => _ = self.asm.mov_mr(width, dst, src),
-            None => self.mov_mr(width, address.addr(), src),
-        }
-    }
-
-    #[inline(never)]
-    pub(super) fn store_heap_imm(&mut self, width: Width, address: HeapAddress, imm: i32) {
-        match address.in_heap() {
-            Some(dst) => _ = self.asm.mov_mi(width, dst, imm),
-            None => self.mov_mi(width, address.addr(), imm),
-        }
+    pub(super) fn store_plain_imm(&mut self, width: Width, dst: PlainAddress, imm: i32) {
+        self.asm.mov_mi(width, dst.addr(), imm);
     }
 }

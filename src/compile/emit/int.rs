@@ -8,15 +8,30 @@ use crate::compile::tape::{Class, Entry, Int, IntUnary};
 use planish_asm::regs::rcx;
 use planish_asm::{Addr, Alu, Bits, Cond, Gp64, Scale, Shift, ShiftX, Unary, Width};
 
+/// By [`Int`]: those that are one instruction of two operands and nothing else.
+const ALU: [Option<Alu>; Int::RemU as usize + 1] = {
+    let mut table = [None; Int::RemU as usize + 1];
+    table[Int::Add as usize] = Some(Alu::Add);
+    table[Int::Sub as usize] = Some(Alu::Sub);
+    table[Int::Or as usize] = Some(Alu::Or);
+    table[Int::Xor as usize] = Some(Alu::Xor);
+    table
+};
+
 impl Emit<'_> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn int(&mut self, op: Int, e: &Entry) {
+        // Most are these, so a branch is foreseen where a jump through a table is not.
+        match ALU[op as usize] {
+            Some(op) => self.alu_entry(op, e),
+            None => self.int_otherwise(op, e),
+        }
+    }
+
+    #[inline(never)]
+    fn int_otherwise(&mut self, op: Int, e: &Entry) {
         match op {
-            Int::Add => self.alu_entry(Alu::Add, e),
-            Int::Sub => self.alu_entry(Alu::Sub, e),
             Int::And => self.and(e),
-            Int::Or => self.alu_entry(Alu::Or, e),
-            Int::Xor => self.alu_entry(Alu::Xor, e),
             Int::Mul => self.multiply(e),
             Int::Shl => self.shift(Shift::Shl, e),
             Int::ShrS => self.shift(Shift::Sar, e),
@@ -24,6 +39,7 @@ impl Emit<'_> {
             Int::Rotl => self.shift(Shift::Rol, e),
             Int::Rotr => self.shift(Shift::Ror, e),
             Int::DivS | Int::DivU | Int::RemS | Int::RemU => self.divide(op, e),
+            Int::Add | Int::Sub | Int::Or | Int::Xor => unreachable!("in the table"),
         }
     }
 
@@ -41,7 +57,67 @@ impl Emit<'_> {
     }
 
     #[inline(never)]
-    fn alu_entry(&mut self, op: Alu, e: &Entry) {
+    fn alu_entry(&mut self, op: Alu, entry: &Entry) {
+        let e = &self.step(entry);
+        let (a, b) = if op == Alu::Sub { (e.a, e.b) } else { self.ordered(e) };
+        let Some(left) = self.register_of(a) else { return self.alu_elsewhere(op, entry) };
+        let width = width(e.class);
+        if let Some(imm) = b.reference.as_small() {
+            let target = self.target_over_left(e, a, left, 0);
+            if left == target {
+                self.alu_ri(op, width, target.any(), imm);
+            } else {
+                self.alu_from(op, width, target, left, imm);
+            }
+            return self.finish(e, target);
+        }
+        let Some(right) = self.register_of(b).filter(|_| !self.is_fused(b)) else {
+            return self.alu_elsewhere(op, entry);
+        };
+        self.bank.lock(right.num());
+        let target = self.target_over_left(e, a, left, bit(right));
+        if left == target {
+            self.alu_rr(op, width, target.any(), right.any());
+        } else if op == Alu::Add {
+            self.lea_sum(width, target.any(), left.any(), right);
+        } else {
+            self.mov_rr(width, target.any(), left.any());
+            self.alu_rr(op, width, target.any(), right.any());
+        }
+        self.release(b);
+        self.finish(e, target);
+    }
+
+    /// Where the result of an operation goes whose first operand is in `left`: there if it dies here and the result has no
+    /// home in a register.
+    #[inline(always)]
+    fn target_over_left(&mut self, e: &Step, a: Value, left: Gp64, avoid: u16) -> Gp64 {
+        self.bank.lock(left.num());
+        if a.is_temp() {
+            self.release(a);
+            if e.pinned().is_none() {
+                return left;
+            }
+        }
+        self.target(e, None, avoid)
+    }
+
+    /// `target = left op imm`, of two registers.
+    #[inline(never)]
+    fn alu_from(&mut self, op: Alu, width: Width, target: Gp64, left: Gp64, imm: i32) {
+        match op {
+            Alu::Add => self.lea_disp(width, target.any(), left.any(), imm),
+            Alu::Sub if imm != i32::MIN => self.lea_disp(width, target.any(), left.any(), -imm),
+            _ => {
+                self.mov_rr(width, target.any(), left.any());
+                self.alu_ri(op, width, target.any(), imm);
+            }
+        }
+    }
+
+    /// The same wherever the operands are.
+    #[inline(never)]
+    fn alu_elsewhere(&mut self, op: Alu, e: &Entry) {
         let e = &self.step(e);
         let (a, b) = if op == Alu::Sub { (e.a, e.b) } else { self.ordered(e) };
         let width = width(e.class);
@@ -49,14 +125,9 @@ impl Emit<'_> {
         let left = self.register_of(a);
         let target = self.target_over(e, a, left, right.registers());
         match (op, left, right) {
+            (_, Some(left), Source::Imm(imm)) if left != target => self.alu_from(op, width, target, left, imm),
             (Alu::Add, Some(left), Source::Reg(other)) if left != target => {
                 self.lea_sum(width, target.any(), left.any(), other);
-            }
-            (Alu::Add, Some(left), Source::Imm(imm)) if left != target => {
-                self.lea_disp(width, target.any(), left.any(), imm);
-            }
-            (Alu::Sub, Some(left), Source::Imm(imm)) if left != target && imm != i32::MIN => {
-                self.lea_disp(width, target.any(), left.any(), -imm);
             }
             _ => {
                 self.load_into_unless(target, a, left, e.class);
@@ -73,7 +144,7 @@ impl Emit<'_> {
     #[inline(always)]
     pub(super) fn target_over(&mut self, e: &Step, a: Value, left: Option<Gp64>, avoid: u16) -> Gp64 {
         if let Some(left) = left {
-            self.ints.lock(left.num());
+            self.bank.lock(left.num());
             if a.is_temp() && e.pinned().is_none() {
                 self.release(a);
                 return self.take(left);

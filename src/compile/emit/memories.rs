@@ -110,9 +110,9 @@ impl Emit<'_> {
         if memory.0 == 0 {
             return HEAP;
         }
-        let cell = self.tape.variables.len() as u32 + self.tape.temps + memory.0;
+        let cell = self.memory_cells + memory.0;
         if let Some(register) = gpr_place(self.places[cell as usize]) {
-            self.ints.lock(register.num());
+            self.bank.lock(register.num());
             return register;
         }
         let base = self.scratch(0, 0);

@@ -10,7 +10,7 @@ use crate::abi::positions::SiteKind;
 use crate::abi::{CONTEXT, HEAP, TrapCode};
 use crate::compile::tape::{Access, Class, Entry, Float, FloatUnary, Int, Op, Ref, Test};
 use crate::types::{FuncIndex, MemoryIndex, TableIndex};
-use planish_asm::{Addr, Alu, Cond, Gp64, Label, Scale, Shift, Width};
+use planish_asm::{Addr, Alu, Cond, Gp64, Label, R64, Scale, Shift, Width};
 
 /// A load that the next entry takes as its memory operand.
 #[derive(Clone, Copy)]
@@ -59,19 +59,25 @@ impl HeapAddress {
         }
     }
 
-    /// The same if it is in memory 0 and has an index, as most: much of it is known to the encoder then.
-    #[inline(always)]
-    pub(super) fn in_heap(self) -> Option<Addr> {
-        match self.index {
-            Some(index) if self.base == HEAP => Some(Addr::base_index(HEAP.any(), index, Scale::X1, self.disp)),
-            _ => None,
-        }
-    }
-
     /// The registers it is made of.
     #[inline]
     pub(super) fn registers(self) -> u16 {
         bit(self.base) | self.index.map_or(0, bit)
+    }
+}
+
+/// The address of most accesses, of which the encoder knows much: in memory 0, guarded. **Escape:** only
+/// [`Emit::plain_address`] makes one.
+#[derive(Clone, Copy)]
+pub(super) struct PlainAddress {
+    index: Gp64,
+    disp: i32,
+}
+
+impl PlainAddress {
+    #[inline(always)]
+    pub(super) fn addr(self) -> Addr {
+        Addr::base_index(HEAP.any(), self.index, Scale::X1, self.disp)
     }
 }
 
@@ -85,7 +91,7 @@ impl Emit<'_> {
     pub(super) fn heap_index(&mut self, index: Value) -> HeapIndex {
         match self.register_of(index) {
             Some(register) => {
-                self.ints.lock(register.num());
+                self.bank.lock(register.num());
                 HeapIndex::Register(register)
             }
             None => self.heap_index_elsewhere(index),
@@ -100,11 +106,19 @@ impl Emit<'_> {
         }
     }
 
+    /// The commonest address; nothing if it is another. **Escape:** as [`Emit::heap_address`].
+    #[inline(always)]
+    fn plain_address(&mut self, index: Value, offset: u32) -> Option<PlainAddress> {
+        if !self.plain || u64::from(offset) > MAX_DISPLACEMENT || index.is_const() {
+            return None;
+        }
+        Some(PlainAddress { index: self.read(index, Class::I32), disp: offset as i32 })
+    }
+
     /// The only place that addresses memory. **Escape:** index and offset are unsigned 32-bit numbers whose sum does not
     /// wrap; a displacement is signed, so larger offsets are added in a register. In a checked memory the access is compared
     /// with the length first. An [`Op::Memarg`] stands for everything else, 64-bit indexes among it: see
     /// [`Emit::address_elsewhere`].
-    #[inline(always)]
     pub(super) fn heap_address(
         &mut self,
         index: Value,
@@ -112,14 +126,10 @@ impl Emit<'_> {
         access: (Access, Class),
         wasm_offset: u32,
     ) -> HeapAddress {
-        if self.plain
-            && u64::from(offset) <= MAX_DISPLACEMENT
-            && let Some(register) = self.register_of(index)
-        {
-            self.ints.lock(register.num());
-            return HeapAddress { base: HEAP, index: Some(register), disp: offset as i32, guarded: true };
+        match self.plain_address(index, offset) {
+            Some(PlainAddress { index, disp }) => HeapAddress { base: HEAP, index: Some(index), disp, guarded: true },
+            None => self.heap_address_otherwise(index, offset, access, wasm_offset),
         }
-        self.heap_address_otherwise(index, offset, access, wasm_offset)
     }
 
     #[inline(never)]
@@ -265,14 +275,13 @@ impl Emit<'_> {
     #[inline]
     fn fuses(&self, e: &Entry) -> bool {
         let Some(next) = self.entries.get(self.at + 1) else { return false };
-        let value = e.dst;
-        if !self.plain || next.class != e.class {
-            return false;
-        }
-        let (first, second) = (next.a == value, next.b == value);
-        if !first && !second {
-            return false;
-        }
+        let (first, second) = (next.a == e.dst, next.b == e.dst);
+        (first || second) && self.plain && next.class == e.class && self.takes(next, first)
+    }
+
+    /// Can an entry take a load of its class as this operand?
+    #[inline(never)]
+    fn takes(&self, next: &Entry, first: bool) -> bool {
         match next.op {
             Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => true,
             Op::Int(Int::Sub) => !first,
@@ -297,6 +306,39 @@ impl Emit<'_> {
         if e.class.is_float() {
             return self.load_heap_float(access, e, wasm_offset);
         }
+        let entry = e;
+        let e = &self.step(e);
+        let Some(address) = self.plain_address(e.a, e.imm) else {
+            return self.load_elsewhere(access, entry, wasm_offset);
+        };
+        let dying = if e.hint == 0 { self.dying(e.a) } else { None };
+        self.release(e.a);
+        let target = self.target(e, dying, 0);
+        self.site(SiteKind::Memory, wasm_offset);
+        let (register, to) = (target.any(), width(e.class));
+        // Asked first, so that a branch can be foreseen.
+        match access == Access::Whole {
+            true => self.load_plain(to, register, address),
+            false => self.load_part(access, to, register, address.addr()),
+        }
+        self.finish(e, target);
+    }
+
+    #[inline(never)]
+    fn load_part(&mut self, access: Access, to: Width, register: R64, from: Addr) {
+        match access {
+            Access::Whole => self.mov_rm(to, register, from),
+            Access::U32 => self.mov_rm(Width::W32, register, from),
+            Access::U8 => self.movzx_rm(Width::W8, register, from),
+            Access::U16 => self.movzx_rm(Width::W16, register, from),
+            Access::S8 => self.movsx_rm(Width::W8, to, register, from),
+            Access::S16 => self.movsx_rm(Width::W16, to, register, from),
+            Access::S32 => self.movsx_rm(Width::W32, to, register, from),
+        }
+    }
+
+    #[inline(never)]
+    fn load_elsewhere(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
         let e = &self.step(e);
         let is_elsewhere = self.memarg.is_some();
         let address = self.heap_address(e.a, e.imm, (access, e.class), wasm_offset);
@@ -307,17 +349,8 @@ impl Emit<'_> {
         self.release(e.a);
         let target = self.target(e, if e.hint == 0 { dying } else { None }, 0);
         self.heap_site(address, wasm_offset);
-        let (register, to) = (target.any(), width(e.class));
-        match access {
-            Access::Whole => self.load_heap(to, register, address),
-            Access::U32 => self.load_heap(Width::W32, register, address),
-            Access::U8 => self.load_heap_u(Width::W8, register, address),
-            Access::U16 => self.load_heap_u(Width::W16, register, address),
-            Access::S8 => self.load_heap_s(Width::W8, to, register, address),
-            Access::S16 => self.load_heap_s(Width::W16, to, register, address),
-            Access::S32 => self.load_heap_s(Width::W32, to, register, address),
-        };
-        self.define(e.dst, target, e.class);
+        self.load_part(access, width(e.class), target.any(), address.addr());
+        self.finish(e, target);
     }
 
     fn load_heap_float(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
@@ -344,22 +377,33 @@ impl Emit<'_> {
         if e.class.is_float() {
             return self.store_heap_float(access, e, wasm_offset);
         }
-        let e = &self.step(e);
-        let value = self.register_or_constant(e.b, e.class);
-        let address = self.heap_address(e.a, e.imm, (access, e.class), wasm_offset);
+        let (index, operand) = (self.value(e.a), self.value(e.b));
+        let value = self.register_or_constant(operand, e.class);
         let width = match access {
             Access::Whole => width(e.class),
             Access::S8 | Access::U8 => Width::W8,
             Access::S16 | Access::U16 => Width::W16,
             Access::S32 | Access::U32 => Width::W32,
         };
-        self.heap_site(address, wasm_offset);
-        match value {
-            Stored::Imm(imm) => self.store_heap_imm(width, address, imm),
-            Stored::Reg(register) => self.store_heap(width, address, register.any()),
-        };
-        self.release(e.a);
-        self.release(e.b);
+        match self.plain_address(index, e.imm) {
+            Some(address) => {
+                self.site(SiteKind::Memory, wasm_offset);
+                match value {
+                    Stored::Reg(register) => self.store_plain(width, address, register.any()),
+                    Stored::Imm(imm) => self.store_plain_imm(width, address, imm),
+                };
+            }
+            None => {
+                let address = self.heap_address_otherwise(index, e.imm, (access, e.class), wasm_offset);
+                self.heap_site(address, wasm_offset);
+                match value {
+                    Stored::Reg(register) => self.mov_mr(width, address.addr(), register.any()),
+                    Stored::Imm(imm) => self.mov_mi(width, address.addr(), imm),
+                };
+            }
+        }
+        self.release(index);
+        self.release(operand);
     }
 
     fn store_heap_float(&mut self, access: Access, e: &Entry, wasm_offset: u32) {
@@ -386,7 +430,7 @@ impl Emit<'_> {
     #[inline(never)]
     fn unlock_address(&mut self, address: HeapAddress) {
         let end = address.index.unwrap_or(address.base);
-        self.ints.unlock(end.num());
+        self.bank.unlock(end.num());
     }
 
     // Globals.

@@ -45,7 +45,7 @@ use cold::Cold;
 use memory::{Fused, HeapAddress};
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Labels, Prec, Width};
-use registers::{Bank, Cell, IN_MEMORY, NO_CELL, bit};
+use registers::{Bank, Cell, FLOAT_PLACE, IN_MEMORY, bit};
 
 /// A call whose displacement is filled in when all functions have their place.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,7 @@ pub(super) struct Buffers {
 impl Buffers {
     pub(super) fn new() -> Buffers {
         Buffers {
-            code: Vec::new(),
+            code: vec![0; 64 << 10],
             labels: Vec::new(),
             places: Vec::new(),
             cold: Vec::new(),
@@ -119,13 +119,14 @@ pub(super) struct Emit<'a> {
     asm: Asm<'a>,
     /// By the tape's numbers.
     labels: Labels,
-    ints: Bank,
-    floats: Bank,
-    /// By variable, then temp, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
+    bank: Bank,
+    /// By variable and temp in turn, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
     /// variable has never changes.
     places: &'a mut [u8],
-    /// By [`Ref::tag`](super::tape::Ref::tag): what is added to the payload to find the place.
-    first_cells: [Cell; 4],
+    /// The first base of a memory.
+    memory_cells: Cell,
+    /// The one for everything else.
+    no_cell: Cell,
     cold: &'a mut Vec<Cold>,
     tables: &'a mut Vec<(Label, u32)>,
     constants: &'a mut Vec<(u128, Label)>,
@@ -140,9 +141,10 @@ pub(super) struct Emit<'a> {
     base: u32,
     /// The body's first byte in the module file.
     body_offset: u32,
+    /// Of the entries to come that can trap.
+    offsets: std::slice::Iter<'a, u32>,
     /// The entry being emitted.
     at: usize,
-    next_offset: usize,
     fused: Fused,
     /// Where the access goes that comes next, if that is not memory 0 with a 32-bit index.
     memarg: Option<Memarg>,
@@ -172,9 +174,12 @@ pub(super) struct Job<'a> {
 /// How much code an entry, list item or variable makes: real functions stay below.
 const CODE_BYTES_PER_ENTRY: usize = 16;
 
-/// Appends a function's code; it starts 32-aligned.
+/// Of a function's first byte.
+const FUNCTION_ALIGNMENT: usize = 32;
+
+/// Appends a function's code.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
-    let (sites_at, relocations_at, calls_at) = (job.sites.bytes().len(), job.relocations.len(), job.calls.mark());
+    let (sites_at, relocations_at, calls_at) = (job.sites.len(), job.relocations.len(), job.calls.mark());
     let start = job.code.len();
     // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
     // zeroed.
@@ -191,12 +196,11 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
         let result = attempt(job, buffers, &mut code, &mut labels, start as u32, allow_short);
         let outcome = match result {
             // A hostile module's code may be thousands of times its own size.
-            Ok((_, length)) if job.code.try_reserve(length + 32).is_err() => {
+            Ok((_, length)) if job.code.try_reserve(length).is_err() => {
                 Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
             }
             Ok((emitted, length)) => {
                 job.code.extend_from_slice(&code[..length]);
-                job.code.resize(job.code.len().next_multiple_of(32), 0xCC);
                 Some(Ok(emitted))
             }
             Err(failure) => {
@@ -245,16 +249,19 @@ fn attempt(
     allow_short: bool,
 ) -> Result<(Emitted, usize), Failure> {
     let Buffers { places, cold, tables, constants, .. } = buffers;
+    let pins = &job.plan.pins;
+    let memory_cells = 2 * pins.len().max(job.tape.temps as usize) as u32;
+    let no_cell = memory_cells + job.module.info.memories.len() as u32;
     places.clear();
-    places.extend_from_slice(&job.plan.pins);
-    let memories = job.module.info.memories.len();
-    places.resize(places.len() + job.tape.temps as usize + memories + 1, IN_MEMORY);
+    places.resize(no_cell as usize + 1, IN_MEMORY);
+    for (place, &pin) in places.iter_mut().step_by(2).zip(pins) {
+        *place = pin;
+    }
     cold.clear();
     tables.clear();
     constants.clear();
     let mut asm = Asm::new(code, labels);
     let labels = asm.labels(job.tape.labels.len() as u32);
-    let variables = job.tape.variables.len() as u32;
     let mut emit = Emit {
         module: job.module,
         tape: job.tape,
@@ -265,10 +272,10 @@ fn attempt(
         slots: &job.plan.slots,
         asm,
         labels,
-        ints: Bank::new(job.plan.scratch.bits()),
-        floats: Bank::new(job.plan.float_scratch),
+        bank: Bank::new(u32::from(job.plan.scratch.bits()) | u32::from(job.plan.float_scratch) << FLOAT_PLACE),
         places,
-        first_cells: [0, variables, NO_CELL, NO_CELL],
+        memory_cells,
+        no_cell,
         cold,
         tables,
         constants,
@@ -279,8 +286,8 @@ fn attempt(
         relocations: job.relocations,
         base,
         body_offset: job.body_offset,
+        offsets: job.tape.offsets.iter(),
         at: 0,
-        next_offset: 0,
         fused: Fused::NOTHING,
         memarg: None,
         plain: job.module.guarded,
@@ -300,15 +307,19 @@ fn attempt(
     if emit.spilled && !job.plan.spills {
         return Err(Failure::Spills);
     }
-    let length = emit.asm.finish().map_err(Failure::Code)?.len();
+    // Up to where the next function begins nothing may be executed.
+    let length = emit.asm.pos().next_multiple_of(FUNCTION_ALIGNMENT);
+    for _ in 0..FUNCTION_ALIGNMENT / 8 {
+        emit.asm.u64(u64::from_ne_bytes([0xCC; 8]));
+    }
+    emit.asm.finish().map_err(Failure::Code)?;
     Ok((Emitted { prologue_bytes }, length))
 }
 
 impl Emit<'_> {
     fn body(&mut self) {
         while let Some(entry) = self.entries.get(self.at) {
-            self.ints.unlock_all();
-            self.floats.unlock_all();
+            self.bank.unlock_all();
             #[cfg(feature = "coverage")]
             self.mark(entry);
             self.entry(entry);
@@ -384,8 +395,7 @@ impl Emit<'_> {
     /// The wasm offset of the entry being emitted; each that can trap takes one.
     #[inline]
     fn take_offset(&mut self) -> u32 {
-        self.next_offset += 1;
-        self.tape.offsets[self.next_offset - 1]
+        *self.offsets.next().expect("one for each entry that takes one")
     }
 
     /// The next instruction can trap.
@@ -398,6 +408,13 @@ impl Emit<'_> {
     #[inline]
     fn call_site(&mut self, popped: u32, handler: u32, wasm_offset: u32) {
         self.site(SiteKind::Call, wasm_offset);
+        if popped > 0 || handler != NO_HANDLER {
+            self.note_call(popped, handler);
+        }
+    }
+
+    #[inline(never)]
+    fn note_call(&mut self, popped: u32, handler: u32) {
         if popped > 0 {
             self.calls.popped.push((self.base + self.asm.pos() as u32, popped));
         }

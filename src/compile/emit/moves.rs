@@ -1,5 +1,7 @@
 //! Moves between registers that happen at once: arguments, results and parameters on their way to their places.
 
+use planish_asm::Width;
+
 /// Moves within one register file, by number; no target is named twice.
 #[derive(Default)]
 pub(super) struct Moves {
@@ -11,6 +13,8 @@ pub(super) struct Moves {
     pending: u16,
     /// Registers that have readers.
     busy: u16,
+    /// Targets of moves of 64 bits; the others are of 32, which zero the rest.
+    wide: u16,
 }
 
 /// What to do next.
@@ -36,6 +40,19 @@ impl Moves {
             self.pending |= 1 << (to & 15);
             self.busy |= 1 << (from & 15);
         }
+    }
+
+    /// The same of a register's low half.
+    #[inline]
+    pub(super) fn add_as(&mut self, width: Width, to: u8, from: u8) {
+        self.add(to, from);
+        self.wide |= u16::from(width == Width::W64) << (to & 15);
+    }
+
+    /// How wide the move to a target is that was added with its width.
+    #[inline]
+    pub(super) fn width(&self, to: u8) -> Width {
+        if self.wide >> (to & 15) & 1 != 0 { Width::W64 } else { Width::W32 }
     }
 
     #[inline]

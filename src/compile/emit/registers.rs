@@ -50,19 +50,25 @@ pub(super) type Cell = u32;
 /// Beyond all cells.
 pub(super) const NO_CELL: Cell = 1 << 31;
 
-/// The scratch registers of one file, by number.
+/// The integer registers among the numbers of a [`Bank`].
+pub(super) const INTS: u32 = 0xFFFF;
+/// The float registers: their numbers are sixteen more.
+pub(super) const FLOATS: u32 = INTS << FLOAT_PLACE;
+
+/// The scratch registers of both files, by their place's low five bits.
 pub(super) struct Bank {
     /// The cell that a register holds the value of.
-    owner: [Cell; 16],
-    /// When a register was last chosen or read.
-    used_at: [u32; 16],
-    scratch: u16,
+    owner: [Cell; 32],
+    scratch: u32,
     /// Hold nothing.
-    free: u16,
+    free: u32,
     /// Hold the value of a slot variable: until the variable is written, a label or a call. The rest hold temps.
-    copies: u16,
+    copies: u32,
     /// Operands of the current entry: neither chosen nor spilled.
-    locked: u16,
+    locked: u32,
+    /// When a temp was made, a copy made or last read.
+    used_at: [u32; 32],
+    /// Counts entries that read copies.
     clock: u32,
 }
 
@@ -82,10 +88,16 @@ pub(super) enum Held {
     Temp(Cell),
 }
 
+/// The bit of a register's number.
+#[inline]
+fn mask(register: u8) -> u32 {
+    1 << (register & 31)
+}
+
 impl Bank {
     /// Nothing is held yet in these registers.
-    pub(super) fn new(scratch: u16) -> Bank {
-        Bank { owner: [NO_CELL; 16], used_at: [0; 16], scratch, free: scratch, copies: 0, locked: 0, clock: 0 }
+    pub(super) fn new(scratch: u32) -> Bank {
+        Bank { owner: [NO_CELL; 32], scratch, free: scratch, copies: 0, locked: 0, used_at: [0; 32], clock: 0 }
     }
 
     /// At a label or call: no scratch register holds anything. Visits the cells that were held.
@@ -93,52 +105,59 @@ impl Bank {
     pub(super) fn forget_all(&mut self, mut forget: impl FnMut(Cell)) {
         let mut held = self.scratch & !self.free;
         while held != 0 {
-            forget(self.owner[held.trailing_zeros() as usize & 15]);
+            forget(self.owner[held.trailing_zeros() as usize & 31]);
             held &= held - 1;
         }
         (self.free, self.copies) = (self.scratch, 0);
     }
 
+    /// The entry is done.
     #[inline]
     pub(super) fn unlock_all(&mut self) {
+        let mut used = self.locked & self.copies;
         self.locked = 0;
+        if used != 0 {
+            self.clock += 1;
+            while used != 0 {
+                self.used_at[used.trailing_zeros() as usize & 31] = self.clock;
+                used &= used - 1;
+            }
+        }
     }
 
     #[inline]
     pub(super) fn lock(&mut self, register: u8) {
-        self.locked |= 1 << register;
-        self.clock += 1;
-        self.used_at[register as usize & 15] = self.clock;
+        self.locked |= mask(register);
     }
 
     #[inline]
     pub(super) fn unlock(&mut self, register: u8) {
-        self.locked &= !(1 << register);
+        self.locked &= !mask(register);
     }
 
     /// Is it a scratch register that holds nothing?
     #[inline]
     pub(super) fn is_free(&self, register: u8) -> bool {
-        self.free >> register & 1 != 0
+        self.free & mask(register) != 0
     }
 
     #[inline]
     pub(super) fn is_scratch(&self, register: u8) -> bool {
-        self.scratch >> register & 1 != 0
+        self.scratch & mask(register) != 0
     }
 
-    /// Is there a register that can be chosen without forgetting anything?
+    /// Is there a register in this file that can be chosen without forgetting anything?
     #[inline]
-    pub(super) fn has_free(&self) -> bool {
-        self.free & !self.locked != 0
+    pub(super) fn has_free(&self, file: u32) -> bool {
+        self.free & file & !self.locked != 0
     }
 
-    /// Chooses a register that holds nothing, best the hinted one (its number + 1), not one of `avoid`; locks it. `None`:
-    /// something must be forgotten first.
+    /// Chooses one of these registers that holds nothing, best the hinted one (its number + 1); locks it. `None`: something
+    /// must be forgotten first.
     #[inline]
-    pub(super) fn choose_free(&mut self, hint: u8, avoid: u16) -> Option<u8> {
-        let candidates = !(self.locked | avoid);
-        let hinted = (1u32 << (hint & 31) >> 1) as u16 & candidates;
+    pub(super) fn choose_free(&mut self, hint: u8, among: u32) -> Option<u8> {
+        let candidates = among & !self.locked;
+        let hinted = hinted(hint) & candidates;
         let free = self.free & candidates;
         if free == 0 || hinted & self.copies != 0 {
             return None;
@@ -148,14 +167,15 @@ impl Bank {
         Some(register)
     }
 
-    /// Chooses a register to be written, best the hinted one (its number + 1), not one of `avoid`; locks it. `None`: all
-    /// are locked.
-    pub(super) fn choose(&mut self, hint: u8, avoid: u16) -> Option<Choice> {
-        let candidates = self.scratch & !self.locked & !avoid;
-        let register = match hint.checked_sub(1) {
-            Some(hint) if candidates & (self.free | self.copies) & 1 << hint != 0 => hint,
-            _ if candidates & self.free != 0 => (candidates & self.free).trailing_zeros() as u8,
-            _ => self.oldest(candidates & self.copies).or_else(|| self.oldest(candidates))?,
+    /// Chooses one of these registers to be written, best the hinted one (its number + 1); locks it. `None`: all are locked.
+    pub(super) fn choose(&mut self, hint: u8, among: u32) -> Option<Choice> {
+        let candidates = self.scratch & !self.locked & among;
+        let register = if candidates & (self.free | self.copies) & hinted(hint) != 0 {
+            hint - 1
+        } else if candidates & self.free != 0 {
+            (candidates & self.free).trailing_zeros() as u8
+        } else {
+            self.oldest(candidates & self.copies).or_else(|| self.oldest(candidates))?
         };
         Some(self.take(register))
     }
@@ -172,7 +192,7 @@ impl Bank {
             return Held::Nothing;
         }
         let cell = self.cell(register);
-        let held = if self.copies >> register & 1 != 0 { Held::Copy(cell) } else { Held::Temp(cell) };
+        let held = if self.copies & mask(register) != 0 { Held::Copy(cell) } else { Held::Temp(cell) };
         self.clear(register);
         held
     }
@@ -180,48 +200,58 @@ impl Bank {
     /// Is it a scratch register that holds something?
     #[inline]
     pub(super) fn is_held(&self, register: u8) -> bool {
-        (self.scratch & !self.free) >> register & 1 != 0
+        self.scratch & !self.free & mask(register) != 0
     }
 
-    fn oldest(&self, candidates: u16) -> Option<u8> {
-        (0..16)
-            .filter(|register| candidates >> register & 1 != 0)
-            .min_by_key(|&register| self.used_at[register as usize])
+    fn oldest(&self, candidates: u32) -> Option<u8> {
+        let candidates = (0..32).filter(|&register| candidates & mask(register) != 0);
+        candidates.min_by_key(|&register| self.used_at[register as usize])
     }
 
     /// A scratch register holds nothing any more.
     #[inline]
     pub(super) fn clear(&mut self, register: u8) {
-        debug_assert!(self.is_scratch(register));
-        self.free |= 1 << register;
-        self.copies &= !(1 << register);
+        self.copies &= !mask(register);
+        self.clear_temp(register);
     }
 
+    /// The same of one that held a temp.
+    #[inline]
+    pub(super) fn clear_temp(&mut self, register: u8) {
+        debug_assert!(self.is_scratch(register) && self.copies & mask(register) == 0);
+        self.free |= mask(register);
+    }
+
+    /// A register that was chosen or taken, or holds a temp that dies, holds a temp now.
     #[inline]
     pub(super) fn set_temp(&mut self, register: u8, temp: Cell) {
-        debug_assert!(self.is_scratch(register));
-        self.owner[register as usize & 15] = temp;
-        self.free &= !(1 << register);
-        self.copies &= !(1 << register);
+        debug_assert!(self.is_scratch(register) && self.copies & mask(register) == 0);
+        self.owner[register as usize & 31] = temp;
+        self.used_at[register as usize & 31] = self.clock;
+        self.free &= !mask(register);
     }
 
     #[inline]
     pub(super) fn set_copy(&mut self, register: u8, var: Cell) {
-        debug_assert!(self.is_scratch(register));
-        self.owner[register as usize & 15] = var;
-        self.free &= !(1 << register);
-        self.copies |= 1 << register;
+        self.set_temp(register, var);
+        self.copies |= mask(register);
     }
 
     /// The registers that hold temps.
     #[inline]
-    pub(super) fn temps(&self) -> u16 {
+    pub(super) fn temps(&self) -> u32 {
         self.scratch & !self.free & !self.copies
     }
 
     /// What a register holds that is not free.
     #[inline]
     pub(super) fn cell(&self, register: u8) -> Cell {
-        self.owner[register as usize & 15]
+        self.owner[register as usize & 31]
     }
+}
+
+/// The bit of the register that a hint names, if it names one.
+#[inline]
+fn hinted(hint: u8) -> u32 {
+    (1u64 << (hint & 63) >> 1) as u32
 }

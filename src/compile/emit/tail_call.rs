@@ -21,7 +21,7 @@ impl Emit<'_> {
         self.take_offset();
         let function = FuncIndex(e.imm);
         let ty = self.module.info.functions[function.index()];
-        self.pass_arguments(self.tape.list(e.a.to_item()), ty, &self.module.layouts[ty.index()], &[]);
+        self.pass_arguments(self.tape.list(e.a.to_item()), ty, &self.module.layouts[ty.index()]);
         match function.0.checked_sub(self.module.info.imported_functions) {
             Some(own) => {
                 self.leave_frame(ty);

@@ -1,19 +1,17 @@
 //! Where values are, and how an entry gets its operands and leaves its result: integers.
 
 use super::operand::{Step, Value};
-use super::registers::{Cell, Choice, FLOAT_PLACE, Held, IN_MEMORY, bit, gpr, gpr_place, pinned_gpr};
+use super::registers::{Cell, Choice, Held, IN_MEMORY, INTS, bit, gpr, gpr_place, pinned_gpr};
 use super::{Emit, Source, width};
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Ref};
 use planish_asm::{Alu, Gp64, Width};
 
 impl Emit<'_> {
-    /// Looks an operand up. The table of places begins with the variables, then come temps, bases of memories, and one cell
-    /// for constants and what is missing.
+    /// Looks an operand up. One cell stands for constants and what is missing.
     #[inline]
     pub(super) fn value(&self, reference: Ref) -> Value {
-        let cell = reference.payload() + self.first_cells[reference.tag() & 3];
-        Value { reference, cell: cell.min(self.places.len() as u32 - 1) }
+        Value { reference, cell: reference.cell(self.no_cell) }
     }
 
     #[inline]
@@ -45,9 +43,10 @@ impl Emit<'_> {
     }
 
     pub(super) fn slot_of_cell(&self, cell: Cell) -> i32 {
-        match self.slots.get(cell as usize) {
-            Some(&slot) => slot,
-            None => self.plan.temps_at + self.plan.temp_bytes() * (cell - self.slots.len() as u32) as i32,
+        let number = cell >> 1;
+        match cell & 1 {
+            0 => self.slots[number as usize],
+            _ => self.plan.temps_at + self.plan.temp_bytes() * number as i32,
         }
     }
 
@@ -67,7 +66,10 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn release(&mut self, value: Value) {
         if value.is_temp() {
-            self.forget(value.cell);
+            let place = std::mem::replace(&mut self.places[value.cell as usize], IN_MEMORY);
+            if place & IN_MEMORY == 0 {
+                self.bank.clear_temp(place);
+            }
         }
     }
 
@@ -75,20 +77,16 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn forget(&mut self, cell: Cell) {
         let place = std::mem::replace(&mut self.places[cell as usize], IN_MEMORY);
-        if place < FLOAT_PLACE {
-            self.ints.clear(place);
-        } else if place & IN_MEMORY == 0 {
-            self.floats.clear(place & 15);
+        if place & IN_MEMORY == 0 {
+            self.bank.clear(place);
         }
     }
 
     /// At a label or call: what only scratch registers held is lost.
     pub(super) fn forget_scratch(&mut self) {
         let places = &mut *self.places;
-        self.ints.forget_all(|cell| places[cell as usize] = IN_MEMORY);
-        self.floats.forget_all(|cell| places[cell as usize] = IN_MEMORY);
-        self.ints.unlock_all();
-        self.floats.unlock_all();
+        self.bank.forget_all(|cell| places[cell as usize] = IN_MEMORY);
+        self.bank.unlock_all();
     }
 
     // Integer registers.
@@ -101,19 +99,19 @@ impl Emit<'_> {
 
     #[inline]
     pub(super) fn hold_temp(&mut self, register: Gp64, temp: Cell) {
-        self.ints.set_temp(register.num(), temp);
+        self.bank.set_temp(register.num(), temp);
         self.set_place(temp, register.num());
     }
 
     #[inline]
     pub(super) fn hold_copy(&mut self, register: Gp64, var: Cell) {
-        self.ints.set_copy(register.num(), var);
+        self.bank.set_copy(register.num(), var);
         self.set_place(var, register.num());
     }
 
     /// A scratch register to write.
     pub(super) fn scratch(&mut self, hint: u8, avoid: u16) -> Gp64 {
-        match self.ints.choose_free(hint, avoid) {
+        match self.bank.choose_free(hint, INTS & !u32::from(avoid)) {
             Some(register) => gpr(register),
             None => self.scratch_anew(hint, avoid),
         }
@@ -122,7 +120,7 @@ impl Emit<'_> {
     #[cold]
     #[inline(never)]
     fn scratch_anew(&mut self, hint: u8, avoid: u16) -> Gp64 {
-        match self.ints.choose(hint, avoid) {
+        match self.bank.choose(hint, INTS & !u32::from(avoid)) {
             Some(choice) => self.chosen(choice),
             None => {
                 self.out_of_registers = true;
@@ -134,17 +132,17 @@ impl Emit<'_> {
     /// A particular scratch register to write.
     #[inline]
     pub(super) fn take(&mut self, register: Gp64) -> Gp64 {
-        if self.ints.is_held(register.num()) {
+        if self.bank.is_held(register.num()) {
             return self.take_anew(register);
         }
-        self.ints.lock(register.num());
+        self.bank.lock(register.num());
         register
     }
 
     #[cold]
     #[inline(never)]
     fn take_anew(&mut self, register: Gp64) -> Gp64 {
-        let choice = self.ints.take(register.num());
+        let choice = self.bank.take(register.num());
         self.chosen(choice)
     }
 
@@ -166,7 +164,7 @@ impl Emit<'_> {
     #[inline]
     pub(super) fn read(&mut self, value: Value, class: Class) -> Gp64 {
         if let Some(register) = self.register_of(value) {
-            self.ints.lock(register.num());
+            self.bank.lock(register.num());
             return register;
         }
         self.read_anew(value, class)
@@ -175,12 +173,15 @@ impl Emit<'_> {
     #[inline(never)]
     fn read_anew(&mut self, value: Value, class: Class) -> Gp64 {
         let register = self.scratch(0, 0);
-        // The low half of a variable is no copy of it.
-        let class = value.reference.as_var().map_or(class, |var| self.tape.variables[var as usize].class);
-        self.load_into(register, value, class);
-        if value.is_var() {
+        if let Some(var) = value.reference.as_var() {
+            // All of it: the low half of a variable is no copy.
+            let class = self.tape.variables[var as usize].class;
+            self.load_slot(width(class), register.any(), self.slots[var as usize]);
             self.hold_copy(register, value.cell);
-        } else if value.is_temp() {
+            return register;
+        }
+        self.load_into(register, value, class);
+        if value.is_temp() {
             self.hold_temp(register, value.cell);
         }
         register
@@ -200,7 +201,7 @@ impl Emit<'_> {
         if self.is_fused(value) {
             let (address, wasm_offset) = self.take_fused(value);
             self.site(SiteKind::Memory, wasm_offset);
-            return self.load_heap(width(class), register.any(), address);
+            return self.mov_rm(width(class), register.any(), address.addr());
         }
         let slot = self.slot(value);
         self.load_slot(width(class), register.any(), slot);
@@ -214,7 +215,7 @@ impl Emit<'_> {
         }
         match self.register_of(value) {
             Some(register) if !self.is_fused(value) => {
-                self.ints.lock(register.num());
+                self.bank.lock(register.num());
                 Source::Reg(register)
             }
             _ => self.source_elsewhere(value, class),
@@ -234,7 +235,7 @@ impl Emit<'_> {
         } else if self.is_fused(value) {
             let (address, wasm_offset) = self.take_fused(value);
             return Source::Heap(address, wasm_offset);
-        } else if !self.ints.has_free() {
+        } else if !self.bank.has_free(INTS) {
             return Source::Slot(self.slot(value));
         }
         Source::Reg(self.read_anew(value, class))
@@ -261,6 +262,19 @@ impl Emit<'_> {
         if value.is_temp() { self.register_of(value) } else { None }
     }
 
+    /// An entry's result has been computed: it goes to its home.
+    #[inline(always)]
+    pub(super) fn finish(&mut self, e: &Step, register: Gp64) {
+        if e.dst.is_temp() {
+            return self.hold_temp(register, e.dst.cell);
+        }
+        match e.pinned() {
+            Some(home) if home == register => {}
+            Some(home) => self.mov_rr(width(e.class), home.any(), register.any()),
+            None => self.define_slot(e.dst, register),
+        }
+    }
+
     /// A result has been computed: it goes to its home.
     #[inline(always)]
     pub(super) fn define(&mut self, dst: Value, register: Gp64, class: Class) {
@@ -279,7 +293,7 @@ impl Emit<'_> {
         self.forget(dst.cell);
         let slot = self.slot(dst);
         self.store_slot(slot, register.any());
-        if self.ints.is_free(register.num()) {
+        if self.bank.is_free(register.num()) {
             self.hold_copy(register, dst.cell);
         }
     }

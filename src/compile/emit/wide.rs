@@ -26,7 +26,7 @@ impl Emit<'_> {
         let (low_right, high_right) = (self.source(low.b, Class::I64), self.source(high.b, Class::I64));
         let (low_left, high_left) = (self.register_of(low.a), self.register_of(high.a));
         if let Some(register) = high_left {
-            self.ints.lock(register.num());
+            self.bank.lock(register.num());
         }
         // What the carried operation reads must survive the other one.
         let kept = high_right.registers() | high_left.map_or(0, super::bit);
@@ -63,10 +63,10 @@ impl Emit<'_> {
         self.load_fixed(rdx, fixed, Class::I64);
         let factor = self.read(other, Class::I64);
         self.release(other);
-        self.ints.unlock(rdx.num());
-        self.ints.unlock(factor.num());
+        self.bank.unlock(rdx.num());
+        self.bank.unlock(factor.num());
         let high_target = self.target(high, None, 0);
-        self.ints.lock(high_target.num());
+        self.bank.lock(high_target.num());
         let low_target = self.scratch(low.hint, 0);
         self.asm.mulx_rrr(Width::W64, high_target.any(), low_target.any(), factor.any());
         self.define(low.dst, low_target, Class::I64);

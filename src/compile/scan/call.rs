@@ -1,56 +1,94 @@
 //! Calls, tail calls, builtins.
 
 use super::check::Ty;
-use super::{Class, Item, Node, Scan, class_of};
+use super::{Class, Item, Scan};
 use crate::abi::Builtin;
 use crate::compile::tape::{Entry, Op, Ref};
+use crate::decode::Invalid;
 use crate::types::{FuncIndex, TypeIndex, ValType};
 
 /// So many results of a call are received in scratch registers.
 const MAX_UNSPILLED_RESULTS: usize = 3;
 
 impl Scan<'_> {
-    pub(super) fn call_direct(&mut self, function: u32) {
-        let ty = self.info.functions[FuncIndex(function).index()];
-        self.call(Op::Call, ty, None, function);
+    #[inline(never)]
+    pub(super) fn call_direct(&mut self, function: u32) -> Result<(), Invalid> {
+        let ty = self.function_type(function)?;
+        if self.dead {
+            return self.takes_dead_call(ty);
+        }
+        let args = match self.plain_arguments(ty)? {
+            Some(args) => args,
+            None => {
+                self.takes_call(ty)?;
+                self.arguments(ty, None)
+            }
+        };
+        self.call(Op::Call, ty, args, function);
+        Ok(())
+    }
+
+    /// The list of a call's arguments if each is there already, and of just the parameter's type.
+    #[inline(always)]
+    fn plain_arguments(&mut self, ty: TypeIndex) -> Result<Option<u32>, Invalid> {
+        let params = self.signatures.params(ty).ok_or(Invalid)?;
+        let from = self.operands_from(params.len())?;
+        let lists = &mut self.tape.lists;
+        let (at, mut plain) = (lists.len(), true);
+        lists.push(params.len() as u32);
+        lists.extend(self.stack[from..].iter().zip(params).map(|(item, &param)| {
+            plain &= (item.ty == param) & !item.value.is_lazy();
+            item.value.to_item()
+        }));
+        if !plain {
+            lists.truncate(at);
+            return Ok(None);
+        }
+        self.consume_list(from, &self.layouts[ty.index()].params);
+        Ok(Some(at as u32))
     }
 
     pub(super) fn call_table(&mut self, ty: u32, table: u32) {
         let index = self.pop_value();
-        self.call(Op::CallIndirect, TypeIndex(ty), Some((table, index)), ty);
+        let args = self.arguments(TypeIndex(ty), Some((table, index)));
+        self.call(Op::CallIndirect, TypeIndex(ty), args, ty);
     }
 
     pub(super) fn call_ref(&mut self, ty: u32) {
         let callee = self.pop_value();
-        self.call(Op::CallRef, TypeIndex(ty), Some((0, callee)), ty);
+        let args = self.arguments(TypeIndex(ty), Some((0, callee)));
+        self.call(Op::CallRef, TypeIndex(ty), args, ty);
     }
 
-    fn call(&mut self, op: Op, ty: TypeIndex, indirect: Option<(u32, Ref)>, imm: u32) {
+    #[inline(always)]
+    fn call(&mut self, op: Op, ty: TypeIndex, args: u32, imm: u32) {
         let layout = &self.layouts[ty.index()];
         let signature = &self.info.types[ty.index()];
         self.tape.outgoing_bytes = self.tape.outgoing_bytes.max(layout.arg_bytes + layout.result_bytes);
-        let args = self.arguments(ty, indirect);
         self.can_trap();
         self.note_call();
         let results = signature.results();
-        self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
-        self.tape.vectors |= results.contains(&ValType::V128);
         if let [result] = results {
+            let ty = Ty::of(*result);
+            self.tape.vectors |= ty == Ty::V128;
             let dst = self.new_temp();
-            self.push_call(op, class_of(*result), dst, args, Ref::NOTHING.to_item(), imm);
-            self.push_typed(Ty::of(*result), Node::Value(dst));
+            self.push_call(op, ty.class(), dst, args, Ref::NOTHING.to_item(), imm);
+            self.push_typed(ty, dst);
             return;
         }
+        self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
+        self.tape.vectors |= results.contains(&ValType::V128);
         let list = self.start_list(results.len());
         for &result in results {
             let temp = self.new_temp();
             self.tape.lists.push(temp.to_item());
-            self.push_typed(Ty::of(result), Node::Value(temp));
+            self.push_typed(Ty::of(result), temp);
         }
         self.push_call(op, Class::I32, Ref::NOTHING, args, list, imm);
     }
 
     /// The list of a call's arguments, behind a table and an index, or 0 and a reference.
+    #[inline(never)]
     fn arguments(&mut self, ty: TypeIndex, indirect: Option<(u32, Ref)>) -> u32 {
         let (layout, count) = (&self.layouts[ty.index()], self.info.types[ty.index()].params().len());
         match indirect {
@@ -87,6 +125,7 @@ impl Scan<'_> {
         self.die();
     }
 
+    #[inline(always)]
     pub(super) fn push_call(&mut self, op: Op, class: Class, dst: Ref, args: u32, results: u32, imm: u32) {
         let (a, b) = (Ref::from_item(args), Ref::from_item(results));
         self.tape.entries.push(Entry { op, class, hint: 0, dst, a, b, imm });
@@ -115,13 +154,16 @@ impl Scan<'_> {
 
     /// Builtins take 64-bit values: an i32 constant among them is spelled out.
     fn zero_extend_const(&mut self, index: usize) {
-        let Item { node: Node::Value(value), ty: Ty::I32 } = self.stack[index] else { return };
-        if let Some(value) = self.tape.constant(value) {
+        let Item { value, ty: Ty::I32 } = self.stack[index] else { return };
+        if !value.is_lazy()
+            && let Some(value) = self.tape.constant(value)
+        {
             let wide = self.constant(Class::I64, i64::from(value as u32));
-            self.stack[index].node = Node::Value(wide);
+            self.stack[index].value = wide;
         }
     }
 
+    #[inline(always)]
     pub(super) fn note_call(&mut self) {
         self.call_count += 1;
         self.tape.spills |= self.temp_entry.len() > self.free_temps.len();

@@ -6,7 +6,7 @@
 //! **Escape:** the rest of the compiler trusts what this accepts. The parser's validator is its oracle: both must accept
 //! the same bodies.
 
-use super::{Class, Item, Node, Scan};
+use super::{Class, Item, Scan};
 use crate::compile::tape::Ref;
 use crate::decode::{BlockType, Cursor, Invalid, ModuleInfo};
 use crate::types::{FuncIndex, HeapType, IndexType, RefType, TypeIndex, ValType};
@@ -26,7 +26,7 @@ impl Ty {
     pub(super) const I64: Ty = Ty(1);
     pub(super) const F32: Ty = Ty(2);
     pub(super) const F64: Ty = Ty(3);
-    const BOTTOM: Ty = Ty(6);
+    pub(super) const BOTTOM: Ty = Ty(6);
     pub(super) const V128: Ty = Ty(7);
     /// A reference of any type, where code cannot be reached.
     const REF_BOTTOM: Ty = Ty(REFERENCE | 8 << 1);
@@ -105,7 +105,7 @@ impl Ty {
     }
 
     /// May an operand of this type stand where `expected` is asked for (specification 3.3.3)?
-    #[inline]
+    #[inline(always)]
     fn matches(self, expected: Ty) -> bool {
         self == expected || self == Ty::BOTTOM || self.is_ref() && expected.is_ref() && self.refers_to(expected)
     }
@@ -118,6 +118,31 @@ impl Ty {
                 && (this == expected_heap
                     || this.0 & CONCRETE != 0 && expected_heap == Ty::FUNCREF.non_null()
                     || this == Ty::reference(NOEXN) && expected_heap == Ty::EXNREF.non_null())
+    }
+}
+
+/// The types of the parameters of all function types, for quick comparison.
+pub(in crate::compile) struct Signatures {
+    params: Vec<Ty>,
+    /// By function type, where they end.
+    ends: Vec<u32>,
+}
+
+impl Signatures {
+    pub(in crate::compile) fn of(info: &ModuleInfo) -> Signatures {
+        let mut signatures = Signatures { params: Vec::new(), ends: vec![0] };
+        for ty in &info.types {
+            signatures.params.extend(ty.params().iter().map(|&param| Ty::of(param)));
+            signatures.ends.push(signatures.params.len() as u32);
+        }
+        signatures
+    }
+
+    /// None: there is no such type.
+    #[inline(always)]
+    pub(super) fn params(&self, ty: TypeIndex) -> Option<&[Ty]> {
+        let end = *self.ends.get(ty.index() + 1)?;
+        self.params.get(self.ends[ty.index()] as usize..end as usize)
     }
 }
 
@@ -151,17 +176,16 @@ impl<'m> Scan<'m> {
     #[inline(always)]
     pub(super) fn has(&self, ty: Ty) -> bool {
         let length = self.stack.len();
-        length > self.floor && self.stack[length - 1].ty == ty
+        length > self.floor && matches!(self.stack[..], [.., top] if top.ty == ty)
     }
 
     /// The same for two.
     #[inline(always)]
     pub(super) fn has_two(&self, below: Ty, top: Ty) -> bool {
         let length = self.stack.len();
-        length > self.floor && length - 1 > self.floor && {
-            let [.., a, b] = &self.stack[..] else { return false };
-            a.ty == below && b.ty == top
-        }
+        length > self.floor
+            && length - 1 > self.floor
+            && matches!(self.stack[..], [.., a, b] if a.ty == below && b.ty == top)
     }
 
     /// The operands of an operator that cannot be reached, and its results.
@@ -173,6 +197,34 @@ impl<'m> Scan<'m> {
         }
         results.iter().for_each(|&ty| self.push_dead(ty));
         Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn one_in_dead_code(&mut self, operand: Class, result: Class) -> Result<(), Invalid> {
+        self.in_dead_code(&[Ty::number(operand)], &[Ty::number(result)])
+    }
+
+    #[inline(never)]
+    pub(super) fn two_in_dead_code(&mut self, operands: Class, result: Class) -> Result<(), Invalid> {
+        self.in_dead_code(&[Ty::number(operands); 2], &[Ty::number(result)])
+    }
+
+    /// Is an operand there, to be taken by what records the operator? If not, the operator cannot be reached.
+    #[inline(always)]
+    pub(super) fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
+        match self.has(Ty::number(operand)) {
+            true => Ok(true),
+            false => self.one_in_dead_code(operand, result).map(|()| false),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
+        let ty = Ty::number(operands);
+        match self.has_two(ty, ty) {
+            true => Ok(true),
+            false => self.two_in_dead_code(operands, result).map(|()| false),
+        }
     }
 
     /// The operands of an operator and its results. Are they there, to be taken by what records it? If not, the operator
@@ -201,22 +253,33 @@ impl<'m> Scan<'m> {
             }
             return Ok(false);
         }
-        ensure(self.matches_below(types, 0))?;
-        self.become_types(types, 0);
+        self.become_types(types, 0)?;
         Ok(true)
     }
 
-    /// What is below so many operands on top has these types from now on, of which its own are subtypes.
-    #[inline]
-    fn become_types(&mut self, types: &[ValType], above: usize) {
-        let from = self.stack.len() - above - types.len();
+    /// What is below so many operands on top, in code that can be reached, must match these types, and has them from now
+    /// on.
+    #[inline(always)]
+    pub(super) fn become_types(&mut self, types: &[ValType], above: usize) -> Result<(), Invalid> {
+        if types.is_empty() { self.operands_from(above).map(|_| ()) } else { self.become_some_types(types, above) }
+    }
+
+    #[inline(never)]
+    fn become_some_types(&mut self, types: &[ValType], above: usize) -> Result<(), Invalid> {
+        let from = self.operands_from(types.len() + above)?;
         for (item, &ty) in self.stack[from..].iter_mut().zip(types) {
-            item.ty = Ty::of(ty);
+            let expected = Ty::of(ty);
+            if item.ty != expected {
+                ensure(item.ty.matches(expected))?;
+                item.ty = expected;
+            }
         }
+        Ok(())
     }
 
     /// Where the top operands begin, in code that can be reached.
-    fn operands_from(&self, count: usize) -> Result<usize, Invalid> {
+    #[inline(always)]
+    pub(super) fn operands_from(&self, count: usize) -> Result<usize, Invalid> {
         if self.stack.len() - self.floor < count { Err(Invalid) } else { Ok(self.stack.len() - count) }
     }
 
@@ -232,7 +295,7 @@ impl<'m> Scan<'m> {
     }
 
     fn push_dead(&mut self, ty: Ty) {
-        self.stack.push(Item { node: Node::Value(Ref::NOTHING), ty });
+        self.stack.push(Item { value: Ref::NOTHING, ty });
     }
 
     pub(super) fn push_dead_values(&mut self, types: &[ValType]) {
@@ -310,8 +373,7 @@ impl<'m> Scan<'m> {
             return Ok(None);
         }
         let ty = self.takes_nullable()?;
-        ensure(self.matches_below(types, 1))?;
-        self.become_types(types, 1);
+        self.become_types(types, 1)?;
         Ok(ty)
     }
 
@@ -326,8 +388,8 @@ impl<'m> Scan<'m> {
             self.push_dead_values(types);
             return Ok(false);
         }
-        ensure(self.stack[self.operands_from(1)?].ty.matches(top) && self.matches_below(types, 1))?;
-        self.become_types(types, 1);
+        ensure(self.stack[self.operands_from(1)?].ty.matches(top))?;
+        self.become_types(types, 1)?;
         Ok(true)
     }
 
@@ -386,8 +448,8 @@ impl<'m> Scan<'m> {
             self.push_dead_values(frame.label_types(info));
             return Ok(false);
         }
-        ensure(self.has(Ty::I32) && self.matches_below(frame.label_types(info), 1))?;
-        self.become_types(frame.label_types(info), 1);
+        ensure(self.has(Ty::I32))?;
+        self.become_types(frame.label_types(info), 1)?;
         Ok(true)
     }
 
@@ -428,14 +490,26 @@ impl<'m> Scan<'m> {
     // Calls.
 
     /// The operands of a call. Its results are pushed by what records it.
+    #[inline(always)]
     pub(super) fn takes_call(&mut self, ty: TypeIndex) -> Result<bool, Invalid> {
+        if self.dead {
+            return self.takes_dead_call(ty).map(|()| false);
+        }
+        let params = self.signatures.params(ty).ok_or(Invalid)?;
+        let from = self.operands_from(params.len())?;
+        for (item, &param) in self.stack[from..].iter().zip(params) {
+            ensure(item.ty.matches(param))?;
+        }
+        Ok(true)
+    }
+
+    #[inline(never)]
+    pub(super) fn takes_dead_call(&mut self, ty: TypeIndex) -> Result<(), Invalid> {
         let info = self.info;
         let ty = info.types.get(ty.index()).ok_or(Invalid)?;
-        let reached = self.takes_values(ty.params())?;
-        if !reached {
-            self.push_dead_values(ty.results());
-        }
-        Ok(reached)
+        self.takes_values(ty.params())?;
+        self.push_dead_values(ty.results());
+        Ok(())
     }
 
     /// Those of an indirect one, whose index is on top of them.
@@ -447,7 +521,8 @@ impl<'m> Scan<'m> {
             return self.takes_call(TypeIndex(ty));
         }
         let ty = self.info.types.get(ty as usize).ok_or(Invalid)?;
-        ensure(self.has(index) && self.matches_below(ty.params(), 1))?;
+        ensure(self.has(index))?;
+        self.become_types(ty.params(), 1)?;
         Ok(true)
     }
 
@@ -460,7 +535,8 @@ impl<'m> Scan<'m> {
             return self.takes_call(TypeIndex(ty));
         }
         let place = self.operands_from(1)?;
-        ensure(self.stack[place].ty.matches(callee) && self.matches_below(self.info.types[ty as usize].params(), 1))?;
+        ensure(self.stack[place].ty.matches(callee))?;
+        self.become_types(self.info.types[ty as usize].params(), 1)?;
         Ok(true)
     }
 

@@ -1,7 +1,9 @@
 //! Blocks, branches, calls and returns.
 
-use super::check::Ty;
-use super::{Class, HeapIndex, Loop, NEVER, Node, Scan, class_of};
+use super::check::{Ty, ensure};
+use super::operators::Refusal;
+use super::variables::Loop;
+use super::{Class, Item, NEVER, Node, Scan, class_of};
 use crate::abi::Place;
 use crate::compile::tape::{NO_HANDLER, Op, Ref, Test};
 use crate::decode::{BlockType, Invalid, ModuleInfo};
@@ -45,6 +47,8 @@ pub(super) struct Frame {
     pub(super) number: u32,
     /// Does any branch go to `label`?
     used: bool,
+    /// How many values a branch to it takes.
+    arity: u32,
     outer_weight: u32,
     /// For a loop: the calls before it.
     calls_before: u32,
@@ -55,7 +59,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// A block of the function's own type, at the bottom of an empty stack.
+    /// A block at the bottom of an empty stack, without values for branches.
+    #[inline(always)]
     fn new(opener: Opener, ty: BlockType) -> Frame {
         Frame {
             opener,
@@ -67,6 +72,7 @@ impl Frame {
             height: 0,
             number: 0,
             used: false,
+            arity: 0,
             outer_weight: 1,
             calls_before: 0,
             written: 0,
@@ -87,7 +93,8 @@ impl<'m> Scan<'m> {
     pub(super) fn push_function_frame(&mut self, ty: TypeIndex) {
         let label = self.add_label();
         self.frame_ends.push(NEVER);
-        self.frames.push(Frame { label, ..Frame::new(Opener::Function, BlockType::Function(ty)) });
+        let arity = self.info.types[ty.index()].results().len() as u32;
+        self.frames.push(Frame { label, arity, ..Frame::new(Opener::Function, BlockType::Function(ty)) });
     }
 
     /// The block that a branch goes to.
@@ -110,6 +117,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Opens a block where code cannot be reached.
+    #[inline(never)]
     pub(super) fn open_dead(&mut self, opener: Opener, ty: BlockType) {
         let (height, written) = (self.stack.len(), self.written.len() as u32);
         self.frames.push(Frame { dead: true, height, written, ..Frame::new(opener, ty) });
@@ -117,30 +125,46 @@ impl<'m> Scan<'m> {
     }
 
     /// Opens a block whose parameters are on the stack, in their merge variables if `merged`.
+    #[inline(always)]
     pub(super) fn open(&mut self, opener: Opener, ty: BlockType, merged: bool) {
-        let info = self.info;
-        let height = self.stack.len() - ty.params(info).len();
         self.flush();
+        let (height, arity) = match ty {
+            BlockType::Empty => (self.stack.len(), 0),
+            _ => self.open_values(opener, ty, merged),
+        };
+        let (label, number) = (self.add_label(), self.new_frame_number());
+        let (outer_weight, written) = (self.loop_weight, self.written.len() as u32);
+        let outer_handler = self.handler;
+        let frame =
+            Frame { label, height, number, arity, outer_weight, written, outer_handler, ..Frame::new(opener, ty) };
+        self.frames.push(frame);
+        self.floor = height;
+    }
+
+    /// What there is to do for the values of a block that is about to be opened. Returns the items below its parameters, and
+    /// the values of a branch to it.
+    #[inline(never)]
+    fn open_values(&mut self, opener: Opener, ty: BlockType, merged: bool) -> (usize, u32) {
+        let info = self.info;
+        let (params, results) = (ty.params(info), ty.results(info));
+        let height = self.stack.len() - params.len();
         if merged {
             for index in height..self.stack.len() {
                 self.merge_item(index);
             }
         }
-        // The results' merge variables are written on every path to the block's end: their life begins here.
-        if opener != Opener::Loop {
-            for (index, &result) in ty.results(info).iter().enumerate() {
-                let var = self.merge(height + index, class_of(result));
-                self.touch(self.tape.entries.len(), var, true, 0);
-            }
+        if opener == Opener::Loop {
+            return (height, params.len() as u32);
         }
-        let (label, number) = (self.add_label(), self.new_frame_number());
-        let (outer_weight, written) = (self.loop_weight, self.written.len() as u32);
-        let outer_handler = self.handler;
-        let frame = Frame { label, height, number, outer_weight, written, outer_handler, ..Frame::new(opener, ty) };
-        self.frames.push(frame);
-        self.set_floor();
+        // The results' merge variables are written on every path to the block's end: their life begins here.
+        for (index, &result) in results.iter().enumerate() {
+            let var = self.merge(height + index, class_of(result));
+            self.touch(self.tape.entries.len(), var, true, 0);
+        }
+        (height, results.len() as u32)
     }
 
+    #[inline(never)]
     pub(super) fn block(&mut self, ty: BlockType) -> Result<(), Invalid> {
         match self.takes_params(ty)? {
             true => self.open(Opener::Block, ty, false),
@@ -149,6 +173,7 @@ impl<'m> Scan<'m> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn begin_loop(&mut self, ty: BlockType) -> Result<(), Invalid> {
         if !self.takes_params(ty)? {
             self.open_dead(Opener::Loop, ty);
@@ -169,13 +194,15 @@ impl<'m> Scan<'m> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn begin_if(&mut self, ty: BlockType) -> Result<(), Invalid> {
-        if !self.takes(&[Ty::I32], &[])? {
+        let Some(condition) = self.take(Ty::I32) else {
+            self.in_dead_code(&[Ty::I32], &[])?;
             self.takes_params(ty)?;
             self.open_dead(Opener::If, ty);
             return Ok(());
-        }
-        let condition = self.pop_test();
+        };
+        let condition = self.test(condition);
         self.takes_params(ty)?;
         self.open(Opener::If, ty, true);
         let else_label = self.add_label();
@@ -189,7 +216,7 @@ impl<'m> Scan<'m> {
         if !self.dead {
             self.merge_results(frame);
             self.use_label(self.frames.len() - 1);
-            self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+            self.plain_entry(Op::Jump, frame.label);
         }
         self.truncate(frame.height);
         self.close_number(frame.number);
@@ -218,7 +245,39 @@ impl<'m> Scan<'m> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn end(&mut self) -> Result<(), Invalid> {
+        let frame = self.frames.last().ok_or(Invalid)?;
+        if frame.ty != BlockType::Empty || frame.dead {
+            return self.end_with_values();
+        }
+        let frame = *frame;
+        ensure(self.stack.len() == frame.height)?;
+        self.forget_written(frame.written);
+        match frame.opener {
+            Opener::Loop => self.end_loop(&frame),
+            Opener::If => {
+                self.bind_label(frame.else_label);
+                self.dead = false;
+                if frame.used {
+                    self.bind_label(frame.label);
+                }
+            }
+            _ => {
+                if frame.used {
+                    self.bind_label(frame.label);
+                    self.dead = false;
+                }
+            }
+        }
+        self.leave(&frame);
+        self.frames.pop();
+        self.set_floor();
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn end_with_values(&mut self) -> Result<(), Invalid> {
         self.takes_block()?;
         let frame = *self.frames.last().ok_or(Invalid)?;
         // Without an `else` the parameters are the results.
@@ -235,6 +294,15 @@ impl<'m> Scan<'m> {
         }
         self.set_floor();
         Ok(())
+    }
+
+    /// Behind a block whose beginning can be reached, which is still open.
+    #[inline(always)]
+    fn leave(&mut self, frame: &Frame) {
+        self.close_number(frame.number);
+        self.frame_number = self.frames[self.frames.len() - 2].number;
+        self.loop_weight = frame.outer_weight;
+        self.leave_handler(frame);
     }
 
     fn params_are_results(&self, ty: BlockType) -> bool {
@@ -262,10 +330,7 @@ impl<'m> Scan<'m> {
                 self.push_results(&frame);
             }
         }
-        self.close_number(frame.number);
-        self.frame_number = self.frames[self.frames.len() - 2].number;
-        self.loop_weight = frame.outer_weight;
-        self.leave_handler(&frame);
+        self.leave(&frame);
     }
 
     pub(super) fn new_frame_number(&mut self) -> u32 {
@@ -332,7 +397,7 @@ impl<'m> Scan<'m> {
             let item = self.stack[from + index];
             let var = self.merge(height + index, item.class());
             self.value_into(var, item);
-            self.stack[from + index].node = Node::Value(Ref::NOTHING);
+            self.stack[from + index].value = Ref::NOTHING;
         }
         self.stack.truncate(from);
         self.flushed = self.flushed.min(from);
@@ -354,18 +419,13 @@ impl<'m> Scan<'m> {
 
     pub(super) fn push_merge(&mut self, ty: Ty) {
         let var = self.merge(self.stack.len(), ty.class());
-        self.push_typed(ty, Node::Value(Ref::var(var)));
+        self.push_typed(ty, Ref::var(var));
     }
 
     // Branches.
 
     pub(super) fn use_label(&mut self, frame: usize) {
         self.frames[frame].used = true;
-    }
-
-    /// How many values a branch to a frame carries.
-    fn branch_arity(&self, frame: &Frame) -> usize {
-        frame.label_types(self.info).len()
     }
 
     pub(super) fn target(&self, depth: u32) -> usize {
@@ -383,28 +443,58 @@ impl<'m> Scan<'m> {
         }
     }
 
-    pub(super) fn branch_always(&mut self, depth: u32) {
+    #[inline(never)]
+    pub(super) fn br(&mut self, depth: u32) -> Result<(), Invalid> {
+        match self.takes_label(depth)? {
+            true => self.branch_always(depth),
+            false => self.die(),
+        }
+        Ok(())
+    }
+
+    fn branch_always(&mut self, depth: u32) {
         let target = self.target(depth);
         let frame = self.frames[target];
         if frame.opener == Opener::Function {
             return self.return_now();
         }
-        self.merge_top(frame.height, self.branch_arity(&frame));
+        self.merge_top(frame.height, frame.arity as usize);
         self.use_label(target);
-        self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+        self.plain_entry(Op::Jump, frame.label);
         self.die();
     }
 
-    pub(super) fn branch_if(&mut self, depth: u32, condition: Condition) {
+    #[inline(never)]
+    pub(super) fn br_if(&mut self, depth: u32) -> Result<(), Refusal> {
+        let place = self.frames.len().checked_sub(depth as usize + 1).ok_or(Invalid)?;
+        if self.frames[place].arity == 0
+            && let Some(item) = self.take(Ty::I32)
+        {
+            let frame = &mut self.frames[place];
+            frame.used = true;
+            let label = frame.label;
+            let condition = self.test(item);
+            self.branch(condition, label);
+            return Ok(());
+        }
+        if self.takes_branch_if(depth)? {
+            let condition = self.pop_test();
+            self.branch_if(depth, condition);
+        }
+        self.is_not_too_large()
+    }
+
+    #[inline(never)]
+    fn branch_if(&mut self, depth: u32, condition: Condition) {
         let target = self.target(depth);
         let frame = self.frames[target];
-        let arity = self.branch_arity(&frame);
+        let arity = frame.arity as usize;
         self.use_label(target);
         let from = self.stack.len() - arity;
         // Unless the values lie where the target wants them, a merge variable that is written for one item may be what
         // another holds.
         let items = &self.stack[frame.height..];
-        if arity > 0 && from > frame.height && items.iter().any(|item| self.reads_merge(item.node)) {
+        if arity > 0 && from > frame.height && items.iter().any(|&item| self.reads_merge(item)) {
             return self.branch_around(condition, &frame, arity);
         }
         self.merge_and_keep(frame.height, arity);
@@ -414,7 +504,8 @@ impl<'m> Scan<'m> {
     /// A reference that is tested and used: in a variable, as a temp is read only once.
     fn pop_for_two(&mut self) -> Ref {
         let place = self.stack.len() - 1;
-        if !matches!(self.stack[place].node, Node::Value(value) if value.as_temp().is_none()) {
+        let value = self.stack[place].value;
+        if value.is_lazy() || value.as_temp().is_some() {
             self.merge_item(place);
         }
         self.pop_value()
@@ -424,13 +515,13 @@ impl<'m> Scan<'m> {
     pub(super) fn branch_on_null(&mut self, depth: u32, ty: Ty) {
         let (a, b) = (self.pop_for_two(), self.constant(Class::I64, 0));
         self.branch_if(depth, Condition { test: Test::Int(Cond::Equal), class: Class::I64, a, b });
-        self.push_typed(ty, Node::Value(a));
+        self.push_typed(ty, a);
     }
 
     pub(super) fn branch_on_non_null(&mut self, depth: u32) {
         let ty = self.stack[self.stack.len() - 1].ty;
         let (a, b) = (self.pop_for_two(), self.constant(Class::I64, 0));
-        self.push_typed(ty, Node::Value(a));
+        self.push_typed(ty, a);
         self.branch_if(depth, Condition { test: Test::Int(Cond::NotEqual), class: Class::I64, a, b });
         self.drop_value();
     }
@@ -458,7 +549,7 @@ impl<'m> Scan<'m> {
             let target = Ref::var(self.merge(frame.height + index, class));
             self.entry(Op::Copy, class, target, source, Ref::NOTHING, 0);
         }
-        self.entry(Op::Jump, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, frame.label);
+        self.plain_entry(Op::Jump, frame.label);
     }
 
     /// Writes the top items to the merge variables from a height on, as a branch that may be taken needs them, and
@@ -469,26 +560,19 @@ impl<'m> Scan<'m> {
             let place = from + index;
             let item = self.stack[place];
             let var = self.merge(height + index, item.class());
-            let Node::Value(value) = item.node else {
-                self.value_into(var, item);
+            self.value_into(var, item);
+            if item.value.is_lazy() || item.value.as_temp().is_some() {
                 self.keep(place, item.class(), var, from == height);
-                continue;
-            };
-            match value.as_temp() {
-                Some(_) => {
-                    self.value_into(var, item);
-                    self.keep(place, item.class(), var, from == height);
-                }
-                None => self.value_into(var, item),
             }
         }
     }
 
-    fn reads_merge(&self, node: Node) -> bool {
+    fn reads_merge(&self, item: Item) -> bool {
         let is_merge = |value: Ref| value.as_var().is_some_and(|var| self.lives[var as usize].is_merge);
-        match node {
-            Node::Value(value) | Node::Wrap(value) => is_merge(value),
-            Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => is_merge(a) || is_merge(b),
+        match self.node(item) {
+            None => is_merge(item.value),
+            Some(Node::Wrap(value)) => is_merge(value),
+            Some(Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. }) => is_merge(a) || is_merge(b),
         }
     }
 
@@ -498,7 +582,7 @@ impl<'m> Scan<'m> {
             true => Ref::var(var),
             false => self.temp_entry(Op::Copy, class, Ref::var(var), Ref::NOTHING, 0),
         };
-        self.stack[place].node = Node::Value(value);
+        self.stack[place].value = value;
         self.flushed = self.flushed.min(place);
     }
 
@@ -507,7 +591,7 @@ impl<'m> Scan<'m> {
         let index = self.pop_value();
         let count = self.targets.len();
         let default = self.target(self.targets[count - 1]);
-        let arity = self.branch_arity(&self.frames[default]);
+        let arity = self.frames[default].arity as usize;
         // The values go to the merge variables of their heights, from there each target's stub takes them on.
         let from = self.stack.len() - arity;
         for place in from..self.stack.len() {
@@ -530,7 +614,7 @@ impl<'m> Scan<'m> {
             }
             self.tape.lists.push(label);
         }
-        self.entry(Op::BranchTable, Class::I32, Ref::NOTHING, index, Ref::NOTHING, list);
+        self.effect(Op::BranchTable, Class::I32, index, Ref::NOTHING, list);
         for (target, stub) in stubs {
             self.bind_label(stub);
             let frame = self.frames[target];
@@ -542,21 +626,27 @@ impl<'m> Scan<'m> {
     /// Pops a condition without computing it.
     pub(super) fn pop_test(&mut self) -> Condition {
         let item = self.pop();
-        match item.node {
-            Node::Test { test, class, a, b } => Condition { test, class, a, b },
-            _ => {
-                let zero = self.constant(Class::I32, 0);
-                let a = self.low(item);
-                Condition { test: Test::Int(Cond::NotEqual), class: Class::I32, a, b: zero }
-            }
-        }
+        self.test(item)
     }
 
+    /// An item as a condition.
+    #[inline(always)]
+    fn test(&mut self, item: Item) -> Condition {
+        if let Some(Node::Test { test, class, a, b }) = self.node(item) {
+            return Condition { test, class, a, b };
+        }
+        let zero = self.constant(Class::I32, 0);
+        let a = self.low(item);
+        Condition { test: Test::Int(Cond::NotEqual), class: Class::I32, a, b: zero }
+    }
+
+    #[inline(always)]
     fn branch(&mut self, condition: Condition, label: u32) {
         let Condition { test, class, a, b } = condition;
-        self.entry(Op::Branch(test), class, Ref::NOTHING, a, b, label);
+        self.effect(Op::Branch(test), class, a, b, label);
     }
 
+    #[inline(never)]
     pub(super) fn return_now(&mut self) {
         self.return_values();
         self.die();
@@ -569,7 +659,7 @@ impl<'m> Scan<'m> {
             _ => &[],
         };
         let list = self.pop_list(&[], count, places);
-        self.entry(Op::Return, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, list);
+        self.plain_entry(Op::Return, list);
     }
 
     pub(super) fn trap_now(&mut self) {
@@ -579,15 +669,8 @@ impl<'m> Scan<'m> {
             self.call_weight -= weight;
         }
         self.can_trap();
-        self.entry(Op::Unreachable, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, 0);
+        self.plain_entry(Op::Unreachable, 0);
         self.die();
-    }
-
-    pub(super) fn pop_store(&mut self, low: bool) -> (Ref, HeapIndex) {
-        let value = if low { self.pop_low() } else { self.pop_value() };
-        // The value is off the stack but not yet used: nothing that computes the index may touch it.
-        let index = self.pop_heap_index();
-        (value, index)
     }
 }
 

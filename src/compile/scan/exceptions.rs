@@ -62,7 +62,7 @@ impl Scan<'_> {
 
     fn throw_value(&mut self, exception: Ref) {
         self.note_throw();
-        self.entry(Op::ThrowRef, Class::I64, Ref::NOTHING, exception, Ref::NOTHING, 0);
+        self.effect(Op::ThrowRef, Class::I64, exception, Ref::NOTHING, 0);
         self.die();
     }
 
@@ -76,10 +76,11 @@ impl Scan<'_> {
     }
 
     /// From here on calls are in this handler.
+    #[inline(always)]
     pub(super) fn enter_handler(&mut self, handler: u32) {
         if self.handler != handler {
             self.handler = handler;
-            self.entry(Op::Handler, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, handler);
+            self.plain_entry(Op::Handler, handler);
         }
     }
 
@@ -272,6 +273,7 @@ impl Scan<'_> {
     }
 
     /// Behind a block.
+    #[inline(always)]
     pub(super) fn leave_handler(&mut self, frame: &Frame) {
         if matches!(frame.opener, Opener::Try | Opener::Catch | Opener::CatchAll) {
             self.legacy_tries.pop();

@@ -1,38 +1,44 @@
 //! Locals by index: their types, and the variables that they become when first used. 50,000 declared locals cost nothing.
 
 use super::check::Ty;
-use super::{NEVER, Scan};
+use super::{Ref, Scan};
 use crate::decode::Invalid;
 use crate::types::ValType;
 
 /// As in the parser.
 const MAX_LOCALS: u32 = 50_000;
 /// So many locals are found by index, the others by search.
-const INDEXED: u32 = 256;
+const INDEXED: usize = 256;
 
 /// A local.
 #[derive(Clone, Copy)]
 pub(super) struct Local {
     pub(super) ty: Ty,
-    /// Its variable, or [`NEVER`].
-    pub(super) var: u32,
+    /// Its variable; [nothing](Ref::NOTHING) if it has none yet, or if there is no such local.
+    pub(super) value: Ref,
 }
 
+/// No local has this type.
+const UNDECLARED: Local = Local { ty: Ty::BOTTOM, value: Ref::NOTHING };
+
 /// The locals of one function. Reused from function to function.
-#[derive(Default)]
 pub(super) struct Locals {
-    first: Vec<Local>,
+    first: Box<[Local; INDEXED]>,
     count: u32,
     /// `(end index, type)` of each run of declarations.
     runs: Vec<(u32, ValType)>,
     /// `(generation, variable)` by index, of those that are not among the first.
-    late: Vec<(u32, u32)>,
+    late: Vec<(u32, Ref)>,
     generation: u32,
 }
 
 impl Locals {
+    pub(super) fn new() -> Locals {
+        Locals { first: Box::new([UNDECLARED; INDEXED]), count: 0, runs: Vec::new(), late: Vec::new(), generation: 0 }
+    }
+
     pub(super) fn clear(&mut self) {
-        self.first.clear();
+        self.first[..INDEXED.min(self.count as usize)].fill(UNDECLARED);
         self.runs.clear();
         self.count = 0;
         self.generation += 1;
@@ -44,9 +50,10 @@ impl Locals {
         if count > MAX_LOCALS - self.count {
             return Err(Invalid);
         }
+        let (from, to) = (self.count as usize, (self.count + count) as usize);
         self.count += count;
-        let local = Local { ty: Ty::of(ty), var: NEVER };
-        self.first.resize(self.count.min(INDEXED) as usize, local);
+        let local = Local { ty: Ty::of(ty), value: Ref::NOTHING };
+        self.first[from.min(INDEXED)..to.min(INDEXED)].fill(local);
         self.runs.push((self.count, ty));
         Ok(())
     }
@@ -54,33 +61,39 @@ impl Locals {
     #[inline(always)]
     pub(super) fn get(&self, index: u32) -> Result<Local, Invalid> {
         match self.first.get(index as usize) {
-            Some(&local) => Ok(local),
-            None => self.late(index),
+            Some(&local) if local.ty != Ty::BOTTOM => Ok(local),
+            _ => self.late(index),
         }
+    }
+
+    /// A local, if it is there.
+    #[inline(always)]
+    pub(super) fn among_first(&self, index: u8) -> Local {
+        self.first[usize::from(index)]
     }
 
     #[inline(never)]
     fn late(&self, index: u32) -> Result<Local, Invalid> {
         let run = self.runs.partition_point(|run| run.0 <= index);
         let &(_, ty) = self.runs.get(run).ok_or(Invalid)?;
-        let var = match self.late.get(index as usize) {
-            Some(&(generation, var)) if generation == self.generation => var,
-            _ => NEVER,
+        let value = match self.late.get(index as usize) {
+            Some(&(generation, value)) if generation == self.generation => value,
+            _ => Ref::NOTHING,
         };
-        Ok(Local { ty: Ty::of(ty), var })
+        Ok(Local { ty: Ty::of(ty), value })
     }
 
-    /// Gives a local its variable.
-    pub(super) fn set(&mut self, index: u32, var: u32) {
+    /// Gives a local its variable, or takes it away.
+    pub(super) fn set(&mut self, index: u32, value: Ref) {
         let index = index as usize;
         if let Some(local) = self.first.get_mut(index) {
-            local.var = var;
+            local.value = value;
             return;
         }
         if self.late.len() <= index {
-            self.late.resize(index + 1, (0, NEVER));
+            self.late.resize(index + 1, (0, Ref::NOTHING));
         }
-        self.late[index] = (self.generation, var);
+        self.late[index] = (self.generation, value);
     }
 }
 
@@ -88,7 +101,10 @@ impl Scan<'_> {
     /// The variable of a local that is written.
     #[inline]
     pub(super) fn variable(&mut self, index: u32, local: Local) -> u32 {
-        if local.var == NEVER { self.first_write(index, local.ty) } else { local.var }
+        match local.value.as_var() {
+            Some(var) => var,
+            None => self.first_write(index, local.ty),
+        }
     }
 
     /// A local without a default value is unknown again behind the block that wrote it: the next block to write it gets
@@ -111,7 +127,7 @@ impl Scan<'_> {
     pub(super) fn forget_written(&mut self, kept: u32) {
         while self.written.len() > kept as usize {
             let index = self.written.pop().expect("there are more");
-            self.locals.set(index, NEVER);
+            self.locals.set(index, Ref::NOTHING);
         }
     }
 }

@@ -1,77 +1,118 @@
 //! What an operator records: a node on the operand stack, or an entry.
 
-use super::check::Ty;
-use super::{Class, HeapIndex, Local, NEVER, Node, Scan};
-use crate::compile::tape::{Access, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
+use super::check::{Ty, ensure};
+use super::locals::Local;
+use super::{Item, Node, Scan};
+use crate::compile::tape::{Access, Class, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
 use crate::decode::Invalid;
 use planish_asm::Cond;
 
 use Class::{I32, I64};
 
 impl Scan<'_> {
-    #[inline]
-    pub(super) fn local_get(&mut self, index: u32, local: Local) -> Result<(), Invalid> {
-        let var = if local.var == NEVER { self.first_read(index, local.ty)? } else { local.var };
-        self.push_typed(local.ty, Node::Value(Ref::var(var)));
-        Ok(())
-    }
+    // What has no operands may as well be pushed where code cannot be reached.
 
-    /// `local.set` where there is no operand of just the local's type.
-    #[inline(never)]
-    pub(super) fn local_set_subtype(&mut self, index: u32, local: Local) -> Result<(), Invalid> {
-        match self.takes(&[local.ty], &[])? {
-            true => self.local_set(index, local),
-            false => self.variable(index, local),
+    #[inline(always)]
+    pub(super) fn local_get(&mut self, index: u32) -> Result<(), Invalid> {
+        let local = self.locals.get(index)?;
+        let value = match local.value {
+            Ref::NOTHING => Ref::var(self.first_read(index, local.ty)?),
+            value => value,
         };
+        self.push_typed(local.ty, value);
         Ok(())
     }
 
-    /// Returns the variable.
-    pub(super) fn local_set(&mut self, index: u32, local: Local) -> u32 {
-        let item = self.pop();
+    /// Returns the variable, if the operator can be reached.
+    #[inline(always)]
+    fn write_local(&mut self, index: u32) -> Result<(Ty, Option<u32>), Invalid> {
+        let local = self.locals.get(index)?;
+        let Some(item) = self.take(local.ty) else { return self.write_local_subtype(index, local) };
+        Ok((local.ty, Some(self.set_local(index, local, item))))
+    }
+
+    #[inline(always)]
+    fn set_local(&mut self, index: u32, local: Local, item: Item) -> u32 {
         let var = self.variable(index, local);
         self.release(var);
         self.value_into(var, item);
         var
     }
 
-    pub(super) fn local_tee(&mut self, index: u32, local: Local) {
-        let var = self.local_set(index, local);
-        self.push_typed(local.ty, Node::Value(Ref::var(var)));
+    /// The same where there is no operand of just the local's type.
+    #[inline(never)]
+    fn write_local_subtype(&mut self, index: u32, local: Local) -> Result<(Ty, Option<u32>), Invalid> {
+        if !self.takes(&[local.ty], &[])? {
+            self.variable(index, local);
+            return Ok((local.ty, None));
+        }
+        let item = self.pop();
+        Ok((local.ty, Some(self.set_local(index, local, item))))
     }
 
-    pub(super) fn global_set(&mut self, ty: Ty, index: u32) {
-        let value = self.pop_value();
-        self.entry(Op::GlobalSet, ty.class(), Ref::NOTHING, value, Ref::NOTHING, index);
+    #[inline(never)]
+    pub(super) fn local_set(&mut self, index: u32) -> Result<(), Invalid> {
+        self.write_local(index).map(|_| ())
+    }
+
+    #[inline(never)]
+    pub(super) fn local_tee(&mut self, index: u32) -> Result<(), Invalid> {
+        match self.write_local(index)? {
+            (ty, Some(var)) => self.push_typed(ty, Ref::var(var)),
+            (_, None) => self.local_get(index)?,
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn global_get(&mut self, index: u32) -> Result<(), Invalid> {
+        let (ty, _) = self.global_type(index)?;
+        match self.dead {
+            true => self.in_dead_code(&[], &[ty])?,
+            false => self.read(Op::GlobalGet, ty, index),
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn global_set(&mut self, index: u32) -> Result<(), Invalid> {
+        let (ty, is_mutable) = self.global_type(index)?;
+        ensure(is_mutable)?;
+        if self.takes(&[ty], &[])? {
+            let value = self.pop_value();
+            self.effect(Op::GlobalSet, ty.class(), value, Ref::NOTHING, index);
+        }
+        Ok(())
     }
 
     pub(super) fn read(&mut self, op: Op, ty: Ty, imm: u32) {
         self.tape.vectors |= ty == Ty::V128;
-        let value = self.temp_entry(op, ty.class(), Ref::NOTHING, Ref::NOTHING, imm);
-        self.push_typed(ty, Node::Value(value));
+        let value = self.temp_entry_here(op, ty.class(), Ref::NOTHING, Ref::NOTHING, imm);
+        self.push_typed(ty, value);
     }
 
     pub(super) fn ref_null(&mut self, ty: Ty) {
         let null = self.constant(I64, 0);
-        self.push_typed(ty, Node::Value(null));
+        self.push_typed(ty, null);
     }
 
     pub(super) fn as_non_null(&mut self, ty: Ty) {
         let value = self.pop_value();
         self.can_trap();
         let value = self.temp_entry(Op::NonNull, I64, value, Ref::NOTHING, 0);
-        self.push_typed(ty, Node::Value(value));
+        self.push_typed(ty, value);
     }
 
     pub(super) fn drop_value(&mut self) {
         let item = self.pop();
-        match item.node {
-            Node::Value(value) | Node::Wrap(value) => self.drop_temp(item.class(), value),
-            Node::Test { class, a, b, .. } => {
+        match self.node(item) {
+            None => self.drop_temp(item.class(), item.value),
+            Some(Node::Wrap(value)) => self.drop_temp(item.class(), value),
+            Some(Node::Test { class, a, b, .. }) => {
                 self.drop_temp(class, a);
                 self.drop_temp(class, b);
             }
-            Node::Lea { base, index, .. } => {
+            Some(Node::Lea { base, index, .. }) => {
                 self.drop_temp(item.class(), base);
                 self.drop_temp(item.class(), index);
             }
@@ -80,7 +121,7 @@ impl Scan<'_> {
 
     fn drop_temp(&mut self, class: Class, value: Ref) {
         if value.as_temp().is_some() {
-            self.entry(Op::Drop, class, Ref::NOTHING, value, Ref::NOTHING, 0);
+            self.effect(Op::Drop, class, value, Ref::NOTHING, 0);
         }
     }
 
@@ -91,138 +132,199 @@ impl Scan<'_> {
         let a = self.pop();
         let (class, ty) = (a.class(), result.unwrap_or(a.ty));
         let (a, b) = (self.value(a), self.value(b));
-        self.entry(Op::Compare(condition.test), condition.class, Ref::NOTHING, condition.a, condition.b, 0);
+        self.effect(Op::Compare(condition.test), condition.class, condition.a, condition.b, 0);
         let value = self.temp_entry(Op::Select, class, a, b, 0);
-        self.push_typed(ty, Node::Value(value));
+        self.push_typed(ty, value);
     }
 
     // Arithmetic.
 
-    pub(super) fn eqz(&mut self, class: Class) {
-        let item = self.pop();
-        if let Node::Test { test, class, a, b } = item.node {
-            return self.push(I32, Node::Test { test: test.invert(), class, a, b });
+    /// An operator of one operand. Is it there? If not, the operator cannot be reached.
+    #[inline(always)]
+    fn one(&mut self, operand: Class, result: Class) -> Result<Option<Item>, Invalid> {
+        match self.take(Ty::number(operand)) {
+            Some(item) => Ok(Some(item)),
+            None => self.one_in_dead_code(operand, result).map(|()| None),
+        }
+    }
+
+    /// The same of two.
+    #[inline(always)]
+    fn two(&mut self, operands: Class, result: Class) -> Result<Option<(Item, Item)>, Invalid> {
+        let ty = Ty::number(operands);
+        match self.take_two(ty, ty) {
+            Some(items) => Ok(Some(items)),
+            None => self.two_in_dead_code(operands, result).map(|()| None),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn eqz(&mut self, class: Class) -> Result<(), Invalid> {
+        if let Some(item) = self.one(class, I32)? {
+            self.is_zero(class, item);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_zero(&mut self, class: Class, item: Item) {
+        if let Some(Node::Test { test, class, a, b }) = self.node(item) {
+            return self.push_node(I32, Node::Test { test: test.invert(), class, a, b });
         }
         let a = if class == I32 { self.low(item) } else { self.value(item) };
         let zero = self.constant(class, 0);
         match self.tape.constant(a) {
             Some(value) => self.push_const(I32, i64::from(value == 0)),
-            None => self.push(I32, Node::Test { test: Test::Int(Cond::Equal), class, a, b: zero }),
+            None => self.push_node(I32, Node::Test { test: Test::Int(Cond::Equal), class, a, b: zero }),
         }
     }
 
-    pub(super) fn compare(&mut self, class: Class, cond: Cond) {
-        let (a, b) = self.pop_ints(class);
+    #[inline(never)]
+    pub(super) fn compare(&mut self, class: Class, cond: Cond) -> Result<(), Invalid> {
+        let Some((a, b)) = self.two(class, I32)? else { return Ok(()) };
+        let (a, b) = self.ints(class, a, b);
+        if !a.is_const() {
+            self.push_node(I32, Node::Test { test: Test::Int(cond), class, a, b });
+            return Ok(());
+        }
         match (self.tape.constant(a), self.tape.constant(b)) {
             (Some(a), Some(b)) => self.push_const(I32, i64::from(holds(cond, class, a, b))),
-            (Some(_), None) => self.push(I32, Node::Test { test: Test::Int(cond.swap()), class, a: b, b: a }),
-            _ => self.push(I32, Node::Test { test: Test::Int(cond), class, a, b }),
+            _ => self.push_node(I32, Node::Test { test: Test::Int(cond.swap()), class, a: b, b: a }),
         }
+        Ok(())
     }
 
-    pub(super) fn compare_float(&mut self, class: Class, cond: FloatCond) {
-        let b = self.pop_value();
-        let a = self.pop_value();
-        self.push(I32, Node::Test { test: Test::Float(cond), class, a, b });
+    #[inline(never)]
+    pub(super) fn compare_float(&mut self, class: Class, cond: FloatCond) -> Result<(), Invalid> {
+        if let Some((a, b)) = self.two(class, I32)? {
+            self.push_node(I32, Node::Test { test: Test::Float(cond), class, a: a.value, b: b.value });
+        }
+        Ok(())
     }
 
-    /// Pops the operands of an operation that depends on the low bits of an i32 only.
-    fn pop_ints(&mut self, class: Class) -> (Ref, Ref) {
-        let b = self.pop();
-        let a = self.pop();
+    /// The operands of an operation that depends on the low bits of an i32 only.
+    #[inline(always)]
+    fn ints(&mut self, class: Class, a: Item, b: Item) -> (Ref, Ref) {
         match class {
             I32 => (self.low(a), self.low(b)),
             _ => (self.value(a), self.value(b)),
         }
     }
 
-    pub(super) fn int(&mut self, op: Int, class: Class) {
-        let (mut a, mut b) = self.pop_ints(class);
-        if let (Some(a), Some(b)) = (self.tape.constant(a), self.tape.constant(b)) {
-            return self.push_const(class, fold(op, class, a, b));
+    #[inline(never)]
+    pub(super) fn int(&mut self, op: Int, class: Class) -> Result<(), Invalid> {
+        if let Some((a, b)) = self.two(class, class)? {
+            self.int_entry(op, class, a, b);
         }
-        if a.is_const() && op.is_commutative() {
-            (a, b) = (b, a);
+        Ok(())
+    }
+
+    fn int_entry(&mut self, op: Int, class: Class, a: Item, b: Item) {
+        let (mut a, mut b) = self.ints(class, a, b);
+        if a.is_const() {
+            if let (Some(a), Some(b)) = (self.tape.constant(a), self.tape.constant(b)) {
+                return self.push_const(class, fold(op, class, a, b));
+            }
+            if op.is_commutative() {
+                (a, b) = (b, a);
+            }
         }
-        let value = self.temp_entry(Op::Int(op), class, a, b, 0);
+        let value = self.temp_entry_here(Op::Int(op), class, a, b, 0);
         self.push_value(class, value);
     }
 
-    pub(super) fn divide(&mut self, op: Int, class: Class) {
-        let (a, b) = self.pop_ints(class);
-        self.can_trap();
-        let value = self.temp_entry(Op::Int(op), class, a, b, 0);
-        self.push_value(class, value);
+    #[inline(never)]
+    pub(super) fn divide(&mut self, op: Int, class: Class) -> Result<(), Invalid> {
+        if let Some((a, b)) = self.two(class, class)? {
+            let (a, b) = self.ints(class, a, b);
+            self.can_trap();
+            let value = self.temp_entry(Op::Int(op), class, a, b, 0);
+            self.push_value(class, value);
+        }
+        Ok(())
     }
 
     /// A sum stays a node as long as `lea` can compute it.
-    pub(super) fn add(&mut self, class: Class) {
-        let [.., a, b] = self.stack[..] else { unreachable!("validated: two operands") };
-        if let (Node::Value(base), Node::Value(index)) = (a.node, b.node)
-            && !base.is_const()
-            && !index.is_const()
-        {
-            self.pop();
-            self.pop();
-            return self.push(class, Node::Lea { base, index, scale: 0, disp: 0 });
+    #[inline(never)]
+    pub(super) fn add(&mut self, class: Class) -> Result<(), Invalid> {
+        let Some((a, b)) = self.two(class, class)? else { return Ok(()) };
+        if a.value.is_place() {
+            if b.value.is_place() {
+                self.push_node(class, Node::Lea { base: a.value, index: b.value, scale: 0, disp: 0 });
+                return Ok(());
+            }
+            if let Some(disp) = b.value.as_small() {
+                self.push_node(class, Node::Lea { base: a.value, index: Ref::NOTHING, scale: 0, disp });
+                return Ok(());
+            }
         }
-        let (Some(a), Some(b)) = (self.as_lea(a), self.as_lea(b)) else { return self.int(Int::Add, class) };
-        let Some(sum) = add_leas(class, a, b) else { return self.int(Int::Add, class) };
-        self.pop();
-        self.pop();
-        self.push(class, sum);
+        match (self.as_lea(a), self.as_lea(b)) {
+            (Some(left), Some(right)) => match add_leas(class, left, right) {
+                Some(sum) => self.push_node(class, sum),
+                None => self.int_entry(Int::Add, class, a, b),
+            },
+            _ => self.int_entry(Int::Add, class, a, b),
+        }
+        Ok(())
     }
 
-    pub(super) fn subtract(&mut self, class: Class) {
-        if let [.., a, b] = self.stack[..]
-            && let Node::Value(value) = b.node
-            && let Some(value) = self.tape.constant(value)
+    #[inline(never)]
+    pub(super) fn subtract(&mut self, class: Class) -> Result<(), Invalid> {
+        let Some((a, b)) = self.two(class, class)? else { return Ok(()) };
+        if !b.value.is_lazy()
+            && let Some(value) = self.tape.constant(b.value)
             && let Ok(negated) = i32::try_from(value.wrapping_neg())
-            && let Some(a) = self.as_lea(a)
-            && let Some(sum) = add_leas(class, a, Lea { disp: negated, ..Lea::ZERO })
+            && let Some(left) = self.as_lea(a)
+            && let Some(sum) = add_leas(class, left, Lea { disp: negated, ..Lea::ZERO })
         {
-            self.pop();
-            self.pop();
-            return self.push(class, sum);
+            self.push_node(class, sum);
+        } else {
+            self.int_entry(Int::Sub, class, a, b);
         }
-        self.int(Int::Sub, class);
+        Ok(())
     }
 
-    pub(super) fn shift_left(&mut self, class: Class) {
-        if let [.., a, b] = self.stack[..]
-            && let (Node::Value(value), Node::Value(count)) = (a.node, b.node)
-            && !value.is_const()
-            && let Some(count @ 1..=3) = self.tape.constant(count)
+    #[inline(never)]
+    pub(super) fn shift_left(&mut self, class: Class) -> Result<(), Invalid> {
+        let Some((a, b)) = self.two(class, class)? else { return Ok(()) };
+        if a.value.is_place()
+            && !b.value.is_lazy()
+            && let Some(count @ 1..=3) = self.tape.constant(b.value)
         {
-            self.pop();
-            self.pop();
-            return self.push(class, Node::Lea { base: Ref::NOTHING, index: value, scale: count as u8, disp: 0 });
+            let lea = Node::Lea { base: Ref::NOTHING, index: a.value, scale: count as u8, disp: 0 };
+            self.push_node(class, lea);
+        } else {
+            self.int_entry(Int::Shl, class, a, b);
         }
-        self.int(Int::Shl, class);
+        Ok(())
     }
 
-    fn as_lea(&self, item: super::Item) -> Option<Lea> {
-        match item.node {
-            Node::Value(value) => match self.tape.constant(value) {
+    fn as_lea(&self, item: Item) -> Option<Lea> {
+        match self.node(item) {
+            None => match self.tape.constant(item.value) {
                 Some(disp) => i32::try_from(disp).ok().map(|disp| Lea { disp, ..Lea::ZERO }),
-                None => Some(Lea { base: value, ..Lea::ZERO }),
+                None => Some(Lea { base: item.value, ..Lea::ZERO }),
             },
             // As an i32's summand only the low bits count.
-            Node::Wrap(value) => Some(Lea { base: value, ..Lea::ZERO }),
-            Node::Lea { base, index, scale, disp } => Some(Lea { base, index, scale, disp }),
-            Node::Test { .. } => None,
+            Some(Node::Wrap(value)) => Some(Lea { base: value, ..Lea::ZERO }),
+            Some(Node::Lea { base, index, scale, disp }) => Some(Lea { base, index, scale, disp }),
+            Some(Node::Test { .. }) => None,
         }
     }
 
-    pub(super) fn int_unary(&mut self, op: IntUnary, class: Class) {
-        let item = self.pop();
-        let a = if class == I32 { self.low(item) } else { self.value(item) };
-        let value = self.temp_entry(Op::IntUnary(op), class, a, Ref::NOTHING, 0);
-        self.push_value(class, value);
+    #[inline(never)]
+    pub(super) fn int_unary(&mut self, op: IntUnary, class: Class) -> Result<(), Invalid> {
+        if let Some(item) = self.one(class, class)? {
+            let a = if class == I32 { self.low(item) } else { self.value(item) };
+            let value = self.temp_entry(Op::IntUnary(op), class, a, Ref::NOTHING, 0);
+            self.push_value(class, value);
+        }
+        Ok(())
     }
 
-    pub(super) fn extend_signed(&mut self) {
-        let a = self.pop_low();
+    #[inline(never)]
+    pub(super) fn extend_signed(&mut self) -> Result<(), Invalid> {
+        let Some(item) = self.one(I32, I64)? else { return Ok(()) };
+        let a = self.low(item);
         match self.tape.constant(a) {
             Some(value) => self.push_const(I64, value),
             None => {
@@ -230,23 +332,30 @@ impl Scan<'_> {
                 self.push_value(I64, value);
             }
         }
+        Ok(())
     }
 
     /// An i32 has zeros above it wherever it is: only its class changes.
-    pub(super) fn extend_unsigned(&mut self) {
-        let a = self.pop_value();
+    #[inline(never)]
+    pub(super) fn extend_unsigned(&mut self) -> Result<(), Invalid> {
+        let Some(item) = self.one(I32, I64)? else { return Ok(()) };
+        let a = self.value(item);
         match self.tape.constant(a) {
             Some(value) => self.push_const(I64, i64::from(value as u32)),
             None => self.push_value(I64, a),
         }
+        Ok(())
     }
 
-    pub(super) fn wrap(&mut self) {
-        let a = self.pop_value();
+    #[inline(never)]
+    pub(super) fn wrap(&mut self) -> Result<(), Invalid> {
+        let Some(item) = self.one(I64, I32)? else { return Ok(()) };
+        let a = self.value(item);
         match self.tape.constant(a) {
             Some(value) => self.push_const(I32, i64::from(value as i32)),
-            None => self.push(I32, Node::Wrap(a)),
+            None => self.push_node(I32, Node::Wrap(a)),
         }
+        Ok(())
     }
 
     /// Two results of four operands, or of two for a product; low halves lie below high ones. Both entries stand together.
@@ -274,41 +383,71 @@ impl Scan<'_> {
         self.push_value(class, value);
     }
 
-    pub(super) fn trunc(&mut self, from: Class, to: Class, signed: bool) {
-        self.can_trap();
-        self.unary(Op::Convert(Convert::Trunc { from, signed, saturating: false }), to);
+    #[inline(never)]
+    pub(super) fn float_binary(&mut self, op: Op, class: Class) -> Result<(), Invalid> {
+        if let Some((a, b)) = self.two(class, class)? {
+            let value = self.temp_entry(op, class, a.value, b.value, 0);
+            self.push_value(class, value);
+        }
+        Ok(())
     }
 
-    pub(super) fn trunc_sat(&mut self, from: Class, to: Class, signed: bool) {
-        self.unary(Op::Convert(Convert::Trunc { from, signed, saturating: true }), to);
+    #[inline(never)]
+    pub(super) fn convert(&mut self, op: Op, from: Class, to: Class) -> Result<(), Invalid> {
+        if self.takes_one(from, to)? {
+            self.unary(op, to);
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn trunc(&mut self, from: Class, to: Class, signed: bool, saturating: bool) -> Result<(), Invalid> {
+        if self.takes_one(from, to)? {
+            if !saturating {
+                self.can_trap();
+            }
+            self.unary(Op::Convert(Convert::Trunc { from, signed, saturating }), to);
+        }
+        Ok(())
     }
 
     // Memory and tables.
 
-    pub(super) fn load(&mut self, access: Access, class: Class, offset: u32) {
-        let index: HeapIndex = self.pop_heap_index();
-        self.heap_load(access, class, index, offset);
+    #[inline(never)]
+    pub(super) fn load(&mut self, access: Access, class: Class, offset: u32) -> Result<(), Invalid> {
+        if let Some(item) = self.one(I32, class)? {
+            let index = self.heap_index(item);
+            self.heap_load(access, class, index, offset);
+        }
+        Ok(())
     }
 
-    pub(super) fn store(&mut self, access: Access, class: Class, offset: u32) {
+    #[inline(never)]
+    pub(super) fn store(&mut self, access: Access, class: Class, offset: u32) -> Result<(), Invalid> {
+        let Some((index, value)) = self.take_two(Ty::I32, Ty::number(class)) else {
+            return self.in_dead_code(&[Ty::I32, Ty::number(class)], &[]);
+        };
         // A narrowing store, and a whole one of an i32, reads the low bits only.
         let low = class == I32 || access != Access::Whole;
-        let (value, index) = self.pop_store(low);
+        let value = if low { self.low(value) } else { self.value(value) };
+        // The value is off the stack but not yet used: nothing that computes the index may touch it.
+        let index = self.heap_index(index);
         self.heap_store(access, class, index, value, offset);
+        Ok(())
     }
 
     pub(super) fn table_get(&mut self, ty: Ty, table: u32) {
         let index = self.pop_value();
         self.can_trap();
         let value = self.temp_entry(Op::TableGet, I64, index, Ref::NOTHING, table);
-        self.push_typed(ty, Node::Value(value));
+        self.push_typed(ty, value);
     }
 
     pub(super) fn table_set(&mut self, table: u32) {
         let value = self.pop_value();
         let index = self.pop_value();
         self.can_trap();
-        self.entry(Op::TableSet, I64, Ref::NOTHING, index, value, table);
+        self.effect(Op::TableSet, I64, index, value, table);
     }
 }
 

@@ -12,19 +12,6 @@ use wasmparser::WasmFeatures;
 const HAS_MEMORY_INDEX: u32 = 1 << 6;
 
 impl Scan<'_> {
-    /// Alignment and offset of an access to memory 0 with a 32-bit index, which real code has: the offset. `None`: there may
-    /// be more to it, and nothing has been read.
-    #[inline(always)]
-    pub(super) fn plain_memarg(&self, cursor: &mut Cursor<'_>, max_align: u8) -> Option<u32> {
-        let mut next = *cursor;
-        if !self.plain_memory || next.byte().ok()? > max_align {
-            return None;
-        }
-        let offset = next.u32().ok()?;
-        *cursor = next;
-        Some(offset)
-    }
-
     /// Reads where a memory access goes. The alignment must be one of these, as powers of two.
     pub(super) fn memarg(
         &mut self,
@@ -101,7 +88,7 @@ impl Scan<'_> {
             _ => {
                 self.tape.memargs.push(memarg);
                 let place = self.tape.memargs.len() as u32 - 1;
-                self.entry(Op::Memarg, Class::I32, Ref::NOTHING, Ref::NOTHING, Ref::NOTHING, place);
+                self.plain_entry(Op::Memarg, place);
                 (index, 0)
             }
         }

@@ -2,11 +2,12 @@
 
 use super::Scan;
 use super::check::Ty;
-use super::table::{OPERATORS, Operator, Rare, SATURATING};
+use super::table::{LEAVES, LOCAL_GET, OPERATORS, Operator, Rare, SATURATING};
 use crate::abi::Builtin;
-use crate::compile::tape::{Class, Convert, Op};
-use crate::decode::{Cursor, Invalid};
+use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref, Tape};
+use crate::decode::{BlockType, Cursor, Invalid};
 use crate::types::{RefType, TypeIndex};
+use std::hint::select_unpredictable;
 use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64};
@@ -17,6 +18,12 @@ const MAX_ENTRIES: usize = 16 << 20;
 
 /// More items of lists than this, too: a `try_table` has ten thousand of a thousand items for a few bytes each.
 const MAX_LIST_ITEMS: usize = 32 << 20;
+
+/// More operands at the same time, too.
+const MAX_OPERANDS: usize = 1 << 20;
+
+/// More than the parser accepts; the numbers of constants fit into a [`Ref`](crate::compile::tape::Ref).
+const MAX_BODY_BYTES: usize = MAX_PLACES / 4;
 
 /// Why a body is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,189 +40,154 @@ impl From<Invalid> for Refusal {
 }
 
 impl Scan<'_> {
-    /// Reads a body from its first operator on, which is at `first`; the module offset of its first byte is `start`.
-    pub(in crate::compile) fn body(&mut self, bytes: &[u8], first: usize, start: u32) -> Result<(), Refusal> {
-        let mut cursor = Cursor::at(bytes, first);
+    /// Reads a body from its first operator on.
+    pub(in crate::compile) fn body(&mut self, first: &Cursor<'_>) -> Result<(), Refusal> {
+        let mut cursor = *first;
+        if cursor.remaining() > MAX_BODY_BYTES {
+            return Err(Refusal::TooLarge);
+        }
         loop {
-            self.offset = start + cursor.position() as u32;
-            match OPERATORS[cursor.byte()? as usize] {
-                // What has no operands may as well be pushed where code cannot be reached.
-                LocalGet => {
-                    let index = cursor.u32()?;
-                    let local = self.locals.get(index)?;
-                    self.local_get(index, local)?;
+            let mut opcode = cursor.opcode()?;
+            // Most operators are these. Which of them comes cannot be foretold, that one of them comes often can.
+            while let Some(byte) = cursor.first_below(LEAVES[usize::from(opcode)]) {
+                let is_local = opcode == LOCAL_GET;
+                let local = self.locals.among_first(byte);
+                let constant = Ref::small(i64::from((byte as i8) << 1 >> 1)).expect("seven bits");
+                let value = select_unpredictable(is_local, local.value, constant);
+                let ty = select_unpredictable(is_local, local.ty, Ty::I32);
+                match value {
+                    Ref::NOTHING => self.local_get(byte.into())?,
+                    _ => self.push_typed(ty, value),
                 }
-                LocalSet => {
-                    let index = cursor.u32()?;
-                    let local = self.locals.get(index)?;
-                    match self.has(local.ty) {
-                        true => _ = self.local_set(index, local),
-                        false => self.local_set_subtype(index, local)?,
-                    }
-                }
-                LocalTee => {
-                    let index = cursor.u32()?;
-                    let local = self.locals.get(index)?;
-                    match self.has(local.ty) {
-                        true => self.local_tee(index, local),
-                        false => {
-                            self.local_set_subtype(index, local)?;
-                            let local = self.locals.get(index)?;
-                            self.local_get(index, local)?;
-                        }
-                    }
-                }
+                opcode = cursor.opcode()?;
+            }
+            self.offset = cursor.position() - 1;
+            match OPERATORS[usize::from(opcode)] {
+                LocalGet => self.local_get(cursor.first_u32()?)?,
+                LocalSet => self.local_set(cursor.first_u32()?)?,
+                LocalTee => self.local_tee(cursor.first_u32()?)?,
                 I32Const => {
-                    let value = cursor.i32()?;
+                    let value = cursor.first_i32()?;
                     self.push_const(I32, i64::from(value));
                 }
                 I64Const => {
-                    let value = cursor.i64()?;
+                    let value = cursor.first_i64()?;
                     self.push_const(I64, value);
                 }
                 Load(class, access, align) => match self.plain_memarg(&mut cursor, align) {
-                    Some(offset) if self.takes_one(I32, class)? => self.load(access, class, offset),
-                    Some(_) => {}
+                    Some(offset) => self.load(access, class, offset)?,
                     None => cursor = self.load_anywhere(access, class, align, cursor)?,
                 },
                 Store(class, access, align) => match self.plain_memarg(&mut cursor, align) {
-                    Some(offset) if self.has_two(Ty::I32, Ty::number(class)) => self.store(access, class, offset),
-                    Some(_) => self.in_dead_code(&[Ty::I32, Ty::number(class)], &[])?,
+                    Some(offset) => self.store(access, class, offset)?,
                     None => cursor = self.store_anywhere(access, class, align, cursor)?,
                 },
+                Add(class) => self.add(class)?,
+                Subtract(class) => self.subtract(class)?,
+                ShiftLeft(class) => self.shift_left(class)?,
+                Int(class, op) => self.int(op, class)?,
+                Divide(class, op) => self.divide(op, class)?,
+                IntUnary(class, op) => self.int_unary(op, class)?,
+                Extend(class, op) => {
+                    self.needs(WasmFeatures::SIGN_EXTENSION)?;
+                    self.int_unary(op, class)?;
+                }
+                Eqz(class) => self.eqz(class)?,
+                Compare(class, cond) => self.compare(class, cond)?,
+                CompareFloat(class, cond) => self.compare_float(class, cond)?,
+                Wrap => self.wrap()?,
+                ExtendSigned => self.extend_signed()?,
+                ExtendUnsigned => self.extend_unsigned()?,
+                Float(class, op) => self.float_binary(Op::Float(op), class)?,
+                FloatUnary(class, op) => self.convert(Op::FloatUnary(op), class, class)?,
+                Trunc(from, to, signed) => self.trunc(from, to, signed, false)?,
+                FromInt(from, to, signed) => self.convert(Op::Convert(Convert::FromInt { from, signed }), from, to)?,
+                ChangePrecision(from, to) => self.convert(Op::Convert(Convert::Float), from, to)?,
+                Reinterpret(from, to) => self.convert(Op::Convert(Convert::Reinterpret), from, to)?,
                 Block => {
                     let ty = cursor.block_type(self.info)?;
                     self.block(ty)?;
+                    if ty != BlockType::Empty {
+                        self.is_not_too_large()?;
+                    }
                 }
                 Loop => {
                     let ty = cursor.block_type(self.info)?;
                     self.begin_loop(ty)?;
+                    if ty != BlockType::Empty {
+                        self.is_not_too_large()?;
+                    }
                 }
                 If => {
                     let ty = cursor.block_type(self.info)?;
                     self.begin_if(ty)?;
+                    if ty != BlockType::Empty {
+                        self.is_not_too_large()?;
+                    }
                 }
                 Else => self.begin_else()?,
                 End => {
                     self.end()?;
+                    self.is_not_too_large()?;
                     if self.is_done() {
-                        return if cursor.remaining() == 0 { Ok(()) } else { Err(Refusal::Invalid) };
+                        return if cursor.is_at_end() { Ok(()) } else { Err(Refusal::Invalid) };
                     }
                 }
-                Br => {
-                    let depth = cursor.u32()?;
-                    match self.takes_label(depth)? {
-                        true => self.branch_always(depth),
-                        false => self.die(),
-                    }
-                }
-                BrIf => {
-                    let depth = cursor.u32()?;
-                    if self.takes_branch_if(depth)? {
-                        let condition = self.pop_test();
-                        self.branch_if(depth, condition);
-                    }
-                }
+                Br => self.br(cursor.first_u32()?)?,
+                BrIf => self.br_if(cursor.first_u32()?)?,
                 Return => match self.takes_return()? {
                     true => self.return_now(),
                     false => self.die(),
                 },
                 Call => {
-                    let function = cursor.u32()?;
-                    let ty = self.function_type(function)?;
-                    if self.takes_call(ty)? {
-                        self.call_direct(function);
+                    self.call_direct(cursor.first_u32()?)?;
+                    self.is_not_too_large()?;
+                }
+                GlobalGet => self.global_get(cursor.first_u32()?)?,
+                GlobalSet => self.global_set(cursor.first_u32()?)?,
+                Drop => {
+                    if self.takes_any()? {
+                        self.drop_value();
                     }
                 }
-                GlobalGet => {
-                    let index = cursor.u32()?;
-                    let (ty, _) = self.global_type(index)?;
-                    if self.takes(&[], &[ty])? {
-                        self.read(Op::GlobalGet, ty, index);
+                Select => {
+                    if self.takes_select()? {
+                        self.select(None);
                     }
                 }
-                GlobalSet => {
-                    let index = cursor.u32()?;
-                    let (ty, true) = self.global_type(index)? else { return Err(Refusal::Invalid) };
-                    if self.takes(&[ty], &[])? {
-                        self.global_set(ty, index);
-                    }
-                }
+                Unreachable => match self.dead {
+                    true => self.die(),
+                    false => self.trap_now(),
+                },
+                Nop => {}
                 Rare(operator) => {
                     cursor = self.rare(operator, cursor)?;
-                    if self.tape.lists.len() > MAX_LIST_ITEMS {
-                        return Err(Refusal::TooLarge);
-                    }
+                    self.is_not_too_large()?;
                 }
-                operator => self.operate(operator)?,
-            }
-            if self.tape.entries.len() > MAX_ENTRIES {
-                return Err(Refusal::TooLarge);
+                Unknown => return Err(Refusal::Invalid),
             }
         }
     }
 
-    /// What needs nothing but its opcode.
+    /// Asked behind operators that record more than they and their operands have bytes: those with lists of values.
     #[inline(always)]
-    fn operate(&mut self, operator: Operator) -> Result<(), Invalid> {
-        match operator {
-            Add(class) if self.takes_two(class, class)? => self.add(class),
-            Subtract(class) if self.takes_two(class, class)? => self.subtract(class),
-            ShiftLeft(class) if self.takes_two(class, class)? => self.shift_left(class),
-            Int(class, op) if self.takes_two(class, class)? => self.int(op, class),
-            Divide(class, op) if self.takes_two(class, class)? => self.divide(op, class),
-            IntUnary(class, op) if self.takes_one(class, class)? => self.int_unary(op, class),
-            Extend(class, op) => {
-                self.needs(WasmFeatures::SIGN_EXTENSION)?;
-                if self.takes_one(class, class)? {
-                    self.int_unary(op, class);
-                }
-            }
-            Eqz(class) if self.takes_one(class, I32)? => self.eqz(class),
-            Compare(class, cond) if self.takes_two(class, I32)? => self.compare(class, cond),
-            CompareFloat(class, cond) if self.takes_two(class, I32)? => self.compare_float(class, cond),
-            Wrap if self.takes_one(I64, I32)? => self.wrap(),
-            ExtendSigned if self.takes_one(I32, I64)? => self.extend_signed(),
-            ExtendUnsigned if self.takes_one(I32, I64)? => self.extend_unsigned(),
-            Float(class, op) if self.takes_two(class, class)? => self.binary(Op::Float(op), class),
-            FloatUnary(class, op) if self.takes_one(class, class)? => self.unary(Op::FloatUnary(op), class),
-            Trunc(from, to, signed) if self.takes_one(from, to)? => self.trunc(from, to, signed),
-            TruncSaturating(from, to, signed) if self.takes_one(from, to)? => self.trunc_sat(from, to, signed),
-            FromInt(from, to, signed) if self.takes_one(from, to)? => {
-                self.unary(Op::Convert(Convert::FromInt { from, signed }), to);
-            }
-            ChangePrecision(from, to) if self.takes_one(from, to)? => self.unary(Op::Convert(Convert::Float), to),
-            Reinterpret(from, to) if self.takes_one(from, to)? => self.unary(Op::Convert(Convert::Reinterpret), to),
-            Drop if self.takes_any()? => self.drop_value(),
-            Select if self.takes_select()? => self.select(None),
-            Unreachable if self.dead => self.die(),
-            Unreachable => self.trap_now(),
-            Unknown => return Err(Invalid),
-            // Valid, and not reached.
-            _ => {}
+    pub(super) fn is_not_too_large(&self) -> Result<(), Refusal> {
+        let Tape { entries, lists, .. } = &self.tape;
+        if entries.len() > MAX_ENTRIES || lists.len() > MAX_LIST_ITEMS || self.stack.len() > MAX_OPERANDS {
+            return Err(Refusal::TooLarge);
         }
         Ok(())
     }
 
-    /// Is an operand there, to be taken by what records the operator? If not, the operator cannot be reached.
+    /// Alignment and offset of an access to memory 0 with a 32-bit index, which real code has: the offset. `None`: there may
+    /// be more to it, and nothing has been read.
     #[inline(always)]
-    pub(super) fn takes_one(&mut self, operand: Class, result: Class) -> Result<bool, Invalid> {
-        match self.has(Ty::number(operand)) {
-            true => Ok(true),
-            false => self.in_dead_code(&[Ty::number(operand)], &[Ty::number(result)]).map(|()| false),
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn takes_two(&mut self, operands: Class, result: Class) -> Result<bool, Invalid> {
-        let ty = Ty::number(operands);
-        match self.has_two(ty, ty) {
-            true => Ok(true),
-            false => self.in_dead_code(&[ty, ty], &[Ty::number(result)]).map(|()| false),
-        }
+    fn plain_memarg(&self, cursor: &mut Cursor<'_>, max_align: u8) -> Option<u32> {
+        if self.plain_memory { cursor.plain_memarg(max_align) } else { None }
     }
 
     /// What real code seldom has.
+    #[inline(never)]
     fn rare<'b>(&mut self, operator: Rare, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
         self.needs(operator.feature())?;
         match operator {
@@ -331,7 +303,8 @@ impl Scan<'_> {
             }
             Rare::RefIsNull => {
                 if self.takes_ref()? {
-                    self.eqz(I64);
+                    let reference = self.pop();
+                    self.is_zero(I64, reference);
                 }
             }
             Rare::RefFunc => {
@@ -346,9 +319,9 @@ impl Scan<'_> {
             Rare::Prefix => {
                 let code = cursor.u32()?;
                 match SATURATING.get(code as usize) {
-                    Some(&operator) => {
+                    Some(&(from, to, signed)) => {
                         self.needs(WasmFeatures::SATURATING_FLOAT_TO_INT)?;
-                        self.operate(operator)?;
+                        self.trunc(from, to, signed, true)?;
                     }
                     None => self.prefixed(code, &mut cursor)?,
                 }

@@ -12,9 +12,9 @@ use Operator::*;
 #[derive(Clone, Copy)]
 pub(super) enum Operator {
     LocalGet,
+    I32Const,
     LocalSet,
     LocalTee,
-    I32Const,
     I64Const,
     /// Access, and the largest alignment as a power of two.
     Load(Class, Access, u8),
@@ -36,7 +36,6 @@ pub(super) enum Operator {
     FloatUnary(Class, FloatUnary),
     /// Float to integer, signed or not.
     Trunc(Class, Class, bool),
-    TruncSaturating(Class, Class, bool),
     /// Integer to float, signed or not.
     FromInt(Class, Class, bool),
     ChangePrecision(Class, Class),
@@ -123,17 +122,28 @@ pub(super) static OPERATORS: [Operator; 256] = {
     operators
 };
 
-/// By the number behind the prefix 0xFC.
+pub(super) const LOCAL_GET: u8 = 0x20;
+const I32_CONST: u8 = 0x41;
+
+/// By opcode: what has no operands and a number of one byte behind it, which is below this.
+pub(super) static LEAVES: [u8; 256] = {
+    let mut limits = [0; 256];
+    limits[LOCAL_GET as usize] = 0x80;
+    limits[I32_CONST as usize] = 0x80;
+    limits
+};
+
+/// Saturating, as [`Trunc`], by the number behind the prefix 0xFC.
 #[rustfmt::skip]
-pub(super) static SATURATING: [Operator; 8] = [
-    TruncSaturating(F32, I32, true),        // i32.trunc_sat_f32_s
-    TruncSaturating(F32, I32, false),       // i32.trunc_sat_f32_u
-    TruncSaturating(F64, I32, true),        // i32.trunc_sat_f64_s
-    TruncSaturating(F64, I32, false),       // i32.trunc_sat_f64_u
-    TruncSaturating(F32, I64, true),        // i64.trunc_sat_f32_s
-    TruncSaturating(F32, I64, false),       // i64.trunc_sat_f32_u
-    TruncSaturating(F64, I64, true),        // i64.trunc_sat_f64_s
-    TruncSaturating(F64, I64, false),       // i64.trunc_sat_f64_u
+pub(super) static SATURATING: [(Class, Class, bool); 8] = [
+    (F32, I32, true),        // i32.trunc_sat_f32_s
+    (F32, I32, false),       // i32.trunc_sat_f32_u
+    (F64, I32, true),        // i32.trunc_sat_f64_s
+    (F64, I32, false),       // i32.trunc_sat_f64_u
+    (F32, I64, true),        // i64.trunc_sat_f32_s
+    (F32, I64, false),       // i64.trunc_sat_f32_u
+    (F64, I64, true),        // i64.trunc_sat_f64_s
+    (F64, I64, false),       // i64.trunc_sat_f64_u
 ];
 
 #[rustfmt::skip]
@@ -166,7 +176,7 @@ const ROWS: &[(u8, Operator)] = &[
     (0x1B, Select),                                   // select
     (0x1C, Rare(Rare::SelectTyped)),                  // select t
     (0x1F, Rare(Rare::TryTable)),                     // try_table
-    (0x20, LocalGet),                                 // local.get
+    (LOCAL_GET, LocalGet),                                 // local.get
     (0x21, LocalSet),                                 // local.set
     (0x22, LocalTee),                                 // local.tee
     (0x23, GlobalGet),                                // global.get
@@ -198,7 +208,7 @@ const ROWS: &[(u8, Operator)] = &[
     (0x3E, Store(I64, Access::U32, 2)),               // i64.store32
     (0x3F, Rare(Rare::MemorySize)),                   // memory.size
     (0x40, Rare(Rare::MemoryGrow)),                   // memory.grow
-    (0x41, I32Const),                                 // i32.const
+    (I32_CONST, I32Const),                                 // i32.const
     (0x42, I64Const),                                 // i64.const
     (0x43, Rare(Rare::F32Const)),                     // f32.const
     (0x44, Rare(Rare::F64Const)),                     // f64.const

@@ -1,0 +1,369 @@
+//! The operand stack: values, most of them already where they are, some not computed yet.
+
+use super::check::Ty;
+use super::{Class, Item, Node, Ref, Scan};
+use crate::abi::Place;
+use crate::compile::tape::{Access, Int, IntUnary, Op};
+
+/// How many items are searched for reads of a local that is about to be written; of more, all are copied.
+const RELEASE_SEARCH: usize = 64;
+
+/// An i32 as it is used to address memory. **Escape:** only [`Scan::heap_index`] makes one, from a value whose
+/// upper 32 bits are zero in every home it may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeapIndex(Ref);
+
+impl Scan<'_> {
+    // Pushing.
+
+    #[inline(always)]
+    pub(super) fn push_typed(&mut self, ty: Ty, value: Ref) {
+        self.stack.push(Item { value, ty });
+    }
+
+    /// Pushes a number.
+    #[inline(always)]
+    pub(super) fn push_value(&mut self, class: Class, value: Ref) {
+        self.push_typed(Ty::number(class), value);
+    }
+
+    /// Pushes a number that is computed when it is used.
+    #[inline(always)]
+    pub(super) fn push_node(&mut self, class: Class, node: Node) {
+        let lazy = Ref::lazy(self.nodes.len());
+        self.nodes.push(node);
+        self.push_value(class, lazy);
+    }
+
+    #[inline(always)]
+    pub(super) fn push_const(&mut self, class: Class, value: i64) {
+        let constant = self.constant(class, value);
+        self.push_value(class, constant);
+    }
+
+    #[inline(always)]
+    pub(super) fn constant(&mut self, class: Class, value: i64) -> Ref {
+        if !class.is_float()
+            && let Some(small) = Ref::small(value)
+        {
+            return small;
+        }
+        self.pool_constant(value)
+    }
+
+    #[inline(never)]
+    fn pool_constant(&mut self, value: i64) -> Ref {
+        self.tape.pool.push(value as u64);
+        Ref::pool(self.tape.pool.len() - 1)
+    }
+
+    // Taking what has been checked.
+
+    #[inline(always)]
+    pub(super) fn pop(&mut self) -> Item {
+        let item = self.stack.pop().expect("validated: an operand is there");
+        self.flushed = self.flushed.min(self.stack.len());
+        item
+    }
+
+    /// Pops a value for an operation that reads all of its class's bits.
+    #[inline]
+    pub(super) fn pop_value(&mut self) -> Ref {
+        let item = self.pop();
+        self.value(item)
+    }
+
+    /// Pops a value for an operation that reads the low 32 bits of an i32 only.
+    #[inline]
+    pub(super) fn pop_low(&mut self) -> Ref {
+        let item = self.pop();
+        self.low(item)
+    }
+
+    /// An address. The value is computed in full: an i32 sum wraps before the offset is added.
+    #[inline(always)]
+    pub(super) fn heap_index(&mut self, item: Item) -> HeapIndex {
+        debug_assert_eq!(item.class(), Class::I32);
+        HeapIndex(self.value(item))
+    }
+
+    // Checking and taking.
+
+    /// Takes the top operand if there is one of this type in code that can be reached.
+    #[inline(always)]
+    pub(super) fn take(&mut self, ty: Ty) -> Option<Item> {
+        if !self.has(ty) {
+            return None;
+        }
+        Some(self.pop())
+    }
+
+    /// The same for two.
+    #[inline(always)]
+    pub(super) fn take_two(&mut self, below: Ty, top: Ty) -> Option<(Item, Item)> {
+        if !self.has_two(below, top) {
+            return None;
+        }
+        let [.., a, b] = self.stack[..] else { return None };
+        self.stack.truncate(self.stack.len() - 2);
+        self.flushed = self.flushed.min(self.stack.len());
+        Some((a, b))
+    }
+
+    // Computing.
+
+    /// What an item stands for if it is not computed yet.
+    #[inline(always)]
+    pub(super) fn node(&self, item: Item) -> Option<Node> {
+        item.value.as_lazy().map(|number| self.nodes[number])
+    }
+
+    /// All bits of a value.
+    #[inline(always)]
+    pub(super) fn value(&mut self, item: Item) -> Ref {
+        if item.value.is_lazy() { self.compute(item) } else { item.value }
+    }
+
+    /// A value of which the low 32 bits are read if it is an i32.
+    #[inline(always)]
+    pub(super) fn low(&mut self, item: Item) -> Ref {
+        if item.value.is_lazy() { self.compute_low(item) } else { item.value }
+    }
+
+    #[inline(never)]
+    fn compute(&mut self, item: Item) -> Ref {
+        let node = self.node(item).expect("it is not computed yet");
+        let (op, class, a, b, imm) = computation(node, item.class());
+        self.temp_entry(op, class, a, b, imm)
+    }
+
+    #[inline(never)]
+    fn compute_low(&mut self, item: Item) -> Ref {
+        match self.node(item) {
+            Some(Node::Wrap(value)) => value,
+            _ => self.compute(item),
+        }
+    }
+
+    /// Computes an item into a variable.
+    #[inline(always)]
+    pub(super) fn value_into(&mut self, var: u32, item: Item) {
+        // The temp that the last entry wrote: write the variable instead.
+        if item.value.as_temp().is_some()
+            && let Some(last) = self.tape.entries.last_mut()
+            && last.dst == item.value
+        {
+            last.dst = Ref::var(var);
+            self.free_temp(item.value);
+            self.touch(self.tape.entries.len() - 1, var, true, self.loop_weight);
+            return;
+        }
+        self.copy_into(var, item);
+    }
+
+    #[inline(never)]
+    fn copy_into(&mut self, var: u32, item: Item) {
+        let dst = Ref::var(var);
+        match self.node(item) {
+            None if item.value == dst => {}
+            None => self.entry(Op::Copy, item.class(), dst, item.value, Ref::NOTHING, 0),
+            Some(node) => {
+                let (op, class, a, b, imm) = computation(node, item.class());
+                self.entry(op, class, dst, a, b, imm);
+            }
+        }
+    }
+
+    /// Copies what the stack reads of a local that is about to be written. Items that are flushed read no local.
+    #[inline(always)]
+    pub(super) fn release(&mut self, var: u32) {
+        if self.flushed < self.stack.len() {
+            self.release_unflushed(var);
+        }
+    }
+
+    #[inline(never)]
+    fn release_unflushed(&mut self, var: u32) {
+        let unflushed = self.flushed..self.stack.len();
+        if unflushed.len() > RELEASE_SEARCH {
+            return self.flush();
+        }
+        for index in unflushed {
+            let value = self.stack[index].value;
+            if value == Ref::var(var) || value.is_lazy() && self.reads(value, var) {
+                self.materialise(index);
+            }
+        }
+    }
+
+    /// Does a value that is not computed yet read a variable?
+    fn reads(&self, value: Ref, var: u32) -> bool {
+        let var = Ref::var(var);
+        value.as_lazy().is_some_and(|number| match self.nodes[number] {
+            Node::Wrap(value) => value == var,
+            Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => a == var || b == var,
+        })
+    }
+
+    /// Computes the item at an index into a temp.
+    pub(super) fn materialise(&mut self, index: usize) {
+        let item = self.stack[index];
+        let value = match item.value.is_lazy() {
+            false => self.temp_entry(Op::Copy, item.class(), item.value, Ref::NOTHING, 0),
+            true => self.compute(item),
+        };
+        self.stack[index].value = value;
+        self.flushed = self.flushed.min(index);
+    }
+
+    /// Gives every item that is not a constant its merge variable.
+    #[inline(always)]
+    pub(super) fn flush(&mut self) {
+        if self.flushed < self.stack.len() {
+            self.flush_unflushed();
+        }
+    }
+
+    #[inline(never)]
+    fn flush_unflushed(&mut self) {
+        for index in self.flushed..self.stack.len() {
+            let value = self.stack[index].value;
+            if value.is_lazy() || !value.is_const() {
+                self.merge_item(index);
+            }
+        }
+        self.flushed = self.stack.len();
+    }
+
+    /// Computes the item at an index into the merge variable of its height.
+    pub(super) fn merge_item(&mut self, index: usize) {
+        let item = self.stack[index];
+        let var = self.merge(index, item.class());
+        self.value_into(var, item);
+        self.stack[index].value = Ref::var(var);
+    }
+
+    /// Drops items down to a height, in code that cannot be reached.
+    #[inline(always)]
+    pub(super) fn truncate(&mut self, height: usize) {
+        while self.stack.len() > height {
+            let item = self.pop();
+            self.free(item);
+        }
+    }
+
+    /// Frees the temps of an item that nothing will use.
+    #[inline(never)]
+    pub(super) fn free(&mut self, item: Item) {
+        match self.node(item) {
+            None => self.free_temp(item.value),
+            Some(Node::Wrap(value)) => self.free_temp(value),
+            Some(Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. }) => {
+                self.free_temp(a);
+                self.free_temp(b);
+            }
+        }
+    }
+
+    // Lists.
+
+    /// Starts a list of so many items; returns where it lies.
+    pub(super) fn start_list(&mut self, count: usize) -> u32 {
+        let at = self.tape.lists.len() as u32;
+        self.tape.lists.push(count as u32);
+        at
+    }
+
+    /// Pops `count` values, evaluated in order, into a list behind `first`.
+    #[inline(always)]
+    pub(super) fn pop_list(&mut self, first: &[u32], count: usize, places: &[Place]) -> u32 {
+        let at = self.start_list(first.len() + count);
+        for &item in first {
+            self.tape.lists.push(item);
+        }
+        if count > 0 {
+            self.pop_into_list(count, places);
+        }
+        at
+    }
+
+    #[inline(never)]
+    fn pop_into_list(&mut self, count: usize, places: &[Place]) {
+        let from = self.stack.len() - count;
+        if self.stack[from..].iter().any(|item| item.value.is_lazy()) {
+            self.materialise_from(from);
+        }
+        self.tape.lists.extend(self.stack[from..].iter().map(|item| item.value.to_item()));
+        self.consume_list(from, places);
+    }
+
+    /// Notes that the next entry uses all values from a height on.
+    #[inline(always)]
+    pub(super) fn consume_list(&mut self, from: usize, places: &[Place]) {
+        for index in 0..self.stack.len() - from {
+            let value = self.stack[from + index].value;
+            if let Some(var) = value.as_var() {
+                self.touch(self.tape.entries.len(), var, false, self.loop_weight);
+            } else if let Some(temp) = value.as_temp() {
+                self.free_temp(value);
+                if let Some(place) = places.get(index) {
+                    self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint(place);
+                }
+            }
+        }
+        self.stack.truncate(from);
+        self.flushed = self.flushed.min(from);
+    }
+
+    #[inline(never)]
+    fn materialise_from(&mut self, from: usize) {
+        for index in from..self.stack.len() {
+            if self.stack[index].value.is_lazy() {
+                self.materialise(index);
+            }
+        }
+    }
+
+    /// Pushes a load or store; see [`HeapIndex`].
+    #[inline(always)]
+    pub(super) fn heap_load(&mut self, access: Access, class: Class, index: HeapIndex, offset: u32) {
+        self.can_trap();
+        let value = self.temp_entry_here(Op::Load(access), class, index.0, Ref::NOTHING, offset);
+        self.push_value(class, value);
+    }
+
+    #[inline(always)]
+    pub(super) fn heap_store(&mut self, access: Access, class: Class, index: HeapIndex, value: Ref, offset: u32) {
+        self.can_trap();
+        self.effect(Op::Store(access), class, index.0, value, offset);
+    }
+}
+
+/// [`Entry::hint`](crate::compile::tape::Entry::hint) for a place.
+fn hint(place: &Place) -> u8 {
+    match place {
+        Place::Gpr(register) => register.num() + 1,
+        Place::Xmm(register) => register.num() + 1,
+        Place::Stack(_) => 0,
+    }
+}
+
+/// The entry that computes a node.
+fn computation(node: Node, class: Class) -> (Op, Class, Ref, Ref, u32) {
+    match node {
+        Node::Test { test, class, a, b } => (Op::Set(test), class, a, b, 0),
+        Node::Wrap(value) => (Op::IntUnary(IntUnary::Wrap), Class::I32, value, Ref::NOTHING, 0),
+        Node::Lea { base, index, scale: 0, disp: 0 } if base != Ref::NOTHING && index != Ref::NOTHING => {
+            (Op::Int(Int::Add), class, base, index, 0)
+        }
+        Node::Lea { base, index: Ref::NOTHING, disp, .. } => match Ref::small(i64::from(disp)) {
+            Some(disp) => (Op::Int(Int::Add), class, base, disp, 0),
+            None => (Op::Lea { scale: 0 }, class, base, Ref::NOTHING, disp as u32),
+        },
+        Node::Lea { base: Ref::NOTHING, index, scale, disp: 0 } => {
+            let count = Ref::small(i64::from(scale)).expect("a scale is small");
+            (Op::Int(Int::Shl), class, index, count, 0)
+        }
+        Node::Lea { base, index, scale, disp } => (Op::Lea { scale }, class, base, index, disp as u32),
+    }
+}
