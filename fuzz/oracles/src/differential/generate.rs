@@ -28,7 +28,7 @@ fn smith(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn config(choices: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
-    let (large, imports) = (choices.ratio(1, 4)?, choices.arbitrary()?);
+    let (large, imports) = (choices.ratio(1, 4)?, choices.arbitrary::<bool>()?);
     Ok(Config {
         simd_enabled: true,
         relaxed_simd_enabled: choices.ratio(1, 8)?,
