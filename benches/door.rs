@@ -1,4 +1,4 @@
-//! What it costs to cross the border between host and wasm. `cargo bench --bench door`
+//! What calls cost: across the border between host and wasm, and from one instance to another. `cargo bench --bench door`
 
 use planish::{Engine, Error, Linker, Module, Store};
 use std::hint::black_box;
@@ -17,6 +17,13 @@ fn main() -> Result<(), Error> {
             (func (export "empty"))
             (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
             (func (export "trap") unreachable)
+            (type $unary (func (param i32) (result i32)))
+            (table 16 funcref)
+            (elem (i32.const 0) func $less $less $less $less $less $less $less $less $less $less $less $less $less $less $less $less)
+            (func $less (export "less") (param i32) (result i32) (i32.sub (local.get 0) (i32.const 1)))
+            (func (export "call indirect") (param i32)
+                (loop (br_if 0 (local.tee 0
+                    (call_indirect (type $unary) (local.get 0) (i32.and (local.get 0) (i32.const 15)))))))
             (func (export "call nothing") (param i32)
                 (loop (call $nothing)
                     (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
@@ -39,6 +46,18 @@ fn main() -> Result<(), Error> {
     measure("wasm -> host, ()", CALLS, || nothing.call(&mut store, CALLS as i32).expect("returns"));
     let add = instance.get_typed_func::<i32, i32>(&mut store, "call add")?;
     measure("wasm -> host, (i32, i32) -> i32", CALLS, || _ = add.call(&mut store, CALLS as i32).expect("returns"));
+    let indirect = instance.get_typed_func::<i32, ()>(&mut store, "call indirect")?;
+    measure("wasm -> wasm, by a table", CALLS, || indirect.call(&mut store, CALLS as i32).expect("returns"));
+    linker.instance(&mut store, "first", instance)?;
+    let other = Module::new(
+        &engine,
+        r#"(module (import "first" "less" (func $less (param i32) (result i32)))
+            (func (export "call import") (param i32)
+                (loop (br_if 0 (local.tee 0 (call $less (local.get 0)))))))"#,
+    )?;
+    let other = linker.instantiate(&mut store, &other)?;
+    let import = other.get_typed_func::<i32, ()>(&mut store, "call import")?;
+    measure("wasm -> wasm of another instance", CALLS, || import.call(&mut store, CALLS as i32).expect("returns"));
     let trap = instance.get_typed_func::<(), ()>(&mut store, "trap")?;
     measure("a trap, with its backtrace", 1000, || {
         (0..1000).for_each(|_| _ = trap.call(&mut store, ()).expect_err("traps"))

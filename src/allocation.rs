@@ -92,7 +92,8 @@ impl PoolingAllocationConfig {
     }
 
     /// Bytes of each unused memory that are kept in memory, rounded down to whole pages (1 MiB): those were written, and are
-    /// written again with what they were. What was written beyond goes back to the system.
+    /// written again with what they were. What was written beyond goes back to the system. Which pages those are the kernel tells
+    /// through `/proc/self/pagemap`, a file that stays open; one that cannot (before Linux 6.7) gets everything back.
     ///
     /// ```
     /// let mut pool = planish::PoolingAllocationConfig::new();

@@ -6,13 +6,14 @@ use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
 use crate::types::{FuncIndex, TagType};
-use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents};
+use crate::vm::bounds::Refused;
+use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents, Signature};
 use crate::vm::images::MemoryImages;
 use crate::vm::instance::{InstanceModule, Records};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A compiled module. Cheap to clone; may be instantiated any number of times, in any store of its engine.
 ///
@@ -35,7 +36,8 @@ pub(crate) struct ModuleInner {
     code: Code,
     exports: HashMap<Box<str>, ExportItem>,
     images: MemoryImages,
-    records: Records,
+    signatures: Box<[Signature]>,
+    records: OnceLock<Records>,
 }
 
 impl Module {
@@ -92,7 +94,6 @@ impl Module {
         let (code, positions) = compiled.finish(threads)?;
         let code = code.publish(Contents::Module(positions))?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
-        let records = Records::new(&info, &code, &signatures, engine.options().signals);
         clock.lap(Stage::Link);
         Ok(Module {
             inner: Arc::new(ModuleInner {
@@ -101,7 +102,8 @@ impl Module {
                 code,
                 exports,
                 images: MemoryImages::new(engine.memories()),
-                records,
+                signatures: signatures.into(),
+                records: OnceLock::new(),
             }),
         })
     }
@@ -312,8 +314,13 @@ impl InstanceModule for ModuleInner {
         &self.images
     }
 
-    fn records(&self) -> &Records {
-        &self.records
+    fn records(&self) -> Result<&Records, Refused> {
+        if let Some(records) = self.records.get() {
+            return Ok(records);
+        }
+        let signals = self.engine.options().signals;
+        let records = Records::new(&self.info, &self.code, &self.signatures, signals)?;
+        Ok(self.records.get_or_init(|| records))
     }
 }
 

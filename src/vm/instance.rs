@@ -22,7 +22,8 @@ pub(crate) trait InstanceModule: Send + Sync {
     /// An export by its name, for the layers above.
     fn export(&self, name: &str) -> Option<ExportItem>;
     fn images(&self) -> &MemoryImages;
-    fn records(&self) -> &Records;
+    /// Made for the first instance; fails if there is no memory for them.
+    fn records(&self) -> Result<&Records, Refused>;
 }
 
 /// The imported items, in the order of each index space. They must have the declared types.
@@ -81,13 +82,17 @@ impl InstanceData {
 
     /// A reference to a function: an import, or one of the module's `referable` ones (else it panics).
     pub(crate) fn func(&self, func: FuncIndex) -> FuncRef {
-        self.func_among(self.module.records(), func)
+        self.func_among(self.records(), func)
     }
 
     /// The same for many, as table elements.
     pub(crate) fn elements_of(&self, functions: &[FuncIndex]) -> Vec<u64> {
-        let records = self.module.records();
+        let records = self.records();
         functions.iter().map(|func| self.func_among(records, *func).bits()).collect()
+    }
+
+    fn records(&self) -> &Records {
+        self.module.records().expect("made when this was")
     }
 
     fn func_among(&self, records: &Records, func: FuncIndex) -> FuncRef {
@@ -156,7 +161,7 @@ impl InstanceData {
         let memories = own_memories(keep.as_ref(), limits)?;
         let tables = own_tables(info, limits)?;
         let context = ContextBox::zeroed(layout.bytes())?;
-        let records = module.records().of_instance(context.address())?;
+        let records = module.records()?.of_instance(context.address())?;
         let mut instance = Pinned::new(InstanceData {
             id,
             context,
@@ -258,13 +263,19 @@ const NOWHERE: u32 = u32::MAX;
 
 impl Records {
     /// Of a module with this code and these signatures by type index. `signals`: do faults of compiled code become traps?
-    pub(crate) fn new(info: &ModuleInfo, code: &Code, signatures: &[Signature], signals: bool) -> Records {
+    pub(crate) fn new(
+        info: &ModuleInfo,
+        code: &Code,
+        signatures: &[Signature],
+        signals: bool,
+    ) -> Result<Records, Refused> {
         let positions = code.positions().expect("a module's code has positions");
         let kind = if signals { RecordKind::Wasm } else { RecordKind::WasmWithoutSignals };
         let imported = info.imported_functions as usize;
         let own_functions = info.referable.last().map_or(0, |last| last.index() + 1 - imported);
-        let mut places = vec![NOWHERE; own_functions];
-        let mut records = Vec::with_capacity(info.referable.len());
+        let mut places = reserved(own_functions)?;
+        places.resize(own_functions, NOWHERE);
+        let mut records = reserved(info.referable.len())?;
         for func in &info.referable {
             let own = func.index() - imported;
             let signature = &signatures[info.functions[func.index()].index()];
@@ -277,13 +288,12 @@ impl Records {
                 kind,
             });
         }
-        Records { records: records.into(), places: places.into() }
+        Ok(Records { records: records.into(), places: places.into() })
     }
 
     /// The records of an instance with this context.
     pub(super) fn of_instance(&self, context: NonNull<Context>) -> Result<Vec<FuncRecord>, Refused> {
-        let mut records = Vec::new();
-        records.try_reserve_exact(self.records.len()).map_err(|_| Refused::Exhausted)?;
+        let mut records = reserved(self.records.len())?;
         let instance = context.as_ptr() as usize;
         records.extend(self.records.iter().map(|record| FuncRecord { instance, ..*record }));
         Ok(records)

@@ -5,7 +5,7 @@
 mod code;
 
 use super::backtrace::{Frame, MAX_FRAMES};
-use super::bounds::{Bounds, Limits};
+use super::bounds::{Bounds, Limits, Refused};
 use super::code::{Code, Contents, Signature, SignatureSpan};
 use super::context::{FuncRef, Value};
 use super::enter::{Exit, enter};
@@ -46,8 +46,8 @@ impl InstanceModule for TestModule {
         &self.images
     }
 
-    fn records(&self) -> &Records {
-        &self.records
+    fn records(&self) -> Result<&Records, Refused> {
+        Ok(&self.records)
     }
 }
 
@@ -121,7 +121,7 @@ impl TestStore {
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
         let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
         let images = MemoryImages::new(pool);
-        let records = Records::new(&info, &code, &[self.signature], true);
+        let records = Records::new(&info, &code, &[self.signature], true).expect("memory");
         let module = Arc::new(TestModule { info, _code: code, images, records });
         let imports = Imports { functions: import.into_iter().collect(), ..Imports::default() };
         let bounds = Bounds::Guarded;

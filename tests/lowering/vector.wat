@@ -53,6 +53,8 @@
       (local.set 0 (i32.add (local.get 0) (i32.const 16)))
       (br_if $again (i32.eqz (v128.any_true (i8x16.eq (v128.load (local.get 0)) (v128.const i8x16 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10))))))
     (select (local.get 0) (i32.const 0) (i16x8.all_true (v128.load (local.get 0)))))
+  (func (export "bytes_shifted_by") (param v128 i32) (result v128)
+    (i8x16.shl (i8x16.shr_u (local.get 0) (local.get 1)) (local.get 1)))
   (func (export "rotate") (param v128) (result v128) (local $x v128)
     (v128.or
       (i32x4.shl (local.tee $x (v128.xor (local.get 0) (i8x16.shuffle 1 2 3 0 5 6 7 4 9 10 11 8 13 14 15 12 (local.get 0) (local.get 0)))) (i32.const 7))
@@ -368,6 +370,30 @@
 ;;     0a 0a 0a 0a 0a 0a 0a 0a
 
 ;; function 22:
+;;     vmovaps xmm8, xmm0
+;;     mov eax, edi
+;;     and eax, 7
+;;     vmovd xmm15, eax
+;;     vmovups xmm1, [rip+.1]
+;;     vpsrlw xmm1, xmm1, xmm15
+;;     vpackuswb xmm1, xmm1, xmm1
+;;     vpsrlw xmm0, xmm8, xmm15
+;;     vpand xmm0, xmm0, xmm1
+;;     mov eax, edi
+;;     and eax, 7
+;;     vmovd xmm15, eax
+;;     vmovups xmm1, [rip+.1]
+;;     vpsrlw xmm1, xmm1, xmm15
+;;     vpackuswb xmm1, xmm1, xmm1
+;;     vpand xmm1, xmm1, xmm0
+;;     vpsllw xmm1, xmm1, xmm15
+;;     vmovaps xmm0, xmm1
+;;     ret
+;; .1:
+;;     ff 00 ff 00 ff 00 ff 00
+;;     ff 00 ff 00 ff 00 ff 00
+
+;; function 23:
 ;;     vmovaps xmm9, xmm0
 ;;     vpshufb xmm0, xmm9, [rip+.1]
 ;;     vpxor xmm8, xmm9, xmm0

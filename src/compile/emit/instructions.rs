@@ -4,7 +4,8 @@
 //! compiles as fast.
 
 use super::memory::PlainAddress;
-use super::{Emit, frame};
+use super::{Emit, frame, width};
+use crate::compile::tape::Class;
 use planish_asm::{Addr, Alu, Cond, Gp64, Label, R64, Scale, Shift, Width};
 
 /// `name(parameters)`: the assembler's function of that name.
@@ -75,8 +76,13 @@ impl Emit<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn store_plain(&mut self, width: Width, dst: PlainAddress, src: R64) {
-        self.asm.mov_mr(width, dst.addr(), src);
+    pub(super) fn load_plain_u8(&mut self, dst: R64, src: PlainAddress) {
+        self.asm.movzx_rm(Width::W8, dst, src.addr());
+    }
+
+    #[inline(never)]
+    pub(super) fn store_plain(&mut self, class: Class, dst: PlainAddress, src: R64) {
+        self.asm.mov_mr(width(class), dst.addr(), src);
     }
 
     #[inline(never)]

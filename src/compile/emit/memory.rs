@@ -317,9 +317,10 @@ impl Emit<'_> {
         self.site(SiteKind::Memory, wasm_offset);
         let (register, to) = (target.any(), width(e.class));
         // Asked first, so that a branch can be foreseen.
-        match access == Access::Whole {
-            true => self.load_plain(to, register, address),
-            false => self.load_part(access, to, register, address.addr()),
+        match access {
+            Access::Whole => self.load_plain(to, register, address),
+            Access::U8 => self.load_plain_u8(register, address),
+            _ => self.load_part(access, to, register, address.addr()),
         }
         self.finish(e, target);
     }
@@ -389,7 +390,10 @@ impl Emit<'_> {
             Some(address) => {
                 self.site(SiteKind::Memory, wasm_offset);
                 match value {
-                    Stored::Reg(register) => self.store_plain(width, address, register.any()),
+                    Stored::Reg(register) => match access {
+                        Access::Whole => self.store_plain(e.class, address, register.any()),
+                        _ => self.mov_mr(width, address.addr(), register.any()),
+                    },
                     Stored::Imm(imm) => self.store_plain_imm(width, address, imm),
                 };
             }

@@ -374,29 +374,26 @@ impl Emit<'_> {
         self.alu_ri(Alu::And, Width::W32, masked.any(), lanes.bits() as i32 - 1);
         self.release(e.b);
         let temp = Self::FLOAT_TEMP;
-        if lanes != I8x16 {
-            self.move_to_vector(Width::W32, temp, masked.any());
+        if (lanes, right) == (I8x16, Some(true)) {
+            // Each byte is shifted as the upper half of a word.
+            self.alu_ri(Alu::Add, Width::W32, masked.any(), 8);
         }
+        self.move_to_vector(Width::W32, temp, masked.any());
         self.one(e, |emit, target, a| match (lanes, right) {
             (I8x16, None) => {
                 // What would be shifted into the next byte is cleared first.
-                emit.low_ones(target, masked);
+                emit.low_ones(target, temp);
                 emit.packed(Pand, target, target, a);
-                emit.move_to_vector(Width::W32, temp, masked.any());
                 emit.packed(Psllw, target, target, temp);
             }
             (I8x16, Some(false)) => {
                 let mask = emit.vector_temp();
-                emit.low_ones(mask, masked);
-                emit.move_to_vector(Width::W32, temp, masked.any());
+                emit.low_ones(mask, temp);
                 emit.packed(Psrlw, target, a, temp);
                 emit.packed(Pand, target, target, mask);
             }
             (I8x16, Some(true)) => {
-                // Each byte as the upper half of a word.
                 let high = emit.vector_temp();
-                emit.alu_ri(Alu::Add, Width::W32, masked.any(), 8);
-                emit.move_to_vector(Width::W32, temp, masked.any());
                 emit.packed(Punpckhbw, high, a, a);
                 emit.packed(Psraw, high, high, temp);
                 emit.packed(Punpcklbw, target, a, a);
@@ -427,12 +424,9 @@ impl Emit<'_> {
     }
 
     /// `target` = bytes with as many ones, from the lowest on, as are left when `count` of eight are shifted out.
-    fn low_ones(&mut self, target: Xmm, count: planish_asm::Gp64) {
-        let temp = Self::FLOAT_TEMP;
-        self.move_to_vector(Width::W32, temp, count.any());
-        self.ones(target);
-        self.packed_shift(PackedShift::Psrlw, target, target, 8);
-        self.packed(Psrlw, target, target, temp);
+    fn low_ones(&mut self, target: Xmm, count: Xmm) {
+        self.load_vector_constant(target, I16x8.splat(0xFF));
+        self.packed(Psrlw, target, target, count);
         self.packed(Packuswb, target, target, target);
     }
 

@@ -18,6 +18,7 @@ mod atomic;
 mod check;
 mod lower;
 mod control;
+mod branches;
 mod call;
 mod exceptions;
 mod locals;

@@ -12,6 +12,7 @@
 
 mod control;
 mod function;
+mod memory;
 mod references;
 mod rows;
 
