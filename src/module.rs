@@ -89,10 +89,10 @@ impl Module {
         let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
         clock.lap(Stage::Decode);
         let threads = engine.compilation_threads();
-        let compiled = compile::compile_module(&info, &bodies, &numbers, engine.options(), threads, clock)?;
-        let mut buffer = CodeBuffer::new(compiled.code_bytes())?;
-        compiled.write(buffer.bytes_mut(), threads);
-        let code = buffer.publish(Contents::Module(compiled.into_positions()))?;
+        let compiled =
+            compile::compile_module::<CodeBuffer>(&info, &bodies, &numbers, engine.options(), threads, clock)?;
+        let (code, positions) = compiled.finish(threads)?;
+        let code = code.publish(Contents::Module(positions))?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
         clock.lap(Stage::Link);
         Ok(Module {

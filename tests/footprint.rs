@@ -64,7 +64,7 @@ fn cases() -> Vec<Case> {
     vec![
         case("program", program, 10.0, 2.5),
         // 25 bytes each, and as many of names.
-        case("functions", text(format!("(module (memory 1) {functions})")), 20.0, 8.0),
+        case("functions", text(format!("(module (memory 1) {functions})")), 20.0, 10.0),
         case("long", text(format!("(module (memory 1) (func (param i32 i32) {}))", add.repeat(20_000))), 20.0, 1.0),
         // Three bytes make a block.
         case("nested", text(format!("(module (memory 1) (func (param i32 i32) {nested}))")), 60.0, 0.1),

@@ -1,6 +1,6 @@
 //! What compiled code and the runtime agree on: registers, calls, the layout of what r14 points to.
 //!
-//! The only file, with its two children, that both the compiler and the runtime read.
+//! The only file, with its children, that both the compiler and the runtime read.
 //!
 //! # Calls
 //!
@@ -18,6 +18,7 @@
 //!   imported functions are always called by.
 //! * builtin: integer arguments in [`INT_ARGS`], `mov rax, [r14 + BUILTINS]; call [rax + 8 * number]`, result in rax.
 
+pub(crate) mod code_memory;
 pub(crate) mod layout;
 pub(crate) mod positions;
 

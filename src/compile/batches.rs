@@ -1,9 +1,10 @@
 //! How threads deal a module's functions out among themselves.
 
-use super::link::Part;
-use super::threads::Threads;
+use super::link::{CompiledModule, Part};
+use super::threads::{self, Threads};
 use super::timings::Clock;
 use super::{Compiler, MAX_MODULE_BYTES, ModuleContext};
+use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::decode::{Bodies, Body};
 use crate::error::Error;
 use std::ops::Range;
@@ -18,23 +19,26 @@ const WORTH_BYTES: usize = 64 << 10;
 const BATCH_BYTES: usize = 8 << 10;
 
 /// Compiles all functions.
-pub(super) fn compile(
+pub(super) fn compile<M: CodeMemory>(
     module: &ModuleContext<'_>,
     bodies: &Bodies<'_>,
     threads: &Threads,
-    clock: &Clock,
-) -> Result<Vec<Part>, Error> {
+    clock: &mut Clock,
+) -> Result<CompiledModule<M>, Error> {
     if module.info.code_bytes >= WORTH_BYTES
         && threads.several()
         && let Some(parts) = in_batches(module, bodies, threads, clock, BATCH_BYTES)
     {
-        return Ok(parts);
+        clock.add(parts.iter().map(|part| part.clock));
+        return Ok(CompiledModule::of_parts(parts));
     }
     // Also where several threads fail: which of them found an error first says nothing of its place in the module.
-    let mut compiler = Compiler::new(module, module.info.code_bytes, clock.fresh());
+    let mut compiler = Compiler::new(module, module.info.code_bytes, clock.fresh())?;
     compiler.functions.reserve_exact(bodies.bodies.len());
     compiler.batch(0..bodies.bodies.len(), bodies)?;
-    Ok(vec![compiler.finish()])
+    let part = compiler.finish();
+    clock.add([part.clock].into_iter());
+    Ok(CompiledModule::of_whole(part))
 }
 
 /// Compiles all functions, on several threads; none if any fails.
@@ -44,20 +48,25 @@ pub(super) fn in_batches(
     threads: &Threads,
     clock: &Clock,
     batch_bytes: usize,
-) -> Option<Vec<Part>> {
+) -> Option<Vec<Part<HeapCode>>> {
     let mut batches = batches(&bodies.bodies, batch_bytes);
     // Large ones first, so that no thread ends with a long one.
     batches.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
     let (next, total_bytes, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let parts = Mutex::new(Vec::new());
+    // A little more than each one's share.
+    let wasm_bytes = module.info.code_bytes * 5 / 4 / threads::processors();
     let take = || batches.get(next.fetch_add(1, Relaxed)).filter(|_| !failed.load(Relaxed));
     threads.run(&|| {
         let Some(mut batch) = take() else { return };
-        let mut compiler = Compiler::new(module, module.info.code_bytes / 2, clock.fresh());
+        // On the heap: this code is copied, and fresh pages would cost more than the copy.
+        let Ok(mut compiler) = Compiler::<HeapCode>::new(module, wasm_bytes, clock.fresh()) else {
+            return failed.store(true, Relaxed);
+        };
         loop {
-            let before = compiler.code.len();
+            let before = compiler.code.bytes().len();
             let done = compiler.batch(batch.1.clone(), bodies);
-            let bytes = compiler.code.len() - before;
+            let bytes = compiler.code.bytes().len() - before;
             if done.is_err() || total_bytes.fetch_add(bytes, Relaxed) + bytes > MAX_MODULE_BYTES {
                 failed.store(true, Relaxed);
             }
@@ -68,7 +77,7 @@ pub(super) fn in_batches(
         }
         parts.lock().unwrap_or_else(PoisonError::into_inner).push(compiler.finish());
     });
-    let parts: Vec<Part> = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let parts: Vec<Part<HeapCode>> = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let complete = || parts.iter().map(|part| part.functions.len()).sum::<usize>() == bodies.bodies.len();
     // Incomplete without a failure: a thread panicked, and whoever supplied it kept that for himself.
     (!failed.into_inner() && complete()).then_some(parts)

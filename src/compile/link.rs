@@ -3,15 +3,17 @@
 use super::emit::Relocation;
 use super::threads::Threads;
 use super::timings::Clock;
+use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::abi::positions::{Calls, Catch, FunctionCode, NO_CATCH, Positions};
+use std::io;
 use std::ops::Range;
 
 /// What one thread compiled, in batches. Offsets count from its own first byte of code.
-pub(super) struct Part {
+pub(super) struct Part<M> {
     /// Where each batch begins, in the order of compilation.
     pub(super) batches: Vec<Mark>,
     pub(super) end: Mark,
-    pub(super) code: Vec<u8>,
+    pub(super) code: M,
     pub(super) functions: Vec<FunctionCode>,
     pub(super) sites: Vec<u8>,
     pub(super) calls: Calls,
@@ -40,19 +42,32 @@ struct Piece {
     code_offset: u32,
 }
 
-/// A compiled module, in as many parts as threads compiled it. Its code needs no relocation but what [`CompiledModule::write`] does.
-pub(crate) struct CompiledModule {
-    parts: Vec<Part>,
-    /// In the order of the module.
-    pieces: Vec<Piece>,
+/// A compiled module. Only displacements of direct calls are missing in its code.
+pub(crate) struct CompiledModule<M> {
+    code: Code<M>,
     positions: Positions,
+}
+
+enum Code<M> {
+    /// Of one thread: all in its place.
+    Whole(M, Vec<Relocation>),
+    /// Of several threads, and the batches in the order of the module.
+    Parts(Vec<Part<HeapCode>>, Vec<Piece>),
 }
 
 /// Copying less than that is not worth a thread.
 const COPY_BYTES: usize = 256 << 10;
 
-impl CompiledModule {
-    pub(super) fn link(mut parts: Vec<Part>) -> CompiledModule {
+impl<M: CodeMemory> CompiledModule<M> {
+    /// What one thread compiled, in one batch.
+    pub(super) fn of_whole(part: Part<M>) -> CompiledModule<M> {
+        let code_bytes = part.code.bytes().len() as u32;
+        let mut positions = Positions { functions: part.functions, sites: part.sites, calls: part.calls, code_bytes };
+        positions.shrink();
+        CompiledModule { code: Code::Whole(part.code, part.relocations), positions }
+    }
+
+    pub(super) fn of_parts(parts: Vec<Part<HeapCode>>) -> CompiledModule<M> {
         let mut pieces = Vec::new();
         for (number, part) in parts.iter().enumerate() {
             let ends = part.batches.iter().skip(1).chain([&part.end]);
@@ -61,60 +76,61 @@ impl CompiledModule {
         }
         pieces.sort_unstable_by_key(|piece| piece.from.function);
         let mut positions = Positions::default();
-        match &mut parts[..] {
-            [part] if pieces.len() == 1 => positions.take(part),
-            _ => {
-                positions.functions.reserve_exact(parts.iter().map(|part| part.functions.len()).sum());
-                positions.sites.reserve_exact(parts.iter().map(|part| part.sites.len()).sum());
-                pieces.iter_mut().for_each(|piece| {
-                    piece.code_offset = positions.code_bytes;
-                    positions.append(&parts[piece.part], piece);
-                })
-            }
+        positions.functions.reserve_exact(parts.iter().map(|part| part.functions.len()).sum());
+        positions.sites.reserve_exact(parts.iter().map(|part| part.sites.len()).sum());
+        for piece in &mut pieces {
+            piece.code_offset = positions.code_bytes;
+            positions.append(&parts[piece.part], piece);
         }
         positions.shrink();
-        CompiledModule { parts, pieces, positions }
+        CompiledModule { code: Code::Parts(parts, pieces), positions }
     }
 
-    /// The length of the code.
-    pub(crate) fn code_bytes(&self) -> usize {
-        self.positions.code_bytes as usize
-    }
-
-    /// Writes the code: the functions in order, each with its constants and jump tables.
-    pub(crate) fn write(&self, mut code: &mut [u8], threads: &Threads) {
-        assert_eq!(code.len(), self.code_bytes());
-        let mut jobs = Vec::new();
-        let mut pieces = &self.pieces[..];
-        while let Some(first) = pieces.first() {
-            let start = first.code_offset as usize;
-            let count = pieces.partition_point(|piece| (piece.code_offset as usize) < start + COPY_BYTES);
-            let (now, later) = pieces.split_at(count);
-            let end = later.first().map_or(self.code_bytes(), |piece| piece.code_offset as usize);
-            let (target, rest) = code.split_at_mut(end - start);
-            jobs.push((now, target));
-            (pieces, code) = (later, rest);
-        }
-        threads.each(jobs, |(pieces, target)| self.write_pieces(pieces, target));
-    }
-
-    fn write_pieces(&self, pieces: &[Piece], mut target: &mut [u8]) {
-        for piece in pieces {
-            let part = &self.parts[piece.part];
-            let (code, rest) = target.split_at_mut(piece.code().len());
-            code.copy_from_slice(&part.code[piece.code()]);
-            for &Relocation { at, function } in &part.relocations[piece.from.relocations..piece.to.relocations] {
-                let at = at as usize - piece.from.code;
-                let next = piece.code_offset + at as u32 + 4;
-                let displacement = self.positions.functions[function as usize].code_offset.wrapping_sub(next);
-                code[at..][..4].copy_from_slice(&displacement.to_le_bytes());
+    /// The code (functions in order, each with its constants and jump tables), which no address needs to be put into any
+    /// more, and the positions. Fails when the system has no memory.
+    pub(crate) fn finish(self, threads: &Threads) -> io::Result<(M, Positions)> {
+        let functions = &self.positions.functions;
+        let code = match self.code {
+            Code::Whole(mut code, relocations) => {
+                relocate(code.bytes_mut(), 0, 0, &relocations, functions);
+                code
             }
-            target = rest;
-        }
+            Code::Parts(parts, pieces) => {
+                let mut code = M::of_len(self.positions.code_bytes as usize)?;
+                threads.each(jobs(&pieces, code.bytes_mut()), |(pieces, target)| {
+                    pieces.iter().fold(target, |target, piece| piece.write(&parts[piece.part], functions, target));
+                });
+                code
+            }
+        };
+        Ok((code, self.positions))
     }
+}
 
-    pub(crate) fn into_positions(self) -> Positions {
-        self.positions
+/// Some pieces that follow each other, and their place.
+type CopyJob<'a> = (&'a [Piece], &'a mut [u8]);
+
+fn jobs<'a>(mut pieces: &'a [Piece], mut code: &'a mut [u8]) -> Vec<CopyJob<'a>> {
+    let mut jobs = Vec::new();
+    while let Some(first) = pieces.first() {
+        let start = first.code_offset as usize;
+        let count = pieces.partition_point(|piece| (piece.code_offset as usize) < start + COPY_BYTES);
+        let (now, later) = pieces.split_at(count);
+        let end = later.first().map_or(start + code.len(), |piece| piece.code_offset as usize);
+        let (target, rest) = code.split_at_mut(end - start);
+        jobs.push((now, target));
+        (pieces, code) = (later, rest);
+    }
+    jobs
+}
+
+/// Fills in the displacements of direct calls in code that was compiled for one offset and lies at another.
+fn relocate(code: &mut [u8], from: usize, to: u32, relocations: &[Relocation], functions: &[FunctionCode]) {
+    for &Relocation { at, function } in relocations {
+        let at = at as usize - from;
+        let next = to + at as u32 + 4;
+        let displacement = functions[function as usize].code_offset.wrapping_sub(next);
+        code[at..][..4].copy_from_slice(&displacement.to_le_bytes());
     }
 }
 
@@ -123,20 +139,19 @@ impl Piece {
     fn code(&self) -> Range<usize> {
         self.from.code..self.to.code
     }
+
+    /// Copies its code to the first bytes of `target`; the rest is for the next one.
+    fn write<'t>(&self, part: &Part<HeapCode>, functions: &[FunctionCode], target: &'t mut [u8]) -> &'t mut [u8] {
+        let (code, rest) = target.split_at_mut(self.code().len());
+        code.copy_from_slice(&part.code.bytes()[self.code()]);
+        let relocations = &part.relocations[self.from.relocations..self.to.relocations];
+        relocate(code, self.from.code, self.code_offset, relocations, functions);
+        rest
+    }
 }
 
 impl Positions {
-    /// All that a part has.
-    fn take(&mut self, part: &mut Part) {
-        *self = Positions {
-            functions: std::mem::take(&mut part.functions),
-            sites: std::mem::take(&mut part.sites),
-            calls: std::mem::take(&mut part.calls),
-            code_bytes: part.code.len() as u32,
-        };
-    }
-
-    fn append(&mut self, part: &Part, piece: &Piece) {
+    fn append<M>(&mut self, part: &Part<M>, piece: &Piece) {
         let Piece { from, to, .. } = piece;
         let code = |offset: u32| piece.code_offset + (offset - from.code as u32);
         let sites = self.sites.len() as u32;

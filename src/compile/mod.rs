@@ -20,6 +20,7 @@ pub(crate) use threads::Threads;
 pub(crate) use timings::Clock;
 pub use timings::{Stage, Timings};
 
+use crate::abi::code_memory::CodeMemory;
 use crate::abi::layout::ContextLayout;
 use crate::abi::positions::{Calls, FunctionCode, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
@@ -31,6 +32,7 @@ use emit::{Buffers, Job, Relocation};
 use link::{Mark, Part};
 use planish_asm::AsmError;
 use scan::{Refusal, Scan};
+use std::io;
 use std::ops::Range;
 
 /// How to compile, apart from the module.
@@ -114,21 +116,19 @@ enum Failure {
 
 /// Compiles all bodies of a module. `signatures` are the engine's numbers of its types. What comes out, code or error, does not
 /// depend on the threads.
-pub(crate) fn compile_module(
+pub(crate) fn compile_module<M: CodeMemory>(
     info: &ModuleInfo,
     bodies: &Bodies<'_>,
     signatures: &[u32],
     options: &Options,
     threads: &Threads,
     clock: &mut Clock,
-) -> Result<CompiledModule, Error> {
+) -> Result<CompiledModule<M>, Error> {
     let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
     let module = ModuleContext::new(info, &layouts, signatures, options);
-    let parts = batches::compile(&module, bodies, threads, clock)?;
-    clock.add(parts.iter().map(|part| part.clock));
-    let linked = CompiledModule::link(parts);
+    let compiled = batches::compile(&module, bodies, threads, clock)?;
     clock.lap(Stage::Link);
-    Ok(linked)
+    Ok(compiled)
 }
 
 impl<'a> ModuleContext<'a> {
@@ -154,12 +154,12 @@ impl<'a> ModuleContext<'a> {
 }
 
 /// One thread's state, reused from function to function. Offsets count from its own first byte of code.
-struct Compiler<'a> {
+struct Compiler<'a, M> {
     module: &'a ModuleContext<'a>,
     scan: Scan<'a>,
     plan: Plan,
     buffers: Buffers,
-    code: Vec<u8>,
+    code: M,
     functions: Vec<FunctionCode>,
     sites: SiteWriter,
     calls: Calls,
@@ -168,23 +168,23 @@ struct Compiler<'a> {
     clock: Clock,
 }
 
-impl<'a> Compiler<'a> {
-    /// For about so many bytes of wasm.
-    fn new(module: &'a ModuleContext<'a>, wasm_bytes: usize, clock: Clock) -> Compiler<'a> {
-        Compiler {
+impl<'a, M: CodeMemory> Compiler<'a, M> {
+    /// For about so many bytes of wasm. Fails when the system has no memory.
+    fn new(module: &'a ModuleContext<'a>, wasm_bytes: usize, clock: Clock) -> io::Result<Compiler<'a, M>> {
+        Ok(Compiler {
             module,
             scan: Scan::new(module.info, module.layouts),
             plan: Plan::new(),
             buffers: Buffers::new(),
-            // Untouched pages cost nothing, moving does.
-            code: Vec::with_capacity(wasm_bytes * 2),
+            // Code of real modules is 1.2 to 1.6 times as long. Untouched pages cost nothing, moving does.
+            code: M::with_capacity(wasm_bytes * 2)?,
             functions: Vec::with_capacity(wasm_bytes / 128),
             sites: SiteWriter::with_room(wasm_bytes / 4),
             calls: Calls::default(),
             relocations: Vec::with_capacity(wasm_bytes / 32),
             batches: Vec::new(),
             clock,
-        }
+        })
     }
 
     /// Compiles some of the module's own functions, which follow each other.
@@ -200,7 +200,7 @@ impl<'a> Compiler<'a> {
     fn mark(&self, function: u32) -> Mark {
         Mark {
             function,
-            code: self.code.len(),
+            code: self.code.bytes().len(),
             functions: self.functions.len(),
             sites: self.sites.len() as usize,
             calls: self.calls.mark(),
@@ -208,7 +208,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn finish(self) -> Part {
+    fn finish(self) -> Part<M> {
         Part {
             end: self.mark(u32::MAX),
             batches: self.batches,
@@ -264,7 +264,7 @@ impl<'a> Compiler<'a> {
     fn emit(&mut self, ty: TypeIndex, body_offset: u32) -> Result<(), Error> {
         let layout = &self.module.layouts[ty.index()];
         let too_large = || Error::invalid("the function is too large to compile", body_offset as usize);
-        let code_offset = self.code.len() as u32;
+        let code_offset = self.code.bytes().len() as u32;
         let sites_at = self.sites.start(code_offset, body_offset);
         let (mut pins, mut spills) = (Pins::All, self.scan.tape.spills || self.scan.tape.entries.len() > SMALL_ENTRIES);
         let emitted = loop {
@@ -294,7 +294,7 @@ impl<'a> Compiler<'a> {
                 Err(Failure::Code(error)) => panic!("the emitter used the assembler wrongly: {error}"),
             }
         };
-        if self.code.len() - code_offset as usize > MAX_FUNCTION_BYTES || self.code.len() > MAX_MODULE_BYTES {
+        if emitted.code_bytes > MAX_FUNCTION_BYTES || self.code.bytes().len() > MAX_MODULE_BYTES {
             return Err(too_large());
         }
         self.functions.push(FunctionCode {

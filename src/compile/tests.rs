@@ -5,7 +5,7 @@
 mod random;
 
 use super::*;
-use crate::abi::positions::Positions;
+use crate::abi::code_memory::HeapCode;
 use crate::decode::{Body, SUPPORTED, WasmFeature, decode};
 use random::Random;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ fn some_features(random: &mut Random) -> WasmFeatures {
 }
 
 /// Do both say the same of a body, whatever is behind it? The ones that agree that it is valid are counted.
-fn agree(compiler: &mut Compiler<'_>, bodies: &Bodies<'_>, own: u32, bytes: &[u8]) -> bool {
+fn agree(compiler: &mut Compiler<'_, HeapCode>, bodies: &Bodies<'_>, own: u32, bytes: &[u8]) -> bool {
     let info = compiler.module.info;
     let (ty, range) = (info.functions[(info.imported_functions + own) as usize], 0..bytes.len() as u32);
     let ours = compiler.read_body(ty, &[bytes, &[0x0B; 16]].concat(), range.clone());
@@ -122,7 +122,7 @@ fn both_validators_accept_the_same_bodies() {
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![0; layouts.len()];
         let context = ModuleContext::new(&info, &layouts, &signatures, &options());
-        let mut compiler = Compiler::new(&context, 0, Clock::default());
+        let mut compiler = Compiler::new(&context, 0, Clock::default()).expect("memory");
         for (own, body) in (0..).zip(&bodies.bodies) {
             tried += 1 + MUTATIONS;
             valid += u32::from(agree(&mut compiler, &bodies, own, body.bytes));
@@ -139,14 +139,6 @@ fn both_validators_accept_the_same_bodies() {
     assert!(valid > tried / 20 && valid < tried / 2, "{valid} of {tried} are valid");
 }
 
-/// The code and the positions.
-fn linked(parts: Vec<Part>, threads: &Threads) -> (Vec<u8>, Positions) {
-    let module = CompiledModule::link(parts);
-    let mut code = vec![0; module.code_bytes()];
-    module.write(&mut code, threads);
-    (code, module.into_positions())
-}
-
 #[test]
 fn threads_change_nothing() {
     let three = Threads::Supplied(Arc::new(|work| {
@@ -158,12 +150,16 @@ fn threads_change_nothing() {
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![7; layouts.len()];
         let context = ModuleContext::new(&info, &layouts, &signatures, &options());
-        let one = batches::compile(&context, &bodies, &Threads::One, &Clock::default());
-        let several = batches::in_batches(&context, &bodies, &three, &Clock::default(), 1);
+        let clock = &mut Clock::default();
+        let one = batches::compile::<HeapCode>(&context, &bodies, &Threads::One, clock);
+        let several = batches::in_batches(&context, &bodies, &three, clock, 1).map(CompiledModule::of_parts);
         assert_eq!(one.is_ok(), several.is_some());
         if let (Ok(one), Some(several)) = (one, several) {
             functions += bodies.bodies.len();
-            assert!(linked(one, &Threads::One) == linked(several, &three), "{:?}", info.module_name);
+            let finished = |module: CompiledModule<HeapCode>| {
+                module.finish(&three).map(|(code, positions)| (code.bytes().to_vec(), positions)).expect("memory")
+            };
+            assert!(finished(one) == finished(several), "{:?}", info.module_name);
         }
     }
     assert!(functions > 1000, "{functions}");

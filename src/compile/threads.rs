@@ -57,8 +57,8 @@ impl Threads {
     }
 }
 
-/// Asked once: to find out, files are read.
-fn processors() -> usize {
+/// What the system grants the process. Asked once: to find out, files are read.
+pub(super) fn processors() -> usize {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }

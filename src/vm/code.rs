@@ -3,8 +3,9 @@
 #![allow(unsafe_code, reason = "fills code pages and hands out addresses")]
 
 use super::registry;
+use crate::abi::code_memory::CodeMemory;
 use crate::abi::positions::Positions;
-use crate::sys::pages::{Access, Pages};
+use crate::sys::pages::{Access, HUGE_BYTES, Pages};
 use std::io;
 
 /// Published machine code: readable and executable, never writable again. Dropping it frees the pages, so whoever
@@ -67,24 +68,70 @@ impl CodeAddress {
 
 /// Pages for code that is being written: not executable yet.
 pub(crate) struct CodeBuffer {
+    /// Readable and writable, at least `len` bytes.
     pages: Pages,
     len: usize,
+    /// So many bytes, whole pages, have got their memory, or get it by themselves.
+    populated: usize,
+}
+
+/// Memory for code comes in such pieces, shortly before it is written to: zeros are still in the cache then.
+const POPULATED_BYTES: usize = 64 << 10;
+
+impl CodeMemory for CodeBuffer {
+    fn with_capacity(bytes: usize) -> io::Result<CodeBuffer> {
+        if (POPULATED_BYTES..HUGE_BYTES).contains(&bytes) {
+            return Ok(CodeBuffer { pages: Pages::zeroed(bytes)?, len: 0, populated: 0 });
+        }
+        let pages = Pages::populated(bytes.max(1))?;
+        Ok(CodeBuffer { populated: pages.len(), pages, len: 0 })
+    }
+
+    fn of_len(bytes: usize) -> io::Result<CodeBuffer> {
+        // Memory comes when it is written to, so that it comes to several threads at once.
+        let pages = if bytes < HUGE_BYTES { Pages::zeroed(bytes.max(1)) } else { Pages::populated(bytes) }?;
+        Ok(CodeBuffer { populated: pages.len(), pages, len: bytes })
+    }
+
+    fn room(&mut self, bytes: usize) -> io::Result<&mut [u8]> {
+        let end = self.len + bytes;
+        if end > self.pages.len() {
+            self.pages.resize(end.max(self.pages.len() + self.pages.len() / 2))?;
+        }
+        if self.len + POPULATED_BYTES / 4 > self.populated && self.populated < self.pages.len() {
+            // A long function has populated what it wrote to.
+            let from = self.populated.max(self.len - self.len % POPULATED_BYTES);
+            let more = POPULATED_BYTES.min(self.pages.len() - from);
+            self.pages.populate(from, more);
+            self.populated = from + more;
+        }
+        // SAFETY: within the mapping.
+        let start = unsafe { self.pages.start().add(self.len) };
+        // SAFETY: the rest of a readable and writable mapping, ours alone as long as it is borrowed.
+        Ok(unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), self.pages.len() - self.len) })
+    }
+
+    fn commit(&mut self, bytes: usize) {
+        self.len += bytes;
+        assert!(self.len <= self.pages.len());
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the first `len` bytes of a readable mapping that nobody writes as long as it is borrowed.
+        unsafe { std::slice::from_raw_parts(self.pages.start().as_ptr(), self.len) }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the first `len` bytes of a readable and writable mapping, ours alone as long as it is borrowed.
+        unsafe { std::slice::from_raw_parts_mut(self.pages.start().as_ptr(), self.len) }
+    }
 }
 
 impl CodeBuffer {
-    /// Zeros. Fails when the system has no memory.
-    pub(crate) fn new(len: usize) -> io::Result<CodeBuffer> {
-        Ok(CodeBuffer { pages: Pages::populated(len.max(1))?, len })
-    }
-
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the mapping is readable, writable, at least `len` bytes long, and ours alone as long as it is borrowed.
-        unsafe { std::slice::from_raw_parts_mut(self.pages.start().as_ptr(), self.len) }
-    }
-
-    /// Makes the code executable, never to be written again.
+    /// Makes the code executable, never to be written again, and gives back the room behind it.
     pub(crate) fn publish(self, contents: Contents) -> io::Result<Code> {
-        let CodeBuffer { mut pages, len } = self;
+        let CodeBuffer { mut pages, len, .. } = self;
+        pages.resize(len.max(1))?;
         pages.protect(0, pages.len(), Access::ReadExecute)?;
         let code = Code { published: Box::new(PublishedCode { pages, len, contents }) };
         registry::add(&code.published);
@@ -95,8 +142,9 @@ impl CodeBuffer {
 impl Code {
     /// Copies code to pages of its own and makes them executable. Fails when the system has no memory.
     pub(crate) fn publish(bytes: &[u8], contents: Contents) -> io::Result<Code> {
-        let mut buffer = CodeBuffer::new(bytes.len())?;
-        buffer.bytes_mut().copy_from_slice(bytes);
+        let mut buffer = CodeBuffer::with_capacity(bytes.len())?;
+        buffer.room(bytes.len())?[..bytes.len()].copy_from_slice(bytes);
+        buffer.commit(bytes.len());
         buffer.publish(contents)
     }
 
@@ -150,5 +198,30 @@ impl PublishedCode {
     pub(super) fn bytes(&self) -> &[u8] {
         // SAFETY: the first `len` bytes of a readable mapping that nobody writes any more.
         unsafe { std::slice::from_raw_parts(self.pages.start().as_ptr(), self.len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_may_be_longer_than_expected() {
+        for expected in [0, 100, POPULATED_BYTES - 1, POPULATED_BYTES, 300_000, HUGE_BYTES - 1, HUGE_BYTES] {
+            let mut buffer = CodeBuffer::with_capacity(expected).expect("memory");
+            for number in 0..50u8 {
+                let bytes = 1000 * usize::from(number);
+                buffer.room(bytes + 64).expect("memory")[..bytes].fill(number);
+                buffer.commit(bytes);
+            }
+            let code = buffer.publish(Contents::Builtins).expect("memory");
+            let mut rest = code.bytes();
+            for number in 0..50u8 {
+                let (own, next) = rest.split_at(1000 * usize::from(number));
+                assert!(own.iter().all(|byte| *byte == number));
+                rest = next;
+            }
+            assert!(rest.is_empty());
+        }
     }
 }

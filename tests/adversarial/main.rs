@@ -214,7 +214,7 @@ const FIELDS: &[Field] = &[
 
 #[test]
 fn large_sections_cost_in_proportion() {
-    let engine = Engine::default();
+    let engine = Engine::new(Config::new().parallel_compilation(false)).expect("an engine");
     for (name, field) in FIELDS {
         // A module has at most 100 tables.
         let size = if *name == "tables" { 25 } else { 5_000 };

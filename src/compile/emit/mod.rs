@@ -37,6 +37,7 @@ pub(crate) use coverage::coverage;
 use super::assign::Plan;
 use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
+use crate::abi::code_memory::CodeMemory;
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
 use crate::abi::{CONTEXT, CallLayout, TrapCode};
@@ -58,7 +59,6 @@ pub(super) struct Relocation {
 
 /// Buffers that outlive a function.
 pub(super) struct Buffers {
-    code: Vec<u8>,
     labels: Vec<LabelSlot>,
     places: Vec<u8>,
     cold: Vec<Cold>,
@@ -68,14 +68,7 @@ pub(super) struct Buffers {
 
 impl Buffers {
     pub(super) fn new() -> Buffers {
-        Buffers {
-            code: vec![0; 64 << 10],
-            labels: Vec::new(),
-            places: Vec::new(),
-            cold: Vec::new(),
-            tables: Vec::new(),
-            constants: Vec::new(),
-        }
+        Buffers { labels: Vec::new(), places: Vec::new(), cold: Vec::new(), tables: Vec::new(), constants: Vec::new() }
     }
 }
 
@@ -104,6 +97,7 @@ impl Source {
 /// What a finished function is, beside its bytes.
 pub(super) struct Emitted {
     pub(super) prologue_bytes: u32,
+    pub(super) code_bytes: usize,
 }
 
 /// One function being emitted.
@@ -168,7 +162,8 @@ pub(super) struct Job<'a> {
     pub(super) sites: &'a mut SiteWriter,
     pub(super) calls: &'a mut Calls,
     pub(super) relocations: &'a mut Vec<Relocation>,
-    pub(super) code: &'a mut Vec<u8>,
+    /// Its thread's; the function's comes behind.
+    pub(super) code: &'a mut dyn CodeMemory,
 }
 
 /// How much code an entry, list item or variable makes: real functions stay below.
@@ -180,27 +175,20 @@ const FUNCTION_ALIGNMENT: usize = 32;
 /// Appends a function's code.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {
     let (sites_at, relocations_at, calls_at) = (job.sites.len(), job.relocations.len(), job.calls.mark());
-    let start = job.code.len();
-    // Nearly every function fits; one that does not is emitted again. Memory that is never used would cost, too: it is
-    // zeroed.
+    // Nearly every function fits; one that does not is emitted again.
     let tape = job.tape;
     let wanted = CODE_BYTES_PER_ENTRY * (tape.entries.len() + tape.lists.len() + tape.variables.len()) + 1024;
-    grow(&mut buffers.code, wanted.min(MAX_FUNCTION_BYTES), 0);
+    let mut room = wanted.min(MAX_FUNCTION_BYTES);
     let traps = if job.module.guarded { tape.entries.len() / 8 } else { tape.entries.len() };
     grow(&mut buffers.labels, tape.labels.len() + traps + 64, LabelSlot::EMPTY);
     let mut allow_short = true;
     loop {
-        let mut code = std::mem::take(&mut buffers.code);
         let mut labels = std::mem::take(&mut buffers.labels);
         let writer = job.sites.mark();
-        let result = attempt(job, buffers, &mut code, &mut labels, start as u32, allow_short);
+        let result = attempt(job, buffers, room, &mut labels, allow_short);
         let outcome = match result {
-            // A hostile module's code may be thousands of times its own size.
-            Ok((_, length)) if job.code.try_reserve(length).is_err() => {
-                Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
-            }
-            Ok((emitted, length)) => {
-                job.code.extend_from_slice(&code[..length]);
+            Ok(emitted) => {
+                job.code.commit(emitted.code_bytes);
                 Some(Ok(emitted))
             }
             Err(failure) => {
@@ -212,7 +200,7 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
                         Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
                     }
                     Failure::Code(planish_asm::AsmError::Full { needed }) => {
-                        grow(&mut code, needed, 0);
+                        room = needed;
                         None
                     }
                     Failure::Code(planish_asm::AsmError::TooManyLabels { needed }) => {
@@ -227,7 +215,7 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
                 }
             }
         };
-        (buffers.code, buffers.labels) = (code, labels);
+        buffers.labels = labels;
         if let Some(outcome) = outcome {
             return outcome;
         }
@@ -243,11 +231,10 @@ fn grow<T: Clone>(buffer: &mut Vec<T>, length: usize, with: T) {
 fn attempt(
     job: &mut Job<'_>,
     buffers: &mut Buffers,
-    code: &mut [u8],
+    room: usize,
     labels: &mut [LabelSlot],
-    base: u32,
     allow_short: bool,
-) -> Result<(Emitted, usize), Failure> {
+) -> Result<Emitted, Failure> {
     let Buffers { places, cold, tables, constants, .. } = buffers;
     let pins = &job.plan.pins;
     let memory_cells = 2 * pins.len().max(job.tape.temps as usize) as u32;
@@ -260,7 +247,10 @@ fn attempt(
     cold.clear();
     tables.clear();
     constants.clear();
-    let mut asm = Asm::new(code, labels);
+    let base = job.code.bytes().len() as u32;
+    // A hostile module's code may be thousands of times its own size.
+    let code = job.code.room(room).map_err(|_| Failure::Code(planish_asm::AsmError::TooLong))?;
+    let mut asm = Asm::new(&mut code[..room], labels);
     let labels = asm.labels(job.tape.labels.len() as u32);
     let mut emit = Emit {
         module: job.module,
@@ -308,12 +298,12 @@ fn attempt(
         return Err(Failure::Spills);
     }
     // Up to where the next function begins nothing may be executed.
-    let length = emit.asm.pos().next_multiple_of(FUNCTION_ALIGNMENT);
+    let code_bytes = emit.asm.pos().next_multiple_of(FUNCTION_ALIGNMENT);
     for _ in 0..FUNCTION_ALIGNMENT / 8 {
         emit.asm.u64(u64::from_ne_bytes([0xCC; 8]));
     }
     emit.asm.finish().map_err(Failure::Code)?;
-    Ok((Emitted { prologue_bytes }, length))
+    Ok(Emitted { prologue_bytes, code_bytes })
 }
 
 impl Emit<'_> {
