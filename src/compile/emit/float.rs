@@ -91,10 +91,7 @@ impl Emit<'_> {
     fn float_scratch_anew(&mut self, hint: u8, among: u32) -> Xmm {
         match self.bank.choose(hint, among) {
             Some(choice) => self.chosen_float(choice.register, choice.held),
-            None => {
-                self.out_of_registers = true;
-                planish_asm::regs::xmm0
-            }
+            None => planish_asm::regs::xmm0,
         }
     }
 

@@ -145,7 +145,6 @@ pub(super) struct Emit<'a> {
     /// If not, and if that needs no check.
     plain: bool,
     allow_short: bool,
-    out_of_registers: bool,
     /// Has any temp been stored?
     spilled: bool,
 }
@@ -282,7 +281,6 @@ fn attempt(
         memarg: None,
         plain: job.module.guarded,
         allow_short,
-        out_of_registers: false,
         spilled: false,
     };
     emit.prologue();
@@ -291,7 +289,7 @@ fn attempt(
     emit.cold_code();
     emit.catches();
     emit.data();
-    if emit.out_of_registers {
+    if emit.bank.is_exhausted() {
         return Err(Failure::Registers);
     }
     if emit.spilled && !job.plan.spills {

@@ -70,6 +70,8 @@ pub(super) struct Bank {
     used_at: [u32; 32],
     /// Counts entries that read copies.
     clock: u32,
+    /// An entry needed more registers than there are: what is held where is wrong from here on, and so is the code.
+    exhausted: bool,
 }
 
 /// A register that is to be written, and what it held.
@@ -97,7 +99,16 @@ fn mask(register: u8) -> u32 {
 impl Bank {
     /// Nothing is held yet in these registers.
     pub(super) fn new(scratch: u32) -> Bank {
-        Bank { owner: [NO_CELL; 32], scratch, free: scratch, copies: 0, locked: 0, used_at: [0; 32], clock: 0 }
+        Bank {
+            owner: [NO_CELL; 32],
+            scratch,
+            free: scratch,
+            copies: 0,
+            locked: 0,
+            used_at: [0; 32],
+            clock: 0,
+            exhausted: false,
+        }
     }
 
     /// At a label or call: no scratch register holds anything. Visits the cells that were held.
@@ -167,7 +178,8 @@ impl Bank {
         Some(register)
     }
 
-    /// Chooses one of these registers to be written, best the hinted one (its number + 1); locks it. `None`: all are locked.
+    /// Chooses one of these registers to be written, best the hinted one (its number + 1); locks it. `None`: all are locked,
+    /// and the bank is [exhausted](Bank::is_exhausted).
     pub(super) fn choose(&mut self, hint: u8, among: u32) -> Option<Choice> {
         let candidates = self.scratch & !self.locked & among;
         let register = if candidates & (self.free | self.copies) & hinted(hint) != 0 {
@@ -175,7 +187,9 @@ impl Bank {
         } else if candidates & self.free != 0 {
             (candidates & self.free).trailing_zeros() as u8
         } else {
-            self.oldest(candidates & self.copies).or_else(|| self.oldest(candidates))?
+            let oldest = self.oldest(candidates & self.copies).or_else(|| self.oldest(candidates));
+            self.exhausted |= oldest.is_none();
+            oldest?
         };
         Some(self.take(register))
     }
@@ -203,6 +217,11 @@ impl Bank {
         self.scratch & !self.free & mask(register) != 0
     }
 
+    /// Has there been no register to choose?
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.exhausted
+    }
+
     fn oldest(&self, candidates: u32) -> Option<u8> {
         let candidates = (0..32).filter(|&register| candidates & mask(register) != 0);
         candidates.min_by_key(|&register| self.used_at[register as usize])
@@ -218,17 +237,21 @@ impl Bank {
     /// The same of one that held a temp.
     #[inline]
     pub(super) fn clear_temp(&mut self, register: u8) {
-        debug_assert!(self.is_scratch(register) && self.copies & mask(register) == 0);
+        debug_assert!(self.may_hold_temp(register));
         self.free |= mask(register);
     }
 
     /// A register that was chosen or taken, or holds a temp that dies, holds a temp now.
     #[inline]
     pub(super) fn set_temp(&mut self, register: u8, temp: Cell) {
-        debug_assert!(self.is_scratch(register) && self.copies & mask(register) == 0);
+        debug_assert!(self.may_hold_temp(register));
         self.owner[register as usize & 31] = temp;
         self.used_at[register as usize & 31] = self.clock;
         self.free &= !mask(register);
+    }
+
+    fn may_hold_temp(&self, register: u8) -> bool {
+        self.is_scratch(register) && self.copies & mask(register) == 0 || self.exhausted
     }
 
     #[inline]

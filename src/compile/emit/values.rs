@@ -122,10 +122,7 @@ impl Emit<'_> {
     fn scratch_anew(&mut self, hint: u8, avoid: u16) -> Gp64 {
         match self.bank.choose(hint, INTS & !u32::from(avoid)) {
             Some(choice) => self.chosen(choice),
-            None => {
-                self.out_of_registers = true;
-                planish_asm::regs::rax
-            }
+            None => planish_asm::regs::rax,
         }
     }
 
