@@ -434,6 +434,11 @@ impl MemoryType {
             && (!self.shared || self.maximum.is_some())
     }
 
+    /// The length of so many pages; below 2^56 if [limits](crate::Config::max_memory_size) allow them.
+    pub(crate) fn bytes_of(&self, pages: u64) -> u64 {
+        pages << self.page_size_log2
+    }
+
     /// Can all that an access may reach be reserved? **Escape:** only with 32-bit indexes, and only if the length is
     /// always a multiple of the system's page size.
     pub(crate) fn can_be_guarded(&self) -> bool {

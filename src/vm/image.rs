@@ -51,7 +51,8 @@ impl Image {
 
     /// Of an own memory, if all its segments have constant offsets and fit, and if it is worth it.
     pub(super) fn of(info: &ModuleInfo, memory: MemoryIndex) -> Option<Image> {
-        let len = info.memories[memory.index()].minimum.checked_shl(16)?;
+        let ty = &info.memories[memory.index()];
+        let len = ty.bytes_of(ty.minimum);
         let mut segments = Vec::new();
         for segment in &info.data {
             match active(segment) {

@@ -58,11 +58,6 @@ impl Space {
     }
 }
 
-/// Pages that the limits allow.
-fn bytes_of(ty: &MemoryType, pages: u64) -> usize {
-    (pages << ty.page_size_log2()) as usize
-}
-
 const NOT_SHARED: &str = "a shared memory gives out no references to its bytes";
 
 impl LinearMemory {
@@ -77,7 +72,7 @@ impl LinearMemory {
             return Ok(LinearMemory::of_shared(Arc::new(memory)));
         }
         let limit_pages = limit_pages(ty, limits.memory_bytes)?;
-        let len = bytes_of(ty, ty.minimum);
+        let len = ty.bytes_of(ty.minimum) as usize;
         let space = match limits.bounds.of(ty) {
             Bounds::Guarded => limits.pool.take(len, image).map(Space::Guarded),
             // A memory of no pages has an address, too.
@@ -126,7 +121,7 @@ impl LinearMemory {
         };
         let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= own.limit_pages)?;
         if pages > 0 {
-            let new_len = bytes_of(&self.ty, new_pages);
+            let new_len = self.ty.bytes_of(new_pages) as usize;
             match &mut own.space {
                 Space::Guarded(space) => space.grow(new_len).ok()?,
                 Space::Checked(pages) => pages.resize(new_len).ok()?,

@@ -44,7 +44,7 @@ impl SharedMemory {
         let reserved = match bounds {
             Bounds::Guarded => GUARDED_MEMORY_BYTES,
             // A memory of no pages has an address, too.
-            Bounds::Checked => (bytes_of(ty, limit_pages) as usize).max(1),
+            Bounds::Checked => (ty.bytes_of(limit_pages) as usize).max(1),
         };
         let pages = Pages::reserve(reserved).map_err(|_| Refused::Exhausted)?;
         let start = pages.start().as_ptr();
@@ -81,8 +81,8 @@ impl SharedMemory {
         let mut mapping = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         let old_pages = self.pages();
         let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= self.limit_pages)?;
-        let old_end = round_to_pages(bytes_of(&self.ty, old_pages) as usize)?;
-        let new_len = bytes_of(&self.ty, new_pages);
+        let old_end = round_to_pages(self.ty.bytes_of(old_pages) as usize)?;
+        let new_len = self.ty.bytes_of(new_pages);
         mapping.protect(old_end, round_to_pages(new_len as usize)? - old_end, Access::ReadWrite).ok()?;
         // **Escape:** only what is accessible is within the length.
         self.definition.len.store(new_len, SeqCst);
@@ -151,11 +151,6 @@ impl SharedMemory {
         // SAFETY: as above.
         unsafe { racing::fill(self.definition.base.add(range.start), value, range.len()) };
     }
-}
-
-/// Below 2^56, as the limit is.
-fn bytes_of(ty: &MemoryType, pages: u64) -> u64 {
-    pages << ty.page_size_log2()
 }
 
 /// An atomic access of so many bytes must be aligned and within the length.
