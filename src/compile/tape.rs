@@ -441,10 +441,39 @@ pub(super) struct Entry {
     pub(super) class: Class,
     /// A register that the result will be wanted in: its number + 1, or 0.
     pub(super) hint: u8,
+    /// How long the code before it is, roughly: the [weights](Op::weight) of the entries before, wrapping.
+    pub(super) reach: u16,
     pub(super) dst: Ref,
     pub(super) a: Ref,
     pub(super) b: Ref,
     pub(super) imm: u32,
+}
+
+/// An [entry's weight](Op::weight) that no short branch reaches over.
+pub(super) const FAR: u16 = 13;
+
+impl Op {
+    /// How long its code may be, roughly, in units of twelve bytes.
+    #[inline(always)]
+    fn weight(self) -> u16 {
+        match self {
+            Op::Call => 5,
+            Op::Return => 3,
+            Op::CallIndirect
+            | Op::CallRef
+            | Op::TailCall
+            | Op::TailCallIndirect
+            | Op::TailCallRef
+            | Op::Builtin
+            | Op::Throw
+            | Op::ThrowRef
+            | Op::BranchTable
+            | Op::Convert(_)
+            | Op::Vector(_)
+            | Op::Memarg => FAR,
+            _ => 1,
+        }
+    }
 }
 
 /// A place in code.
@@ -505,6 +534,8 @@ pub(super) struct CatchInfo {
 #[derive(Default)]
 pub(super) struct Tape {
     pub(super) entries: Vec<Entry>,
+    /// The [reach](Entry::reach) of the next.
+    reach: u16,
     /// Constants of more than thirty bits, and all floats; vectors in two places, the lower half first.
     pub(super) pool: Vec<u64>,
     /// Vectors that are read in loops, with the loops' weights, which fall; the first few.
@@ -567,6 +598,13 @@ impl Tape {
     /// The first catch of a handler or of those around it, or [`NO_HANDLER`].
     pub(super) fn first_catch(&self, handler: u32) -> u32 {
         self.handlers.get(handler as usize).map_or(NO_HANDLER, |handler| handler.first)
+    }
+
+    /// Appends an entry that no register is wanted for.
+    #[inline(always)]
+    pub(super) fn push(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
+        self.entries.push(Entry { op, class, hint: 0, reach: self.reach, dst, a, b, imm });
+        self.reach = self.reach.wrapping_add(op.weight());
     }
 
     /// The items of the list at `at`.
