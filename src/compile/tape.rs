@@ -442,7 +442,9 @@ pub(super) struct Entry {
     /// A register that the result will be wanted in: its number + 1, or 0.
     pub(super) hint: u8,
     /// How long the code before it is, roughly: the [weights](Op::weight) of the entries before, wrapping.
-    pub(super) reach: u16,
+    pub(super) reach: u8,
+    /// Which operand may be in memory 0: [`Op::takes`].
+    pub(super) takes: u8,
     pub(super) dst: Ref,
     pub(super) a: Ref,
     pub(super) b: Ref,
@@ -450,12 +452,12 @@ pub(super) struct Entry {
 }
 
 /// An [entry's weight](Op::weight) that no short branch reaches over.
-pub(super) const FAR: u16 = 13;
+pub(super) const FAR: u8 = 13;
 
 impl Op {
     /// How long its code may be, roughly, in units of twelve bytes.
     #[inline(always)]
-    fn weight(self) -> u16 {
+    fn weight(self) -> u8 {
         match self {
             Op::Call => 5,
             Op::Return => 3,
@@ -474,7 +476,28 @@ impl Op {
             _ => 1,
         }
     }
+
+    /// Which operands its lowering can take from memory, as a load of its class has them: a set of [`TAKES_A`] and the like.
+    #[inline(always)]
+    fn takes(self) -> u8 {
+        match self {
+            Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => TAKES_A | TAKES_B,
+            Op::Int(Int::Sub) | Op::Float(Float::Sub | Float::Div) => TAKES_B,
+            Op::Int(op) if op.is_commutative() => TAKES_A | TAKES_B | UNLESS_CONST,
+            Op::Float(Float::Add | Float::Mul) | Op::FloatUnary(FloatUnary::Sqrt) => TAKES_A | TAKES_B,
+            // Some can.
+            Op::Vector(_) => TAKES_A | TAKES_B,
+            _ => 0,
+        }
+    }
 }
+
+/// The first operand can be in memory,
+pub(super) const TAKES_A: u8 = 1;
+/// or the second,
+pub(super) const TAKES_B: u8 = 2;
+/// but only if neither is a constant,
+pub(super) const UNLESS_CONST: u8 = 4;
 
 /// A place in code.
 #[derive(Clone, Copy, Debug)]
@@ -535,7 +558,7 @@ pub(super) struct CatchInfo {
 pub(super) struct Tape {
     pub(super) entries: Vec<Entry>,
     /// The [reach](Entry::reach) of the next.
-    reach: u16,
+    reach: u8,
     /// Constants of more than thirty bits, and all floats; vectors in two places, the lower half first.
     pub(super) pool: Vec<u64>,
     /// Vectors that are read in loops, with the loops' weights, which fall; the first few.
@@ -603,7 +626,8 @@ impl Tape {
     /// Appends an entry that no register is wanted for.
     #[inline(always)]
     pub(super) fn push(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
-        self.entries.push(Entry { op, class, hint: 0, reach: self.reach, dst, a, b, imm });
+        let (reach, takes) = (self.reach, op.takes());
+        self.entries.push(Entry { op, class, hint: 0, reach, takes, dst, a, b, imm });
         self.reach = self.reach.wrapping_add(op.weight());
     }
 

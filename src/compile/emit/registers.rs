@@ -226,14 +226,14 @@ impl Bank {
     #[inline]
     pub(super) fn clear(&mut self, register: u8) {
         self.copies &= !mask(register);
-        self.clear_temp(register);
+        self.clear_temp_if(true, register);
     }
 
-    /// The same of one that held a temp.
+    /// The same of one that held a temp, if that is so.
     #[inline]
-    pub(super) fn clear_temp(&mut self, register: u8) {
-        debug_assert!(self.may_hold_temp(register));
-        self.free |= mask(register);
+    pub(super) fn clear_temp_if(&mut self, dies: bool, register: u8) {
+        debug_assert!(!dies || self.may_hold_temp(register));
+        self.free |= u32::from(dies) << (register & 31);
     }
 
     /// A register that was chosen or taken, or holds a temp that dies, holds a temp now.
