@@ -280,10 +280,11 @@ impl Emit<'_> {
         let has_const = (next.takes & UNLESS_CONST != 0) & (next.a.is_const() | next.b.is_const());
         // One branch, where each of these would be one that cannot be foreseen.
         let fits = (access == Access::Whole) & (next.takes & operand != 0) & !has_const & (next.class == e.class);
-        fits & e.dst.as_temp().is_some() & self.plain && match next.op {
-            Op::Vector(op) => self.fuses_vector(op, first),
-            _ => true,
-        }
+        fits & e.dst.as_temp().is_some() & self.plain
+            && match next.op {
+                Op::Vector(op) => self.fuses_vector(op, first),
+                _ => true,
+            }
     }
 
     // Loads and stores.
