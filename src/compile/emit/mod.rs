@@ -261,7 +261,7 @@ fn attempt(
         slots: &job.plan.slots,
         asm,
         labels,
-        bank: Bank::new(u32::from(job.plan.scratch.bits()) | u32::from(job.plan.float_scratch) << FLOAT_PLACE),
+        bank: Bank::new(u32::from(job.plan.scratch.bits()) | u32::from(job.plan.float_scratch) << FLOAT_PLACE, no_cell),
         places,
         memory_cells,
         no_cell,
