@@ -72,7 +72,8 @@ fn agree(compiler: &mut Compiler<'_, HeapCode>, bodies: &Bodies<'_>, own: u32, b
     let info = compiler.module.info;
     let (ty, range) = (info.functions[(info.imported_functions + own) as usize], 0..bytes.len() as u32);
     let ours = compiler.read_body(ty, &[bytes, &[0x0B; 16]].concat(), range.clone());
-    assert_eq!(ours, compiler.read_body(ty, bytes, range), "{bytes:02x?}");
+    assert_eq!(ours, compiler.read_body(ty, bytes, range.clone()), "{bytes:02x?}");
+    assert_eq!(ours, lazy::validate_body(&mut compiler.scan, ty, bytes, range), "{bytes:02x?}");
     let theirs = bodies.validate(info, own, Body { bytes, offset: 0 });
     assert_eq!(ours.is_ok(), theirs.is_ok(), "{ours:?}, the parser says {theirs:?}: {bytes:02x?}");
     ours.is_ok()
@@ -121,7 +122,8 @@ fn both_validators_accept_the_same_bodies() {
         let Ok((info, bodies)) = decode(&module, features).or_else(|_| decode(&module, SUPPORTED)) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![0; layouts.len()];
-        let context = ModuleContext::new(&info, &layouts, &signatures, &options());
+        let params = Signatures::of(&info);
+        let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
         let mut compiler = Compiler::new(&context, 0, Clock::default()).expect("memory");
         for (own, body) in (0..).zip(&bodies.bodies) {
             tried += 1 + MUTATIONS;
@@ -149,7 +151,8 @@ fn threads_change_nothing() {
         let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![7; layouts.len()];
-        let context = ModuleContext::new(&info, &layouts, &signatures, &options());
+        let params = Signatures::of(&info);
+        let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
         let clock = &mut Clock::default();
         let one = batches::compile::<HeapCode>(&context, &bodies, &Threads::One, clock);
         let several = batches::in_batches(&context, &bodies, &three, clock, 1).map(CompiledModule::of_parts);

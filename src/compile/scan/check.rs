@@ -294,7 +294,8 @@ impl<'m> Scan<'m> {
         if frame.unreachable { Ok(Ty::BOTTOM) } else { Err(Invalid) }
     }
 
-    fn push_dead(&mut self, ty: Ty) {
+    #[inline]
+    pub(super) fn push_dead(&mut self, ty: Ty) {
         self.stack.push(Item { value: Ref::NOTHING, ty });
     }
 

@@ -57,7 +57,7 @@ pub(super) struct Frame {
 impl Frame {
     /// A block at the bottom of an empty stack, without values for branches.
     #[inline(always)]
-    fn new(opener: Opener, ty: BlockType) -> Frame {
+    pub(super) fn new(opener: Opener, ty: BlockType) -> Frame {
         Frame {
             opener,
             ty,
