@@ -343,31 +343,37 @@ fn no_memory_for_code_is_an_error() {
     let arguments = "(i64.const 0)".repeat(9);
     let catches = (0..2000).fold(String::new(), |text, n| {
         text + &format!(
-            "(func (export \"c{n}\") (result i32) (block (try_table (catch_all 0) (call {n} {arguments}) (return (i32.const 1)))) (i32.const 2))"
+            "(func $c{n} (param i32) (result i32) (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
+                (block (try_table (catch_all 0) (call {n} {arguments}) (return (i32.const 1)))) (i32.const 2))"
         )
     });
-    let (mut store, module, instance) = instance(&engine, &format!("(module (memory 1) {functions} {catches})"));
-    let caught = |n: usize, store: &mut Store<()>| {
-        instance.get_typed_func::<(), i32>(&mut *store, &format!("c{n}")).unwrap().call(store, ())
+    let callers = (0..2000).fold(String::new(), |text, n| {
+        text + &format!(
+            "(func (export \"c{n}\") (param i32) (result i32) (i32.mul (call $c{n} (local.get 0)) (i32.const 1)))"
+        )
+    });
+    let text = format!("(module (memory 1) {functions} {catches} {callers})");
+    let (mut store, module, instance) = instance(&engine, &text);
+    let caught = |n: usize, really: i32, store: &mut Store<()>| {
+        instance.get_typed_func::<i32, i32>(&mut *store, &format!("c{n}")).unwrap().call(store, really)
     };
-    assert_eq!(caught(0, &mut store).unwrap(), 1);
+    assert_eq!(caught(0, 1, &mut store).unwrap(), 1);
+    (0..2000).for_each(|n| assert_eq!(caught(n, 0, &mut store).unwrap(), 0));
     // There is enough for everything but code.
     let mut blocks: Vec<Vec<u8>> = (0..20_000).map(|_| vec![1; 1000]).collect();
     blocks.drain(..19_999);
     set_data_limit(Some(1));
-    let failed = (1..2000).find_map(|n| caught(n, &mut store).err().map(|error| (n, error)));
+    let failed = (1..2000).find_map(|n| caught(n, 1, &mut store).err().map(|error| (n, error)));
     set_data_limit(None);
     let (n, error) = failed.expect("no memory for 2,000 functions");
     assert!(error.trap().is_none(), "{error:?}");
     assert_eq!(error.downcast_ref::<std::io::Error>().unwrap().kind(), std::io::ErrorKind::OutOfMemory);
     let before = compiled(&module).len();
-    if let Some(backtrace) = error.backtrace() {
-        // The caller's, if there was memory for that.
-        assert_eq!(backtrace.frames()[0].func_index() as usize, 2000 + n);
-    }
+    let frames: Vec<_> = error.backtrace().unwrap().frames().iter().map(|frame| frame.func_index() as usize).collect();
+    assert_eq!(frames, [2000 + n, 4000 + n]);
     // With memory it goes on.
-    assert_eq!(caught(n, &mut store).unwrap(), 1);
-    assert_eq!(caught(1999, &mut store).unwrap(), 1);
+    assert_eq!(caught(n, 1, &mut store).unwrap(), 1);
+    assert_eq!(caught(1999, 1, &mut store).unwrap(), 1);
     assert!(compiled(&module).len() > before);
     drop(blocks);
 }
