@@ -285,8 +285,8 @@ impl Config {
     /// functions that are too large to compile: these are errors of their first call, as is a lack of memory for code.
     /// Several threads may call, and so compile, at the same time.
     ///
-    /// The module keeps a copy of its code section. It reserves 1 GiB of addresses and 4 KiB for each function. What is called takes
-    /// whole pages, and calls of functions that had no code when the caller was compiled take a jump more. So a program of
+    /// The module keeps a copy of its code section. It reserves 1 GiB of addresses, less where there are few, and 4 KiB for
+    /// each function. What is called takes whole pages, and calls of functions that had no code when the caller was compiled take a jump more. So a program of
     /// which much is run is better compiled at once.
     ///
     /// ```

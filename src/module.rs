@@ -47,7 +47,7 @@ enum ModuleCode {
     /// All functions.
     Whole(Code),
     /// Those that have been called.
-    Lazy(LazyCode, LazyModule),
+    Lazy(LazyCode, Box<LazyModule>),
 }
 
 impl Module {
@@ -294,7 +294,7 @@ impl ModuleCode {
         if engine.compiles_lazily() {
             let module = LazyModule::new(info, bodies, signatures, options, threads, clock)?;
             let code = LazyCode::new(module.functions(), &compile::lazy_stubs(module.functions())?)?;
-            return Ok(ModuleCode::Lazy(code, module));
+            return Ok(ModuleCode::Lazy(code, Box::new(module)));
         }
         let compiled = compile::compile_module::<CodeBuffer>(info, bodies, &signatures, options, threads, clock)?;
         let (code, positions) = compiled.finish(threads)?;

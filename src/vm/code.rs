@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "fills code pages and hands out addresses")]
 
-use super::functions::Functions;
+use super::growing::Growing;
 use super::registry;
 use crate::abi::code_memory::CodeMemory;
 use crate::abi::positions::Positions;
@@ -30,13 +30,16 @@ pub(crate) enum Contents {
     Module(Positions),
     /// A function that was compiled alone.
     Function(FunctionContents),
-    /// The functions of a module that were compiled so far: these are pieces of code themselves.
-    Lazy(Functions),
+    /// The functions of a module that were compiled so far: these are pieces of code themselves, with rising addresses.
+    Lazy(LazyFunctions),
     /// The stubs of some signatures.
     Signatures(Box<[SignatureSpan]>),
     /// The builtins' entries.
     Builtins,
 }
+
+/// See [`Contents::Lazy`].
+pub(crate) struct LazyFunctions(pub(super) Growing<PublishedCode>);
 
 /// Of a function that was compiled alone.
 pub(crate) struct FunctionContents {
@@ -231,7 +234,9 @@ impl PublishedCode {
     /// The piece that holds a pc in this range.
     pub(super) fn piece_at(&self, pc: usize) -> Option<&PublishedCode> {
         match &self.contents {
-            Contents::Lazy(functions) => functions.at(pc),
+            Contents::Lazy(LazyFunctions(pieces)) => {
+                pieces.last_where(|piece| piece.start <= pc).filter(|piece| pc < piece.end())
+            }
             _ => Some(self),
         }
     }

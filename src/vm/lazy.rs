@@ -5,13 +5,14 @@
 //! in them before that. So a function can be published while other threads run what was published before. The order is: code
 //! that cannot be written any more; what handlers and backtraces have to know of it; the slot.
 //!
-//! Measured: to publish a function takes 1.5 microseconds (two calls of the system for 64 KiB of code, one more for
-//! each function), beside the 5 to 10 in which one of usual size is compiled.
+//! Measured on real programs, of which a third is called: to publish a function takes 4 microseconds, to compile it 15, twice as
+//! long as among others, since processor and program have other things to do in between. Then they run as fast as if they
+//! had been compiled together (0.92 to 1.04 of the time).
 
 #![allow(unsafe_code, reason = "fills code pages, and hands out and changes code addresses")]
 
-use super::code::{CodeAddress, Contents, FunctionContents, PublishedCode};
-use super::functions::Functions;
+use super::code::{CodeAddress, Contents, FunctionContents, LazyFunctions, PublishedCode};
+use super::growing::Growing;
 use super::registry;
 use crate::abi::code_memory::Relocation;
 use crate::abi::lazy_code::{LazyLayout, STUB_COMPILES};
@@ -23,6 +24,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// What functions may have when they are compiled together, they may have when they are not: each has less than a page more.
 const FUNCTIONS_BYTES: usize = 1 << 30;
+/// Unless the process has few addresses: then half of it, and so on down to this. Real programs have less code.
+const MIN_FUNCTIONS_BYTES: usize = 64 << 20;
 /// Displacements of calls have 32 bits.
 const MAX_BYTES: usize = 0x7fff_0000;
 /// Memory for code comes in such pieces.
@@ -56,8 +59,7 @@ impl LazyCode {
     /// For so many functions, with their stubs. Fails when the system has no memory or address space.
     pub(crate) fn new(functions: usize, stubs: &[u8]) -> io::Result<LazyCode> {
         let layout = LazyLayout::new(functions);
-        let room = functions.saturating_mul(page_bytes()).saturating_add(FUNCTIONS_BYTES);
-        let mut pages = Pages::reserve(layout.functions.saturating_add(room).min(MAX_BYTES))?;
+        let mut pages = reserve(layout.functions.saturating_add(functions.saturating_mul(page_bytes())))?;
         pages.protect(0, layout.functions, Access::ReadWrite)?;
         let start = pages.start().as_ptr() as usize;
         // SAFETY: the first pages of the mapping, which can be read and written and are nobody else's yet.
@@ -69,7 +71,7 @@ impl LazyCode {
         code[..stubs.len()].copy_from_slice(stubs);
         code[stubs.len()..].fill(INT3);
         pages.protect(layout.stubs, layout.functions - layout.stubs, Access::ReadExecute)?;
-        let contents = Contents::Lazy(Functions::with_capacity(functions)?);
+        let contents = Contents::Lazy(LazyFunctions(Growing::with_capacity(functions)?));
         let behind_stubs = start + layout.functions;
         // SAFETY: it is lazy.
         let published = unsafe { PublishedCode::new(behind_stubs, pages.len() - layout.functions, contents) };
@@ -101,9 +103,9 @@ impl LazyCode {
         self.table().iter()
     }
 
-    fn table(&self) -> &Functions {
+    fn table(&self) -> &Growing<PublishedCode> {
         match &self.published.contents {
-            Contents::Lazy(functions) => functions,
+            Contents::Lazy(LazyFunctions(pieces)) => pieces,
             _ => unreachable!("made of them"),
         }
     }
@@ -155,6 +157,17 @@ impl LazyCode {
     /// What a call goes to: the code if there is some, else the stub.
     fn entry(&self, function: u32) -> CodeAddress {
         self.compiled(function).unwrap_or_else(|| self.stub(function))
+    }
+}
+
+/// Addresses for so many bytes and the functions' code.
+fn reserve(bytes: usize) -> io::Result<Pages> {
+    let mut code = FUNCTIONS_BYTES;
+    loop {
+        match Pages::reserve(bytes.saturating_add(code).min(MAX_BYTES)) {
+            Err(_) if code > MIN_FUNCTIONS_BYTES => code /= 2,
+            reserved => return reserved,
+        }
     }
 }
 

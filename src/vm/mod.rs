@@ -11,7 +11,7 @@ pub(crate) mod code;
 pub(crate) mod context;
 pub(crate) mod enter;
 pub(crate) mod exception;
-mod functions;
+mod growing;
 pub(crate) mod host;
 mod image;
 pub(crate) mod images;

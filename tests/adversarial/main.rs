@@ -285,7 +285,7 @@ fn instance(engine: &Engine, text: &str) -> (Store<()>, Instance) {
 #[test]
 fn too_large_functions_are_refused_within_a_gibibyte() {
     with_little_memory("too_large_functions_are_refused_within_a_gibibyte", 1 << 30, || {
-        let engine = Engine::default();
+        let (engine, lazy) = (Engine::default(), Engine::new(Config::new().lazy_compilation(true)).expect("an engine"));
         let branches = |count: usize| {
             let branch = [GET, 0, BR_IF, 0];
             times(&[(1, &[BLOCK, TO_WIDE]), (WIDE, &[GET, 1]), (count, &branch), (1, &[END]), (WIDE, &[DROP])])
@@ -301,6 +301,15 @@ fn too_large_functions_are_refused_within_a_gibibyte() {
                     assert!(!compiles, "{error}");
                     assert!(error.offset().is_some(), "{error}");
                     assert!(error.to_string().contains("too large to compile"), "{error}");
+                    // The same at the call, where functions are compiled then.
+                    let module = Module::from_binary(&lazy, &function(&code)).expect("it is valid");
+                    let mut store = Store::new(&lazy, ());
+                    let instance = Instance::new(&mut store, &module, &[]).expect("instantiated");
+                    let f = instance.get_typed_func::<(), ()>(&mut store, "f").expect("exported");
+                    for _ in 0..2 {
+                        let called = f.call(&mut store, ()).expect_err("too large");
+                        assert_eq!((called.to_string(), called.offset()), (error.to_string(), error.offset()));
+                    }
                 }
             }
             println!("compiled: {compiles}, after {:?}", now() - start);
