@@ -218,6 +218,7 @@ impl<'m> Scan<'m> {
         self.close_number(frame.number);
     }
 
+    #[inline(always)]
     pub(super) fn begin_else(&mut self) -> Result<(), Invalid> {
         self.takes_block()?;
         let top = self.frames.last_mut().ok_or(Invalid)?;

@@ -191,6 +191,7 @@ impl<'m> Scan<'m> {
     }
 
     /// Declares the locals that a body begins with.
+    #[inline(always)]
     pub(super) fn declare_all(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
         for _ in 0..cursor.u32()? {
             let count = cursor.u32()?;
