@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// A smaller code section is compiled before threads have begun to help: a thread starts in 20 to 50 microseconds, in which
 /// one compiles 5 KB.
-const WORTH_BYTES: usize = 64 << 10;
+pub(super) const WORTH_BYTES: usize = 64 << 10;
 
 /// What a thread takes at once; a larger function is taken alone. It is what threads may differ by in the end.
 const BATCH_BYTES: usize = 8 << 10;
@@ -136,7 +136,7 @@ impl Queue {
 }
 
 /// Runs of functions, with their bytes.
-fn batches(bodies: &[Body<'_>], batch_bytes: usize) -> Vec<(usize, Range<usize>)> {
+pub(super) fn batches(bodies: &[Body<'_>], batch_bytes: usize) -> Vec<(usize, Range<usize>)> {
     let (mut batches, mut bytes, mut start) = (Vec::new(), 0, 0);
     for (index, body) in bodies.iter().enumerate() {
         bytes += body.bytes.len();
