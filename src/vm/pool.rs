@@ -229,10 +229,16 @@ impl Slot {
         if shown.is_empty() {
             return bytes.fill(0);
         }
-        let within = shown.start - range.start..shown.end - range.start;
-        bytes[..within.start].fill(0);
-        bytes[within.clone()].copy_from_slice(&image.bytes()[shown.start - image.start()..shown.end - image.start()]);
-        bytes[within.end..].fill(0);
+        // Nothing is not written: a masked store of no bytes to a page without memory takes 150 ns on Zen 5.
+        let (before, after) = (shown.start - range.start, range.end - shown.end);
+        if before > 0 {
+            bytes[..before].fill(0);
+        }
+        let (shows, rest) = bytes[before..].split_at_mut(shown.len());
+        shows.copy_from_slice(&image.bytes()[shown.start - image.start()..shown.end - image.start()]);
+        if after > 0 {
+            rest.fill(0);
+        }
     }
 }
 
