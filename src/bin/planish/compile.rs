@@ -1,6 +1,7 @@
 //! `planish compile`: where the time goes.
 
-use crate::{CompileArgs, Features};
+use crate::Features;
+use crate::arguments::CompileArgs;
 use planish::{Engine, Error, Module, Stage, Timings};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
