@@ -307,7 +307,10 @@ impl<T: 'static> Linker<T> {
     }
 
     fn insert(&mut self, module: &str, name: &str, definition: Definition) -> Result<&mut Linker<T>, Error> {
-        let names = self.modules.entry(module.into()).or_default();
+        if !self.modules.contains_key(module) {
+            self.modules.insert(module.into(), HashMap::new());
+        }
+        let names = self.modules.get_mut(module).expect("it is there by now");
         match names.entry(name.into()) {
             Entry::Vacant(entry) => {
                 entry.insert(definition);
