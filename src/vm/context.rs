@@ -152,13 +152,11 @@ pub(super) enum Pending {
     Exception,
 }
 
-/// What the door saves on the native stack: the header of the activation around, and two registers.
+/// What the door saves on the native stack: how to go on from here outwards, and two registers.
 #[repr(C)]
 pub(super) struct Activation {
     pub(super) native_sp: *const Activation,
     pub(super) exit_sp: usize,
-    _wasm_sp: usize,
-    _trap_exit: usize,
     _registers: [usize; 2],
 }
 
