@@ -1,7 +1,6 @@
 //! `planish compile`: where the time goes.
 
-use crate::Features;
-use crate::arguments::CompileArgs;
+use crate::{CompileArgs, Features};
 use planish::{Engine, Error, Module, Stage, Timings};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -1,7 +1,6 @@
 //! `planish run`: a program with its arguments, or one exported function.
 
-use crate::Features;
-use crate::arguments::RunArgs;
+use crate::{Features, RunArgs};
 use planish::wasi::{DirPerms, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder, add_to_linker};
 use planish::{Error, Func, Linker, Module, Store, Trap, Val, ValType};
 use std::process::ExitCode;
@@ -12,7 +11,7 @@ const TRAPPED: u8 = 134;
 /// Runs, and gives the guest's exit status.
 pub fn run(args: &RunArgs, features: &Features) -> Result<ExitCode, Error> {
     let engine = crate::engine(features)?;
-    let module = Module::from_file(&engine, &args.file)?;
+    let module = Module::from_file(&engine, args.file())?;
     let mut linker = Linker::new(&engine);
     add_to_linker(&mut linker, |context: &mut WasiCtx| context)?;
     let mut store = Store::new(&engine, context(args)?);
@@ -23,7 +22,7 @@ pub fn run(args: &RunArgs, features: &Features) -> Result<ExitCode, Error> {
                 initialize.call(&mut store, &[], &mut [])?;
             }
             match instance.get_func(&mut store, name) {
-                Some(func) => invoke(&mut store, func, &args.args),
+                Some(func) => invoke(&mut store, func, args.args()),
                 None => Err(Error::msg(format!("no exported function named `{name}`"))),
             }
         }
@@ -53,10 +52,10 @@ pub fn run(args: &RunArgs, features: &Features) -> Result<ExitCode, Error> {
 fn context(args: &RunArgs) -> Result<WasiCtx, Error> {
     let mut builder = WasiCtxBuilder::new();
     builder.inherit_stdio();
-    let name = args.file.file_name().unwrap_or(args.file.as_os_str());
+    let name = args.file().file_name().unwrap_or(args.file().as_os_str());
     builder.arg(name.to_string_lossy());
     if args.invoke.is_none() {
-        builder.args(&args.args);
+        builder.args(args.args());
     }
     for (name, value) in &args.env {
         builder.env(name, value);
