@@ -66,9 +66,9 @@ pub(super) struct Bank {
     copies: u32,
     /// Operands of the current entry: neither chosen nor spilled.
     locked: u32,
-    /// When a temp was made, a copy made or last read.
+    /// The entry that made what is held, or that last read it.
     used_at: [u32; 32],
-    /// Counts entries that read copies.
+    /// Counts entries.
     clock: u32,
     /// An entry needed more registers than there are: what is held where is wrong from here on, and so is the code.
     exhausted: bool,
@@ -97,10 +97,10 @@ fn mask(register: u8) -> u32 {
 }
 
 impl Bank {
-    /// Nothing is held yet in these registers.
-    pub(super) fn new(scratch: u32) -> Bank {
+    /// Nothing is held yet in these registers; the cell is never held.
+    pub(super) fn new(scratch: u32, nothing: Cell) -> Bank {
         Bank {
-            owner: [NO_CELL; 32],
+            owner: [nothing; 32],
             scratch,
             free: scratch,
             copies: 0,
@@ -111,10 +111,15 @@ impl Bank {
         }
     }
 
-    /// At a label or call: no scratch register holds anything. Visits the cells that were held.
+    /// At a label or call: no scratch register holds anything. Visits the cells that were held, maybe others that were once.
     #[inline]
     pub(super) fn forget_all(&mut self, mut forget: impl FnMut(Cell)) {
         let mut held = self.scratch & !self.free;
+        // Most often there are two at most, but how many cannot be foreseen.
+        for _ in 0..2 {
+            forget(self.owner[held.trailing_zeros() as usize & 31]);
+            held &= held.wrapping_sub(1);
+        }
         while held != 0 {
             forget(self.owner[held.trailing_zeros() as usize & 31]);
             held &= held - 1;
@@ -125,20 +130,15 @@ impl Bank {
     /// The entry is done.
     #[inline]
     pub(super) fn unlock_all(&mut self) {
-        let mut used = self.locked & self.copies;
         self.locked = 0;
-        if used != 0 {
-            self.clock += 1;
-            while used != 0 {
-                self.used_at[used.trailing_zeros() as usize & 31] = self.clock;
-                used &= used - 1;
-            }
-        }
+        self.clock += 1;
     }
 
+    /// The current entry reads or writes a register.
     #[inline]
     pub(super) fn lock(&mut self, register: u8) {
         self.locked |= mask(register);
+        self.used_at[register as usize & 31] = self.clock;
     }
 
     #[inline]
@@ -231,14 +231,14 @@ impl Bank {
     #[inline]
     pub(super) fn clear(&mut self, register: u8) {
         self.copies &= !mask(register);
-        self.clear_temp(register);
+        self.clear_temp_if(true, register);
     }
 
-    /// The same of one that held a temp.
+    /// The same of one that held a temp, if that is so.
     #[inline]
-    pub(super) fn clear_temp(&mut self, register: u8) {
-        debug_assert!(self.may_hold_temp(register));
-        self.free |= mask(register);
+    pub(super) fn clear_temp_if(&mut self, dies: bool, register: u8) {
+        debug_assert!(!dies || self.may_hold_temp(register));
+        self.free |= u32::from(dies) << (register & 31);
     }
 
     /// A register that was chosen or taken, or holds a temp that dies, holds a temp now.

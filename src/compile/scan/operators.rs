@@ -23,7 +23,7 @@ const MAX_LIST_ITEMS: usize = 32 << 20;
 const MAX_OPERANDS: usize = 1 << 20;
 
 /// More than the parser accepts; the numbers of constants fit into a [`Ref`](crate::compile::tape::Ref).
-const MAX_BODY_BYTES: usize = MAX_PLACES / 4;
+pub(super) const MAX_BODY_BYTES: usize = MAX_PLACES / 4;
 
 /// Why a body is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -182,13 +182,13 @@ impl Scan<'_> {
     /// Alignment and offset of an access to memory 0 with a 32-bit index, which real code has: the offset. `None`: there may
     /// be more to it, and nothing has been read.
     #[inline(always)]
-    fn plain_memarg(&self, cursor: &mut Cursor<'_>, max_align: u8) -> Option<u32> {
+    pub(super) fn plain_memarg(&self, cursor: &mut Cursor<'_>, max_align: u8) -> Option<u32> {
         if self.plain_memory { cursor.plain_memarg(max_align) } else { None }
     }
 
     /// What real code seldom has.
     #[inline(never)]
-    fn rare<'b>(&mut self, operator: Rare, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+    pub(super) fn rare<'b>(&mut self, operator: Rare, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
         self.needs(operator.feature())?;
         match operator {
             Rare::BrTable => match self.takes_branch_table(&mut cursor)? {
