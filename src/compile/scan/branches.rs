@@ -158,8 +158,7 @@ impl Scan<'_> {
         let is_merge = |value: Ref| value.as_var().is_some_and(|var| self.lives[var as usize].is_merge);
         match self.node(item) {
             None => is_merge(item.value),
-            Some(Node::Wrap(value)) => is_merge(value),
-            Some(Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. }) => is_merge(a) || is_merge(b),
+            Some(Node { a, b, .. }) => is_merge(a) || is_merge(b),
         }
     }
 
@@ -219,7 +218,7 @@ impl Scan<'_> {
     /// An item as a condition.
     #[inline(always)]
     pub(super) fn test(&mut self, item: Item) -> Condition {
-        if let Some(Node::Test { test, class, a, b }) = self.node(item) {
+        if let Some(Node { op: Op::Set(test), class, a, b, .. }) = self.node(item) {
             return Condition { test, class, a, b };
         }
         let zero = self.constant(Class::I32, 0);

@@ -23,7 +23,7 @@ mod call;
 mod exceptions;
 mod locals;
 
-use super::tape::{Class, NO_HANDLER, Ref, Tape, Test, Variable};
+use super::tape::{Class, Int, NO_HANDLER, Op, Ref, Tape, Test, Variable};
 use crate::abi::CallLayout;
 use crate::decode::{Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
@@ -49,15 +49,29 @@ impl Item {
     }
 }
 
-/// A computation that waits for its user.
+/// A computation that waits for its user: a test, a sum, or the low bits of an i64. The entry that does it has these parts.
 #[derive(Clone, Copy, Debug)]
-enum Node {
-    /// `a test b` of a class, as i32.
-    Test { test: Test, class: Class, a: Ref, b: Ref },
-    /// `base + (index << scale) + disp` at the item's width.
-    Lea { base: Ref, index: Ref, scale: u8, disp: i32 },
-    /// The low 32 bits of an i64.
-    Wrap(Ref),
+struct Node {
+    op: Op,
+    /// That of the operands.
+    class: Class,
+    a: Ref,
+    b: Ref,
+    imm: u32,
+}
+
+impl Node {
+    /// `a test b`, as i32.
+    #[inline(always)]
+    fn test(test: Test, class: Class, a: Ref, b: Ref) -> Node {
+        Node { op: Op::Set(test), class, a, b, imm: 0 }
+    }
+
+    /// `a + b`
+    #[inline(always)]
+    fn sum(class: Class, a: Ref, b: Ref) -> Node {
+        Node { op: Op::Int(Int::Add), class, a, b, imm: 0 }
+    }
 }
 
 const NEVER: u32 = u32::MAX;
@@ -71,7 +85,7 @@ pub(super) struct Scan<'m> {
     plain_memory: bool,
     pub(super) tape: Tape,
     stack: Vec<Item>,
-    /// What is not computed yet, by number.
+    /// What is not computed yet, by place on the stack; others are of no account.
     nodes: Vec<Node>,
     /// Operators may take items from here on: the innermost block's; none in code that cannot be reached.
     floor: usize,
@@ -156,7 +170,6 @@ impl<'m> Scan<'m> {
         let params = self.info.types[ty.index()].params();
         self.tape.clear();
         self.stack.clear();
-        self.nodes.clear();
         self.frames.clear();
         self.frame_ends.clear();
         self.open_loops.clear();

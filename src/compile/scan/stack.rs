@@ -3,10 +3,13 @@
 use super::check::Ty;
 use super::{Class, Item, Node, Ref, Scan};
 use crate::abi::Place;
-use crate::compile::tape::{Access, Int, IntUnary, Op};
+use crate::compile::tape::{Access, IntUnary, Op};
 
 /// How many items are searched for reads of a local that is about to be written; of more, all are copied.
 const RELEASE_SEARCH: usize = 64;
+
+/// The low 32 bits of an i64, which are as good where only those of an i32 are read.
+pub(super) const WRAP: Op = Op::IntUnary(IntUnary::Wrap);
 
 /// An i32 as it is used to address memory. **Escape:** only [`Scan::heap_index`] makes one, from a value whose
 /// upper 32 bits are zero in every home it may have.
@@ -30,9 +33,18 @@ impl Scan<'_> {
     /// Pushes a number that is computed when it is used.
     #[inline(always)]
     pub(super) fn push_node(&mut self, class: Class, node: Node) {
-        let lazy = Ref::lazy(self.nodes.len());
-        self.nodes.push(node);
-        self.push_value(class, lazy);
+        let place = self.stack.len();
+        match self.nodes.get_mut(place) {
+            Some(room) => *room = node,
+            None => self.push_first_node(node),
+        }
+        self.push_value(class, Ref::lazy(place));
+    }
+
+    /// The stack was never as high where an item was not computed yet.
+    #[inline(never)]
+    fn push_first_node(&mut self, node: Node) {
+        self.nodes.resize(self.stack.len() + 1, node);
     }
 
     #[inline(always)]
@@ -115,7 +127,7 @@ impl Scan<'_> {
     /// What an item stands for if it is not computed yet.
     #[inline(always)]
     pub(super) fn node(&self, item: Item) -> Option<Node> {
-        item.value.as_lazy().map(|number| self.nodes[number])
+        item.value.as_lazy().map(|place| self.nodes[place])
     }
 
     /// All bits of a value.
@@ -132,15 +144,14 @@ impl Scan<'_> {
 
     #[inline(never)]
     fn compute(&mut self, item: Item) -> Ref {
-        let node = self.node(item).expect("it is not computed yet");
-        let (op, class, a, b, imm) = computation(node, item.class());
+        let Node { op, class, a, b, imm } = self.node(item).expect("it is not computed yet");
         self.temp_entry(op, class, a, b, imm)
     }
 
     #[inline(never)]
     fn compute_low(&mut self, item: Item) -> Ref {
         match self.node(item) {
-            Some(Node::Wrap(value)) => value,
+            Some(Node { op: WRAP, a, .. }) => a,
             _ => self.compute(item),
         }
     }
@@ -167,10 +178,7 @@ impl Scan<'_> {
         match self.node(item) {
             None if item.value == dst => {}
             None => self.entry(Op::Copy, item.class(), dst, item.value, Ref::NOTHING, 0),
-            Some(node) => {
-                let (op, class, a, b, imm) = computation(node, item.class());
-                self.entry(op, class, dst, a, b, imm);
-            }
+            Some(Node { op, class, a, b, imm }) => self.entry(op, class, dst, a, b, imm),
         }
     }
 
@@ -199,10 +207,7 @@ impl Scan<'_> {
     /// Does a value that is not computed yet read a variable?
     fn reads(&self, value: Ref, var: u32) -> bool {
         let var = Ref::var(var);
-        value.as_lazy().is_some_and(|number| match self.nodes[number] {
-            Node::Wrap(value) => value == var,
-            Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => a == var || b == var,
-        })
+        value.as_lazy().is_some_and(|place| self.nodes[place].a == var || self.nodes[place].b == var)
     }
 
     /// Computes the item at an index into a temp.
@@ -257,8 +262,7 @@ impl Scan<'_> {
     pub(super) fn free(&mut self, item: Item) {
         match self.node(item) {
             None => self.free_temp(item.value),
-            Some(Node::Wrap(value)) => self.free_temp(value),
-            Some(Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. }) => {
+            Some(Node { a, b, .. }) => {
                 self.free_temp(a);
                 self.free_temp(b);
             }
@@ -345,25 +349,5 @@ fn hint(place: &Place) -> u8 {
         Place::Gpr(register) => register.num() + 1,
         Place::Xmm(register) => register.num() + 1,
         Place::Stack(_) => 0,
-    }
-}
-
-/// The entry that computes a node.
-fn computation(node: Node, class: Class) -> (Op, Class, Ref, Ref, u32) {
-    match node {
-        Node::Test { test, class, a, b } => (Op::Set(test), class, a, b, 0),
-        Node::Wrap(value) => (Op::IntUnary(IntUnary::Wrap), Class::I32, value, Ref::NOTHING, 0),
-        Node::Lea { base, index, scale: 0, disp: 0 } if base != Ref::NOTHING && index != Ref::NOTHING => {
-            (Op::Int(Int::Add), class, base, index, 0)
-        }
-        Node::Lea { base, index: Ref::NOTHING, disp, .. } => match Ref::small(i64::from(disp)) {
-            Some(disp) => (Op::Int(Int::Add), class, base, disp, 0),
-            None => (Op::Lea { scale: 0 }, class, base, Ref::NOTHING, disp as u32),
-        },
-        Node::Lea { base: Ref::NOTHING, index, scale, disp: 0 } => {
-            let count = Ref::small(i64::from(scale)).expect("a scale is small");
-            (Op::Int(Int::Shl), class, index, count, 0)
-        }
-        Node::Lea { base, index, scale, disp } => (Op::Lea { scale }, class, base, index, disp as u32),
     }
 }
