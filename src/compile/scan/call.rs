@@ -166,7 +166,7 @@ impl Scan<'_> {
     #[inline(always)]
     pub(super) fn note_call(&mut self) {
         self.call_count += 1;
-        self.tape.spills |= self.temp_entry.len() > self.free_temps.len();
+        self.tape.spills |= self.live_temps > 0;
         self.call_weight = self.call_weight.saturating_add(self.loop_weight);
         self.last_call = (self.tape.entries.len() as u32, self.loop_weight);
     }

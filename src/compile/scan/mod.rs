@@ -107,9 +107,11 @@ pub(super) struct Scan<'m> {
     written: Vec<u32>,
     /// Merge variables by height and class.
     merges: Vec<[u32; 5]>,
-    free_temps: Vec<u32>,
-    /// By temp: the entry that writes it.
-    temp_entry: Vec<u32>,
+    /// By temp: the entry that writes it; of one that is free, the next one that is.
+    temps: Vec<u32>,
+    /// The first temp that is free, or [`NEVER`].
+    free_temp: u32,
+    live_temps: u32,
     /// Code that cannot be reached: nothing is recorded.
     dead: bool,
     /// The handler of the code that comes, or [`NO_HANDLER`].
@@ -151,8 +153,9 @@ impl<'m> Scan<'m> {
             locals: Locals::new(),
             written: Vec::new(),
             merges: Vec::new(),
-            free_temps: Vec::new(),
-            temp_entry: Vec::new(),
+            temps: Vec::new(),
+            free_temp: NEVER,
+            live_temps: 0,
             dead: false,
             handler: NO_HANDLER,
             legacy_tries: Vec::new(),
@@ -176,8 +179,8 @@ impl<'m> Scan<'m> {
         self.loops.clear();
         self.lives.clear();
         self.merges.clear();
-        self.free_temps.clear();
-        self.temp_entry.clear();
+        self.temps.clear();
+        (self.free_temp, self.live_temps) = (NEVER, 0);
         self.locals.clear();
         self.written.clear();
         (self.floor, self.flushed, self.dead) = (0, 0, false);
@@ -223,7 +226,7 @@ impl<'m> Scan<'m> {
                 select_unpredictable(begins, (life.first.wrapping_add(1), life.calls_at_first), (0, 0));
             self.tape.variables.push(Variable {
                 class: life.class,
-                weight: life.weight,
+                weight: life.weight.try_into().unwrap_or(u32::MAX),
                 start,
                 end,
                 calls: calls_at_end.saturating_sub(calls_at_start),
@@ -232,7 +235,7 @@ impl<'m> Scan<'m> {
         }
         self.finish_handlers();
         self.tape.loop_constants.sort_unstable_by_key(|&(_, weight)| !weight);
-        self.tape.temps = self.temp_entry.len() as u32;
+        self.tape.temps = self.temps.len() as u32;
         self.tape.calls = self.call_count > 0;
     }
 }

@@ -309,10 +309,10 @@ impl Scan<'_> {
             if let Some(var) = value.as_var() {
                 self.touch(self.tape.entries.len(), var, false, self.loop_weight);
             } else if let Some(temp) = value.as_temp() {
-                self.free_temp(value);
                 if let Some(place) = places.get(index) {
-                    self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint(place);
+                    self.tape.entries[self.temps[temp as usize] as usize].hint = hint(place);
                 }
+                self.free_temp(value);
             }
         }
         self.stack.truncate(from);
