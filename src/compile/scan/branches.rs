@@ -22,7 +22,7 @@ impl Scan<'_> {
     /// Behind an operator that does not go on.
     pub(super) fn die(&mut self) {
         self.dead = true;
-        self.floor = usize::MAX;
+        self.set_floor_to(usize::MAX);
         if let Some(frame) = self.frames.last_mut() {
             frame.unreachable = true;
             let height = frame.height;
@@ -39,7 +39,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn branch_always(&mut self, depth: u32) {
+    pub(super) fn branch_always(&mut self, depth: u32) {
         let target = self.target(depth);
         let frame = self.frames[target];
         if frame.opener == Opener::Function {
@@ -169,7 +169,7 @@ impl Scan<'_> {
             false => self.temp_entry(Op::Copy, class, Ref::var(var), Ref::NOTHING, 0),
         };
         self.stack[place].value = value;
-        self.flushed = self.flushed.min(place);
+        self.flushed_at_most(place);
     }
 
     /// To the targets that the checker has read.

@@ -1,10 +1,9 @@
 //! What an operator records: a node on the operand stack, or an entry.
 
 use super::check::{Ty, ensure};
-use super::locals::Local;
 use super::stack::WRAP;
 use super::{Item, Node, Scan};
-use crate::compile::tape::{Access, Class, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
+use crate::compile::tape::{Class, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
 use crate::decode::Invalid;
 use planish_asm::Cond;
 
@@ -33,7 +32,7 @@ impl Scan<'_> {
     }
 
     #[inline(always)]
-    fn set_local(&mut self, index: u32, local: Local, item: Item) -> u32 {
+    fn set_local(&mut self, index: u32, local: Item, item: Item) -> u32 {
         let var = self.variable(index, local);
         self.release(var);
         self.value_into(var, item);
@@ -42,7 +41,7 @@ impl Scan<'_> {
 
     /// The same where there is no operand of just the local's type.
     #[inline(never)]
-    fn write_local_subtype(&mut self, index: u32, local: Local) -> Result<(Ty, Option<u32>), Invalid> {
+    fn write_local_subtype(&mut self, index: u32, local: Item) -> Result<(Ty, Option<u32>), Invalid> {
         if !self.takes(&[local.ty], &[])? {
             self.variable(index, local);
             return Ok((local.ty, None));
@@ -398,30 +397,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    // Memory and tables.
-
-    #[inline(never)]
-    pub(super) fn load(&mut self, access: Access, class: Class, offset: u32) -> Result<(), Invalid> {
-        if let Some(item) = self.one(I32, class)? {
-            let index = self.heap_index(item);
-            self.heap_load(access, class, index, offset);
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
-    pub(super) fn store(&mut self, access: Access, class: Class, offset: u32) -> Result<(), Invalid> {
-        let Some((index, value)) = self.take_two(Ty::I32, Ty::number(class)) else {
-            return self.in_dead_code(&[Ty::I32, Ty::number(class)], &[]);
-        };
-        // A narrowing store, and a whole one of an i32, reads the low bits only.
-        let low = class == I32 || access != Access::Whole;
-        let value = if low { self.low(value) } else { self.value(value) };
-        // The value is off the stack but not yet used: nothing that computes the index may touch it.
-        let index = self.heap_index(index);
-        self.heap_store(access, class, index, value, offset);
-        Ok(())
-    }
+    // Tables.
 
     pub(super) fn table_get(&mut self, ty: Ty, table: u32) {
         let index = self.pop_value();

@@ -11,6 +11,7 @@
 mod stack;
 mod variables;
 mod table;
+mod quick;
 mod operators;
 mod vectors;
 mod memory;
@@ -91,6 +92,8 @@ pub(super) struct Scan<'m> {
     floor: usize,
     /// Items below are constants or their own merge variables.
     flushed: usize,
+    /// Not below any of these two, and below none that may be [taken quickly](quick).
+    guard: usize,
     frames: Vec<Frame>,
     /// By frame number: the entries when it was closed; [`NEVER`] while it is open.
     frame_ends: Vec<u32>,
@@ -143,6 +146,7 @@ impl<'m> Scan<'m> {
             nodes: Vec::new(),
             floor: 0,
             flushed: 0,
+            guard: 0,
             frames: Vec::new(),
             frame_ends: Vec::new(),
             frame_number: 0,
@@ -183,7 +187,7 @@ impl<'m> Scan<'m> {
         (self.free_temp, self.live_temps) = (NEVER, 0);
         self.locals.clear();
         self.written.clear();
-        (self.floor, self.flushed, self.dead) = (0, 0, false);
+        (self.floor, self.flushed, self.guard, self.dead) = (0, 0, 0, false);
         (self.frame_number, self.loop_start) = (0, 0);
         (self.loop_weight, self.call_weight, self.last_call) = (1, 0, (NEVER, 0));
         self.call_count = 0;

@@ -3,18 +3,31 @@
 use super::check::Ty;
 use super::{Class, Item, Node, Ref, Scan};
 use crate::abi::Place;
-use crate::compile::tape::{Access, IntUnary, Op};
+use crate::compile::tape::{IntUnary, Op};
 
 /// How many items are searched for reads of a local that is about to be written; of more, all are copied.
-const RELEASE_SEARCH: usize = 64;
+pub(super) const RELEASE_SEARCH: usize = 64;
 
 /// The low 32 bits of an i64, which are as good where only those of an i32 are read.
 pub(super) const WRAP: Op = Op::IntUnary(IntUnary::Wrap);
 
-/// An i32 as it is used to address memory. **Escape:** only [`Scan::heap_index`] makes one, from a value whose
+/// An i32 as it is used to address memory. **Escape:** only [`HeapIndex::computed`] makes one, from a value whose
 /// upper 32 bits are zero in every home it may have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeapIndex(Ref);
+
+impl HeapIndex {
+    /// An i32 that is computed in full: a sum has wrapped before an offset is added to it.
+    #[inline(always)]
+    pub(super) fn computed(item: Item) -> Option<HeapIndex> {
+        if item.ty == Ty::I32 && !item.value.is_lazy() { Some(HeapIndex(item.value)) } else { None }
+    }
+
+    #[inline(always)]
+    pub(super) fn value(self) -> Ref {
+        self.0
+    }
+}
 
 impl Scan<'_> {
     // Pushing.
@@ -74,8 +87,22 @@ impl Scan<'_> {
     #[inline(always)]
     pub(super) fn pop(&mut self) -> Item {
         let item = self.stack.pop().expect("validated: an operand is there");
-        self.flushed = self.flushed.min(self.stack.len());
+        self.flushed_at_most(self.stack.len());
         item
+    }
+
+    /// Items from a height on are no more flushed than before, or gone.
+    #[inline(always)]
+    pub(super) fn flushed_at_most(&mut self, height: usize) {
+        self.flushed = self.flushed.min(height);
+        self.guard = self.flushed.max(self.floor);
+    }
+
+    /// All items are flushed.
+    #[inline(always)]
+    pub(super) fn all_flushed(&mut self) {
+        self.flushed = self.stack.len();
+        self.guard = self.flushed.max(self.floor);
     }
 
     /// Pops a value for an operation that reads all of its class's bits.
@@ -90,13 +117,6 @@ impl Scan<'_> {
     pub(super) fn pop_low(&mut self) -> Ref {
         let item = self.pop();
         self.low(item)
-    }
-
-    /// An address. The value is computed in full: an i32 sum wraps before the offset is added.
-    #[inline(always)]
-    pub(super) fn heap_index(&mut self, item: Item) -> HeapIndex {
-        debug_assert_eq!(item.class(), Class::I32);
-        HeapIndex(self.value(item))
     }
 
     // Checking and taking.
@@ -118,7 +138,7 @@ impl Scan<'_> {
         }
         let [.., a, b] = self.stack[..] else { return None };
         self.stack.truncate(self.stack.len() - 2);
-        self.flushed = self.flushed.min(self.stack.len());
+        self.flushed_at_most(self.stack.len());
         Some((a, b))
     }
 
@@ -173,7 +193,7 @@ impl Scan<'_> {
     }
 
     #[inline(never)]
-    fn copy_into(&mut self, var: u32, item: Item) {
+    pub(super) fn copy_into(&mut self, var: u32, item: Item) {
         let dst = Ref::var(var);
         match self.node(item) {
             None if item.value == dst => {}
@@ -218,7 +238,7 @@ impl Scan<'_> {
             true => self.compute(item),
         };
         self.stack[index].value = value;
-        self.flushed = self.flushed.min(index);
+        self.flushed_at_most(index);
     }
 
     /// Gives every item that is not a constant its merge variable.
@@ -237,7 +257,7 @@ impl Scan<'_> {
                 self.merge_item(index);
             }
         }
-        self.flushed = self.stack.len();
+        self.all_flushed();
     }
 
     /// Computes the item at an index into the merge variable of its height.
@@ -316,7 +336,7 @@ impl Scan<'_> {
             }
         }
         self.stack.truncate(from);
-        self.flushed = self.flushed.min(from);
+        self.flushed_at_most(from);
     }
 
     #[inline(never)]
@@ -326,20 +346,6 @@ impl Scan<'_> {
                 self.materialise(index);
             }
         }
-    }
-
-    /// Pushes a load or store; see [`HeapIndex`].
-    #[inline(always)]
-    pub(super) fn heap_load(&mut self, access: Access, class: Class, index: HeapIndex, offset: u32) {
-        self.can_trap();
-        let value = self.temp_entry_here(Op::Load(access), class, index.0, Ref::NOTHING, offset);
-        self.push_value(class, value);
-    }
-
-    #[inline(always)]
-    pub(super) fn heap_store(&mut self, access: Access, class: Class, index: HeapIndex, value: Ref, offset: u32) {
-        self.can_trap();
-        self.effect(Op::Store(access), class, index.0, value, offset);
     }
 }
 

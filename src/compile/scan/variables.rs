@@ -85,13 +85,19 @@ impl Scan<'_> {
     /// Notes that an entry, the next or the last, reads or writes a variable.
     #[inline(always)]
     pub(super) fn touch(&mut self, at: usize, var: u32, write: bool, weight: u32) {
+        if self.touch_again(at, var, weight) {
+            self.touch_anew(at as u32, var, write);
+        }
+    }
+
+    /// The same, if it is not the first access in the innermost loop. Returns whether it may be.
+    #[inline(always)]
+    pub(super) fn touch_again(&mut self, at: usize, var: u32, weight: u32) -> bool {
         let life = &mut self.lives[var as usize];
         life.weight += u64::from(weight);
         (life.last, life.calls_at_last) = (at as u32, self.call_weight);
         // A loop's label is an entry, so what begins inside the loop begins behind its start.
-        if life.known <= self.loop_start {
-            self.touch_anew(at as u32, var, write);
-        }
+        life.known <= self.loop_start
     }
 
     /// The first access to a variable, or its first in a loop that began after that: it lives as long as the outermost such
