@@ -139,7 +139,7 @@ impl<'m> Scan<'m> {
         Scan {
             info,
             layouts,
-            signatures: Signatures::of(info),
+            signatures: Signatures::of(info, layouts),
             plain_memory: info.memories.first().is_some_and(|memory| !memory.is_64()),
             tape: Tape::default(),
             stack: Vec::new(),

@@ -4,7 +4,7 @@
 //! Each of these functions either does all of its operator, or nothing: then the [general way](Scan::body) decides. So
 //! none of them grows a list, and none calls anything before it is done: they need no stack frames.
 
-use super::check::Ty;
+use super::check::{Callee, Results, Ty};
 use super::control::Opener;
 use super::stack::{HeapIndex, RELEASE_SEARCH};
 use super::table::{OPERATORS, Operator};
@@ -268,26 +268,41 @@ fn br(scan: &mut Scan<'_>, window: Window, _: u8) -> u32 {
     1
 }
 
-fn call(scan: &mut Scan<'_>, window: Window, _: u8) -> u32 {
+fn call(scan: &mut Scan<'_>, window: Window, opcode: u8) -> u32 {
     let (function, bytes) = quick!(window.u32());
-    if scan.dead || scan.call_direct(function).is_err() {
+    let &ty = quick!(scan.info.functions.get(function as usize));
+    let callee = quick!(scan.signatures.callee(ty));
+    let params = scan.signatures.params(callee);
+    let from = quick!(scan.stack.len().checked_sub(params.len()));
+    // Where code cannot be reached, neither.
+    if from < scan.guard || matches!(callee.results, Results::Several) {
         return NOT_DONE;
     }
+    let (mut is_other, mut is_lazy) = (false, false);
+    for (item, param) in scan.stack[from..].iter().zip(params) {
+        is_other |= item.ty != param.ty;
+        is_lazy |= item.value.is_lazy();
+    }
+    if is_other {
+        return NOT_DONE;
+    }
+    if is_lazy {
+        return scan.again_computed_from(from, call, window, opcode);
+    }
+    scan.record_call(callee, from, function);
     bytes
 }
 
 fn i32_const(scan: &mut Scan<'_>, window: Window, _: u8) -> u32 {
     let (value, bytes) = quick!(window.i32());
     let value = quick!(Ref::small(value.into()));
-    scan.push_typed(Ty::I32, value);
-    bytes
+    scan.put(Item { value, ty: Ty::I32 }, bytes)
 }
 
 fn i64_const(scan: &mut Scan<'_>, window: Window, _: u8) -> u32 {
     let byte = quick!(window.short());
     let value = quick!(Ref::small(i64::from(byte) << 57 >> 57));
-    scan.push_typed(Ty::I64, value);
-    1
+    scan.put(Item { value, ty: Ty::I64 }, 1)
 }
 
 fn drop(scan: &mut Scan<'_>, _: Window, _: u8) -> u32 {
@@ -348,6 +363,43 @@ fn push<T>(list: &mut Vec<T>, item: T) {
 }
 
 impl Scan<'_> {
+    /// Records a call whose arguments are the items from a place on.
+    #[inline(always)]
+    fn record_call(&mut self, callee: Callee, from: usize, function: u32) {
+        let count = self.stack.len() - from;
+        let args = self.tape.lists.len();
+        self.tape.lists.reserve(count + 1);
+        push(&mut self.tape.lists, count as u32);
+        for index in 0..count {
+            let value = self.stack[from + index].value;
+            push(&mut self.tape.lists, value.to_item());
+            if let Some(var) = value.as_var() {
+                self.touch(self.tape.entries.len(), var, false, self.loop_weight);
+            } else if let Some(temp) = value.as_temp() {
+                let hint = self.signatures.params(callee)[index].hint;
+                self.tape.entries[self.temps[temp as usize] as usize].hint = hint;
+                self.free_temp(value);
+            }
+        }
+        self.stack.truncate(from);
+        self.tape.outgoing_bytes = self.tape.outgoing_bytes.max(callee.outgoing_bytes);
+        self.can_trap();
+        self.note_call();
+        let none = Ref::NOTHING.to_item();
+        match callee.results {
+            Results::One(ty) => {
+                self.tape.vectors |= ty == Ty::V128;
+                let dst = self.new_temp();
+                self.push_call(Op::Call, ty.class(), dst, args as u32, none, function);
+                self.push_typed(ty, dst);
+            }
+            _ => {
+                let list = self.start_list(0);
+                self.push_call(Op::Call, I32, Ref::NOTHING, args as u32, list, function);
+            }
+        }
+    }
+
     // Before an operator is done.
 
     /// The top operand if it may be taken and has this type.
@@ -412,6 +464,13 @@ impl Scan<'_> {
         quick(self, window, opcode)
     }
 
+    /// Computes all operands from a place on, and does the operator.
+    #[inline(never)]
+    fn again_computed_from(&mut self, from: usize, quick: Quick, window: Window, opcode: u8) -> u32 {
+        self.materialise_from(from);
+        quick(self, window, opcode)
+    }
+
     /// Gives a local that is written its variable, and does the operator.
     #[inline(never)]
     fn again_with_variable(&mut self, quick: Quick, window: Window, opcode: u8) -> u32 {
@@ -448,6 +507,16 @@ impl Scan<'_> {
         self.free_temp = std::mem::replace(cell, self.tape.entries.len() as u32);
         self.live_temps += 1;
         Ref::temp(temp)
+    }
+
+    /// Pushes an item, if there is room.
+    #[inline(always)]
+    fn put(&mut self, item: Item, bytes: u32) -> u32 {
+        if self.stack.len() == self.stack.capacity() {
+            return NOT_DONE;
+        }
+        push(&mut self.stack, item);
+        bytes
     }
 
     /// Leaves a node in place of two operands.

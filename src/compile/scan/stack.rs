@@ -340,7 +340,7 @@ impl Scan<'_> {
     }
 
     #[inline(never)]
-    fn materialise_from(&mut self, from: usize) {
+    pub(super) fn materialise_from(&mut self, from: usize) {
         for index in from..self.stack.len() {
             if self.stack[index].value.is_lazy() {
                 self.materialise(index);
@@ -350,7 +350,7 @@ impl Scan<'_> {
 }
 
 /// [`Entry::hint`](crate::compile::tape::Entry::hint) for a place.
-fn hint(place: &Place) -> u8 {
+pub(super) fn hint(place: &Place) -> u8 {
     match place {
         Place::Gpr(register) => register.num() + 1,
         Place::Xmm(register) => register.num() + 1,
