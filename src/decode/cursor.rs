@@ -432,7 +432,7 @@ mod tests {
         let memarg = &[&[0x28, 2], &bytes[1..]].concat();
         let mut cursor = Cursor::new(memarg, 0..memarg.len() as u32);
         assert_eq!(cursor.opcode(), Ok(0x28));
-        let offset = cursor.window().plain_memarg(2).filter(|(_, bytes)| 1 + *bytes as usize <= memarg.len());
+        let offset = cursor.window().plain_memarg(2).filter(|(_, bytes)| (*bytes as usize) < memarg.len());
         let mut reader = wasmparser::BinaryReader::new(&memarg[2..], 0);
         let expected = reader.read_var_u32().ok().map(|offset| (offset, 1 + reader.original_position() as u32));
         assert_eq!(offset, expected, "{memarg:x?}");

@@ -3,7 +3,7 @@
 use super::check::Ty;
 use super::control::{Frame, Opener};
 use super::operators::Refusal;
-use super::{Class, Item, Node, Scan};
+use super::{Class, Condition, Item, Node, Scan};
 use crate::abi::Place;
 use crate::compile::tape::{Op, Ref, Test};
 use crate::decode::{BlockType, Invalid};
@@ -257,20 +257,5 @@ impl Scan<'_> {
         self.can_trap();
         self.plain_entry(Op::Unreachable, 0);
         self.die();
-    }
-}
-
-/// A condition that has not been computed.
-#[derive(Clone, Copy)]
-pub(super) struct Condition {
-    pub(super) test: Test,
-    pub(super) class: Class,
-    pub(super) a: Ref,
-    pub(super) b: Ref,
-}
-
-impl Condition {
-    pub(super) fn inverted(self) -> Condition {
-        Condition { test: self.test.invert(), ..self }
     }
 }

@@ -1,9 +1,8 @@
 //! Blocks.
 
-use super::branches::Condition;
 use super::check::Ty;
 use super::variables::Loop;
-use super::{NEVER, Scan, class_of};
+use super::{Condition, NEVER, Scan, class_of};
 use crate::compile::tape::{NO_HANDLER, Op, Ref};
 use crate::decode::{BlockType, Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};

@@ -17,6 +17,7 @@ mod vectors;
 mod memory;
 mod atomic;
 mod check;
+mod callees;
 mod lower;
 mod control;
 mod branches;
@@ -28,7 +29,8 @@ use super::tape::{Class, Int, NO_HANDLER, Op, Ref, Tape, Test, Variable};
 use crate::abi::CallLayout;
 use crate::decode::{Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
-use check::{Signatures, Ty};
+use callees::Signatures;
+use check::Ty;
 use control::Frame;
 use exceptions::LegacyTry;
 use locals::Locals;
@@ -72,6 +74,21 @@ impl Node {
     #[inline(always)]
     fn sum(class: Class, a: Ref, b: Ref) -> Node {
         Node { op: Op::Int(Int::Add), class, a, b, imm: 0 }
+    }
+}
+
+/// A condition that has not been computed.
+#[derive(Clone, Copy)]
+struct Condition {
+    test: Test,
+    class: Class,
+    a: Ref,
+    b: Ref,
+}
+
+impl Condition {
+    fn inverted(self) -> Condition {
+        Condition { test: self.test.invert(), ..self }
     }
 }
 

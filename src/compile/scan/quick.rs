@@ -4,7 +4,8 @@
 //! Each of these functions either does all of its operator, or nothing: then the [general way](Scan::body) decides. So
 //! none of them grows a list, and none calls anything before it is done: they need no stack frames.
 
-use super::check::{Callee, Results, Ty};
+use super::callees::{Callee, Results};
+use super::check::Ty;
 use super::control::Opener;
 use super::stack::{HeapIndex, RELEASE_SEARCH};
 use super::table::{OPERATORS, Operator};
