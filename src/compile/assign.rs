@@ -161,7 +161,7 @@ impl Plan {
         self.order.clear();
         let used = variables.iter().enumerate().filter(|(_, variable)| variable.weight > 0);
         self.order.extend(used.map(|(var, variable)| u64::from(!variable.weight) << 32 | var as u64));
-        self.order.sort_unstable();
+        sort(&mut self.order);
 
         let slots = variables.len() as u64 + u64::from(tape.temps);
         let widest = if tape.vectors { 16 } else { 8 };
@@ -272,6 +272,19 @@ impl Plan {
     pub(super) fn return_address_at(&self) -> i32 {
         self.frame_bytes + 8 * self.saved.len() as i32
     }
+}
+
+/// Sorts different keys. A few are counted, without a branch: who comes first cannot be foreseen.
+fn sort(keys: &mut [u64]) {
+    let mut sorted = [0; 16];
+    if keys.len() > sorted.len() {
+        return keys.sort_unstable();
+    }
+    for &key in &*keys {
+        let smaller: usize = keys.iter().map(|&other| usize::from(other < key)).sum();
+        sorted[smaller & 15] = key;
+    }
+    keys.copy_from_slice(&sorted[..keys.len()]);
 }
 
 /// Registers that nobody is pinned to yet.

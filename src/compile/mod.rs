@@ -1,8 +1,9 @@
 //! From function bodies to machine code: scan (and validate), assign, emit, link. Safe and pure.
 
 mod scan;
-mod tape;
 mod vector;
+mod op;
+mod tape;
 mod assign;
 mod emit;
 mod threads;

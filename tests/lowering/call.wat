@@ -62,7 +62,7 @@
 ;;     cmp ebx, 2
 ;;     jae short .2
 ;;     mov ebp, ebx
-;;     jmp short .3
+;;     jmp .3
 ;; .2:
 ;;     lea edi, [rbx-1]
 ;;     call function 4

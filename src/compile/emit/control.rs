@@ -9,44 +9,14 @@ use crate::abi::layout::{CONTEXT_BUILTINS, CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
 use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, SMALL_FRAME_BYTES, TrapCode, UNCHECKED_FRAME_BYTES};
 use crate::compile::assign::Home;
-use crate::compile::tape::{Class, Entry, FloatCond, Op, Test};
+use crate::compile::tape::{Class, Entry, FAR, FloatCond, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
 use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Width, Xmm};
 
-/// A branch over entries of less [`weight`] is emitted short.
-const SHORT_WEIGHT: u32 = 13;
 /// An innermost loop of at most so many entries is aligned.
 const ALIGNED_LOOP_ENTRIES: u32 = 32;
 /// Up to so many targets, a branch table is a chain of comparisons.
 const CHAIN_TARGETS: usize = 3;
-
-/// Of an entry's weight, which is in units of twelve bytes: what stands for a call, which saves and restores pins,
-const CALL: u32 = 1 << 8;
-/// and for an access to memory, which is longer in a checked memory.
-const ACCESS: u32 = 1 << 16;
-
-/// How long an entry's code may be, roughly. A function of its own, so that it becomes a table instead of a jump.
-#[inline(never)]
-fn weight(op: Op) -> u32 {
-    match op {
-        Op::Load(_) | Op::Store(_) => 1 + ACCESS,
-        Op::Call => 3 + CALL,
-        Op::Return => 3,
-        Op::CallIndirect
-        | Op::CallRef
-        | Op::TailCall
-        | Op::TailCallIndirect
-        | Op::TailCallRef
-        | Op::Builtin
-        | Op::Throw
-        | Op::ThrowRef
-        | Op::BranchTable
-        | Op::Convert(_)
-        | Op::Vector(_)
-        | Op::Memarg => SHORT_WEIGHT,
-        _ => 1,
-    }
-}
 
 impl Emit<'_> {
     // Prologue and epilogue.
@@ -219,14 +189,13 @@ impl Emit<'_> {
     fn is_near(&self, label: u32) -> bool {
         let entry = self.tape.labels[label as usize].entry;
         let next = self.at as u32 + 1;
-        if !self.allow_short || entry.wrapping_sub(next) >= SHORT_WEIGHT {
+        // So few entries that their weights do not wrap.
+        if !self.allow_short || entry.wrapping_sub(next) >= u32::from(FAR) {
             return false;
         }
-        let between = &self.entries[next as usize..entry as usize];
-        let sum: u32 = between.iter().map(|e| weight(e.op)).sum();
-        let calls = sum / CALL % 256 * self.plan.caller_pins.len() as u32;
-        let accesses = if self.module.guarded { 0 } else { sum / ACCESS };
-        sum % CALL + calls + accesses < SHORT_WEIGHT
+        let between = self.entries[entry as usize].reach.wrapping_sub(self.entries[next as usize].reach);
+        // An access to memory is longer in a checked memory.
+        between < if self.module.guarded { FAR } else { FAR / 2 }
     }
 
     fn jump_if(&mut self, cond: Cond, label: u32) {

@@ -8,7 +8,7 @@ use crate::abi::layout::{
 };
 use crate::abi::positions::SiteKind;
 use crate::abi::{CONTEXT, HEAP, TrapCode};
-use crate::compile::tape::{Access, Class, Entry, Float, FloatUnary, Int, Op, Ref, Test};
+use crate::compile::tape::{Access, Class, Entry, Op, Ref, TAKES_A, TAKES_B, UNLESS_CONST};
 use crate::types::{FuncIndex, MemoryIndex, TableIndex};
 use planish_asm::{Addr, Alu, Cond, Gp64, Label, R64, Scale, Shift, Width};
 
@@ -273,25 +273,18 @@ impl Emit<'_> {
 
     /// Can the next entry take this load as its memory operand?
     #[inline]
-    fn fuses(&self, e: &Entry) -> bool {
+    fn fuses(&self, access: Access, e: &Entry) -> bool {
         let Some(next) = self.entries.get(self.at + 1) else { return false };
         let (first, second) = (next.a == e.dst, next.b == e.dst);
-        (first || second) && self.plain && next.class == e.class && self.takes(next, first)
-    }
-
-    /// Can an entry take a load of its class as this operand?
-    #[inline(never)]
-    fn takes(&self, next: &Entry, first: bool) -> bool {
-        match next.op {
-            Op::Set(Test::Int(_)) | Op::Branch(Test::Int(_)) | Op::Compare(Test::Int(_)) => true,
-            Op::Int(Int::Sub) => !first,
-            Op::Int(op) => op.is_commutative() && !(next.a.is_const() || next.b.is_const()),
-            Op::Float(Float::Add | Float::Mul) => true,
-            Op::Float(Float::Sub | Float::Div) => !first,
-            Op::FloatUnary(FloatUnary::Sqrt) => true,
-            Op::Vector(op) => self.fuses_vector(op, first),
-            _ => false,
-        }
+        let operand = (u8::from(first) * TAKES_A) | (u8::from(second) * TAKES_B);
+        let has_const = (next.takes & UNLESS_CONST != 0) & (next.a.is_const() | next.b.is_const());
+        // One branch, where each of these would be one that cannot be foreseen.
+        let fits = (access == Access::Whole) & (next.takes & operand != 0) & !has_const & (next.class == e.class);
+        fits & e.dst.as_temp().is_some() & self.plain
+            && match next.op {
+                Op::Vector(op) => self.fuses_vector(op, first),
+                _ => true,
+            }
     }
 
     // Loads and stores.
@@ -299,7 +292,7 @@ impl Emit<'_> {
     #[inline(never)]
     pub(super) fn load(&mut self, access: Access, e: &Entry) {
         let wasm_offset = self.take_offset();
-        if access == Access::Whole && e.dst.as_temp().is_some() && self.fuses(e) {
+        if self.fuses(access, e) {
             self.fused = Fused { cell: self.value(e.dst).cell, index: e.a, offset: e.imm, wasm_offset };
             return;
         }

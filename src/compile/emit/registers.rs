@@ -66,9 +66,9 @@ pub(super) struct Bank {
     copies: u32,
     /// Operands of the current entry: neither chosen nor spilled.
     locked: u32,
-    /// When a temp was made, a copy made or last read.
+    /// The entry that made what is held, or that last read it.
     used_at: [u32; 32],
-    /// Counts entries that read copies.
+    /// Counts entries.
     clock: u32,
     /// An entry needed more registers than there are: what is held where is wrong from here on, and so is the code.
     exhausted: bool,
@@ -125,20 +125,15 @@ impl Bank {
     /// The entry is done.
     #[inline]
     pub(super) fn unlock_all(&mut self) {
-        let mut used = self.locked & self.copies;
         self.locked = 0;
-        if used != 0 {
-            self.clock += 1;
-            while used != 0 {
-                self.used_at[used.trailing_zeros() as usize & 31] = self.clock;
-                used &= used - 1;
-            }
-        }
+        self.clock += 1;
     }
 
+    /// The current entry reads or writes a register.
     #[inline]
     pub(super) fn lock(&mut self, register: u8) {
         self.locked |= mask(register);
+        self.used_at[register as usize & 31] = self.clock;
     }
 
     #[inline]
@@ -231,14 +226,14 @@ impl Bank {
     #[inline]
     pub(super) fn clear(&mut self, register: u8) {
         self.copies &= !mask(register);
-        self.clear_temp(register);
+        self.clear_temp_if(true, register);
     }
 
-    /// The same of one that held a temp.
+    /// The same of one that held a temp, if that is so.
     #[inline]
-    pub(super) fn clear_temp(&mut self, register: u8) {
-        debug_assert!(self.may_hold_temp(register));
-        self.free |= mask(register);
+    pub(super) fn clear_temp_if(&mut self, dies: bool, register: u8) {
+        debug_assert!(!dies || self.may_hold_temp(register));
+        self.free |= u32::from(dies) << (register & 31);
     }
 
     /// A register that was chosen or taken, or holds a temp that dies, holds a temp now.

@@ -67,9 +67,7 @@ impl Emit<'_> {
     pub(super) fn release(&mut self, value: Value) {
         if value.is_temp() {
             let place = std::mem::replace(&mut self.places[value.cell as usize], IN_MEMORY);
-            if place & IN_MEMORY == 0 {
-                self.bank.clear_temp(place);
-            }
+            self.bank.clear_temp_if(place & IN_MEMORY == 0, place);
         }
     }
 

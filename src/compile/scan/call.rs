@@ -3,7 +3,7 @@
 use super::check::Ty;
 use super::{Class, Item, Scan};
 use crate::abi::Builtin;
-use crate::compile::tape::{Entry, Op, Ref};
+use crate::compile::tape::{Op, Ref};
 use crate::decode::Invalid;
 use crate::types::{FuncIndex, TypeIndex, ValType};
 
@@ -101,7 +101,7 @@ impl Scan<'_> {
     #[inline(always)]
     pub(super) fn push_call(&mut self, op: Op, class: Class, dst: Ref, args: u32, results: u32, imm: u32) {
         let (a, b) = (Ref::from_item(args), Ref::from_item(results));
-        self.tape.entries.push(Entry { op, class, hint: 0, dst, a, b, imm });
+        self.tape.push(op, class, dst, a, b, imm);
     }
 
     /// Calls a builtin with the top `count` items behind leading constants; its result, if any, is of `class`.

@@ -1,7 +1,7 @@
 //! Variables and temps: where they begin and end, and how often they are accessed. Entries of the tape.
 
 use super::{Class, NEVER, Ref, Scan};
-use crate::compile::tape::{Entry, LabelInfo, Op};
+use crate::compile::tape::{LabelInfo, Op};
 
 /// What is known of a variable while scanning.
 #[derive(Clone, Copy)]
@@ -167,7 +167,7 @@ impl Scan<'_> {
     /// Appends an entry. What it reads and writes has been noted.
     #[inline(always)]
     pub(super) fn push_entry(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
-        self.tape.entries.push(Entry { op, class, hint: 0, dst, a, b, imm });
+        self.tape.push(op, class, dst, a, b, imm);
     }
 
     /// Appends an entry that reads `a` and `b` and writes `dst`, a variable.
