@@ -10,7 +10,7 @@ use super::control::Opener;
 use super::stack::{HeapIndex, RELEASE_SEARCH};
 use super::table::{OPERATORS, Operator};
 use super::{Class, Item, NEVER, Node, Scan};
-use crate::compile::tape::{Entry, Op, Ref, Tape, Test};
+use crate::compile::tape::{Op, Ref, Tape, Test};
 use crate::decode::{BlockType, Window};
 use planish_asm::Cond;
 
@@ -497,7 +497,8 @@ impl Scan<'_> {
 
     #[inline(always)]
     fn record(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
-        push(&mut self.tape.entries, Entry { op, class, hint: 0, dst, a, b, imm });
+        assert!(self.tape.entries.len() < self.tape.entries.capacity(), "there is room");
+        self.push_entry(op, class, dst, a, b, imm);
     }
 
     /// As [`Scan::new_temp`].
