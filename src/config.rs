@@ -30,6 +30,7 @@ pub struct Config {
     pub(crate) max_table_elements: u64,
     pub(crate) allocation: InstanceAllocationStrategy,
     pub(crate) threads: Threads,
+    pub(crate) lazy: bool,
     pub(crate) few_registers: bool,
 }
 
@@ -74,6 +75,7 @@ impl Config {
             max_table_elements: 10_000_000,
             allocation: InstanceAllocationStrategy::pooling(),
             threads: Threads::System,
+            lazy: false,
             few_registers: false,
         }
     }
@@ -275,6 +277,33 @@ impl Config {
     /// ```
     pub fn compilation_threads(&mut self, run: impl Fn(&(dyn Fn() + Sync)) + Send + Sync + 'static) -> &mut Config {
         self.threads = Threads::Supplied(Arc::new(run));
+        self
+    }
+
+    /// Whether functions are compiled when they are first called, instead of all when a module is made (the default): for large
+    /// programs of which little is run. The whole module is validated all the same, so what is refused is the same, but for
+    /// functions that are too large to compile: these are errors of their first call, as is a lack of memory for code.
+    /// Several threads may call, and so compile, at the same time.
+    ///
+    /// The module keeps a copy of its code section. It reserves 1 GiB of addresses, less where there are few, and 4 KiB for
+    /// each function. What is called takes whole pages, and calls of functions that had no code when the caller was compiled take a jump more. So a program of
+    /// which much is run is better compiled at once.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Instance, Module, Store};
+    ///
+    /// let engine = Engine::new(Config::new().lazy_compilation(true))?;
+    /// let module = Module::new(&engine, r#"(module
+    ///     (func (export "seven") (result i32) i32.const 7)
+    ///     (func (export "eight") (result i32) i32.const 8))"#)?;
+    /// let mut store = Store::new(&engine, ());
+    /// let instance = Instance::new(&mut store, &module, &[])?;
+    /// // Only now, and only this one.
+    /// assert_eq!(instance.get_typed_func::<(), i32>(&mut store, "seven")?.call(&mut store, ())?, 7);
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn lazy_compilation(&mut self, enable: bool) -> &mut Config {
+        self.lazy = enable;
         self
     }
 

@@ -63,7 +63,8 @@ impl Engine {
         if config.signals {
             trap::install_handlers()?;
         }
-        let stubs = compile::builtin_stubs(&builtins::addresses(), builtins::search_address());
+        let stubs =
+            compile::builtin_stubs(&builtins::addresses(), builtins::search_address(), builtins::compile_address());
         let mut bytes = stubs.code;
         let never = bytes.len() as u32;
         bytes.extend([0x0f, 0x0b, TrapCode::Unreachable as u8]);
@@ -112,6 +113,11 @@ impl Engine {
 
     pub(crate) fn compilation_threads(&self) -> &Threads {
         &self.shared.config.threads
+    }
+
+    /// Are functions compiled when they are first called?
+    pub(crate) fn compiles_lazily(&self) -> bool {
+        self.shared.config.lazy
     }
 
     pub(crate) fn features(&self) -> WasmFeatures {

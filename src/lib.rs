@@ -29,6 +29,9 @@
 //! memories, 64-bit memories and tables; where they are [turned on](Config::wasm_feature), threads, custom page sizes, wide
 //! arithmetic and the exceptions of before WebAssembly 3.0. A module that needs more is refused with the feature's name and
 //! byte offset.
+//!
+//! A module is compiled when it is made, on [several threads](Config::parallel_compilation) if it is large; or each function
+//! [when it is first called](Config::lazy_compilation).
 
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 compile_error!("planish generates x86-64 code and runs on Linux only");

@@ -1,15 +1,18 @@
 //! [`Module`]: compiled WebAssembly, ready to be instantiated.
 
-use crate::compile::{self, Clock, Stage, Timings};
-use crate::decode::{self, ExportItem, ImportItem, ModuleInfo, WasmFeature};
+use crate::abi::code_memory::CodeMemory;
+use crate::compile::{self, Clock, LazyModule, Stage, Timings};
+use crate::decode::{self, Bodies, ExportItem, ImportItem, ModuleInfo, WasmFeature};
 use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
 use crate::types::{FuncIndex, TagType};
 use crate::vm::bounds::Refused;
-use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents, Signature};
+use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents, PublishedCode, Signature};
+use crate::vm::host::HostError;
 use crate::vm::images::MemoryImages;
 use crate::vm::instance::{InstanceModule, Records};
+use crate::vm::lazy::LazyCode;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -33,11 +36,18 @@ pub struct Module {
 pub(crate) struct ModuleInner {
     engine: Engine,
     info: ModuleInfo,
-    code: Code,
+    code: ModuleCode,
     exports: HashMap<Box<str>, ExportItem>,
     images: MemoryImages,
     signatures: Box<[Signature]>,
     records: OnceLock<Records>,
+}
+
+enum ModuleCode {
+    /// All functions.
+    Whole(Code),
+    /// Those that have been called.
+    Lazy(LazyCode, Box<LazyModule>),
 }
 
 impl Module {
@@ -88,11 +98,7 @@ impl Module {
         let signatures = engine.module_signatures(&info.types, &types_called_from_elsewhere(&info))?;
         let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
         clock.lap(Stage::Decode);
-        let threads = engine.compilation_threads();
-        let compiled =
-            compile::compile_module::<CodeBuffer>(&info, &bodies, &numbers, engine.options(), threads, clock)?;
-        let (code, positions) = compiled.finish(threads)?;
-        let code = code.publish(Contents::Module(positions))?;
+        let code = ModuleCode::new(engine, &info, &bodies, numbers, clock)?;
         let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
         clock.lap(Stage::Link);
         Ok(Module {
@@ -235,7 +241,8 @@ impl Module {
         self.inner.export(name).map(|item| self.inner.export_type(item))
     }
 
-    /// The machine code: functions, then their constants and jump tables.
+    /// The machine code: functions, each with its constants and jump tables. Empty if functions are compiled when they are
+    /// [first called](crate::Config::lazy_compilation).
     ///
     /// ```
     /// # let engine = planish::Engine::default();
@@ -244,14 +251,24 @@ impl Module {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn text(&self) -> &[u8] {
-        self.inner.code.bytes()
+        match &self.inner.code {
+            ModuleCode::Whole(code) => code.bytes(),
+            ModuleCode::Lazy(..) => &[],
+        }
     }
 
-    /// The module's own functions as they were compiled, for disassemblers.
+    /// The module's own functions as they were compiled, so far, for disassemblers.
     #[doc(hidden)]
     pub fn compiled_functions(&self) -> impl ExactSizeIterator<Item = CompiledFunction<'_>> + '_ {
-        let functions = self.inner.code.positions().map_or(0, |positions| positions.functions.len());
-        (0..functions).map(|function| CompiledFunction { module: &self.inner, function })
+        let pieces: Vec<&PublishedCode> = match &self.inner.code {
+            ModuleCode::Whole(code) => vec![code.published()],
+            ModuleCode::Lazy(code, _) => code.pieces().collect(),
+        };
+        let functions = pieces.into_iter().flat_map(|code| {
+            let functions = code.positions().map_or(0, |positions| positions.functions.len());
+            (0..functions).map(move |function| CompiledFunction { module: &self.inner, code, function })
+        });
+        functions.collect::<Vec<_>>().into_iter()
     }
 
     pub(crate) fn inner(&self) -> &Arc<ModuleInner> {
@@ -262,6 +279,34 @@ impl Module {
 impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Module").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl ModuleCode {
+    fn new(
+        engine: &Engine,
+        info: &ModuleInfo,
+        bodies: &Bodies<'_>,
+        signatures: Vec<u32>,
+        clock: &mut Clock,
+    ) -> Result<ModuleCode, Error> {
+        let (options, threads) = (engine.options(), engine.compilation_threads());
+        if engine.compiles_lazily() {
+            let module = LazyModule::new(info, bodies, signatures, options, threads, clock)?;
+            let code = LazyCode::new(module.functions(), &compile::lazy_stubs(module.functions())?)?;
+            return Ok(ModuleCode::Lazy(code, Box::new(module)));
+        }
+        let compiled = compile::compile_module::<CodeBuffer>(info, bodies, &signatures, options, threads, clock)?;
+        let (code, positions) = compiled.finish(threads)?;
+        Ok(ModuleCode::Whole(code.publish(Contents::Module(positions))?))
+    }
+
+    /// Where one of the module's own functions is entered.
+    fn entry(&self, own: usize) -> CodeAddress {
+        match self {
+            ModuleCode::Whole(code) => code.function(own),
+            ModuleCode::Lazy(code, _) => code.stub(own as u32),
+        }
     }
 }
 
@@ -286,7 +331,10 @@ impl ModuleInner {
 
     /// The address by which backtraces know the module; none if it has no functions of its own.
     pub(crate) fn start(&self) -> Option<CodeAddress> {
-        (!self.code.bytes().is_empty()).then(|| self.code.address(0))
+        match &self.code {
+            ModuleCode::Whole(code) => (!code.bytes().is_empty()).then(|| code.address(0)),
+            ModuleCode::Lazy(code, _) => Some(code.start()),
+        }
     }
 
     /// A frame in one of the module's own functions.
@@ -319,8 +367,17 @@ impl InstanceModule for ModuleInner {
             return Ok(records);
         }
         let signals = self.engine.options().signals;
-        let records = Records::new(&self.info, &self.code, &self.signatures, signals)?;
+        let records = Records::new(&self.info, |own| self.code.entry(own), &self.signatures, signals)?;
         Ok(self.records.get_or_init(|| records))
+    }
+
+    fn compile(&self, own: u32) -> Result<CodeAddress, HostError> {
+        let ModuleCode::Lazy(code, module) = &self.code else { unreachable!("all functions are compiled") };
+        if let Some(address) = code.compiled(own) {
+            return Ok(address);
+        }
+        let function = module.compile(&self.info, own)?;
+        Ok(code.publish(own, function.code.bytes(), &function.calls, function.positions)?)
     }
 }
 
@@ -329,14 +386,15 @@ impl InstanceModule for ModuleInner {
 #[derive(Clone, Copy)]
 pub struct CompiledFunction<'a> {
     module: &'a ModuleInner,
-    /// Among the module's own.
+    code: &'a PublishedCode,
+    /// Among those of the code.
     function: usize,
 }
 
 impl<'a> CompiledFunction<'a> {
     /// The function's index in its module, imports included.
     pub fn index(&self) -> u32 {
-        self.module.info.imported_functions + self.function as u32
+        self.module.info.imported_functions + self.code.module().1 + self.function as u32
     }
 
     /// The function's name in the custom section `name`.
@@ -344,16 +402,16 @@ impl<'a> CompiledFunction<'a> {
         self.module.info.function_names.get(FuncIndex(self.index()))
     }
 
-    /// Where its code begins in [`Module::text`].
+    /// Where its code begins, from the start of the module's.
     pub fn code_offset(&self) -> u32 {
-        self.positions().functions[self.function].code_offset
+        self.code.offset() + self.positions().functions[self.function].code_offset
     }
 
     /// Its machine code (the last function's includes the module's constants and jump tables).
     pub fn code(&self) -> &'a [u8] {
         let functions = &self.positions().functions;
         let end = functions.get(self.function + 1).map_or(self.positions().code_bytes, |next| next.code_offset);
-        &self.module.code.bytes()[self.code_offset() as usize..end as usize]
+        &self.code.bytes()[functions[self.function].code_offset as usize..end as usize]
     }
 
     /// Its body's first byte in the module file.
@@ -363,12 +421,12 @@ impl<'a> CompiledFunction<'a> {
 
     /// Instructions that can trap, and return addresses: offset in [`CompiledFunction::code`], offset in the module file.
     pub fn sites(&self) -> impl Iterator<Item = (u32, u32)> + 'a {
-        let start = self.code_offset();
+        let start = self.positions().functions[self.function].code_offset;
         self.positions().sites_of(self.function).map(move |site| (site.code_offset - start, site.wasm_offset))
     }
 
     fn positions(&self) -> &'a crate::abi::positions::Positions {
-        self.module.code.positions().expect("a module's code has positions")
+        self.code.positions().expect("a module's code has positions")
     }
 }
 

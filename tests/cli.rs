@@ -205,6 +205,26 @@ fn features_are_turned_on_and_off_by_name() {
 }
 
 #[test]
+fn functions_are_compiled_together_or_when_they_are_called() {
+    let file = module(
+        "one.wat",
+        "(module (func (export \"f\") (param i32) (result i32) (i32.div_s (i32.const 6) (local.get 0))))",
+    );
+    for codegen in
+        ["lazy-compilation", "lazy-compilation=n,parallel-compilation=n", "lazy-compilation=y,parallel-compilation"]
+    {
+        let (status, out, _) = run(&["run", "-C", codegen, "--invoke", "f", &file, "2"], "");
+        assert_eq!((status, out.as_str()), (0, "3\n"), "{codegen}");
+        assert_eq!(run(&["run", "-C", codegen, "--invoke", "f", &file, "0"], "").0, 134);
+    }
+    let script =
+        module("one.wast", "(module (func (export \"f\") unreachable)) (assert_trap (invoke \"f\") \"unreachable\")");
+    assert_eq!(run(&["wast", "-C", "lazy-compilation", &script], "").0, 0);
+    let (status, _, err) = run(&["run", "-C", "lazy", &file], "");
+    assert_eq!((status, err.contains("there are lazy-compilation, parallel-compilation")), (2, true), "{err}");
+}
+
+#[test]
 fn a_script_with_folded_exceptions_keeps_its_lines() {
     let script = module(
         "folded.wast",

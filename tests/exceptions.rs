@@ -7,15 +7,19 @@ use planish::{
 };
 use std::fmt::Write;
 
-fn engines() -> [Engine; 3] {
-    [(true, true), (false, true), (false, false)].map(|(guarded, signals)| {
-        let mut config = Config::new();
-        config
-            .guard_memory(guarded)
-            .signals_based_traps(signals)
-            .wasm_feature(planish::WasmFeature::LegacyExceptions, true);
-        Engine::new(&config).unwrap()
-    })
+/// Guarded memories, checked ones, no signals; functions compiled together, and when they are called.
+fn engines() -> [Engine; 5] {
+    [(true, true, false), (false, true, false), (false, false, false), (true, true, true), (false, false, true)].map(
+        |(guarded, signals, lazy)| {
+            let mut config = Config::new();
+            config
+                .guard_memory(guarded)
+                .signals_based_traps(signals)
+                .lazy_compilation(lazy)
+                .wasm_feature(planish::WasmFeature::LegacyExceptions, true);
+            Engine::new(&config).unwrap()
+        },
+    )
 }
 
 fn run<R: planish::WasmResults>(engine: &Engine, text: &str, arg: i64) -> Result<R> {

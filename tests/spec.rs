@@ -88,6 +88,7 @@ const MODES: &[(&str, Configure, &[CpuLevel])] = &[
     ("checked memories", |config| config.guard_memory(false),        LEVELS),
     ("no signals",       |config| config.signals_based_traps(false), LEVELS),
     ("deterministic",    |config| config.deterministic(true),        &[CpuLevel::Native, CpuLevel::Baseline]),
+    ("lazy",             |config| config.lazy_compilation(true),     &[CpuLevel::Native]),
 ];
 
 const LEVELS: &[CpuLevel] = &[CpuLevel::Native, CpuLevel::V3, CpuLevel::V2, CpuLevel::Baseline];

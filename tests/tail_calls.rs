@@ -32,12 +32,15 @@ const MUTUAL: &str = r#"(module
 
 const TIMES: i64 = 10_000_000;
 
-fn engines() -> [Engine; 3] {
+fn engines() -> [Engine; 5] {
     // A frame for each call would not fit.
-    [(true, true), (false, true), (false, false)].map(|(guarded, signals)| {
-        let mut config = Config::new();
-        Engine::new(config.guard_memory(guarded).signals_based_traps(signals).max_wasm_stack(256 << 10)).unwrap()
-    })
+    [(true, true, false), (false, true, false), (false, false, false), (true, true, true), (false, false, true)].map(
+        |(guarded, signals, lazy)| {
+            let mut config = Config::new();
+            config.guard_memory(guarded).signals_based_traps(signals).lazy_compilation(lazy).max_wasm_stack(256 << 10);
+            Engine::new(&config).unwrap()
+        },
+    )
 }
 
 #[test]

@@ -7,14 +7,18 @@ use planish::{
 };
 use std::fmt::Write as _;
 
-/// Guarded memories, checked ones, no signals.
-fn engines() -> [Engine; 3] {
+/// Guarded memories, checked ones, no signals; functions compiled together, and when they are called.
+fn engines() -> [Engine; 5] {
     engines_with(&Config::new())
 }
 
-fn engines_with(config: &Config) -> [Engine; 3] {
-    [(true, true), (false, true), (false, false)]
-        .map(|(guard, signals)| Engine::new(config.clone().guard_memory(guard).signals_based_traps(signals)).unwrap())
+fn engines_with(config: &Config) -> [Engine; 5] {
+    [(true, true, false), (false, true, false), (false, false, false), (true, true, true), (false, false, true)].map(
+        |(guard, signals, lazy)| {
+            let mut config = config.clone();
+            Engine::new(config.guard_memory(guard).signals_based_traps(signals).lazy_compilation(lazy)).unwrap()
+        },
+    )
 }
 
 fn instance(engine: &Engine, text: &str) -> (Store<()>, Instance) {

@@ -27,6 +27,15 @@ pub(crate) trait CodeMemory: Send + Sync {
     fn bytes_mut(&mut self) -> &mut [u8];
 }
 
+/// A call whose displacement is filled in when all functions have their place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Relocation {
+    /// The displacement's four bytes, from the start of the code.
+    pub(crate) at: u32,
+    /// Among the module's own functions.
+    pub(crate) function: u32,
+}
+
 /// Code that is going to be copied.
 #[derive(Default)]
 pub(crate) struct HeapCode {

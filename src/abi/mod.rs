@@ -20,6 +20,7 @@
 
 pub(crate) mod code_memory;
 pub(crate) mod layout;
+pub(crate) mod lazy_code;
 pub(crate) mod positions;
 
 use crate::types::{FuncType, ValType};
@@ -148,6 +149,9 @@ impl Builtin {
     /// Behind the builtins' code addresses: that of the code that leaves wasm. Jumped to with r14 and the callee-saved
     /// registers as at the exit, which the store notes.
     pub(crate) const LEAVE: usize = Builtin::COUNT;
+    /// Behind that: that of the code that has a function compiled and goes on in it. Jumped to as the function is entered, and
+    /// eax = its number among the module's own; r15 need not be valid.
+    pub(crate) const COMPILE: usize = Builtin::COUNT + 1;
 }
 
 /// The byte behind an explicit trap's `ud2`, and what [`positions::Site`] says of a faulting instruction.

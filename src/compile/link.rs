@@ -1,9 +1,8 @@
 //! Puts what the threads compiled into the module's order, and fills in what depends on it.
 
-use super::emit::Relocation;
 use super::threads::Threads;
 use super::timings::Clock;
-use crate::abi::code_memory::{CodeMemory, HeapCode};
+use crate::abi::code_memory::{CodeMemory, HeapCode, Relocation};
 use crate::abi::positions::{Calls, Catch, FunctionCode, NO_CATCH, Positions};
 use std::io;
 use std::ops::Range;
@@ -46,6 +45,26 @@ struct Piece {
 pub(crate) struct CompiledModule<M> {
     code: Code<M>,
     positions: Positions,
+}
+
+/// A function that was compiled alone. Only displacements of direct calls are missing in its code.
+pub(crate) struct CompiledFunction {
+    pub(crate) code: HeapCode,
+    pub(crate) calls: Vec<Relocation>,
+    /// Of this one function, at the start of the code.
+    pub(crate) positions: Positions,
+}
+
+impl CompiledFunction {
+    /// The only one of a part, which was read from this offset of the module file on.
+    pub(super) fn of(part: Part<HeapCode>, file_offset: u32) -> CompiledFunction {
+        let CompiledModule { code: Code::Whole(code, calls), mut positions } = CompiledModule::of_whole(part) else {
+            unreachable!("what one thread compiled")
+        };
+        // Those of sites are differences.
+        positions.functions[0].wasm_offset += file_offset;
+        CompiledFunction { code, calls, positions }
+    }
 }
 
 enum Code<M> {

@@ -9,19 +9,22 @@ mod emit;
 mod threads;
 mod link;
 mod batches;
+mod lazy;
 mod timings;
 mod stubs;
 
 pub(crate) use assign::RegisterFile;
 #[cfg(feature = "coverage")]
 pub(crate) use emit::coverage;
+pub(crate) use lazy::LazyModule;
 pub(crate) use link::CompiledModule;
-pub(crate) use stubs::{builtin_stubs, signature_stubs};
+pub(crate) use stubs::{builtin_stubs, lazy_stubs, signature_stubs};
 pub(crate) use threads::Threads;
 pub(crate) use timings::Clock;
 pub use timings::{Stage, Timings};
 
 use crate::abi::code_memory::CodeMemory;
+use crate::abi::code_memory::Relocation;
 use crate::abi::layout::ContextLayout;
 use crate::abi::positions::{Calls, FunctionCode, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
@@ -29,10 +32,10 @@ use crate::decode::{Bodies, Cursor, ModuleInfo};
 use crate::error::Error;
 use crate::types::{MemoryType, TypeIndex};
 use assign::{Pins, Plan};
-use emit::{Buffers, Job, Relocation};
+use emit::{Buffers, Job};
 use link::{Mark, Part};
 use planish_asm::AsmError;
-use scan::{Refusal, Scan};
+use scan::{Refusal, Scan, Signatures};
 use std::io;
 use std::ops::Range;
 
@@ -74,7 +77,8 @@ pub(crate) struct SignatureStubs {
 /// Entries of all builtins, in one piece of position-independent code.
 pub(crate) struct BuiltinStubs {
     pub(crate) code: Vec<u8>,
-    /// By [`Builtin`](crate::abi::Builtin), [`Builtin::LEAVE`](crate::abi::Builtin::LEAVE) last. Each keeps the callee-saved registers of [`crate::abi`], sets the store's exit and wasm rsp, switches to the native stack and calls
+    /// By [`Builtin`](crate::abi::Builtin), then [`Builtin::LEAVE`](crate::abi::Builtin::LEAVE) and
+    /// [`Builtin::COMPILE`](crate::abi::Builtin::COMPILE). Each builtin keeps the callee-saved registers of [`crate::abi`], sets the store's exit and wasm rsp, switches to the native stack and calls
     /// the function's address, read from a table of addresses: see [`builtin_stubs`].
     pub(crate) offsets: Vec<u32>,
 }
@@ -90,6 +94,7 @@ struct ModuleContext<'a> {
     context: ContextLayout,
     /// By type.
     layouts: &'a [CallLayout],
+    params: &'a Signatures,
     /// The engine's number of each type.
     signatures: &'a [u32],
     cpu: Cpu,
@@ -126,7 +131,8 @@ pub(crate) fn compile_module<M: CodeMemory>(
     clock: &mut Clock,
 ) -> Result<CompiledModule<M>, Error> {
     let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
-    let module = ModuleContext::new(info, &layouts, signatures, options);
+    let params = Signatures::of(info, &layouts);
+    let module = ModuleContext::new(info, &layouts, &params, signatures, options);
     let compiled = batches::compile(&module, bodies, threads, clock)?;
     clock.lap(Stage::Link);
     Ok(compiled)
@@ -136,6 +142,7 @@ impl<'a> ModuleContext<'a> {
     fn new(
         info: &'a ModuleInfo,
         layouts: &'a [CallLayout],
+        params: &'a Signatures,
         signatures: &'a [u32],
         options: &Options,
     ) -> ModuleContext<'a> {
@@ -143,6 +150,7 @@ impl<'a> ModuleContext<'a> {
             info,
             context: ContextLayout::new(info),
             layouts,
+            params,
             signatures,
             cpu: options.cpu,
             deterministic: options.deterministic,
@@ -151,6 +159,13 @@ impl<'a> ModuleContext<'a> {
             signals: options.signals,
             registers: options.registers,
         }
+    }
+}
+
+impl ModuleContext<'_> {
+    /// Of one of the module's own functions.
+    fn type_of(&self, own: u32) -> TypeIndex {
+        self.info.functions[(self.info.imported_functions + own) as usize]
     }
 }
 
@@ -174,7 +189,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
     fn new(module: &'a ModuleContext<'a>, wasm_bytes: usize, clock: Clock) -> io::Result<Compiler<'a, M>> {
         Ok(Compiler {
             module,
-            scan: Scan::new(module.info, module.layouts),
+            scan: Scan::new(module.info, module.layouts, module.params),
             plan: Plan::new(),
             buffers: Buffers::new(),
             // Code of real modules is 1.2 to 1.6 times as long. Untouched pages cost nothing, moving does.
@@ -223,26 +238,10 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
     }
 
     fn function(&mut self, own: u32, bodies: &Bodies<'_>) -> Result<(), Error> {
-        let body = bodies.bodies[own as usize];
-        let ty = self.module.info.functions[(self.module.info.imported_functions + own) as usize];
-        let start = body.offset as u32;
-        self.read_body(ty, bodies.module, start..start + body.bytes.len() as u32).map_err(|refusal| match refusal {
-            Refusal::Invalid => self.explain(own, bodies),
-            Refusal::TooLarge => Error::invalid("the function is too large to compile", body.offset),
-        })?;
-        self.clock.lap(Stage::Scan);
-        self.emit(ty, body.offset as u32)
-    }
-
-    /// Why a body is refused, in the words of the parser's validator, which checks it again.
-    #[cold]
-    fn explain(&self, own: u32, bodies: &Bodies<'_>) -> Error {
-        let body = bodies.bodies[own as usize];
-        match bodies.validate(self.module.info, own, body) {
-            Err(error) => error,
-            // To refuse is safe.
-            Ok(()) => Error::invalid("the function is refused by one of two validators", body.offset),
-        }
+        let (ty, range) = (self.module.type_of(own), bodies.range(own));
+        self.read_body(ty, bodies.module, range.clone())
+            .and_then(|()| self.emit(ty, range.start))
+            .map_err(|refusal| refused(refusal, self.module, bodies, own))
     }
 
     /// Validates a body, given its place in the module, and fills the tape.
@@ -253,24 +252,21 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         scan.start(ty);
         // About what real bodies need.
         scan.tape.entries.reserve(length / 5);
-        for _ in 0..cursor.u32()? {
-            let count = cursor.u32()?;
-            scan.declare(count, cursor.val_type(self.module.info)?)?;
-        }
+        scan.declare_all(&mut cursor)?;
         scan.body(&cursor)?;
         scan.finish();
+        self.clock.lap(Stage::Scan);
         Ok(())
     }
 
-    fn emit(&mut self, ty: TypeIndex, body_offset: u32) -> Result<(), Error> {
+    fn emit(&mut self, ty: TypeIndex, body_offset: u32) -> Result<(), Refusal> {
         let layout = &self.module.layouts[ty.index()];
-        let too_large = || Error::invalid("the function is too large to compile", body_offset as usize);
         let code_offset = self.code.bytes().len() as u32;
         let sites_at = self.sites.start(code_offset, body_offset);
         let (mut pins, mut spills) = (Pins::All, self.scan.tape.spills || self.scan.tape.entries.len() > SMALL_ENTRIES);
         let emitted = loop {
             let file = self.module.registers;
-            self.plan.assign(&self.scan.tape, layout, file, self.module.cpu, pins, spills).ok_or_else(too_large)?;
+            self.plan.assign(&self.scan.tape, layout, file, self.module.cpu, pins, spills).ok_or(Refusal::TooLarge)?;
             self.clock.lap(Stage::Assign);
             let mut job = Job {
                 module: self.module,
@@ -290,13 +286,13 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
                 Ok(emitted) => break emitted,
                 Err(Failure::Spills) if !spills => spills = true,
                 Err(Failure::Registers) if pins == Pins::All => pins = Pins::CalleeSaved,
-                Err(Failure::Code(AsmError::TooLong)) => return Err(too_large()),
+                Err(Failure::Code(AsmError::TooLong)) => return Err(Refusal::TooLarge),
                 Err(Failure::Registers | Failure::Spills) => panic!("eight scratch registers are enough for any entry"),
                 Err(Failure::Code(error)) => panic!("the emitter used the assembler wrongly: {error}"),
             }
         };
         if emitted.code_bytes > MAX_FUNCTION_BYTES || self.code.bytes().len() > MAX_MODULE_BYTES {
-            return Err(too_large());
+            return Err(Refusal::TooLarge);
         }
         self.functions.push(FunctionCode {
             code_offset,
@@ -309,6 +305,25 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         });
         Ok(())
     }
+}
+
+/// Why a body is refused.
+#[cold]
+fn refused(refusal: Refusal, module: &ModuleContext<'_>, bodies: &Bodies<'_>, own: u32) -> Error {
+    let body = bodies.bodies[own as usize];
+    match refusal {
+        // In the words of the parser's validator, which checks it again.
+        Refusal::Invalid => match bodies.validate(module.info, own, body) {
+            Err(error) => error,
+            // To refuse is safe.
+            Ok(()) => Error::invalid("the function is refused by one of two validators", body.offset),
+        },
+        Refusal::TooLarge => too_large(body.offset),
+    }
+}
+
+fn too_large(offset: usize) -> Error {
+    Error::invalid("the function is too large to compile", offset)
 }
 
 #[cfg(test)]

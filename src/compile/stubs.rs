@@ -6,10 +6,12 @@ use crate::abi::layout::{
     RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN,
     STORE_TRAP_EXIT, STORE_WASM_SP,
 };
-use crate::abi::{Builtin, CALLEE, CALLEE_SAVED, CONTEXT, CallLayout, HEAP, Place, VALUE_BYTES};
+use crate::abi::lazy_code::{COMMON_BYTES, LazyLayout, STUB_BYTES, STUB_COMPILES};
+use crate::abi::{Builtin, CALLEE, CALLEE_SAVED, CONTEXT, CallLayout, FLOAT_ARGS, HEAP, INT_ARGS, Place, VALUE_BYTES};
 use crate::types::{FuncType, ValType};
 use planish_asm::regs::{r8, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp};
 use planish_asm::{Addr, Alu, Asm, AsmError, Cond, Gp64, LabelSlot, Prec, R64, Width};
+use std::io;
 
 /// The stubs of a function type.
 pub(crate) fn signature_stubs(ty: &FuncType) -> SignatureStubs {
@@ -245,10 +247,11 @@ fn leave(asm: &mut Asm<'_>) {
 /// `extern "sysv64" fn(context: *mut Context, a: u64, b: u64, c: u64, d: u64, e: u64) -> BuiltinResult`, where
 /// `#[repr(C)] struct BuiltinResult { value: u64, trapped: u64 }` comes back in rax and rdx: unless `trapped` is 0 the stub
 /// [leaves](Builtin::LEAVE). `search` is an `extern "sysv64" fn(store: *mut StoreHeader, context: *mut Context) -> u32` that finds
-/// where the store's thrown exception is caught and notes it in the store, or returns 0.
-pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT], search: u64) -> BuiltinStubs {
-    let mut code = vec![0; 128 * Builtin::COUNT + 512];
-    let mut labels = [LabelSlot::EMPTY; Builtin::COUNT + 1];
+/// where the store's thrown exception is caught and notes it in the store, or returns 0. `compile` is an
+/// `extern "sysv64" fn(context: *mut Context, function: u32) -> BuiltinResult` whose value is the function's code address.
+pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT], search: u64, compile: u64) -> BuiltinStubs {
+    let mut code = vec![0; 128 * Builtin::COUNT + 1024];
+    let mut labels = [LabelSlot::EMPTY; Builtin::COUNT + 2];
     let mut asm = Asm::new(&mut code, &mut labels);
     let mut offsets = Vec::with_capacity(Builtin::COUNT);
     for &address in addresses {
@@ -259,6 +262,9 @@ pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT], search: u64) -> B
     asm.align(16);
     offsets.push(asm.pos() as u32);
     unwind(&mut asm, search);
+    asm.align(16);
+    offsets.push(asm.pos() as u32);
+    compile_and_enter(&mut asm, compile);
     let length = asm.finish().expect("128 bytes are enough for a builtin's stub").len();
     code.truncate(length);
     BuiltinStubs { code, offsets }
@@ -320,4 +326,66 @@ fn unwind(asm: &mut Asm<'_>, address: u64) {
     asm.jmp_m(field(rcx, RESUME_PC));
     asm.bind(trapped);
     asm.jmp_m(field(store, STORE_TRAP_EXIT));
+}
+
+/// See [`Builtin::COMPILE`]. Takes nothing of the wasm stack, so the first call goes as deep as any other: what the convention
+/// passes arguments in, and what it keeps and the System V ABI does not, is saved on the native stack.
+fn compile_and_enter(asm: &mut Asm<'_>, address: u64) {
+    let store = HEAP;
+    let field = |base: Gp64, at: i32| Addr::base_disp(base.any(), at);
+    let saved = || INT_ARGS.into_iter().chain([r11]);
+    let vector_bytes = 16 * FLOAT_ARGS.len() as i32;
+    asm.mov_rm(Width::W64, store.any(), field(CONTEXT, CONTEXT_STORE));
+    // The return address is the caller's, who thereby has left wasm.
+    asm.mov_mr(Width::W64, field(store, STORE_EXIT_SP), rsp.any());
+    asm.mov_mr(Width::W64, field(store, STORE_WASM_SP), rsp.any());
+    asm.mov_rm(Width::W64, rsp.any(), field(store, STORE_NATIVE_SP));
+    asm.alu_ri(Alu::And, Width::W64, rsp.any(), -16);
+    saved().for_each(|register| _ = asm.push_r(register.any()));
+    asm.alu_ri(Alu::Sub, Width::W64, rsp.any(), vector_bytes);
+    for (at, register) in (0..).step_by(16).zip(FLOAT_ARGS) {
+        asm.movups_mr(stack(at), register);
+    }
+    asm.mov_rr(Width::W64, rdi.any(), CONTEXT.any());
+    asm.mov_rr(Width::W32, rsi.any(), rax.any());
+    asm.mov_ri(Width::W64, rax.any(), address as i64);
+    asm.call_r(rax.any());
+    let failed = asm.label();
+    asm.test_rr(Width::W64, rdx.any(), rdx.any());
+    asm.jcc(Cond::NotEqual, failed);
+    for (at, register) in (0..).step_by(16).zip(FLOAT_ARGS) {
+        asm.movups_rm(register, stack(at));
+    }
+    asm.alu_ri(Alu::Add, Width::W64, rsp.any(), vector_bytes);
+    saved().rev().for_each(|register| _ = asm.pop_r(register.any()));
+    asm.mov_rm(Width::W64, store.any(), field(CONTEXT, CONTEXT_STORE));
+    asm.mov_rm(Width::W64, rsp.any(), field(store, STORE_WASM_SP));
+    asm.mov_rm(Width::W64, HEAP.any(), field(CONTEXT, CONTEXT_HEAP));
+    asm.jmp_r(rax.any());
+    asm.bind(failed);
+    asm.mov_rm(Width::W64, rax.any(), field(CONTEXT, CONTEXT_STORE));
+    asm.jmp_m(field(rax, STORE_TRAP_EXIT));
+}
+
+/// The stubs of so many functions, and what follows them: see [`lazy_code`](crate::abi::lazy_code). Fails when the system has
+/// no memory.
+pub(crate) fn lazy_stubs(functions: usize) -> io::Result<Vec<u8>> {
+    let layout = LazyLayout::new(functions);
+    let mut code = Vec::new();
+    code.try_reserve_exact(functions * STUB_BYTES + COMMON_BYTES)?;
+    code.resize(functions * STUB_BYTES + COMMON_BYTES, 0);
+    let mut labels = [];
+    let mut asm = Asm::new(&mut code, &mut labels);
+    for function in 0..functions {
+        let stub = layout.stub(function);
+        let distance = |end: usize, to: usize| (to as i64 - (stub + end) as i64) as i32;
+        asm.jmp_m(Addr::rip_disp(distance(STUB_COMPILES, layout.slot(function))));
+        asm.mov_ri(Width::W32, rax.any(), function as i64);
+        asm.jmp_reloc(distance(STUB_BYTES, layout.stub(functions)));
+    }
+    assert_eq!(asm.pos(), functions * STUB_BYTES, "each has the length that the layout says");
+    asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
+    asm.jmp_m(Addr::base_disp(HEAP.any(), 8 * Builtin::COMPILE as i32));
+    asm.finish().expect("there is room");
+    Ok(code)
 }

@@ -36,7 +36,7 @@ impl Ref {
     pub(super) const NOTHING: Ref = Ref(u32::MAX);
 
     #[inline]
-    pub(super) fn var(var: u32) -> Ref {
+    pub(super) const fn var(var: u32) -> Ref {
         Ref(var << 1)
     }
 

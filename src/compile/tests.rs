@@ -6,6 +6,7 @@ mod random;
 
 use super::*;
 use crate::abi::code_memory::HeapCode;
+use crate::abi::positions::Site;
 use crate::decode::{Body, SUPPORTED, WasmFeature, decode};
 use random::Random;
 use std::sync::Arc;
@@ -72,7 +73,8 @@ fn agree(compiler: &mut Compiler<'_, HeapCode>, bodies: &Bodies<'_>, own: u32, b
     let info = compiler.module.info;
     let (ty, range) = (info.functions[(info.imported_functions + own) as usize], 0..bytes.len() as u32);
     let ours = compiler.read_body(ty, &[bytes, &[0x0B; 16]].concat(), range.clone());
-    assert_eq!(ours, compiler.read_body(ty, bytes, range), "{bytes:02x?}");
+    assert_eq!(ours, compiler.read_body(ty, bytes, range.clone()), "{bytes:02x?}");
+    assert_eq!(ours, lazy::validate_body(&mut compiler.scan, ty, bytes, range), "{bytes:02x?}");
     let theirs = bodies.validate(info, own, Body { bytes, offset: 0 });
     assert_eq!(ours.is_ok(), theirs.is_ok(), "{ours:?}, the parser says {theirs:?}: {bytes:02x?}");
     ours.is_ok()
@@ -121,7 +123,8 @@ fn both_validators_accept_the_same_bodies() {
         let Ok((info, bodies)) = decode(&module, features).or_else(|_| decode(&module, SUPPORTED)) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![0; layouts.len()];
-        let context = ModuleContext::new(&info, &layouts, &signatures, &options());
+        let params = Signatures::of(&info, &layouts);
+        let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
         let mut compiler = Compiler::new(&context, 0, Clock::default()).expect("memory");
         for (own, body) in (0..).zip(&bodies.bodies) {
             tried += 1 + MUTATIONS;
@@ -149,7 +152,8 @@ fn threads_change_nothing() {
         let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![7; layouts.len()];
-        let context = ModuleContext::new(&info, &layouts, &signatures, &options());
+        let params = Signatures::of(&info, &layouts);
+        let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
         let clock = &mut Clock::default();
         let one = batches::compile::<HeapCode>(&context, &bodies, &Threads::One, clock);
         let several = batches::in_batches(&context, &bodies, &three, clock, 1).map(CompiledModule::of_parts);
@@ -160,6 +164,59 @@ fn threads_change_nothing() {
                 module.finish(&three).map(|(code, positions)| (code.bytes().to_vec(), positions)).expect("memory")
             };
             assert!(finished(one) == finished(several), "{:?}", info.module_name);
+        }
+    }
+    assert!(functions > 1000, "{functions}");
+}
+
+/// What is between the displacements of calls, and what is known of it, by function.
+fn without_calls(code: &[u8], calls: &[Relocation]) -> Vec<u8> {
+    let mut bytes = code.to_vec();
+    calls.iter().for_each(|call| bytes[call.at as usize..][..4].fill(0));
+    bytes
+}
+
+#[test]
+fn functions_alone_have_the_same_code() {
+    let mut functions = 0;
+    for module in modules() {
+        let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
+        let signatures = vec![7; info.types.len()];
+        let clock = &mut Clock::default();
+        let lazy = LazyModule::new(&info, &bodies, signatures.clone(), &options(), &Threads::One, clock);
+        let whole = compile_module::<HeapCode>(&info, &bodies, &signatures, &options(), &Threads::One, clock);
+        let (lazy, whole) = match (lazy, whole) {
+            (Ok(lazy), Ok(whole)) => (lazy, whole),
+            (lazy, whole) => {
+                assert_eq!(lazy.err().map(|error| error.to_string()), whole.err().map(|error| error.to_string()));
+                continue;
+            }
+        };
+        let (code, positions) = whole.finish(&Threads::One).expect("memory");
+        for (own, function) in positions.functions.iter().enumerate() {
+            let end = positions.functions.get(own + 1).map_or(positions.code_bytes, |next| next.code_offset);
+            let alone = lazy.compile(&info, own as u32).expect("it is compiled among others");
+            let together = &code.bytes()[function.code_offset as usize..end as usize];
+            assert_eq!(without_calls(alone.code.bytes(), &alone.calls), without_calls(together, &alone.calls));
+            for call in &alone.calls {
+                let next = function.code_offset + call.at + 4;
+                let displacement = positions.functions[call.function as usize].code_offset.wrapping_sub(next);
+                assert_eq!(together[call.at as usize..][..4], displacement.to_le_bytes());
+            }
+            let known = FunctionCode { code_offset: 0, sites_at: 0, ..*function };
+            assert_eq!(alone.positions.functions, [known]);
+            let sites = positions
+                .sites_of(own)
+                .map(|site| Site { code_offset: site.code_offset - function.code_offset, ..site });
+            assert!(alone.positions.sites_of(0).eq(sites));
+            let calls = &alone.positions.calls;
+            let expected = |table: &[(u32, u32)]| {
+                let own = table.iter().filter(|row| (function.code_offset + 1..=end).contains(&row.0));
+                own.map(|row| row.0 - function.code_offset).collect::<Vec<_>>()
+            };
+            assert_eq!(expected(&positions.calls.popped), calls.popped.iter().map(|row| row.0).collect::<Vec<_>>());
+            assert_eq!(expected(&positions.calls.caught), calls.caught.iter().map(|row| row.0).collect::<Vec<_>>());
+            functions += 1;
         }
     }
     assert!(functions > 1000, "{functions}");

@@ -178,6 +178,12 @@ pub(crate) struct Bodies<'a> {
 }
 
 impl Bodies<'_> {
+    /// Where in the module a body is.
+    pub(crate) fn range(&self, own: u32) -> Range<u32> {
+        let body = self.bodies[own as usize];
+        body.offset as u32..(body.offset + body.bytes.len()) as u32
+    }
+
     /// Validates the body of one of the module's own functions as the parser does.
     pub(crate) fn validate(&self, info: &ModuleInfo, own: u32, body: Body<'_>) -> Result<(), Error> {
         let index = info.imported_functions + own;

@@ -28,6 +28,11 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo
     let mut bodies = Bodies { module: bytes, ..Bodies::default() };
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
+        if let Payload::DataSection(section) = &payload
+            && sections::add_plain_data(&mut info, bytes, section)
+        {
+            continue;
+        }
         match validator.payload(&payload)? {
             ValidPayload::Func(function, body) => {
                 bodies.bodies.push(Body { bytes: body.as_bytes(), offset: body.range().start as usize });

@@ -93,3 +93,45 @@ fn referable_functions_are_sorted_own_ones() {
     assert_eq!(info.function_names.get(FuncIndex(2)), None);
     assert_eq!(info.record_of(FuncIndex(3)), Some(1));
 }
+
+#[test]
+fn plain_data_is_checked_as_the_validator_checks_it() {
+    let segments: &[u8] =
+        &[3, 0, 0x41, 7, 0x0b, 2, b'x', b'y', 0, 0x41, 0xff, 0x01, 0x0b, 0, 0, 0x41, 0x80, 0x80, 4, 0x0b, 1, b'z'];
+    // The second is a 64-bit memory.
+    for (memory, fits) in [(&[1, 0, 1][..], true), (&[1, 4, 1], false), (&[2, 0, 1, 0, 1], true), (&[0], false)] {
+        let whole = module(&[(5, memory), (11, segments)]);
+        let (sections_end, data_at) = (whole.len(), whole.len() - segments.len());
+        let mut accepted = 0;
+        let mut agree = |bytes: &[u8]| {
+            let ours = decode(bytes, SUPPORTED).map_err(|error| error.to_string());
+            let theirs = validate(bytes, SUPPORTED).map_err(|error| error.to_string());
+            accepted += u32::from(ours.is_ok());
+            assert_eq!(ours.map(|_| ()), theirs, "{bytes:x?}");
+        };
+        agree(&whole);
+        for at in data_at..sections_end {
+            for byte in 0..=255 {
+                let mut changed = whole.clone();
+                changed[at] = byte;
+                agree(&changed);
+            }
+        }
+        for length in 0..=segments.len() {
+            agree(&module(&[(5, memory), (11, &segments[..length])]));
+            agree(&module(&[(5, memory), (11, &[segments, &segments[..length]].concat())]));
+        }
+        assert_eq!(accepted > 256, fits, "{accepted} accepted with {memory:x?}");
+    }
+}
+
+#[test]
+fn plain_data_is_kept() {
+    let (info, _) = decode(
+        &module(&[(5, &[1, 0, 1]), (11, &[2, 0, 0x41, 7, 0x0b, 1, b'x', 0, 0x41, 9, 0x0b, 2, b'y', b'z'])]),
+        SUPPORTED,
+    )
+    .unwrap();
+    let contents: Vec<&[u8]> = info.data.iter().map(|segment| info.data_of(segment)).collect();
+    assert_eq!(contents, [&b"x"[..], b"yz"]);
+}

@@ -12,7 +12,7 @@ use std::ops::Range;
 /// One wasm frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Frame {
-    /// First byte of the code it is in: equals `code.address(0)` of the module.
+    /// The address by which its module is known.
     pub(crate) code: CodeAddress,
     /// Index among the module's own functions.
     pub(crate) function: u32,
@@ -98,6 +98,7 @@ impl Walk {
 fn step(code: &PublishedCode, offset: u32, place: Place) -> Step {
     match &code.contents {
         Contents::Module(positions) => function_step(code, positions, offset, place),
+        Contents::Function(function) => function_step(code, &function.positions, offset, place),
         Contents::Signatures(spans) => {
             let next = spans.partition_point(|span| span.entry_offset <= offset);
             let Some(span) = next.checked_sub(1).map(|place| spans[place]) else { return Step::End };
@@ -110,6 +111,7 @@ fn step(code: &PublishedCode, offset: u32, place: Place) -> Step {
             }
         }
         Contents::Builtins => Step::Search { popped: 0 },
+        Contents::Lazy(_) => Step::End,
     }
 }
 
@@ -126,7 +128,8 @@ fn function_step(code: &PublishedCode, positions: &Positions, offset: u32, place
         _ => positions.sites_of(index).take_while(|site| site.code_offset <= offset).last(),
     };
     let wasm_offset = site.map_or(function.wasm_offset, |site| site.wasm_offset);
-    let frame = Frame { code: CodeAddress(code.start()), function: index as u32, wasm_offset };
+    let (module, first) = code.module();
+    let frame = Frame { code: module, function: first + index as u32, wasm_offset };
     let bytes = match place {
         Place::Fault => frame_bytes_at(code.bytes(), &function, offset),
         _ => (function.frame_bytes - positions.calls.popped_at(offset)) as usize,
@@ -156,11 +159,10 @@ fn frame_bytes_at(code: &[u8], function: &FunctionCode, offset: u32) -> usize {
 }
 
 fn is_return_address(word: usize) -> bool {
-    let found = registry::with_code(word.wrapping_sub(1), |code, offset| match &code.contents {
-        Contents::Module(positions) => positions.function_at(offset).is_some_and(|function| {
-            positions.sites_of(function).any(|site| site.code_offset == offset + 1 && site.kind == SiteKind::Call)
-        }),
-        Contents::Signatures(_) | Contents::Builtins => false,
-    });
-    found == Some(true)
+    let is_call = |positions: &Positions, offset| {
+        let mut sites = positions.sites_of(positions.function_at(offset)?);
+        sites.find(|site| site.code_offset == offset + 1 && site.kind == SiteKind::Call)
+    };
+    let found = registry::with_code(word.wrapping_sub(1), |code, offset| is_call(code.positions()?, offset));
+    found.flatten().is_some()
 }

@@ -4,14 +4,16 @@
 
 use super::context::{Context, Pending, Value};
 use super::exception::Exhausted;
+use super::host::Payload;
 use super::instance::InstanceData;
 use super::memory::LinearMemory;
 use super::shared::check_atomic;
 use super::table::{OutOfTable, Table, range};
 use super::trap::TrapRecord;
 use super::unwind;
-use crate::abi::{Builtin, TrapCode};
-use crate::types::TagIndex;
+use crate::abi::{Builtin, CallLayout, TrapCode};
+use crate::types::{FuncIndex, TagIndex};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What a builtin returns, in rax and rdx.
@@ -85,6 +87,38 @@ pub(crate) fn addresses() -> [u64; Builtin::COUNT] {
 /// The address of the search for who catches an exception, for the stub that leaves wasm.
 pub(crate) fn search_address() -> u64 {
     unwind::search as *const () as u64
+}
+
+/// The address of the code that compiles a function, for the stub that enters it.
+pub(crate) fn compile_address() -> u64 {
+    compile as *const () as u64
+}
+
+/// Compiles one of the own functions of the running instance's module, which is being called. No memory for that is an error
+/// for whoever entered wasm; wasm code cannot catch it.
+///
+/// # Safety
+/// Called by the stub that enters functions: `context` is the running one, and at the store's exit lies the return address
+/// of the call.
+unsafe extern "sysv64" fn compile(context: *mut Context, own: u32) -> BuiltinResult {
+    // SAFETY: the running context; its owner lives as long as the store, and is not changed now.
+    let instance = unsafe { &*(*context).owner };
+    let module = instance.module();
+    // What a panic leaves broken is a function that is not compiled.
+    let stopped = match catch_unwind(AssertUnwindSafe(|| module.compile(own))) {
+        Ok(Ok(address)) => return returned(address.bits()),
+        Ok(Err(error)) => Payload::Error(error),
+        Err(panic) => Payload::Panic(panic),
+    };
+    let info = module.info();
+    let popped = CallLayout::of(info.func_type(FuncIndex(info.imported_functions + own))).arg_bytes;
+    // SAFETY: the instance's store, of which nothing else is used while a builtin runs.
+    let header = unsafe { &mut *instance.header() };
+    // The stub does not know what the function pops.
+    header.exit_sp |= (popped as usize / 8) << 48;
+    header.trap = TrapRecord::at_exit(TrapCode::Unreachable, header.exit_sp);
+    (header.payload, header.pending) = (Some(stopped), Pending::Payload);
+    BuiltinResult { value: 0, trapped: 1 }
 }
 
 fn memory_grow(instance: &mut InstanceData, memory: u64, pages: u64, _: u64, _: u64) -> Answer {

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "fills code pages and hands out addresses")]
 
+use super::growing::Growing;
 use super::registry;
 use crate::abi::code_memory::CodeMemory;
 use crate::abi::positions::Positions;
@@ -13,11 +14,12 @@ use std::io;
 pub(crate) struct Code {
     /// The registry holds its address.
     published: Box<PublishedCode>,
+    _pages: Pages,
 }
 
-/// What a signal handler finds by a pc.
-pub(super) struct PublishedCode {
-    pages: Pages,
+/// What a signal handler finds by a pc: a piece of code, in memory that lives as long and is readable and executable.
+pub(crate) struct PublishedCode {
+    start: usize,
     len: usize,
     pub(super) contents: Contents,
 }
@@ -26,10 +28,26 @@ pub(super) struct PublishedCode {
 pub(crate) enum Contents {
     /// A compiled module.
     Module(Positions),
+    /// A function that was compiled alone.
+    Function(FunctionContents),
+    /// The functions of a module that were compiled so far: these are pieces of code themselves, with rising addresses.
+    Lazy(LazyFunctions),
     /// The stubs of some signatures.
     Signatures(Box<[SignatureSpan]>),
     /// The builtins' entries.
     Builtins,
+}
+
+/// See [`Contents::Lazy`].
+pub(crate) struct LazyFunctions(pub(super) Growing<PublishedCode>);
+
+/// Of a function that was compiled alone.
+pub(crate) struct FunctionContents {
+    pub(super) positions: Positions,
+    /// The address by which backtraces know its module.
+    pub(super) module: CodeAddress,
+    /// Its number among the module's own.
+    pub(super) own: u32,
 }
 
 /// Where one signature's stubs lie in a piece of code, all from its first byte.
@@ -133,7 +151,8 @@ impl CodeBuffer {
         let CodeBuffer { mut pages, len, .. } = self;
         pages.resize(len.max(1))?;
         pages.protect(0, pages.len(), Access::ReadExecute)?;
-        let code = Code { published: Box::new(PublishedCode { pages, len, contents }) };
+        let published = PublishedCode { start: pages.start().as_ptr() as usize, len, contents };
+        let code = Code { published: Box::new(published), _pages: pages };
         registry::add(&code.published);
         Ok(code)
     }
@@ -159,12 +178,14 @@ impl Code {
         self.published.bytes()
     }
 
-    /// Positions of a module's code; none for stubs.
-    pub(crate) fn positions(&self) -> Option<&Positions> {
-        match &self.published.contents {
-            Contents::Module(positions) => Some(positions),
-            Contents::Signatures(_) | Contents::Builtins => None,
-        }
+    pub(crate) fn published(&self) -> &PublishedCode {
+        &self.published
+    }
+
+    /// Where a function of a compiled module begins.
+    pub(crate) fn function(&self, own: usize) -> CodeAddress {
+        let positions = self.published.positions().expect("a module's code has positions");
+        self.address(positions.functions[own].code_offset)
     }
 
     /// The stubs of a signature among those of this piece of code.
@@ -186,18 +207,60 @@ impl Drop for Code {
 }
 
 impl PublishedCode {
+    /// # Safety
+    /// Unless it is [lazy](Contents::Lazy), the range can be read and is not written as long as this lives.
+    pub(super) unsafe fn new(start: usize, len: usize, contents: Contents) -> PublishedCode {
+        PublishedCode { start, len, contents }
+    }
+
     pub(super) fn start(&self) -> usize {
-        self.pages.start().as_ptr() as usize
+        self.start
     }
 
     /// Past the last byte of code.
     pub(super) fn end(&self) -> usize {
-        self.start() + self.len
+        self.start + self.len
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        // SAFETY: the first `len` bytes of a readable mapping that nobody writes any more.
-        unsafe { std::slice::from_raw_parts(self.pages.start().as_ptr(), self.len) }
+    /// The code. Of what is lazy there is none: its functions have it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self.contents {
+            Contents::Lazy(_) => &[],
+            // SAFETY: a readable mapping that nobody writes any more.
+            _ => unsafe { std::slice::from_raw_parts(self.start as *const u8, self.len) },
+        }
+    }
+
+    /// The piece that holds a pc in this range.
+    pub(super) fn piece_at(&self, pc: usize) -> Option<&PublishedCode> {
+        match &self.contents {
+            Contents::Lazy(LazyFunctions(pieces)) => {
+                pieces.last_where(|piece| piece.start <= pc).filter(|piece| pc < piece.end())
+            }
+            _ => Some(self),
+        }
+    }
+
+    /// Positions of wasm functions, numbered from the first of the piece; none for stubs.
+    pub(crate) fn positions(&self) -> Option<&Positions> {
+        match &self.contents {
+            Contents::Module(positions) => Some(positions),
+            Contents::Function(function) => Some(&function.positions),
+            Contents::Lazy(_) | Contents::Signatures(_) | Contents::Builtins => None,
+        }
+    }
+
+    /// The address by which backtraces know its module, and the number of its first function among the module's own.
+    pub(crate) fn module(&self) -> (CodeAddress, u32) {
+        match &self.contents {
+            Contents::Function(function) => (function.module, function.own),
+            _ => (CodeAddress(self.start), 0),
+        }
+    }
+
+    /// How far behind the start of its module's code it begins.
+    pub(crate) fn offset(&self) -> u32 {
+        (self.start - self.module().0.0) as u32
     }
 }
 

@@ -3,8 +3,9 @@
 #![allow(unsafe_code, reason = "connects contexts, memories and tables by address")]
 
 use super::bounds::Limits;
-use super::code::{Code, Signature};
+use super::code::{CodeAddress, Signature};
 use super::context::{Context, ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, StoreHeader, Value};
+use super::host::HostError;
 use super::images::MemoryImages;
 use super::memory::{LinearMemory, Refused};
 use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
@@ -24,6 +25,9 @@ pub(crate) trait InstanceModule: Send + Sync {
     fn images(&self) -> &MemoryImages;
     /// Made for the first instance; fails if there is no memory for them.
     fn records(&self) -> Result<&Records, Refused>;
+    /// Compiles one of the module's own functions, of one whose functions are compiled when they are first called; returns
+    /// where it is entered.
+    fn compile(&self, own: u32) -> Result<CodeAddress, HostError>;
 }
 
 /// The imported items, in the order of each index space. They must have the declared types.
@@ -262,14 +266,14 @@ pub(crate) struct Records {
 const NOWHERE: u32 = u32::MAX;
 
 impl Records {
-    /// Of a module with this code and these signatures by type index. `signals`: do faults of compiled code become traps?
+    /// Of a module whose own functions are entered there, with these signatures by type index. `signals`: do faults of compiled
+    /// code become traps?
     pub(crate) fn new(
         info: &ModuleInfo,
-        code: &Code,
+        entry: impl Fn(usize) -> CodeAddress,
         signatures: &[Signature],
         signals: bool,
     ) -> Result<Records, Refused> {
-        let positions = code.positions().expect("a module's code has positions");
         let kind = if signals { RecordKind::Wasm } else { RecordKind::WasmWithoutSignals };
         let imported = info.imported_functions as usize;
         let own_functions = info.referable.last().map_or(0, |last| last.index() + 1 - imported);
@@ -281,7 +285,7 @@ impl Records {
             let signature = &signatures[info.functions[func.index()].index()];
             places[own] = records.len() as u32;
             records.push(FuncRecord {
-                code: code.address(positions.functions[own].code_offset).0,
+                code: entry(own).0,
                 foreign: signature.foreign.0,
                 instance: 0,
                 signature: signature.number,

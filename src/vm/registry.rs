@@ -40,7 +40,7 @@ pub(super) fn remove(code: &PublishedCode) {
     update(|ranges| ranges.retain(|range| range.start != code.start()));
 }
 
-/// Applies `read` to the code that holds `pc`, and to the pc's offset in it. Async-signal-safe if `read` is.
+/// Applies `read` to the piece of code that holds `pc`, and to the pc's offset in it. Async-signal-safe if `read` is.
 pub(super) fn with_code<R>(pc: usize, read: impl FnOnce(&PublishedCode, u32) -> R) -> Option<R> {
     let readers = &READERS[PHASE.load(SeqCst) & 1];
     readers.fetch_add(1, SeqCst);
@@ -53,8 +53,8 @@ pub(super) fn with_code<R>(pc: usize, read: impl FnOnce(&PublishedCode, u32) -> 
         return None;
     }
     // SAFETY: code in a snapshot is freed only after the snapshot, and this reader is counted in.
-    let code = unsafe { &*range.code };
-    Some(read(code, (pc - range.start) as u32))
+    let code = unsafe { &*range.code }.piece_at(pc)?;
+    Some(read(code, (pc - code.start()) as u32))
 }
 
 struct CountedOut(&'static AtomicUsize);

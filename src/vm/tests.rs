@@ -6,10 +6,10 @@ mod code;
 
 use super::backtrace::{Frame, MAX_FRAMES};
 use super::bounds::{Bounds, Limits, Refused};
-use super::code::{Code, Contents, Signature, SignatureSpan};
+use super::code::{Code, CodeAddress, Contents, Signature, SignatureSpan};
 use super::context::{FuncRef, Value};
 use super::enter::{Exit, enter};
-use super::host::HostStop;
+use super::host::{HostError, HostStop};
 use super::images::MemoryImages;
 use super::instance::{Imports, InstanceModule, Records};
 use super::pool::{MemoryPool, PoolLimits};
@@ -48,6 +48,10 @@ impl InstanceModule for TestModule {
 
     fn records(&self) -> Result<&Records, Refused> {
         Ok(&self.records)
+    }
+
+    fn compile(&self, _: u32) -> Result<CodeAddress, HostError> {
+        unreachable!("it is compiled")
     }
 }
 
@@ -121,7 +125,7 @@ impl TestStore {
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
         let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
         let images = MemoryImages::new(pool);
-        let records = Records::new(&info, &code, &[self.signature], true).expect("memory");
+        let records = Records::new(&info, |own| code.function(own), &[self.signature], true).expect("memory");
         let module = Arc::new(TestModule { info, _code: code, images, records });
         let imports = Imports { functions: import.into_iter().collect(), ..Imports::default() };
         let bounds = Bounds::Guarded;

@@ -7,7 +7,7 @@
 
 #![allow(unsafe_code, reason = "handles signals")]
 
-use super::code::{Contents, PublishedCode};
+use super::code::PublishedCode;
 use super::context::{Context, Pending, StoreHeader};
 use super::registry;
 use super::signals::{self, Cause, Fault};
@@ -112,12 +112,10 @@ fn judge(fault: &Fault<'_>, code: &PublishedCode, offset: u32) -> Verdict {
     if !fault.is_from_the_cpu() {
         return Verdict::Foreign;
     }
-    let site = match &code.contents {
-        Contents::Module(_) if fault.cause() == Cause::FloatException => {
-            return Verdict::FloatException;
-        }
-        Contents::Module(positions) => trapping_site(positions, offset),
-        Contents::Signatures(_) | Contents::Builtins => None,
+    let site = match code.positions() {
+        Some(_) if fault.cause() == Cause::FloatException => return Verdict::FloatException,
+        Some(positions) => trapping_site(positions, offset),
+        None => None,
     };
     match site {
         Some(kind) => judge_site(fault, kind, &code.bytes()[offset as usize..]),

@@ -93,6 +93,7 @@ impl Unwound {
         let offset = (self.pc - code.start()) as u32;
         match &code.contents {
             Contents::Module(positions) => self.function_step(code, positions, offset),
+            Contents::Function(function) => self.function_step(code, &function.positions, offset),
             Contents::Signatures(spans) => {
                 let next = spans.partition_point(|span| span.entry_offset <= offset);
                 match next.checked_sub(1).map(|place| spans[place]) {
@@ -104,7 +105,7 @@ impl Unwound {
                     _ => Step::End,
                 }
             }
-            Contents::Builtins => Step::End,
+            Contents::Lazy(_) | Contents::Builtins => Step::End,
         }
     }
 

@@ -154,7 +154,9 @@ fn run_briefly(module: &Module, name: &str) {
     let instance = Instance::new(&mut store, module, &[]).expect(name);
     let f = instance.get_typed_func::<(), ()>(&mut store, "f").expect(name);
     if let Err(error) = f.call(&mut store, ()) {
-        assert!(error.trap().is_some() || error.is::<ThrownException>(), "{name}: {error}");
+        // Where functions are compiled when they are called.
+        let too_large = error.to_string().contains("too large to compile");
+        assert!(error.trap().is_some() || error.is::<ThrownException>() || too_large, "{name}: {error}");
     }
 }
 
@@ -171,8 +173,10 @@ fn check_curves(quarter: usize) {
     // What other threads compile would not be counted.
     let mut config = Config::new();
     config.wasm_feature(WasmFeature::LegacyExceptions, true).parallel_compilation(false);
-    let engine = Engine::new(&config).expect("an engine");
-    on_a_small_stack(|| BOMBS.iter().skip(quarter).step_by(4).for_each(|bomb| check_curve(&engine, bomb)));
+    for lazy in [false, true] {
+        let engine = Engine::new(config.lazy_compilation(lazy)).expect("an engine");
+        on_a_small_stack(|| BOMBS.iter().skip(quarter).step_by(4).for_each(|bomb| check_curve(&engine, bomb)));
+    }
 }
 
 #[test]
@@ -281,7 +285,7 @@ fn instance(engine: &Engine, text: &str) -> (Store<()>, Instance) {
 #[test]
 fn too_large_functions_are_refused_within_a_gibibyte() {
     with_little_memory("too_large_functions_are_refused_within_a_gibibyte", 1 << 30, || {
-        let engine = Engine::default();
+        let (engine, lazy) = (Engine::default(), Engine::new(Config::new().lazy_compilation(true)).expect("an engine"));
         let branches = |count: usize| {
             let branch = [GET, 0, BR_IF, 0];
             times(&[(1, &[BLOCK, TO_WIDE]), (WIDE, &[GET, 1]), (count, &branch), (1, &[END]), (WIDE, &[DROP])])
@@ -297,6 +301,15 @@ fn too_large_functions_are_refused_within_a_gibibyte() {
                     assert!(!compiles, "{error}");
                     assert!(error.offset().is_some(), "{error}");
                     assert!(error.to_string().contains("too large to compile"), "{error}");
+                    // The same at the call, where functions are compiled then.
+                    let module = Module::from_binary(&lazy, &function(&code)).expect("it is valid");
+                    let mut store = Store::new(&lazy, ());
+                    let instance = Instance::new(&mut store, &module, &[]).expect("instantiated");
+                    let f = instance.get_typed_func::<(), ()>(&mut store, "f").expect("exported");
+                    for _ in 0..2 {
+                        let called = f.call(&mut store, ()).expect_err("too large");
+                        assert_eq!((called.to_string(), called.offset()), (error.to_string(), error.offset()));
+                    }
                 }
             }
             println!("compiled: {compiles}, after {:?}", now() - start);

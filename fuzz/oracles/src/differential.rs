@@ -27,6 +27,7 @@ pub static OURS: LazyLock<Vec<Planish>> = LazyLock::new(|| {
         ours("planish, v2, checked", |config| _ = config.cpu_level(CpuLevel::V2).guard_memory(false)),
         ours("planish, v3", |config| _ = config.cpu_level(CpuLevel::V3)),
         ours("planish, no signals", |config| _ = config.signals_based_traps(false)),
+        ours("planish, lazy", |config| _ = config.lazy_compilation(true)),
         ours("planish, few registers", |config| _ = config.few_registers(true)),
         ours("planish, few registers, checked", |config| _ = config.few_registers(true).guard_memory(false)),
     ]

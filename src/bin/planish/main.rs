@@ -21,12 +21,28 @@ struct Cli {
     command: Command,
 }
 
+/// How `run` and `wast` compile.
+#[derive(Args)]
+struct CodegenArgs {
+    /// Turns ways to compile on and off: `-C lazy-compilation,parallel-compilation=n`
+    #[arg(short = 'C', long = "codegen", value_name = "NAME[=y|=n]", value_delimiter = ',', value_parser = parse_codegen)]
+    codegen: Vec<(Codegen, bool)>,
+}
+
+/// A way to compile that can be turned on and off.
+type Codegen = fn(&mut Config, bool) -> &mut Config;
+
+const CODEGEN: &[(&str, Codegen)] =
+    &[("lazy-compilation", Config::lazy_compilation), ("parallel-compilation", Config::parallel_compilation)];
+
 #[derive(Subcommand)]
 enum Command {
     /// Runs a program; the exit status is its own, or 134 after a trap
     Run(RunArgs),
     /// Runs specification scripts
     Wast {
+        #[command(flatten)]
+        codegen: CodegenArgs,
         /// The scripts
         #[arg(required = true)]
         files: Vec<PathBuf>,
@@ -48,6 +64,8 @@ enum Command {
 #[derive(Args)]
 #[command(override_usage = "planish run [OPTIONS] FILE [ARGS]...")]
 struct RunArgs {
+    #[command(flatten)]
+    codegen: CodegenArgs,
     /// Opens a directory for the guest, under its own name or another
     #[arg(long, value_name = "HOST[::GUEST]", value_parser = parse_dir)]
     dir: Vec<(String, String)>,
@@ -96,20 +114,41 @@ fn parse_env(text: &str) -> Result<(String, String), &'static str> {
 }
 
 fn parse_feature(text: &str) -> Result<(WasmFeature, bool), Error> {
-    let (name, value) = text.split_once('=').unwrap_or((text, "y"));
-    let enable = match value {
-        "y" => true,
-        "n" => false,
-        _ => return Err(Error::msg("it is on with `=y` and off with `=n`")),
-    };
+    let (name, enable) = parse_switch(text)?;
     Ok((name.parse()?, enable))
+}
+
+fn parse_codegen(text: &str) -> Result<(Codegen, bool), Error> {
+    let (name, enable) = parse_switch(text)?;
+    match CODEGEN.iter().find(|known| known.0 == name) {
+        Some(&(_, codegen)) => Ok((codegen, enable)),
+        None => {
+            let names: Vec<&str> = CODEGEN.iter().map(|known| known.0).collect();
+            Err(Error::msg(format!("there are {}", names.join(", "))))
+        }
+    }
+}
+
+fn parse_switch(text: &str) -> Result<(&str, bool), Error> {
+    let (name, value) = text.split_once('=').unwrap_or((text, "y"));
+    match value {
+        "y" => Ok((name, true)),
+        "n" => Ok((name, false)),
+        _ => Err(Error::msg("it is on with `=y` and off with `=n`")),
+    }
+}
+
+impl CodegenArgs {
+    fn apply(&self, config: &mut Config) {
+        self.codegen.iter().for_each(|&(codegen, enable)| _ = codegen(config, enable));
+    }
 }
 
 fn main() -> ExitCode {
     let Cli { command, features } = Cli::parse();
     let outcome = match command {
         Command::Run(args) => run::run(&args, &features),
-        Command::Wast { files } => run_scripts(&files, &features),
+        Command::Wast { codegen, files } => run_scripts(&files, &features, &codegen),
         Command::Validate { file } => validate(&file, &features),
         Command::Compile(args) => compile::compile(&args, &features),
         Command::Objdump { file } => objdump::objdump(&file, &features),
@@ -132,12 +171,12 @@ fn read_binary(file: &Path) -> Result<Vec<u8>, Error> {
     Ok(wat::parse_bytes(&bytes).map_err(|failed| error(&failed))?.into_owned())
 }
 
-fn run_scripts(files: &[PathBuf], features: &Features) -> Result<ExitCode, Error> {
+fn run_scripts(files: &[PathBuf], features: &Features, codegen: &CodegenArgs) -> Result<ExitCode, Error> {
     let (mut passed, mut failed) = (0, 0);
     for file in files {
         let name = file.display();
         let text = std::fs::read_to_string(file).map_err(|error| Error::msg(format!("{name}: {error}")))?;
-        match wast::run(&script_engine(&text, features)?, &text) {
+        match wast::run(&script_engine(&text, features, codegen)?, &text) {
             Ok(report) => {
                 passed += report.passed;
                 failed += report.failures.len();
@@ -160,8 +199,9 @@ fn run_scripts(files: &[PathBuf], features: &Features) -> Result<ExitCode, Error
 }
 
 /// An engine for a script. Scripts of other engines say in front what they need besides.
-fn script_engine(text: &str, features: &Features) -> planish::Result<Engine> {
+fn script_engine(text: &str, features: &Features, codegen: &CodegenArgs) -> planish::Result<Engine> {
     let mut config = config(&[FOR_SCRIPTS, features].concat());
+    codegen.apply(&mut config);
     config.deterministic(text.starts_with(";;! nan_canonicalization = true")).max_memory_size(64 << 30);
     Engine::new(&config)
 }

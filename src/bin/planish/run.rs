@@ -2,7 +2,7 @@
 
 use crate::{Features, RunArgs};
 use planish::wasi::{DirPerms, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder, add_to_linker};
-use planish::{Error, Func, Linker, Module, Store, Trap, Val, ValType};
+use planish::{Engine, Error, Func, Linker, Module, Store, Trap, Val, ValType};
 use std::process::ExitCode;
 
 /// What a shell reports for a process that was aborted: 128 + SIGABRT.
@@ -10,7 +10,9 @@ const TRAPPED: u8 = 134;
 
 /// Runs, and gives the guest's exit status.
 pub fn run(args: &RunArgs, features: &Features) -> Result<ExitCode, Error> {
-    let engine = crate::engine(features)?;
+    let mut config = crate::config(features);
+    args.codegen.apply(&mut config);
+    let engine = Engine::new(&config)?;
     let module = Module::from_file(&engine, args.file())?;
     let mut linker = Linker::new(&engine);
     add_to_linker(&mut linker, |context: &mut WasiCtx| context)?;

@@ -4,7 +4,8 @@ use super::cold::Cold;
 use super::moves::{Moves, Step};
 use super::operand::Value;
 use super::registers::{FLOAT_PLACE, IN_MEMORY, gpr, xmm};
-use super::{Emit, Relocation, Source, frame};
+use super::{Emit, Source, frame};
+use crate::abi::code_memory::Relocation;
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
     TABLE_LEN,

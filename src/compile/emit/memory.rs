@@ -276,11 +276,16 @@ impl Emit<'_> {
     fn fuses(&self, access: Access, e: &Entry) -> bool {
         let Some(next) = self.entries.get(self.at + 1) else { return false };
         let (first, second) = (next.a == e.dst, next.b == e.dst);
-        let operand = (u8::from(first) * TAKES_A) | (u8::from(second) * TAKES_B);
-        let has_const = (next.takes & UNLESS_CONST != 0) & (next.a.is_const() | next.b.is_const());
         // One branch, where each of these would be one that cannot be foreseen.
-        let fits = (access == Access::Whole) & (next.takes & operand != 0) & !has_const & (next.class == e.class);
-        fits & e.dst.as_temp().is_some() & self.plain
+        let operand = (u8::from(first) * TAKES_A) | (u8::from(second) * TAKES_B);
+        let has_const = u8::from(next.a.is_const()) | u8::from(next.b.is_const());
+        let misfits = u8::from(access != Access::Whole)
+            | u8::from(next.class != e.class)
+            | u8::from(e.dst.as_temp().is_none())
+            | u8::from(!self.plain)
+            | (next.takes & (UNLESS_CONST * has_const));
+        let fits = u8::from(misfits == 0).wrapping_neg();
+        next.takes & operand & fits != 0
             && match next.op {
                 Op::Vector(op) => self.fuses_vector(op, first),
                 _ => true,

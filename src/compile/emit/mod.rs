@@ -37,7 +37,7 @@ pub(crate) use coverage::coverage;
 use super::assign::Plan;
 use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
-use crate::abi::code_memory::CodeMemory;
+use crate::abi::code_memory::{CodeMemory, Relocation};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
 use crate::abi::{CONTEXT, CallLayout, TrapCode};
@@ -47,15 +47,6 @@ use memory::{Fused, HeapAddress};
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Labels, Prec, Width};
 use registers::{Bank, Cell, FLOAT_PLACE, IN_MEMORY, bit};
-
-/// A call whose displacement is filled in when all functions have their place.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Relocation {
-    /// The displacement's four bytes, from the start of the code.
-    pub(super) at: u32,
-    /// Among the module's own functions.
-    pub(super) function: u32,
-}
 
 /// Buffers that outlive a function.
 pub(super) struct Buffers {
@@ -261,7 +252,7 @@ fn attempt(
         slots: &job.plan.slots,
         asm,
         labels,
-        bank: Bank::new(u32::from(job.plan.scratch.bits()) | u32::from(job.plan.float_scratch) << FLOAT_PLACE),
+        bank: Bank::new(u32::from(job.plan.scratch.bits()) | u32::from(job.plan.float_scratch) << FLOAT_PLACE, no_cell),
         places,
         memory_cells,
         no_cell,

@@ -97,10 +97,10 @@ fn mask(register: u8) -> u32 {
 }
 
 impl Bank {
-    /// Nothing is held yet in these registers.
-    pub(super) fn new(scratch: u32) -> Bank {
+    /// Nothing is held yet in these registers; the cell is never held.
+    pub(super) fn new(scratch: u32, nothing: Cell) -> Bank {
         Bank {
-            owner: [NO_CELL; 32],
+            owner: [nothing; 32],
             scratch,
             free: scratch,
             copies: 0,
@@ -111,10 +111,15 @@ impl Bank {
         }
     }
 
-    /// At a label or call: no scratch register holds anything. Visits the cells that were held.
+    /// At a label or call: no scratch register holds anything. Visits the cells that were held, maybe others that were once.
     #[inline]
     pub(super) fn forget_all(&mut self, mut forget: impl FnMut(Cell)) {
         let mut held = self.scratch & !self.free;
+        // Most often there are two at most, but how many cannot be foreseen.
+        for _ in 0..2 {
+            forget(self.owner[held.trailing_zeros() as usize & 31]);
+            held &= held.wrapping_sub(1);
+        }
         while held != 0 {
             forget(self.owner[held.trailing_zeros() as usize & 31]);
             held &= held - 1;

@@ -4,7 +4,8 @@
 //! another instance must leave the first caller its context: see [`Emit::jump_foreign`].
 
 use super::cold::Cold;
-use super::{Emit, Relocation, frame};
+use super::{Emit, frame};
+use crate::abi::code_memory::Relocation;
 use crate::abi::layout::{
     CONTEXT_HEAP, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_KIND, RECORD_KIND_HOST, RECORD_SIGNATURE,
     RESTORES_CONTEXT,

@@ -31,13 +31,13 @@ pub(super) enum Results {
 }
 
 /// The parameters and results of all function types, for calls.
-pub(super) struct Signatures {
+pub(in crate::compile) struct Signatures {
     params: Vec<Param>,
     callees: Vec<Callee>,
 }
 
 impl Signatures {
-    pub(super) fn of(info: &ModuleInfo, layouts: &[CallLayout]) -> Signatures {
+    pub(in crate::compile) fn of(info: &ModuleInfo, layouts: &[CallLayout]) -> Signatures {
         let mut signatures = Signatures { params: Vec::new(), callees: Vec::new() };
         for (ty, layout) in info.types.iter().zip(layouts) {
             let first = signatures.params.len() as u32;

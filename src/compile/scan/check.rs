@@ -269,7 +269,8 @@ impl<'m> Scan<'m> {
         if frame.unreachable { Ok(Ty::BOTTOM) } else { Err(Invalid) }
     }
 
-    fn push_dead(&mut self, ty: Ty) {
+    #[inline]
+    pub(super) fn push_dead(&mut self, ty: Ty) {
         self.stack.push(Item { value: Ref::NOTHING, ty });
     }
 
@@ -288,6 +289,7 @@ impl<'m> Scan<'m> {
     }
 
     /// `select` without a type: of numbers only.
+    #[inline(always)]
     pub(super) fn takes_select(&mut self) -> Result<bool, Invalid> {
         if self.dead {
             ensure(self.pop_dead()?.matches(Ty::I32))?;
@@ -409,6 +411,7 @@ impl<'m> Scan<'m> {
     }
 
     /// The function's results.
+    #[inline(always)]
     pub(super) fn takes_return(&mut self) -> Result<bool, Invalid> {
         let (info, ty) = (self.info, self.frames.first().ok_or(Invalid)?.ty);
         self.takes_values(ty.results(info))

@@ -57,7 +57,7 @@ pub(super) struct Frame {
 impl Frame {
     /// A block at the bottom of an empty stack, without values for branches.
     #[inline(always)]
-    fn new(opener: Opener, ty: BlockType) -> Frame {
+    pub(super) fn new(opener: Opener, ty: BlockType) -> Frame {
         Frame {
             opener,
             ty,
@@ -234,6 +234,7 @@ impl<'m> Scan<'m> {
         self.close_number(frame.number);
     }
 
+    #[inline(always)]
     pub(super) fn begin_else(&mut self) -> Result<(), Invalid> {
         self.takes_block()?;
         let top = self.frames.last_mut().ok_or(Invalid)?;

