@@ -61,6 +61,9 @@ impl Window {
 
     #[inline(always)]
     fn long_u32(self) -> Option<(u32, u32)> {
+        if self.0 & 0x8000 == 0 {
+            return Some((self.0 as u32 & 0x7F | self.0 as u32 >> 1 & 0x3F80, 2));
+        }
         let (bits, bytes) = self.seven_bits_each();
         if bytes <= 5 && bits <= u64::from(u32::MAX) { Some((bits as u32, bytes)) } else { None }
     }

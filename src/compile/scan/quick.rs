@@ -116,8 +116,10 @@ fn load(scan: &mut Scan<'_>, window: Window, opcode: u8) -> u32 {
         return scan.again_with_temp(load, window, opcode);
     }
     push(&mut scan.tape.offsets, scan.offset);
-    let is_anew = scan.use_up(index);
-    let value = scan.temp();
+    let (is_anew, value) = match index.as_temp() {
+        Some(_) => (false, scan.same_temp(index)),
+        None => (scan.use_up(index), scan.temp()),
+    };
     scan.record(Op::Load(access), class, value, address.value(), Ref::NOTHING, offset);
     scan.set_top(Ty::number(class), value);
     scan.done(bytes, is_anew, index, Ref::NOTHING)
@@ -501,6 +503,15 @@ impl Scan<'_> {
     fn record(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
         assert!(self.tape.entries.len() < self.tape.entries.capacity(), "there is room");
         self.push_entry(op, class, dst, a, b, imm);
+    }
+
+    /// A temp that the next entry reads and writes.
+    #[inline(always)]
+    fn same_temp(&mut self, value: Ref) -> Ref {
+        if let Some(temp) = value.as_temp() {
+            self.temps[temp as usize] = self.tape.entries.len() as u32;
+        }
+        value
     }
 
     /// As [`Scan::new_temp`].
