@@ -37,10 +37,13 @@ use std::sync::Arc;
 /// ```
 pub struct Linker<T> {
     engine: Engine,
-    modules: HashMap<Box<str>, HashMap<Box<str>, Definition>>,
+    modules: HashMap<Box<str>, Definitions>,
     allow_shadowing: bool,
     data: PhantomData<fn(T)>,
 }
+
+/// The items of one module by name.
+type Definitions = HashMap<Box<str>, Definition>;
 
 #[derive(Clone)]
 enum Definition {
@@ -142,7 +145,8 @@ impl<T: 'static> Linker<T> {
         name: &str,
         func: impl IntoFunc<T, Params, Results>,
     ) -> Result<&mut Linker<T>, Error> {
-        self.insert(module, name, Definition::Host(Arc::new(func.into_host_func())))
+        self.one(module).func_wrap(name, func)?;
+        Ok(self)
     }
 
     /// Defines a host function of any type, as [`Func::new`](crate::Func::new) does.
@@ -307,17 +311,50 @@ impl<T: 'static> Linker<T> {
     }
 
     fn insert(&mut self, module: &str, name: &str, definition: Definition) -> Result<&mut Linker<T>, Error> {
-        let names = self.modules.entry(module.into()).or_default();
-        match names.entry(name.into()) {
+        self.one(module).insert(name, definition)?;
+        Ok(self)
+    }
+
+    /// For many definitions of one module.
+    pub(crate) fn one<'a>(&'a mut self, module: &'a str) -> OneModule<'a, T> {
+        if !self.modules.contains_key(module) {
+            self.modules.insert(module.into(), HashMap::new());
+        }
+        let definitions = self.modules.get_mut(module).expect("it is there by now");
+        OneModule { module, definitions, allow_shadowing: self.allow_shadowing, data: PhantomData }
+    }
+}
+
+/// What a linker has of one module.
+pub(crate) struct OneModule<'a, T> {
+    module: &'a str,
+    definitions: &'a mut Definitions,
+    allow_shadowing: bool,
+    data: PhantomData<fn(T)>,
+}
+
+impl<T: 'static> OneModule<'_, T> {
+    /// Makes room for so many more.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.definitions.reserve(count);
+    }
+
+    /// As [`Linker::func_wrap`].
+    pub(crate) fn func_wrap<P, R>(&mut self, name: &str, func: impl IntoFunc<T, P, R>) -> Result<(), Error> {
+        self.insert(name, Definition::Host(Arc::new(func.into_host_func())))
+    }
+
+    fn insert(&mut self, name: &str, definition: Definition) -> Result<(), Error> {
+        match self.definitions.entry(name.into()) {
             Entry::Vacant(entry) => {
                 entry.insert(definition);
             }
             Entry::Occupied(mut entry) if self.allow_shadowing => {
                 entry.insert(definition);
             }
-            Entry::Occupied(_) => return Err(Error::msg(format!("`{module}::{name}` is defined twice"))),
+            Entry::Occupied(_) => return Err(Error::msg(format!("`{}::{name}` is defined twice", self.module))),
         }
-        Ok(self)
+        Ok(())
     }
 }
 

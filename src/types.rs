@@ -212,7 +212,10 @@ pub struct FuncType {
 impl FuncType {
     /// A function type from its parameters and results.
     pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> FuncType {
-        let mut values: Vec<ValType> = params.into_iter().collect();
+        let (params, results) = (params.into_iter(), results.into_iter());
+        // As a rule the iterators know, and the box is not a copy.
+        let mut values = Vec::with_capacity(params.size_hint().0 + results.size_hint().0);
+        values.extend(params);
         let params = values.len();
         values.extend(results);
         FuncType { values: values.into(), params }

@@ -240,3 +240,34 @@ fn a_script_with_folded_exceptions_keeps_its_lines() {
     let (status, out, _) = run(&["wast", &broken], "");
     assert_eq!((status, out.contains("broken.wast:3:")), (1, true), "{out}");
 }
+
+#[test]
+fn help_is_shown_and_misuse_refused() {
+    assert_eq!(run(&["-V"], ""), (0, concat!("planish ", env!("CARGO_PKG_VERSION"), "\n").into(), String::new()));
+    let overview = run(&["--help"], "").1;
+    // `run` alone has a parser of its own.
+    let sorted = |args: &[&str]| {
+        let (status, help, err) = run(args, "");
+        assert_eq!((status, err.as_str()), (0, ""), "{args:?}");
+        let mut lines: Vec<String> = help.lines().map(String::from).collect();
+        lines.sort();
+        lines
+    };
+    for command in ["run", "wast", "validate", "compile", "objdump"] {
+        assert!(overview.contains(&format!("\n  {command} ")), "{overview}");
+        assert_eq!(sorted(&["help", command]), sorted(&[command, "--help"]));
+    }
+    for (args, message) in [
+        (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'"),
+        (&["--dir", "x", "run"], "unexpected argument '--dir' found"),
+        (&["run"], "the following required arguments were not provided:\n  <FILE>"),
+        (&["run", "--dir"], "a value is required for '--dir <HOST[::GUEST]>'"),
+        (&["run", "--timings", "x"], "unexpected argument '--timings' found"),
+        (&["run", "-W", "nothing", "x"], "invalid value 'nothing' for '--wasm"),
+        (&["-W", "nothing", "run", "x"], "invalid value 'nothing' for '--wasm"),
+    ] {
+        let (status, out, err) = run(args, "");
+        assert_eq!((status, out.as_str()), (2, ""), "{args:?}");
+        assert!(err.starts_with(&format!("error: {message}")), "{err}");
+    }
+}

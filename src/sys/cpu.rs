@@ -1,17 +1,87 @@
 //! What this CPU can do.
+//!
+//! A hypervisor traps each CPUID instruction: 5 to 70 us, and the standard library needs a dozen of them. The GNU C library has
+//! executed them when the process started, and tells what they said (its manual, X86).
+
+#![allow(unsafe_code, reason = "asks the C library")]
 
 use crate::abi::Cpu;
+use std::mem::transmute;
 
 /// The features of this CPU, or the name of one that is missing.
 pub(crate) fn detect() -> Result<Cpu, &'static str> {
-    if !is_x86_feature_detected!("sse4.1") {
+    let has = match Leaves::of_the_c_library() {
+        Some(leaves) => leaves.features(),
+        None => detected(),
+    };
+    if !has.sse41 {
         return Err("sse4.1");
     }
+    Ok(has.cpu)
+}
+
+/// What was found.
+#[derive(PartialEq, Eq, Debug)]
+struct Features {
+    sse41: bool,
+    cpu: Cpu,
+}
+
+/// `struct cpuid_feature` of sys/platform/x86.h.
+#[repr(C)]
+struct Leaf {
+    /// eax, ebx, ecx and edx as CPUID gave them.
+    _said: [u32; 4],
+    /// The same, of what the system supports, too.
+    active: [u32; 4],
+}
+
+const EBX: usize = 1;
+const ECX: usize = 2;
+
+/// Of the leaves 1, 7 and 0x80000001 (SDM Vol. 2, CPUID; AMD APM Vol. 3, appendix E).
+struct Leaves([&'static Leaf; 3]);
+
+impl Leaves {
+    /// Since version 2.33 it can be asked.
+    fn of_the_c_library() -> Option<Leaves> {
+        // SAFETY: looks a name up.
+        let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__x86_get_cpuid_feature_leaf".as_ptr()) };
+        if address.is_null() {
+            return None;
+        }
+        // SAFETY: the header declares a function of this type, which returns the address of a constant, zeros for a leaf unknown to it.
+        let leaf: extern "C" fn(u32) -> Option<&'static Leaf> = unsafe { transmute(address) };
+        Some(Leaves([leaf(0)?, leaf(1)?, leaf(2)?]))
+    }
+
+    fn features(&self) -> Features {
+        let has = |leaf: usize, register: usize, bit: u32| self.0[leaf].active[register] >> bit & 1 != 0;
+        let avx512 = [16, 17, 30, 31].iter().all(|&bit| has(1, EBX, bit));
+        let cpu = Cpu {
+            popcnt: has(0, ECX, 23),
+            sse42: has(0, ECX, 20),
+            lzcnt: has(2, ECX, 5),
+            bmi1: has(1, EBX, 3),
+            bmi2: has(1, EBX, 8),
+            avx: has(0, ECX, 28),
+            avx2: has(1, EBX, 5),
+            fma: has(0, ECX, 12),
+            avx512,
+            vbmi: avx512 && has(1, ECX, 1),
+            bitalg: avx512 && has(1, ECX, 12),
+        };
+        Features { sse41: has(0, ECX, 19), cpu }
+    }
+}
+
+/// As the standard library finds out.
+fn detected() -> Features {
     let avx512 = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq");
-    Ok(Cpu {
+    let cpu = Cpu {
         popcnt: is_x86_feature_detected!("popcnt"),
         sse42: is_x86_feature_detected!("sse4.2"),
         lzcnt: is_x86_feature_detected!("lzcnt"),
@@ -23,5 +93,19 @@ pub(crate) fn detect() -> Result<Cpu, &'static str> {
         avx512,
         vbmi: avx512 && is_x86_feature_detected!("avx512vbmi"),
         bitalg: avx512 && is_x86_feature_detected!("avx512bitalg"),
-    })
+    };
+    Features { sse41: is_x86_feature_detected!("sse4.1"), cpu }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_c_library_and_the_standard_library_agree() {
+        // Another C library, or an older one, does not know.
+        if let Some(leaves) = Leaves::of_the_c_library() {
+            assert_eq!(leaves.features(), detected());
+        }
+    }
 }

@@ -56,32 +56,37 @@ const PAGE_IS_PRESENT: u64 = 1 << 3;
 const PAGE_IS_SWAPPED: u64 = 1 << 4;
 const PAGE_IS_PFNZERO: u64 = 1 << 5;
 
-/// Whether some pages are a private mapping of a file.
+/// Which pages are looked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Backing {
-    Anonymous,
-    PartlyFile,
+pub(crate) enum Sought {
+    /// Those of an anonymous mapping that are not as they were mapped, zero.
+    Changed,
+    /// The same where some pages are a private mapping of a file.
+    ChangedPartlyFile,
+    /// Those that were touched.
+    Touched,
 }
 
 impl Scan {
-    /// Looks for pages that are not as they were mapped, zero or the file's, from the first byte of a range of offsets on, and stops
-    /// after `max_pages` of them. Returns the offset up to which it has looked, or nothing if the kernel cannot tell.
+    /// Looks for pages from the first byte of a range of offsets on, and stops after `max_pages` of them. Returns the offset up to
+    /// which it has looked, or nothing if the kernel cannot tell.
     ///
     /// **Escape:** a page that was swapped out counts, which `mincore` would not tell.
     pub(crate) fn look(
         &mut self,
         pages: &Pages,
         range: Range<usize>,
-        backing: Backing,
+        sought: Sought,
         max_pages: usize,
     ) -> Option<usize> {
         assert!(range.start <= range.end && range.end <= pages.len() && max_pages > 0);
         self.count = 0;
         self.start = pages.start().as_ptr() as usize;
         let (note, descriptor) = descriptor()?;
-        let never = match backing {
-            Backing::Anonymous => PAGE_IS_PFNZERO,
-            Backing::PartlyFile => PAGE_IS_PFNZERO | PAGE_IS_FILE,
+        let never = match sought {
+            Sought::Changed => PAGE_IS_PFNZERO,
+            Sought::ChangedPartlyFile => PAGE_IS_PFNZERO | PAGE_IS_FILE,
+            Sought::Touched => 0,
         };
         let mut request = Request {
             size: size_of::<Request>() as u64,
@@ -168,9 +173,9 @@ mod tests {
         unsafe { pages.start().add(page * page_bytes() + 7).write(1) };
     }
 
-    fn found(pages: &Pages, backing: Backing, max_pages: usize) -> Option<(Vec<Range<usize>>, usize)> {
+    fn found(pages: &Pages, sought: Sought, max_pages: usize) -> Option<(Vec<Range<usize>>, usize)> {
         let mut scan = Scan::default();
-        let walked_to = scan.look(pages, 0..pages.len(), backing, max_pages)?;
+        let walked_to = scan.look(pages, 0..pages.len(), sought, max_pages)?;
         let in_pages = |run: Range<usize>| run.start / page_bytes()..run.end / page_bytes();
         Some((scan.runs().map(in_pages).collect(), walked_to / page_bytes()))
     }
@@ -184,13 +189,15 @@ mod tests {
         // SAFETY: the first byte of page 20.
         assert_eq!(unsafe { pages.start().add(20 * page_bytes()).read_volatile() }, 0);
         // A kernel older than 6.7 finds nothing out.
-        let Some(all) = found(&pages, Backing::Anonymous, 1000) else { return Ok(()) };
+        let Some(all) = found(&pages, Sought::Changed, 1000) else { return Ok(()) };
         assert_eq!(all, (vec![3..5, 50..51, 99..100], 100));
-        let (first, end) = found(&pages, Backing::Anonymous, 2).expect("as before");
+        let touched = found(&pages, Sought::Touched, 1000).expect("as before");
+        assert_eq!(touched, (vec![3..5, 20..21, 50..51, 99..100], 100));
+        let (first, end) = found(&pages, Sought::Changed, 2).expect("as before");
         assert!(first.len() == 1 && first[0] == (3..5) && end <= 50, "{first:?} {end}");
         // More runs than one request tells.
         (0..50).for_each(|page| write(&mut pages, 2 * page));
-        let (first, end) = found(&pages, Backing::Anonymous, 1000).expect("as before");
+        let (first, end) = found(&pages, Sought::Changed, 1000).expect("as before");
         assert!(
             first.len() == MAX_RUNS && end < 100 && first.last().is_some_and(|run| run.end <= end),
             "{first:?} {end}"
@@ -202,13 +209,13 @@ mod tests {
     #[test]
     fn a_forked_process_sees_its_own_pages() -> io::Result<()> {
         let mut pages = Pages::zeroed(4 * page_bytes())?;
-        let Some(_) = found(&pages, Backing::Anonymous, 10) else { return Ok(()) };
+        let Some(_) = found(&pages, Sought::Changed, 10) else { return Ok(()) };
         // SAFETY: the child only does what is safe after a fork of a process with threads, and ends without unwinding.
         let child = unsafe { libc::fork() };
         if child == 0 {
             write(&mut pages, 2);
             let mut scan = Scan::default();
-            let looked = scan.look(&pages, 0..4 * page_bytes(), Backing::Anonymous, 10);
+            let looked = scan.look(&pages, 0..4 * page_bytes(), Sought::Changed, 10);
             let is_right = looked.is_some() && scan.runs().eq(std::iter::once(2 * page_bytes()..3 * page_bytes()));
             // SAFETY: no destructors, no buffers.
             unsafe { libc::_exit(if is_right { 0 } else { 1 }) };

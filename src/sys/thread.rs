@@ -2,10 +2,13 @@
 
 #![allow(unsafe_code, reason = "asks the C library")]
 
+use super::pages::page_bytes;
+use rustix::process::{Resource, getrlimit};
 use std::arch::asm;
+use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::ptr::null_mut;
+use std::ptr::{NonNull, null_mut};
 
 /// The current stack pointer, or a little above.
 #[inline(always)]
@@ -18,6 +21,28 @@ pub(crate) fn stack_pointer() -> usize {
 
 /// Where the current thread's stack is: for the main thread as far as it may grow.
 pub(crate) fn stack_bounds() -> Option<Range<usize>> {
+    main_stack_bounds().filter(|bounds| bounds.contains(&stack_pointer())).or_else(thread_stack_bounds)
+}
+
+/// At least so much room is between the main thread's stack and where the kernel maps things unasked (Linux, `mmap_base`).
+const MAIN_STACK_ROOM: u64 = 64 << 20;
+
+/// Of the main thread, which the C library would read from `/proc/self/maps`, for as long as a small program runs.
+fn main_stack_bounds() -> Option<Range<usize>> {
+    if rustix::thread::gettid() != rustix::process::getpid() {
+        return None;
+    }
+    // SAFETY: no pointers; 0 if the kernel does not say.
+    let name = NonNull::new(unsafe { libc::getauxval(libc::AT_EXECFN) } as *mut c_char)?;
+    // SAFETY: the kernel has put the program's name there, which ends with 0 and stays.
+    let name = unsafe { CStr::from_ptr(name.as_ptr()) };
+    // Behind it the stack ends with a word of zeros.
+    let end = name.as_ptr() as usize + name.count_bytes() + 1 + size_of::<usize>();
+    let len = getrlimit(Resource::Stack).current.unwrap_or(MAIN_STACK_ROOM).min(MAIN_STACK_ROOM);
+    end.is_multiple_of(page_bytes()).then(|| end.saturating_sub(len as usize)..end)
+}
+
+fn thread_stack_bounds() -> Option<Range<usize>> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: writes the attributes of the calling thread, which exists.
     if unsafe { libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) } != 0 {

@@ -52,6 +52,7 @@ impl FuncRef {
 }
 
 /// What a reference to a function points to.
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub(crate) struct FuncRecord {
     pub(super) code: usize,
@@ -151,13 +152,11 @@ pub(super) enum Pending {
     Exception,
 }
 
-/// What the door saves on the native stack: the header of the activation around, and two registers.
+/// What the door saves on the native stack: how to go on from here outwards, and two registers.
 #[repr(C)]
 pub(super) struct Activation {
     pub(super) native_sp: *const Activation,
     pub(super) exit_sp: usize,
-    _wasm_sp: usize,
-    _trap_exit: usize,
     _registers: [usize; 2],
 }
 
@@ -225,6 +224,14 @@ impl ContextBox {
         assert!(start + size_of::<T>() <= self.layout.size() && start.is_multiple_of(align_of::<T>()));
         // SAFETY: within the allocation, as asserted.
         unsafe { self.context.cast::<u8>().add(start) }.cast()
+    }
+
+    /// The places from an offset on; the same conditions.
+    pub(super) fn places<T>(&self, offset: usize, count: usize) -> NonNull<[T]> {
+        assert!(offset <= self.layout.size() && offset.is_multiple_of(align_of::<T>()));
+        assert!(count <= (self.layout.size() - offset) / size_of::<T>());
+        // SAFETY: within the allocation, as asserted.
+        NonNull::slice_from_raw_parts(unsafe { self.context.cast::<u8>().add(offset) }.cast(), count)
     }
 
     /// Writes to the place at an offset; the same conditions.

@@ -50,21 +50,27 @@ pub(crate) fn enter<S: Hosted>(
         "a function is called as what it is"
     );
     let store: *mut S = store;
-    if record.kind != RecordKind::Wasm || !is_wasm_arithmetic() {
+    // SAFETY: the header of a live store.
+    let is_outermost = unsafe { (*header).owner.is_null() };
+    if record.kind != RecordKind::Wasm || !is_outermost || !is_wasm_arithmetic() {
         return enter_slowly(header, store.cast(), record, signature, values.as_mut_ptr(), null_mut());
     }
-    let outer = Outer::of(header);
-    if !outer.leaves_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
+    if !thread::has_room() && !prepare_thread(header) {
         return exhausted();
     }
-    // SAFETY: the header of a live store. Host functions take the store from here as long as this call lasts.
+    // SAFETY: as above. Host functions take the store from here as long as this call lasts.
     unsafe { (*header).owner = store.cast() };
+    // SAFETY: as above.
+    let outer = Outer::nothing(unsafe { (*header).stack_end });
     // SAFETY: code, context and stub are those of the record's signature; values are as many as it asserts.
     unsafe { door(header, outer, record, signature.entry.0, values.as_mut_ptr()) };
-    // SAFETY: as above.
-    unsafe { (*header).owner = outer.owner };
     // SAFETY: as above; only this thread uses the store.
-    let left_over = unsafe { ((*header).pending, (*header).embedder_control) };
+    let left_over = unsafe {
+        (*header).owner = outer.owner;
+        (*header).native_sp = outer.native_sp;
+        (*header).exit_sp = outer.exit_sp;
+        ((*header).pending, (*header).embedder_control)
+    };
     if left_over == (Pending::Nothing, 0) { Ok(()) } else { left(header) }
 }
 
@@ -93,7 +99,7 @@ fn exhausted() -> Result<(), Exit> {
 
 /// What the header says of the call around this one, to be restored.
 ///
-/// For an outermost call these are constants. That is more than a shortcut: a value that each call loads, saves and stores back
+/// Of an outermost call these are constants. That is more than a shortcut: a value that each call loads, saves and stores back
 /// makes consecutive calls wait for each other's stores.
 #[derive(Clone, Copy)]
 struct Outer {
@@ -105,26 +111,32 @@ struct Outer {
 }
 
 impl Outer {
+    /// There is no call around. Of the header nobody reads `wasm_sp` and `trap_exit` then: they need not be restored.
     #[inline(always)]
-    fn of(header: *const StoreHeader) -> Outer {
-        // SAFETY: the header of a live store.
-        let header = unsafe { &*header };
+    fn nothing(stack_end: usize) -> Outer {
+        Outer { owner: null_mut(), native_sp: null(), exit_sp: 0, wasm_sp: stack_end, trap_exit: 0 }
+    }
+
+    fn of(header: &StoreHeader) -> Outer {
         if header.owner.is_null() {
-            return Outer { owner: null_mut(), native_sp: null(), exit_sp: 0, wasm_sp: header.stack_end, trap_exit: 0 };
+            return Outer::nothing(header.stack_end);
         }
-        // SAFETY: does nothing, which the compiler does not know: so it cannot turn the branch, which is predicted, into
-        // loads and selections, which are waited for.
-        unsafe { asm!("", options(nomem, nostack, preserves_flags)) };
-        let StoreHeader { owner, native_sp, exit_sp, wasm_sp, trap_exit, .. } = *header;
+        let &StoreHeader { owner, native_sp, exit_sp, wasm_sp, trap_exit, .. } = header;
         Outer { owner, native_sp, exit_sp, wasm_sp, trap_exit }
+    }
+
+    fn restore(self, header: &mut StoreHeader) {
+        header.owner = self.owner;
+        header.native_sp = self.native_sp;
+        header.exit_sp = self.exit_sp;
+        header.wasm_sp = self.wasm_sp;
+        header.trap_exit = self.trap_exit;
     }
 
     /// The door itself pushes a return address to the wasm stack, at a pc that no signal handler takes for wasm's. Without
     /// signals a host function's stub may have gone below the limit.
-    #[inline(always)]
-    fn leaves_wasm_stack(&self, header: *const StoreHeader) -> bool {
-        // SAFETY: the header of a live store.
-        self.owner.is_null() || self.wasm_sp.saturating_sub(unsafe { (*header).stack_limit }) >= 64
+    fn leaves_wasm_stack(&self, header: &StoreHeader) -> bool {
+        self.wasm_sp.saturating_sub(header.stack_limit) >= 64
     }
 }
 
@@ -141,8 +153,8 @@ fn prepare_thread(header: *mut StoreHeader) -> bool {
     thread::prepare(outermost_sp)
 }
 
-/// [`enter`] for a host function, for wasm code while the embedder's floating-point control is not what wasm needs, and
-/// where no signal handler would see that it is not.
+/// [`enter`] for a host function, within a call, for wasm code while the embedder's floating-point control is not what wasm needs,
+/// and where no signal handler would see that it is not.
 #[cold]
 #[inline(never)]
 fn enter_slowly(
@@ -153,11 +165,16 @@ fn enter_slowly(
     values: *mut Value,
     caller: *mut Context,
 ) -> Result<(), Exit> {
-    let outer = Outer::of(header);
-    if !outer.leaves_wasm_stack(header) || !thread::has_room() && !prepare_thread(header) {
+    // SAFETY: the header of a live store, used by this thread only.
+    let outer = Outer::of(unsafe { &*header });
+    // SAFETY: as above.
+    let leaves_wasm_stack = outer.leaves_wasm_stack(unsafe { &*header });
+    if !leaves_wasm_stack || !thread::has_room() && !prepare_thread(header) {
         return exhausted();
     }
-    // SAFETY: the header of a live store.
+    // SAFETY: as above. A host function finds the header as it is around this call.
+    unsafe { outer.restore(&mut *header) };
+    // SAFETY: as above.
     unsafe { (*header).owner = store };
     match record.kind {
         RecordKind::Host => {
@@ -166,6 +183,10 @@ fn enter_slowly(
             // SAFETY: its own record, no calling context or one of this store, and values as its signature asks.
             unsafe { call(&raw const *record as *mut FuncRecord, caller, values) };
         }
+        // SAFETY: as in `enter`.
+        RecordKind::Wasm if is_wasm_arithmetic() => unsafe {
+            door(header, outer, record, signature.entry.0, values);
+        },
         RecordKind::Wasm | RecordKind::WasmWithoutSignals => {
             let _control = WasmControl::set();
             // SAFETY: as in `enter`.
@@ -173,11 +194,11 @@ fn enter_slowly(
         }
     }
     // SAFETY: as above.
-    unsafe { (*header).owner = outer.owner };
+    unsafe { outer.restore(&mut *header) };
     left(header)
 }
 
-/// Runs compiled code on the wasm stack until it returns or leaves by the trap exit.
+/// Runs compiled code on the wasm stack until it returns or leaves by the trap exit. The header is the caller's to restore.
 ///
 /// # Safety
 /// The record is wasm's and of a store with that header; `entry` is the entry stub of its signature; `values` is the array that
@@ -190,8 +211,6 @@ unsafe fn door(header: *mut StoreHeader, outer: Outer, record: &FuncRecord, entr
         asm!(
             "push rbp",
             "push rbx",
-            "push r10",
-            "push r9",
             "push r8",
             "push rcx",
             "mov [rdi + {native_sp}], rsp",
@@ -204,15 +223,10 @@ unsafe fn door(header: *mut StoreHeader, outer: Outer, record: &FuncRecord, entr
             "2:",
             "mov rdi, [r14 + {context_store}]",
             "mov rsp, [rdi + {native_sp}]",
-            "pop qword ptr [rdi + {native_sp}]",
-            "pop qword ptr [rdi + {exit_sp}]",
-            "pop qword ptr [rdi + {wasm_sp}]",
-            "pop qword ptr [rdi + {trap_exit}]",
+            "add rsp, 16",
             "pop rbx",
             "pop rbp",
             trap_exit = const layout::STORE_TRAP_EXIT,
-            wasm_sp = const layout::STORE_WASM_SP,
-            exit_sp = const layout::STORE_EXIT_SP,
             native_sp = const layout::STORE_NATIVE_SP,
             context_store = const layout::CONTEXT_STORE,
             inout("rdi") header => _,
@@ -221,7 +235,6 @@ unsafe fn door(header: *mut StoreHeader, outer: Outer, record: &FuncRecord, entr
             inout("rcx") outer.native_sp => _,
             inout("r8") outer.exit_sp => _,
             inout("r9") outer.wasm_sp => _,
-            inout("r10") outer.trap_exit => _,
             inout("rax") record.code => _,
             inout("r14") record.instance as *mut Context => _,
             out("r12") _,

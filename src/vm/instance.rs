@@ -43,18 +43,18 @@ pub(crate) struct Imports {
 /// One instance.
 pub(crate) struct InstanceData {
     id: InstanceId,
+    /// With the following two behind it.
     context: ContextBox,
-    /// Compiled code uses them by address: never changed again.
-    records: Vec<FuncRecord>,
+    /// Of own functions. Compiled code uses them by address: never changed again.
+    records: NonNull<[FuncRecord]>,
+    /// By data segment.
+    data_dropped: NonNull<[bool]>,
     imported_functions: Vec<FuncRef>,
     memories: Vec<(MemoryId, NonNull<LinearMemory>)>,
     tables: Vec<(TableId, NonNull<Table>)>,
     globals: Vec<GlobalId>,
     tags: Vec<TagId>,
     elements: Vec<Box<[u64]>>,
-    data_dropped: Vec<bool>,
-    /// Where a fault is an access out of bounds; a signal handler reads it.
-    reservations: Vec<Range<usize>>,
     /// Last, as code goes with it.
     module: Arc<dyn InstanceModule>,
 }
@@ -104,7 +104,8 @@ impl InstanceData {
             None => self.imported_functions[func.index()],
             Some(own) => {
                 let place = records.place(FuncIndex(own as u32)).expect("only referable functions become values");
-                FuncRef(NonNull::from(&self.records[place]))
+                // SAFETY: in the context, written when it was made, never changed.
+                FuncRef(NonNull::from(&unsafe { self.records.as_ref() }[place]))
             }
         }
     }
@@ -116,7 +117,8 @@ impl InstanceData {
 
     /// Drops a data segment, as `data.drop` does (an active one after it is copied). Segments start out present.
     pub(crate) fn drop_data(&mut self, segment: u32) {
-        self.data_dropped[segment as usize] = true;
+        // SAFETY: in the context; nobody else has a reference there.
+        unsafe { self.data_dropped.as_mut()[segment as usize] = true };
     }
 
     /// The store's header.
@@ -130,8 +132,10 @@ impl InstanceData {
         self.id
     }
 
-    pub(super) fn reservations(&self) -> &[Range<usize>] {
-        &self.reservations
+    /// Where a fault is an access out of bounds. Async-signal-safe; compiled code is running.
+    pub(super) fn reservations(&self) -> impl Iterator<Item = Range<usize>> {
+        // SAFETY: memories live as long as the store, and nobody has a reference to them while compiled code runs.
+        self.memories.iter().filter_map(|(_, memory)| unsafe { memory.as_ref() }.reservation())
     }
 
     pub(super) fn elements(&self, segment: u32) -> &[u64] {
@@ -139,8 +143,10 @@ impl InstanceData {
     }
 
     pub(super) fn data(&self, segment: u32) -> &[u8] {
-        let (info, segment) = (self.module.info(), segment as usize);
-        if self.data_dropped[segment] { &[] } else { info.data_of(&info.data[segment]) }
+        let info = self.module.info();
+        // SAFETY: in the context, zeroed when it was made, and only `drop_data` writes there.
+        let is_dropped = unsafe { self.data_dropped.as_ref() }[segment as usize];
+        if is_dropped { &[] } else { info.data_of(&info.data[segment as usize]) }
     }
 
     pub(super) fn memory_address(&self, memory: u32) -> NonNull<LinearMemory> {
@@ -151,43 +157,41 @@ impl InstanceData {
         self.tables[table as usize].1
     }
 
-    /// Makes an instance and puts what it defines into the store; on failure the store is as before.
+    /// Makes an instance and puts what it defines into the store; on failure it may have added memories and tables.
     pub(super) fn allocate(
         store: &mut StoreState,
         id: InstanceId,
-        module: Arc<dyn InstanceModule>,
+        module: &Arc<dyn InstanceModule>,
         imports: &Imports,
         limits: &Limits<'_>,
     ) -> Result<Pinned<InstanceData>, Refused> {
-        let keep = module.clone();
-        let info = keep.info();
+        let info = module.info();
         let layout = ContextLayout::new(info);
-        let memories = own_memories(keep.as_ref(), limits)?;
-        let tables = own_tables(info, limits)?;
-        let context = ContextBox::zeroed(layout.bytes())?;
-        let records = module.records()?.of_instance(context.address())?;
+        let first_own = (store.memories.len() as u32, store.tables.len() as u32);
+        add_own_memories(store, module.as_ref(), limits)?;
+        add_own_tables(store, info, limits)?;
+        let records = module.records()?;
+        let context = ContextBox::zeroed(layout.bytes() + records.bytes() + info.data.len())?;
+        let data_dropped = context.places(layout.bytes() + records.bytes(), info.data.len());
+        let records = records.write_to(context.address(), context.places(layout.bytes(), records.count()));
         let mut instance = Pinned::new(InstanceData {
             id,
             context,
             records,
+            data_dropped,
             imported_functions: imports.functions.clone(),
             memories: reserved(info.memories.len())?,
             tables: reserved(info.tables.len())?,
             globals: reserved(info.globals.len())?,
             tags: reserved(info.tags.len())?,
             elements: reserved(info.elements.len())?,
-            data_dropped: reserved(info.data.len())?,
-            reservations: reserved(info.memories.len())?,
-            module,
+            module: module.clone(),
         });
         instance.elements.resize_with(info.elements.len(), Box::default);
-        instance.data_dropped.resize(info.data.len(), false);
-        let own_memories = memories.into_iter().map(|memory| store.add_memory(memory));
-        let memories: Vec<MemoryId> = imports.memories.iter().copied().chain(own_memories).collect();
-        let own_tables = tables.into_iter().map(|table| store.add_table(table));
-        let tables: Vec<TableId> = imports.tables.iter().copied().chain(own_tables).collect();
-        instance.connect_memories(store, &layout, &memories);
-        instance.connect_tables(store, &layout, &tables);
+        let own_memories = (first_own.0..store.memories.len() as u32).map(MemoryId);
+        instance.connect_memories(store, &layout, imports.memories.iter().copied().chain(own_memories));
+        let own_tables = (first_own.1..store.tables.len() as u32).map(TableId);
+        instance.connect_tables(store, &layout, imports.tables.iter().copied().chain(own_tables));
         instance.connect_globals(store, &layout, &imports.globals);
         instance.tags.extend_from_slice(&imports.tags);
         let own_tags = &info.tags[info.imported_tags as usize..];
@@ -197,25 +201,34 @@ impl InstanceData {
         Ok(instance)
     }
 
-    fn connect_memories(&mut self, store: &mut StoreState, layout: &ContextLayout, memories: &[MemoryId]) {
-        for (index, &id) in memories.iter().enumerate() {
+    fn connect_memories(
+        &mut self,
+        store: &mut StoreState,
+        layout: &ContextLayout,
+        memories: impl Iterator<Item = MemoryId>,
+    ) {
+        for (index, id) in memories.enumerate() {
             let memory = &mut store.memories[id.0 as usize];
             self.memories.push((id, memory.address()));
-            self.reservations.extend(memory.reservation());
             match layout.memory(MemoryIndex(index as u32)) {
                 Slot::Imported(offset) => self.context.write(offset, memory.definition()),
                 // SAFETY: the context lives as long as the store, and so does the memory.
                 Slot::Own(offset) => unsafe { memory.set_mirror(self.context.place(offset)) },
             }
         }
-        if let Some(first) = memories.first() {
+        if let Some((first, _)) = self.memories.first() {
             // SAFETY: contexts live as long as the store, and so does the memory.
             unsafe { store.memories[first.0 as usize].add_heap(self.context.address()) };
         }
     }
 
-    fn connect_tables(&mut self, store: &mut StoreState, layout: &ContextLayout, tables: &[TableId]) {
-        for (index, &id) in tables.iter().enumerate() {
+    fn connect_tables(
+        &mut self,
+        store: &mut StoreState,
+        layout: &ContextLayout,
+        tables: impl Iterator<Item = TableId>,
+    ) {
+        for (index, id) in tables.enumerate() {
             let table = &mut store.tables[id.0 as usize];
             self.tables.push((id, table.address()));
             match layout.table(TableIndex(index as u32)) {
@@ -247,7 +260,7 @@ impl InstanceData {
     }
 
     fn fill_head(&mut self, store: &StoreState) {
-        let (records, owner) = (self.records.as_ptr(), &raw mut *self);
+        let (records, owner) = (self.records.cast::<FuncRecord>().as_ptr(), &raw mut *self);
         self.context.write(layout::CONTEXT_STORE, store.header.address());
         self.context.write(layout::CONTEXT_BUILTINS, store.builtins.as_ptr());
         self.context.write(layout::CONTEXT_RECORDS, records);
@@ -295,12 +308,24 @@ impl Records {
         Ok(Records { records: records.into(), places: places.into() })
     }
 
-    /// The records of an instance with this context.
-    pub(super) fn of_instance(&self, context: NonNull<Context>) -> Result<Vec<FuncRecord>, Refused> {
-        let mut records = reserved(self.records.len())?;
+    fn count(&self) -> usize {
+        self.records.len()
+    }
+
+    /// What the records of an instance take.
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.records)
+    }
+
+    /// Writes the records of the instance with this context, as many as there are, to their places in it.
+    fn write_to(&self, context: NonNull<Context>, mut places: NonNull<[FuncRecord]>) -> NonNull<[FuncRecord]> {
         let instance = context.as_ptr() as usize;
-        records.extend(self.records.iter().map(|record| FuncRecord { instance, ..*record }));
-        Ok(records)
+        // SAFETY: a part of a context that nobody uses yet, zeroed, which is a valid record.
+        let own = unsafe { places.as_mut() };
+        for (own, record) in own.iter_mut().zip(&self.records) {
+            *own = FuncRecord { instance, ..*record };
+        }
+        places
     }
 
     /// The place of the record of one of the module's own functions, if it is referable.
@@ -309,20 +334,24 @@ impl Records {
     }
 }
 
-fn own_memories(module: &dyn InstanceModule, limits: &Limits<'_>) -> Result<Vec<LinearMemory>, Refused> {
+fn add_own_memories(store: &mut StoreState, module: &dyn InstanceModule, limits: &Limits<'_>) -> Result<(), Refused> {
     let info = module.info();
     let own = &info.memories[info.imported_memories as usize..];
     if own.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let images = module.images().next(info, limits.bounds);
-    let image = |own: usize| images.get(own).and_then(Option::as_ref);
-    own.iter().enumerate().map(|(own, ty)| LinearMemory::new(limits, ty, image(own))).collect()
+    for (own, ty) in own.iter().enumerate() {
+        store.add_memory(LinearMemory::new(limits, ty, images.get(own).and_then(Option::as_ref))?);
+    }
+    Ok(())
 }
 
-fn own_tables(info: &ModuleInfo, limits: &Limits<'_>) -> Result<Vec<Table>, Refused> {
-    let own = &info.tables[info.imported_tables as usize..];
-    own.iter().map(|ty| Table::new(ty, limits.table_elements, 0)).collect()
+fn add_own_tables(store: &mut StoreState, info: &ModuleInfo, limits: &Limits<'_>) -> Result<(), Refused> {
+    for ty in &info.tables[info.imported_tables as usize..] {
+        store.add_table(Table::new(ty, limits.table_elements, 0)?);
+    }
+    Ok(())
 }
 
 /// An empty vector with room for as many items as a module says.

@@ -23,8 +23,10 @@ pub(crate) struct LinearMemory {
     ty: MemoryType,
     /// The definition in the context of the instance that owns this memory.
     mirror: Option<NonNull<MemoryDefinition>>,
-    /// Contexts whose memory 0 this is.
-    heaps: Vec<NonNull<Context>>,
+    /// The context whose memory 0 this is,
+    heap: Option<NonNull<Context>>,
+    /// and if there are more, these.
+    more_heaps: Vec<NonNull<Context>>,
 }
 
 enum Contents {
@@ -81,7 +83,7 @@ impl LinearMemory {
         let space = space.map_err(|_| Refused::Exhausted)?;
         let definition = MemoryDefinition { base: space.pages().start().as_ptr(), len: len as u64 };
         let contents = Contents::Own(OwnMemory { definition, space, limit_pages });
-        Ok(LinearMemory { contents, ty: *ty, mirror: None, heaps: Vec::new() })
+        Ok(LinearMemory::of(contents, *ty))
     }
 
     /// Did it contain its active segments when it was made?
@@ -91,7 +93,12 @@ impl LinearMemory {
 
     /// A shared memory in a store.
     pub(crate) fn of_shared(memory: Arc<SharedMemory>) -> LinearMemory {
-        LinearMemory { ty: *memory.ty(), contents: Contents::Shared(memory), mirror: None, heaps: Vec::new() }
+        let ty = *memory.ty();
+        LinearMemory::of(Contents::Shared(memory), ty)
+    }
+
+    fn of(contents: Contents, ty: MemoryType) -> LinearMemory {
+        LinearMemory { contents, ty, mirror: None, heap: None, more_heaps: Vec::new() }
     }
 
     /// The shared memory, if it is one.
@@ -237,7 +244,10 @@ impl LinearMemory {
     /// # Safety
     /// The context must live as long as this memory.
     pub(super) unsafe fn add_heap(&mut self, context: NonNull<Context>) {
-        self.heaps.push(context);
+        match self.heap {
+            None => self.heap = Some(context),
+            Some(_) => self.more_heaps.push(context),
+        }
         self.tell_compiled_code();
     }
 
@@ -247,7 +257,7 @@ impl LinearMemory {
             unsafe { mirror.write(MemoryDefinition { ..own.definition }) };
         }
         let base = self.base();
-        for context in &self.heaps {
+        for context in self.heap.iter().chain(&self.more_heaps) {
             // SAFETY: `add_heap` was promised that the context lives.
             unsafe { (*context.as_ptr()).heap = base };
         }

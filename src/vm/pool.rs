@@ -8,7 +8,7 @@
 
 use super::image::Image;
 use crate::abi::GUARDED_MEMORY_BYTES;
-use crate::sys::pagemap::{Backing, Scan};
+use crate::sys::pagemap::{Scan, Sought};
 use crate::sys::pages::{Access, Pages, page_bytes};
 use std::io;
 use std::ops::Range;
@@ -48,7 +48,13 @@ struct Slot {
     image: Option<Arc<Image>>,
     /// Not known to be what this says.
     is_spoilt: bool,
+    /// See [`QUIET_ROUNDS`].
+    quiet: u8,
 }
+
+/// Guests that write nothing to their memory are recognised by so many of them in a row. After the next as many memory is given back
+/// without a look at what was written, which takes two thirds of the time if it is nothing. Then it is time to look again.
+const QUIET_ROUNDS: u8 = 16;
 
 impl MemoryPool {
     pub(crate) fn new(limits: PoolLimits) -> Arc<MemoryPool> {
@@ -86,7 +92,7 @@ impl MemoryPool {
             drop(std::mem::take(&mut *self.idle()));
             Pages::reserve(GUARDED_MEMORY_BYTES)
         })?;
-        let mut slot = Slot { pages, accessible: 0, image: None, is_spoilt: false };
+        let mut slot = Slot { pages, accessible: 0, image: None, is_spoilt: false, quiet: 0 };
         slot.prepare(len, image).map(|()| slot)
     }
 
@@ -194,28 +200,60 @@ impl Slot {
 
     /// Makes all that is accessible what it was before anybody wrote to it. At most `resident_bytes` keep their memory.
     fn clean(&mut self, resident_bytes: usize) -> io::Result<()> {
+        let Some(rest) = self.beside_image() else { return self.look_and_restore(resident_bytes).map(drop) };
+        if (QUIET_ROUNDS..2 * QUIET_ROUNDS).contains(&self.quiet) {
+            self.quiet += 1;
+            self.pages.discard(rest.start, rest.len())?;
+            self.restore(0..rest.start);
+            return Ok(());
+        }
+        let is_quiet = self.look_and_restore(resident_bytes)? <= rest.start;
+        let rounds = (self.quiet + 1).min(QUIET_ROUNDS);
+        // What a guest has only read is worth keeping, too.
+        let stays_quiet = is_quiet && (rounds < QUIET_ROUNDS || self.is_untouched(rest));
+        self.quiet = if stays_quiet { rounds } else { 0 };
+        Ok(())
+    }
+
+    /// All that is accessible but the image, if that is copied, at the start, or if there is none.
+    fn beside_image(&self) -> Option<Range<usize>> {
+        match &self.image {
+            None => Some(0..self.accessible),
+            Some(image) if image.file().is_none() && image.start() == 0 => Some(image.end()..self.accessible),
+            Some(_) => None,
+        }
+    }
+
+    fn is_untouched(&self, range: Range<usize>) -> bool {
+        let mut scan = Scan::default();
+        scan.look(&self.pages, range.clone(), Sought::Touched, 1) == Some(range.end) && scan.runs().next().is_none()
+    }
+
+    /// Does what [`Slot::clean`] says; returns the end of what was written, or a later place if that is not known.
+    fn look_and_restore(&mut self, resident_bytes: usize) -> io::Result<usize> {
         let shows_file = self.image.as_ref().is_some_and(|image| image.file().is_some());
-        let backing = if shows_file { Backing::PartlyFile } else { Backing::Anonymous };
-        let (mut start, mut pages_left) = (0, resident_bytes / page_bytes());
+        let sought = if shows_file { Sought::ChangedPartlyFile } else { Sought::Changed };
+        let (mut start, mut pages_left, mut written_to) = (0, resident_bytes / page_bytes(), 0);
         let mut scan = Scan::default();
         while start < self.accessible && pages_left > 0 {
-            let looked = scan.look(&self.pages, start..self.accessible, backing, pages_left);
+            let looked = scan.look(&self.pages, start..self.accessible, sought, pages_left);
             let Some(end) = looked.filter(|&end| end > start) else { break };
             for run in scan.runs() {
                 pages_left = pages_left.saturating_sub(run.len() / page_bytes());
+                written_to = run.end;
                 self.restore(run);
             }
             start = end;
         }
         if start == self.accessible {
-            return Ok(());
+            return Ok(written_to);
         }
         self.pages.discard(start, self.accessible - start)?;
         match &self.image {
             Some(image) if !shows_file => self.restore(start.max(image.start())..start.max(image.end())),
             _ => {}
         }
-        Ok(())
+        Ok(self.accessible)
     }
 
     /// Writes to some accessible pages what they were at first.
@@ -229,10 +267,16 @@ impl Slot {
         if shown.is_empty() {
             return bytes.fill(0);
         }
-        let within = shown.start - range.start..shown.end - range.start;
-        bytes[..within.start].fill(0);
-        bytes[within.clone()].copy_from_slice(&image.bytes()[shown.start - image.start()..shown.end - image.start()]);
-        bytes[within.end..].fill(0);
+        // Nothing is not written: a masked store of no bytes to a page without memory takes 150 ns on Zen 5.
+        let (before, after) = (shown.start - range.start, range.end - shown.end);
+        if before > 0 {
+            bytes[..before].fill(0);
+        }
+        let (shows, rest) = bytes[before..].split_at_mut(shown.len());
+        shows.copy_from_slice(&image.bytes()[shown.start - image.start()..shown.end - image.start()]);
+        if after > 0 {
+            rest.fill(0);
+        }
     }
 }
 
@@ -287,6 +331,47 @@ mod tests {
                 bytes(&mut space).iter_mut().skip(round * 997).step_by(1 + round * 61).for_each(|byte| *byte = 1);
                 drop(space);
                 assert_eq!(pool.idle().len(), 1);
+            }
+        }
+    }
+
+    /// Whoever writes when nobody looks any more leaves nothing either.
+    #[test]
+    fn quiet_guests_are_not_looked_at() {
+        let text = "(module (memory 2) (data (i32.const 60) \"x\"))";
+        let (info, _): (ModuleInfo, _) =
+            decode::decode(&wat::parse_str(text).expect("text"), decode::DEFAULT).expect("valid");
+        let image = Arc::new(Image::of(&info, crate::types::MemoryIndex(0)).expect("an image"));
+        // A kernel older than 6.7 cannot tell who is quiet.
+        let Some(_) = Scan::default().look(&Pages::zeroed(1).expect("memory"), 0..page_bytes(), Sought::Changed, 1)
+        else {
+            return;
+        };
+        for image in [None, Some(&image)] {
+            let pool = MemoryPool::new(PoolLimits { slots: 1, resident_bytes: 1 << 20 });
+            let take = || pool.take(2 * PAGE, image).expect("memory");
+            let is_looked_at = || pool.idle()[0].quiet < QUIET_ROUNDS;
+            let mut unseen = 0;
+            for round in 0..20 * usize::from(QUIET_ROUNDS) {
+                let is_writer = round % 37 == 36;
+                let mut space = take();
+                if is_writer {
+                    assert!(is_clean(&mut space, image.map(|image| &**image)), "{round}");
+                    space.grow(3 * PAGE).expect("memory");
+                    bytes(&mut space).iter_mut().step_by(round * 10 + 1).for_each(|byte| *byte = 1);
+                }
+                drop(space);
+                if is_writer {
+                    unseen += usize::from(!is_looked_at());
+                    assert!(is_clean(&mut take(), image.map(|image| &**image)), "{round}");
+                }
+            }
+            assert!(unseen > 3, "{unseen}");
+            // What guests only read stays where it is.
+            drop(std::mem::take(&mut *pool.idle()));
+            for _ in 0..3 * QUIET_ROUNDS {
+                assert!(is_clean(&mut take(), image.map(|image| &**image)));
+                assert!(is_looked_at());
             }
         }
     }

@@ -208,7 +208,11 @@ impl StoreState {
         if module.info().holds_exceptions() {
             self.header.exceptions.keep_all();
         }
-        let instance = InstanceData::allocate(self, id, module, imports, limits)?;
+        let known = (self.memories.len(), self.tables.len());
+        let instance = InstanceData::allocate(self, id, &module, imports, limits).inspect_err(|_| {
+            self.memories.truncate(known.0);
+            self.tables.truncate(known.1);
+        })?;
         self.instances.push(instance);
         Ok(id)
     }

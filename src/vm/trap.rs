@@ -176,8 +176,8 @@ fn is_in_memory(fault: &Fault<'_>, address: usize) -> bool {
     // SAFETY: in compiled code r14 is the running context.
     let owner = unsafe { (*context_of(fault)).owner };
     // SAFETY: a context's instance lives as long as its store, and its reservations never change.
-    let reservations = unsafe { (*owner).reservations() };
-    reservations.iter().any(|reservation| reservation.contains(&address))
+    let mut reservations = unsafe { (*owner).reservations() };
+    reservations.any(|reservation| reservation.contains(&address))
 }
 
 fn is_stack_exhaustion(fault: &Fault<'_>) -> bool {

@@ -1,6 +1,7 @@
 //! What one program may see of the host, and how an embedder puts it together.
 
 use super::descriptor::{Descriptor, Descriptors, Object};
+use super::memory::Transfer;
 use super::rights::{DirPerms, FilePerms, Rights, preopened};
 use super::stream::{Input, Output};
 use std::fs::OpenOptions;
@@ -19,10 +20,8 @@ pub struct WasiCtx {
     /// When the guest's monotonic clock was 0.
     pub(super) started: Instant,
     /// Bytes on their way between guest and host.
-    pub(super) transfer: Box<[u8]>,
+    pub(super) transfer: Transfer,
 }
-
-const TRANSFER_BYTES: usize = 64 << 10;
 
 impl std::fmt::Debug for WasiCtx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -178,7 +177,7 @@ impl WasiCtxBuilder {
             environment: parts.environment,
             descriptors,
             started: Instant::now(),
-            transfer: vec![0; TRANSFER_BYTES].into(),
+            transfer: Transfer::new(),
         }
     }
 }

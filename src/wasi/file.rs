@@ -3,7 +3,7 @@
 use super::abi::{Errno, fdflags};
 use super::context::WasiCtx;
 use super::descriptor::Object;
-use super::memory::{Buffers, Memory};
+use super::memory::{Buffers, Memory, Transfer};
 use super::rights::Rights;
 use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
 use rustix::io::retry_on_intr;
@@ -19,15 +19,14 @@ impl WasiCtx {
         to: u32,
     ) -> Result<(), Errno> {
         let object = self.descriptors.object(fd, Rights::FD_READ)?;
-        let (buffers, through) = (Buffers::new(array, count), &mut *self.transfer);
+        let (buffers, through) = (Buffers::new(array, count), &mut self.transfer);
         let done = match object {
             Object::Directory(..) => return Err(Errno::Isdir),
             Object::Output(_) => return Err(Errno::Badf),
             Object::File(file) => buffers
                 .fill(memory, through, u32::MAX, |to, _| Ok(retry_on_intr(|| rustix::io::read(&*file, &mut *to))?))?,
             Object::Input(input) => {
-                let limit = through.len() as u32;
-                buffers.fill(memory, through, limit, |to, _| input.read(to))?
+                buffers.fill(memory, through, Transfer::MAX_BYTES as u32, |to, _| input.read(to))?
             }
         };
         memory.write_u32(to, done)
@@ -42,7 +41,7 @@ impl WasiCtx {
         to: u32,
     ) -> Result<(), Errno> {
         let object = self.descriptors.object(fd, Rights::FD_WRITE)?;
-        let (buffers, through) = (Buffers::new(array, count), &mut *self.transfer);
+        let (buffers, through) = (Buffers::new(array, count), &mut self.transfer);
         let done = match object {
             Object::Directory(..) | Object::Input(_) => return Err(Errno::Badf),
             Object::File(file) => {

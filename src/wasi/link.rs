@@ -3,6 +3,7 @@
 use super::abi::Errno;
 use super::context::WasiCtx;
 use super::process::I32Exit;
+use crate::linker::OneModule;
 use crate::{Caller, Error, Extern, Linker, Memory};
 
 const MODULE: &str = "wasi_snapshot_preview1";
@@ -41,8 +42,10 @@ pub fn add_to_linker<T: 'static>(
     linker: &mut Linker<T>,
     context: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
 ) -> Result<(), Error> {
-    linker.func_wrap(MODULE, "proc_exit", |status: i32| -> Result<(), Error> { Err(Error::new(I32Exit(status))) })?;
-    add_calls(linker, context)
+    let mut module = linker.one(MODULE);
+    module.reserve(1 + CALLS);
+    module.func_wrap("proc_exit", |status: i32| -> Result<(), Error> { Err(Error::new(I32Exit(status))) })?;
+    add_calls(&mut module, context)
 }
 
 /// What a call answers in its one result.
@@ -63,12 +66,13 @@ fn memory<T>(caller: &mut Caller<'_, T>) -> Result<Memory, Error> {
 
 macro_rules! calls {
     ($($name:ident($($param:ident: $type:ident),*);)*) => {
+        const CALLS: usize = [$(stringify!($name)),*].len();
+
         fn add_calls<T: 'static>(
-            linker: &mut Linker<T>,
+            module: &mut OneModule<'_, T>,
             context: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
         ) -> Result<(), Error> {
-            $(linker.func_wrap(
-                MODULE,
+            $(module.func_wrap(
                 stringify!($name),
                 move |mut caller: Caller<'_, T>, $($param: $type),*| -> Result<i32, Error> {
                     let memory = memory(&mut caller)?;

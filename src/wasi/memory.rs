@@ -73,6 +73,34 @@ pub(super) fn read_path(memory: &dyn GuestMemory, address: u32, len: u32) -> Res
     String::from_utf8(path).map(PathBuf::from).map_err(|_| Errno::Ilseq)
 }
 
+/// The host's buffer between system calls and guests' memories. It becomes as large as it is used, within limits.
+pub(super) struct Transfer {
+    bytes: Vec<u8>,
+    max_bytes: usize,
+}
+
+impl Transfer {
+    /// What one system call moves at most.
+    pub(super) const MAX_BYTES: usize = 64 << 10;
+
+    pub(super) fn new() -> Transfer {
+        Transfer::up_to(Transfer::MAX_BYTES)
+    }
+
+    fn up_to(max_bytes: usize) -> Transfer {
+        Transfer { bytes: Vec::new(), max_bytes }
+    }
+
+    /// The buffer, for so many bytes or as many of them as it may hold.
+    pub(super) fn room_for(&mut self, bytes: u32) -> &mut [u8] {
+        let len = self.max_bytes.min(bytes as usize);
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 0);
+        }
+        &mut self.bytes
+    }
+}
+
 /// A guest's array of `iovec` or `ciovec`: buffers that are read or written as if they were one.
 ///
 /// Their bytes pass through a host buffer of fixed size: one system call serves many small buffers, and the guest's
@@ -128,11 +156,12 @@ impl Buffers {
     pub(super) fn fill(
         mut self,
         memory: Memory<'_>,
-        through: &mut [u8],
+        through: &mut Transfer,
         limit: u32,
         mut source: impl FnMut(&mut [u8], u32) -> Result<usize, Errno>,
     ) -> Result<u32, Errno> {
         let total = self.total(memory)?.min(limit);
+        let through = through.room_for(total);
         let mut done = 0;
         while done < total {
             let chunk = through.len().min((total - done) as usize);
@@ -154,10 +183,11 @@ impl Buffers {
     pub(super) fn drain(
         mut self,
         memory: Memory<'_>,
-        through: &mut [u8],
+        through: &mut Transfer,
         mut sink: impl FnMut(&[u8], u32) -> Result<usize, Errno>,
     ) -> Result<u32, Errno> {
         let total = self.total(memory)?;
+        let through = through.room_for(total);
         let mut done = 0;
         while done < total {
             let chunk = through.len().min((total - done) as usize);
@@ -194,7 +224,7 @@ mod tests {
     fn buffers_are_one_sequence_whatever_the_chunk() {
         for chunk in 1..=16 {
             let mut memory = with_buffers(&[(100, 3), (0, 0), (110, 5), (120, 1)]);
-            let mut through = vec![0; chunk];
+            let mut through = Transfer::up_to(chunk);
             let mut next = 0;
             let source = |to: &mut [u8], _| {
                 for byte in &mut *to {
@@ -217,8 +247,8 @@ mod tests {
 
     #[test]
     fn lies_about_sizes_are_errors() {
-        let mut through = [0; 8];
-        let read = |memory: &mut Vec<u8>, array, count, through: &mut [u8]| {
+        let mut through = Transfer::up_to(8);
+        let read = |memory: &mut Vec<u8>, array, count, through: &mut Transfer| {
             Buffers::new(array, count).fill(memory, through, u32::MAX, |to, _| Ok(to.len()))
         };
         let mut memory = with_buffers(&[(250, 7), (0, 0)]);

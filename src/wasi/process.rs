@@ -95,12 +95,13 @@ impl WasiCtx {
     pub(super) fn random_get(&mut self, memory: Memory<'_>, buffer: u32, len: u32) -> Result<(), Errno> {
         let mut done = 0;
         while done < len {
-            let chunk = self.transfer.len().min((len - done) as usize);
-            let bytes = &mut self.transfer[..chunk];
+            let through = self.transfer.room_for(len - done);
+            let chunk = through.len().min((len - done) as usize);
+            let bytes = &mut through[..chunk];
             let count = rustix::io::retry_on_intr(|| {
                 rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty())
             })?;
-            memory.write(buffer.checked_add(done).ok_or(Errno::Fault)?, &self.transfer[..count])?;
+            memory.write(buffer.checked_add(done).ok_or(Errno::Fault)?, &bytes[..count])?;
             done += count as u32;
         }
         Ok(())

@@ -34,8 +34,8 @@ pub fn run(args: &RunArgs, features: &Features) -> Result<ExitCode, Error> {
             None => Ok(()),
         },
     });
-    // The process ends, and with it everything: to unmap it before takes longer than a small program.
-    std::mem::forget(store);
+    // The process ends, and with it everything: to give it back before takes longer than a small program.
+    std::mem::forget((store, linker, module, engine));
     match outcome {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => match error.downcast_ref::<I32Exit>() {
