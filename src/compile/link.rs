@@ -39,6 +39,8 @@ struct Piece {
     to: Mark,
     /// Of its first byte in the module's code.
     code_offset: u32,
+    /// Of the first byte of its sites in the module's.
+    sites_at: u32,
 }
 
 /// A compiled module. Only displacements of direct calls are missing in its code.
@@ -91,14 +93,15 @@ impl<M: CodeMemory> CompiledModule<M> {
         for (number, part) in parts.iter().enumerate() {
             let ends = part.batches.iter().skip(1).chain([&part.end]);
             let batches = part.batches.iter().zip(ends);
-            pieces.extend(batches.map(|(&from, &to)| Piece { part: number, from, to, code_offset: 0 }));
+            pieces.extend(batches.map(|(&from, &to)| Piece { part: number, from, to, code_offset: 0, sites_at: 0 }));
         }
         pieces.sort_unstable_by_key(|piece| piece.from.function);
         let mut positions = Positions::default();
         positions.functions.reserve_exact(parts.iter().map(|part| part.functions.len()).sum());
-        positions.sites.reserve_exact(parts.iter().map(|part| part.sites.len()).sum());
+        let mut sites_bytes = 0;
         for piece in &mut pieces {
-            piece.code_offset = positions.code_bytes;
+            (piece.code_offset, piece.sites_at) = (positions.code_bytes, sites_bytes);
+            sites_bytes += piece.sites().len() as u32;
             positions.append(&parts[piece.part], piece);
         }
         positions.shrink();
@@ -107,7 +110,7 @@ impl<M: CodeMemory> CompiledModule<M> {
 
     /// The code (functions in order, each with its constants and jump tables), which no address needs to be put into any
     /// more, and the positions. Fails when the system has no memory.
-    pub(crate) fn finish(self, threads: &Threads) -> io::Result<(M, Positions)> {
+    pub(crate) fn finish(mut self, threads: &Threads) -> io::Result<(M, Positions)> {
         let functions = &self.positions.functions;
         let code = match self.code {
             Code::Whole(mut code, relocations) => {
@@ -116,9 +119,12 @@ impl<M: CodeMemory> CompiledModule<M> {
             }
             Code::Parts(parts, pieces) => {
                 let mut code = M::of_len(self.positions.code_bytes as usize)?;
-                threads.each(jobs(&pieces, code.bytes_mut()), |(pieces, target)| {
-                    pieces.iter().fold(target, |target, piece| piece.write(&parts[piece.part], functions, target));
+                let mut sites = vec![0; parts.iter().map(|part| part.sites.len()).sum()];
+                threads.each(jobs(&pieces, code.bytes_mut(), &mut sites), |(pieces, code, sites)| {
+                    let write = |target, piece: &Piece| piece.write(&parts[piece.part], functions, target);
+                    pieces.iter().fold((code, sites), write);
                 });
+                self.positions.sites = sites;
                 code
             }
         };
@@ -126,19 +132,20 @@ impl<M: CodeMemory> CompiledModule<M> {
     }
 }
 
-/// Some pieces that follow each other, and their place.
-type CopyJob<'a> = (&'a [Piece], &'a mut [u8]);
+/// Some pieces that follow each other, and the places of their code and sites.
+type CopyJob<'a> = (&'a [Piece], &'a mut [u8], &'a mut [u8]);
 
-fn jobs<'a>(mut pieces: &'a [Piece], mut code: &'a mut [u8]) -> Vec<CopyJob<'a>> {
+fn jobs<'a>(mut pieces: &'a [Piece], mut code: &'a mut [u8], mut sites: &'a mut [u8]) -> Vec<CopyJob<'a>> {
     let mut jobs = Vec::new();
     while let Some(first) = pieces.first() {
         let start = first.code_offset as usize;
         let count = pieces.partition_point(|piece| (piece.code_offset as usize) < start + COPY_BYTES);
         let (now, later) = pieces.split_at(count);
         let end = later.first().map_or(start + code.len(), |piece| piece.code_offset as usize);
-        let (target, rest) = code.split_at_mut(end - start);
-        jobs.push((now, target));
-        (pieces, code) = (later, rest);
+        let (own_code, code_behind) = code.split_at_mut(end - start);
+        let (own_sites, sites_behind) = sites.split_at_mut(now.iter().map(|piece| piece.sites().len()).sum());
+        jobs.push((now, own_code, own_sites));
+        (pieces, code, sites) = (later, code_behind, sites_behind);
     }
     jobs
 }
@@ -159,13 +166,26 @@ impl Piece {
         self.from.code..self.to.code
     }
 
-    /// Copies its code to the first bytes of `target`; the rest is for the next one.
-    fn write<'t>(&self, part: &Part<HeapCode>, functions: &[FunctionCode], target: &'t mut [u8]) -> &'t mut [u8] {
-        let (code, rest) = target.split_at_mut(self.code().len());
-        code.copy_from_slice(&part.code.bytes()[self.code()]);
+    /// Its sites in its part.
+    fn sites(&self) -> Range<usize> {
+        self.from.sites..self.to.sites
+    }
+
+    /// Copies its code and its sites to the first bytes of their targets; the rest is for the next one.
+    fn write<'t>(
+        &self,
+        part: &Part<HeapCode>,
+        functions: &[FunctionCode],
+        (code, sites): (&'t mut [u8], &'t mut [u8]),
+    ) -> (&'t mut [u8], &'t mut [u8]) {
+        let (own_code, code) = code.split_at_mut(self.code().len());
+        own_code.copy_from_slice(&part.code.bytes()[self.code()]);
         let relocations = &part.relocations[self.from.relocations..self.to.relocations];
-        relocate(code, self.from.code, self.code_offset, relocations, functions);
-        rest
+        relocate(own_code, self.from.code, self.code_offset, relocations, functions);
+        // Differences from one site to the next, and from the function to its first.
+        let (own_sites, sites) = sites.split_at_mut(self.sites().len());
+        own_sites.copy_from_slice(&part.sites[self.sites()]);
+        (code, sites)
     }
 }
 
@@ -173,14 +193,11 @@ impl Positions {
     fn append<M>(&mut self, part: &Part<M>, piece: &Piece) {
         let Piece { from, to, .. } = piece;
         let code = |offset: u32| piece.code_offset + (offset - from.code as u32);
-        let sites = self.sites.len() as u32;
         self.functions.extend(part.functions[from.functions..to.functions].iter().map(|&function| FunctionCode {
             code_offset: code(function.code_offset),
-            sites_at: sites + (function.sites_at - from.sites as u32),
+            sites_at: piece.sites_at + (function.sites_at - from.sites as u32),
             ..function
         }));
-        // Differences from one site to the next, and from the function to its first.
-        self.sites.extend_from_slice(&part.sites[from.sites..to.sites]);
         let catches = self.calls.catches.len() as u32;
         let ([popped, caught, first_catch], [popped_end, caught_end, catches_end]) = (from.calls, to.calls);
         let catch = |number: u32| match number {
