@@ -40,9 +40,10 @@ impl LazyModule {
         threads: &Threads,
         clock: &mut Clock,
     ) -> Result<LazyModule, Error> {
+        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let mut module = LazyModule {
-            layouts: info.types.iter().map(CallLayout::of).collect(),
-            params: Signatures::of(info),
+            params: Signatures::of(info, &layouts),
+            layouts,
             signatures,
             options: *options,
             section: Box::default(),

@@ -131,7 +131,7 @@ pub(crate) fn compile_module<M: CodeMemory>(
     clock: &mut Clock,
 ) -> Result<CompiledModule<M>, Error> {
     let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
-    let params = Signatures::of(info);
+    let params = Signatures::of(info, &layouts);
     let module = ModuleContext::new(info, &layouts, &params, signatures, options);
     let compiled = batches::compile(&module, bodies, threads, clock)?;
     clock.lap(Stage::Link);

@@ -123,7 +123,7 @@ fn both_validators_accept_the_same_bodies() {
         let Ok((info, bodies)) = decode(&module, features).or_else(|_| decode(&module, SUPPORTED)) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![0; layouts.len()];
-        let params = Signatures::of(&info);
+        let params = Signatures::of(&info, &layouts);
         let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
         let mut compiler = Compiler::new(&context, 0, Clock::default()).expect("memory");
         for (own, body) in (0..).zip(&bodies.bodies) {
@@ -152,7 +152,7 @@ fn threads_change_nothing() {
         let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
         let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
         let signatures = vec![7; layouts.len()];
-        let params = Signatures::of(&info);
+        let params = Signatures::of(&info, &layouts);
         let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
         let clock = &mut Clock::default();
         let one = batches::compile::<HeapCode>(&context, &bodies, &Threads::One, clock);

@@ -25,15 +25,83 @@ pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: u32,
     end: u32,
-    /// The seven bytes behind the last opcode, the first lowest; zeros behind the last.
-    window: u64,
+    /// What is behind the last opcode.
+    window: Window,
+}
+
+/// The seven bytes behind an opcode, the first lowest; zeros behind the last byte of all. What is read from here has no more
+/// bytes than that.
+#[derive(Clone, Copy)]
+pub(crate) struct Window(u64);
+
+/// The bits of LEB128 numbers that say that more bytes follow.
+const MORE: u64 = 0x8080_8080_8080_8080;
+
+impl Window {
+    /// The first byte.
+    #[inline(always)]
+    pub(crate) fn byte(self) -> u8 {
+        self.0 as u8
+    }
+
+    /// A number of a single byte.
+    #[inline(always)]
+    pub(crate) fn short(self) -> Option<u8> {
+        if self.byte() < 0x80 { Some(self.byte()) } else { None }
+    }
+
+    /// An unsigned number of 32 bits in LEB128, and how many bytes it takes. `None`: it is malformed.
+    #[inline(always)]
+    pub(crate) fn u32(self) -> Option<(u32, u32)> {
+        match self.short() {
+            Some(byte) => Some((byte.into(), 1)),
+            None => self.long_u32(),
+        }
+    }
+
+    #[inline(always)]
+    fn long_u32(self) -> Option<(u32, u32)> {
+        if self.0 & 0x8000 == 0 {
+            return Some((self.0 as u32 & 0x7F | self.0 as u32 >> 1 & 0x3F80, 2));
+        }
+        let (bits, bytes) = self.seven_bits_each();
+        if bytes <= 5 && bits <= u64::from(u32::MAX) { Some((bits as u32, bytes)) } else { None }
+    }
+
+    /// The same, signed.
+    #[inline(always)]
+    pub(crate) fn i32(self) -> Option<(i32, u32)> {
+        let (bits, bytes) = self.seven_bits_each();
+        let above = 64 - 7 * bytes;
+        let value = (bits << above) as i64 >> above;
+        if bytes <= 5 && value == i64::from(value as i32) { Some((value as i32, bytes)) } else { None }
+    }
+
+    /// The low 35 bits of the first number, and how many bytes it takes; more than seven: it goes on.
+    #[inline(always)]
+    fn seven_bits_each(self) -> (u64, u32) {
+        let last = !self.0 & MORE;
+        let bits = self.0 & (last ^ last.wrapping_sub(1));
+        let part = |index: u32| (bits & 0x7F << (8 * index)) >> index;
+        (part(0) | part(1) | part(2) | part(3) | part(4), last.trailing_zeros() / 8 + 1)
+    }
+
+    /// An alignment, at most this, and an offset of 32 bits; how many bytes they take. `None`: it is something else.
+    #[inline(always)]
+    pub(crate) fn plain_memarg(self, max_align: u8) -> Option<(u32, u32)> {
+        if self.byte() > max_align {
+            return None;
+        }
+        let (offset, bytes) = Window(self.0 >> 8).u32()?;
+        Some((offset, bytes + 1))
+    }
 }
 
 impl<'a> Cursor<'a> {
     /// At the start of a range of a module.
     pub(crate) fn new(module: &'a [u8], range: Range<u32>) -> Cursor<'a> {
         let Range { start: at, end } = range;
-        Cursor { bytes: &module[..module.len().min(end as usize + 7)], at, end, window: 0 }
+        Cursor { bytes: &module[..module.len().min(end as usize + 7)], at, end, window: Window(0) }
     }
 
     /// The next byte's place.
@@ -65,67 +133,59 @@ impl<'a> Cursor<'a> {
             None => last_bytes(self.bytes, self.at, self.end)?,
         };
         self.at += 1;
-        self.window = window >> 8;
+        self.window = Window(window >> 8);
         Ok(window as u8)
+    }
+
+    /// What is behind the opcode.
+    #[inline(always)]
+    pub(crate) fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Goes on behind what was read of the [`Window`].
+    #[inline(always)]
+    pub(crate) fn pass(&mut self, bytes: u32) {
+        self.at += bytes;
     }
 
     /// The number behind the opcode.
     #[inline(always)]
     pub(crate) fn first_u32(&mut self) -> Result<u32, Invalid> {
-        if self.window & 0x80 != 0 {
-            let (value, length) = unsigned(self.bytes, self.place());
-            self.advance(length)?;
-            return Ok(value);
-        }
-        self.at += 1;
-        Ok(self.window as u32 & 0x7F)
+        let (value, bytes) = self.window.u32().ok_or(Invalid)?;
+        self.at += bytes;
+        Ok(value)
     }
 
     /// The number behind the opcode.
     #[inline(always)]
     pub(crate) fn first_i32(&mut self) -> Result<i32, Invalid> {
-        if self.window & 0x80 != 0 {
-            return Ok(self.signed::<32>()? as i32);
-        }
-        self.at += 1;
-        Ok((self.window as i32) << 25 >> 25)
+        let (value, bytes) = self.window.i32().ok_or(Invalid)?;
+        self.at += bytes;
+        Ok(value)
     }
 
     /// The number behind the opcode.
     #[inline(always)]
     pub(crate) fn first_i64(&mut self) -> Result<i64, Invalid> {
-        if self.window & 0x80 != 0 {
-            return self.signed::<64>();
+        match self.window.short() {
+            Some(byte) => {
+                self.at += 1;
+                Ok(i64::from(byte) << 57 >> 57)
+            }
+            None => self.signed::<64>(),
         }
-        self.at += 1;
-        Ok((self.window as i64) << 57 >> 57)
     }
 
     /// The byte behind the opcode, if it is below a limit.
     #[inline(always)]
     pub(crate) fn first_below(&mut self, limit: u8) -> Option<u8> {
-        let byte = self.window as u8;
+        let byte = self.window.byte();
         if byte >= limit {
             return None;
         }
         self.at += 1;
         Some(byte)
-    }
-
-    /// Alignment and offset behind the opcode, if the one is at most this and the other a number of 32 bits: the offset.
-    /// `None`: nothing has been read.
-    #[inline(always)]
-    pub(crate) fn plain_memarg(&mut self, max_align: u8) -> Option<u32> {
-        if self.window as u8 > max_align {
-            return None;
-        }
-        if self.window & 0x8000 != 0 {
-            let (value, length) = unsigned(self.bytes, self.place() + 1);
-            self.at += if length == 0 { return None } else { 1 + length };
-            return Some(value);
-        }
-        self.at += 2;
-        Some((self.window >> 8) as u32 & 0x7F)
     }
 
     #[inline(always)]
@@ -260,7 +320,7 @@ impl<'a> Cursor<'a> {
     /// A block type (specification 5.4.1), behind the opcode.
     #[inline(always)]
     pub(crate) fn block_type(&mut self, info: &ModuleInfo) -> Result<BlockType, Invalid> {
-        if self.window as u8 == 0x40 {
+        if self.window.byte() == 0x40 {
             self.at += 1;
             return Ok(BlockType::Empty);
         }
@@ -375,8 +435,10 @@ mod tests {
         let memarg = &[&[0x28, 2], &bytes[1..]].concat();
         let mut cursor = Cursor::new(memarg, 0..memarg.len() as u32);
         assert_eq!(cursor.opcode(), Ok(0x28));
-        let offset = cursor.plain_memarg(2).filter(|_| cursor.position() <= memarg.len() as u32);
-        assert_eq!(offset, wasmparser::BinaryReader::new(&bytes[1..], 0).read_var_u32().ok(), "{memarg:x?}");
+        let offset = cursor.window().plain_memarg(2).filter(|(_, bytes)| (*bytes as usize) < memarg.len());
+        let mut reader = wasmparser::BinaryReader::new(&memarg[2..], 0);
+        let expected = reader.read_var_u32().ok().map(|offset| (offset, 1 + reader.original_position() as u32));
+        assert_eq!(offset, expected, "{memarg:x?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod features;
 mod sections;
 mod cursor;
 
-pub(crate) use cursor::{BlockType, Cursor, Invalid};
+pub(crate) use cursor::{BlockType, Cursor, Invalid, Window};
 pub use features::WasmFeature;
 pub(crate) use features::{DEFAULT, SUPPORTED};
 pub(crate) use info::{

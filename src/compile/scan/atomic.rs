@@ -132,7 +132,7 @@ impl Scan<'_> {
         let all = [&[Ty::number(memarg.index)], operands].concat();
         if self.takes(&all, &[Ty::I32])? {
             let above = self.stack.split_off(self.stack.len() - operands.len());
-            self.flushed = self.flushed.min(self.stack.len());
+            self.flushed_at_most(self.stack.len());
             let (index, imm) = self.pop_address(memarg);
             let address = self.temp_entry(Op::Address, I64, index, Ref::NOTHING, imm);
             self.push_value(I64, address);

@@ -3,7 +3,7 @@
 use super::check::Ty;
 use super::control::{Frame, Opener};
 use super::operators::Refusal;
-use super::{Class, Item, Node, Scan};
+use super::{Class, Condition, Item, Node, Scan};
 use crate::abi::Place;
 use crate::compile::tape::{Op, Ref, Test};
 use crate::decode::{BlockType, Invalid};
@@ -22,7 +22,7 @@ impl Scan<'_> {
     /// Behind an operator that does not go on.
     pub(super) fn die(&mut self) {
         self.dead = true;
-        self.floor = usize::MAX;
+        self.set_floor_to(usize::MAX);
         if let Some(frame) = self.frames.last_mut() {
             frame.unreachable = true;
             let height = frame.height;
@@ -39,7 +39,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn branch_always(&mut self, depth: u32) {
+    pub(super) fn branch_always(&mut self, depth: u32) {
         let target = self.target(depth);
         let frame = self.frames[target];
         if frame.opener == Opener::Function {
@@ -158,8 +158,7 @@ impl Scan<'_> {
         let is_merge = |value: Ref| value.as_var().is_some_and(|var| self.lives[var as usize].is_merge);
         match self.node(item) {
             None => is_merge(item.value),
-            Some(Node::Wrap(value)) => is_merge(value),
-            Some(Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. }) => is_merge(a) || is_merge(b),
+            Some(Node { a, b, .. }) => is_merge(a) || is_merge(b),
         }
     }
 
@@ -170,7 +169,7 @@ impl Scan<'_> {
             false => self.temp_entry(Op::Copy, class, Ref::var(var), Ref::NOTHING, 0),
         };
         self.stack[place].value = value;
-        self.flushed = self.flushed.min(place);
+        self.flushed_at_most(place);
     }
 
     /// To the targets that the checker has read.
@@ -219,7 +218,7 @@ impl Scan<'_> {
     /// An item as a condition.
     #[inline(always)]
     pub(super) fn test(&mut self, item: Item) -> Condition {
-        if let Some(Node::Test { test, class, a, b }) = self.node(item) {
+        if let Some(Node { op: Op::Set(test), class, a, b, .. }) = self.node(item) {
             return Condition { test, class, a, b };
         }
         let zero = self.constant(Class::I32, 0);
@@ -258,20 +257,5 @@ impl Scan<'_> {
         self.can_trap();
         self.plain_entry(Op::Unreachable, 0);
         self.die();
-    }
-}
-
-/// A condition that has not been computed.
-#[derive(Clone, Copy)]
-pub(super) struct Condition {
-    pub(super) test: Test,
-    pub(super) class: Class,
-    pub(super) a: Ref,
-    pub(super) b: Ref,
-}
-
-impl Condition {
-    pub(super) fn inverted(self) -> Condition {
-        Condition { test: self.test.invert(), ..self }
     }
 }

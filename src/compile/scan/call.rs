@@ -14,38 +14,11 @@ impl Scan<'_> {
     #[inline(never)]
     pub(super) fn call_direct(&mut self, function: u32) -> Result<(), Invalid> {
         let ty = self.function_type(function)?;
-        if self.dead {
-            return self.takes_dead_call(ty);
+        if self.takes_call(ty)? {
+            let args = self.arguments(ty, None);
+            self.call(Op::Call, ty, args, function);
         }
-        let args = match self.plain_arguments(ty)? {
-            Some(args) => args,
-            None => {
-                self.takes_call(ty)?;
-                self.arguments(ty, None)
-            }
-        };
-        self.call(Op::Call, ty, args, function);
         Ok(())
-    }
-
-    /// The list of a call's arguments if each is there already, and of just the parameter's type.
-    #[inline(always)]
-    fn plain_arguments(&mut self, ty: TypeIndex) -> Result<Option<u32>, Invalid> {
-        let params = self.signatures.params(ty).ok_or(Invalid)?;
-        let from = self.operands_from(params.len())?;
-        let lists = &mut self.tape.lists;
-        let (at, mut plain) = (lists.len(), true);
-        lists.push(params.len() as u32);
-        lists.extend(self.stack[from..].iter().zip(params).map(|(item, &param)| {
-            plain &= (item.ty == param) & !item.value.is_lazy();
-            item.value.to_item()
-        }));
-        if !plain {
-            lists.truncate(at);
-            return Ok(None);
-        }
-        self.consume_list(from, &self.layouts[ty.index()].params);
-        Ok(Some(at as u32))
     }
 
     pub(super) fn call_table(&mut self, ty: u32, table: u32) {
@@ -166,7 +139,7 @@ impl Scan<'_> {
     #[inline(always)]
     pub(super) fn note_call(&mut self) {
         self.call_count += 1;
-        self.tape.spills |= self.temp_entry.len() > self.free_temps.len();
+        self.tape.spills |= self.live_temps > 0;
         self.call_weight = self.call_weight.saturating_add(self.loop_weight);
         self.last_call = (self.tape.entries.len() as u32, self.loop_weight);
     }

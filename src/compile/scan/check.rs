@@ -121,31 +121,6 @@ impl Ty {
     }
 }
 
-/// The types of the parameters of all function types, for quick comparison.
-pub(in crate::compile) struct Signatures {
-    params: Vec<Ty>,
-    /// By function type, where they end.
-    ends: Vec<u32>,
-}
-
-impl Signatures {
-    pub(in crate::compile) fn of(info: &ModuleInfo) -> Signatures {
-        let mut signatures = Signatures { params: Vec::new(), ends: vec![0] };
-        for ty in &info.types {
-            signatures.params.extend(ty.params().iter().map(|&param| Ty::of(param)));
-            signatures.ends.push(signatures.params.len() as u32);
-        }
-        signatures
-    }
-
-    /// None: there is no such type.
-    #[inline(always)]
-    pub(super) fn params(&self, ty: TypeIndex) -> Option<&[Ty]> {
-        let end = *self.ends.get(ty.index() + 1)?;
-        self.params.get(self.ends[ty.index()] as usize..end as usize)
-    }
-}
-
 const NOEXN: RefType = RefType { nullable: false, heap: HeapType::NoExn };
 
 impl BlockType {
@@ -498,10 +473,10 @@ impl<'m> Scan<'m> {
         if self.dead {
             return self.takes_dead_call(ty).map(|()| false);
         }
-        let params = self.signatures.params(ty).ok_or(Invalid)?;
+        let params = self.signatures.params(self.signatures.callee(ty).ok_or(Invalid)?);
         let from = self.operands_from(params.len())?;
-        for (item, &param) in self.stack[from..].iter().zip(params) {
-            ensure(item.ty.matches(param))?;
+        for (item, param) in self.stack[from..].iter().zip(params) {
+            ensure(item.ty.matches(param.ty))?;
         }
         Ok(true)
     }

@@ -1,8 +1,8 @@
 //! Blocks.
 
-use super::check::{Ty, ensure};
+use super::check::Ty;
 use super::variables::Loop;
-use super::{NEVER, Scan, class_of};
+use super::{Condition, NEVER, Scan, class_of};
 use crate::compile::tape::{NO_HANDLER, Op, Ref};
 use crate::decode::{BlockType, Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
@@ -101,10 +101,16 @@ impl<'m> Scan<'m> {
 
     /// Where operators may take items from, after the innermost block or what is reached has changed.
     pub(super) fn set_floor(&mut self) {
-        self.floor = match self.frames.last() {
+        self.set_floor_to(match self.frames.last() {
             Some(frame) if !self.dead => frame.height,
             _ => usize::MAX,
-        };
+        });
+    }
+
+    #[inline(always)]
+    pub(super) fn set_floor_to(&mut self, height: usize) {
+        self.floor = height;
+        self.guard = self.flushed.max(height);
     }
 
     /// Has the function ended?
@@ -134,7 +140,7 @@ impl<'m> Scan<'m> {
         let frame =
             Frame { label, height, number, arity, outer_weight, written, outer_handler, ..Frame::new(opener, ty) };
         self.frames.push(frame);
-        self.floor = height;
+        self.set_floor_to(height);
     }
 
     /// What there is to do for the values of a block that is about to be opened. Returns the items below its parameters, and
@@ -175,6 +181,12 @@ impl<'m> Scan<'m> {
             self.open_dead(Opener::Loop, ty);
             return Ok(());
         }
+        self.open_loop(ty);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub(super) fn open_loop(&mut self, ty: BlockType) {
         self.open(Opener::Loop, ty, true);
         let frame = *self.frames.last().expect("just opened");
         let number = self.loops.len() as u32;
@@ -187,7 +199,6 @@ impl<'m> Scan<'m> {
         }
         self.frames.last_mut().expect("just opened").calls_before = self.call_count;
         self.bind_label(frame.label);
-        Ok(())
     }
 
     #[inline(never)]
@@ -200,11 +211,16 @@ impl<'m> Scan<'m> {
         };
         let condition = self.test(condition);
         self.takes_params(ty)?;
+        self.open_if(ty, condition);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn open_if(&mut self, ty: BlockType, condition: Condition) {
         self.open(Opener::If, ty, true);
         let else_label = self.add_label();
         self.frames.last_mut().expect("just opened").else_label = else_label;
         self.branch(condition.inverted(), else_label);
-        Ok(())
     }
 
     /// Ends a part of the innermost block that is not its last: goes to the block's end with the results.
@@ -242,14 +258,10 @@ impl<'m> Scan<'m> {
         Ok(())
     }
 
-    #[inline(never)]
-    pub(super) fn end(&mut self) -> Result<(), Invalid> {
-        let frame = self.frames.last().ok_or(Invalid)?;
-        if frame.ty != BlockType::Empty || frame.dead {
-            return self.end_with_values();
-        }
-        let frame = *frame;
-        ensure(self.stack.len() == frame.height)?;
+    /// The end of a block whose beginning can be reached, without values, and none are on the stack.
+    #[inline(always)]
+    pub(super) fn end_empty(&mut self) {
+        let frame = *self.frames.last().expect("a block is open");
         self.forget_written(frame.written);
         match frame.opener {
             Opener::Loop => self.end_loop(&frame),
@@ -270,11 +282,10 @@ impl<'m> Scan<'m> {
         self.leave(&frame);
         self.frames.pop();
         self.set_floor();
-        Ok(())
     }
 
     #[inline(never)]
-    fn end_with_values(&mut self) -> Result<(), Invalid> {
+    pub(super) fn end(&mut self) -> Result<(), Invalid> {
         self.takes_block()?;
         let frame = *self.frames.last().ok_or(Invalid)?;
         // Without an `else` the parameters are the results.
@@ -397,21 +408,21 @@ impl<'m> Scan<'m> {
             self.stack[from + index].value = Ref::NOTHING;
         }
         self.stack.truncate(from);
-        self.flushed = self.flushed.min(from);
+        self.flushed_at_most(from);
     }
 
     fn push_results(&mut self, frame: &Frame) {
         for &ty in frame.ty.results(self.info) {
             self.push_merge(Ty::of(ty));
         }
-        self.flushed = self.stack.len();
+        self.all_flushed();
     }
 
     fn push_params(&mut self, frame: &Frame) {
         for &ty in frame.ty.params(self.info) {
             self.push_merge(Ty::of(ty));
         }
-        self.flushed = self.stack.len();
+        self.all_flushed();
     }
 
     pub(super) fn push_merge(&mut self, ty: Ty) {

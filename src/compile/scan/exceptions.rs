@@ -232,7 +232,7 @@ impl Scan<'_> {
         self.bind_label(label);
         self.dead = false;
         types.iter().for_each(|&ty| self.push_merge(Ty::of(ty)));
-        self.flushed = self.stack.len();
+        self.all_flushed();
         let handler = self.legacy_tries.last().expect("the try is open").handler;
         let tag = tag.map(TagIndex);
         let info = CatchInfo { tag, label, values, exception: NO_HANDLER, next: NO_HANDLER, handler };

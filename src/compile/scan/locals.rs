@@ -1,7 +1,8 @@
 //! Locals by index: their types, and the variables that they become when first used. 50,000 declared locals cost nothing.
 
 use super::check::Ty;
-use super::{Ref, Scan};
+use super::table::{I32_CONST, LOCAL_GET};
+use super::{Item, Ref, Scan};
 use crate::decode::Invalid;
 use crate::types::ValType;
 
@@ -10,20 +11,16 @@ const MAX_LOCALS: u32 = 50_000;
 /// So many locals are found by index, the others by search.
 const INDEXED: usize = 256;
 
-/// A local.
-#[derive(Clone, Copy)]
-pub(super) struct Local {
-    pub(super) ty: Ty,
-    /// Its variable; [nothing](Ref::NOTHING) if it has none yet, or if there is no such local.
-    pub(super) value: Ref,
-}
-
 /// No local has this type.
-const UNDECLARED: Local = Local { ty: Ty::BOTTOM, value: Ref::NOTHING };
+const UNDECLARED: Item = Item { ty: Ty::BOTTOM, value: Ref::NOTHING };
+/// Constants of a byte.
+const CONSTANTS: usize = 128;
 
 /// The locals of one function. Reused from function to function.
 pub(super) struct Locals {
-    first: Box<[Local; INDEXED]>,
+    /// Those, and behind them constants. A local is its variable; [nothing](Ref::NOTHING) if it has none yet, or if there is
+    /// no such local.
+    first: Box<[Item; INDEXED + CONSTANTS]>,
     count: u32,
     /// `(end index, type)` of each run of declarations.
     runs: Vec<(u32, ValType)>,
@@ -34,7 +31,12 @@ pub(super) struct Locals {
 
 impl Locals {
     pub(super) fn new() -> Locals {
-        Locals { first: Box::new([UNDECLARED; INDEXED]), count: 0, runs: Vec::new(), late: Vec::new(), generation: 0 }
+        let mut first = Box::new([UNDECLARED; INDEXED + CONSTANTS]);
+        for (byte, item) in (0..).zip(&mut first[INDEXED..]) {
+            let value = Ref::small(byte << 57 >> 57).expect("seven bits");
+            *item = Item { ty: Ty::I32, value };
+        }
+        Locals { first, count: 0, runs: Vec::new(), late: Vec::new(), generation: 0 }
     }
 
     pub(super) fn clear(&mut self) {
@@ -52,15 +54,15 @@ impl Locals {
         }
         let (from, to) = (self.count as usize, (self.count + count) as usize);
         self.count += count;
-        let local = Local { ty: Ty::of(ty), value: Ref::NOTHING };
+        let local = Item { ty: Ty::of(ty), value: Ref::NOTHING };
         self.first[from.min(INDEXED)..to.min(INDEXED)].fill(local);
         self.runs.push((self.count, ty));
         Ok(())
     }
 
     #[inline(always)]
-    pub(super) fn get(&self, index: u32) -> Result<Local, Invalid> {
-        match self.first.get(index as usize) {
+    pub(super) fn get(&self, index: u32) -> Result<Item, Invalid> {
+        match self.first[..INDEXED].get(index as usize) {
             Some(&local) if local.ty != Ty::BOTTOM => Ok(local),
             _ => self.late(index),
         }
@@ -68,25 +70,34 @@ impl Locals {
 
     /// A local, if it is there.
     #[inline(always)]
-    pub(super) fn among_first(&self, index: u8) -> Local {
+    pub(super) fn among_first(&self, index: u8) -> Item {
         self.first[usize::from(index)]
     }
 
+    /// What an operator of [`LEAVES`](super::table::LEAVES) leaves.
+    #[inline(always)]
+    pub(super) fn leaf(&self, opcode: u8, byte: u8) -> Item {
+        const { assert!(LOCAL_GET & BIT == 0 && I32_CONST & BIT != 0 && (BIT as usize) << SHIFT == INDEXED) };
+        const BIT: u8 = 0x40;
+        const SHIFT: u32 = 2;
+        self.first[usize::from(opcode & BIT) << SHIFT | usize::from(byte & 0x7F)]
+    }
+
     #[inline(never)]
-    fn late(&self, index: u32) -> Result<Local, Invalid> {
+    fn late(&self, index: u32) -> Result<Item, Invalid> {
         let run = self.runs.partition_point(|run| run.0 <= index);
         let &(_, ty) = self.runs.get(run).ok_or(Invalid)?;
         let value = match self.late.get(index as usize) {
             Some(&(generation, value)) if generation == self.generation => value,
             _ => Ref::NOTHING,
         };
-        Ok(Local { ty: Ty::of(ty), value })
+        Ok(Item { ty: Ty::of(ty), value })
     }
 
     /// Gives a local its variable, or takes it away.
     pub(super) fn set(&mut self, index: u32, value: Ref) {
         let index = index as usize;
-        if let Some(local) = self.first.get_mut(index) {
+        if let Some(local) = self.first[..INDEXED].get_mut(index) {
             local.value = value;
             return;
         }
@@ -100,7 +111,7 @@ impl Locals {
 impl Scan<'_> {
     /// The variable of a local that is written.
     #[inline]
-    pub(super) fn variable(&mut self, index: u32, local: Local) -> u32 {
+    pub(super) fn variable(&mut self, index: u32, local: Item) -> u32 {
         match local.value.as_var() {
             Some(var) => var,
             None => self.first_write(index, local.ty),

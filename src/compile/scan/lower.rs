@@ -1,9 +1,9 @@
 //! What an operator records: a node on the operand stack, or an entry.
 
 use super::check::{Ty, ensure};
-use super::locals::Local;
+use super::stack::WRAP;
 use super::{Item, Node, Scan};
-use crate::compile::tape::{Access, Class, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
+use crate::compile::tape::{Class, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
 use crate::decode::Invalid;
 use planish_asm::Cond;
 
@@ -32,7 +32,7 @@ impl Scan<'_> {
     }
 
     #[inline(always)]
-    fn set_local(&mut self, index: u32, local: Local, item: Item) -> u32 {
+    fn set_local(&mut self, index: u32, local: Item, item: Item) -> u32 {
         let var = self.variable(index, local);
         self.release(var);
         self.value_into(var, item);
@@ -41,7 +41,7 @@ impl Scan<'_> {
 
     /// The same where there is no operand of just the local's type.
     #[inline(never)]
-    fn write_local_subtype(&mut self, index: u32, local: Local) -> Result<(Ty, Option<u32>), Invalid> {
+    fn write_local_subtype(&mut self, index: u32, local: Item) -> Result<(Ty, Option<u32>), Invalid> {
         if !self.takes(&[local.ty], &[])? {
             self.variable(index, local);
             return Ok((local.ty, None));
@@ -107,14 +107,9 @@ impl Scan<'_> {
         let item = self.pop();
         match self.node(item) {
             None => self.drop_temp(item.class(), item.value),
-            Some(Node::Wrap(value)) => self.drop_temp(item.class(), value),
-            Some(Node::Test { class, a, b, .. }) => {
+            Some(Node { class, a, b, .. }) => {
                 self.drop_temp(class, a);
                 self.drop_temp(class, b);
-            }
-            Some(Node::Lea { base, index, .. }) => {
-                self.drop_temp(item.class(), base);
-                self.drop_temp(item.class(), index);
             }
         }
     }
@@ -167,14 +162,14 @@ impl Scan<'_> {
     }
 
     pub(super) fn is_zero(&mut self, class: Class, item: Item) {
-        if let Some(Node::Test { test, class, a, b }) = self.node(item) {
-            return self.push_node(I32, Node::Test { test: test.invert(), class, a, b });
+        if let Some(Node { op: Op::Set(test), class, a, b, .. }) = self.node(item) {
+            return self.push_node(I32, Node::test(test.invert(), class, a, b));
         }
         let a = if class == I32 { self.low(item) } else { self.value(item) };
         let zero = self.constant(class, 0);
         match self.tape.constant(a) {
             Some(value) => self.push_const(I32, i64::from(value == 0)),
-            None => self.push_node(I32, Node::Test { test: Test::Int(Cond::Equal), class, a, b: zero }),
+            None => self.push_node(I32, Node::test(Test::Int(Cond::Equal), class, a, zero)),
         }
     }
 
@@ -183,12 +178,12 @@ impl Scan<'_> {
         let Some((a, b)) = self.two(class, I32)? else { return Ok(()) };
         let (a, b) = self.ints(class, a, b);
         if !a.is_const() {
-            self.push_node(I32, Node::Test { test: Test::Int(cond), class, a, b });
+            self.push_node(I32, Node::test(Test::Int(cond), class, a, b));
             return Ok(());
         }
         match (self.tape.constant(a), self.tape.constant(b)) {
             (Some(a), Some(b)) => self.push_const(I32, i64::from(holds(cond, class, a, b))),
-            _ => self.push_node(I32, Node::Test { test: Test::Int(cond.swap()), class, a: b, b: a }),
+            _ => self.push_node(I32, Node::test(Test::Int(cond.swap()), class, b, a)),
         }
         Ok(())
     }
@@ -196,7 +191,7 @@ impl Scan<'_> {
     #[inline(never)]
     pub(super) fn compare_float(&mut self, class: Class, cond: FloatCond) -> Result<(), Invalid> {
         if let Some((a, b)) = self.two(class, I32)? {
-            self.push_node(I32, Node::Test { test: Test::Float(cond), class, a: a.value, b: b.value });
+            self.push_node(I32, Node::test(Test::Float(cond), class, a.value, b.value));
         }
         Ok(())
     }
@@ -247,15 +242,9 @@ impl Scan<'_> {
     #[inline(never)]
     pub(super) fn add(&mut self, class: Class) -> Result<(), Invalid> {
         let Some((a, b)) = self.two(class, class)? else { return Ok(()) };
-        if a.value.is_place() {
-            if b.value.is_place() {
-                self.push_node(class, Node::Lea { base: a.value, index: b.value, scale: 0, disp: 0 });
-                return Ok(());
-            }
-            if let Some(disp) = b.value.as_small() {
-                self.push_node(class, Node::Lea { base: a.value, index: Ref::NOTHING, scale: 0, disp });
-                return Ok(());
-            }
+        if a.value.is_place() && (b.value.is_place() || b.value.as_small().is_some()) {
+            self.push_node(class, Node::sum(class, a.value, b.value));
+            return Ok(());
         }
         match (self.as_lea(a), self.as_lea(b)) {
             (Some(left), Some(right)) => match add_leas(class, left, right) {
@@ -290,8 +279,8 @@ impl Scan<'_> {
             && !b.value.is_lazy()
             && let Some(count @ 1..=3) = self.tape.constant(b.value)
         {
-            let lea = Node::Lea { base: Ref::NOTHING, index: a.value, scale: count as u8, disp: 0 };
-            self.push_node(class, lea);
+            let lea = Lea { index: a.value, scale: count as u8, ..Lea::ZERO };
+            self.push_node(class, lea.node(class));
         } else {
             self.int_entry(Int::Shl, class, a, b);
         }
@@ -304,10 +293,7 @@ impl Scan<'_> {
                 Some(disp) => i32::try_from(disp).ok().map(|disp| Lea { disp, ..Lea::ZERO }),
                 None => Some(Lea { base: item.value, ..Lea::ZERO }),
             },
-            // As an i32's summand only the low bits count.
-            Some(Node::Wrap(value)) => Some(Lea { base: value, ..Lea::ZERO }),
-            Some(Node::Lea { base, index, scale, disp }) => Some(Lea { base, index, scale, disp }),
-            Some(Node::Test { .. }) => None,
+            Some(node) => Lea::of(node),
         }
     }
 
@@ -353,7 +339,7 @@ impl Scan<'_> {
         let a = self.value(item);
         match self.tape.constant(a) {
             Some(value) => self.push_const(I32, i64::from(value as i32)),
-            None => self.push_node(I32, Node::Wrap(a)),
+            None => self.push_node(I32, Node { op: WRAP, class: I32, a, b: Ref::NOTHING, imm: 0 }),
         }
         Ok(())
     }
@@ -411,30 +397,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    // Memory and tables.
-
-    #[inline(never)]
-    pub(super) fn load(&mut self, access: Access, class: Class, offset: u32) -> Result<(), Invalid> {
-        if let Some(item) = self.one(I32, class)? {
-            let index = self.heap_index(item);
-            self.heap_load(access, class, index, offset);
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
-    pub(super) fn store(&mut self, access: Access, class: Class, offset: u32) -> Result<(), Invalid> {
-        let Some((index, value)) = self.take_two(Ty::I32, Ty::number(class)) else {
-            return self.in_dead_code(&[Ty::I32, Ty::number(class)], &[]);
-        };
-        // A narrowing store, and a whole one of an i32, reads the low bits only.
-        let low = class == I32 || access != Access::Whole;
-        let value = if low { self.low(value) } else { self.value(value) };
-        // The value is off the stack but not yet used: nothing that computes the index may touch it.
-        let index = self.heap_index(index);
-        self.heap_store(access, class, index, value, offset);
-        Ok(())
-    }
+    // Tables.
 
     pub(super) fn table_get(&mut self, ty: Ty, table: u32) {
         let index = self.pop_value();
@@ -462,10 +425,44 @@ struct Lea {
 
 impl Lea {
     const ZERO: Lea = Lea { base: Ref::NOTHING, index: Ref::NOTHING, scale: 0, disp: 0 };
+
+    /// What a node adds up, if it does; [`Lea::node`] backwards.
+    fn of(node: Node) -> Option<Lea> {
+        let Node { op, a, b, imm, .. } = node;
+        match (op, b.as_small()) {
+            (Op::Int(Int::Add), Some(disp)) => Some(Lea { base: a, disp, ..Lea::ZERO }),
+            (Op::Int(Int::Add), None) => Some(Lea { base: a, index: b, ..Lea::ZERO }),
+            (Op::Int(Int::Shl), Some(scale)) => Some(Lea { index: a, scale: scale as u8, ..Lea::ZERO }),
+            (Op::Lea { scale }, _) => Some(Lea { base: a, index: b, scale, disp: imm as i32 }),
+            // As an i32's summand only the low bits count.
+            (WRAP, _) => Some(Lea { base: a, ..Lea::ZERO }),
+            _ => None,
+        }
+    }
+
+    /// It has a base or an index.
+    fn node(self, class: Class) -> Node {
+        let Lea { base, index, scale, disp } = self;
+        let small = |value: i32| Ref::small(i64::from(value));
+        match (base, index) {
+            (_, Ref::NOTHING) if let Some(disp) = small(disp) => Node::sum(class, base, disp),
+            (Ref::NOTHING, _)
+                if disp == 0
+                    && let Some(count) = small(scale.into()) =>
+            {
+                Node { op: Op::Int(Int::Shl), class, a: index, b: count, imm: 0 }
+            }
+            _ if index != Ref::NOTHING && base != Ref::NOTHING && (scale, disp) == (0, 0) => {
+                Node::sum(class, base, index)
+            }
+            _ => Node { op: Op::Lea { scale }, class, a: base, b: index, imm: disp as u32 },
+        }
+    }
 }
 
 /// The sum of two sums, if there is room; a 32-bit one wraps, a 64-bit one must not have to.
 fn add_leas(class: Class, a: Lea, b: Lea) -> Option<Node> {
+    let sum = |base, index, scale, disp| Some(Lea { base, index, scale, disp }.node(class));
     let disp = match class {
         I32 => a.disp.wrapping_add(b.disp),
         _ => a.disp.checked_add(b.disp)?,
@@ -489,8 +486,8 @@ fn add_leas(class: Class, a: Lea, b: Lea) -> Option<Node> {
     }
     match (count, scaled) {
         (0, None) => None,
-        (_, None) => Some(Node::Lea { base: unscaled[0], index: unscaled[1], scale: 0, disp }),
-        (0 | 1, Some((index, scale))) => Some(Node::Lea { base: unscaled[0], index, scale, disp }),
+        (_, None) => sum(unscaled[0], unscaled[1], 0, disp),
+        (0 | 1, Some((index, scale))) => sum(unscaled[0], index, scale, disp),
         _ => None,
     }
 }

@@ -40,31 +40,31 @@ impl Scan<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn load_anywhere<'b>(
+    pub(super) fn load_anywhere(
         &mut self,
         access: Access,
         class: Class,
         align: u8,
-        mut cursor: Cursor<'b>,
-    ) -> Result<Cursor<'b>, Invalid> {
-        let memarg = self.memarg(&mut cursor, 0..=align)?;
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Invalid> {
+        let memarg = self.memarg(cursor, 0..=align)?;
         if self.takes(&[Ty::number(memarg.index)], &[Ty::number(class)])? {
             let (index, offset) = self.pop_address(memarg);
             let value = self.temp_entry(Op::Load(access), class, index, Ref::NOTHING, offset);
             self.push_value(class, value);
         }
-        Ok(cursor)
+        Ok(())
     }
 
     #[inline(never)]
-    pub(super) fn store_anywhere<'b>(
+    pub(super) fn store_anywhere(
         &mut self,
         access: Access,
         class: Class,
         align: u8,
-        mut cursor: Cursor<'b>,
-    ) -> Result<Cursor<'b>, Invalid> {
-        let memarg = self.memarg(&mut cursor, 0..=align)?;
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Invalid> {
+        let memarg = self.memarg(cursor, 0..=align)?;
         if self.takes(&[Ty::number(memarg.index), Ty::number(class)], &[])? {
             // A narrowing store, and a whole one of an i32, reads the low bits only.
             let low = class == Class::I32 || access != Access::Whole;
@@ -72,7 +72,7 @@ impl Scan<'_> {
             let (index, offset) = self.pop_address(memarg);
             self.entry(Op::Store(access), class, Ref::NOTHING, index, value, offset);
         }
-        Ok(cursor)
+        Ok(())
     }
 
     /// Pops the index of the memory access that the next entry is, which has all other operands by now, can trap, and is

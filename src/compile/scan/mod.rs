@@ -11,11 +11,13 @@
 mod stack;
 mod variables;
 mod table;
+mod quick;
 mod operators;
 mod vectors;
 mod memory;
 mod atomic;
 mod check;
+mod callees;
 mod lower;
 mod control;
 mod branches;
@@ -24,11 +26,11 @@ mod exceptions;
 mod locals;
 mod validate;
 
-use super::tape::{Class, NO_HANDLER, Ref, Tape, Test, Variable};
+use super::tape::{Class, Int, NO_HANDLER, Op, Ref, Tape, Test, Variable};
 use crate::abi::CallLayout;
 use crate::decode::{Cursor, Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
-pub(super) use check::Signatures;
+pub(super) use callees::Signatures;
 use check::Ty;
 use control::Frame;
 use exceptions::LegacyTry;
@@ -51,15 +53,44 @@ impl Item {
     }
 }
 
-/// A computation that waits for its user.
+/// A computation that waits for its user: a test, a sum, or the low bits of an i64. The entry that does it has these parts.
 #[derive(Clone, Copy, Debug)]
-enum Node {
-    /// `a test b` of a class, as i32.
-    Test { test: Test, class: Class, a: Ref, b: Ref },
-    /// `base + (index << scale) + disp` at the item's width.
-    Lea { base: Ref, index: Ref, scale: u8, disp: i32 },
-    /// The low 32 bits of an i64.
-    Wrap(Ref),
+struct Node {
+    op: Op,
+    /// That of the operands.
+    class: Class,
+    a: Ref,
+    b: Ref,
+    imm: u32,
+}
+
+impl Node {
+    /// `a test b`, as i32.
+    #[inline(always)]
+    fn test(test: Test, class: Class, a: Ref, b: Ref) -> Node {
+        Node { op: Op::Set(test), class, a, b, imm: 0 }
+    }
+
+    /// `a + b`
+    #[inline(always)]
+    fn sum(class: Class, a: Ref, b: Ref) -> Node {
+        Node { op: Op::Int(Int::Add), class, a, b, imm: 0 }
+    }
+}
+
+/// A condition that has not been computed.
+#[derive(Clone, Copy)]
+struct Condition {
+    test: Test,
+    class: Class,
+    a: Ref,
+    b: Ref,
+}
+
+impl Condition {
+    fn inverted(self) -> Condition {
+        Condition { test: self.test.invert(), ..self }
+    }
 }
 
 const NEVER: u32 = u32::MAX;
@@ -73,12 +104,14 @@ pub(super) struct Scan<'m> {
     plain_memory: bool,
     pub(super) tape: Tape,
     stack: Vec<Item>,
-    /// What is not computed yet, by number.
+    /// What is not computed yet, by place on the stack; others are of no account.
     nodes: Vec<Node>,
     /// Operators may take items from here on: the innermost block's; none in code that cannot be reached.
     floor: usize,
     /// Items below are constants or their own merge variables.
     flushed: usize,
+    /// Not below any of these two, and below none that may be [taken quickly](quick).
+    guard: usize,
     frames: Vec<Frame>,
     /// By frame number: the entries when it was closed; [`NEVER`] while it is open.
     frame_ends: Vec<u32>,
@@ -95,9 +128,11 @@ pub(super) struct Scan<'m> {
     written: Vec<u32>,
     /// Merge variables by height and class.
     merges: Vec<[u32; 5]>,
-    free_temps: Vec<u32>,
-    /// By temp: the entry that writes it.
-    temp_entry: Vec<u32>,
+    /// By temp: the entry that writes it; of one that is free, the next one that is.
+    temps: Vec<u32>,
+    /// The first temp that is free, or [`NEVER`].
+    free_temp: u32,
+    live_temps: u32,
     /// Code that cannot be reached: nothing is recorded.
     dead: bool,
     /// The handler of the code that comes, or [`NO_HANDLER`].
@@ -129,6 +164,7 @@ impl<'m> Scan<'m> {
             nodes: Vec::new(),
             floor: 0,
             flushed: 0,
+            guard: 0,
             frames: Vec::new(),
             frame_ends: Vec::new(),
             frame_number: 0,
@@ -139,8 +175,9 @@ impl<'m> Scan<'m> {
             locals: Locals::new(),
             written: Vec::new(),
             merges: Vec::new(),
-            free_temps: Vec::new(),
-            temp_entry: Vec::new(),
+            temps: Vec::new(),
+            free_temp: NEVER,
+            live_temps: 0,
             dead: false,
             handler: NO_HANDLER,
             legacy_tries: Vec::new(),
@@ -171,18 +208,17 @@ impl<'m> Scan<'m> {
     fn clear(&mut self) {
         self.tape.clear();
         self.stack.clear();
-        self.nodes.clear();
         self.frames.clear();
         self.frame_ends.clear();
         self.open_loops.clear();
         self.loops.clear();
         self.lives.clear();
         self.merges.clear();
-        self.free_temps.clear();
-        self.temp_entry.clear();
+        self.temps.clear();
+        (self.free_temp, self.live_temps) = (NEVER, 0);
         self.locals.clear();
         self.written.clear();
-        (self.floor, self.flushed, self.dead) = (0, 0, false);
+        (self.floor, self.flushed, self.guard, self.dead) = (0, 0, 0, false);
         (self.frame_number, self.loop_start) = (0, 0);
         (self.loop_weight, self.call_weight, self.last_call) = (1, 0, (NEVER, 0));
         self.call_count = 0;
@@ -223,7 +259,7 @@ impl<'m> Scan<'m> {
                 select_unpredictable(begins, (life.first.wrapping_add(1), life.calls_at_first), (0, 0));
             self.tape.variables.push(Variable {
                 class: life.class,
-                weight: life.weight,
+                weight: life.weight.try_into().unwrap_or(u32::MAX),
                 start,
                 end,
                 calls: calls_at_end.saturating_sub(calls_at_start),
@@ -232,7 +268,7 @@ impl<'m> Scan<'m> {
         }
         self.finish_handlers();
         self.tape.loop_constants.sort_unstable_by_key(|&(_, weight)| !weight);
-        self.tape.temps = self.temp_entry.len() as u32;
+        self.tape.temps = self.temps.len() as u32;
         self.tape.calls = self.call_count > 0;
     }
 }

@@ -1,13 +1,13 @@
 //! Reading a body: each operator is read, checked and recorded in one step. In code that cannot be reached nothing is recorded.
 
-use super::Scan;
 use super::check::Ty;
-use super::table::{LEAVES, LOCAL_GET, OPERATORS, Operator, Rare, SATURATING};
+use super::quick::{NOT_DONE, QUICK};
+use super::table::{LEAVES, OPERATORS, Operator, Rare, SATURATING};
+use super::{Item, Scan};
 use crate::abi::Builtin;
 use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref, Tape};
 use crate::decode::{BlockType, Cursor, Invalid};
 use crate::types::{RefType, TypeIndex};
-use std::hint::select_unpredictable;
 use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64};
@@ -50,123 +50,126 @@ impl Scan<'_> {
             let mut opcode = cursor.opcode()?;
             // Most operators are these. Which of them comes cannot be foretold, that one of them comes often can.
             while let Some(byte) = cursor.first_below(LEAVES[usize::from(opcode)]) {
-                let is_local = opcode == LOCAL_GET;
-                let local = self.locals.among_first(byte);
-                let constant = Ref::small(i64::from((byte as i8) << 1 >> 1)).expect("seven bits");
-                let value = select_unpredictable(is_local, local.value, constant);
-                let ty = select_unpredictable(is_local, local.ty, Ty::I32);
-                match value {
-                    Ref::NOTHING => self.local_get(byte.into())?,
-                    _ => self.push_typed(ty, value),
+                match self.locals.leaf(opcode, byte) {
+                    Item { value: Ref::NOTHING, .. } => self.local_get(byte.into())?,
+                    item => self.stack.push(item),
                 }
                 opcode = cursor.opcode()?;
             }
             self.offset = cursor.position() - 1;
-            match OPERATORS[usize::from(opcode)] {
-                LocalGet => self.local_get(cursor.first_u32()?)?,
-                LocalSet => self.local_set(cursor.first_u32()?)?,
-                LocalTee => self.local_tee(cursor.first_u32()?)?,
-                I32Const => {
-                    let value = cursor.first_i32()?;
-                    self.push_const(I32, i64::from(value));
-                }
-                I64Const => {
-                    let value = cursor.first_i64()?;
-                    self.push_const(I64, value);
-                }
-                Load(class, access, align) => match self.plain_memarg(&mut cursor, align) {
-                    Some(offset) => self.load(access, class, offset)?,
-                    None => cursor = self.load_anywhere(access, class, align, cursor)?,
-                },
-                Store(class, access, align) => match self.plain_memarg(&mut cursor, align) {
-                    Some(offset) => self.store(access, class, offset)?,
-                    None => cursor = self.store_anywhere(access, class, align, cursor)?,
-                },
-                Add(class) => self.add(class)?,
-                Subtract(class) => self.subtract(class)?,
-                ShiftLeft(class) => self.shift_left(class)?,
-                Int(class, op) => self.int(op, class)?,
-                Divide(class, op) => self.divide(op, class)?,
-                IntUnary(class, op) => self.int_unary(op, class)?,
-                Extend(class, op) => {
-                    self.needs(WasmFeatures::SIGN_EXTENSION)?;
-                    self.int_unary(op, class)?;
-                }
-                Eqz(class) => self.eqz(class)?,
-                Compare(class, cond) => self.compare(class, cond)?,
-                CompareFloat(class, cond) => self.compare_float(class, cond)?,
-                Wrap => self.wrap()?,
-                ExtendSigned => self.extend_signed()?,
-                ExtendUnsigned => self.extend_unsigned()?,
-                Float(class, op) => self.float_binary(Op::Float(op), class)?,
-                FloatUnary(class, op) => self.convert(Op::FloatUnary(op), class, class)?,
-                Trunc(from, to, signed) => self.trunc(from, to, signed, false)?,
-                FromInt(from, to, signed) => self.convert(Op::Convert(Convert::FromInt { from, signed }), from, to)?,
-                ChangePrecision(from, to) => self.convert(Op::Convert(Convert::Float), from, to)?,
-                Reinterpret(from, to) => self.convert(Op::Convert(Convert::Reinterpret), from, to)?,
-                Block => {
-                    let ty = cursor.block_type(self.info)?;
-                    self.block(ty)?;
-                    if ty != BlockType::Empty {
-                        self.is_not_too_large()?;
-                    }
-                }
-                Loop => {
-                    let ty = cursor.block_type(self.info)?;
-                    self.begin_loop(ty)?;
-                    if ty != BlockType::Empty {
-                        self.is_not_too_large()?;
-                    }
-                }
-                If => {
-                    let ty = cursor.block_type(self.info)?;
-                    self.begin_if(ty)?;
-                    if ty != BlockType::Empty {
-                        self.is_not_too_large()?;
-                    }
-                }
-                Else => self.begin_else()?,
-                End => {
-                    self.end()?;
-                    self.is_not_too_large()?;
-                    if self.is_done() {
-                        return if cursor.is_at_end() { Ok(()) } else { Err(Refusal::Invalid) };
-                    }
-                }
-                Br => self.br(cursor.first_u32()?)?,
-                BrIf => self.br_if(cursor.first_u32()?)?,
-                Return => match self.takes_return()? {
-                    true => self.return_now(),
-                    false => self.die(),
-                },
-                Call => {
-                    self.call_direct(cursor.first_u32()?)?;
-                    self.is_not_too_large()?;
-                }
-                GlobalGet => self.global_get(cursor.first_u32()?)?,
-                GlobalSet => self.global_set(cursor.first_u32()?)?,
-                Drop => {
-                    if self.takes_any()? {
-                        self.drop_value();
-                    }
-                }
-                Select => {
-                    if self.takes_select()? {
-                        self.select(None);
-                    }
-                }
-                Unreachable => match self.dead {
-                    true => self.die(),
-                    false => self.trap_now(),
-                },
-                Nop => {}
-                Rare(operator) => {
-                    cursor = self.rare(operator, cursor)?;
-                    self.is_not_too_large()?;
-                }
-                Unknown => return Err(Refusal::Invalid),
+            let bytes = QUICK[usize::from(opcode)](self, cursor.window(), opcode);
+            if bytes != NOT_DONE {
+                cursor.pass(bytes);
+                continue;
+            }
+            let mut place = cursor;
+            self.operator(opcode, &mut place)?;
+            cursor = place;
+            if self.is_done() {
+                return if cursor.is_at_end() { Ok(()) } else { Err(Refusal::Invalid) };
             }
         }
+    }
+
+    /// Any operator, whatever there is to it.
+    #[inline(never)]
+    pub(super) fn operator(&mut self, opcode: u8, cursor: &mut Cursor<'_>) -> Result<(), Refusal> {
+        match OPERATORS[usize::from(opcode)] {
+            LocalGet => self.local_get(cursor.first_u32()?)?,
+            LocalSet => self.local_set(cursor.first_u32()?)?,
+            LocalTee => self.local_tee(cursor.first_u32()?)?,
+            I32Const => {
+                let value = cursor.first_i32()?;
+                self.push_const(I32, i64::from(value));
+            }
+            I64Const => {
+                let value = cursor.first_i64()?;
+                self.push_const(I64, value);
+            }
+            Load(class, access, align) => self.load_anywhere(access, class, align, cursor)?,
+            Store(class, access, align) => self.store_anywhere(access, class, align, cursor)?,
+            Add(class) => self.add(class)?,
+            Subtract(class) => self.subtract(class)?,
+            ShiftLeft(class) => self.shift_left(class)?,
+            Int(class, op) => self.int(op, class)?,
+            Divide(class, op) => self.divide(op, class)?,
+            IntUnary(class, op) => self.int_unary(op, class)?,
+            Extend(class, op) => {
+                self.needs(WasmFeatures::SIGN_EXTENSION)?;
+                self.int_unary(op, class)?;
+            }
+            Eqz(class) => self.eqz(class)?,
+            Compare(class, cond) => self.compare(class, cond)?,
+            CompareFloat(class, cond) => self.compare_float(class, cond)?,
+            Wrap => self.wrap()?,
+            ExtendSigned => self.extend_signed()?,
+            ExtendUnsigned => self.extend_unsigned()?,
+            Float(class, op) => self.float_binary(Op::Float(op), class)?,
+            FloatUnary(class, op) => self.convert(Op::FloatUnary(op), class, class)?,
+            Trunc(from, to, signed) => self.trunc(from, to, signed, false)?,
+            FromInt(from, to, signed) => self.convert(Op::Convert(Convert::FromInt { from, signed }), from, to)?,
+            ChangePrecision(from, to) => self.convert(Op::Convert(Convert::Float), from, to)?,
+            Reinterpret(from, to) => self.convert(Op::Convert(Convert::Reinterpret), from, to)?,
+            Block => {
+                let ty = cursor.block_type(self.info)?;
+                self.block(ty)?;
+                if ty != BlockType::Empty {
+                    self.is_not_too_large()?;
+                }
+            }
+            Loop => {
+                let ty = cursor.block_type(self.info)?;
+                self.begin_loop(ty)?;
+                if ty != BlockType::Empty {
+                    self.is_not_too_large()?;
+                }
+            }
+            If => {
+                let ty = cursor.block_type(self.info)?;
+                self.begin_if(ty)?;
+                if ty != BlockType::Empty {
+                    self.is_not_too_large()?;
+                }
+            }
+            Else => self.begin_else()?,
+            End => {
+                self.end()?;
+                self.is_not_too_large()?;
+            }
+            Br => self.br(cursor.first_u32()?)?,
+            BrIf => self.br_if(cursor.first_u32()?)?,
+            Return => match self.takes_return()? {
+                true => self.return_now(),
+                false => self.die(),
+            },
+            Call => {
+                self.call_direct(cursor.first_u32()?)?;
+                self.is_not_too_large()?;
+            }
+            GlobalGet => self.global_get(cursor.first_u32()?)?,
+            GlobalSet => self.global_set(cursor.first_u32()?)?,
+            Drop => {
+                if self.takes_any()? {
+                    self.drop_value();
+                }
+            }
+            Select => {
+                if self.takes_select()? {
+                    self.select(None);
+                }
+            }
+            Unreachable => match self.dead {
+                true => self.die(),
+                false => self.trap_now(),
+            },
+            Nop => {}
+            Rare(operator) => {
+                self.rare(operator, cursor)?;
+                self.is_not_too_large()?;
+            }
+            Unknown => return Err(Refusal::Invalid),
+        }
+        Ok(())
     }
 
     /// Asked behind operators that record more than they and their operands have bytes: those with lists of values.
@@ -179,25 +182,18 @@ impl Scan<'_> {
         Ok(())
     }
 
-    /// Alignment and offset of an access to memory 0 with a 32-bit index, which real code has: the offset. `None`: there may
-    /// be more to it, and nothing has been read.
-    #[inline(always)]
-    pub(super) fn plain_memarg(&self, cursor: &mut Cursor<'_>, max_align: u8) -> Option<u32> {
-        if self.plain_memory { cursor.plain_memarg(max_align) } else { None }
-    }
-
     /// What real code seldom has.
     #[inline(never)]
-    pub(super) fn rare<'b>(&mut self, operator: Rare, mut cursor: Cursor<'b>) -> Result<Cursor<'b>, Invalid> {
+    pub(super) fn rare(&mut self, operator: Rare, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
         self.needs(operator.feature())?;
         match operator {
-            Rare::BrTable => match self.takes_branch_table(&mut cursor)? {
+            Rare::BrTable => match self.takes_branch_table(cursor)? {
                 true => self.branch_table(),
                 false => self.die(),
             },
             Rare::CallIndirect => {
                 let ty = cursor.u32()?;
-                let table = self.index_since(WasmFeatures::REFERENCE_TYPES, &mut cursor)?;
+                let table = self.index_since(WasmFeatures::REFERENCE_TYPES, cursor)?;
                 if self.takes_call_indirect(ty, table)? {
                     self.call_table(ty, table);
                 }
@@ -252,7 +248,7 @@ impl Scan<'_> {
             }
             Rare::Throw => self.throw(cursor.u32()?)?,
             Rare::ThrowRef => self.throw_ref()?,
-            Rare::TryTable => self.begin_try_table(&mut cursor)?,
+            Rare::TryTable => self.begin_try_table(cursor)?,
             Rare::Try => self.begin_try(cursor.block_type(self.info)?)?,
             Rare::Catch => self.begin_catch(Some(cursor.u32()?))?,
             Rare::CatchAll => self.begin_catch(None)?,
@@ -282,14 +278,14 @@ impl Scan<'_> {
                 }
             }
             Rare::MemorySize => {
-                let memory = self.index_since(WasmFeatures::MULTI_MEMORY, &mut cursor)?;
+                let memory = self.index_since(WasmFeatures::MULTI_MEMORY, cursor)?;
                 let index = self.memory_index_ty(memory)?;
                 if self.takes(&[], &[index])? {
                     self.read(Op::MemorySize, index, memory);
                 }
             }
             Rare::MemoryGrow => {
-                let memory = self.index_since(WasmFeatures::MULTI_MEMORY, &mut cursor)?;
+                let memory = self.index_since(WasmFeatures::MULTI_MEMORY, cursor)?;
                 let index = self.memory_index_ty(memory)?;
                 if self.takes(&[index], &[index])? {
                     self.builtin(Builtin::MemoryGrow, &[u64::from(memory)], 1, Some(index.class()));
@@ -314,8 +310,8 @@ impl Scan<'_> {
                     self.read(Op::RefFunc, ty, function);
                 }
             }
-            Rare::Vector => self.vector(&mut cursor)?,
-            Rare::Atomic => self.atomic(&mut cursor)?,
+            Rare::Vector => self.vector(cursor)?,
+            Rare::Atomic => self.atomic(cursor)?,
             Rare::Prefix => {
                 let code = cursor.u32()?;
                 match SATURATING.get(code as usize) {
@@ -323,10 +319,10 @@ impl Scan<'_> {
                         self.needs(WasmFeatures::SATURATING_FLOAT_TO_INT)?;
                         self.trunc(from, to, signed, true)?;
                     }
-                    None => self.prefixed(code, &mut cursor)?,
+                    None => self.prefixed(code, cursor)?,
                 }
             }
         }
-        Ok(cursor)
+        Ok(())
     }
 }

@@ -3,15 +3,31 @@
 use super::check::Ty;
 use super::{Class, Item, Node, Ref, Scan};
 use crate::abi::Place;
-use crate::compile::tape::{Access, Int, IntUnary, Op};
+use crate::compile::tape::{IntUnary, Op};
 
 /// How many items are searched for reads of a local that is about to be written; of more, all are copied.
-const RELEASE_SEARCH: usize = 64;
+pub(super) const RELEASE_SEARCH: usize = 64;
 
-/// An i32 as it is used to address memory. **Escape:** only [`Scan::heap_index`] makes one, from a value whose
+/// The low 32 bits of an i64, which are as good where only those of an i32 are read.
+pub(super) const WRAP: Op = Op::IntUnary(IntUnary::Wrap);
+
+/// An i32 as it is used to address memory. **Escape:** only [`HeapIndex::computed`] makes one, from a value whose
 /// upper 32 bits are zero in every home it may have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeapIndex(Ref);
+
+impl HeapIndex {
+    /// An i32 that is computed in full: a sum has wrapped before an offset is added to it.
+    #[inline(always)]
+    pub(super) fn computed(item: Item) -> Option<HeapIndex> {
+        if item.ty == Ty::I32 && !item.value.is_lazy() { Some(HeapIndex(item.value)) } else { None }
+    }
+
+    #[inline(always)]
+    pub(super) fn value(self) -> Ref {
+        self.0
+    }
+}
 
 impl Scan<'_> {
     // Pushing.
@@ -30,9 +46,18 @@ impl Scan<'_> {
     /// Pushes a number that is computed when it is used.
     #[inline(always)]
     pub(super) fn push_node(&mut self, class: Class, node: Node) {
-        let lazy = Ref::lazy(self.nodes.len());
-        self.nodes.push(node);
-        self.push_value(class, lazy);
+        let place = self.stack.len();
+        match self.nodes.get_mut(place) {
+            Some(room) => *room = node,
+            None => self.push_first_node(node),
+        }
+        self.push_value(class, Ref::lazy(place));
+    }
+
+    /// The stack was never as high where an item was not computed yet.
+    #[inline(never)]
+    fn push_first_node(&mut self, node: Node) {
+        self.nodes.resize(self.stack.len() + 1, node);
     }
 
     #[inline(always)]
@@ -62,8 +87,22 @@ impl Scan<'_> {
     #[inline(always)]
     pub(super) fn pop(&mut self) -> Item {
         let item = self.stack.pop().expect("validated: an operand is there");
-        self.flushed = self.flushed.min(self.stack.len());
+        self.flushed_at_most(self.stack.len());
         item
+    }
+
+    /// Items from a height on are no more flushed than before, or gone.
+    #[inline(always)]
+    pub(super) fn flushed_at_most(&mut self, height: usize) {
+        self.flushed = self.flushed.min(height);
+        self.guard = self.flushed.max(self.floor);
+    }
+
+    /// All items are flushed.
+    #[inline(always)]
+    pub(super) fn all_flushed(&mut self) {
+        self.flushed = self.stack.len();
+        self.guard = self.flushed.max(self.floor);
     }
 
     /// Pops a value for an operation that reads all of its class's bits.
@@ -78,13 +117,6 @@ impl Scan<'_> {
     pub(super) fn pop_low(&mut self) -> Ref {
         let item = self.pop();
         self.low(item)
-    }
-
-    /// An address. The value is computed in full: an i32 sum wraps before the offset is added.
-    #[inline(always)]
-    pub(super) fn heap_index(&mut self, item: Item) -> HeapIndex {
-        debug_assert_eq!(item.class(), Class::I32);
-        HeapIndex(self.value(item))
     }
 
     // Checking and taking.
@@ -106,7 +138,7 @@ impl Scan<'_> {
         }
         let [.., a, b] = self.stack[..] else { return None };
         self.stack.truncate(self.stack.len() - 2);
-        self.flushed = self.flushed.min(self.stack.len());
+        self.flushed_at_most(self.stack.len());
         Some((a, b))
     }
 
@@ -115,7 +147,7 @@ impl Scan<'_> {
     /// What an item stands for if it is not computed yet.
     #[inline(always)]
     pub(super) fn node(&self, item: Item) -> Option<Node> {
-        item.value.as_lazy().map(|number| self.nodes[number])
+        item.value.as_lazy().map(|place| self.nodes[place])
     }
 
     /// All bits of a value.
@@ -132,15 +164,14 @@ impl Scan<'_> {
 
     #[inline(never)]
     fn compute(&mut self, item: Item) -> Ref {
-        let node = self.node(item).expect("it is not computed yet");
-        let (op, class, a, b, imm) = computation(node, item.class());
+        let Node { op, class, a, b, imm } = self.node(item).expect("it is not computed yet");
         self.temp_entry(op, class, a, b, imm)
     }
 
     #[inline(never)]
     fn compute_low(&mut self, item: Item) -> Ref {
         match self.node(item) {
-            Some(Node::Wrap(value)) => value,
+            Some(Node { op: WRAP, a, .. }) => a,
             _ => self.compute(item),
         }
     }
@@ -162,15 +193,12 @@ impl Scan<'_> {
     }
 
     #[inline(never)]
-    fn copy_into(&mut self, var: u32, item: Item) {
+    pub(super) fn copy_into(&mut self, var: u32, item: Item) {
         let dst = Ref::var(var);
         match self.node(item) {
             None if item.value == dst => {}
             None => self.entry(Op::Copy, item.class(), dst, item.value, Ref::NOTHING, 0),
-            Some(node) => {
-                let (op, class, a, b, imm) = computation(node, item.class());
-                self.entry(op, class, dst, a, b, imm);
-            }
+            Some(Node { op, class, a, b, imm }) => self.entry(op, class, dst, a, b, imm),
         }
     }
 
@@ -199,10 +227,7 @@ impl Scan<'_> {
     /// Does a value that is not computed yet read a variable?
     fn reads(&self, value: Ref, var: u32) -> bool {
         let var = Ref::var(var);
-        value.as_lazy().is_some_and(|number| match self.nodes[number] {
-            Node::Wrap(value) => value == var,
-            Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. } => a == var || b == var,
-        })
+        value.as_lazy().is_some_and(|place| self.nodes[place].a == var || self.nodes[place].b == var)
     }
 
     /// Computes the item at an index into a temp.
@@ -213,7 +238,7 @@ impl Scan<'_> {
             true => self.compute(item),
         };
         self.stack[index].value = value;
-        self.flushed = self.flushed.min(index);
+        self.flushed_at_most(index);
     }
 
     /// Gives every item that is not a constant its merge variable.
@@ -232,7 +257,7 @@ impl Scan<'_> {
                 self.merge_item(index);
             }
         }
-        self.flushed = self.stack.len();
+        self.all_flushed();
     }
 
     /// Computes the item at an index into the merge variable of its height.
@@ -257,8 +282,7 @@ impl Scan<'_> {
     pub(super) fn free(&mut self, item: Item) {
         match self.node(item) {
             None => self.free_temp(item.value),
-            Some(Node::Wrap(value)) => self.free_temp(value),
-            Some(Node::Test { a, b, .. } | Node::Lea { base: a, index: b, .. }) => {
+            Some(Node { a, b, .. }) => {
                 self.free_temp(a);
                 self.free_temp(b);
             }
@@ -305,65 +329,31 @@ impl Scan<'_> {
             if let Some(var) = value.as_var() {
                 self.touch(self.tape.entries.len(), var, false, self.loop_weight);
             } else if let Some(temp) = value.as_temp() {
-                self.free_temp(value);
                 if let Some(place) = places.get(index) {
-                    self.tape.entries[self.temp_entry[temp as usize] as usize].hint = hint(place);
+                    self.tape.entries[self.temps[temp as usize] as usize].hint = hint(place);
                 }
+                self.free_temp(value);
             }
         }
         self.stack.truncate(from);
-        self.flushed = self.flushed.min(from);
+        self.flushed_at_most(from);
     }
 
     #[inline(never)]
-    fn materialise_from(&mut self, from: usize) {
+    pub(super) fn materialise_from(&mut self, from: usize) {
         for index in from..self.stack.len() {
             if self.stack[index].value.is_lazy() {
                 self.materialise(index);
             }
         }
     }
-
-    /// Pushes a load or store; see [`HeapIndex`].
-    #[inline(always)]
-    pub(super) fn heap_load(&mut self, access: Access, class: Class, index: HeapIndex, offset: u32) {
-        self.can_trap();
-        let value = self.temp_entry_here(Op::Load(access), class, index.0, Ref::NOTHING, offset);
-        self.push_value(class, value);
-    }
-
-    #[inline(always)]
-    pub(super) fn heap_store(&mut self, access: Access, class: Class, index: HeapIndex, value: Ref, offset: u32) {
-        self.can_trap();
-        self.effect(Op::Store(access), class, index.0, value, offset);
-    }
 }
 
 /// [`Entry::hint`](crate::compile::tape::Entry::hint) for a place.
-fn hint(place: &Place) -> u8 {
+pub(super) fn hint(place: &Place) -> u8 {
     match place {
         Place::Gpr(register) => register.num() + 1,
         Place::Xmm(register) => register.num() + 1,
         Place::Stack(_) => 0,
-    }
-}
-
-/// The entry that computes a node.
-fn computation(node: Node, class: Class) -> (Op, Class, Ref, Ref, u32) {
-    match node {
-        Node::Test { test, class, a, b } => (Op::Set(test), class, a, b, 0),
-        Node::Wrap(value) => (Op::IntUnary(IntUnary::Wrap), Class::I32, value, Ref::NOTHING, 0),
-        Node::Lea { base, index, scale: 0, disp: 0 } if base != Ref::NOTHING && index != Ref::NOTHING => {
-            (Op::Int(Int::Add), class, base, index, 0)
-        }
-        Node::Lea { base, index: Ref::NOTHING, disp, .. } => match Ref::small(i64::from(disp)) {
-            Some(disp) => (Op::Int(Int::Add), class, base, disp, 0),
-            None => (Op::Lea { scale: 0 }, class, base, Ref::NOTHING, disp as u32),
-        },
-        Node::Lea { base: Ref::NOTHING, index, scale, disp: 0 } => {
-            let count = Ref::small(i64::from(scale)).expect("a scale is small");
-            (Op::Int(Int::Shl), class, index, count, 0)
-        }
-        Node::Lea { base, index, scale, disp } => (Op::Lea { scale }, class, base, index, disp as u32),
     }
 }

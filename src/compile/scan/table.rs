@@ -123,7 +123,7 @@ pub(super) static OPERATORS: [Operator; 256] = {
 };
 
 pub(super) const LOCAL_GET: u8 = 0x20;
-const I32_CONST: u8 = 0x41;
+pub(super) const I32_CONST: u8 = 0x41;
 
 /// By opcode: what has no operands and a number of one byte behind it, which is below this.
 pub(super) static LEAVES: [u8; 256] = {

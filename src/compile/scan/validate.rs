@@ -114,16 +114,20 @@ impl Scan<'_> {
                     cursor.first_i64()?;
                     self.push_dead(Ty::I64);
                 }
-                Operator::Load(class, access, align) => match self.plain_memarg(&mut cursor, align) {
-                    Some(_) => self.arithmetic(Arithmetic::new(1, I32, class), height)?,
-                    None => cursor = self.load_anywhere(access, class, align, cursor)?,
+                Operator::Load(class, access, align) => match self.plain_memarg(&cursor, align) {
+                    Some(bytes) => {
+                        cursor.pass(bytes);
+                        self.arithmetic(Arithmetic::new(1, I32, class), height)?;
+                    }
+                    None => self.load_anywhere(access, class, align, &mut cursor)?,
                 },
-                Operator::Store(class, access, align) => match self.plain_memarg(&mut cursor, align) {
-                    Some(_) => {
+                Operator::Store(class, access, align) => match self.plain_memarg(&cursor, align) {
+                    Some(bytes) => {
+                        cursor.pass(bytes);
                         self.take_dead(Ty::number(class), height)?;
                         self.take_dead(Ty::I32, height)?;
                     }
-                    None => cursor = self.store_anywhere(access, class, align, cursor)?,
+                    None => self.store_anywhere(access, class, align, &mut cursor)?,
                 },
                 Operator::Extend(class, _) => {
                     self.needs(WasmFeatures::SIGN_EXTENSION)?;
@@ -173,7 +177,7 @@ impl Scan<'_> {
                         Operator::If => self.begin_if(cursor.block_type(self.info)?)?,
                         Operator::Else => self.begin_else()?,
                         Operator::End => self.end()?,
-                        Operator::Rare(operator) => cursor = self.rare(operator, cursor)?,
+                        Operator::Rare(operator) => self.rare(operator, &mut cursor)?,
                         _ => return Err(Refusal::Invalid),
                     }
                     self.is_not_too_large()?;
@@ -185,6 +189,16 @@ impl Scan<'_> {
                 }
             }
         }
+    }
+
+    /// How many bytes there are of alignment and offset of an access to memory 0 with a 32-bit index. `None`: there may be more
+    /// to it.
+    #[inline(always)]
+    fn plain_memarg(&self, cursor: &Cursor<'_>, max_align: u8) -> Option<u32> {
+        if !self.plain_memory {
+            return None;
+        }
+        cursor.window().plain_memarg(max_align).map(|(_, bytes)| bytes)
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use crate::compile::tape::{LabelInfo, Op};
 /// What is known of a variable while scanning.
 #[derive(Clone, Copy)]
 pub(super) struct Life {
-    pub(super) weight: u32,
+    pub(super) weight: u64,
     pub(super) last: u32,
     pub(super) calls_at_last: u32,
     /// Behind the first access, or behind the start of a loop for which [`Life::outlived_loop`] is right: no loop that began
@@ -85,13 +85,19 @@ impl Scan<'_> {
     /// Notes that an entry, the next or the last, reads or writes a variable.
     #[inline(always)]
     pub(super) fn touch(&mut self, at: usize, var: u32, write: bool, weight: u32) {
-        let life = &mut self.lives[var as usize];
-        life.weight = life.weight.saturating_add(weight);
-        (life.last, life.calls_at_last) = (at as u32, self.call_weight);
-        // A loop's label is an entry, so what begins inside the loop begins behind its start.
-        if life.known <= self.loop_start {
+        if self.touch_again(at, var, weight) {
             self.touch_anew(at as u32, var, write);
         }
+    }
+
+    /// The same, if it is not the first access in the innermost loop. Returns whether it may be.
+    #[inline(always)]
+    pub(super) fn touch_again(&mut self, at: usize, var: u32, weight: u32) -> bool {
+        let life = &mut self.lives[var as usize];
+        life.weight += u64::from(weight);
+        (life.last, life.calls_at_last) = (at as u32, self.call_weight);
+        // A loop's label is an entry, so what begins inside the loop begins behind its start.
+        life.known <= self.loop_start
     }
 
     /// The first access to a variable, or its first in a loop that began after that: it lives as long as the outermost such
@@ -129,24 +135,30 @@ impl Scan<'_> {
     #[inline(always)]
     pub(super) fn new_temp(&mut self) -> Ref {
         let at = self.tape.entries.len() as u32;
-        let temp = match self.free_temps.pop() {
-            Some(temp) => temp,
-            None => self.another_temp(),
-        };
-        self.temp_entry[temp as usize] = at;
+        let temp = self.free_temp;
+        self.live_temps += 1;
+        match self.temps.get_mut(temp as usize) {
+            Some(cell) => {
+                self.free_temp = *cell;
+                *cell = at;
+            }
+            None => return self.another_temp(at),
+        }
         Ref::temp(temp)
     }
 
     #[inline(never)]
-    fn another_temp(&mut self) -> u32 {
-        self.temp_entry.push(0);
-        self.temp_entry.len() as u32 - 1
+    fn another_temp(&mut self, at: u32) -> Ref {
+        self.temps.push(at);
+        Ref::temp(self.temps.len() as u32 - 1)
     }
 
     #[inline(always)]
     pub(super) fn free_temp(&mut self, value: Ref) {
         if let Some(temp) = value.as_temp() {
-            self.free_temps.push(temp);
+            self.temps[temp as usize] = self.free_temp;
+            self.free_temp = temp;
+            self.live_temps -= 1;
         }
     }
 

@@ -58,7 +58,7 @@ impl Scan<'_> {
             Bitmask(lanes) if self.takes_one(V128, I32)? => self.unary(Op::Vector(V::Bitmask(lanes)), I32),
             Ask(test) if self.takes_one(V128, I32)? => {
                 let a = self.pop_value();
-                self.push_node(I32, Node::Test { test, class: V128, a, b: Ref::NOTHING });
+                self.push_node(I32, Node::test(test, V128, a, Ref::NOTHING));
             }
             Shift(op) if self.takes(&[Ty::V128, Ty::I32], &[Ty::V128])? => self.shift_vector(op),
             Ternary(op) if self.takes(&[Ty::V128; 3], &[Ty::V128])? => self.ternary(op),
