@@ -166,6 +166,7 @@ impl Slot {
     /// Gives a clean slot another size and image.
     fn prepare(&mut self, len: usize, image: Option<&Arc<Image>>) -> io::Result<()> {
         if !self.shows(image) {
+            self.quiet = 0;
             self.is_spoilt = true;
             self.change_image(image)?;
             self.is_spoilt = false;
