@@ -178,6 +178,32 @@ fn threads_share_a_pool() {
     });
 }
 
+/// After many that write nothing the pool does not look any more at what was written.
+#[test]
+fn nothing_is_left_after_many_that_write_nothing() {
+    let engine = engine(4, 1 << 20);
+    let cases = cases(&engine);
+    std::thread::scope(|scope| {
+        for seed in 0..2 {
+            let (engine, cases) = (&engine, &cases);
+            scope.spawn(move || {
+                let mut numbers = Numbers(seed);
+                for case in &cases[..5] {
+                    for round in 1..400 {
+                        let mut store = Store::new(engine, ());
+                        if round % 39 != 0 {
+                            Instance::new(&mut store, &case.module, &[]).unwrap();
+                            continue;
+                        }
+                        let (instance, memory) = instance(case, &mut store);
+                        make_dirty(&mut numbers, &mut store, instance, memory).unwrap();
+                    }
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn modules_come_and_go() {
     let engine = engine(4, 1 << 20);

@@ -86,27 +86,21 @@ impl InstanceData {
 
     /// A reference to a function: an import, or one of the module's `referable` ones (else it panics).
     pub(crate) fn func(&self, func: FuncIndex) -> FuncRef {
-        self.func_among(self.records(), func)
+        self.funcs().get(func)
     }
 
     /// The same for many, as table elements.
     pub(crate) fn elements_of(&self, functions: &[FuncIndex]) -> Vec<u64> {
-        let records = self.records();
-        functions.iter().map(|func| self.func_among(records, *func).bits()).collect()
+        let funcs = self.funcs();
+        functions.iter().map(|func| funcs.get(*func).bits()).collect()
     }
 
-    fn records(&self) -> &Records {
-        self.module.records().expect("made when this was")
-    }
-
-    fn func_among(&self, records: &Records, func: FuncIndex) -> FuncRef {
-        match func.index().checked_sub(self.imported_functions.len()) {
-            None => self.imported_functions[func.index()],
-            Some(own) => {
-                let place = records.place(FuncIndex(own as u32)).expect("only referable functions become values");
-                // SAFETY: in the context, written when it was made, never changed.
-                FuncRef(NonNull::from(&unsafe { self.records.as_ref() }[place]))
-            }
+    fn funcs(&self) -> Funcs<'_> {
+        Funcs {
+            imported: &self.imported_functions,
+            places: self.module.records().expect("made when this was"),
+            // SAFETY: in the context, written when it was made, never changed.
+            own: unsafe { self.records.as_ref() },
         }
     }
 
@@ -268,6 +262,26 @@ impl InstanceData {
     }
 }
 
+/// The functions of an instance.
+struct Funcs<'a> {
+    imported: &'a [FuncRef],
+    places: &'a Records,
+    own: &'a [FuncRecord],
+}
+
+impl Funcs<'_> {
+    #[inline]
+    fn get(&self, func: FuncIndex) -> FuncRef {
+        match func.index().checked_sub(self.imported.len()) {
+            None => self.imported[func.index()],
+            Some(own) => {
+                let place = self.places.place(FuncIndex(own as u32)).expect("only referable functions become values");
+                FuncRef(NonNull::from(&self.own[place]))
+            }
+        }
+    }
+}
+
 /// Records of a module's own referable functions, which lack the instance.
 pub(crate) struct Records {
     records: Box<[FuncRecord]>,
@@ -329,7 +343,8 @@ impl Records {
     }
 
     /// The place of the record of one of the module's own functions, if it is referable.
-    pub(super) fn place(&self, own: FuncIndex) -> Option<usize> {
+    #[inline]
+    fn place(&self, own: FuncIndex) -> Option<usize> {
         self.places.get(own.index()).filter(|&&place| place != NOWHERE).map(|&place| place as usize)
     }
 }

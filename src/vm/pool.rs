@@ -3,6 +3,9 @@
 //! Mapping and unmapping 8 GiB of addresses, and page faults, are most of what a small instance costs. So a reservation goes back to its
 //! engine's pool: what was written is made what it was, by writing if there is little of it. An instance of the same module
 //! then finds everything in place.
+//!
+//! What was written the kernel tells, in 0.8 us for a mebibyte, of which 0.45 us are the request itself. Looking costs less than
+//! taking the memory away and getting it again (1.5 us a page), and more than taking away what is not there (0.5 us).
 
 #![allow(unsafe_code, reason = "restores the bytes of memories")]
 
@@ -163,6 +166,7 @@ impl Slot {
     /// Gives a clean slot another size and image.
     fn prepare(&mut self, len: usize, image: Option<&Arc<Image>>) -> io::Result<()> {
         if !self.shows(image) {
+            self.quiet = 0;
             self.is_spoilt = true;
             self.change_image(image)?;
             self.is_spoilt = false;
