@@ -316,7 +316,19 @@ pub(super) enum Op {
 /// An [entry's weight](Op::weight) that no short branch reaches over.
 pub(super) const FAR: u8 = 13;
 
+/// What an emitter wants to know of an operation before it comes to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub(super) weight: u8,
+    pub(super) takes: u8,
+}
+
 impl Op {
+    #[inline(always)]
+    pub(super) fn kind(self) -> Kind {
+        Kind { weight: self.weight(), takes: self.takes() }
+    }
+
     /// How long its code may be, roughly, in units of twelve bytes.
     #[inline(always)]
     pub(super) fn weight(self) -> u8 {

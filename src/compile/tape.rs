@@ -4,8 +4,8 @@
 //! At a [label](Op::Label) no temp is alive: what crosses a label is a variable.
 
 pub(super) use super::op::{
-    Access, Class, Convert, FAR, Float, FloatCond, FloatUnary, Int, IntUnary, Memarg, Op, Rmw, TAKES_A, TAKES_B, Test,
-    UNLESS_CONST, Wide,
+    Access, Class, Convert, FAR, Float, FloatCond, FloatUnary, Int, IntUnary, Kind, Memarg, Op, Rmw, TAKES_A, TAKES_B,
+    Test, UNLESS_CONST, Wide,
 };
 use crate::types::TagIndex;
 
@@ -271,9 +271,15 @@ impl Tape {
     /// Appends an entry that no register is wanted for.
     #[inline(always)]
     pub(super) fn push(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
-        let (reach, takes) = (self.reach, op.takes());
+        self.push_of((op, op.kind()), class, dst, a, b, imm);
+    }
+
+    /// The same, where the operation's kind is known: to find it out costs a jump that cannot be foretold.
+    #[inline(always)]
+    pub(super) fn push_of(&mut self, (op, kind): (Op, Kind), class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
+        let (reach, takes) = (self.reach, kind.takes);
         self.entries.push(Entry { op, class, hint: 0, reach, takes, dst, a, b, imm });
-        self.reach = self.reach.wrapping_add(op.weight());
+        self.reach = self.reach.wrapping_add(kind.weight);
     }
 
     /// The items of the list at `at`.

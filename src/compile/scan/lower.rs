@@ -339,7 +339,7 @@ impl Scan<'_> {
         let a = self.value(item);
         match self.tape.constant(a) {
             Some(value) => self.push_const(I32, i64::from(value as i32)),
-            None => self.push_node(I32, Node { op: WRAP, class: I32, a, b: Ref::NOTHING, imm: 0 }),
+            None => self.push_node(I32, Node::new(WRAP, I32, a, Ref::NOTHING, 0)),
         }
         Ok(())
     }
@@ -450,12 +450,12 @@ impl Lea {
                 if disp == 0
                     && let Some(count) = small(scale.into()) =>
             {
-                Node { op: Op::Int(Int::Shl), class, a: index, b: count, imm: 0 }
+                Node::new(Op::Int(Int::Shl), class, index, count, 0)
             }
             _ if index != Ref::NOTHING && base != Ref::NOTHING && (scale, disp) == (0, 0) => {
                 Node::sum(class, base, index)
             }
-            _ => Node { op: Op::Lea { scale }, class, a: base, b: index, imm: disp as u32 },
+            _ => Node::new(Op::Lea { scale }, class, base, index, disp as u32),
         }
     }
 }

@@ -26,7 +26,7 @@ mod exceptions;
 mod locals;
 mod validate;
 
-use super::tape::{Class, Int, NO_HANDLER, Op, Ref, Tape, Test, Variable};
+use super::tape::{Class, Int, Kind, NO_HANDLER, Op, Ref, Tape, Test, Variable};
 use crate::abi::CallLayout;
 use crate::decode::{Cursor, Invalid, ModuleInfo};
 use crate::types::{TypeIndex, ValType};
@@ -57,6 +57,7 @@ impl Item {
 #[derive(Clone, Copy, Debug)]
 struct Node {
     op: Op,
+    kind: Kind,
     /// That of the operands.
     class: Class,
     a: Ref,
@@ -65,16 +66,21 @@ struct Node {
 }
 
 impl Node {
+    #[inline(always)]
+    fn new(op: Op, class: Class, a: Ref, b: Ref, imm: u32) -> Node {
+        Node { op, kind: op.kind(), class, a, b, imm }
+    }
+
     /// `a test b`, as i32.
     #[inline(always)]
     fn test(test: Test, class: Class, a: Ref, b: Ref) -> Node {
-        Node { op: Op::Set(test), class, a, b, imm: 0 }
+        Node::new(Op::Set(test), class, a, b, 0)
     }
 
     /// `a + b`
     #[inline(always)]
     fn sum(class: Class, a: Ref, b: Ref) -> Node {
-        Node { op: Op::Int(Int::Add), class, a, b, imm: 0 }
+        Node::new(Op::Int(Int::Add), class, a, b, 0)
     }
 }
 

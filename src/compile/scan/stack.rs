@@ -164,8 +164,8 @@ impl Scan<'_> {
 
     #[inline(never)]
     fn compute(&mut self, item: Item) -> Ref {
-        let Node { op, class, a, b, imm } = self.node(item).expect("it is not computed yet");
-        self.temp_entry(op, class, a, b, imm)
+        let node = self.node(item).expect("it is not computed yet");
+        self.temp_entry_of(node)
     }
 
     #[inline(never)]
@@ -198,7 +198,7 @@ impl Scan<'_> {
         match self.node(item) {
             None if item.value == dst => {}
             None => self.entry(Op::Copy, item.class(), dst, item.value, Ref::NOTHING, 0),
-            Some(Node { op, class, a, b, imm }) => self.entry(op, class, dst, a, b, imm),
+            Some(node) => self.entry_of(node, dst),
         }
     }
 

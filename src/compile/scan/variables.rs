@@ -1,6 +1,6 @@
 //! Variables and temps: where they begin and end, and how often they are accessed. Entries of the tape.
 
-use super::{Class, NEVER, Ref, Scan};
+use super::{Class, NEVER, Node, Ref, Scan};
 use crate::compile::tape::{LabelInfo, Op};
 
 /// What is known of a variable while scanning.
@@ -171,14 +171,20 @@ impl Scan<'_> {
     }
 
     /// Appends an entry that reads `a` and `b` and writes `dst`, a variable.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn entry(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
+        self.entry_of(Node::new(op, class, a, b, imm), dst);
+    }
+
+    #[inline(never)]
+    pub(super) fn entry_of(&mut self, node: Node, dst: Ref) {
+        let Node { op, kind, class, a, b, imm } = node;
         self.consume(a);
         self.consume(b);
         if let Some(var) = dst.as_var() {
             self.touch(self.tape.entries.len(), var, true, self.loop_weight);
         }
-        self.push_entry(op, class, dst, a, b, imm);
+        self.tape.push_of((op, kind), class, dst, a, b, imm);
     }
 
     /// Appends an entry that reads `a` and `b` for its effect.
@@ -196,9 +202,19 @@ impl Scan<'_> {
     }
 
     /// Appends an entry with a fresh temp as destination.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn temp_entry(&mut self, op: Op, class: Class, a: Ref, b: Ref, imm: u32) -> Ref {
-        self.temp_entry_here(op, class, a, b, imm)
+        self.temp_entry_of(Node::new(op, class, a, b, imm))
+    }
+
+    #[inline(never)]
+    pub(super) fn temp_entry_of(&mut self, node: Node) -> Ref {
+        let Node { op, kind, class, a, b, imm } = node;
+        self.consume(a);
+        self.consume(b);
+        let dst = self.new_temp();
+        self.tape.push_of((op, kind), class, dst, a, b, imm);
+        dst
     }
 
     /// The same for what is often called.
