@@ -129,9 +129,8 @@ impl Queue {
             return Some(batch);
         }
         let own = worker % self.runs.len();
-        let others = (1..self.runs.len()).map(|step| (own + step) % self.runs.len());
-        let batch =
-            self.runs[own].take(true).or_else(|| others.into_iter().find_map(|run| self.runs[run].take(false)))?;
+        let mut others = (1..self.runs.len()).map(|step| &self.runs[(own + step) % self.runs.len()]);
+        let batch = self.runs[own].take(true).or_else(|| others.find_map(|run| run.take(false)))?;
         Some(&self.rest[batch])
     }
 }

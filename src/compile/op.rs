@@ -315,6 +315,8 @@ pub(super) enum Op {
 
 /// An [entry's weight](Op::weight) that no short branch reaches over.
 pub(super) const FAR: u8 = 13;
+// The weights of fewer entries than that do not wrap.
+const _: () = assert!((FAR as u32 - 1) * FAR as u32 <= u8::MAX as u32);
 
 /// What an emitter wants to know of an operation before it comes to it.
 #[derive(Clone, Copy, Debug)]
