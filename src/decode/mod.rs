@@ -14,7 +14,7 @@ pub(crate) use info::{
 };
 
 use crate::error::Error;
-use wasmparser::{Parser, Payload, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{BinaryReader, Chunk, FunctionBody, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 
 /// Checks everything but the function bodies, in one walk, and finds those.
 ///
@@ -26,8 +26,12 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo
     parser.set_features(features);
     let mut info = ModuleInfo { features, ..ModuleInfo::default() };
     let mut bodies = Bodies { module: bytes, ..Bodies::default() };
-    for payload in parser.parse_all(bytes) {
-        let payload = payload?;
+    let mut rest = bytes;
+    loop {
+        let Chunk::Parsed { consumed, payload } = parser.parse(rest, true)? else {
+            unreachable!("there is no more than this")
+        };
+        rest = &rest[consumed..];
         if let Payload::DataSection(section) = &payload
             && sections::add_plain_data(&mut info, bytes, section)
         {
@@ -38,10 +42,20 @@ pub(crate) fn decode(bytes: &[u8], features: WasmFeatures) -> Result<(ModuleInfo
                 bodies.bodies.push(Body { bytes: body.as_bytes(), offset: body.range().start as usize });
                 bodies.resources.get_or_insert(function.resources);
             }
+            ValidPayload::End(_) => break,
             _ => {
-                if let Payload::CodeSectionStart { count, .. } = payload {
-                    // As many as the function section has, as was checked.
-                    bodies.bodies.reserve_exact(count as usize);
+                if let Payload::CodeSectionStart { count, size, .. } = payload
+                    && let Some((section, behind)) = rest.split_at_checked(size as usize)
+                    && let Ok(found) = sections::find_bodies(section, bytes.len() - rest.len(), count)
+                {
+                    bodies.bodies = found;
+                    if let Some(first) = bodies.bodies.first() {
+                        let reader = BinaryReader::new_features(first.bytes, first.offset as u64, features);
+                        let function = validator.code_section_entry(&FunctionBody::new(reader))?;
+                        bodies.resources = Some(function.resources);
+                    }
+                    parser.skip_section();
+                    rest = behind;
                 }
                 sections::read(&mut info, payload)?;
             }

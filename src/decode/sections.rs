@@ -1,7 +1,7 @@
 //! One section of a validated module into [`ModuleInfo`].
 
 use super::info::{
-    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, FunctionNames, Import,
+    Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, FunctionNames, Import,
     ImportItem, ModuleInfo, SegmentMode,
 };
 use crate::error::Error;
@@ -247,8 +247,27 @@ fn plain_segments(section: &[u8], data: &mut Vec<DataSegment>, bytes: &mut Vec<u
     if reader.eof() { Ok(()) } else { Err(Irregular) }
 }
 
+/// The parser lets no body be longer.
+const MAX_BODY_BYTES: u32 = 7_654_321;
+
+/// Finds the bodies of a code section, which starts at an offset of the module.
+pub(super) fn find_bodies(section: &[u8], offset: usize, count: u32) -> Result<Vec<Body<'_>>, Irregular> {
+    let mut reader = BinaryReader::new(section, offset as u64);
+    // Each has a length.
+    let mut bodies = Vec::with_capacity((count as usize).min(section.len()));
+    for _ in 0..count {
+        let length = reader.read_var_u32()?;
+        if length > MAX_BODY_BYTES {
+            return Err(Irregular);
+        }
+        let offset = reader.original_position() as usize;
+        bodies.push(Body { bytes: reader.read_bytes(length as usize)?, offset });
+    }
+    if reader.eof() { Ok(bodies) } else { Err(Irregular) }
+}
+
 /// A section is to be read by the parser, which may find fault with it.
-struct Irregular;
+pub(super) struct Irregular;
 
 impl From<wasmparser::Error> for Irregular {
     fn from(_: wasmparser::Error) -> Irregular {

@@ -135,3 +135,47 @@ fn plain_data_is_kept() {
     let contents: Vec<&[u8]> = info.data.iter().map(|segment| info.data_of(segment)).collect();
     assert_eq!(contents, [&b"x"[..], b"yz"]);
 }
+
+/// What the parser and its validator say of everything but the bodies' operators.
+fn theirs(bytes: &[u8]) -> Result<usize, String> {
+    let mut validator = Validator::new_with_features(SUPPORTED);
+    let mut parser = Parser::new(0);
+    parser.set_features(SUPPORTED);
+    let mut bodies = 0;
+    for payload in parser.parse_all(bytes) {
+        let valid = payload
+            .and_then(|payload| validator.payload(&payload).map(|valid| matches!(valid, ValidPayload::Func(..))));
+        bodies += usize::from(valid.map_err(|error| Error::from(error).to_string())?);
+    }
+    Ok(bodies)
+}
+
+#[test]
+fn bodies_are_found_as_the_parser_finds_them() {
+    let code: &[u8] = &[3, 2, 0, 0x0b, 0x84, 0, 0, 1, 1, 0x0b, 3, 0, 1, 0x0b];
+    let sections = |code: &[u8]| module(&[(1, &[1, 0x60, 0, 0]), (3, &[3, 0, 0, 0]), (10, code), (0, &[1, b'x', 7])]);
+    let mut accepted = 0;
+    let mut agree = |bytes: &[u8]| {
+        let ours = decode(bytes, SUPPORTED).map(|(_, bodies)| bodies.bodies.len()).map_err(|error| error.to_string());
+        accepted += usize::from(ours.is_ok());
+        assert_eq!(ours, theirs(bytes), "{bytes:x?}");
+    };
+    let whole = sections(code);
+    for at in 0..whole.len() {
+        agree(&whole[..at]);
+        for byte in 0..=255 {
+            let mut changed = whole.clone();
+            changed[at] = byte;
+            agree(&changed);
+        }
+    }
+    for length in 0..code.len() {
+        agree(&sections(&code[..length]));
+        agree(&sections(&[code, &code[..length]].concat()));
+    }
+    assert!(accepted > 1000, "{accepted}");
+    let (_, bodies) = decode(&whole, SUPPORTED).unwrap();
+    let found: Vec<(&[u8], usize)> = bodies.bodies.iter().map(|body| (body.bytes, body.offset)).collect();
+    assert_eq!(found, [(&[0, 0x0b][..], 24), (&[0, 1, 1, 0x0b], 28), (&[0, 1, 0x0b], 33)]);
+    assert!(bodies.bodies.iter().all(|body| whole[body.offset..].starts_with(body.bytes)));
+}
