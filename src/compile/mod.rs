@@ -23,8 +23,7 @@ pub(crate) use threads::Threads;
 pub(crate) use timings::Clock;
 pub use timings::{Stage, Timings};
 
-use crate::abi::code_memory::CodeMemory;
-use crate::abi::code_memory::Relocation;
+use crate::abi::code_memory::{CodeMemory, Relocation};
 use crate::abi::layout::ContextLayout;
 use crate::abi::positions::{Calls, FunctionCode, SiteWriter};
 use crate::abi::{CallLayout, Cpu};

@@ -334,6 +334,8 @@ fn compile_and_enter(asm: &mut Asm<'_>, address: u64) {
     let store = HEAP;
     let field = |base: Gp64, at: i32| Addr::base_disp(base.any(), at);
     let saved = || INT_ARGS.into_iter().chain([r11]);
+    // What is saved keeps the stack aligned.
+    const { assert!((INT_ARGS.len() + 1).is_multiple_of(2)) };
     let vector_bytes = 16 * FLOAT_ARGS.len() as i32;
     asm.mov_rm(Width::W64, store.any(), field(CONTEXT, CONTEXT_STORE));
     // The return address is the caller's, who thereby has left wasm.

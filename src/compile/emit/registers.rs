@@ -231,14 +231,14 @@ impl Bank {
     #[inline]
     pub(super) fn clear(&mut self, register: u8) {
         self.copies &= !mask(register);
-        self.clear_temp_if(true, register);
+        self.clear_temp(register);
     }
 
-    /// The same of one that held a temp, if that is so.
+    /// The same of one that held a temp.
     #[inline]
-    pub(super) fn clear_temp_if(&mut self, dies: bool, register: u8) {
-        debug_assert!(!dies || self.may_hold_temp(register));
-        self.free |= u32::from(dies) << (register & 31);
+    pub(super) fn clear_temp(&mut self, register: u8) {
+        debug_assert!(self.may_hold_temp(register));
+        self.free |= mask(register);
     }
 
     /// A register that was chosen or taken, or holds a temp that dies, holds a temp now.

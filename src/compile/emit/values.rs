@@ -67,7 +67,9 @@ impl Emit<'_> {
     pub(super) fn release(&mut self, value: Value) {
         if value.is_temp() {
             let place = std::mem::replace(&mut self.places[value.cell as usize], IN_MEMORY);
-            self.bank.clear_temp_if(place & IN_MEMORY == 0, place);
+            if place & IN_MEMORY == 0 {
+                self.bank.clear_temp(place);
+            }
         }
     }
 
