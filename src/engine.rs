@@ -39,6 +39,8 @@ struct Shared {
     signatures: Signatures,
     /// Addresses into `builtin_code`.
     builtins: Arc<[u64]>,
+    /// See [`BuiltinStubs::importer_offset`](compile::BuiltinStubs::importer_offset).
+    importer_entry: CodeAddress,
     /// An instruction that ends the process: what types that need no stubs have for them.
     never: CodeAddress,
     /// Kept alive: compiled code calls it.
@@ -89,6 +91,7 @@ impl Engine {
                 memories: MemoryPool::new(config.allocation.pool_limits()),
                 signatures: Signatures::default(),
                 builtins,
+                importer_entry: code.address(stubs.importer_offset),
                 never: code.address(never),
                 _builtin_code: code,
             }),
@@ -131,6 +134,11 @@ impl Engine {
 
     pub(crate) fn builtins(&self) -> &Arc<[u64]> {
         &self.shared.builtins
+    }
+
+    /// Where importers enter functions that have no such entry of their own.
+    pub(crate) fn importer_entry(&self) -> CodeAddress {
+        self.shared.importer_entry
     }
 
     /// Where guarded memories come from.

@@ -88,7 +88,7 @@ impl LazyModule {
         // All offsets are those in the section until here.
         let compiled = compiler
             .read_body(module.type_of(own), &self.section, start..end)
-            .and_then(|()| compiler.emit(module.type_of(own), start));
+            .and_then(|()| compiler.emit(module.type_of(own), start, false));
         compiled.map_err(|refusal| match refusal {
             Refusal::Invalid => panic!("the function was validated"),
             Refusal::TooLarge => too_large(self.section_offset + start as usize),

@@ -5,6 +5,7 @@
 use super::growing::Growing;
 use super::registry;
 use crate::abi::code_memory::CodeMemory;
+use crate::abi::layout::IMPORTER_ENTRY_BYTES;
 use crate::abi::positions::Positions;
 use crate::sys::pages::{Access, HUGE_BYTES, Pages};
 use std::io;
@@ -186,6 +187,12 @@ impl Code {
     pub(crate) fn function(&self, own: usize) -> CodeAddress {
         let positions = self.published.positions().expect("a module's code has positions");
         self.address(positions.functions[own].code_offset)
+    }
+
+    /// The entry for importers of a function of a compiled module, if it has one.
+    pub(crate) fn importer_entry(&self, own: usize) -> Option<CodeAddress> {
+        let function = self.published.positions().expect("a module's code has positions").functions[own];
+        function.has_importer_entry.then(|| self.address(function.code_offset - IMPORTER_ENTRY_BYTES))
     }
 
     /// The stubs of a signature among those of this piece of code.

@@ -60,6 +60,7 @@ pub(crate) struct FuncRecord {
     pub(super) instance: usize,
     pub(super) signature: u32,
     pub(super) kind: RecordKind,
+    pub(super) importer: usize,
 }
 
 /// Who implements a function.
@@ -255,6 +256,7 @@ const _: () = {
     assert!(offset_of!(FuncRecord, instance) == layout::RECORD_INSTANCE as usize);
     assert!(offset_of!(FuncRecord, signature) == layout::RECORD_SIGNATURE as usize);
     assert!(offset_of!(FuncRecord, kind) == layout::RECORD_KIND as usize);
+    assert!(offset_of!(FuncRecord, importer) == layout::RECORD_IMPORTER as usize);
     assert!(RecordKind::Host as i32 == layout::RECORD_KIND_HOST);
     assert!(size_of::<FuncRecord>() == layout::RECORD_BYTES as usize);
     assert!(offset_of!(Context, heap) == layout::CONTEXT_HEAP as usize);

@@ -289,6 +289,12 @@ pub(crate) struct Records {
     places: Box<[u32]>,
 }
 
+/// Where a wasm function is entered: by its own instance, and by importers.
+pub(crate) struct Entries {
+    pub(crate) code: CodeAddress,
+    pub(crate) importer: CodeAddress,
+}
+
 /// The place of functions that are not referable.
 const NOWHERE: u32 = u32::MAX;
 
@@ -297,7 +303,7 @@ impl Records {
     /// code become traps?
     pub(crate) fn new(
         info: &ModuleInfo,
-        entry: impl Fn(usize) -> CodeAddress,
+        entries: impl Fn(usize) -> Entries,
         signatures: &[Signature],
         signals: bool,
     ) -> Result<Records, Refused> {
@@ -311,12 +317,14 @@ impl Records {
             let own = func.index() - imported;
             let signature = &signatures[info.functions[func.index()].index()];
             places[own] = records.len() as u32;
+            let entries = entries(own);
             records.push(FuncRecord {
-                code: entry(own).0,
+                code: entries.code.0,
                 foreign: signature.foreign.0,
                 instance: 0,
                 signature: signature.number,
                 kind,
+                importer: entries.importer.0,
             });
         }
         Ok(Records { records: records.into(), places: places.into() })
