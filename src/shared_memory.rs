@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{Error, Trap};
-use crate::memory::refused;
+use crate::memory::{error_of, refused};
 use crate::store::trap_of;
 use crate::types::MemoryType;
 use crate::vm::shared::SharedMemory as Shared;
@@ -134,7 +134,7 @@ impl SharedMemory {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn grow(&self, pages: u64) -> Result<u64, Error> {
-        self.memory.grow(pages).ok_or_else(|| Error::msg("the memory cannot grow that far"))
+        self.memory.grow(pages).map_err(|refused| error_of(refused, "the memory cannot grow that far"))
     }
 
     /// Wakes as many as `count` threads that wait at an address, as `memory.atomic.notify` does; returns how many.

@@ -1,6 +1,7 @@
 //! What a store grants to memories and tables, how memories are bounded, and why one cannot be made.
 
 use super::pool::MemoryPool;
+use crate::sys::shortage::{Purpose, Shortage};
 use crate::types::MemoryType;
 use std::sync::Arc;
 
@@ -31,13 +32,25 @@ impl Bounds {
     }
 }
 
-/// Why a memory, a table or an instance could not be made.
+/// Why a memory, a table or an instance could not be made, or a memory or a table not grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refused {
-    /// The minimum is above the limit.
+    /// The minimum, or the size to grow to, is above the limit.
     Limit,
-    /// The system has no memory.
-    Exhausted,
+    /// The system has too little memory, or address space.
+    Exhausted(Shortage),
+}
+
+impl Refused {
+    pub(super) fn exhausted(purpose: Purpose, bytes: usize) -> Refused {
+        Refused::Exhausted(Shortage::new(purpose, bytes))
+    }
+}
+
+impl From<Shortage> for Refused {
+    fn from(shortage: Shortage) -> Refused {
+        Refused::Exhausted(shortage)
+    }
 }
 
 /// **Escape:** checks of 64-bit indexes rely on a length that is far below 2^64. No system maps as much.

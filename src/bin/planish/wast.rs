@@ -138,7 +138,7 @@ fn words(error: impl Display) -> String {
 
 impl<'a> Script<'a> {
     fn new(engine: &'a Engine) -> Result<Script<'a>> {
-        let mut store = Store::new(engine, ());
+        let mut store = Store::try_new(engine, ()).map_err(words)?;
         let mut linker = Linker::new(engine);
         linker.allow_shadowing(true);
         define_spectest(&mut linker, &mut store).map_err(words)?;
