@@ -23,19 +23,3 @@ pub(crate) fn mapped() -> u64 {
     let pages: u64 = text.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
     pages.saturating_mul(super::pages::page_bytes() as u64)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sys::pages::Pages;
-
-    #[test]
-    fn what_is_reserved_counts_as_mapped() {
-        const BYTES: u64 = 1 << 40;
-        let reserved = Pages::reserve(BYTES as usize).expect("address space");
-        assert!(mapped() >= BYTES);
-        drop(reserved);
-        // Other tests reserve less.
-        assert!(mapped() < BYTES);
-    }
-}
