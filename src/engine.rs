@@ -75,7 +75,7 @@ impl Engine {
                 config: config.clone(),
                 options: Options {
                     cpu: config.cap(cpu),
-                    guarded: config.guard_memory && config.signals,
+                    guarded: config.signals && bounds_of(config) == Bounds::Guarded,
                     deterministic: config.deterministic,
                     signals: config.signals,
                     registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
@@ -160,6 +160,15 @@ impl Engine {
     /// The type and signature of a function that exists.
     pub(crate) fn signature_numbered(&self, number: u32) -> (FuncType, Signature) {
         self.shared.signatures.get(number)
+    }
+}
+
+/// How an engine bounds its memories, if it has signals.
+fn bounds_of(config: &Config) -> Bounds {
+    match config.guard_memory {
+        Some(true) => Bounds::Guarded,
+        Some(false) => Bounds::Checked,
+        None => Bounds::of_process(),
     }
 }
 

@@ -57,7 +57,8 @@ pub enum WaitResult {
 }
 
 impl SharedMemory {
-    /// A new, zeroed memory. Address space for all that it may grow to is reserved at once.
+    /// A new, zeroed memory. Address space for all that it may grow to is reserved at once, but at most half of what the process may
+    /// still map if that is limited, unless the memory starts with more.
     ///
     /// # Errors
     ///

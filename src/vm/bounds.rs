@@ -1,6 +1,9 @@
 //! What a store grants to memories and tables, how memories are bounded, and why one cannot be made.
 
 use super::pool::MemoryPool;
+use crate::abi::GUARDED_MEMORY_BYTES;
+use crate::sys::address_space;
+use crate::sys::pages::Pages;
 use crate::sys::shortage::{Purpose, Shortage};
 use crate::types::MemoryType;
 use std::sync::Arc;
@@ -25,7 +28,18 @@ pub(crate) enum Bounds {
     Checked,
 }
 
+/// Where addresses are limited, memories are guarded if so many of them fit. A pool keeps half as many unless it is told otherwise, so
+/// the other half is left for memories in use and for the rest of the process.
+const GUARDED_MEMORIES: u64 = 128;
+
 impl Bounds {
+    /// Those that suit the process: guarded if the system lets it reserve a memory, and no limit of its own is in the way of many.
+    pub(crate) fn of_process() -> Bounds {
+        let enough = GUARDED_MEMORIES * GUARDED_MEMORY_BYTES as u64;
+        let has_room = address_space::room().is_none_or(|room| room >= enough);
+        if has_room && Pages::reserve(GUARDED_MEMORY_BYTES).is_ok() { Bounds::Guarded } else { Bounds::Checked }
+    }
+
     /// Those of a memory in an engine that has these.
     pub(super) fn of(self, ty: &MemoryType) -> Bounds {
         if ty.can_be_guarded() { self } else { Bounds::Checked }
