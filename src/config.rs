@@ -227,10 +227,10 @@ impl Config {
     }
 
     /// Where the memories of instances and the stacks of stores come from: by default a pool of the engine, whose limits are those of
-    /// [`PoolingAllocationConfig::new`](crate::PoolingAllocationConfig::new). It starts empty and keeps what dropped stores leave, ready
-    /// to be used again: that takes a tenth of the time that mapping it takes. A memory that comes from the pool contains nothing of
-    /// its former instance. [Shared memories](crate::SharedMemory) and those that are
-    /// [not guarded](Config::guard_memory) do not come from it. What it keeps is unmapped with the engine.
+    /// [`PoolingAllocationConfig::new`](crate::PoolingAllocationConfig::new). It starts with at most one memory and
+    /// keeps what dropped stores leave, ready to be used again: that takes a tenth of the time that mapping it takes. A memory that comes
+    /// from the pool contains nothing of its former instance. [Shared memories](crate::SharedMemory) and those that are [not
+    /// guarded](Config::guard_memory) do not come from it. What it keeps is unmapped with the engine.
     ///
     /// For the second instance of a module the engine also makes an image of its memory, with the active data segments; if that is more
     /// than 64 KiB, in an anonymous file, which instances share until they write.

@@ -69,13 +69,14 @@ impl Engine {
         let never = bytes.len() as u32;
         bytes.extend([0x0f, 0x0b, TrapCode::Unreachable as u8]);
         let code = Code::publish(&bytes, Contents::Builtins)?;
+        let memories = MemoryPool::new(config.allocation.pool_limits());
         let builtins = stubs.offsets.iter().map(|&offset| code.address(offset).bits()).collect();
         Ok(Engine {
             shared: Arc::new(Shared {
                 config: config.clone(),
                 options: Options {
                     cpu: config.cap(cpu),
-                    guarded: config.signals && bounds_of(config) == Bounds::Guarded,
+                    guarded: bounds(config, &memories) == Bounds::Guarded,
                     deterministic: config.deterministic,
                     signals: config.signals,
                     registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
@@ -85,7 +86,7 @@ impl Engine {
                     if config.signals { 0 } else { STUB_STACK_BYTES },
                     config.allocation.pool_limits().slots,
                 ),
-                memories: MemoryPool::new(config.allocation.pool_limits()),
+                memories,
                 signatures: Signatures::default(),
                 builtins,
                 never: code.address(never),
@@ -163,12 +164,14 @@ impl Engine {
     }
 }
 
-/// How an engine bounds its memories, if it has signals.
-fn bounds_of(config: &Config) -> Bounds {
+/// How an engine bounds its memories.
+fn bounds(config: &Config, pool: &MemoryPool) -> Bounds {
     match config.guard_memory {
+        // Nobody would see the faults.
+        _ if !config.signals => Bounds::Checked,
         Some(true) => Bounds::Guarded,
         Some(false) => Bounds::Checked,
-        None => Bounds::of_process(),
+        None => Bounds::of_process(pool),
     }
 }
 

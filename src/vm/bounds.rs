@@ -3,7 +3,6 @@
 use super::pool::MemoryPool;
 use crate::abi::GUARDED_MEMORY_BYTES;
 use crate::sys::address_space;
-use crate::sys::pages::Pages;
 use crate::sys::shortage::{Purpose, Shortage};
 use crate::types::MemoryType;
 use std::sync::Arc;
@@ -33,11 +32,12 @@ pub(crate) enum Bounds {
 const GUARDED_MEMORIES: u64 = 128;
 
 impl Bounds {
-    /// Those that suit the process: guarded if the system lets it reserve a memory, and no limit of its own is in the way of many.
-    pub(crate) fn of_process() -> Bounds {
+    /// Those that suit the process: guarded if no limit of its own is in the way of many memories, and the system lets it reserve one.
+    /// That one is the pool's: to unmap it here would take longer than all else that this does (4 us).
+    pub(crate) fn of_process(pool: &MemoryPool) -> Bounds {
         let enough = GUARDED_MEMORIES * GUARDED_MEMORY_BYTES as u64;
         let has_room = address_space::room().is_none_or(|room| room >= enough);
-        if has_room && Pages::reserve(GUARDED_MEMORY_BYTES).is_ok() { Bounds::Guarded } else { Bounds::Checked }
+        if has_room && pool.reserve().is_ok() { Bounds::Guarded } else { Bounds::Checked }
     }
 
     /// Those of a memory in an engine that has these.

@@ -65,6 +65,15 @@ impl MemoryPool {
         Arc::new(MemoryPool { limits, idle: Mutex::default() })
     }
 
+    /// Reserves a memory before one is needed, and keeps it if it may. Fails when the system has no addresses.
+    pub(super) fn reserve(&self) -> Result<(), Shortage> {
+        let slot = self.map(0, None)?;
+        if self.limits.slots > 0 {
+            self.idle().push(slot);
+        }
+        Ok(())
+    }
+
     pub(super) fn keeps_memories(&self) -> bool {
         self.limits.slots > 0
     }
