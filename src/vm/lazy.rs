@@ -26,9 +26,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// What functions may have when they are compiled together, they may have when they are not: each has less than a page more.
 const FUNCTIONS_BYTES: usize = 1 << 30;
-/// Unless the process has few addresses: then a quarter of what it may still map, or half of it, and so on down to this. Real programs
-/// that fit into such a process have less code.
-const MIN_FUNCTIONS_BYTES: usize = 16 << 20;
+/// Unless the process has few addresses: then a quarter of what it may still map, and at least this much, with which small programs run.
+const MIN_FUNCTIONS_BYTES: usize = 1 << 20;
 /// Displacements of calls have 32 bits.
 const MAX_BYTES: usize = 0x7fff_0000;
 /// Memory for code comes in such pieces.
@@ -191,11 +190,19 @@ impl Writer {
     fn place(&self, bytes: usize) -> io::Result<(usize, usize, usize)> {
         let first = round_to_pages(self.end).expect("in a mapping");
         let len = round_to_pages(bytes.max(1)).ok_or(io::ErrorKind::OutOfMemory)?;
-        let end = first.checked_add(len).filter(|&end| end <= self.pages.len()).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::OutOfMemory, "the module has too much code to compile functions one by one")
-        })?;
+        let end = first.checked_add(len).filter(|&end| end <= self.pages.len()).ok_or_else(|| self.full())?;
         let begin = (self.end % page_bytes()).next_multiple_of(ALIGNMENT).min((len - bytes) / ALIGNMENT * ALIGNMENT);
         Ok((first, end, first + begin))
+    }
+
+    #[cold]
+    fn full(&self) -> io::Error {
+        let message = format!(
+            "the functions that were called have more code than the {} bytes of address space that are reserved for it; \
+             with `Config::lazy_compilation(false)` code takes its own size",
+            self.pages.len()
+        );
+        io::Error::new(io::ErrorKind::OutOfMemory, message)
     }
 
     /// Some pages behind the last function, to be written to.
