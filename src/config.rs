@@ -96,7 +96,7 @@ impl Config {
     }
 
     /// Whether each memory reserves 8 GiB of addresses, so that accesses need no check, or each access compares with the
-    /// memory's size, with which programs run about 1.25 times as long.
+    /// memory's size, with which programs run about 1.25 times as long, some loops 1.75 times.
     ///
     /// Unless this is called, the engine decides when it is made. Memories are guarded if the process can reserve 8 GiB and, where
     /// its address space is limited (`RLIMIT_AS`, which shells set by `ulimit -v`), may still map 128 times as much, 1 TiB. With

@@ -65,11 +65,14 @@ impl Pages {
         if len < HUGE_BYTES {
             return Pages::map(len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::POPULATE);
         }
-        let wide = Pages::zeroed(len.checked_add(HUGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
+        // Huge pages are a wish: where there are no addresses to align them, small ones will do.
+        let Ok(wide) = Pages::zeroed(len.checked_add(HUGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?) else {
+            return Pages::zeroed(len);
+        };
         let pages = wide.trim_to_alignment(len, HUGE_BYTES)?;
         // SAFETY: the range is this mapping; the advice changes nothing but how it is backed.
         let advised = unsafe { rustix::mm::madvise(pages.start.as_ptr().cast(), len, Advice::LinuxHugepage) };
-        // Huge pages are a wish: a kernel built without them refuses.
+        // A kernel built without huge pages refuses.
         let _ = advised;
         Ok(pages)
     }

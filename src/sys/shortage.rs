@@ -60,7 +60,7 @@ impl Shortage {
             let mapped = mapped();
             _ = write!(text, "; the process may map {limit} bytes (RLIMIT_AS) and has mapped {mapped}");
         }
-        if let (Some(limit), MEMORY) = (data_limit(), what) {
+        if let Some(limit) = data_limit() {
             _ = write!(text, "; it may have {limit} bytes of memory to write to (RLIMIT_DATA)");
         }
         if !remedy.is_empty() {
