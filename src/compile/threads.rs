@@ -11,7 +11,7 @@ pub(crate) type Run = dyn Fn(&(dyn Fn() + Sync)) + Send + Sync;
 pub(crate) enum Threads {
     /// Nobody else.
     One,
-    /// As many as the system has processors for us, and addresses, started each time and gone afterwards.
+    /// As many as the system has processors and address space for, started each time and gone afterwards.
     System,
     Supplied(Arc<Run>),
 }
@@ -58,12 +58,12 @@ impl Threads {
     }
 }
 
-/// What a thread takes of the addresses: its stack, and what the C library's allocator reserves for it (glibc: 64 MiB, for a moment twice
-/// as much).
+/// Address space that a thread takes: its stack, and what the C library's allocator reserves for it (glibc: 64 MiB, for a moment twice as
+/// much).
 const THREAD_BYTES: u64 = 68 << 20;
 
-/// How many threads help the calling one. They take at most half of the addresses that the process may still map, if these are limited:
-/// when there are none left, whoever allocates next ends the process.
+/// How many threads help the calling one. Where address space is limited they take at most half of what the process may still map: once
+/// none is left, the next allocation aborts the process.
 fn helpers(processors: usize, room: Option<u64>) -> usize {
     let affordable = room.map_or(u64::MAX, |room| room / 2 / THREAD_BYTES);
     (processors - 1).min(usize::try_from(affordable).unwrap_or(usize::MAX))

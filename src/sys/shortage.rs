@@ -30,7 +30,7 @@ const ADDRESSES: &str = "address space";
 const MEMORY: &str = "memory";
 
 impl Purpose {
-    /// What was refused, what for, and what takes less of it, if anything does.
+    /// What was refused, its purpose, and the setting that needs less of it, if there is one.
     #[rustfmt::skip]
     fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
@@ -70,7 +70,7 @@ impl Shortage {
     }
 }
 
-/// Adds to the error of a request what was asked for. Errors that are no shortage stay as they are.
+/// Makes the error of a request say what was asked for. Errors other than a lack of memory stay as they are.
 pub(crate) fn explain<E: Into<io::Error>>(purpose: Purpose, bytes: usize) -> impl Fn(E) -> io::Error {
     move |error| {
         let error = error.into();

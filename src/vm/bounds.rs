@@ -27,13 +27,13 @@ pub(crate) enum Bounds {
     Checked,
 }
 
-/// Where addresses are limited, memories are guarded if so many of them fit. A pool keeps half as many unless it is told otherwise, so
-/// the other half is left for memories in use and for the rest of the process.
+/// Where address space is limited, memories are guarded only if this many fit. A pool keeps half as many by default, which leaves the
+/// other half for memories in use and for the rest of the process.
 const GUARDED_MEMORIES: u64 = 128;
 
 impl Bounds {
-    /// Those that suit the process: guarded if no limit of its own is in the way of many memories, and the system lets it reserve one.
-    /// That one is the pool's: to unmap it here would take longer than all else that this does (4 us).
+    /// The bounds that suit the process: guarded if it may map many memories and the system lets it reserve one. The pool keeps that
+    /// one, since unmapping it (4 us) takes longer than everything else here.
     pub(crate) fn of_process(pool: &MemoryPool) -> Bounds {
         let enough = GUARDED_MEMORIES * GUARDED_MEMORY_BYTES as u64;
         let has_room = address_space::room().is_none_or(|room| room >= enough);
@@ -51,7 +51,7 @@ impl Bounds {
 pub(crate) enum Refused {
     /// The minimum, or the size to grow to, is above the limit.
     Limit,
-    /// The system has too little memory, or address space.
+    /// The system has too little memory or address space.
     Exhausted(Shortage),
 }
 

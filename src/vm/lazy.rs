@@ -26,7 +26,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// What functions may have when they are compiled together, they may have when they are not: each has less than a page more.
 const FUNCTIONS_BYTES: usize = 1 << 30;
-/// Unless the process has few addresses: then a quarter of what it may still map, and at least this much, with which small programs run.
+/// Where address space is limited, code gets a quarter of what the process may still map, but at least this much, enough for a small program.
 const MIN_FUNCTIONS_BYTES: usize = 1 << 20;
 /// Displacements of calls have 32 bits.
 const MAX_BYTES: usize = 0x7fff_0000;

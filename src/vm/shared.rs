@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A shared memory. All that it may grow to is reserved, so where addresses are limited it grows less far.
+/// A shared memory. All that it may grow to is reserved, so where address space is limited it cannot grow as far.
 pub(crate) struct SharedMemory {
     definition: SharedDefinition,
     /// Locked while it grows.
@@ -163,8 +163,8 @@ impl SharedMemory {
     }
 }
 
-/// What is reserved for a memory that starts with `minimum` bytes and may grow to `maximum`: where addresses are limited it gets no more
-/// than half of those that are left, unless it starts with more.
+/// Bytes to reserve for a memory that starts with `minimum` bytes and may grow to `maximum`: where address space is limited, at most half of
+/// what the process may still map, unless the minimum is more.
 fn affordable(minimum: u64, maximum: u64) -> usize {
     let half = address_space::room().map_or(u64::MAX, |room| room / 2);
     maximum.min(half.max(minimum)) as usize
