@@ -72,13 +72,14 @@ impl Engine {
         let never = bytes.len() as u32;
         bytes.extend([0x0f, 0x0b, TrapCode::Unreachable as u8]);
         let code = Code::publish(&bytes, Contents::Builtins)?;
+        let memories = MemoryPool::new(config.allocation.pool_limits());
         let builtins = stubs.offsets.iter().map(|&offset| code.address(offset).bits()).collect();
         Ok(Engine {
             shared: Arc::new(Shared {
                 config: config.clone(),
                 options: Options {
                     cpu: config.cap(machine.cpu),
-                    guarded: config.guard_memory && config.signals,
+                    guarded: bounds(config, &memories) == Bounds::Guarded,
                     deterministic: config.deterministic,
                     signals: config.signals,
                     registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
@@ -88,7 +89,7 @@ impl Engine {
                     if config.signals { 0 } else { STUB_STACK_BYTES },
                     config.allocation.pool_limits().slots,
                 ),
-                memories: MemoryPool::new(config.allocation.pool_limits()),
+                memories,
                 signatures: Signatures::default(),
                 builtins,
                 importer_entry: code.address(stubs.importer_offset),
@@ -169,6 +170,17 @@ impl Engine {
     /// The type and signature of a function that exists.
     pub(crate) fn signature_numbered(&self, number: u32) -> (FuncType, Signature) {
         self.shared.signatures.get(number)
+    }
+}
+
+/// How an engine bounds its memories.
+fn bounds(config: &Config, pool: &MemoryPool) -> Bounds {
+    match config.guard_memory {
+        // Nobody would see the faults.
+        _ if !config.signals => Bounds::Checked,
+        Some(true) => Bounds::Guarded,
+        Some(false) => Bounds::Checked,
+        None => Bounds::of_process(pool),
     }
 }
 

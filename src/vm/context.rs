@@ -8,6 +8,7 @@ use super::memory::Refused;
 use super::passage::Passages;
 use super::trap::TrapRecord;
 use crate::abi::{CALLEE_SAVED, VALUE_BYTES, layout};
+use crate::sys::shortage::Purpose;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::mem::offset_of;
 use std::ops::{Deref, DerefMut, Range};
@@ -209,9 +210,10 @@ pub(super) struct ContextBox {
 impl ContextBox {
     pub(super) fn zeroed(bytes: usize) -> Result<ContextBox, Refused> {
         let bytes = bytes.max(layout::CONTEXT_MODULE as usize);
-        let layout = Layout::from_size_align(bytes, 16).map_err(|_| Refused::Exhausted)?;
+        let exhausted = Refused::exhausted(Purpose::Instance, bytes);
+        let layout = Layout::from_size_align(bytes, 16).map_err(|_| exhausted)?;
         // SAFETY: the size is not 0.
-        let context = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Refused::Exhausted)?;
+        let context = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(exhausted)?;
         Ok(ContextBox { context: context.cast(), layout })
     }
 

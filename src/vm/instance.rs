@@ -12,6 +12,7 @@ use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
 use super::table::Table;
 use crate::abi::layout::{self, ContextLayout, Slot};
 use crate::decode::{ExportItem, ModuleInfo};
+use crate::sys::shortage::Purpose;
 use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -380,6 +381,8 @@ fn add_own_tables(store: &mut StoreState, info: &ModuleInfo, limits: &Limits<'_>
 /// An empty vector with room for as many items as a module says.
 fn reserved<T>(count: usize) -> Result<Vec<T>, Refused> {
     let mut items = Vec::new();
-    items.try_reserve_exact(count).map_err(|_| Refused::Exhausted)?;
+    items
+        .try_reserve_exact(count)
+        .map_err(|_| Refused::exhausted(Purpose::Instance, count.saturating_mul(size_of::<T>())))?;
     Ok(items)
 }
