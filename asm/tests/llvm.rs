@@ -154,7 +154,7 @@ fn llvm_reads_the_same() {
     let mut buffer = vec![0; BUFFER_LEN];
     let (mut cases, mut code): (Vec<(usize, Instruction)>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
     for (number, form) in oracle.forms.iter().enumerate() {
-        boundary(form, &mut |values| {
+        boundary(oracle.row(number), form, &mut |values| {
             // LLVM forgets a segment and the address size in front of the rare prefixes.
             let odd = |address: &Address| address.narrow || address.segment != Segment::None;
             let forgotten = form.prefix.is_rare() && values.iter().find_map(Value::address).is_some_and(odd);
