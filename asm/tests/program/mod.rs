@@ -3,9 +3,14 @@
 #[path = "../../examples/executable/mod.rs"]
 pub mod executable;
 
+use std::sync::LazyLock;
+
 use executable::Executable;
 use iced_x86::{Decoder, DecoderOptions};
 use planish_asm::{Features, metadata};
+
+/// What this processor has. Under a hypervisor it takes milliseconds to find out.
+static HERE: LazyLock<Features> = LazyLock::new(Features::detect);
 
 /// Executable code.
 pub struct Program {
@@ -25,7 +30,7 @@ impl Program {
 
     /// Whether this processor has all instructions of the code.
     pub fn runs_here(&self) -> bool {
-        Features::detect().contains(self.needs)
+        HERE.contains(self.needs)
     }
 
     /// Address of the code, to call it at.
@@ -34,7 +39,7 @@ impl Program {
     ///
     /// If this processor lacks an instruction.
     pub fn address(&self) -> *const u8 {
-        assert!(self.runs_here(), "missing: {}", Features::detect().missing(self.needs));
+        assert!(self.runs_here(), "missing: {}", HERE.missing(self.needs));
         self.executable.address()
     }
 }

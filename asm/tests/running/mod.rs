@@ -160,6 +160,12 @@ impl Runner {
     }
 }
 
+/// Whether the processor has `lahf` and `sahf` in 64-bit mode: the first of the amd64 processors lack them (SDM Vol. 2,
+/// LAHF), which the tables do not say.
+fn has_lahf() -> bool {
+    std::arch::x86_64::__cpuid(0x8000_0001).ecx & 1 != 0
+}
+
 /// Whether a program may run it here.
 pub fn may_run(row: &Row, features: Features) -> bool {
     let privileged = row.has("cpl0") || row.has("priv") || NOT_RUN.contains(&row.mnemonic.as_str());
@@ -169,7 +175,8 @@ pub fn may_run(row: &Row, features: Features) -> bool {
     let has = |name: &String| {
         !SWITCHED.contains(&name.as_str()) && Features::named(name).is_some_and(|feature| features.contains(feature))
     };
-    !privileged && !segments && row.cpuid.iter().all(has)
+    let lahf = !["lahf", "sahf"].contains(&row.mnemonic.as_str()) || has_lahf();
+    !privileged && !segments && lahf && row.cpuid.iter().all(has)
 }
 
 /// What is around the instruction is emitted for every processor, of instructions that it has.
