@@ -119,12 +119,12 @@ pub const EXCUSES: &[Excuse] = &[
 
     // The same in another notation.
     Excuse { versions: ALL, what: What::Otherwise,
-        fits: |_, form, _| named(form, &["clzero", "invlpga", "invlpgb", "pvalidate", "skinit", "vmload", "vmrun", "vmsave",
-            "xlatb"]),
+        fits: |_, form, _| named(form, &["clzero", "invlpga", "invlpgb", "pvalidate", "skinit", "vmload",
+            "vmrun", "vmsave", "xlatb"]),
         reason: "LLVM leaves out the implied operands" },
     Excuse { versions: ALL, what: What::Otherwise,
-        fits: |_, form, _| named(form, &["lar_r32_r32", "lar_r64_r64", "lsl_r32_r32", "lsl_r64_r64", "mov_seg_r32",
-            "mov_seg_r64", "movsxd_r16_r16"]),
+        fits: |_, form, _| named(form, &["lar_r32_r32", "lar_r64_r64", "lsl_r32_r32", "lsl_r64_r64",
+            "mov_seg_r32", "mov_seg_r64", "movsxd_r16_r16"]),
         reason: "only 16 bits of the register are read; the two name it by different widths" },
     Excuse { versions: 19..=22, what: What::Otherwise, fits: |_, form, _| named(form, &["lkgs_r32", "lkgs_r64"]),
         reason: "LKGS reads 16 bits with every operand size; LLVM names them, as its manual does, iced the operand size" },
