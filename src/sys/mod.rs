@@ -19,4 +19,5 @@ pub(crate) mod pagemap;
 pub(crate) mod pages;
 pub(crate) mod racing;
 pub(crate) mod signals;
+mod text;
 pub(crate) mod thread;
