@@ -1,7 +1,11 @@
 //! What the operating system and the CPU give: pages, signals, threads, CPU features. Linux on amd64.
 
 pub(crate) mod cpu;
+#[cfg(feature = "wasi")]
+pub(crate) mod erase;
 pub(crate) mod float;
+#[cfg(feature = "wasi")]
+pub(crate) mod fork;
 pub(crate) mod image;
 pub(crate) mod pagemap;
 pub(crate) mod pages;

@@ -9,6 +9,7 @@
 //! | `memory` | the guest's memory behind a small trait, and its lists of buffers |
 //! | `stream`, `rights`, `descriptor` | what a file descriptor can be, what it allows, the table of them |
 //! | `context` | [`WasiCtx`] and its builder |
+//! | `random` | random bytes, of a generator in each thread |
 //! | `process`, `file`, `metadata`, `directory`, `path`, `poll` | the functions, by subject |
 //! | `link` | their registration, one line each |
 
@@ -18,6 +19,7 @@ mod rights;
 mod stream;
 mod descriptor;
 mod context;
+mod random;
 mod process;
 mod file;
 mod metadata;

@@ -3,6 +3,7 @@
 use super::abi::{Errno, clockid};
 use super::context::WasiCtx;
 use super::memory::{Memory, element};
+use super::random::random_bytes;
 use rustix::time::{ClockId, Timespec};
 use std::fmt;
 
@@ -93,18 +94,12 @@ impl WasiCtx {
     }
 
     pub(super) fn random_get(&mut self, memory: Memory<'_>, buffer: u32, len: u32) -> Result<(), Errno> {
-        let mut done = 0;
-        while done < len {
-            let through = self.transfer.room_for(len - done);
-            let chunk = through.len().min((len - done) as usize);
-            let bytes = &mut through[..chunk];
-            let count = rustix::io::retry_on_intr(|| {
-                rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty())
-            })?;
-            memory.write(buffer.checked_add(done).ok_or(Errno::Fault)?, &bytes[..count])?;
-            done += count as u32;
-        }
-        Ok(())
+        let mut to = Some(buffer);
+        random_bytes(len as usize, |bytes| {
+            let address = to.ok_or(Errno::Fault)?;
+            to = address.checked_add(bytes.len() as u32);
+            memory.write(address, bytes)
+        })
     }
 
     pub(super) fn sched_yield(&mut self, _memory: Memory<'_>) -> Result<(), Errno> {
