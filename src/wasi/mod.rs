@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `abi` | numbers and layouts of the specification (`wasi_snapshot_preview1.witx`) |
 //! | `memory` | the guest's memory behind a small trait, and its lists of buffers |
-//! | `stream`, `rights`, `descriptor` | what a file descriptor can be, what it allows, the table of them |
+//! | `stream`, `open_file`, `rights`, `descriptor` | what a file descriptor can be, what it allows, the table of them |
 //! | `context` | [`WasiCtx`] and its builder |
 //! | `random` | random bytes, of a generator in each thread |
 //! | `process`, `file`, `metadata`, `directory`, `path`, `poll` | the functions, by subject |
@@ -17,6 +17,7 @@ mod abi;
 mod memory;
 mod rights;
 mod stream;
+mod open_file;
 mod descriptor;
 mod context;
 mod random;
