@@ -6,6 +6,7 @@ use super::memory::{Memory, element};
 use super::random::random_bytes;
 use rustix::time::{ClockId, Timespec};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// The guest called `proc_exit`: comes back as the error of the call that started it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +22,10 @@ impl fmt::Display for I32Exit {
 }
 
 impl std::error::Error for I32Exit {}
+
+/// A guest that waits in a loop of yields gives the processor away this often; in between it looks again at once. The time counts
+/// from the last yield's beginning, so one that has let others run is followed by another.
+const YIELD_INTERVAL: Duration = Duration::from_micros(1);
 
 /// `args_get` and `environ_get`: the strings one after the other, each with a zero byte, and a pointer to each.
 fn write_list(memory: Memory<'_>, list: &[Vec<u8>], pointers: u32, mut buffer: u32) -> Result<(), Errno> {
@@ -103,7 +108,11 @@ impl WasiCtx {
     }
 
     pub(super) fn sched_yield(&mut self, _memory: Memory<'_>) -> Result<(), Errno> {
-        std::thread::yield_now();
+        let now = Instant::now();
+        if self.last_yield.is_none_or(|last| now.duration_since(last) >= YIELD_INTERVAL) {
+            self.last_yield = Some(now);
+            std::thread::yield_now();
+        }
         Ok(())
     }
 

@@ -160,6 +160,21 @@ fn clocks_and_random_numbers() {
 }
 
 #[test]
+fn a_guest_that_goes_on_yielding_gives_the_processor_away_again_and_again() {
+    let mut guest = Guest::new();
+    let began = std::time::Instant::now();
+    let mut yields = Vec::new();
+    while began.elapsed().as_micros() < 1000 || yields.len() < 3 {
+        guest.call(|context, memory| context.sched_yield(memory)).expect("yielded");
+        yields.extend(guest.context.last_yield);
+        yields.dedup();
+    }
+    for pair in yields.windows(2) {
+        assert!((pair[1] - pair[0]).as_nanos() >= 1000, "{pair:?}");
+    }
+}
+
+#[test]
 fn streams() {
     let mut guest = Guest::new();
     assert_eq!(guest.read(0, 3), Ok(b"inp".to_vec()));
