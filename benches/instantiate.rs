@@ -1,5 +1,8 @@
 //! What it costs to make an instance, to call it once and to drop it, store included. `cargo bench --bench instantiate`
 
+#[path = "../src/bin/planish/machine.rs"]
+mod machine;
+
 use planish::{Engine, Error, Instance, Module, Store};
 use std::time::{Duration, Instant};
 
@@ -24,6 +27,7 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 fn main() -> Result<(), Error> {
+    println!("{}", machine::line());
     let engine = Engine::default();
     for (name, text) in MODULES {
         let text = text.replace("MEBIBYTE", &"x".repeat(1 << 20)).replace("ELEMENTS", &"$f ".repeat(1000));
