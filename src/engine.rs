@@ -5,7 +5,7 @@ use crate::compile::{self, Options, RegisterFile, Threads};
 use crate::config::Config;
 use crate::error::Error;
 use crate::signatures::{Signatures, Stubs};
-use crate::sys::cpu;
+use crate::sys::{cpu, float};
 use crate::types::FuncType;
 use crate::vm::bounds::{Bounds, Limits};
 use crate::vm::builtins;
@@ -59,7 +59,8 @@ impl Engine {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn new(config: &Config) -> Result<Engine, Error> {
-        let cpu = cpu::detect().map_err(|missing| Error::msg(format!("this CPU lacks {missing}")))?;
+        let machine = cpu::detect().map_err(|missing| Error::msg(format!("this CPU lacks {missing}")))?;
+        float::choose_check(machine.adds_denormals_quickly());
         if config.signals {
             trap::install_handlers()?;
         }
@@ -74,7 +75,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 config: config.clone(),
                 options: Options {
-                    cpu: config.cap(cpu),
+                    cpu: config.cap(machine.cpu),
                     guarded: config.guard_memory && config.signals,
                     deterministic: config.deterministic,
                     signals: config.signals,

@@ -55,6 +55,9 @@ impl HostFunc {
     }
 }
 
+/// Calls `func` with the arguments in `values` as [`Val`]s, and writes its results there.
+///
+/// The list of both is the store's spare one. A call within this one finds none and starts another.
 fn call_dynamic<T: 'static>(
     ty: &FuncType,
     func: &impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error>,
@@ -63,17 +66,19 @@ fn call_dynamic<T: 'static>(
     values: &mut [Value],
 ) -> Result<(), Error> {
     let id = store.opaque.id;
-    let params = ty.params().iter().zip(&*values);
-    let params: Vec<Val> = params.map(|(ty, value)| Val::from_value(*value, *ty, id)).collect();
-    let zeros = ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0)));
-    let mut results: Vec<Val> = zeros.collect();
-    func(Caller::new(store, caller), &params, &mut results)?;
+    let mut list = std::mem::take(&mut store.opaque.spare_values);
+    list.extend(ty.params().iter().zip(&*values).map(|(ty, value)| Val::from_value(*value, *ty, id)));
+    list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0))));
+    let (params, results) = list.split_at_mut(ty.params().len());
+    func(Caller::new(store, caller), params, results)?;
     for ((ty, result), value) in ty.results().iter().zip(results).zip(values) {
         if !result.matches(*ty, &store.opaque) {
             return Err(Error::msg(format!("a host function returned {} instead of {ty}", result.ty())));
         }
         *value = result.into_value(id)?;
     }
+    list.clear();
+    store.opaque.spare_values = list;
     Ok(())
 }
 

@@ -265,11 +265,13 @@ impl Memory {
         memory.grow(pages).ok_or_else(|| Error::msg("the memory cannot grow that far"))
     }
 
+    #[inline]
     fn of<'a>(&self, store: &'a StoreOpaque) -> &'a LinearMemory {
         store.expect(self.store, "a memory");
         store.state.memory(self.id)
     }
 
+    #[inline]
     fn of_mut<'a>(&self, store: &'a mut StoreOpaque) -> &'a mut LinearMemory {
         store.expect(self.store, "a memory");
         store.state.memory_mut(self.id)

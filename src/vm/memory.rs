@@ -140,6 +140,7 @@ impl LinearMemory {
     }
 
     /// The contents. Panics if the memory is shared.
+    #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         let Contents::Own(OwnMemory { definition, .. }) = &self.contents else { panic!("{NOT_SHARED}") };
         // SAFETY: readable from base for len bytes; wasm code, which writes them too, does not run while a reference
@@ -148,6 +149,7 @@ impl LinearMemory {
     }
 
     /// The contents. Panics if the memory is shared.
+    #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         let Contents::Own(OwnMemory { definition, .. }) = &mut self.contents else { panic!("{NOT_SHARED}") };
         // SAFETY: as for `bytes`, and writable; `&mut self` makes the reference unique.

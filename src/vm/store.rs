@@ -225,10 +225,12 @@ impl StoreState {
         &mut self.instances[instance.0 as usize]
     }
 
+    #[inline]
     pub(crate) fn memory(&self, memory: MemoryId) -> &LinearMemory {
         &self.memories[memory.0 as usize]
     }
 
+    #[inline]
     pub(crate) fn memory_mut(&mut self, memory: MemoryId) -> &mut LinearMemory {
         &mut self.memories[memory.0 as usize]
     }
