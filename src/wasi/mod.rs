@@ -3,6 +3,10 @@
 //! A [`WasiCtx`] is what one program may see of the host: its arguments, environment, standard streams and the
 //! directories opened for it. [`add_to_linker`] gives a module its functions.
 //!
+//! Random bytes come from a generator in each thread, which the system seeds anew after each mebibyte and after a fork. A snapshot
+//! (of a virtual machine, or of a process) cannot be noticed: if two copies go on from one, their guests get the same random bytes
+//! until the next seed. Take snapshots before any guest has asked for random bytes, or run guests in new threads afterwards.
+//!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `abi` | numbers and layouts of the specification (`wasi_snapshot_preview1.witx`) |

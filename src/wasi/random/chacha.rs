@@ -6,23 +6,16 @@ const BLOCK_BYTES: usize = 64;
 const BLOCKS: usize = 16;
 pub(super) const STREAM_BYTES: usize = BLOCKS * BLOCK_BYTES;
 
-/// The sixteen words of a block's state (RFC 8439, section 2.3), each for all blocks.
-type State = [[u32; BLOCKS]; 16];
-
-/// The words that each quarter round of a double round mixes (RFC 8439, section 2.3.1): the columns, then the diagonals.
-#[rustfmt::skip]
-const DOUBLE_ROUND: [[usize; 4]; 8] = [
-    [0, 4, 8, 12], [1, 5, 9, 13], [2, 6, 10, 14], [3, 7, 11, 15],
-    [0, 5, 10, 15], [1, 6, 11, 12], [2, 7, 8, 13], [3, 4, 9, 14],
-];
+/// One word of the state of each block.
+type Word = [u32; BLOCKS];
+/// The state: four rows of four words (RFC 8439, section 2.3).
+type State = [Word; 16];
 
 /// Writes the blocks 0 to 15 of a key's stream.
 pub(super) fn key_stream(key: &[u8; KEY_BYTES], to: &mut [u8; STREAM_BYTES]) {
     let start = start(key);
     let mut state = start;
-    for _ in 0..10 {
-        DOUBLE_ROUND.iter().for_each(|words| quarter_round(&mut state, *words));
-    }
+    (0..10).for_each(|_| double_round(&mut state));
     for (word, (mixed, start)) in state.iter().zip(&start).enumerate() {
         for (block, (mixed, start)) in mixed.iter().zip(start).enumerate() {
             to[BLOCK_BYTES * block + 4 * word..][..4].copy_from_slice(&mixed.wrapping_add(*start).to_le_bytes());
@@ -41,10 +34,21 @@ fn start(key: &[u8; KEY_BYTES]) -> State {
     state
 }
 
-// Inlined, the loop is unrolled before it can become vector instructions: measured, the stream takes 1.7 times as long.
+/// The columns, then the diagonals (RFC 8439, section 2.3).
+fn double_round([a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3]: &mut State) {
+    quarter_round(a0, b0, c0, d0);
+    quarter_round(a1, b1, c1, d1);
+    quarter_round(a2, b2, c2, d2);
+    quarter_round(a3, b3, c3, d3);
+    quarter_round(a0, b1, c2, d3);
+    quarter_round(a1, b2, c3, d0);
+    quarter_round(a2, b3, c0, d1);
+    quarter_round(a3, b0, c1, d2);
+}
+
+// Inlined, the loop is unrolled before it can become vector instructions: measured on Zen 4, the stream takes 1.7 times as long.
 #[inline(never)]
-fn quarter_round(state: &mut State, words: [usize; 4]) {
-    let [a, b, c, d] = state.get_disjoint_mut(words).expect("four different words");
+fn quarter_round(a: &mut Word, b: &mut Word, c: &mut Word, d: &mut Word) {
     for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
         *a = a.wrapping_add(*b);
         *d = (*d ^ *a).rotate_left(16);
