@@ -155,6 +155,9 @@ impl WasiCtx {
 
 /// Waits for any of `fds`, at most `timeout` nanoseconds; goes on after a signal.
 fn poll(fds: &mut [PollFd<'_>], timeout: Option<u64>) -> Result<usize, Errno> {
+    if fds.is_empty() && timeout == Some(0) {
+        return Ok(0);
+    }
     let deadline =
         timeout.and_then(|timeout| std::time::Instant::now().checked_add(std::time::Duration::from_nanos(timeout)));
     loop {

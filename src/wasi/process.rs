@@ -23,9 +23,10 @@ impl fmt::Display for I32Exit {
 
 impl std::error::Error for I32Exit {}
 
-/// A guest that waits in a loop of yields gives the processor away this often; in between it looks again at once. The time counts
-/// from the last yield's beginning, so one that has let others run is followed by another.
-const YIELD_INTERVAL: Duration = Duration::from_micros(1);
+/// A guest that waits in a loop of yields gives the processor away this often; in between it looks again at once. It is about what
+/// giving it away and getting it back takes. The time counts from the last yield's beginning, so one that has let others run is
+/// followed by another.
+const YIELD_INTERVAL: Duration = Duration::from_micros(4);
 
 /// `args_get` and `environ_get`: the strings one after the other, each with a zero byte, and a pointer to each.
 fn write_list(memory: Memory<'_>, list: &[Vec<u8>], pointers: u32, mut buffer: u32) -> Result<(), Errno> {
