@@ -22,11 +22,14 @@ pub struct HostFunc {
 type AddToStore = dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync;
 
 impl HostFunc {
-    fn new(ty: FuncType, call: impl Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static) -> HostFunc {
+    fn new<T: 'static>(
+        ty: FuncType,
+        call: impl Fn(&mut HostCall<'_, StoreInner<T>>) -> Result<(), HostStop> + Send + Sync + 'static,
+    ) -> HostFunc {
         let call = Arc::new(call);
         let add = move |state: &mut StoreState, signature: &Signature| {
             let call = call.clone();
-            state.add_host_function(signature, move |host_call| call(host_call))
+            state.add_host_function(signature, move |host_call: &mut HostCall<'_, StoreInner<T>>| call(host_call))
         };
         HostFunc { ty, add: Box::new(add) }
     }
@@ -37,9 +40,9 @@ impl HostFunc {
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error> + Send + Sync + 'static,
     ) -> HostFunc {
         let inner = ty.clone();
-        HostFunc::new(ty, move |call| {
+        HostFunc::new::<T>(ty, move |call| {
             let caller = call.caller();
-            let (store, values) = call.parts::<StoreInner<T>>();
+            let (store, values) = call.parts();
             call_dynamic(&inner, &func, store, caller, values).map_err(|error| stop(error, &mut store.opaque))
         })
     }
@@ -186,8 +189,8 @@ macro_rules! into_func {
         {
             fn into_host_func(self) -> HostFunc {
                 let ty = FuncType::new([$($ty::valtype()),*], R::Values::valtypes());
-                HostFunc::new(ty, move |call| {
-                    let (store, values) = call.parts::<StoreInner<T>>();
+                HostFunc::new::<T>(ty, move |call| {
+                    let (store, values) = call.parts();
                     let id = store.opaque.id;
                     let result = self($($ty::from_value(values[$at], id)),*);
                     result.return_to(values, id).map_err(|error| stop(error, &mut store.opaque))
@@ -202,9 +205,9 @@ macro_rules! into_func {
         {
             fn into_host_func(self) -> HostFunc {
                 let ty = FuncType::new([$($ty::valtype()),*], R::Values::valtypes());
-                HostFunc::new(ty, move |call| {
+                HostFunc::new::<T>(ty, move |call| {
                     let caller = call.caller();
-                    let (store, values) = call.parts::<StoreInner<T>>();
+                    let (store, values) = call.parts();
                     let id = store.opaque.id;
                     let result = self(Caller::new(store, caller), $($ty::from_value(values[$at], id)),*);
                     result.return_to(values, id).map_err(|error| stop(error, &mut store.opaque))

@@ -47,6 +47,9 @@ pub(crate) fn signature_stubs(ty: &FuncType) -> SignatureStubs {
     }
 }
 
+/// Holds rsp of the wasm stack while the host runs: the C ABI keeps r15, and the heap's base is loaded again afterwards.
+const WASM_SP: Gp64 = HEAP;
+
 struct Stubs<'a> {
     asm: Asm<'a>,
     ty: &'a FuncType,
@@ -186,31 +189,29 @@ impl Stubs<'_> {
     fn host(&mut self) {
         let (ty, layout) = (self.ty, self.layout);
         let values = ty.params().len().max(ty.results().len()) as i32 * VALUE_BYTES as i32;
-        // To the caller's return address: the array, r11 and rbx.
-        let frame = values + 16;
-        self.asm.push_r(rbx.any());
+        // To the caller's return address: the array and r11.
+        let frame = values + 8;
         self.asm.push_r(r11.any());
         self.add_to_sp(-values);
-        self.asm.mov_rr(Width::W64, rbx.any(), rsp.any());
+        self.asm.mov_rr(Width::W64, WASM_SP.any(), rsp.any());
         if ty.params().is_empty() && values > 0 {
             // **Escape:** results are written by the host, which must not run into the stack's guard: this does.
-            self.asm.mov_mr(Width::W64, value(rbx, 0), rbx.any());
+            self.asm.mov_mr(Width::W64, value(WASM_SP, 0), WASM_SP.any());
         }
-        self.store(rbx, ty.params(), &layout.params, frame + 8, r11);
+        self.store(WASM_SP, ty.params(), &layout.params, frame + 8, r11);
         self.asm.mov_rr(Width::W64, rdi.any(), CALLEE.any());
         self.asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());
-        self.asm.mov_rr(Width::W64, rdx.any(), rbx.any());
+        self.asm.mov_rr(Width::W64, rdx.any(), WASM_SP.any());
         leave_wasm_stack(&mut self.asm, frame, layout.arg_bytes);
         self.asm.call_m(Addr::base_disp(rdi.any(), RECORD_CODE));
-        self.asm.mov_rr(Width::W64, rsp.any(), rbx.any());
+        self.asm.mov_rr(Width::W64, rsp.any(), WASM_SP.any());
         let trapped = self.asm.label();
         self.asm.test_rr(Width::W32, rax.any(), rax.any());
         self.asm.jcc(Cond::NotEqual, trapped);
-        // rcx and rdx may be results, so the array is addressed by rbx still.
-        self.load(rbx, ty.results(), &layout.results, frame + 8, r11);
+        self.load(WASM_SP, ty.results(), &layout.results, frame + 8, r11);
+        self.asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.add_to_sp(values);
         self.asm.pop_r(r11.any());
-        self.asm.pop_r(rbx.any());
         self.return_from();
         self.asm.bind(trapped);
         self.add_to_sp(values);
@@ -235,10 +236,9 @@ fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32, popped: u32) {
     asm.alu_ri(Alu::And, Width::W64, rsp.any(), -16);
 }
 
-/// Behind a call to the native side that did not succeed: restores the two registers on the stack and leaves.
+/// Leaves wasm after a call to the native side that did not succeed. r11 lies on the stack.
 fn leave(asm: &mut Asm<'_>) {
     asm.pop_r(r11.any());
-    asm.pop_r(rbx.any());
     asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
     asm.jmp_m(Addr::base_disp(rax.any(), 8 * Builtin::LEAVE as i32));
 }
@@ -271,22 +271,21 @@ pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT], search: u64, comp
 }
 
 fn builtin(asm: &mut Asm<'_>, address: u64) {
-    asm.push_r(rbx.any());
     asm.push_r(r11.any());
-    asm.mov_rr(Width::W64, rbx.any(), rsp.any());
+    asm.mov_rr(Width::W64, WASM_SP.any(), rsp.any());
     // From our argument registers to those of the System V ABI, one further for the context.
     for (to, from) in [(rdx, rsi), (rsi, rdi), (rcx, r8), (r8, r9), (r9, r10), (rdi, CONTEXT)] {
         asm.mov_rr(Width::W64, to.any(), from.any());
     }
-    leave_wasm_stack(asm, 16, 0);
+    leave_wasm_stack(asm, 8, 0);
     asm.mov_ri(Width::W64, rax.any(), address as i64);
     asm.call_r(rax.any());
-    asm.mov_rr(Width::W64, rsp.any(), rbx.any());
+    asm.mov_rr(Width::W64, rsp.any(), WASM_SP.any());
     let trapped = asm.label();
     asm.test_rr(Width::W64, rdx.any(), rdx.any());
     asm.jcc(Cond::NotEqual, trapped);
+    asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
     asm.pop_r(r11.any());
-    asm.pop_r(rbx.any());
     asm.ret();
     asm.bind(trapped);
     leave(asm);

@@ -11,4 +11,5 @@ pub(crate) mod pagemap;
 pub(crate) mod pages;
 pub(crate) mod racing;
 pub(crate) mod signals;
+mod text;
 pub(crate) mod thread;

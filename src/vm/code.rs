@@ -99,15 +99,15 @@ const POPULATED_BYTES: usize = 64 << 10;
 impl CodeMemory for CodeBuffer {
     fn with_capacity(bytes: usize) -> io::Result<CodeBuffer> {
         if (POPULATED_BYTES..HUGE_BYTES).contains(&bytes) {
-            return Ok(CodeBuffer { pages: Pages::zeroed(bytes)?, len: 0, populated: 0 });
+            return Ok(CodeBuffer { pages: Pages::for_code(bytes)?, len: 0, populated: 0 });
         }
-        let pages = Pages::populated(bytes.max(1))?;
+        let pages = Pages::populated_for_code(bytes.max(1))?;
         Ok(CodeBuffer { populated: pages.len(), pages, len: 0 })
     }
 
     fn of_len(bytes: usize) -> io::Result<CodeBuffer> {
         // Memory comes when it is written to, so that it comes to several threads at once.
-        let pages = if bytes < HUGE_BYTES { Pages::zeroed(bytes.max(1)) } else { Pages::populated(bytes) }?;
+        let pages = if bytes < HUGE_BYTES { Pages::for_code(bytes.max(1)) } else { Pages::populated_for_code(bytes) }?;
         Ok(CodeBuffer { populated: pages.len(), pages, len: bytes })
     }
 

@@ -164,7 +164,7 @@ impl LazyCode {
 fn reserve(bytes: usize) -> io::Result<Pages> {
     let mut code = FUNCTIONS_BYTES;
     loop {
-        match Pages::reserve(bytes.saturating_add(code).min(MAX_BYTES)) {
+        match Pages::reserve_for_code(bytes.saturating_add(code).min(MAX_BYTES)) {
             Err(_) if code > MIN_FUNCTIONS_BYTES => code /= 2,
             reserved => return reserved,
         }

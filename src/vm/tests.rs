@@ -9,7 +9,7 @@ use super::bounds::{Bounds, Limits, Refused};
 use super::code::{Code, CodeAddress, Contents, Signature, SignatureSpan};
 use super::context::{FuncRef, Value};
 use super::enter::{Exit, enter};
-use super::host::{HostError, HostStop};
+use super::host::{HostCall, HostError, HostStop};
 use super::images::MemoryImages;
 use super::instance::{Imports, InstanceModule, Records};
 use super::pool::{MemoryPool, PoolLimits};
@@ -178,7 +178,7 @@ fn the_door_is_short() {
     let mut store = TestStore::new();
     let double = store.function(DOUBLE);
     let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |_| Ok(()));
+    let host = store.state.add_host_function(&signature, |_: &mut HostCall<'_, TestStore>| Ok(()));
     let caller = store.caller_of(host);
     for (name, func) in [("host to wasm", double), ("host to wasm to host", caller)] {
         let best = (0..20).map(|_| {
@@ -257,10 +257,10 @@ fn the_wasm_stack_ends_in_a_trap_with_a_backtrace() {
 fn host_functions_answer_fail_and_panic() {
     let mut store = TestStore::new();
     let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |call| {
+    let host = store.state.add_host_function(&signature, |call: &mut HostCall<'_, TestStore>| {
         let caller = call.caller();
         let backtrace = call.backtrace();
-        let (store, values) = call.parts::<TestStore>();
+        let (store, values) = call.parts();
         store.calls += 1;
         assert!(caller.is_none() == backtrace.is_empty());
         match values[0].u64() {
@@ -295,8 +295,8 @@ fn traps_inside_host_calls_inside_wasm_keep_all_frames() {
     let mut store = TestStore::new();
     let inner = store.function(UNREACHABLE);
     let signature = store.signature;
-    let host = store.state.add_host_function(&signature, move |call| {
-        let store = call.parts::<TestStore>().0;
+    let host = store.state.add_host_function(&signature, move |call: &mut HostCall<'_, TestStore>| {
+        let store = call.parts().0;
         let (code, frames) = store.trap(inner, 0);
         assert_eq!(code, TrapCode::Unreachable);
         assert_eq!(places(&frames), [(0, 1), (0, 12), (0, 12)]);
@@ -318,8 +318,8 @@ fn traps_inside_host_calls_inside_wasm_keep_all_frames() {
 fn recurse_through_the_host() -> u32 {
     let mut store = TestStore::new();
     let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |call| {
-        let (store, values) = call.parts::<TestStore>();
+    let host = store.state.add_host_function(&signature, |call: &mut HostCall<'_, TestStore>| {
+        let (store, values) = call.parts();
         store.calls += 1;
         let func = FuncRef::from_bits(values[0].u64()).expect("not null");
         store.call(func, values[0].u64()).map(drop).map_err(|exit| match exit {
