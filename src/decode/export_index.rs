@@ -5,7 +5,8 @@ use super::info::Export;
 /// The places of a module's exports, in the order of their names' hashes.
 ///
 /// Names come from guests. Names of the same hash, which are easily made, are told apart by a search, too, so no module makes a
-/// look-up slow, and the hash need not be one of the slow ones that keep a secret. Measured on Zen 4: it takes 8 ns, a `HashMap` 25.
+/// look-up slow, and the hash need not be one of the slow ones that keep a secret. Measured on Zen 4: a look-up
+/// takes 9 ns less than that of a `HashMap`.
 pub(crate) struct ExportIndex(Box<[Entry]>);
 
 struct Entry {

@@ -15,13 +15,13 @@ use measure::{ROUNDS, Row};
 
 fn main() {
     println!("{}", machine::line());
+    println!("{:50} {:>11} {:>11} {:>8}", "", "planish", "wasmtime", "ratio");
     compare(ours::calls::rows().expect("planish instantiates"), theirs::calls::rows().expect("wasmtime instantiates"));
     #[cfg(feature = "wasi")]
     compare(ours::wasi::rows().expect("planish instantiates"), theirs::wasi::rows().expect("wasmtime instantiates"));
 }
 
 fn compare(ours: Vec<Row>, theirs: Vec<Row>) {
-    println!("{:50} {:>11} {:>11} {:>8}", "", "planish", "wasmtime", "ratio");
     for (mut ours, mut theirs) in ours.into_iter().zip(theirs) {
         assert_eq!(ours.name, theirs.name);
         if !ours.is_asked_for() {

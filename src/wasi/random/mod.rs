@@ -7,7 +7,7 @@
 //! A process must not repeat what another one has handed out. After a fork the child's generators are seeded anew
 //! ([`fork::generation`]). That a snapshot was restored cannot be noticed, as the module's documentation says.
 //!
-//! Measured on Zen 4: 8 bytes take 14 ns with the call, the system call 406; 1 MiB takes 0.9 ms and 2.7 ms.
+//! Measured on Zen 4, with the call from the guest: 8 bytes take 40 ns, from the system 406; 1 MiB takes 0.8 ms, from the system 2.7.
 
 mod chacha;
 
