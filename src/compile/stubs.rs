@@ -1,10 +1,11 @@
 //! Code between compiled functions and everybody else: one set of stubs per signature, one stub per builtin.
 
+use super::emit::FUNCTION_ALIGNMENT;
 use super::{BuiltinStubs, SignatureStubs};
 use crate::abi::layout::{
-    CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, RESTORES_CONTEXT, RESUME_CONTEXT,
-    RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN,
-    STORE_TRAP_EXIT, STORE_WASM_SP,
+    CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, IMPORTER_ENTRY_BYTES, IMPORTER_ENTRY_ROOM, RECORD_CODE,
+    RECORD_INSTANCE, RESTORES_CONTEXT, RESUME_CONTEXT, RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES,
+    STORE_EXIT_SP, STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN, STORE_TRAP_EXIT, STORE_WASM_SP,
 };
 use crate::abi::lazy_code::{COMMON_BYTES, LazyLayout, STUB_BYTES, STUB_COMPILES};
 use crate::abi::{Builtin, CALLEE, CALLEE_SAVED, CONTEXT, CallLayout, FLOAT_ARGS, HEAP, INT_ARGS, Place, VALUE_BYTES};
@@ -265,10 +266,36 @@ pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT], search: u64, comp
     asm.align(16);
     offsets.push(asm.pos() as u32);
     compile_and_enter(&mut asm, compile);
+    asm.align(16);
+    let importer_offset = asm.pos() as u32;
+    switch_instance(&mut asm);
+    asm.jmp_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
     let length = asm.finish().expect("128 bytes are enough for a builtin's stub").len();
     code.truncate(length);
-    BuiltinStubs { code, offsets }
+    BuiltinStubs { code, offsets, importer_offset }
 }
+
+/// The instance and the heap of the record in rax, for a caller that restores its own.
+fn switch_instance(asm: &mut Asm<'_>) {
+    asm.mov_rm(Width::W64, CONTEXT.any(), Addr::base_disp(CALLEE.any(), RECORD_INSTANCE));
+    asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+}
+
+/// A function's entry for importers: [`IMPORTER_ENTRY_BYTES`] that run into the function. What precedes them is never executed
+/// and keeps the function aligned.
+pub(super) fn importer_entry() -> [u8; IMPORTER_ENTRY_ROOM as usize] {
+    const { assert!(IMPORTER_ENTRY_ROOM as usize == FUNCTION_ALIGNMENT) };
+    let mut code = [INT3; IMPORTER_ENTRY_ROOM as usize];
+    let start = (IMPORTER_ENTRY_ROOM - IMPORTER_ENTRY_BYTES) as usize;
+    let mut asm = Asm::new(&mut code[start..], &mut []);
+    switch_instance(&mut asm);
+    let length = asm.finish().expect("there is room").len();
+    assert_eq!(length, IMPORTER_ENTRY_BYTES as usize, "the entry has the length that the layout says");
+    code
+}
+
+/// `int3` (SDM Vol. 2, INT3).
+const INT3: u8 = 0xCC;
 
 fn builtin(asm: &mut Asm<'_>, address: u64) {
     asm.push_r(r11.any());

@@ -1,5 +1,6 @@
 //! What the operating system and the CPU give: pages, signals, threads, CPU features. Linux on amd64.
 
+pub(crate) mod address_space;
 pub(crate) mod cpu;
 #[cfg(feature = "wasi")]
 pub(crate) mod erase;
@@ -10,6 +11,7 @@ pub(crate) mod image;
 pub(crate) mod pagemap;
 pub(crate) mod pages;
 pub(crate) mod racing;
+pub(crate) mod shortage;
 pub(crate) mod signals;
 mod text;
 pub(crate) mod thread;

@@ -76,11 +76,14 @@ impl Pages {
         if len < HUGE_BYTES {
             return Pages::map(address_near(len), len, WRITABLE, MapFlags::PRIVATE | MapFlags::POPULATE);
         }
-        let wide = Pages::for_code(len.checked_add(HUGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
+        // Huge pages are a wish: where there are no addresses to align them, small ones will do.
+        let Ok(wide) = Pages::for_code(len.checked_add(HUGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?) else {
+            return Pages::for_code(len);
+        };
         let pages = wide.trim_to_alignment(len, HUGE_BYTES)?;
         // SAFETY: the range is this mapping; the advice changes nothing but how it is backed.
         let advised = unsafe { rustix::mm::madvise(pages.start.as_ptr().cast(), len, Advice::LinuxHugepage) };
-        // Huge pages are a wish: a kernel built without them refuses.
+        // A kernel built without huge pages refuses.
         let _ = advised;
         Ok(pages)
     }

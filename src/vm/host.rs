@@ -102,6 +102,7 @@ where
             instance: &raw const *self as usize,
             signature: signature.number,
             kind: RecordKind::Host,
+            importer: signature.host.0,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::context::{FuncRef, Value};
 use super::enter::{Exit, enter};
 use super::host::{HostCall, HostError, HostStop};
 use super::images::MemoryImages;
-use super::instance::{Imports, InstanceModule, Records};
+use super::instance::{Entries, Imports, InstanceModule, Records};
 use super::pool::{MemoryPool, PoolLimits};
 use super::stack::StackPool;
 use super::store::{Hosted, InstanceId, StoreState};
@@ -117,6 +117,7 @@ impl TestStore {
                 sites_at,
                 prologue_bytes,
                 saved: 0,
+                has_importer_entry: false,
             });
             code.extend(*bytes);
         }
@@ -125,7 +126,13 @@ impl TestStore {
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
         let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
         let images = MemoryImages::new(pool);
-        let records = Records::new(&info, |own| code.function(own), &[self.signature], true).expect("memory");
+        let records = Records::new(
+            &info,
+            |own| Entries { code: code.function(own), importer: code.function(own) },
+            &[self.signature],
+            true,
+        )
+        .expect("memory");
         let module = Arc::new(TestModule { info, _code: code, images, records });
         let imports = Imports { functions: import.into_iter().collect(), ..Imports::default() };
         let bounds = Bounds::Guarded;
@@ -216,7 +223,7 @@ fn faults_in_the_reservation_are_out_of_bounds() {
     for address in [65529, 65536, 1 << 31, (1 << 32) - 1, 8 << 30, (8 << 30) + 65528] {
         assert_eq!(store.trap(load, address).0, TrapCode::MemoryOutOfBounds);
     }
-    assert_eq!(store.state.memory_mut(memory).grow(1), Some(1));
+    assert_eq!(store.state.memory_mut(memory).grow(1), Ok(1));
     assert_eq!(store.call(load, 65529).expect("in bounds"), 0);
 }
 
