@@ -3,6 +3,9 @@
 
 #![allow(unsafe_code, reason = "asks the kernel what it can")]
 
+#[path = "../src/bin/planish/machine.rs"]
+mod machine;
+
 use planish::{Engine, Error, Instance, Module, Store};
 use std::os::fd::AsRawFd;
 use std::sync::Barrier;
@@ -53,6 +56,7 @@ const ROUNDS: usize = 20;
 const INSTANCES: u32 = 100;
 
 fn main() -> Result<(), Error> {
+    println!("{}", machine::line());
     println!("What a guest has written {}.", how_the_kernel_tells());
     println!("Microseconds: median and best of one thread, median of two threads at once.");
     let engine = Engine::default();

@@ -14,7 +14,11 @@
 
 pub(crate) mod address_space;
 pub(crate) mod cpu;
+#[cfg(feature = "wasi")]
+pub(crate) mod erase;
 pub(crate) mod float;
+#[cfg(feature = "wasi")]
+pub(crate) mod fork;
 pub(crate) mod image;
 pub(crate) mod pagemap;
 pub(crate) mod pages;
