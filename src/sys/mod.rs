@@ -14,8 +14,6 @@
 
 pub(crate) mod address_space;
 pub(crate) mod cpu;
-#[cfg(feature = "wasi")]
-pub(crate) mod erase;
 pub(crate) mod float;
 #[cfg(feature = "wasi")]
 pub(crate) mod fork;
