@@ -330,6 +330,7 @@ impl Config {
             fma: v3 && machine.fma,
             avx512: native && machine.avx512,
             vbmi: native && machine.vbmi,
+            quick_division: native && machine.quick_division,
             bitalg: native && machine.bitalg,
         }
     }

@@ -206,6 +206,8 @@ pub(crate) struct Cpu {
     pub(crate) avx512: bool,
     /// With [`Cpu::avx512`].
     pub(crate) vbmi: bool,
+    /// Dividing 64 bits takes hardly longer than dividing 32.
+    pub(crate) quick_division: bool,
     /// With [`Cpu::avx512`].
     pub(crate) bitalg: bool,
 }

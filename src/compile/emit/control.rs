@@ -556,4 +556,8 @@ impl Emit<'_> {
 
     /// Is the scratch register of float lowerings; never holds a value between entries.
     pub(super) const FLOAT_TEMP: Xmm = xmm15;
+                Cold::NarrowDivision { back, divisor, wasm_offset, .. } => {
+                    self.divide_narrow(divisor, wasm_offset);
+                    self.jmp_label(back);
+                }
 }
