@@ -71,9 +71,8 @@ impl Leaves {
             avx2: has(1, EBX, 5),
             fma: has(0, ECX, 12),
             avx512,
-            vbmi: avx512 && has(1, ECX, 1),
-            quick_division: has(1, EBX, SHA),
             bitalg: avx512 && has(1, ECX, 12),
+            quick_division: has(1, EBX, SHA),
         };
         Features { sse41: has(0, ECX, 19), cpu }
     }
@@ -95,9 +94,8 @@ fn detected() -> Features {
         avx2: is_x86_feature_detected!("avx2"),
         fma: is_x86_feature_detected!("fma"),
         avx512,
-        quick_division: is_x86_feature_detected!("sha"),
-        vbmi: avx512 && is_x86_feature_detected!("avx512vbmi"),
         bitalg: avx512 && is_x86_feature_detected!("avx512bitalg"),
+        quick_division: is_x86_feature_detected!("sha"),
     };
     Features { sse41: is_x86_feature_detected!("sse4.1"), cpu }
 }
