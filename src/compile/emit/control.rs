@@ -118,10 +118,12 @@ impl Emit<'_> {
                 self.asm.e_mov_rr(register, Self::FLOAT_TEMP.any());
             }
             Home::Slot(at) => {
-                self.store_slot_imm(at, 0);
                 if self.tape.variables[var as usize].class == Class::V128 {
-                    self.store_slot_imm(at + 8, 0);
+                    // In one store: a load of all of it would wait for two.
+                    self.zero_float(Self::FLOAT_TEMP);
+                    return self.store_float(Class::V128, frame(at), Self::FLOAT_TEMP);
                 }
+                self.store_slot_imm(at, 0);
             }
             Home::Argument(_) | Home::Nowhere => {}
         }
@@ -259,8 +261,6 @@ impl Emit<'_> {
         cond
     }
 
-    #[inline(always)]
-    fn compare_ints(&mut self, class: Class, a: Value, b: Value) {
     /// Compares so that the answer is in one flag: on Intel's processors `setcc` and `cmovcc` take two micro-operations where it
     /// is in the carry and the zero flag, "above" and "below or equal" (Fog, "Instruction tables"). A fused comparison and
     /// branch does not. `a > b` is `b < a`; with a constant it is `a >= b + 1`.
@@ -286,6 +286,8 @@ impl Emit<'_> {
         }
     }
 
+    #[inline(always)]
+    fn compare_ints(&mut self, class: Class, a: Value, b: Value) {
         if let Some(left) = self.register_of(a)
             && !self.is_fused(a)
         {
@@ -347,9 +349,9 @@ impl Emit<'_> {
         if let Test::Float(cond @ (FloatCond::Eq | FloatCond::Ne)) = test {
             return self.set_float_equal(cond, e);
         }
+        let zeroed = self.zeroed_target(e);
         let Flags::One(cond) = self.compare(test, e) else { unreachable!("handled above") };
         let target = zeroed.unwrap_or_else(|| self.target(e, None, 0));
-        let zeroed = self.zeroed_target(e);
         self.asm.setcc(cond, target.any());
         if zeroed.is_none() {
             self.asm.movzx_rr(Width::W8, target.any(), target.any());
@@ -357,8 +359,6 @@ impl Emit<'_> {
         self.define(e.dst, target, Class::I32);
     }
 
-    /// The comparison and, with the entry that follows, `dst = if a test b { a } else { b }`.
-    #[inline(never)]
     /// Zeroes the target of a comparison before it, if no operand is in it and nothing has to go elsewhere for it. `setcc` writes
     /// eight bits, so it waits for whoever wrote the rest before; a zeroed register is waited for by nobody, and the result needs
     /// no extension, which takes a cycle.
@@ -384,6 +384,8 @@ impl Emit<'_> {
         }
     }
 
+    /// The comparison and, with the entry that follows, `dst = if a test b { a } else { b }`.
+    #[inline(never)]
     pub(super) fn select(&mut self, test: Test, e: &Entry) {
         let flags = self.compare(test, &self.step(e));
         self.bank.unlock_all();
@@ -554,6 +556,10 @@ impl Emit<'_> {
                     self.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
                     self.jmp_label(back);
                 }
+                Cold::NarrowDivision { back, divisor, wasm_offset, .. } => {
+                    self.divide_narrow(divisor, wasm_offset);
+                    self.jmp_label(back);
+                }
                 Cold::MinMax { back, prec, min, target, other, .. } => {
                     self.min_max_of_equals(prec, min, target, other, back);
                 }
@@ -606,8 +612,4 @@ impl Emit<'_> {
 
     /// Is the scratch register of float lowerings; never holds a value between entries.
     pub(super) const FLOAT_TEMP: Xmm = xmm15;
-                Cold::NarrowDivision { back, divisor, wasm_offset, .. } => {
-                    self.divide_narrow(divisor, wasm_offset);
-                    self.jmp_label(back);
-                }
 }
