@@ -48,7 +48,8 @@
 
 ;; function 0:
 ;;     vmovaps xmm8, xmm0
-;;     vpternlogd xmm0, xmm8, xmm8, 0x55
+;;     vmovaps xmm0, xmm8
+;;     vpternlogd xmm0, xmm0, xmm0, 0x55
 ;;     ret
 
 ;; function 1:
