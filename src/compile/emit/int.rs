@@ -225,7 +225,8 @@ impl Emit<'_> {
         });
     }
 
-    /// `bsr` of 0 leaves its destination undefined, so 2 * bits - 1 is selected, whose exclusive or is the width.
+    /// `bsr` of 0 leaves its destination, so 2 * bits - 1 is selected, whose exclusive or is the width; and so it waits for the
+    /// destination, which is zeroed.
     fn leading_zeros(&mut self, e: &Step) {
         let width = width(e.class);
         let top = width.bytes() as i32 * 8 - 1;
@@ -233,6 +234,7 @@ impl Emit<'_> {
         let target = self.scratch(0, bit(source));
         let none = self.scratch(0, 0);
         self.mov_ri(Width::W32, none.any(), i64::from(2 * top + 1));
+        self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any());
         self.asm.bits_rr(Bits::Bsr, width, target.any(), source.any());
         self.cmov_rr(Cond::Equal, width, target.any(), none.any());
         self.alu_ri(Alu::Xor, Width::W32, target.any(), top);
@@ -246,6 +248,7 @@ impl Emit<'_> {
         let target = self.scratch(0, bit(source));
         let none = self.scratch(0, 0);
         self.mov_ri(Width::W32, none.any(), i64::from(width.bytes() * 8));
+        self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any());
         self.asm.bits_rr(Bits::Bsf, width, target.any(), source.any());
         self.cmov_rr(Cond::Equal, width, target.any(), none.any());
         self.release(e.a);
