@@ -243,7 +243,7 @@ impl Emit<'_> {
     #[inline]
     fn compare(&mut self, test: Test, e: &Step) -> Flags {
         match test {
-            Test::Int(cond) => Flags::One(self.compare_for_carry(cond, e)),
+            Test::Int(cond) => Flags::One(self.compare_for_one_flag(cond, e)),
             Test::Float(cond) => self.compare_floats(cond, e),
             _ => Flags::One(self.compare_vector(test, e.a)),
         }
@@ -264,7 +264,7 @@ impl Emit<'_> {
     /// Compares so that the answer is in one flag: on Intel's processors `setcc` and `cmovcc` take two micro-operations where it
     /// is in the carry and the zero flag, "above" and "below or equal" (Fog, "Instruction tables"). A fused comparison and
     /// branch does not. `a > b` is `b < a`; with a constant it is `a >= b + 1`.
-    fn compare_for_carry(&mut self, cond: Cond, e: &Step) -> Cond {
+    fn compare_for_one_flag(&mut self, cond: Cond, e: &Step) -> Cond {
         if !matches!(cond, Cond::Above | Cond::BelowEqual) {
             self.compare_ints(e.class, e.a, e.b);
             return cond;
