@@ -1,5 +1,6 @@
 //! Integer arithmetic except division.
 
+use super::instructions::sum;
 use super::operand::{Step, Value};
 use super::registers::bit;
 use super::{Emit, Source, frame, width};
@@ -79,7 +80,7 @@ impl Emit<'_> {
         if left == target {
             self.alu_rr(op, width, target.any(), right.any());
         } else if op == Alu::Add {
-            self.lea_sum(width, target.any(), left.any(), right);
+            self.lea_sum(width, target.any(), left, right);
         } else {
             self.mov_rr(width, target.any(), left.any());
             self.alu_rr(op, width, target.any(), right.any());
@@ -127,7 +128,7 @@ impl Emit<'_> {
         match (op, left, right) {
             (_, Some(left), Source::Imm(imm)) if left != target => self.alu_from(op, width, target, left, imm),
             (Alu::Add, Some(left), Source::Reg(other)) if left != target => {
-                self.lea_sum(width, target.any(), left.any(), other);
+                self.lea_sum(width, target.any(), left, other);
             }
             _ => {
                 self.load_into_unless(target, a, left, e.class);
@@ -298,6 +299,7 @@ impl Emit<'_> {
         let index = e.b.exists().then(|| self.read(e.b, e.class));
         let disp = e.imm as i32;
         let address = match (base, index) {
+            (Some(base), Some(index)) if scale == Scale::X1 && disp == 0 => sum(base, index),
             (Some(base), Some(index)) => Addr::base_index(base.any(), index, scale, disp),
             (Some(base), None) => Addr::base_disp(base.any(), disp),
             (None, Some(index)) => Addr::index_disp(index, scale, disp),
