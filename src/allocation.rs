@@ -79,7 +79,7 @@ impl PoolingAllocationConfig {
         PoolingAllocationConfig { limits: PoolLimits { slots: 64, resident_bytes: 1 << 20 } }
     }
 
-    /// Unused memories, 8 GiB of addresses each, and unused stacks that the pool keeps (64 of each). Any number may be in use. Of the
+    /// Unused [guarded](crate::Config::guard_memory) memories, 8 GiB of addresses each, and unused stacks that the pool keeps (64 of each). Any number may be in use. Of the
     /// stacks, those that have 8 MiB together stay in memory as they are, and 64 KiB of each of the others.
     ///
     /// ```

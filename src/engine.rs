@@ -5,7 +5,7 @@ use crate::compile::{self, Options, RegisterFile, Threads};
 use crate::config::Config;
 use crate::error::Error;
 use crate::signatures::{Signatures, Stubs};
-use crate::sys::cpu;
+use crate::sys::{cpu, float};
 use crate::types::FuncType;
 use crate::vm::bounds::{Bounds, Limits};
 use crate::vm::builtins;
@@ -39,6 +39,8 @@ struct Shared {
     signatures: Signatures,
     /// Addresses into `builtin_code`.
     builtins: Arc<[u64]>,
+    /// See [`BuiltinStubs::importer_offset`](compile::BuiltinStubs::importer_offset).
+    importer_entry: CodeAddress,
     /// An instruction that ends the process: what types that need no stubs have for them.
     never: CodeAddress,
     /// Kept alive: compiled code calls it.
@@ -59,7 +61,8 @@ impl Engine {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn new(config: &Config) -> Result<Engine, Error> {
-        let cpu = cpu::detect().map_err(|missing| Error::msg(format!("this CPU lacks {missing}")))?;
+        let machine = cpu::detect().map_err(|missing| Error::msg(format!("this CPU lacks {missing}")))?;
+        float::choose_check(machine.adds_denormals_quickly());
         if config.signals {
             trap::install_handlers()?;
         }
@@ -69,13 +72,14 @@ impl Engine {
         let never = bytes.len() as u32;
         bytes.extend([0x0f, 0x0b, TrapCode::Unreachable as u8]);
         let code = Code::publish(&bytes, Contents::Builtins)?;
+        let memories = MemoryPool::new(config.allocation.pool_limits());
         let builtins = stubs.offsets.iter().map(|&offset| code.address(offset).bits()).collect();
         Ok(Engine {
             shared: Arc::new(Shared {
                 config: config.clone(),
                 options: Options {
-                    cpu: config.cap(cpu),
-                    guarded: config.guard_memory && config.signals,
+                    cpu: config.cap(machine.cpu),
+                    guarded: bounds(config, &memories) == Bounds::Guarded,
                     deterministic: config.deterministic,
                     signals: config.signals,
                     registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
@@ -85,9 +89,10 @@ impl Engine {
                     if config.signals { 0 } else { STUB_STACK_BYTES },
                     config.allocation.pool_limits().slots,
                 ),
-                memories: MemoryPool::new(config.allocation.pool_limits()),
+                memories,
                 signatures: Signatures::default(),
                 builtins,
+                importer_entry: code.address(stubs.importer_offset),
                 never: code.address(never),
                 _builtin_code: code,
             }),
@@ -132,6 +137,11 @@ impl Engine {
         &self.shared.builtins
     }
 
+    /// Where importers enter functions that have no such entry of their own.
+    pub(crate) fn importer_entry(&self) -> CodeAddress {
+        self.shared.importer_entry
+    }
+
     /// Where guarded memories come from.
     pub(crate) fn memories(&self) -> &Arc<MemoryPool> {
         &self.shared.memories
@@ -160,6 +170,17 @@ impl Engine {
     /// The type and signature of a function that exists.
     pub(crate) fn signature_numbered(&self, number: u32) -> (FuncType, Signature) {
         self.shared.signatures.get(number)
+    }
+}
+
+/// How an engine bounds its memories.
+fn bounds(config: &Config, pool: &MemoryPool) -> Bounds {
+    match config.guard_memory {
+        // Nobody would see the faults.
+        _ if !config.signals => Bounds::Checked,
+        Some(true) => Bounds::Guarded,
+        Some(false) => Bounds::Checked,
+        None => Bounds::of_process(pool),
     }
 }
 

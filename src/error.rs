@@ -13,6 +13,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// * An invalid or unsupported module: [`Error::offset`] is where in its bytes.
 /// * A trap: [`Error::downcast_ref`] finds the [`Trap`], and [`Error::backtrace`] the wasm frames.
 /// * An error of a host function: [`Error::downcast_ref`] finds it again, as it was returned.
+/// * Memory or address space that the system refuses: a [`std::io::Error`] of kind
+///   [`OutOfMemory`](std::io::ErrorKind::OutOfMemory), whose message says how much was asked for.
 /// * Wrong use of the API (another store's item, a wrong type): only a message.
 ///
 /// ```

@@ -22,11 +22,14 @@ pub struct HostFunc {
 type AddToStore = dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync;
 
 impl HostFunc {
-    fn new(ty: FuncType, call: impl Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static) -> HostFunc {
+    fn new<T: 'static>(
+        ty: FuncType,
+        call: impl Fn(&mut HostCall<'_, StoreInner<T>>) -> Result<(), HostStop> + Send + Sync + 'static,
+    ) -> HostFunc {
         let call = Arc::new(call);
         let add = move |state: &mut StoreState, signature: &Signature| {
             let call = call.clone();
-            state.add_host_function(signature, move |host_call| call(host_call))
+            state.add_host_function(signature, move |host_call: &mut HostCall<'_, StoreInner<T>>| call(host_call))
         };
         HostFunc { ty, add: Box::new(add) }
     }
@@ -37,9 +40,9 @@ impl HostFunc {
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error> + Send + Sync + 'static,
     ) -> HostFunc {
         let inner = ty.clone();
-        HostFunc::new(ty, move |call| {
+        HostFunc::new::<T>(ty, move |call| {
             let caller = call.caller();
-            let (store, values) = call.parts::<StoreInner<T>>();
+            let (store, values) = call.parts();
             call_dynamic(&inner, &func, store, caller, values).map_err(|error| stop(error, &mut store.opaque))
         })
     }
@@ -55,6 +58,9 @@ impl HostFunc {
     }
 }
 
+/// Calls `func` with the arguments in `values` as [`Val`]s, and writes its results there.
+///
+/// The list of both is the store's spare one. A call within this one finds none and starts another.
 fn call_dynamic<T: 'static>(
     ty: &FuncType,
     func: &impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error>,
@@ -63,17 +69,19 @@ fn call_dynamic<T: 'static>(
     values: &mut [Value],
 ) -> Result<(), Error> {
     let id = store.opaque.id;
-    let params = ty.params().iter().zip(&*values);
-    let params: Vec<Val> = params.map(|(ty, value)| Val::from_value(*value, *ty, id)).collect();
-    let zeros = ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0)));
-    let mut results: Vec<Val> = zeros.collect();
-    func(Caller::new(store, caller), &params, &mut results)?;
+    let mut list = std::mem::take(&mut store.opaque.spare_values);
+    list.extend(ty.params().iter().zip(&*values).map(|(ty, value)| Val::from_value(*value, *ty, id)));
+    list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0))));
+    let (params, results) = list.split_at_mut(ty.params().len());
+    func(Caller::new(store, caller), params, results)?;
     for ((ty, result), value) in ty.results().iter().zip(results).zip(values) {
         if !result.matches(*ty, &store.opaque) {
             return Err(Error::msg(format!("a host function returned {} instead of {ty}", result.ty())));
         }
         *value = result.into_value(id)?;
     }
+    list.clear();
+    store.opaque.spare_values = list;
     Ok(())
 }
 
@@ -181,8 +189,8 @@ macro_rules! into_func {
         {
             fn into_host_func(self) -> HostFunc {
                 let ty = FuncType::new([$($ty::valtype()),*], R::Values::valtypes());
-                HostFunc::new(ty, move |call| {
-                    let (store, values) = call.parts::<StoreInner<T>>();
+                HostFunc::new::<T>(ty, move |call| {
+                    let (store, values) = call.parts();
                     let id = store.opaque.id;
                     let result = self($($ty::from_value(values[$at], id)),*);
                     result.return_to(values, id).map_err(|error| stop(error, &mut store.opaque))
@@ -197,9 +205,9 @@ macro_rules! into_func {
         {
             fn into_host_func(self) -> HostFunc {
                 let ty = FuncType::new([$($ty::valtype()),*], R::Values::valtypes());
-                HostFunc::new(ty, move |call| {
+                HostFunc::new::<T>(ty, move |call| {
                     let caller = call.caller();
-                    let (store, values) = call.parts::<StoreInner<T>>();
+                    let (store, values) = call.parts();
                     let id = store.opaque.id;
                     let result = self(Caller::new(store, caller), $($ty::from_value(values[$at], id)),*);
                     result.return_to(values, id).map_err(|error| stop(error, &mut store.opaque))

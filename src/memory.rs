@@ -262,14 +262,16 @@ impl Memory {
         let store = store.as_context_mut();
         store.0.opaque.check(self.store, "a memory")?;
         let memory = self.of_mut(&mut store.0.opaque);
-        memory.grow(pages).ok_or_else(|| Error::msg("the memory cannot grow that far"))
+        memory.grow(pages).map_err(|refused| error_of(refused, "the memory cannot grow that far"))
     }
 
+    #[inline]
     fn of<'a>(&self, store: &'a StoreOpaque) -> &'a LinearMemory {
         store.expect(self.store, "a memory");
         store.state.memory(self.id)
     }
 
+    #[inline]
     fn of_mut<'a>(&self, store: &'a mut StoreOpaque) -> &'a mut LinearMemory {
         store.expect(self.store, "a memory");
         store.state.memory_mut(self.id)
@@ -278,8 +280,13 @@ impl Memory {
 
 /// Why a memory or a table of an instance or of the host could not be made.
 pub(crate) fn refused(refused: Refused) -> Error {
-    Error::msg(match refused {
-        Refused::Limit => "the minimum size is above the engine's limit",
-        Refused::Exhausted => "the system has no memory left",
-    })
+    error_of(refused, "the minimum size is above the engine's limit")
+}
+
+/// Why a memory or a table could not grow: `beyond_limit`, or the system has refused.
+pub(crate) fn error_of(refused: Refused, beyond_limit: &'static str) -> Error {
+    match refused {
+        Refused::Limit => Error::msg(beyond_limit),
+        Refused::Exhausted(shortage) => std::io::Error::from(shortage).into(),
+    }
 }

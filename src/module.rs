@@ -11,7 +11,7 @@ use crate::vm::bounds::Refused;
 use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents, PublishedCode, Signature};
 use crate::vm::host::HostError;
 use crate::vm::images::MemoryImages;
-use crate::vm::instance::{InstanceModule, Records};
+use crate::vm::instance::{Entries, InstanceModule, Records};
 use crate::vm::lazy::LazyCode;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -301,11 +301,13 @@ impl ModuleCode {
         Ok(ModuleCode::Whole(code.publish(Contents::Module(positions))?))
     }
 
-    /// Where one of the module's own functions is entered.
-    fn entry(&self, own: usize) -> CodeAddress {
+    /// Where one of the module's own functions is entered; by importers at `importer` if it has no such entry of its own.
+    fn entries(&self, own: usize, importer: CodeAddress) -> Entries {
         match self {
-            ModuleCode::Whole(code) => code.function(own),
-            ModuleCode::Lazy(code, _) => code.stub(own as u32),
+            ModuleCode::Whole(code) => {
+                Entries { code: code.function(own), importer: code.importer_entry(own).unwrap_or(importer) }
+            }
+            ModuleCode::Lazy(code, _) => Entries { code: code.stub(own as u32), importer },
         }
     }
 }
@@ -367,7 +369,8 @@ impl InstanceModule for ModuleInner {
             return Ok(records);
         }
         let signals = self.engine.options().signals;
-        let records = Records::new(&self.info, |own| self.code.entry(own), &self.signatures, signals)?;
+        let entries = |own| self.code.entries(own, self.engine.importer_entry());
+        let records = Records::new(&self.info, entries, &self.signatures, signals)?;
         Ok(self.records.get_or_init(|| records))
     }
 
@@ -409,9 +412,9 @@ impl<'a> CompiledFunction<'a> {
 
     /// Its machine code (the last function's includes the module's constants and jump tables).
     pub fn code(&self) -> &'a [u8] {
-        let functions = &self.positions().functions;
-        let end = functions.get(self.function + 1).map_or(self.positions().code_bytes, |next| next.code_offset);
-        &self.code.bytes()[functions[self.function].code_offset as usize..end as usize]
+        let (start, end) =
+            (self.positions().functions[self.function].code_offset, self.positions().end_of(self.function));
+        &self.code.bytes()[start as usize..end as usize]
     }
 
     /// Its body's first byte in the module file.

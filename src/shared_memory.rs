@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{Error, Trap};
-use crate::memory::refused;
+use crate::memory::{error_of, refused};
 use crate::store::trap_of;
 use crate::types::MemoryType;
 use crate::vm::shared::SharedMemory as Shared;
@@ -57,7 +57,8 @@ pub enum WaitResult {
 }
 
 impl SharedMemory {
-    /// A new, zeroed memory. Address space for all that it may grow to is reserved at once.
+    /// A new, zeroed memory. Address space for all that it may grow to is reserved at once, but at most half of what the process may
+    /// still map if that is limited, unless the memory starts with more.
     ///
     /// # Errors
     ///
@@ -134,7 +135,7 @@ impl SharedMemory {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn grow(&self, pages: u64) -> Result<u64, Error> {
-        self.memory.grow(pages).ok_or_else(|| Error::msg("the memory cannot grow that far"))
+        self.memory.grow(pages).map_err(|refused| error_of(refused, "the memory cannot grow that far"))
     }
 
     /// Wakes as many as `count` threads that wait at an address, as `memory.atomic.notify` does; returns how many.

@@ -5,6 +5,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Trap, WasmBacktrace};
 use crate::module::ModuleInner;
 use crate::types::FuncType;
+use crate::value::Val;
 use crate::vm::backtrace::Frame;
 use crate::vm::context::Value;
 use crate::vm::enter::Exit;
@@ -47,6 +48,8 @@ pub(crate) struct StoreOpaque {
     modules: Vec<Arc<ModuleInner>>,
     /// What [`ExternRef`](crate::ExternRef)s refer to.
     pub(crate) objects: Vec<Box<dyn Any + Send + Sync>>,
+    /// Empty, with room for the arguments and results of the next call of a [dynamic](crate::Func::new) host function.
+    pub(crate) spare_values: Vec<Val>,
 }
 
 /// Tells stores apart, for the whole life of the process.
@@ -74,9 +77,12 @@ impl StoreOpaque {
     }
 
     /// As [`StoreOpaque::check`], where there is no error to give.
+    #[inline]
     #[track_caller]
     pub(crate) fn expect(&self, owner: StoreId, what: &str) {
-        assert!(owner == self.id, "{what} used with another store than its own");
+        if owner != self.id {
+            panic_wrong_store(what);
+        }
     }
 
     pub(crate) fn add_module(&mut self, module: &Arc<ModuleInner>) {
@@ -152,6 +158,12 @@ pub(crate) fn wrong_store(what: &str) -> Error {
     Error::msg(format!("{what} used with another store than its own"))
 }
 
+#[cold]
+#[track_caller]
+fn panic_wrong_store(what: &str) -> ! {
+    panic!("{what} used with another store than its own");
+}
+
 pub(crate) fn trap_of(code: TrapCode) -> Trap {
     match code {
         TrapCode::Unreachable => Trap::UnreachableCodeReached,
@@ -203,6 +215,7 @@ impl<T: 'static> Store<T> {
             engine: engine.clone(),
             modules: Vec::new(),
             objects: Vec::new(),
+            spare_values: Vec::new(),
         };
         Ok(Store { inner: Box::new(StoreInner { opaque, data }) })
     }

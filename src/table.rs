@@ -1,7 +1,7 @@
 //! [`Table`]: a table as the embedder sees it.
 
 use crate::error::{Error, Trap};
-use crate::memory::refused;
+use crate::memory::{error_of, refused};
 use crate::reference::Ref;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
 use crate::types::{RefType, TableType};
@@ -148,7 +148,7 @@ impl Table {
         store.check(self.store, "a table")?;
         let init = init.into_element(self.element, store)?;
         let elements = store.state.table_mut(self.id);
-        elements.grow(delta, init).ok_or_else(|| Error::msg("the table cannot grow that far"))
+        elements.grow(delta, init).map_err(|refused| error_of(refused, "the table cannot grow that far"))
     }
 
     /// Sets `count` elements from `start` on.

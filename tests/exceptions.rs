@@ -12,8 +12,10 @@ fn engines() -> [Engine; 5] {
     [(true, true, false), (false, true, false), (false, false, false), (true, true, true), (false, false, true)].map(
         |(guarded, signals, lazy)| {
             let mut config = Config::new();
+            if !guarded {
+                config.guard_memory(false);
+            }
             config
-                .guard_memory(guarded)
                 .signals_based_traps(signals)
                 .lazy_compilation(lazy)
                 .wasm_feature(planish::WasmFeature::LegacyExceptions, true);

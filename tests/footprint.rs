@@ -77,6 +77,8 @@ fn cases() -> Vec<Case> {
 fn memory_is_a_small_multiple_of_the_module() {
     for threads in [1, 2] {
         let mut config = Config::new();
+        // Checked accesses take positions; that is another measure.
+        config.guard_memory(true);
         config.compilation_threads(move |work| {
             std::thread::scope(|scope| {
                 (1..threads).for_each(|_| _ = scope.spawn(work));

@@ -12,7 +12,11 @@ use std::time::Duration;
 const THREADS: i32 = 4;
 
 fn engine(guarded: bool) -> Engine {
-    Engine::new(Config::new().wasm_feature(WasmFeature::Threads, true).guard_memory(guarded)).unwrap()
+    let mut config = Config::new();
+    if !guarded {
+        config.guard_memory(false);
+    }
+    Engine::new(config.wasm_feature(WasmFeature::Threads, true)).unwrap()
 }
 
 /// In each way that a memory can be bounded: its engine, index type, and type.

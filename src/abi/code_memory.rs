@@ -1,6 +1,7 @@
 //! The memory that the compiler writes code to: pages that the runtime makes executable in the end, so that code of one
 //! thread need not be copied.
 
+use crate::sys::shortage::{Purpose, explain};
 use std::io;
 
 /// Code being written; not executable yet.
@@ -46,7 +47,7 @@ pub(crate) struct HeapCode {
 impl CodeMemory for HeapCode {
     fn with_capacity(bytes: usize) -> io::Result<HeapCode> {
         let mut code = HeapCode::default();
-        code.bytes.try_reserve_exact(bytes)?;
+        code.bytes.try_reserve_exact(bytes).map_err(explain(Purpose::Code, bytes))?;
         Ok(code)
     }
 
@@ -59,7 +60,7 @@ impl CodeMemory for HeapCode {
     fn room(&mut self, bytes: usize) -> io::Result<&mut [u8]> {
         let end = self.len + bytes;
         if end > self.bytes.len() {
-            self.bytes.try_reserve(end - self.bytes.len())?;
+            self.bytes.try_reserve(end - self.bytes.len()).map_err(explain(Purpose::Code, end))?;
             self.bytes.resize(end, 0);
         }
         Ok(&mut self.bytes[self.len..])

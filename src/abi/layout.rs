@@ -45,7 +45,7 @@ pub(crate) const RESUME_EXCEPTION: i32 = STORE_RESUME + 72;
 
 /// Function record: entry for callers of the same instance.
 pub(crate) const RECORD_CODE: i32 = 0;
-/// Function record: entry for everybody else, r14 being the caller's; `rax` = the record.
+/// Function record: entry for everybody else, r14 being the caller's; `rax` = the record. Keeps r14 and r15.
 pub(crate) const RECORD_FOREIGN: i32 = 8;
 /// Function record: the context of the function's instance; for a host function its data.
 pub(crate) const RECORD_INSTANCE: i32 = 16;
@@ -54,7 +54,15 @@ pub(crate) const RECORD_SIGNATURE: i32 = 24;
 /// Function record: who implements it, 32 bits.
 pub(crate) const RECORD_KIND: i32 = 28;
 pub(crate) const RECORD_KIND_HOST: i32 = 2;
-pub(crate) const RECORD_BYTES: i32 = 32;
+/// Function record: the same for a caller that restores r14 and r15 by itself.
+pub(crate) const RECORD_IMPORTER: i32 = 32;
+pub(crate) const RECORD_BYTES: i32 = 40;
+
+/// A function that has an entry of its own for importers has it directly before its first byte, so many bytes long. It loads
+/// r14 and r15 from the record in rax, and runs into the function.
+pub(crate) const IMPORTER_ENTRY_BYTES: u32 = 7;
+/// What that entry takes with the padding before it, which keeps the function aligned.
+pub(crate) const IMPORTER_ENTRY_ROOM: u32 = 32;
 
 /// The eight bytes at a return address behind which r14 and r15 need not be what they were: `nop [rax + rax + 0x504C4E53]`, an
 /// instruction that compiled code never contains.

@@ -14,8 +14,9 @@
 //!
 //! * direct call: `call rel32`.
 //! * through a [record](FuncRecord): `rax` = record; if `record.instance == r14`, `call [rax + CODE]`, else
-//!   `call [rax + FOREIGN]`. A foreign entry keeps r14 and r15 as well, switches the instance itself, and is what
-//!   imported functions are always called by.
+//!   `call [rax + FOREIGN]`. A foreign entry keeps r14 and r15 as well and switches the instance itself.
+//! * imported function: `rax` = record, `call [rax + IMPORTER]`, then the caller loads r14 from its frame and r15 from there.
+//!   A function that calls any pushes r14 below its callee-saved registers.
 //! * builtin: integer arguments in [`INT_ARGS`], `mov rax, [r14 + BUILTINS]; call [rax + 8 * number]`, result in rax.
 
 pub(crate) mod code_memory;
@@ -43,6 +44,10 @@ pub(crate) const FLOAT_ARGS: [Xmm; 8] = [xmm0, xmm1, xmm2, xmm3, xmm4, xmm5, xmm
 pub(crate) const FLOAT_RESULTS: [Xmm; 8] = FLOAT_ARGS;
 /// In the order in which a prologue pushes those it uses.
 pub(crate) const CALLEE_SAVED: [Gp64; 5] = [rbx, rbp, r11, r12, r13];
+/// What a prologue may push, in that order: callee-saved registers, and the context in a function that calls imported ones.
+pub(crate) const PUSHED: [Gp64; 6] = [rbx, rbp, r11, r12, r13, CONTEXT];
+/// The place of the context among them.
+pub(crate) const PUSHED_CONTEXT: usize = CALLEE_SAVED.len();
 
 /// The region below a wasm stack that faults, in bytes.
 pub(crate) const STACK_GUARD_BYTES: usize = 1 << 20;

@@ -4,6 +4,7 @@
 //! low 3 bits, the code delta in 10, the wasm delta (zigzag) in 11. Else a byte `FAR | kind << 3`, then both deltas as LEB128.
 //! Beside them lie the [calls](Calls) that pop arguments or can be left by an exception.
 
+use super::layout::IMPORTER_ENTRY_ROOM;
 use crate::types::TagIndex;
 
 /// What may happen at a site. The code offset of a trapping site is that of the instruction's first byte;
@@ -68,8 +69,10 @@ pub(crate) struct FunctionCode {
     pub(crate) sites_at: u32,
     /// Length of the prologue in bytes: until then the frame is not complete.
     pub(crate) prologue_bytes: u32,
-    /// Which of [`CALLEE_SAVED`](super::CALLEE_SAVED) it pushes, a bit for each: the first directly below the return address.
+    /// Which of the registers in [`PUSHED`](super::PUSHED) it pushes, a bit for each: the first directly below the return address.
     pub(crate) saved: u8,
+    /// Whether an [entry for importers](super::layout::IMPORTER_ENTRY_BYTES) precedes it.
+    pub(crate) has_importer_entry: bool,
 }
 
 /// Beyond all numbers of [`Catch`]es.
@@ -287,6 +290,15 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
+    /// Where the code of a function ends, its constants and jump tables included.
+    pub(crate) fn end_of(&self, function: usize) -> u32 {
+        match self.functions.get(function + 1) {
+            Some(next) if next.has_importer_entry => next.code_offset - IMPORTER_ENTRY_ROOM,
+            Some(next) => next.code_offset,
+            None => self.code_bytes,
+        }
+    }
+
     /// The function (among the module's own) that holds a code offset.
     pub(crate) fn function_at(&self, code_offset: u32) -> Option<usize> {
         let next = self.functions.partition_point(|function| function.code_offset <= code_offset);
@@ -324,6 +336,7 @@ mod tests {
                 sites_at,
                 prologue_bytes: 0,
                 saved: 0,
+                has_importer_entry: false,
             };
             positions.functions.push(function);
             for (step, kind) in [(3, SiteKind::Call), (200, SiteKind::Memory), (1000, SiteKind::Divide)] {

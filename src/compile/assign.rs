@@ -4,7 +4,7 @@
 //! brought nothing; the intervals serve to find variables that no call crosses.
 
 use super::tape::{Class, Tape, Variable};
-use crate::abi::{CALLEE_SAVED, CallLayout, Cpu, FLOAT_ARGS, Place};
+use crate::abi::{CALLEE_SAVED, CONTEXT, CallLayout, Cpu, FLOAT_ARGS, PUSHED, Place};
 use planish_asm::regs::{r8, r9, r10, r13, rax, rbx, rcx, rdi, rdx, rsi};
 use planish_asm::{Gp64, GpSet, Xmm, XmmX};
 
@@ -90,7 +90,7 @@ pub(super) struct Plan {
     pub(super) caller_pins: Vec<CallerPin>,
     /// Vectors that stay in a register that no variable wants.
     pub(super) constants: Vec<(u128, Xmm)>,
-    /// Callee-saved registers in use.
+    /// What the prologue pushes, in the order of [`PUSHED`].
     pub(super) saved: Vec<Gp64>,
     pub(super) scratch: GpSet,
     /// By number.
@@ -224,6 +224,9 @@ impl Plan {
         if !saved.is_empty() {
             self.saved.extend(CALLEE_SAVED.iter().filter(|&&register| saved.contains(register)));
         }
+        if tape.calls_imports {
+            self.saved.push(CONTEXT);
+        }
         (self.scratch, self.float_scratch) = match pins {
             Pins::All => (SCRATCH.union(free.caller), FLOAT_SCRATCH | free.float),
             Pins::CalleeSaved => (SCRATCH.union(CALLER_SAVED), FLOAT_SCRATCH | FLOAT_PINS),
@@ -257,9 +260,14 @@ impl Plan {
 
     /// [`FunctionCode::saved`](crate::abi::positions::FunctionCode::saved)
     pub(super) fn saved_mask(&self) -> u8 {
-        let bits =
-            CALLEE_SAVED.iter().enumerate().map(|(bit, register)| u8::from(self.saved.contains(register)) << bit);
+        let bits = PUSHED.iter().enumerate().map(|(bit, register)| u8::from(self.saved.contains(register)) << bit);
         bits.sum()
+    }
+
+    /// Where the context lies that the prologue pushed last: bytes from rsp.
+    pub(super) fn context_at(&self) -> i32 {
+        debug_assert!(self.saved.last() == Some(&CONTEXT));
+        self.frame_bytes
     }
 
     /// Bytes of a temp in memory.

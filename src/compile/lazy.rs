@@ -11,6 +11,7 @@ use crate::abi::CallLayout;
 use crate::abi::code_memory::HeapCode;
 use crate::decode::{Bodies, Body, Cursor, ModuleInfo};
 use crate::error::Error;
+use crate::sys::shortage::{Purpose, explain};
 use crate::types::TypeIndex;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -63,12 +64,11 @@ impl LazyModule {
     fn copy(&mut self, bodies: &Bodies<'_>) -> Result<(), Error> {
         let end = |body: &Body<'_>| body.offset + body.bytes.len();
         let (Some(first), Some(last)) = (bodies.bodies.first(), bodies.bodies.last()) else { return Ok(()) };
-        let exhausted = |_| Error::msg("no memory for a copy of the code section");
         let bytes = &bodies.module[first.offset..end(last)];
         let (mut section, mut places) = (Vec::new(), Vec::new());
-        section.try_reserve_exact(bytes.len()).map_err(exhausted)?;
+        section.try_reserve_exact(bytes.len()).map_err(explain(Purpose::CodeSection, bytes.len()))?;
         section.extend_from_slice(bytes);
-        places.try_reserve_exact(bodies.bodies.len()).map_err(exhausted)?;
+        places.try_reserve_exact(bodies.bodies.len()).map_err(explain(Purpose::CodeSection, bytes.len()))?;
         let place = |at: usize| (at - first.offset) as u32;
         places.extend(bodies.bodies.iter().map(|body| (place(body.offset), place(end(body)))));
         (self.section, self.section_offset, self.bodies) = (section.into(), first.offset, places.into());
@@ -88,7 +88,7 @@ impl LazyModule {
         // All offsets are those in the section until here.
         let compiled = compiler
             .read_body(module.type_of(own), &self.section, start..end)
-            .and_then(|()| compiler.emit(module.type_of(own), start));
+            .and_then(|()| compiler.emit(module.type_of(own), start, false));
         compiled.map_err(|refusal| match refusal {
             Refusal::Invalid => panic!("the function was validated"),
             Refusal::TooLarge => too_large(self.section_offset + start as usize),

@@ -80,6 +80,8 @@ pub(crate) struct BuiltinStubs {
     /// [`Builtin::COMPILE`](crate::abi::Builtin::COMPILE). Each builtin keeps the callee-saved registers of [`crate::abi`], sets the store's exit and wasm rsp, switches to the native stack and calls
     /// the function's address, read from a table of addresses: see [`builtin_stubs`].
     pub(crate) offsets: Vec<u32>,
+    /// [`RECORD_IMPORTER`](crate::abi::layout::RECORD_IMPORTER) of a wasm function that has no such entry of its own.
+    pub(crate) importer_offset: u32,
 }
 
 /// A function's code may not be longer.
@@ -104,6 +106,8 @@ struct ModuleContext<'a> {
     deterministic: bool,
     signals: bool,
     registers: RegisterFile,
+    /// By own function: whether it gets an entry for importers, as exported ones do.
+    has_importer_entry: Vec<bool>,
 }
 
 /// For functions up to this size a frame without room for temps is tried first: they are called often, and a second
@@ -131,7 +135,7 @@ pub(crate) fn compile_module<M: CodeMemory>(
 ) -> Result<CompiledModule<M>, Error> {
     let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
     let params = Signatures::of(info, &layouts);
-    let module = ModuleContext::new(info, &layouts, &params, signatures, options);
+    let module = ModuleContext::new(info, &layouts, &params, signatures, options).with_importer_entries();
     let compiled = batches::compile(&module, bodies, threads, clock)?;
     clock.lap(Stage::Link);
     Ok(compiled)
@@ -157,7 +161,17 @@ impl<'a> ModuleContext<'a> {
             guarded: options.guarded && info.memories.first().is_none_or(MemoryType::can_be_guarded),
             signals: options.signals,
             registers: options.registers,
+            has_importer_entry: Vec::new(),
         }
+    }
+
+    /// With an entry for importers before each exported function.
+    fn with_importer_entries(mut self) -> ModuleContext<'a> {
+        self.has_importer_entry = vec![false; self.info.functions.len() - self.info.imported_functions as usize];
+        for own in self.info.exported_functions().filter_map(|func| func.0.checked_sub(self.info.imported_functions)) {
+            self.has_importer_entry[own as usize] = true;
+        }
+        self
     }
 }
 
@@ -239,7 +253,8 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
     fn function(&mut self, own: u32, bodies: &Bodies<'_>) -> Result<(), Error> {
         let (ty, range) = (self.module.type_of(own), bodies.range(own));
         self.read_body(ty, bodies.module, range.clone())
-            .and_then(|()| self.emit(ty, range.start))
+            .and_then(|()| self.importer_entry(own))
+            .and_then(|has_importer_entry| self.emit(ty, range.start, has_importer_entry))
             .map_err(|refusal| refused(refusal, self.module, bodies, own))
     }
 
@@ -258,7 +273,18 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         Ok(())
     }
 
-    fn emit(&mut self, ty: TypeIndex, body_offset: u32) -> Result<(), Refusal> {
+    /// Writes the entry for importers that precedes a function, if it gets one.
+    fn importer_entry(&mut self, own: u32) -> Result<bool, Refusal> {
+        if !self.module.has_importer_entry.get(own as usize).is_some_and(|&has_one| has_one) {
+            return Ok(false);
+        }
+        let entry = stubs::importer_entry();
+        self.code.room(entry.len()).map_err(|_| Refusal::TooLarge)?[..entry.len()].copy_from_slice(&entry);
+        self.code.commit(entry.len());
+        Ok(true)
+    }
+
+    fn emit(&mut self, ty: TypeIndex, body_offset: u32, has_importer_entry: bool) -> Result<(), Refusal> {
         let layout = &self.module.layouts[ty.index()];
         let code_offset = self.code.bytes().len() as u32;
         let sites_at = self.sites.start(code_offset, body_offset);
@@ -301,6 +327,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
             sites_at,
             prologue_bytes: emitted.prologue_bytes,
             saved: self.plan.saved_mask(),
+            has_importer_entry,
         });
         Ok(())
     }

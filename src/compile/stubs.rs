@@ -1,10 +1,11 @@
 //! Code between compiled functions and everybody else: one set of stubs per signature, one stub per builtin.
 
+use super::emit::FUNCTION_ALIGNMENT;
 use super::{BuiltinStubs, SignatureStubs};
 use crate::abi::layout::{
-    CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, RECORD_CODE, RECORD_INSTANCE, RESTORES_CONTEXT, RESUME_CONTEXT,
-    RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES, STORE_EXIT_SP, STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN,
-    STORE_TRAP_EXIT, STORE_WASM_SP,
+    CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, IMPORTER_ENTRY_BYTES, IMPORTER_ENTRY_ROOM, RECORD_CODE,
+    RECORD_INSTANCE, RESTORES_CONTEXT, RESUME_CONTEXT, RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES,
+    STORE_EXIT_SP, STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN, STORE_TRAP_EXIT, STORE_WASM_SP,
 };
 use crate::abi::lazy_code::{COMMON_BYTES, LazyLayout, STUB_BYTES, STUB_COMPILES};
 use crate::abi::{Builtin, CALLEE, CALLEE_SAVED, CONTEXT, CallLayout, FLOAT_ARGS, HEAP, INT_ARGS, Place, VALUE_BYTES};
@@ -46,6 +47,9 @@ pub(crate) fn signature_stubs(ty: &FuncType) -> SignatureStubs {
         };
     }
 }
+
+/// Holds rsp of the wasm stack while the host runs: the C ABI keeps r15, and the heap's base is loaded again afterwards.
+const WASM_SP: Gp64 = HEAP;
 
 struct Stubs<'a> {
     asm: Asm<'a>,
@@ -207,31 +211,29 @@ impl Stubs<'_> {
     fn host(&mut self) {
         let (ty, layout) = (self.ty, self.layout);
         let values = ty.params().len().max(ty.results().len()) as i32 * VALUE_BYTES as i32;
-        // To the caller's return address: the array, r11 and rbx.
-        let frame = values + 16;
-        self.asm.push_r(rbx.any());
+        // To the caller's return address: the array and r11.
+        let frame = values + 8;
         self.asm.push_r(r11.any());
         self.add_to_sp(-values);
-        self.asm.mov_rr(Width::W64, rbx.any(), rsp.any());
+        self.asm.mov_rr(Width::W64, WASM_SP.any(), rsp.any());
         if ty.params().is_empty() && values > 0 {
             // **Escape:** results are written by the host, which must not run into the stack's guard: this does.
-            self.asm.mov_mr(Width::W64, value(rbx, 0), rbx.any());
+            self.asm.mov_mr(Width::W64, value(WASM_SP, 0), WASM_SP.any());
         }
-        self.store(rbx, ty.params(), &layout.params, frame + 8, r11);
+        self.store(WASM_SP, ty.params(), &layout.params, frame + 8, r11);
         self.asm.mov_rr(Width::W64, rdi.any(), CALLEE.any());
         self.asm.mov_rr(Width::W64, rsi.any(), CONTEXT.any());
-        self.asm.mov_rr(Width::W64, rdx.any(), rbx.any());
+        self.asm.mov_rr(Width::W64, rdx.any(), WASM_SP.any());
         leave_wasm_stack(&mut self.asm, frame, layout.arg_bytes);
         self.asm.call_m(Addr::base_disp(rdi.any(), RECORD_CODE));
-        self.asm.mov_rr(Width::W64, rsp.any(), rbx.any());
+        self.asm.mov_rr(Width::W64, rsp.any(), WASM_SP.any());
         let trapped = self.asm.label();
         self.asm.test_rr(Width::W32, rax.any(), rax.any());
         self.asm.jcc(Cond::NotEqual, trapped);
-        // rcx and rdx may be results, so the array is addressed by rbx still.
-        self.load(rbx, ty.results(), &layout.results, frame + 8, r11);
+        self.load(WASM_SP, ty.results(), &layout.results, frame + 8, r11);
+        self.asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.add_to_sp(values);
         self.asm.pop_r(r11.any());
-        self.asm.pop_r(rbx.any());
         self.return_from();
         self.asm.bind(trapped);
         self.add_to_sp(values);
@@ -256,10 +258,9 @@ fn leave_wasm_stack(asm: &mut Asm<'_>, frame: i32, popped: u32) {
     asm.alu_ri(Alu::And, Width::W64, rsp.any(), -16);
 }
 
-/// Behind a call to the native side that did not succeed: restores the two registers on the stack and leaves.
+/// Leaves wasm after a call to the native side that did not succeed. r11 lies on the stack.
 fn leave(asm: &mut Asm<'_>) {
     asm.pop_r(r11.any());
-    asm.pop_r(rbx.any());
     asm.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
     asm.jmp_m(Addr::base_disp(rax.any(), 8 * Builtin::LEAVE as i32));
 }
@@ -286,28 +287,53 @@ pub(crate) fn builtin_stubs(addresses: &[u64; Builtin::COUNT], search: u64, comp
     asm.align(16);
     offsets.push(asm.pos() as u32);
     compile_and_enter(&mut asm, compile);
+    asm.align(16);
+    let importer_offset = asm.pos() as u32;
+    switch_instance(&mut asm);
+    asm.jmp_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
     let length = asm.finish().expect("128 bytes are enough for a builtin's stub").len();
     code.truncate(length);
-    BuiltinStubs { code, offsets }
+    BuiltinStubs { code, offsets, importer_offset }
 }
 
+/// The instance and the heap of the record in rax, for a caller that restores its own.
+fn switch_instance(asm: &mut Asm<'_>) {
+    asm.mov_rm(Width::W64, CONTEXT.any(), Addr::base_disp(CALLEE.any(), RECORD_INSTANCE));
+    asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+}
+
+/// A function's entry for importers: [`IMPORTER_ENTRY_BYTES`] that run into the function. What precedes them is never executed
+/// and keeps the function aligned.
+pub(super) fn importer_entry() -> [u8; IMPORTER_ENTRY_ROOM as usize] {
+    const { assert!(IMPORTER_ENTRY_ROOM as usize == FUNCTION_ALIGNMENT) };
+    let mut code = [INT3; IMPORTER_ENTRY_ROOM as usize];
+    let start = (IMPORTER_ENTRY_ROOM - IMPORTER_ENTRY_BYTES) as usize;
+    let mut asm = Asm::new(&mut code[start..], &mut []);
+    switch_instance(&mut asm);
+    let length = asm.finish().expect("there is room").len();
+    assert_eq!(length, IMPORTER_ENTRY_BYTES as usize, "the entry has the length that the layout says");
+    code
+}
+
+/// `int3` (SDM Vol. 2, INT3).
+const INT3: u8 = 0xCC;
+
 fn builtin(asm: &mut Asm<'_>, address: u64) {
-    asm.push_r(rbx.any());
     asm.push_r(r11.any());
-    asm.mov_rr(Width::W64, rbx.any(), rsp.any());
+    asm.mov_rr(Width::W64, WASM_SP.any(), rsp.any());
     // From our argument registers to those of the System V ABI, one further for the context.
     for (to, from) in [(rdx, rsi), (rsi, rdi), (rcx, r8), (r8, r9), (r9, r10), (rdi, CONTEXT)] {
         asm.mov_rr(Width::W64, to.any(), from.any());
     }
-    leave_wasm_stack(asm, 16, 0);
+    leave_wasm_stack(asm, 8, 0);
     asm.mov_ri(Width::W64, rax.any(), address as i64);
     asm.call_r(rax.any());
-    asm.mov_rr(Width::W64, rsp.any(), rbx.any());
+    asm.mov_rr(Width::W64, rsp.any(), WASM_SP.any());
     let trapped = asm.label();
     asm.test_rr(Width::W64, rdx.any(), rdx.any());
     asm.jcc(Cond::NotEqual, trapped);
+    asm.mov_rm(Width::W64, HEAP.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
     asm.pop_r(r11.any());
-    asm.pop_r(rbx.any());
     asm.ret();
     asm.bind(trapped);
     leave(asm);

@@ -225,6 +225,8 @@ pub(super) struct Tape {
     pub(super) outgoing_bytes: u32,
     /// Is there any call (of a builtin, too)?
     pub(super) calls: bool,
+    /// Whether any imported function is called.
+    pub(super) calls_imports: bool,
     /// Does any call need memory for temps: for those that live across it, or for its many results?
     pub(super) spills: bool,
     /// Is any temp a vector, maybe?
@@ -260,7 +262,7 @@ impl Tape {
         self.handlers.clear();
         self.catches.clear();
         (self.params, self.temps, self.outgoing_bytes) = (0, 0, 0);
-        (self.calls, self.spills, self.vectors) = (false, false, false);
+        (self.calls, self.calls_imports, self.spills, self.vectors) = (false, false, false, false);
     }
 
     /// The first catch of a handler or of those around it, or [`NO_HANDLER`].

@@ -107,7 +107,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
 
 fn options() -> Options {
     Options {
-        cpu: crate::sys::cpu::detect().expect("a CPU that runs this"),
+        cpu: crate::sys::cpu::detect().expect("a CPU that runs this").cpu,
         guarded: true,
         deterministic: false,
         signals: true,
@@ -194,7 +194,7 @@ fn functions_alone_have_the_same_code() {
         };
         let (code, positions) = whole.finish(&Threads::One).expect("memory");
         for (own, function) in positions.functions.iter().enumerate() {
-            let end = positions.functions.get(own + 1).map_or(positions.code_bytes, |next| next.code_offset);
+            let end = positions.end_of(own);
             let alone = lazy.compile(&info, own as u32).expect("it is compiled among others");
             let together = &code.bytes()[function.code_offset as usize..end as usize];
             assert_eq!(without_calls(alone.code.bytes(), &alone.calls), without_calls(together, &alone.calls));
@@ -203,7 +203,7 @@ fn functions_alone_have_the_same_code() {
                 let displacement = positions.functions[call.function as usize].code_offset.wrapping_sub(next);
                 assert_eq!(together[call.at as usize..][..4], displacement.to_le_bytes());
             }
-            let known = FunctionCode { code_offset: 0, sites_at: 0, ..*function };
+            let known = FunctionCode { code_offset: 0, sites_at: 0, has_importer_entry: false, ..*function };
             assert_eq!(alone.positions.functions, [known]);
             let sites = positions
                 .sites_of(own)

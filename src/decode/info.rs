@@ -214,6 +214,14 @@ impl ModuleInfo {
         &self.data_bytes[segment.bytes.clone()]
     }
 
+    /// The exported functions, in the order of the exports.
+    pub(crate) fn exported_functions(&self) -> impl Iterator<Item = FuncIndex> {
+        self.exports.iter().filter_map(|export| match export.item {
+            ExportItem::Func(func) => Some(func),
+            _ => None,
+        })
+    }
+
     /// The type of a function, imported or not.
     pub(crate) fn func_type(&self, func: FuncIndex) -> &FuncType {
         &self.types[self.functions[func.index()].index()]

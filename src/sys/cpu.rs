@@ -8,23 +8,30 @@
 use crate::abi::Cpu;
 use std::mem::transmute;
 
-/// The features of this CPU, or the name of one that is missing.
-pub(crate) fn detect() -> Result<Cpu, &'static str> {
-    let has = match Leaves::of_the_c_library() {
-        Some(leaves) => leaves.features(),
-        None => detected(),
-    };
-    if !has.sse41 {
-        return Err("sse4.1");
-    }
-    Ok(has.cpu)
+/// What there is to know of this processor.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Machine {
+    /// What compiled code may use.
+    pub(crate) cpu: Cpu,
+    /// SSE4A, which AMD's processors have, and Hygon's, and no others (AMD APM Vol. 3, appendix D).
+    sse4a: bool,
+    sse41: bool,
 }
 
-/// What was found.
-#[derive(PartialEq, Eq, Debug)]
-struct Features {
-    sse41: bool,
-    cpu: Cpu,
+impl Machine {
+    /// Whether an addition of denormal numbers takes no longer than one of others: true of AMD's processors, not of Intel's.
+    pub(crate) fn adds_denormals_quickly(&self) -> bool {
+        self.sse4a
+    }
+}
+
+/// This processor, or the name of a feature that it lacks.
+pub(crate) fn detect() -> Result<Machine, &'static str> {
+    let machine = match Leaves::of_the_c_library() {
+        Some(leaves) => leaves.machine(),
+        None => detected(),
+    };
+    if machine.sse41 { Ok(machine) } else { Err("sse4.1") }
 }
 
 /// `struct cpuid_feature` of sys/platform/x86.h.
@@ -58,7 +65,7 @@ impl Leaves {
         Some(Leaves([leaf(0)?, leaf(1)?, leaf(2)?]))
     }
 
-    fn features(&self) -> Features {
+    fn machine(&self) -> Machine {
         let has = |leaf: usize, register: usize, bit: u32| self.0[leaf].active[register] >> bit & 1 != 0;
         let avx512 = [16, 17, 30, 31].iter().all(|&bit| has(1, EBX, bit));
         let cpu = Cpu {
@@ -74,12 +81,12 @@ impl Leaves {
             bitalg: avx512 && has(1, ECX, 12),
             quick_division: has(1, EBX, SHA),
         };
-        Features { sse41: has(0, ECX, 19), cpu }
+        Machine { cpu, sse4a: has(2, ECX, 6), sse41: has(0, ECX, 19) }
     }
 }
 
 /// As the standard library finds out.
-fn detected() -> Features {
+fn detected() -> Machine {
     let avx512 = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512bw")
@@ -97,7 +104,7 @@ fn detected() -> Features {
         bitalg: avx512 && is_x86_feature_detected!("avx512bitalg"),
         quick_division: is_x86_feature_detected!("sha"),
     };
-    Features { sse41: is_x86_feature_detected!("sse4.1"), cpu }
+    Machine { cpu, sse4a: is_x86_feature_detected!("sse4a"), sse41: is_x86_feature_detected!("sse4.1") }
 }
 
 #[cfg(test)]
@@ -108,7 +115,16 @@ mod tests {
     fn the_c_library_and_the_standard_library_agree() {
         // Another C library, or an older one, does not know.
         if let Some(leaves) = Leaves::of_the_c_library() {
-            assert_eq!(leaves.features(), detected());
+            assert_eq!(leaves.machine(), detected());
         }
+    }
+
+    #[test]
+    fn sse4a_tells_whose_processor_it_is() {
+        use std::arch::x86_64::__cpuid;
+        let leaf = __cpuid(0);
+        let vendor = [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes).concat();
+        let expected = vendor == b"AuthenticAMD" || vendor == b"HygonGenuine";
+        assert_eq!(detect().expect("a processor that runs this").adds_denormals_quickly(), expected);
     }
 }

@@ -2,10 +2,11 @@
 
 #![allow(unsafe_code, reason = "maps, protects and unmaps memory")]
 
+use super::text::address_near;
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{NonNull, null_mut, without_provenance_mut};
 
 /// What may be done with pages. No page is ever writable and executable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,32 +53,46 @@ pub(crate) fn round_to_pages(bytes: usize) -> Option<usize> {
 impl Pages {
     /// Inaccessible address space that costs no memory.
     pub(crate) fn reserve(len: usize) -> io::Result<Pages> {
-        Pages::map(len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)
+        Pages::map(0, len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)
+    }
+
+    /// The same, to be made accessible piece by piece as code.
+    pub(crate) fn reserve_for_code(len: usize) -> io::Result<Pages> {
+        Pages::map(address_near(len), len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)
     }
 
     /// Zeroed readable and writable pages, given memory when first touched.
     pub(crate) fn zeroed(len: usize) -> io::Result<Pages> {
-        Pages::map(len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+        Pages::map(0, len, WRITABLE, MapFlags::PRIVATE)
     }
 
-    /// Pages about to be written from end to end: they get their memory at once, and huge pages where these fit.
-    pub(crate) fn populated(len: usize) -> io::Result<Pages> {
+    /// Pages to write code to, given memory when first touched.
+    pub(crate) fn for_code(len: usize) -> io::Result<Pages> {
+        Pages::map(address_near(len), len, WRITABLE, MapFlags::PRIVATE)
+    }
+
+    /// Pages about to be written from end to end with code: they get their memory at once, and huge pages where these fit.
+    pub(crate) fn populated_for_code(len: usize) -> io::Result<Pages> {
         if len < HUGE_BYTES {
-            return Pages::map(len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE | MapFlags::POPULATE);
+            return Pages::map(address_near(len), len, WRITABLE, MapFlags::PRIVATE | MapFlags::POPULATE);
         }
-        let wide = Pages::zeroed(len.checked_add(HUGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
+        // Huge pages are a wish: where there are no addresses to align them, small ones will do.
+        let Ok(wide) = Pages::for_code(len.checked_add(HUGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?) else {
+            return Pages::for_code(len);
+        };
         let pages = wide.trim_to_alignment(len, HUGE_BYTES)?;
         // SAFETY: the range is this mapping; the advice changes nothing but how it is backed.
         let advised = unsafe { rustix::mm::madvise(pages.start.as_ptr().cast(), len, Advice::LinuxHugepage) };
-        // Huge pages are a wish: a kernel built without them refuses.
+        // A kernel built without huge pages refuses.
         let _ = advised;
         Ok(pages)
     }
 
-    fn map(len: usize, access: ProtFlags, flags: MapFlags) -> io::Result<Pages> {
+    /// At `hint`, or elsewhere if that is 0 or not free.
+    fn map(hint: usize, len: usize, access: ProtFlags, flags: MapFlags) -> io::Result<Pages> {
         let len = round_to_pages(len).ok_or(io::ErrorKind::OutOfMemory)?;
-        // SAFETY: a new private mapping at an address of the kernel's choice touches nothing that exists.
-        let start = unsafe { rustix::mm::mmap_anonymous(null_mut(), len, access, flags) }?;
+        // SAFETY: a new private mapping touches nothing that exists: the kernel takes the address for a hint.
+        let start = unsafe { rustix::mm::mmap_anonymous(without_provenance_mut(hint), len, access, flags) }?;
         let start = NonNull::new(start.cast()).expect("the kernel maps nothing at 0 unasked");
         Ok(Pages { start, len, kind: Kind::Private })
     }
@@ -230,7 +245,7 @@ mod tests {
 
     #[test]
     fn huge_mappings_are_aligned_and_writable() {
-        let pages = Pages::populated(3 * HUGE_BYTES + 5).expect("memory");
+        let pages = Pages::populated_for_code(3 * HUGE_BYTES + 5).expect("memory");
         assert_eq!(pages.start().as_ptr() as usize % HUGE_BYTES, 0);
         assert_eq!(pages.len(), 3 * HUGE_BYTES + page_bytes());
         // SAFETY: the last byte of a writable mapping.
@@ -251,6 +266,6 @@ mod tests {
     fn impossible_sizes_are_errors() {
         assert!(Pages::reserve(usize::MAX).is_err());
         assert!(Pages::zeroed(1 << 60).is_err());
-        assert!(Pages::populated(usize::MAX - 4096).is_err());
+        assert!(Pages::populated_for_code(usize::MAX - 4096).is_err());
     }
 }

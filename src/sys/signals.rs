@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "calls the C library, whose types these are")]
 
 use super::pages::{Access, Pages, page_bytes};
+use super::shortage::{Purpose, explain};
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::mem::{MaybeUninit, zeroed};
@@ -74,7 +75,7 @@ impl AlternateStack {
         }
         let guard = page_bytes();
         let usable = OUR_BYTES.max(minimum_bytes() + ENOUGH_BYTES).next_multiple_of(guard);
-        let mut pages = Pages::zeroed(guard + usable)?;
+        let mut pages = Pages::zeroed(guard + usable).map_err(explain(Purpose::SignalStack, guard + usable))?;
         pages.protect(0, guard, Access::None)?;
         // SAFETY: one guard page into a mapping of more than that.
         let start = unsafe { pages.start().add(guard) };

@@ -1,6 +1,9 @@
 //! What a store grants to memories and tables, how memories are bounded, and why one cannot be made.
 
 use super::pool::MemoryPool;
+use crate::abi::GUARDED_MEMORY_BYTES;
+use crate::sys::address_space;
+use crate::sys::shortage::{Purpose, Shortage};
 use crate::types::MemoryType;
 use std::sync::Arc;
 
@@ -24,20 +27,44 @@ pub(crate) enum Bounds {
     Checked,
 }
 
+/// Where address space is limited, memories are guarded only if this many fit. A pool keeps half as many by default, which leaves the
+/// other half for memories in use and for the rest of the process.
+const GUARDED_MEMORIES: u64 = 128;
+
 impl Bounds {
+    /// The bounds that suit the process: guarded if it may map many memories and the system lets it reserve one. The pool keeps that
+    /// one, since unmapping it (4 us) takes longer than everything else here.
+    pub(crate) fn of_process(pool: &MemoryPool) -> Bounds {
+        let enough = GUARDED_MEMORIES * GUARDED_MEMORY_BYTES as u64;
+        let has_room = address_space::room().is_none_or(|room| room >= enough);
+        if has_room && pool.reserve().is_ok() { Bounds::Guarded } else { Bounds::Checked }
+    }
+
     /// Those of a memory in an engine that has these.
     pub(super) fn of(self, ty: &MemoryType) -> Bounds {
         if ty.can_be_guarded() { self } else { Bounds::Checked }
     }
 }
 
-/// Why a memory, a table or an instance could not be made.
+/// Why a memory, a table or an instance could not be made, or a memory or a table not grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refused {
-    /// The minimum is above the limit.
+    /// The minimum, or the size to grow to, is above the limit.
     Limit,
-    /// The system has no memory.
-    Exhausted,
+    /// The system has too little memory or address space.
+    Exhausted(Shortage),
+}
+
+impl Refused {
+    pub(super) fn exhausted(purpose: Purpose, bytes: usize) -> Refused {
+        Refused::Exhausted(Shortage::new(purpose, bytes))
+    }
+}
+
+impl From<Shortage> for Refused {
+    fn from(shortage: Shortage) -> Refused {
+        Refused::Exhausted(shortage)
+    }
 }
 
 /// **Escape:** checks of 64-bit indexes rely on a length that is far below 2^64. No system maps as much.

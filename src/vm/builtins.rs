@@ -123,12 +123,12 @@ unsafe extern "sysv64" fn compile(context: *mut Context, own: u32) -> BuiltinRes
 
 fn memory_grow(instance: &mut InstanceData, memory: u64, pages: u64, _: u64, _: u64) -> Answer {
     let memory = memory_of(instance, memory);
-    Ok(memory.grow(pages).unwrap_or(memory.ty().index.refused()))
+    Ok(memory.grow(pages).unwrap_or_else(|_| memory.ty().index.refused()))
 }
 
 fn table_grow(instance: &mut InstanceData, table: u64, value: u64, count: u64, _: u64) -> Answer {
     let table = table_of(instance, table);
-    Ok(table.grow(count, value).unwrap_or(table.index().refused()))
+    Ok(table.grow(count, value).unwrap_or_else(|_| table.index().refused()))
 }
 
 fn memory_copy(instance: &mut InstanceData, memories: u64, to: u64, from: u64, count: u64) -> Answer {

@@ -5,8 +5,10 @@
 use super::growing::Growing;
 use super::registry;
 use crate::abi::code_memory::CodeMemory;
+use crate::abi::layout::IMPORTER_ENTRY_BYTES;
 use crate::abi::positions::Positions;
 use crate::sys::pages::{Access, HUGE_BYTES, Pages};
+use crate::sys::shortage::{Purpose, explain};
 use std::io;
 
 /// Published machine code: readable and executable, never writable again. Dropping it frees the pages, so whoever
@@ -99,22 +101,29 @@ const POPULATED_BYTES: usize = 64 << 10;
 impl CodeMemory for CodeBuffer {
     fn with_capacity(bytes: usize) -> io::Result<CodeBuffer> {
         if (POPULATED_BYTES..HUGE_BYTES).contains(&bytes) {
-            return Ok(CodeBuffer { pages: Pages::zeroed(bytes)?, len: 0, populated: 0 });
+            return Ok(CodeBuffer {
+                pages: Pages::for_code(bytes).map_err(explain(Purpose::Code, bytes))?,
+                len: 0,
+                populated: 0,
+            });
         }
-        let pages = Pages::populated(bytes.max(1))?;
+        let pages = Pages::populated_for_code(bytes.max(1)).map_err(explain(Purpose::Code, bytes))?;
         Ok(CodeBuffer { populated: pages.len(), pages, len: 0 })
     }
 
     fn of_len(bytes: usize) -> io::Result<CodeBuffer> {
         // Memory comes when it is written to, so that it comes to several threads at once.
-        let pages = if bytes < HUGE_BYTES { Pages::zeroed(bytes.max(1)) } else { Pages::populated(bytes) }?;
+        let pages = if bytes < HUGE_BYTES { Pages::for_code(bytes.max(1)) } else { Pages::populated_for_code(bytes) };
+        let pages = pages.map_err(explain(Purpose::Code, bytes))?;
         Ok(CodeBuffer { populated: pages.len(), pages, len: bytes })
     }
 
     fn room(&mut self, bytes: usize) -> io::Result<&mut [u8]> {
         let end = self.len + bytes;
         if end > self.pages.len() {
-            self.pages.resize(end.max(self.pages.len() + self.pages.len() / 2))?;
+            // A half more makes growth linear, but only what is needed is worth an error.
+            let roomy = self.pages.resize(end.max(self.pages.len() + self.pages.len() / 2));
+            roomy.or_else(|_| self.pages.resize(end)).map_err(explain(Purpose::Code, end))?;
         }
         if self.len + POPULATED_BYTES / 4 > self.populated && self.populated < self.pages.len() {
             // A long function has populated what it wrote to.
@@ -149,8 +158,8 @@ impl CodeBuffer {
     /// Makes the code executable, never to be written again, and gives back the room behind it.
     pub(crate) fn publish(self, contents: Contents) -> io::Result<Code> {
         let CodeBuffer { mut pages, len, .. } = self;
-        pages.resize(len.max(1))?;
-        pages.protect(0, pages.len(), Access::ReadExecute)?;
+        pages.resize(len.max(1)).map_err(explain(Purpose::Code, len))?;
+        pages.protect(0, pages.len(), Access::ReadExecute).map_err(explain(Purpose::Code, len))?;
         let published = PublishedCode { start: pages.start().as_ptr() as usize, len, contents };
         let code = Code { published: Box::new(published), _pages: pages };
         registry::add(&code.published);
@@ -186,6 +195,12 @@ impl Code {
     pub(crate) fn function(&self, own: usize) -> CodeAddress {
         let positions = self.published.positions().expect("a module's code has positions");
         self.address(positions.functions[own].code_offset)
+    }
+
+    /// The entry for importers of a function of a compiled module, if it has one.
+    pub(crate) fn importer_entry(&self, own: usize) -> Option<CodeAddress> {
+        let function = self.published.positions().expect("a module's code has positions").functions[own];
+        function.has_importer_entry.then(|| self.address(function.code_offset - IMPORTER_ENTRY_BYTES))
     }
 
     /// The stubs of a signature among those of this piece of code.

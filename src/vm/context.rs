@@ -8,6 +8,7 @@ use super::memory::Refused;
 use super::passage::Passages;
 use super::trap::TrapRecord;
 use crate::abi::{CALLEE_SAVED, VALUE_BYTES, layout};
+use crate::sys::shortage::Purpose;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::mem::offset_of;
 use std::ops::{Deref, DerefMut, Range};
@@ -60,6 +61,7 @@ pub(crate) struct FuncRecord {
     pub(super) instance: usize,
     pub(super) signature: u32,
     pub(super) kind: RecordKind,
+    pub(super) importer: usize,
 }
 
 /// Who implements a function.
@@ -208,9 +210,10 @@ pub(super) struct ContextBox {
 impl ContextBox {
     pub(super) fn zeroed(bytes: usize) -> Result<ContextBox, Refused> {
         let bytes = bytes.max(layout::CONTEXT_MODULE as usize);
-        let layout = Layout::from_size_align(bytes, 16).map_err(|_| Refused::Exhausted)?;
+        let exhausted = Refused::exhausted(Purpose::Instance, bytes);
+        let layout = Layout::from_size_align(bytes, 16).map_err(|_| exhausted)?;
         // SAFETY: the size is not 0.
-        let context = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(Refused::Exhausted)?;
+        let context = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(exhausted)?;
         Ok(ContextBox { context: context.cast(), layout })
     }
 
@@ -255,6 +258,7 @@ const _: () = {
     assert!(offset_of!(FuncRecord, instance) == layout::RECORD_INSTANCE as usize);
     assert!(offset_of!(FuncRecord, signature) == layout::RECORD_SIGNATURE as usize);
     assert!(offset_of!(FuncRecord, kind) == layout::RECORD_KIND as usize);
+    assert!(offset_of!(FuncRecord, importer) == layout::RECORD_IMPORTER as usize);
     assert!(RecordKind::Host as i32 == layout::RECORD_KIND_HOST);
     assert!(size_of::<FuncRecord>() == layout::RECORD_BYTES as usize);
     assert!(offset_of!(Context, heap) == layout::CONTEXT_HEAP as usize);

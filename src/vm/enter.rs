@@ -55,8 +55,8 @@ pub(crate) fn enter<S: Hosted>(
     if record.kind != RecordKind::Wasm || !is_outermost || !is_wasm_arithmetic() {
         return enter_slowly(header, store.cast(), record, signature, values.as_mut_ptr(), null_mut());
     }
-    if !thread::has_room() && !prepare_thread(header) {
-        return exhausted();
+    if !thread::has_room() {
+        prepare_thread(header)?;
     }
     // SAFETY: as above. Host functions take the store from here as long as this call lasts.
     unsafe { (*header).owner = store.cast() };
@@ -92,10 +92,7 @@ pub(crate) fn enter_start<S: Hosted>(
     enter_slowly(header, store.cast(), record, signature, NonNull::dangling().as_ptr(), context.as_ptr())
 }
 
-#[cold]
-fn exhausted() -> Result<(), Exit> {
-    Err(Exit::Trap { code: TrapCode::StackExhausted, frames: Vec::new() })
-}
+const EXHAUSTED: Exit = Exit::Trap { code: TrapCode::StackExhausted, frames: Vec::new() };
 
 /// What the header says of the call around this one, to be restored.
 ///
@@ -140,8 +137,9 @@ impl Outer {
     }
 }
 
+/// Prepares the thread, or says why it may not enter wasm.
 #[cold]
-fn prepare_thread(header: *mut StoreHeader) -> bool {
+fn prepare_thread(header: *mut StoreHeader) -> Result<(), Exit> {
     // SAFETY: the header of a live store.
     let mut activation = unsafe { (*header).native_sp };
     let mut outermost_sp = 0;
@@ -150,7 +148,11 @@ fn prepare_thread(header: *mut StoreHeader) -> bool {
         // SAFETY: the door's saved words, alive while its call lasts.
         activation = unsafe { (*activation).native_sp };
     }
-    thread::prepare(outermost_sp)
+    match thread::prepare(outermost_sp) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(EXHAUSTED),
+        Err(error) => Err(Exit::Error { error: error.into(), frames: Vec::new() }),
+    }
 }
 
 /// [`enter`] for a host function, within a call, for wasm code while the embedder's floating-point control is not what wasm needs,
@@ -169,8 +171,11 @@ fn enter_slowly(
     let outer = Outer::of(unsafe { &*header });
     // SAFETY: as above.
     let leaves_wasm_stack = outer.leaves_wasm_stack(unsafe { &*header });
-    if !leaves_wasm_stack || !thread::has_room() && !prepare_thread(header) {
-        return exhausted();
+    if !leaves_wasm_stack {
+        return Err(EXHAUSTED);
+    }
+    if !thread::has_room() {
+        prepare_thread(header)?;
     }
     // SAFETY: as above. A host function finds the header as it is around this call.
     unsafe { outer.restore(&mut *header) };

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "lock-free reading in a signal handler")]
 
+use crate::sys::shortage::{Purpose, explain};
 use std::io;
 use std::marker::PhantomData;
 use std::ptr::null_mut;
@@ -20,7 +21,7 @@ impl<T> Growing<T> {
     /// With room for so many. Fails when the system has no memory.
     pub(super) fn with_capacity(count: usize) -> io::Result<Growing<T>> {
         let mut items = Vec::new();
-        items.try_reserve_exact(count)?;
+        items.try_reserve_exact(count).map_err(explain(Purpose::Code, count * size_of::<AtomicPtr<T>>()))?;
         items.resize_with(count, || AtomicPtr::new(null_mut()));
         Ok(Growing { items: items.into(), len: AtomicUsize::new(0), _items: PhantomData })
     }

@@ -9,8 +9,9 @@ use super::context::{Context, FuncRecord, Pending, RecordKind, StoreHeader, Valu
 use super::store::{Hosted, InstanceId};
 use super::trap::TrapRecord;
 use crate::abi::TrapCode;
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::error::Error;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
@@ -36,23 +37,23 @@ pub(super) enum Payload {
     Panic(Box<dyn Any + Send>),
 }
 
-/// One call of a host function.
-pub(crate) struct HostCall<'a> {
+/// One call of a host function in a store that is an `S`.
+pub(crate) struct HostCall<'a, S> {
     values: &'a mut [Value],
     caller: Option<NonNull<Context>>,
     header: NonNull<StoreHeader>,
-    owner: TypeId,
+    store: PhantomData<&'a mut S>,
 }
 
-impl HostCall<'_> {
-    /// The store in which the call happens, and the arguments; the results go to the same places. Panics unless `S` is
-    /// the kind of store that the function was made for.
-    pub(crate) fn parts<S: Hosted>(&mut self) -> (&mut S, &mut [Value]) {
-        assert!(self.owner == TypeId::of::<S>(), "a host function runs in the kind of store it was made for");
+impl<S: Hosted> HostCall<'_, S> {
+    /// The store in which the call happens, and the arguments; the results go to the same places.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> (&mut S, &mut [Value]) {
         // SAFETY: the store of this function, which outlives its calls.
         let owner = unsafe { (*self.header.as_ptr()).owner }.cast::<S>();
-        // SAFETY: `enter` put the address of the `&mut S` there that it was lent, the type is the one asserted above,
-        // and the entering side does not touch it until this call is over.
+        // SAFETY: `enter` put the address of the `&mut S` there that it was lent; the function was made for a store of
+        // this type, as `StoreState::add_host_function` asserts; the entering side does not touch the store until this
+        // call is over.
         (unsafe { &mut *owner }, self.values)
     }
 
@@ -72,33 +73,36 @@ impl HostCall<'_> {
     }
 }
 
-/// A host function of some store; its record points to it.
-pub(super) struct HostFunction<F> {
+/// A host function of a store that is an `S`; its record points to it.
+pub(super) struct HostFunction<S, F> {
     call: F,
     values: u32,
     header: NonNull<StoreHeader>,
-    owner: TypeId,
+    store: PhantomData<fn(S)>,
 }
 
 // SAFETY: the header belongs to the store that owns this function and moves with it.
-unsafe impl<F: Send> Send for HostFunction<F> {}
+unsafe impl<S, F: Send> Send for HostFunction<S, F> {}
 
-impl<F> HostFunction<F>
+impl<S, F> HostFunction<S, F>
 where
-    F: Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static,
+    S: Hosted,
+    F: Fn(&mut HostCall<'_, S>) -> Result<(), HostStop> + Send + Sync + 'static,
 {
-    pub(super) fn new(call: F, values: u32, header: NonNull<StoreHeader>, owner: TypeId) -> HostFunction<F> {
-        HostFunction { call, values, header, owner }
+    /// A function for calls with so many values. The header must be that of an `S`.
+    pub(super) fn new(call: F, values: u32, header: NonNull<StoreHeader>) -> HostFunction<S, F> {
+        HostFunction { call, values, header, store: PhantomData }
     }
 
     /// A record of this function, which must stay where it is.
     pub(super) fn record(&self, signature: &Signature) -> FuncRecord {
         FuncRecord {
-            code: host_entry::<F> as *const () as usize,
+            code: host_entry::<S, F> as *const () as usize,
             foreign: signature.host.0,
             instance: &raw const *self as usize,
             signature: signature.number,
             kind: RecordKind::Host,
+            importer: signature.host.0,
         }
     }
 }
@@ -109,19 +113,20 @@ pub(super) type HostEntry = unsafe extern "sysv64" fn(*mut FuncRecord, *mut Cont
 /// Runs a host function on the native stack; 0 if it returned results, else it left something pending.
 ///
 /// # Safety
-/// The record is one of `HostFunction<F>`; `caller` is null or a context of the same store; `values` holds as many
+/// The record is one of `HostFunction<S, F>`; `caller` is null or a context of the same store; `values` holds as many
 /// values as the function's signature says.
-unsafe extern "sysv64" fn host_entry<F>(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32
+unsafe extern "sysv64" fn host_entry<S, F>(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32
 where
-    F: Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static,
+    S: Hosted,
+    F: Fn(&mut HostCall<'_, S>) -> Result<(), HostStop> + Send + Sync + 'static,
 {
     // SAFETY: a live record, as promised.
-    let function = unsafe { (*record).instance } as *const HostFunction<F>;
+    let function = unsafe { (*record).instance } as *const HostFunction<S, F>;
     // SAFETY: made by `HostFunction::record`; the store keeps the function where it is.
     let function = unsafe { &*function };
     // SAFETY: as promised; nobody else knows the array while the call lasts.
     let values = unsafe { std::slice::from_raw_parts_mut(values, function.values as usize) };
-    let mut call = HostCall { values, caller: NonNull::new(caller), header: function.header, owner: function.owner };
+    let mut call = HostCall { values, caller: NonNull::new(caller), header: function.header, store: PhantomData };
     // What the closure leaves broken by a panic is its own: it is seen again only if the caller goes on after the panic.
     let stopped = match catch_unwind(AssertUnwindSafe(|| (function.call)(&mut call))) {
         Ok(Ok(())) => return 0,

@@ -12,6 +12,7 @@ use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
 use super::table::Table;
 use crate::abi::layout::{self, ContextLayout, Slot};
 use crate::decode::{ExportItem, ModuleInfo};
+use crate::sys::shortage::Purpose;
 use crate::types::{FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -289,6 +290,12 @@ pub(crate) struct Records {
     places: Box<[u32]>,
 }
 
+/// Where a wasm function is entered: by its own instance, and by importers.
+pub(crate) struct Entries {
+    pub(crate) code: CodeAddress,
+    pub(crate) importer: CodeAddress,
+}
+
 /// The place of functions that are not referable.
 const NOWHERE: u32 = u32::MAX;
 
@@ -297,7 +304,7 @@ impl Records {
     /// code become traps?
     pub(crate) fn new(
         info: &ModuleInfo,
-        entry: impl Fn(usize) -> CodeAddress,
+        entries: impl Fn(usize) -> Entries,
         signatures: &[Signature],
         signals: bool,
     ) -> Result<Records, Refused> {
@@ -311,12 +318,14 @@ impl Records {
             let own = func.index() - imported;
             let signature = &signatures[info.functions[func.index()].index()];
             places[own] = records.len() as u32;
+            let entries = entries(own);
             records.push(FuncRecord {
-                code: entry(own).0,
+                code: entries.code.0,
                 foreign: signature.foreign.0,
                 instance: 0,
                 signature: signature.number,
                 kind,
+                importer: entries.importer.0,
             });
         }
         Ok(Records { records: records.into(), places: places.into() })
@@ -372,6 +381,8 @@ fn add_own_tables(store: &mut StoreState, info: &ModuleInfo, limits: &Limits<'_>
 /// An empty vector with room for as many items as a module says.
 fn reserved<T>(count: usize) -> Result<Vec<T>, Refused> {
     let mut items = Vec::new();
-    items.try_reserve_exact(count).map_err(|_| Refused::Exhausted)?;
+    items
+        .try_reserve_exact(count)
+        .map_err(|_| Refused::exhausted(Purpose::Instance, count.saturating_mul(size_of::<T>())))?;
     Ok(items)
 }

@@ -17,15 +17,17 @@ use super::registry;
 use crate::abi::code_memory::Relocation;
 use crate::abi::lazy_code::{LazyLayout, STUB_COMPILES};
 use crate::abi::positions::Positions;
+use crate::sys::address_space;
 use crate::sys::pages::{Access, Pages, page_bytes, round_to_pages};
+use crate::sys::shortage::{Purpose, explain};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What functions may have when they are compiled together, they may have when they are not: each has less than a page more.
 const FUNCTIONS_BYTES: usize = 1 << 30;
-/// Unless the process has few addresses: then half of it, and so on down to this. Real programs have less code.
-const MIN_FUNCTIONS_BYTES: usize = 64 << 20;
+/// Where address space is limited, code gets a quarter of what the process may still map, but at least this much, enough for a small program.
+const MIN_FUNCTIONS_BYTES: usize = 1 << 20;
 /// Displacements of calls have 32 bits.
 const MAX_BYTES: usize = 0x7fff_0000;
 /// Memory for code comes in such pieces.
@@ -60,7 +62,7 @@ impl LazyCode {
     pub(crate) fn new(functions: usize, stubs: &[u8]) -> io::Result<LazyCode> {
         let layout = LazyLayout::new(functions);
         let mut pages = reserve(layout.functions.saturating_add(functions.saturating_mul(page_bytes())))?;
-        pages.protect(0, layout.functions, Access::ReadWrite)?;
+        pages.protect(0, layout.functions, Access::ReadWrite).map_err(explain(Purpose::Code, layout.functions))?;
         let start = pages.start().as_ptr() as usize;
         // SAFETY: the first pages of the mapping, which can be read and written and are nobody else's yet.
         let head = unsafe { std::slice::from_raw_parts_mut(pages.start().as_ptr(), layout.functions) };
@@ -70,7 +72,9 @@ impl LazyCode {
         }
         code[..stubs.len()].copy_from_slice(stubs);
         code[stubs.len()..].fill(INT3);
-        pages.protect(layout.stubs, layout.functions - layout.stubs, Access::ReadExecute)?;
+        pages
+            .protect(layout.stubs, layout.functions - layout.stubs, Access::ReadExecute)
+            .map_err(explain(Purpose::Code, layout.functions))?;
         let contents = Contents::Lazy(LazyFunctions(Growing::with_capacity(functions)?));
         let behind_stubs = start + layout.functions;
         // SAFETY: it is lazy.
@@ -143,7 +147,7 @@ impl LazyCode {
             let displacement = i32::try_from(to as i64 - next as i64).expect("the range is smaller than 2 GiB");
             place[call.at as usize..][..4].copy_from_slice(&displacement.to_le_bytes());
         }
-        writer.pages.protect(first, end - first, Access::ReadExecute)?;
+        writer.pages.protect(first, end - first, Access::ReadExecute).map_err(explain(Purpose::Code, end - first))?;
         writer.end = at + code.len();
         let contents = FunctionContents { positions, module: self.start(), own: function };
         // SAFETY: in pages that can only be read and executed from now on, and live as long as the table of pieces.
@@ -162,11 +166,13 @@ impl LazyCode {
 
 /// Addresses for so many bytes and the functions' code.
 fn reserve(bytes: usize) -> io::Result<Pages> {
-    let mut code = FUNCTIONS_BYTES;
+    let affordable = address_space::room().map_or(u64::MAX, |room| room / 4);
+    let mut code = affordable.clamp(MIN_FUNCTIONS_BYTES as u64, FUNCTIONS_BYTES as u64) as usize;
     loop {
-        match Pages::reserve(bytes.saturating_add(code).min(MAX_BYTES)) {
-            Err(_) if code > MIN_FUNCTIONS_BYTES => code /= 2,
-            reserved => return reserved,
+        let bytes = bytes.saturating_add(code).min(MAX_BYTES);
+        match Pages::reserve_for_code(bytes) {
+            Err(_) if code > MIN_FUNCTIONS_BYTES => code = (code / 2).max(MIN_FUNCTIONS_BYTES),
+            reserved => return reserved.map_err(explain(Purpose::LazyCode, bytes)),
         }
     }
 }
@@ -184,11 +190,19 @@ impl Writer {
     fn place(&self, bytes: usize) -> io::Result<(usize, usize, usize)> {
         let first = round_to_pages(self.end).expect("in a mapping");
         let len = round_to_pages(bytes.max(1)).ok_or(io::ErrorKind::OutOfMemory)?;
-        let end = first.checked_add(len).filter(|&end| end <= self.pages.len()).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::OutOfMemory, "the module has too much code to compile functions one by one")
-        })?;
+        let end = first.checked_add(len).filter(|&end| end <= self.pages.len()).ok_or_else(|| self.full())?;
         let begin = (self.end % page_bytes()).next_multiple_of(ALIGNMENT).min((len - bytes) / ALIGNMENT * ALIGNMENT);
         Ok((first, end, first + begin))
+    }
+
+    #[cold]
+    fn full(&self) -> io::Error {
+        let message = format!(
+            "the functions that were called have more code than the {} bytes of address space that are reserved for it; \
+             with `Config::lazy_compilation(false)` code takes its own size",
+            self.pages.len()
+        );
+        io::Error::new(io::ErrorKind::OutOfMemory, message)
     }
 
     /// Some pages behind the last function, to be written to.
@@ -196,7 +210,7 @@ impl Writer {
         self.writable = self.writable.max(first);
         if end > self.writable {
             let more = (end - self.writable).max(WRITABLE_BYTES).min(self.pages.len() - self.writable);
-            self.pages.protect(self.writable, more, Access::ReadWrite)?;
+            self.pages.protect(self.writable, more, Access::ReadWrite).map_err(explain(Purpose::Code, more))?;
             self.pages.populate(self.writable, more);
             self.writable += more;
         }

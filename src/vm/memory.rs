@@ -11,6 +11,7 @@ use super::shared::{SharedDefinition, SharedMemory};
 use crate::abi::{GUARDED_MEMORY_BYTES, TrapCode, WASM_PAGE_BYTES};
 use crate::sys::pages::Pages;
 use crate::sys::racing;
+use crate::sys::shortage::Purpose;
 use crate::types::MemoryType;
 use std::mem::offset_of;
 use std::ops::Range;
@@ -76,11 +77,13 @@ impl LinearMemory {
         let limit_pages = limit_pages(ty, limits.memory_bytes)?;
         let len = ty.bytes_of(ty.minimum) as usize;
         let space = match limits.bounds.of(ty) {
-            Bounds::Guarded => limits.pool.take(len, image).map(Space::Guarded),
-            // A memory of no pages has an address, too.
-            Bounds::Checked => Pages::zeroed(len.max(WASM_PAGE_BYTES)).map(Space::Checked),
+            Bounds::Guarded => Space::Guarded(limits.pool.take(len, image)?),
+            Bounds::Checked => {
+                // A memory of no pages has an address, too.
+                let pages = Pages::zeroed(len.max(WASM_PAGE_BYTES));
+                Space::Checked(pages.map_err(|_| Refused::exhausted(Purpose::Memory, len))?)
+            }
         };
-        let space = space.map_err(|_| Refused::Exhausted)?;
         let definition = MemoryDefinition { base: space.pages().start().as_ptr(), len: len as u64 };
         let contents = Contents::Own(OwnMemory { definition, space, limit_pages });
         Ok(LinearMemory::of(contents, *ty))
@@ -119,27 +122,29 @@ impl LinearMemory {
         &self.ty
     }
 
-    /// Grows by `pages`; returns the old size in pages, or nothing if limits or the system forbid it.
-    pub(crate) fn grow(&mut self, pages: u64) -> Option<u64> {
+    /// Grows by `pages`; returns the old size in pages.
+    pub(crate) fn grow(&mut self, pages: u64) -> Result<u64, Refused> {
         let old_pages = self.pages();
         let own = match &mut self.contents {
             Contents::Own(own) => own,
             Contents::Shared(memory) => return memory.grow(pages),
         };
-        let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= own.limit_pages)?;
+        let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= own.limit_pages).ok_or(Refused::Limit)?;
         if pages > 0 {
             let new_len = self.ty.bytes_of(new_pages) as usize;
-            match &mut own.space {
-                Space::Guarded(space) => space.grow(new_len).ok()?,
-                Space::Checked(pages) => pages.resize(new_len).ok()?,
-            }
+            let grown = match &mut own.space {
+                Space::Guarded(space) => space.grow(new_len),
+                Space::Checked(pages) => pages.resize(new_len),
+            };
+            grown.map_err(|_| Refused::exhausted(Purpose::Memory, new_len))?;
             own.definition = MemoryDefinition { base: own.space.pages().start().as_ptr(), len: new_len as u64 };
             self.tell_compiled_code();
         }
-        Some(old_pages)
+        Ok(old_pages)
     }
 
     /// The contents. Panics if the memory is shared.
+    #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         let Contents::Own(OwnMemory { definition, .. }) = &self.contents else { panic!("{NOT_SHARED}") };
         // SAFETY: readable from base for len bytes; wasm code, which writes them too, does not run while a reference
@@ -148,6 +153,7 @@ impl LinearMemory {
     }
 
     /// The contents. Panics if the memory is shared.
+    #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         let Contents::Own(OwnMemory { definition, .. }) = &mut self.contents else { panic!("{NOT_SHARED}") };
         // SAFETY: as for `bytes`, and writable; `&mut self` makes the reference unique.
@@ -287,12 +293,12 @@ mod tests {
         for bounds in BOTH {
             let mut memory = new(bounds, &MemoryType::new(1, Some(10)), u64::MAX).expect("memory");
             memory.bytes_mut()[65535] = 9;
-            assert_eq!(memory.grow(2), Some(1));
+            assert_eq!(memory.grow(2), Ok(1));
             assert_eq!((memory.pages(), memory.bytes()[65535], memory.bytes()[65536]), (3, 9, 0));
-            assert_eq!(memory.grow(8), None);
-            assert_eq!(memory.grow(u64::MAX), None);
-            assert_eq!(memory.grow(7), Some(3));
-            assert_eq!((memory.grow(0), memory.grow(1)), (Some(10), None));
+            assert_eq!(memory.grow(8), Err(Refused::Limit));
+            assert_eq!(memory.grow(u64::MAX), Err(Refused::Limit));
+            assert_eq!(memory.grow(7), Ok(3));
+            assert_eq!((memory.grow(0), memory.grow(1)), (Ok(10), Err(Refused::Limit)));
             memory.bytes_mut()[655_359] = 1;
         }
     }
@@ -302,9 +308,9 @@ mod tests {
         for bounds in BOTH {
             let mut memory = new(bounds, &MemoryType::new(0, None), u64::MAX).expect("memory");
             assert_eq!(memory.bytes(), []);
-            assert_eq!(memory.grow(65536), Some(0));
+            assert_eq!(memory.grow(65536), Ok(0));
             *memory.bytes_mut().last_mut().expect("4 GiB") = 1;
-            assert_eq!(memory.grow(1), None);
+            assert_eq!(memory.grow(1), Err(Refused::Limit));
         }
     }
 
@@ -322,8 +328,8 @@ mod tests {
         ty.page_size_log2 = 0;
         for bounds in BOTH {
             let mut memory = new(bounds, &ty, u64::MAX).expect("memory");
-            assert_eq!((memory.grow(3), memory.bytes(), memory.reservation()), (Some(0), &[0; 3][..], None));
-            assert_eq!((memory.grow(69_997), memory.pages(), memory.grow(1)), (Some(3), 70_000, None));
+            assert_eq!((memory.grow(3), memory.bytes(), memory.reservation()), (Ok(0), &[0; 3][..], None));
+            assert_eq!((memory.grow(69_997), memory.pages(), memory.grow(1)), (Ok(3), 70_000, Err(Refused::Limit)));
             memory.bytes_mut()[69_999] = 1;
         }
     }
@@ -332,9 +338,10 @@ mod tests {
     fn memories_with_64_bit_indexes_obey_limits() {
         for bounds in BOTH {
             let mut memory = new(bounds, &MemoryType::new64(1, None), 6 << 30).expect("memory");
-            assert_eq!((memory.grow(u64::MAX), memory.grow(1 << 48), memory.reservation()), (None, None, None));
+            assert_eq!([memory.grow(u64::MAX), memory.grow(1 << 48)], [Err(Refused::Limit); 2]);
+            assert_eq!(memory.reservation(), None);
             // More than 32 bits reach.
-            assert_eq!((memory.grow((6 << 14) - 1), memory.grow(1)), (Some(1), None));
+            assert_eq!((memory.grow((6 << 14) - 1), memory.grow(1)), (Ok(1), Err(Refused::Limit)));
             *memory.bytes_mut().last_mut().expect("6 GiB") = 1;
             let huge = new(bounds, &MemoryType::new64(1 << 47, None), u64::MAX);
             assert_eq!(huge.err(), Some(Refused::Limit));

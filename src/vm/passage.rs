@@ -7,7 +7,7 @@ pub(super) struct Passage {
     pub(super) bytes: u32,
     /// What goes with the return address.
     pub(super) popped: u32,
-    /// Where its callee-saved registers are.
+    /// Where what it pushed is.
     pub(super) saved: Saved,
 }
 

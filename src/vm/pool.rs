@@ -13,6 +13,7 @@ use super::image::Image;
 use crate::abi::GUARDED_MEMORY_BYTES;
 use crate::sys::pagemap::{Scan, Sought};
 use crate::sys::pages::{Access, Pages, page_bytes};
+use crate::sys::shortage::{Purpose, Shortage};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,13 +65,26 @@ impl MemoryPool {
         Arc::new(MemoryPool { limits, idle: Mutex::default() })
     }
 
+    /// Reserves a memory before one is needed, and keeps it if it may. Fails when the system has no addresses.
+    pub(super) fn reserve(&self) -> Result<(), Shortage> {
+        let slot = self.map(0, None)?;
+        if self.limits.slots > 0 {
+            self.idle().push(slot);
+        }
+        Ok(())
+    }
+
     pub(super) fn keeps_memories(&self) -> bool {
         self.limits.slots > 0
     }
 
     /// A reservation of which `len` bytes, whole pages, are accessible, which are as in the image, or else zero. The image must end
-    /// within them. Fails when the system has no memory.
-    pub(super) fn take(self: &Arc<MemoryPool>, len: usize, image: Option<&Arc<Image>>) -> io::Result<Reservation> {
+    /// within them. Fails when the system has no memory or no addresses.
+    pub(super) fn take(
+        self: &Arc<MemoryPool>,
+        len: usize,
+        image: Option<&Arc<Image>>,
+    ) -> Result<Reservation, Shortage> {
         assert!(image.is_none_or(|image| image.end() <= len));
         let slot = match self.take_idle(len, image) {
             Some(mut slot) => slot.prepare(len, image).map(|()| slot).or_else(|_| self.map(len, image)),
@@ -88,15 +102,16 @@ impl MemoryPool {
         Some(idle.swap_remove(place))
     }
 
-    fn map(&self, len: usize, image: Option<&Arc<Image>>) -> io::Result<Slot> {
+    fn map(&self, len: usize, image: Option<&Arc<Image>>) -> Result<Slot, Shortage> {
         let reserved = Pages::reserve(GUARDED_MEMORY_BYTES);
         let pages = reserved.or_else(|_| {
             // There may be too few addresses because of the idle ones.
             drop(std::mem::take(&mut *self.idle()));
             Pages::reserve(GUARDED_MEMORY_BYTES)
-        })?;
+        });
+        let pages = pages.map_err(|_| Shortage::new(Purpose::GuardedMemory, GUARDED_MEMORY_BYTES))?;
         let mut slot = Slot { pages, accessible: 0, image: None, is_spoilt: false, quiet: 0 };
-        slot.prepare(len, image).map(|()| slot)
+        slot.prepare(len, image).map(|()| slot).map_err(|_| Shortage::new(Purpose::Memory, len))
     }
 
     fn give_back(&self, mut slot: Slot) {

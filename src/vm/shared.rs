@@ -5,15 +5,17 @@
 use super::bounds::{Bounds, Refused, limit_pages};
 use super::waiters::{Waited, Waiters};
 use crate::abi::{GUARDED_MEMORY_BYTES, TrapCode};
+use crate::sys::address_space;
 use crate::sys::pages::{Access, Pages, round_to_pages};
 use crate::sys::racing;
+use crate::sys::shortage::Purpose;
 use crate::types::MemoryType;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A shared memory. All that it may grow to is reserved.
+/// A shared memory. All that it may grow to is reserved, so where address space is limited it cannot grow as far.
 pub(crate) struct SharedMemory {
     definition: SharedDefinition,
     /// Locked while it grows.
@@ -41,12 +43,14 @@ impl SharedMemory {
     /// A zeroed memory that never grows beyond `limit` bytes.
     pub(crate) fn new(bounds: Bounds, ty: &MemoryType, limit: u64) -> Result<SharedMemory, Refused> {
         let (bounds, limit_pages) = (bounds.of(ty), limit_pages(ty, limit)?);
-        let reserved = match bounds {
-            Bounds::Guarded => GUARDED_MEMORY_BYTES,
+        let (purpose, reserved) = match bounds {
+            Bounds::Guarded => (Purpose::GuardedMemory, GUARDED_MEMORY_BYTES),
             // A memory of no pages has an address, too.
-            Bounds::Checked => (ty.bytes_of(limit_pages) as usize).max(1),
+            Bounds::Checked => {
+                (Purpose::SharedMemory, affordable(ty.bytes_of(ty.minimum), ty.bytes_of(limit_pages)).max(1))
+            }
         };
-        let pages = Pages::reserve(reserved).map_err(|_| Refused::Exhausted)?;
+        let pages = Pages::reserve(reserved).map_err(|_| Refused::exhausted(purpose, reserved))?;
         let start = pages.start().as_ptr();
         let memory = SharedMemory {
             definition: SharedDefinition { base: start, len: AtomicU64::new(0) },
@@ -57,7 +61,7 @@ impl SharedMemory {
             limit_pages,
             waiters: Waiters::default(),
         };
-        memory.grow(ty.minimum).ok_or(Refused::Exhausted)?;
+        memory.grow(ty.minimum)?;
         Ok(memory)
     }
 
@@ -76,17 +80,23 @@ impl SharedMemory {
         &self.ty
     }
 
-    /// Grows by `pages`; returns the old size in pages, or nothing if limits or the system forbid it.
-    pub(crate) fn grow(&self, pages: u64) -> Option<u64> {
+    /// Grows by `pages`; returns the old size in pages.
+    pub(crate) fn grow(&self, pages: u64) -> Result<u64, Refused> {
         let mut mapping = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         let old_pages = self.pages();
-        let new_pages = old_pages.checked_add(pages).filter(|&pages| pages <= self.limit_pages)?;
-        let old_end = round_to_pages(self.ty.bytes_of(old_pages) as usize)?;
+        let new_pages =
+            old_pages.checked_add(pages).filter(|&pages| pages <= self.limit_pages).ok_or(Refused::Limit)?;
+        let [old_end, new_end] = [old_pages, new_pages]
+            .map(|pages| round_to_pages(self.ty.bytes_of(pages) as usize).expect("limits are far below 2^64"));
         let new_len = self.ty.bytes_of(new_pages);
-        mapping.protect(old_end, round_to_pages(new_len as usize)? - old_end, Access::ReadWrite).ok()?;
+        if new_end > mapping.len() {
+            return Err(Refused::exhausted(Purpose::SharedMemory, new_end));
+        }
+        let grown = mapping.protect(old_end, new_end - old_end, Access::ReadWrite);
+        grown.map_err(|_| Refused::exhausted(Purpose::Memory, new_len as usize))?;
         // **Escape:** only what is accessible is within the length.
         self.definition.len.store(new_len, SeqCst);
-        Some(old_pages)
+        Ok(old_pages)
     }
 
     /// The contents. They grow, but what is here stays.
@@ -151,6 +161,13 @@ impl SharedMemory {
         // SAFETY: as above.
         unsafe { racing::fill(self.definition.base.add(range.start), value, range.len()) };
     }
+}
+
+/// Bytes to reserve for a memory that starts with `minimum` bytes and may grow to `maximum`: where address space is limited, at most half of
+/// what the process may still map, unless the minimum is more.
+fn affordable(minimum: u64, maximum: u64) -> usize {
+    let half = address_space::room().map_or(u64::MAX, |room| room / 2);
+    maximum.min(half.max(minimum)) as usize
 }
 
 /// An atomic access of so many bytes must be aligned and within the length.

@@ -2,6 +2,7 @@
 
 use crate::abi::STACK_GUARD_BYTES;
 use crate::sys::pages::{Access, Pages, round_to_pages};
+use crate::sys::shortage::{Purpose, explain};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +40,8 @@ impl StackPool {
     /// A stack from the pool, or a new one. Fails when the system has no memory.
     pub(crate) fn take(self: &Arc<StackPool>) -> io::Result<Stack> {
         let idle = self.idle().pop();
-        let pages = idle.map_or_else(|| self.map(), Ok)?;
+        let pages = idle.map_or_else(|| self.map(), Ok);
+        let pages = pages.map_err(explain(Purpose::Stack, self.mapped_bytes()))?;
         Ok(Stack { pool: self.clone(), pages: Some(pages) })
     }
 
@@ -49,6 +51,11 @@ impl StackPool {
         let mut pages = Pages::reserve(usable.checked_add(STACK_GUARD_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
         pages.protect(STACK_GUARD_BYTES, usable, Access::ReadWrite)?;
         Ok(pages)
+    }
+
+    /// What a stack takes, guard included.
+    fn mapped_bytes(&self) -> usize {
+        self.bytes.saturating_add(self.reserve).saturating_add(STACK_GUARD_BYTES)
     }
 
     /// What it held stays there: compiled code reads nothing of its stack that it has not written.

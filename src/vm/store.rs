@@ -184,12 +184,14 @@ impl StoreState {
     }
 
     /// A function of the host. `call` finds its arguments in `HostCall::parts` and leaves its results there;
-    /// it may return an error and may panic: both go to whoever entered wasm.
-    pub(crate) fn add_host_function<F>(&mut self, signature: &Signature, call: F) -> FuncRef
+    /// it may return an error and may panic: both go to whoever entered wasm. Panics unless this is the state of an `S`.
+    pub(crate) fn add_host_function<S, F>(&mut self, signature: &Signature, call: F) -> FuncRef
     where
-        F: Fn(&mut HostCall<'_>) -> Result<(), HostStop> + Send + Sync + 'static,
+        S: Hosted,
+        F: Fn(&mut HostCall<'_, S>) -> Result<(), HostStop> + Send + Sync + 'static,
     {
-        let function = Box::new(HostFunction::new(call, signature.values, self.header.address(), self.owner));
+        assert!(self.belongs_to::<S>(), "a host function is made for the kind of store it runs in");
+        let function = Box::new(HostFunction::new(call, signature.values, self.header.address()));
         let record = Pinned::new(function.record(signature));
         let func = FuncRef(record.address());
         self.host_functions.push(HostItem { _record: record, _function: function });
@@ -225,10 +227,12 @@ impl StoreState {
         &mut self.instances[instance.0 as usize]
     }
 
+    #[inline]
     pub(crate) fn memory(&self, memory: MemoryId) -> &LinearMemory {
         &self.memories[memory.0 as usize]
     }
 
+    #[inline]
     pub(crate) fn memory_mut(&mut self, memory: MemoryId) -> &mut LinearMemory {
         &mut self.memories[memory.0 as usize]
     }

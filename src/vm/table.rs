@@ -4,6 +4,7 @@
 
 use super::context::TableDefinition;
 use super::memory::Refused;
+use crate::sys::shortage::Purpose;
 use crate::types::{IndexType, TableType};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
@@ -40,7 +41,7 @@ impl Table {
         }
         let definition = TableDefinition { base: NonNull::dangling().as_ptr(), len: 0 };
         let mut table = Table { definition, mirror: None, capacity: 0, maximum, index, limit };
-        table.grow(minimum, init).ok_or(Refused::Exhausted)?;
+        table.grow(minimum, init)?;
         Ok(table)
     }
 
@@ -72,20 +73,22 @@ impl Table {
         unsafe { std::slice::from_raw_parts_mut(self.definition.base, self.definition.len as usize) }
     }
 
-    /// Grows by `delta` elements `init`; returns the old size, or nothing if limits or the system forbid it.
-    pub(crate) fn grow(&mut self, delta: u64, init: u64) -> Option<u64> {
+    /// Grows by `delta` elements `init`; returns the old size.
+    pub(crate) fn grow(&mut self, delta: u64, init: u64) -> Result<u64, Refused> {
         let old_len = self.len();
-        let new_len = old_len.checked_add(delta).filter(|&len| len <= self.limit)?;
+        let new_len = old_len.checked_add(delta).filter(|&len| len <= self.limit).ok_or(Refused::Limit)?;
         if new_len > self.capacity {
             // Doubling makes one-by-one growth linear, but only the needed elements are worth an error.
-            self.reallocate((self.capacity * 2).clamp(new_len, self.limit)).or_else(|| self.reallocate(new_len))?;
+            self.reallocate((self.capacity * 2).clamp(new_len, self.limit))
+                .or_else(|| self.reallocate(new_len))
+                .ok_or(Refused::exhausted(Purpose::Table, new_len as usize * size_of::<u64>()))?;
         }
         self.definition.len = new_len;
         if init != 0 {
             self.elements_mut()[old_len as usize..].fill(init);
         }
         self.tell_compiled_code();
-        Some(old_len)
+        Ok(old_len)
     }
 
     /// Sets `count` elements from `start`.
@@ -166,12 +169,13 @@ mod tests {
     fn growth_fills_and_obeys_limits() {
         let mut table = Table::new(&TableType::new(RefType::FUNCREF, 2, Some(1000)), 100, 7).expect("memory");
         assert_eq!(table.elements(), [7, 7]);
-        assert_eq!(table.grow(3, 0), Some(2));
+        assert_eq!(table.grow(3, 0), Ok(2));
         assert_eq!(table.elements(), [7, 7, 0, 0, 0]);
         for len in 5..100 {
-            assert_eq!(table.grow(1, len), Some(len));
+            assert_eq!(table.grow(1, len), Ok(len));
         }
-        assert_eq!((table.grow(1, 0), table.grow(u64::MAX, 0), table.elements()[99]), (None, None, 99));
+        assert_eq!([table.grow(1, 0), table.grow(u64::MAX, 0)], [Err(Refused::Limit); 2]);
+        assert_eq!(table.elements()[99], 99);
         assert_eq!(Table::new(&TableType::new(RefType::FUNCREF, 101, None), 100, 0).err(), Some(Refused::Limit));
     }
 
@@ -192,7 +196,7 @@ mod tests {
         let mut table = Table::new(&TableType::new64(RefType::FUNCREF, 0, None), u64::MAX, 0).expect("memory");
         // 32 GiB: the system may or may not promise that much, and must not be asked to fill it.
         let grown = table.grow(u64::from(u32::MAX), 0);
-        assert!(grown.is_none() || table.len() == u64::from(u32::MAX));
-        assert_eq!(table.grow(u64::from(u32::MAX), 0), if grown.is_some() { None } else { grown });
+        assert!(grown.is_err() || table.len() == u64::from(u32::MAX));
+        assert_eq!(table.grow(u64::from(u32::MAX), 0), if grown.is_ok() { Err(Refused::Limit) } else { grown });
     }
 }

@@ -9,9 +9,9 @@ use super::bounds::{Bounds, Limits, Refused};
 use super::code::{Code, CodeAddress, Contents, Signature, SignatureSpan};
 use super::context::{FuncRef, Value};
 use super::enter::{Exit, enter};
-use super::host::{HostError, HostStop};
+use super::host::{HostCall, HostError, HostStop};
 use super::images::MemoryImages;
-use super::instance::{Imports, InstanceModule, Records};
+use super::instance::{Entries, Imports, InstanceModule, Records};
 use super::pool::{MemoryPool, PoolLimits};
 use super::stack::StackPool;
 use super::store::{Hosted, InstanceId, StoreState};
@@ -117,6 +117,7 @@ impl TestStore {
                 sites_at,
                 prologue_bytes,
                 saved: 0,
+                has_importer_entry: false,
             });
             code.extend(*bytes);
         }
@@ -125,7 +126,13 @@ impl TestStore {
         let code = Code::publish(&code, Contents::Module(positions)).expect("memory");
         let pool = &MemoryPool::new(PoolLimits { slots: 0, resident_bytes: 0 });
         let images = MemoryImages::new(pool);
-        let records = Records::new(&info, |own| code.function(own), &[self.signature], true).expect("memory");
+        let records = Records::new(
+            &info,
+            |own| Entries { code: code.function(own), importer: code.function(own) },
+            &[self.signature],
+            true,
+        )
+        .expect("memory");
         let module = Arc::new(TestModule { info, _code: code, images, records });
         let imports = Imports { functions: import.into_iter().collect(), ..Imports::default() };
         let bounds = Bounds::Guarded;
@@ -178,7 +185,7 @@ fn the_door_is_short() {
     let mut store = TestStore::new();
     let double = store.function(DOUBLE);
     let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |_| Ok(()));
+    let host = store.state.add_host_function(&signature, |_: &mut HostCall<'_, TestStore>| Ok(()));
     let caller = store.caller_of(host);
     for (name, func) in [("host to wasm", double), ("host to wasm to host", caller)] {
         let best = (0..20).map(|_| {
@@ -216,7 +223,7 @@ fn faults_in_the_reservation_are_out_of_bounds() {
     for address in [65529, 65536, 1 << 31, (1 << 32) - 1, 8 << 30, (8 << 30) + 65528] {
         assert_eq!(store.trap(load, address).0, TrapCode::MemoryOutOfBounds);
     }
-    assert_eq!(store.state.memory_mut(memory).grow(1), Some(1));
+    assert_eq!(store.state.memory_mut(memory).grow(1), Ok(1));
     assert_eq!(store.call(load, 65529).expect("in bounds"), 0);
 }
 
@@ -257,10 +264,10 @@ fn the_wasm_stack_ends_in_a_trap_with_a_backtrace() {
 fn host_functions_answer_fail_and_panic() {
     let mut store = TestStore::new();
     let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |call| {
+    let host = store.state.add_host_function(&signature, |call: &mut HostCall<'_, TestStore>| {
         let caller = call.caller();
         let backtrace = call.backtrace();
-        let (store, values) = call.parts::<TestStore>();
+        let (store, values) = call.parts();
         store.calls += 1;
         assert!(caller.is_none() == backtrace.is_empty());
         match values[0].u64() {
@@ -295,8 +302,8 @@ fn traps_inside_host_calls_inside_wasm_keep_all_frames() {
     let mut store = TestStore::new();
     let inner = store.function(UNREACHABLE);
     let signature = store.signature;
-    let host = store.state.add_host_function(&signature, move |call| {
-        let store = call.parts::<TestStore>().0;
+    let host = store.state.add_host_function(&signature, move |call: &mut HostCall<'_, TestStore>| {
+        let store = call.parts().0;
         let (code, frames) = store.trap(inner, 0);
         assert_eq!(code, TrapCode::Unreachable);
         assert_eq!(places(&frames), [(0, 1), (0, 12), (0, 12)]);
@@ -318,8 +325,8 @@ fn traps_inside_host_calls_inside_wasm_keep_all_frames() {
 fn recurse_through_the_host() -> u32 {
     let mut store = TestStore::new();
     let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |call| {
-        let (store, values) = call.parts::<TestStore>();
+    let host = store.state.add_host_function(&signature, |call: &mut HostCall<'_, TestStore>| {
+        let (store, values) = call.parts();
         store.calls += 1;
         let func = FuncRef::from_bits(values[0].u64()).expect("not null");
         store.call(func, values[0].u64()).map(drop).map_err(|exit| match exit {

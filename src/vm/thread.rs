@@ -3,6 +3,7 @@
 use crate::sys::signals::AlternateStack;
 use crate::sys::thread::{stack_bounds, stack_pointer};
 use std::cell::{Cell, OnceCell};
+use std::io;
 
 /// A wasm entry leaves this much native stack to the host functions it may call, or a quarter if that is less.
 const RESERVE_BYTES: usize = 256 << 10;
@@ -39,36 +40,30 @@ pub(super) fn has_room() -> bool {
 }
 
 /// Prepares the thread if that has not happened; says whether enough native stack is left. `outermost_sp` is the
-/// native stack pointer of the outermost entry around this one, or 0.
+/// native stack pointer of the outermost entry around this one, or 0. Fails when the system has no memory for a signal stack.
 #[cold]
-pub(super) fn prepare(outermost_sp: usize) -> bool {
-    if !prepare_alternate_stack() {
-        return false;
-    }
+pub(super) fn prepare(outermost_sp: usize) -> io::Result<bool> {
+    prepare_alternate_stack()?;
     let Some(bounds) = stack_bounds() else {
-        return has_room_on_foreign_stack(outermost_sp);
+        return Ok(has_room_on_foreign_stack(outermost_sp));
     };
     let low = bounds.start + RESERVE_BYTES.min(bounds.len() / 4);
     ROOM.with(|room| {
         room.low.set(low);
         room.span.set(bounds.end - low);
     });
-    if bounds.contains(&stack_pointer()) { has_room() } else { has_room_on_foreign_stack(outermost_sp) }
+    Ok(if bounds.contains(&stack_pointer()) { has_room() } else { has_room_on_foreign_stack(outermost_sp) })
 }
 
-fn prepare_alternate_stack() -> bool {
+fn prepare_alternate_stack() -> io::Result<()> {
     let prepared = ALTERNATE_STACK.try_with(|stack| {
-        if stack.get().is_some() {
-            return true;
+        if stack.get().is_none() {
+            let _ = stack.set(AlternateStack::install()?.map(|stack| Owned { _stack: stack }));
         }
-        let Ok(installed) = AlternateStack::install() else {
-            return false;
-        };
-        let _ = stack.set(installed.map(|stack| Owned { _stack: stack }));
-        true
+        Ok(())
     });
     // While the thread's own destructors run there is nobody left to free a stack: it is left to the process.
-    prepared.unwrap_or_else(|_| AlternateStack::install().map(std::mem::forget).is_ok())
+    prepared.unwrap_or_else(|_| AlternateStack::install().map(std::mem::forget))
 }
 
 fn has_room_on_foreign_stack(outermost_sp: usize) -> bool {
@@ -90,7 +85,7 @@ mod tests {
             .stack_size(2 << 20)
             .spawn(|| {
                 assert!(!has_room());
-                assert!(prepare(0) && has_room());
+                assert!(prepare(0).expect("memory") && has_room());
                 depth(0)
             })
             .expect("a thread")

@@ -79,9 +79,12 @@
 ;;     ret
 
 ;; function 5 $imported:
+;;     push r14
 ;;     mov edi, 5
 ;;     mov rax, [r14+0x30]
-;;     call qword ptr [rax+8]
+;;     call qword ptr [rax+0x20]
+;;     mov r14, [rsp]
+;;     pop r14
 ;;     ret
 
 ;; function 6 $indirect:

@@ -46,7 +46,8 @@ fn engine(threads: usize, features: &Features) -> planish::Result<Engine> {
     if threads > 1 {
         config.compilation_threads(move |work| {
             std::thread::scope(|scope| {
-                (1..threads).for_each(|_| _ = scope.spawn(work));
+                // Without a thread the others do its work.
+                (1..threads).for_each(|_| _ = std::thread::Builder::new().spawn_scoped(scope, work));
                 work();
             });
         });

@@ -43,7 +43,7 @@ const RUN_ABOUT: &str = "Runs a program; the exit status is its own, or 134 afte
 /// How `run` and `wast` compile.
 #[derive(Args)]
 struct CodegenArgs {
-    /// Turns ways to compile on and off: `-C lazy-compilation,parallel-compilation=n`
+    /// Turns ways to compile on and off: `-C lazy-compilation,parallel-compilation=n,guard-memory=n`
     #[arg(short = 'C', long = "codegen", value_name = "NAME[=y|=n]", value_delimiter = ',', value_parser = parse_codegen)]
     codegen: Vec<(Codegen, bool)>,
 }
@@ -51,8 +51,11 @@ struct CodegenArgs {
 /// A way to compile that can be turned on and off.
 type Codegen = fn(&mut Config, bool) -> &mut Config;
 
-const CODEGEN: &[(&str, Codegen)] =
-    &[("lazy-compilation", Config::lazy_compilation), ("parallel-compilation", Config::parallel_compilation)];
+const CODEGEN: &[(&str, Codegen)] = &[
+    ("lazy-compilation", Config::lazy_compilation),
+    ("parallel-compilation", Config::parallel_compilation),
+    ("guard-memory", Config::guard_memory),
+];
 
 #[derive(Subcommand)]
 enum Command {

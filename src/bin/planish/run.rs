@@ -16,7 +16,7 @@ pub fn run(args: &RunArgs, features: &Features) -> Result<ExitCode, Error> {
     let module = Module::from_file(&engine, args.file())?;
     let mut linker = Linker::new(&engine);
     add_to_linker(&mut linker, |context: &mut WasiCtx| context)?;
-    let mut store = Store::new(&engine, context(args)?);
+    let mut store = Store::try_new(&engine, context(args)?)?;
     let outcome = linker.instantiate(&mut store, &module).and_then(|instance| match &args.invoke {
         Some(name) => {
             // A library's constructors (WASI's application ABI: a reactor).

@@ -55,7 +55,10 @@ pub fn run(engine: &Engine, text: &str) -> Result<Report, wast::Error> {
                 WastDirective::Thread(thread) => {
                     let shared = script.shared_memories(thread.shared_module);
                     let run = move || run_thread(engine, text, thread.directives, shared);
-                    threads.insert(thread.name.name().to_owned(), scope.spawn(run));
+                    match std::thread::Builder::new().spawn_scoped(scope, run) {
+                        Ok(started) => _ = threads.insert(thread.name.name().to_owned(), started),
+                        Err(error) => report.fail(line(thread.span, text), format!("no thread: {error}")),
+                    }
                 }
                 WastDirective::Wait { span, thread } => match threads.remove(thread.name()).map(|thread| thread.join())
                 {
@@ -138,7 +141,7 @@ fn words(error: impl Display) -> String {
 
 impl<'a> Script<'a> {
     fn new(engine: &'a Engine) -> Result<Script<'a>> {
-        let mut store = Store::new(engine, ());
+        let mut store = Store::try_new(engine, ()).map_err(words)?;
         let mut linker = Linker::new(engine);
         linker.allow_shadowing(true);
         define_spectest(&mut linker, &mut store).map_err(words)?;

@@ -7,8 +7,8 @@ use super::registers::{FLOAT_PLACE, IN_MEMORY, gpr, xmm};
 use super::{Emit, Source, frame};
 use crate::abi::code_memory::Relocation;
 use crate::abi::layout::{
-    CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_SIGNATURE, TABLE_BASE,
-    TABLE_LEN,
+    CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_IMPORTER, RECORD_INSTANCE, RECORD_SIGNATURE,
+    TABLE_BASE, TABLE_LEN,
 };
 use crate::abi::positions::SiteKind;
 use crate::abi::{CALLEE, CONTEXT, CallLayout, INT_ARGS, Place, TrapCode};
@@ -240,7 +240,12 @@ impl Emit<'_> {
     fn call_imported(&mut self, function: FuncIndex, popped: u32, wasm_offset: u32) {
         let record = Addr::base_disp(CONTEXT.any(), self.module.context.imported_function(function));
         self.mov_rm(Width::W64, CALLEE.any(), record);
-        self.call_foreign(popped, self.handler, wasm_offset);
+        self.call_m(Addr::base_disp(CALLEE.any(), RECORD_IMPORTER));
+        self.call_site(popped, self.handler, wasm_offset);
+        self.load_slot(Width::W64, CONTEXT.any(), self.plan.context_at() - popped as i32);
+        if self.module.guarded {
+            self.load_heap_base();
+        }
     }
 
     /// Calls the record in rax from outside its instance.

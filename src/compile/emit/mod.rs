@@ -161,8 +161,8 @@ pub(super) struct Job<'a> {
 /// How much code an entry, list item or variable makes: real functions stay below.
 const CODE_BYTES_PER_ENTRY: usize = 16;
 
-/// Of a function's first byte.
-const FUNCTION_ALIGNMENT: usize = 32;
+/// The alignment of a function's first byte.
+pub(super) const FUNCTION_ALIGNMENT: usize = 32;
 
 /// Appends a function's code.
 pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, Failure> {

@@ -16,6 +16,7 @@ impl Scan<'_> {
         let ty = self.function_type(function)?;
         if self.takes_call(ty)? {
             let args = self.arguments(ty, None);
+            self.tape.calls_imports |= function < self.info.imported_functions;
             self.call(Op::Call, ty, args, function);
         }
         Ok(())

@@ -388,6 +388,7 @@ impl Scan<'_> {
         }
         self.stack.truncate(from);
         self.tape.outgoing_bytes = self.tape.outgoing_bytes.max(callee.outgoing_bytes);
+        self.tape.calls_imports |= function < self.info.imported_functions;
         self.can_trap();
         self.note_call();
         let none = Ref::NOTHING.to_item();

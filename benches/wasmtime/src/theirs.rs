@@ -1,0 +1,6 @@
+//! The rows, compiled for wasmtime.
+
+use wasmtime as api;
+
+#[path = "../../rows/calls.rs"]
+pub mod calls;
