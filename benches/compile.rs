@@ -1,5 +1,8 @@
 //! How fast modules are compiled, what each stage takes, and how soon a function can be called. `cargo bench --bench compile`
 
+#[path = "../src/bin/planish/machine.rs"]
+mod machine;
+
 use planish::{Config, Engine, Error, Instance, Module, Stage, Store, Timings};
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,7 @@ fn generated(functions: usize, line: &str, lines: usize) -> Result<Vec<u8>, Erro
 }
 
 fn main() -> Result<(), Error> {
+    println!("{}", machine::line());
     let modules = [
         ("a program: words", std::fs::read("examples/programs/words.wasm")?),
         ("small functions", generated(20_000, LINE, 2)?),

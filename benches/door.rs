@@ -4,13 +4,16 @@
 
 #[path = "rows/calls.rs"]
 mod calls;
+#[path = "../src/bin/planish/machine.rs"]
+mod machine;
 #[path = "rows/measure.rs"]
 mod measure;
 
 use planish as api;
 
 fn main() -> Result<(), api::Error> {
-    for mut row in calls::rows()? {
+    println!("{}", machine::line());
+    for mut row in calls::rows()?.into_iter().filter(measure::Row::is_asked_for) {
         let best = (0..measure::ROUNDS).map(|_| row.time()).fold(f64::INFINITY, f64::min);
         println!("{:50} {best:8.2} ns", row.name);
     }

@@ -1,11 +1,15 @@
 //! What exceptions cost: those that are thrown, and a `try_table` through which none comes. `cargo bench --bench exceptions`
 
+#[path = "../src/bin/planish/machine.rs"]
+mod machine;
+
 use planish::{Engine, Error, Instance, Module, Store, TypedFunc};
 use std::time::Instant;
 
 const TIMES: i32 = 10_000;
 
 fn main() -> Result<(), Error> {
+    println!("{}", machine::line());
     let engine = Engine::default();
     let module = Module::new(&engine, text())?;
     let mut store = Store::new(&engine, ());

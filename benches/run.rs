@@ -1,5 +1,8 @@
 //! How fast compiled code is: a few kernels. `cargo bench --bench run`
 
+#[path = "../src/bin/planish/machine.rs"]
+mod machine;
+
 use planish::{Engine, Error, Instance, Module, Store};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -102,6 +105,7 @@ const KERNELS: &[(&str, &str, u64, i32, &str)] = &[
 ];
 
 fn main() -> Result<(), Error> {
+    println!("{}", machine::line());
     let engine = Engine::default();
     for (name, unit, count, argument, text) in KERNELS {
         let module = Module::new(&engine, format!("(module (memory 64) {text})"))?;

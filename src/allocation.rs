@@ -92,8 +92,11 @@ impl PoolingAllocationConfig {
     }
 
     /// Bytes of each unused memory that are kept in memory, rounded down to whole pages (1 MiB): those were written, and are
-    /// written again with what they were. What was written beyond goes back to the system. Which pages those are the kernel tells
-    /// through `/proc/self/pagemap`, a file that stays open; one that cannot (before Linux 6.7) gets everything back.
+    /// written again with what they were. What was written beyond goes back to the system.
+    ///
+    /// Which pages were written the kernel tells through `/proc/self/pagemap`. That file is opened when a memory is first given back, and
+    /// stays open. A process that may not open it gives everything back to the system, so make and drop an instance before you forbid it
+    /// to open files. Before Linux 6.7 the file is read; of large memories, that is done only as far as there are pages that were written.
     ///
     /// ```
     /// let mut pool = planish::PoolingAllocationConfig::new();

@@ -3,6 +3,8 @@
 use crate::engine::Engine;
 use crate::extern_item::Extern;
 use crate::instance::Instance;
+#[cfg(feature = "wasi")]
+use crate::memory::Memory;
 use crate::store::{AsContext, AsContextMut, StoreContext, StoreContextMut, StoreInner};
 use crate::vm::store::InstanceId;
 
@@ -59,6 +61,13 @@ impl<'a, T: 'static> Caller<'a, T> {
     pub fn get_export(&mut self, name: &str) -> Option<Extern> {
         let store = &self.store.0.opaque;
         Instance { store: store.id, id: self.instance? }.export_in(store, name)
+    }
+
+    /// An exported memory of the calling instance, of this store alone. As [`get_export`](Caller::get_export), with less to do.
+    #[cfg(feature = "wasi")]
+    pub(crate) fn memory(&self, name: &str) -> Option<Memory> {
+        let store = &self.store.0.opaque;
+        Instance { store: store.id, id: self.instance? }.memory_in(store, name)
     }
 }
 

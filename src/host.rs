@@ -11,6 +11,7 @@ use crate::vm::code::Signature;
 use crate::vm::context::{FuncRef, Value};
 use crate::vm::host::{HostCall, HostStop};
 use crate::vm::store::{InstanceId, StoreState};
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// A function of the host that can be put into stores.
@@ -60,7 +61,7 @@ impl HostFunc {
 
 /// Calls `func` with the arguments in `values` as [`Val`]s, and writes its results there.
 ///
-/// The list of both is the store's spare one. A call within this one finds none and starts another.
+/// The list of both is the thread's spare one. A call within this one finds none and starts another.
 fn call_dynamic<T: 'static>(
     ty: &FuncType,
     func: &impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error>,
@@ -69,7 +70,7 @@ fn call_dynamic<T: 'static>(
     values: &mut [Value],
 ) -> Result<(), Error> {
     let id = store.opaque.id;
-    let mut list = std::mem::take(&mut store.opaque.spare_values);
+    let mut list = SPARE_VALUES.try_with(Cell::take).unwrap_or_default();
     list.extend(ty.params().iter().zip(&*values).map(|(ty, value)| Val::from_value(*value, *ty, id)));
     list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0))));
     let (params, results) = list.split_at_mut(ty.params().len());
@@ -81,8 +82,14 @@ fn call_dynamic<T: 'static>(
         *value = result.into_value(id)?;
     }
     list.clear();
-    store.opaque.spare_values = list;
+    // While the thread's own destructors run there may be no place for it any more.
+    let _ = SPARE_VALUES.try_with(|spare| spare.set(list));
     Ok(())
+}
+
+thread_local! {
+    /// Empty, with room for the arguments and results of the next call of a dynamic host function.
+    static SPARE_VALUES: Cell<Vec<Val>> = const { Cell::new(Vec::new()) };
 }
 
 /// An error on its way through wasm code; [`Error`] comes out of the box again at the end. An exception can be caught.

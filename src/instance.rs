@@ -114,6 +114,15 @@ impl Instance {
         Some(item(store, self.id, exported))
     }
 
+    /// The memory of that name, if it is exported and no other store has it, too.
+    pub(crate) fn memory_in(&self, store: &StoreOpaque, name: &str) -> Option<Memory> {
+        store.expect(self.store, "an instance");
+        let instance = store.state.instance(self.id);
+        let ExportItem::Memory(memory) = instance.module().export(name)? else { return None };
+        let id = instance.memory(memory);
+        store.state.memory(id).shared().is_none().then_some(Memory { store: store.id, id })
+    }
+
     /// An exported function.
     ///
     /// ```
@@ -168,7 +177,7 @@ impl Instance {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn get_memory(&self, store: impl AsContext, name: &str) -> Option<Memory> {
-        self.get_export(store, name)?.into_memory()
+        self.memory_in(&store.as_context().0.opaque, name)
     }
 
     /// An exported shared memory.

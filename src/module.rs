@@ -2,7 +2,7 @@
 
 use crate::abi::code_memory::CodeMemory;
 use crate::compile::{self, Clock, LazyModule, Stage, Timings};
-use crate::decode::{self, Bodies, ExportItem, ImportItem, ModuleInfo, WasmFeature};
+use crate::decode::{self, Bodies, ExportIndex, ExportItem, ImportItem, ModuleInfo, WasmFeature};
 use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
@@ -14,7 +14,6 @@ use crate::vm::images::MemoryImages;
 use crate::vm::instance::{Entries, InstanceModule, Records};
 use crate::vm::lazy::LazyCode;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -37,7 +36,7 @@ pub(crate) struct ModuleInner {
     engine: Engine,
     info: ModuleInfo,
     code: ModuleCode,
-    exports: HashMap<Box<str>, ExportItem>,
+    exports: ExportIndex,
     images: MemoryImages,
     signatures: Box<[Signature]>,
     records: OnceLock<Records>,
@@ -99,7 +98,7 @@ impl Module {
         let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
         clock.lap(Stage::Decode);
         let code = ModuleCode::new(engine, &info, &bodies, numbers, clock)?;
-        let exports = info.exports.iter().map(|export| (export.name.clone(), export.item)).collect();
+        let exports = ExportIndex::of(&info.exports);
         clock.lap(Stage::Link);
         Ok(Module {
             inner: Arc::new(ModuleInner {
@@ -357,7 +356,7 @@ impl InstanceModule for ModuleInner {
     }
 
     fn export(&self, name: &str) -> Option<ExportItem> {
-        self.exports.get(name).copied()
+        self.exports.find(&self.info.exports, name).map(|export| export.item)
     }
 
     fn images(&self) -> &MemoryImages {

@@ -5,7 +5,6 @@ use crate::engine::Engine;
 use crate::error::{Error, Trap, WasmBacktrace};
 use crate::module::ModuleInner;
 use crate::types::FuncType;
-use crate::value::Val;
 use crate::vm::backtrace::Frame;
 use crate::vm::context::Value;
 use crate::vm::enter::Exit;
@@ -48,8 +47,6 @@ pub(crate) struct StoreOpaque {
     modules: Vec<Arc<ModuleInner>>,
     /// What [`ExternRef`](crate::ExternRef)s refer to.
     pub(crate) objects: Vec<Box<dyn Any + Send + Sync>>,
-    /// Empty, with room for the arguments and results of the next call of a [dynamic](crate::Func::new) host function.
-    pub(crate) spare_values: Vec<Val>,
 }
 
 /// Tells stores apart, for the whole life of the process.
@@ -215,7 +212,6 @@ impl<T: 'static> Store<T> {
             engine: engine.clone(),
             modules: Vec::new(),
             objects: Vec::new(),
-            spare_values: Vec::new(),
         };
         Ok(Store { inner: Box::new(StoreInner { opaque, data }) })
     }

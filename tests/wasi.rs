@@ -1,7 +1,9 @@
 //! WASI through the engine: what a guest's calls do to a store's context.
+#![allow(unsafe_code, reason = "forks")]
 
 use planish::wasi::{I32Exit, MemoryOutputPipe, WasiCtx, WasiCtxBuilder, add_to_linker};
 use planish::{Engine, Error, Linker, Module, Store};
+use std::io::{Read, Write};
 
 /// Runs `_start` of a module; gives back how it ended and what it wrote to its standard output.
 fn run(text: &str, builder: &mut WasiCtxBuilder) -> (Result<(), Error>, Vec<u8>) {
@@ -87,4 +89,56 @@ fn every_function_of_preview_1_is_there_with_its_type() {
     }
     text.push(')');
     run(&text, &mut WasiCtxBuilder::new()).0.expect("all are found");
+}
+
+/// What a forked child of this thread answers.
+fn in_child(answer: impl FnOnce() -> [u8; 32]) -> [u8; 32] {
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    // SAFETY: the child calls an instance that is there already, writes to the pipe and ends: it takes no lock that another thread
+    // could have held.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let is_written = (&writer).write_all(&answer()).is_ok();
+        // SAFETY: no destructors, no buffers.
+        unsafe { libc::_exit(if is_written { 0 } else { 1 }) };
+    }
+    drop(writer);
+    let mut bytes = [0; 32];
+    reader.read_exact(&mut bytes).expect("the child answers");
+    let mut status = -1;
+    // SAFETY: waits for the child made above.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0);
+    bytes
+}
+
+#[test]
+fn forked_processes_have_random_bytes_of_their_own() -> Result<(), Error> {
+    let engine = Engine::default();
+    let module = Module::new(
+        &engine,
+        r#"(module
+            (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "draw") (result i32) (call $random (i32.const 0) (i32.const 32))))"#,
+    )?;
+    let mut linker: Linker<WasiCtx> = Linker::new(&engine);
+    add_to_linker(&mut linker, |context| context)?;
+    let mut store = Store::new(&engine, WasiCtxBuilder::new().build());
+    let instance = linker.instantiate(&mut store, &module)?;
+    let memory = instance.get_memory(&mut store, "memory").expect("exported");
+    let draw = instance.get_typed_func::<(), i32>(&mut store, "draw")?;
+    let mut draw = || {
+        let mut bytes = [0; 32];
+        assert_eq!(draw.call(&mut store, ()).expect("returns"), 0);
+        memory.read(&store, 0, &mut bytes).expect("inside");
+        bytes
+    };
+    let before = draw();
+    // The children continue from the same state, and so does the parent.
+    let drawn = [before, in_child(&mut draw), in_child(&mut draw), draw()];
+    for (index, bytes) in drawn.iter().enumerate() {
+        assert!(!drawn[..index].contains(bytes), "{drawn:?}");
+    }
+    Ok(())
 }

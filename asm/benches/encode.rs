@@ -1,4 +1,7 @@
-//! How long an instruction takes to emit: a mix with random registers, labels, and branches that shrink.
+//! How long an instruction takes to emit: a mix with random registers, labels, and branches that shrink. The first line
+//! says on which processor.
+
+mod processor;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -8,6 +11,7 @@ use planish_asm::*;
 const ROUNDS: usize = 1024;
 
 fn main() {
+    println!("{}", processor::description());
     divan::main();
 }
 

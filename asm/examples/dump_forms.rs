@@ -27,7 +27,7 @@ fn main() -> std::io::Result<()> {
     let mut buffer = vec![0; BUFFER_LEN];
     for (number, form) in oracle.forms.iter().enumerate() {
         let mut result = Ok(());
-        boundary(form, &mut |values| {
+        boundary(oracle.row(number), form, &mut |values| {
             let is_nop = form.name.starts_with("xchg_r") && values[1] == Value::Fixed && values[0] == Value::Reg(0);
             if conflict(oracle.row(number), form, values).is_some() || is_nop || result.is_err() {
                 return;

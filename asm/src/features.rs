@@ -140,15 +140,18 @@ impl Features {
     pub fn from_cpuid(mut cpuid: impl FnMut(u32, u32) -> CpuidResult, xcr0: u64) -> Features {
         let limits = (cpuid(0, 0).eax, cpuid(0x8000_0000, 0).eax, cpuid(7, 0).eax);
         let mut features = Features::NONE;
-        let mut last = None;
+        let (mut last, mut announcers) = (None, Announcers::default());
         for (number, feature) in TABLE.iter().enumerate() {
             let place = (feature.leaf, feature.subleaf);
             // Under a hypervisor the instruction is slow, and neighbours in the table share an answer.
             let answer = match last {
                 Some((same, answer)) if same == place => answer,
-                _ if exists(place, limits) => with_levels(place, cpuid(feature.leaf, feature.subleaf)),
+                _ if exists(place, limits) && announcers.announce(feature.leaf) => {
+                    with_levels(place, cpuid(feature.leaf, feature.subleaf))
+                }
                 _ => CpuidResult::default(),
             };
+            announcers.note(place, answer);
             last = Some((place, answer));
             let register = [answer.eax, answer.ebx, answer.ecx, answer.edx][feature.register as usize];
             if register >> feature.bit & 1 != 0 && xcr0 & feature.state == feature.state {
@@ -197,6 +200,43 @@ fn exists((leaf, subleaf): (u32, u32), limits: (u32, u32, u32)) -> bool {
         7 => basic >= 7 && subleaves >= subleaf,
         ..0x8000_0000 => leaf <= basic,
         _ => leaf <= extended,
+    }
+}
+
+/// The leaves that say which later leaves have a meaning: 1, 7.0 and 7.1, which the table names first.
+#[derive(Default)]
+struct Announcers {
+    one: CpuidResult,
+    seven: CpuidResult,
+    seven_one: CpuidResult,
+}
+
+impl Announcers {
+    #[inline]
+    fn note(&mut self, place: (u32, u32), answer: CpuidResult) {
+        match place {
+            (1, 0) => self.one = answer,
+            (7, 0) => self.seven = answer,
+            (7, 1) => self.seven_one = answer,
+            _ => {}
+        }
+    }
+
+    /// Whether the leaf may be believed: what it says about an extension counts only where the extension is announced
+    /// (SDM Vol. 2, CPUID). Real processors answer zeros elsewhere, emulators not always.
+    #[inline]
+    fn announce(&self, leaf: u32) -> bool {
+        let (register, bit) = match leaf {
+            0xD => (self.one.ecx, 26),
+            0x12 => (self.seven.ebx, 2),
+            0x14 => (self.seven.ebx, 25),
+            0x19 => (self.seven.ecx, 23),
+            0x1E => (self.seven.edx, 24),
+            0x24 => (self.seven_one.edx, 19),
+            0x29 => (self.seven_one.edx, 21),
+            _ => return true,
+        };
+        register >> bit & 1 != 0
     }
 }
 

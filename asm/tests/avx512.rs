@@ -1,14 +1,13 @@
-//! EVEX instructions run on this processor, with masks, zeroing, broadcasts and rounding, and give what Rust computes.
+//! EVEX instructions run on this processor, if it has them, with masks, zeroing, broadcasts and rounding, and give what Rust computes.
 #![cfg(target_arch = "x86_64")]
 #![allow(unsafe_code, reason = "to run what was emitted")]
 
-#[path = "../examples/executable/mod.rs"]
-mod executable;
+mod program;
 
-use executable::Executable;
 use planish_asm::mem::{dword, word, ymmword, zmmword};
 use planish_asm::*;
 use planish_asm::{RoundTo, regs::*};
+use program::Program;
 
 type Lanes = [u32; 16];
 
@@ -29,7 +28,7 @@ const MASKS: i32 = 256;
 const MASK_VALUES: [u16; 8] = [0, 1, 0x8000, 0xFFFF, 0x5555, 0xAAAA, 0x0FF0, 0x9C3E];
 
 /// Code that loads the state at rdi, runs what `emit` emits, and stores the state.
-fn compile(emit: impl FnOnce(&mut Asm)) -> Executable {
+fn compile(emit: impl FnOnce(&mut Asm)) -> Program {
     let mut code = [0; 512];
     let mut a = Asm::new(&mut code, &mut []);
     let vectors = [zmm16, zmm17, zmm18].into_iter().zip([0, 64, 128]);
@@ -38,10 +37,10 @@ fn compile(emit: impl FnOnce(&mut Asm)) -> Executable {
     emit(&mut a);
     vectors.for_each(|(z, at)| _ = a.vmovdqu32(zmmword(rdi + at), z));
     a.kmovw(word(rdi + MASKS), k1).kmovw(word(rdi + (MASKS + 2)), k2).vzeroupper().ret();
-    Executable::new(a.finish().expect("room")).expect("executable memory")
+    Program::new(a.finish().expect("room"))
 }
 
-fn run(code: &Executable, mut state: State) -> State {
+fn run(code: &Program, mut state: State) -> State {
     // SAFETY: the code is a function of the C ABI with this parameter and changes caller-saved registers only.
     let function: extern "C" fn(*mut State) = unsafe { std::mem::transmute(code.address()) };
     function(&mut state);
@@ -53,8 +52,9 @@ fn state(mask: u16) -> State {
     State { vectors: [0x9E37_79B9, 0x85EB_CA6B, 0xC2B2_AE35].map(lanes), memory: lanes(0x27D4_EB2F), masks: [mask, 0] }
 }
 
-fn has(feature: Features) -> bool {
-    Features::detect().contains(feature)
+/// Whether this processor has the instructions of all of them.
+fn run_here(programs: &[&Program]) -> bool {
+    programs.iter().all(|program| program.runs_here())
 }
 
 fn bit(mask: u16, n: usize) -> bool {
@@ -70,9 +70,6 @@ fn masked(mask: u16, count: usize, old: Lanes, new: impl Fn(usize) -> u32) -> La
 /// Merging, zeroing, no mask; all lengths; registers, memory and a broadcast.
 #[test]
 fn additions() {
-    if !has(Features::AVX512VL) {
-        return;
-    }
     let memory = rdi + MEMORY;
     let merge = compile(|a| _ = a.vpaddd(zmm16.k(k1), zmm17, zmm18));
     let zero = compile(|a| _ = a.vpaddd(zmm16.k(k1).z(), zmm17, zmmword(memory)));
@@ -80,13 +77,16 @@ fn additions() {
     let quarter = compile(|a| _ = a.vpaddd(xmm16.k(k1).z(), xmm17, xmm18));
     let broadcast = compile(|a| _ = a.vpaddd(zmm16.k(k1), zmm17, dword(memory + 4).to16()));
     let all = compile(|a| _ = a.vpaddd(zmm16, zmm17, dword(memory + 60).to16()));
+    if !run_here(&[&merge, &zero, &half, &quarter, &broadcast, &all]) {
+        return;
+    }
     for mask in MASK_VALUES {
         let before = state(mask);
         let [old, one, two] = before.vectors;
         let sum = |n: usize| one[n].wrapping_add(two[n]);
         let with_memory = |n: usize| one[n].wrapping_add(before.memory[n]);
         let with_lane = |lane: usize| move |n: usize| one[n].wrapping_add(before.memory[lane]);
-        let check = |code: &Executable, expected: Lanes| {
+        let check = |code: &Program, expected: Lanes| {
             let after = run(code, before);
             assert_eq!(after.vectors, [expected, one, two], "{mask:#x}");
         };
@@ -102,9 +102,6 @@ fn additions() {
 /// Every predicate, signed and unsigned, into a mask register and under a mask.
 #[test]
 fn comparisons() {
-    if !has(Features::AVX512F) {
-        return;
-    }
     type Predicate = fn(i64, i64) -> bool;
     let predicates: [Predicate; 8] = [
         |x, y| x == y,
@@ -119,6 +116,9 @@ fn comparisons() {
     for (number, predicate) in (0..8).zip(predicates) {
         let signed = compile(|a| _ = a.vpcmpd(k2.k(k1), zmm17, zmm18, number));
         let unsigned = compile(|a| _ = a.vpcmpud(k2, zmm17, zmm18, number));
+        if !run_here(&[&signed, &unsigned]) {
+            continue;
+        }
         for mask in MASK_VALUES {
             let mut before = state(mask);
             before.vectors[2][3] = before.vectors[1][3];
@@ -135,14 +135,14 @@ fn comparisons() {
 /// The lanes of the mask side by side, and back.
 #[test]
 fn compression() {
-    if !has(Features::AVX512F) {
-        return;
-    }
     let memory = rdi + MEMORY;
     let compress = compile(|a| _ = a.vpcompressd(zmm16.k(k1).z(), zmm17));
     let expand = compile(|a| _ = a.vpexpandd(zmm16.k(k1), zmm17));
     let store = compile(|a| _ = a.vpcompressd(zmmword(memory + 8).k(k1), zmm17));
     let load = compile(|a| _ = a.vpexpandd(zmm16.k(k1).z(), zmmword(memory)));
+    if !run_here(&[&compress, &expand, &store, &load]) {
+        return;
+    }
     for mask in MASK_VALUES {
         let before = state(mask);
         let [old, one, _] = before.vectors;
@@ -163,12 +163,12 @@ fn compression() {
 
 #[test]
 fn permutations() {
-    if !has(Features::AVX512F) {
-        return;
-    }
     let one_table = compile(|a| _ = a.vpermd(zmm16.k(k1), zmm17, zmmword(rdi + MEMORY)));
     let two_tables = compile(|a| _ = a.vpermt2d(zmm16.k(k1).z(), zmm17, zmm18));
     let logic = compile(|a| _ = a.vpternlogd(zmm16.k(k1), zmm17, zmm18, 0xCA));
+    if !run_here(&[&one_table, &two_tables, &logic]) {
+        return;
+    }
     for mask in MASK_VALUES {
         let before = state(mask);
         let [old, one, two] = before.vectors;
@@ -196,9 +196,6 @@ fn rounded(mode: RoundTo, exact: f64) -> f32 {
 
 #[test]
 fn rounding() {
-    if !has(Features::AVX512F) {
-        return;
-    }
     let one: [f32; 16] = std::array::from_fn(|n| (n as f32 - 7.7) * 1.5);
     let two: [f32; 16] = std::array::from_fn(|n| 1.0 / (n as f32 + 3.0));
     let mut before = state(0xFFFF);
@@ -206,6 +203,9 @@ fn rounding() {
     for mode in RoundTo::ALL {
         let sum = compile(|a| _ = a.vaddps(zmm16, zmm17, zmm18.round(mode)));
         let integers = compile(|a| _ = a.vcvtps2dq(zmm16.k(k1).z(), zmm17.round(mode)));
+        if !run_here(&[&sum, &integers]) {
+            continue;
+        }
         let expected = std::array::from_fn(|n| rounded(mode, f64::from(one[n]) + f64::from(two[n])).to_bits());
         assert_eq!(run(&sum, before).vectors[0], expected, "{mode:?}");
         let whole = |value: f32| match mode {
@@ -221,11 +221,11 @@ fn rounding() {
 /// Gathers and scatters by a register that only EVEX has; the mask ends empty.
 #[test]
 fn gathers() {
-    if !has(Features::AVX512F) {
-        return;
-    }
     let gather = compile(|a| _ = a.vpgatherdd(zmm16.k(k1), rdi + zmm17 * 4 + MEMORY));
     let scatter = compile(|a| _ = a.vpscatterdd((rdi + zmm17 * 4 + MEMORY).k(k1), zmm18));
+    if !run_here(&[&gather, &scatter]) {
+        return;
+    }
     for mask in MASK_VALUES {
         let mut before = state(mask);
         before.vectors[1] = std::array::from_fn(|n| (n as u32 * 5 + 3) % 16);

@@ -2,13 +2,13 @@
 #![cfg(target_arch = "x86_64")]
 #![allow(unsafe_code, reason = "to run what was emitted")]
 
-#[path = "../examples/executable/mod.rs"]
-mod executable;
+mod program;
 
-use executable::Executable;
 use planish_asm::mem::{qword, xmmword, ymmword};
 use planish_asm::*;
 use planish_asm::{mem::dword, regs::*};
+use program::Program;
+use program::executable::Executable;
 
 /// What an instruction is given and what it leaves.
 #[repr(C, align(32))]
@@ -27,29 +27,43 @@ const ZERO: u64 = 1 << 6;
 const SIGN: u64 = 1 << 7;
 const OVERFLOW: u64 = 1 << 11;
 
-/// Code that loads the state at rdi, runs what `emit` emits, and stores the state.
-fn compile(emit: impl FnOnce(&mut Asm)) -> Executable {
+/// The vector registers that hold the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Vectors {
+    /// Their lower halves: all that a processor without AVX has.
+    Xmm,
+    Ymm,
+}
+
+/// Code that loads the state at rdi, runs what `emit` emits, and stores the state. It is emitted for every processor; the one
+/// with the registers of this processor is returned.
+fn compile(emit: impl Fn(&mut Asm)) -> Program {
+    let narrow = assemble(Vectors::Xmm, &emit);
+    let wide = assemble(Vectors::Ymm, &emit);
+    if Features::detect().contains(Features::AVX) { wide } else { narrow }
+}
+
+fn assemble(vectors: Vectors, emit: &impl Fn(&mut Asm)) -> Program {
     let (mut code, mut labels) = ([0; 512], [LabelSlot::EMPTY; 8]);
     let mut a = Asm::new(&mut code, &mut labels);
-    let avx = Features::detect().contains(Features::AVX);
-    match avx {
-        true => _ = a.vmovdqu(ymm0, ymmword(rdi)).vmovdqu(ymm1, ymmword(rdi + 32)),
-        false => _ = a.movdqu(xmm0, xmmword(rdi)).movdqu(xmm1, xmmword(rdi + 32)),
+    match vectors {
+        Vectors::Ymm => _ = a.vmovdqu(ymm0, ymmword(rdi)).vmovdqu(ymm1, ymmword(rdi + 32)),
+        Vectors::Xmm => _ = a.movdqu(xmm0, xmmword(rdi)).movdqu(xmm1, xmmword(rdi + 32)),
     }
     a.push(qword(rdi + 88)).popfq();
     a.mov(rax, qword(rdi + 64)).mov(rcx, qword(rdi + 72)).mov(rdx, qword(rdi + 80));
     emit(&mut a);
     a.mov(qword(rdi + 64), rax).mov(qword(rdi + 72), rcx).mov(qword(rdi + 80), rdx);
     a.pushfq().pop(qword(rdi + 88));
-    match avx {
-        true => _ = a.vmovdqu(ymmword(rdi), ymm0).vmovdqu(ymmword(rdi + 32), ymm1).vzeroupper(),
-        false => _ = a.movdqu(xmmword(rdi), xmm0).movdqu(xmmword(rdi + 32), xmm1),
+    match vectors {
+        Vectors::Ymm => _ = a.vmovdqu(ymmword(rdi), ymm0).vmovdqu(ymmword(rdi + 32), ymm1).vzeroupper(),
+        Vectors::Xmm => _ = a.movdqu(xmmword(rdi), xmm0).movdqu(xmmword(rdi + 32), xmm1),
     }
     a.ret();
-    Executable::new(a.finish().expect("room")).expect("executable memory")
+    Program::new(a.finish().expect("room"))
 }
 
-fn run(code: &Executable, mut state: State) -> State {
+fn run(code: &Program, mut state: State) -> State {
     // SAFETY: the code is a function of the C ABI with this parameter and changes caller-saved registers only.
     let function: extern "C" fn(*mut State) = unsafe { std::mem::transmute(code.address()) };
     function(&mut state);
@@ -225,7 +239,6 @@ fn conditions() {
 /// Multiplication, division, bit counts, extensions.
 #[test]
 fn products_and_bits() {
-    let features = Features::detect();
     let code = compile(|a| _ = a.mul(rcx).div(rcx));
     let counts = compile(|a| _ = a.popcnt(rdx, rax).bsf(rcx, rax).movsxd(rax, eax));
     for one in values() {
@@ -233,7 +246,7 @@ fn products_and_bits() {
             let after = run(&code, State { rax: one, rcx: two, flags: 2, ..State::default() });
             assert_eq!((after.rax, after.rdx), (one, 0), "{one:#x} * {two:#x} / {two:#x}");
         }
-        if one != 0 && features.contains(Features::POPCNT) {
+        if one != 0 && counts.runs_here() {
             let after = run(&counts, State { rax: one, flags: 2, ..State::default() });
             let expected = (one as i32 as u64, one.count_ones().into(), one.trailing_zeros().into());
             assert_eq!((after.rax, after.rdx, after.rcx), expected);
@@ -275,9 +288,10 @@ fn vectors() {
         // Without AVX the upper half is not loaded.
         assert_eq!(after[..4], expected[..4]);
     }
-    if Features::detect().contains(Features::AVX) {
-        for (emit, compute) in avx {
-            let after = singles(run(&compile(emit), state).vectors[0]);
+    for (emit, compute) in avx {
+        let code = compile(emit);
+        if code.runs_here() {
+            let after = singles(run(&code, state).vectors[0]);
             assert_eq!(after, std::array::from_fn(|n| compute(one[n], two[n])));
         }
     }

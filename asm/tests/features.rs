@@ -50,6 +50,8 @@ fn version_of_avx10() {
         for version in [0, 1, 2, 3, 4, 5, 255] {
             let cpuid = |leaf, subleaf| match (leaf, subleaf) {
                 (0, _) => CpuidResult { eax: 0x24, ..Default::default() },
+                (7, 0) => CpuidResult { eax: 1, ..Default::default() },
+                (7, 1) => CpuidResult { edx: 1 << 19, ..Default::default() },
                 (0x24, 0) => CpuidResult { ebx: beside | version, ..Default::default() },
                 _ => CpuidResult::default(),
             };
@@ -57,6 +59,18 @@ fn version_of_avx10() {
             assert_eq!(Features::from_cpuid(cpuid, u64::MAX), expected, "version {version}");
         }
     }
+}
+
+/// QEMU answers anything in leaf 12H of a processor without SGX.
+#[test]
+fn leaves_of_extensions_count_where_those_are_announced() {
+    let unannounced = |leaf, subleaf| match (leaf, subleaf) {
+        (0, _) => CpuidResult { eax: 0x29, ..Default::default() },
+        (7, 0) => CpuidResult { eax: 1, ..Default::default() },
+        (1 | 7 | 0x8000_0000.., _) => CpuidResult::default(),
+        _ => CpuidResult { eax: u32::MAX, ebx: u32::MAX, ecx: u32::MAX, edx: u32::MAX },
+    };
+    assert_eq!(Features::from_cpuid(unannounced, u64::MAX), Features::NONE);
 }
 
 /// The library's word for whether the processor has it. With AVX it also asks the operating system, so only that one way.
@@ -76,11 +90,12 @@ fn the_standard_library_agrees() {
     same! {
         SSE3 "sse3" PCLMULQDQ "pclmulqdq" SSSE3 "ssse3" CMPXCHG16B "cmpxchg16b" SSE4_1 "sse4.1" SSE4_2 "sse4.2" MOVBE "movbe"
         POPCNT "popcnt" AES "aes" RDRAND "rdrand" RDSEED "rdseed" FXSR "fxsr" SSE "sse" SSE2 "sse2" BMI1 "bmi1" BMI2 "bmi2"
-        ADX "adx" SHA "sha" GFNI "gfni" XSAVE "xsave" XSAVEOPT "xsaveopt" XSAVEC "xsavec" XSAVES "xsaves" LZCNT "lzcnt"
+        ADX "adx" SHA "sha" GFNI "gfni" LZCNT "lzcnt"
         SSE4A "sse4a" TBM "tbm" RTM "rtm"
     }
+    // The library does not say XSAVE of processors without AVX.
     compare! {
-        AVX "avx" AVX2 "avx2" FMA "fma" F16C "f16c" VAES "vaes" VPCLMULQDQ "vpclmulqdq" AVX512F "avx512f" AVX512DQ "avx512dq"
+        XSAVE "xsave" XSAVEOPT "xsaveopt" XSAVEC "xsavec" XSAVES "xsaves" AVX "avx" AVX2 "avx2" FMA "fma" F16C "f16c" VAES "vaes" VPCLMULQDQ "vpclmulqdq" AVX512F "avx512f" AVX512DQ "avx512dq"
         AVX512_IFMA "avx512ifma" AVX512CD "avx512cd" AVX512BW "avx512bw" AVX512VL "avx512vl" AVX512_VBMI "avx512vbmi"
         AVX512_VBMI2 "avx512vbmi2" AVX512_VNNI "avx512vnni" AVX512_BITALG "avx512bitalg"
         AVX512_VPOPCNTDQ "avx512vpopcntdq" AVX512_BF16 "avx512bf16" AVX512_FP16 "avx512fp16"

@@ -6,7 +6,7 @@ use iced_x86::{Code, Decoder, DecoderOptions};
 use planish_asm::Features;
 use planish_asm::metadata::{Access, FORMS, Undecoded, decode, needs};
 use planish_asm_gen::form::{Arg, Form};
-use planish_asm_gen::oracle::cases::boundary;
+use planish_asm_gen::oracle::cases::{boundary, conflict, defaults};
 use planish_asm_gen::oracle::check::{BUFFER_LEN, Oracle};
 use planish_asm_gen::row::Row;
 
@@ -95,8 +95,11 @@ fn every_form_needs_what_its_row_needs() {
     let mut wrong: BTreeMap<String, String> = BTreeMap::new();
     for (number, form) in oracle.forms.iter().enumerate() {
         let own = features(oracle.row(number));
-        boundary(form, &mut |values| {
-            let Ok(bytes) = oracle.emit(number, values, &mut buffer) else { return };
+        boundary(oracle.row(number), form, &mut |values| {
+            if conflict(oracle.row(number), form, values).is_some() {
+                return;
+            }
+            let bytes = oracle.emit_checked(number, values, &mut buffer);
             cases += 1;
             let needed = needs(bytes);
             let twin = by_iced(bytes).and_then(|(code, _)| known.get(&code).copied());
@@ -127,8 +130,8 @@ fn ends_are_found() {
     let oracle = Oracle::new();
     let mut buffer = vec![0; BUFFER_LEN];
     for (number, form) in oracle.forms.iter().enumerate().filter(|(_, form)| !form.args.contains(&Arg::Rel(32))) {
-        let values = planish_asm_gen::oracle::cases::defaults(form);
-        let Ok(bytes) = oracle.emit(number, &values, &mut buffer) else { continue };
+        let values = defaults(oracle.row(number), form);
+        let bytes = oracle.emit_checked(number, &values, &mut buffer);
         let mut longer = bytes.to_vec();
         longer.extend([0xFF; 16]);
         let waits = bytes[0] == 0x9B && bytes.len() > 1;

@@ -57,8 +57,8 @@ fn every_overload_is_right_and_never_longer() {
                     }
                 }
             };
-            boundary(&form, &mut visit);
-            products(&form, &mut visit);
+            boundary(row, &form, &mut visit);
+            products(row, &form, &mut visit);
         }
     }
     for (mnemonic, case) in &longer {

@@ -11,11 +11,11 @@ fn the_text_is_what_the_bytes_say() {
     let mut buffer = vec![0; BUFFER_LEN];
     let mut lines = 0u64;
     for (number, form) in oracle.forms.iter().enumerate() {
-        boundary(form, &mut |values| {
+        boundary(oracle.row(number), form, &mut |values| {
             if conflict(oracle.row(number), form, values).is_some() {
                 return;
             }
-            let bytes = oracle.emit(number, values, &mut buffer).expect("room");
+            let bytes = oracle.emit(number, values, &mut buffer).expect("operands with an encoding");
             let decoded = oracle.check(number, values, bytes).expect("checked by the bytes test");
             let (Some(decoded), Some(built)) = (decoded, instruction(&oracle, number, values, bytes.len())) else {
                 return;

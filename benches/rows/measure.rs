@@ -27,4 +27,10 @@ impl Row {
         (self.round)();
         start.elapsed().as_nanos() as f64 / f64::from(self.operations)
     }
+
+    /// Whether one of the command's arguments is a part of the name, or there are no arguments.
+    pub fn is_asked_for(&self) -> bool {
+        let mut parts = std::env::args().skip(1).filter(|part| !part.starts_with('-')).peekable();
+        parts.peek().is_none() || parts.any(|part| self.name.contains(&part))
+    }
 }

@@ -1,6 +1,8 @@
 //! Bodies are accepted exactly when the parser's validator accepts them: those of the specification suite, and mutations
 //! of them.
 
+#[cfg(feature = "cli")]
+mod levels;
 #[path = "../../tests/random/mod.rs"]
 mod random;
 

@@ -1,11 +1,13 @@
 //! From module bytes to checked sections and located function bodies.
 
 mod info;
+mod export_index;
 mod features;
 mod sections;
 mod cursor;
 
 pub(crate) use cursor::{BlockType, Cursor, Invalid, Window};
+pub(crate) use export_index::ExportIndex;
 pub use features::WasmFeature;
 pub(crate) use features::{DEFAULT, SUPPORTED};
 pub(crate) use info::{

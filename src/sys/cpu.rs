@@ -1,6 +1,6 @@
 //! What this CPU can do.
 //!
-//! A hypervisor traps each CPUID instruction: 5 to 70 us, and the standard library needs a dozen of them. The GNU C library has
+//! A hypervisor traps each CPUID instruction: 5 to 70 us (on Zen 5), and the standard library needs a dozen of them. The GNU C library has
 //! executed them when the process started, and tells what they said (its manual, X86).
 
 #![allow(unsafe_code, reason = "asks the C library")]

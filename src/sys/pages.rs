@@ -51,12 +51,16 @@ pub(crate) fn round_to_pages(bytes: usize) -> Option<usize> {
 }
 
 impl Pages {
-    /// Inaccessible address space that costs no memory.
+    /// Inaccessible address space that costs no memory. If there is enough of it a large one begins where a huge page would: then it
+    /// needs one page of page table for its first 2 MiB, not two, and the kernel has one to walk through.
     pub(crate) fn reserve(len: usize) -> io::Result<Pages> {
-        Pages::map(0, len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)
+        let reserve = |len| Pages::map(0, len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE);
+        let wide = len.checked_add(HUGE_BYTES).filter(|_| len >= HUGE_BYTES).map(reserve);
+        let aligned = wide.and_then(|wide| wide.ok()?.trim_to_alignment(len, HUGE_BYTES).ok());
+        aligned.map_or_else(|| reserve(len), Ok)
     }
 
-    /// The same, to be made accessible piece by piece as code.
+    /// Inaccessible address space, to be made accessible piece by piece as code.
     pub(crate) fn reserve_for_code(len: usize) -> io::Result<Pages> {
         Pages::map(address_near(len), len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)
     }
@@ -250,6 +254,16 @@ mod tests {
         assert_eq!(pages.len(), 3 * HUGE_BYTES + page_bytes());
         // SAFETY: the last byte of a writable mapping.
         unsafe { pages.start().add(pages.len() - 1).write(1) };
+    }
+
+    #[test]
+    fn large_reservations_are_aligned() {
+        for len in [HUGE_BYTES, 3 * HUGE_BYTES + 5, (8 << 30) + (64 << 10)] {
+            let pages = Pages::reserve(len).expect("addresses");
+            assert_eq!(pages.start().as_ptr() as usize % HUGE_BYTES, 0);
+            assert_eq!(Some(pages.len()), round_to_pages(len));
+        }
+        assert_eq!(Pages::reserve(5).expect("addresses").len(), page_bytes());
     }
 
     #[test]

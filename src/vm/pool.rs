@@ -4,14 +4,14 @@
 //! engine's pool: what was written is made what it was, by writing if there is little of it. An instance of the same module
 //! then finds everything in place.
 //!
-//! What was written the kernel tells, in 0.8 us for a mebibyte, of which 0.45 us are the request itself. Looking costs less than
-//! taking the memory away and getting it again (1.5 us a page), and more than taking away what is not there (0.5 us).
+//! The kernel tells what was written ([`crate::sys::pagemap`] has what that costs). Looking costs less than throwing the memory away
+//! and getting it again (1.5 us a page), and more than throwing away what is not there (0.5 us).
 
 #![allow(unsafe_code, reason = "restores the bytes of memories")]
 
 use super::image::Image;
 use crate::abi::GUARDED_MEMORY_BYTES;
-use crate::sys::pagemap::{Scan, Sought};
+use crate::sys::pagemap::{Backing, Content, Scan, Way};
 use crate::sys::pages::{Access, Pages, page_bytes};
 use crate::sys::shortage::{Purpose, Shortage};
 use std::io;
@@ -21,6 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Reservations that guarded memories take and give back.
 pub(crate) struct MemoryPool {
     limits: PoolLimits,
+    /// How it learns what was written.
+    way: Way,
     idle: Mutex<Vec<Slot>>,
 }
 
@@ -56,13 +58,33 @@ struct Slot {
     quiet: u8,
 }
 
-/// Guests that write nothing to their memory are recognised by so many of them in a row. After the next as many memory is given back
-/// without a look at what was written, which takes two thirds of the time if it is nothing. Then it is time to look again.
+/// Guests that write nothing to their memory are recognised by so many of them in a row. After the next as many the memory is thrown
+/// away without a look at what was written, which takes two thirds of the time if it is nothing. Then it is time to look again.
 const QUIET_ROUNDS: u8 = 16;
+
+/// Held while memory is thrown away because there is probably none; whoever finds it held looks instead, in 1 us. Two threads that throw
+/// memory away at once take 11 us each, even if there is none: the kernel then takes no chances and interrupts every processor on
+/// which the process runs (Linux, `mm_tlb_flush_nested`).
+static THROWING_AWAY: Mutex<()> = Mutex::new(());
+
+/// A look that finds fewer pages costs more than it saves. What is after it is thrown away unseen.
+const WORTH_A_LOOK: usize = 2;
+
+/// What looking at a slot has found, and restored.
+struct Looked {
+    /// The end of what was looked at.
+    to: usize,
+    /// The end of what was written, or a later place if that is not known.
+    written_to: usize,
+}
 
 impl MemoryPool {
     pub(crate) fn new(limits: PoolLimits) -> Arc<MemoryPool> {
-        Arc::new(MemoryPool { limits, idle: Mutex::default() })
+        MemoryPool::asking(limits, Way::Request)
+    }
+
+    fn asking(limits: PoolLimits, way: Way) -> Arc<MemoryPool> {
+        Arc::new(MemoryPool { limits, way, idle: Mutex::default() })
     }
 
     /// Reserves a memory before one is needed, and keeps it if it may. Fails when the system has no addresses.
@@ -116,7 +138,7 @@ impl MemoryPool {
 
     fn give_back(&self, mut slot: Slot) {
         let has_room = || self.idle().len() < self.limits.slots;
-        if !slot.is_spoilt && has_room() && slot.clean(self.limits.resident_bytes).is_ok() {
+        if !slot.is_spoilt && has_room() && slot.clean(self.limits.resident_bytes, self.way).is_ok() {
             let mut idle = self.idle();
             if idle.len() < self.limits.slots {
                 idle.push(slot);
@@ -218,75 +240,134 @@ impl Slot {
     }
 
     /// Makes all that is accessible what it was before anybody wrote to it. At most `resident_bytes` keep their memory.
-    fn clean(&mut self, resident_bytes: usize) -> io::Result<()> {
-        let Some(rest) = self.beside_image() else { return self.look_and_restore(resident_bytes).map(drop) };
-        if (QUIET_ROUNDS..2 * QUIET_ROUNDS).contains(&self.quiet) {
+    fn clean(&mut self, resident_bytes: usize, way: Way) -> io::Result<()> {
+        let Some(rest) = self.beside_image() else { return self.look_and_restore(resident_bytes, way).map(drop) };
+        if (QUIET_ROUNDS..2 * QUIET_ROUNDS).contains(&self.quiet)
+            && let Ok(_alone) = THROWING_AWAY.try_lock()
+        {
             self.quiet += 1;
             self.pages.discard(rest.start, rest.len())?;
-            self.restore(0..rest.start);
+            if rest.start > 0 {
+                self.restore(0..rest.start);
+            }
             return Ok(());
         }
-        let is_quiet = self.look_and_restore(resident_bytes)? <= rest.start;
-        let rounds = (self.quiet + 1).min(QUIET_ROUNDS);
+        let is_quiet = self.look_and_restore(resident_bytes, way)? <= rest.start;
+        let rounds = if self.quiet < 2 * QUIET_ROUNDS { self.quiet + 1 } else { QUIET_ROUNDS };
         // What a guest has only read is worth keeping, too.
-        let stays_quiet = is_quiet && (rounds < QUIET_ROUNDS || self.is_untouched(rest));
+        let stays_quiet = is_quiet && (rounds != QUIET_ROUNDS || self.is_untouched(rest, way));
         self.quiet = if stays_quiet { rounds } else { 0 };
         Ok(())
     }
 
-    /// All that is accessible but the image, if that is copied, at the start, or if there is none.
+    /// What is as it was at first when it is thrown away, if that is all but the start: all that is accessible but a copied image.
     fn beside_image(&self) -> Option<Range<usize>> {
         match &self.image {
-            None => Some(0..self.accessible),
-            Some(image) if image.file().is_none() && image.start() == 0 => Some(image.end()..self.accessible),
-            Some(_) => None,
+            Some(image) if image.file().is_none() && image.start() > 0 => None,
+            Some(image) if image.file().is_none() => Some(image.end()..self.accessible),
+            _ => Some(0..self.accessible),
         }
     }
 
-    fn is_untouched(&self, range: Range<usize>) -> bool {
-        let mut scan = Scan::default();
-        scan.look(&self.pages, range.clone(), Sought::Touched, 1) == Some(range.end) && scan.runs().next().is_none()
+    /// Was nothing touched as far as one look goes? If that is not to the end, nothing beyond is kept anyway.
+    fn is_untouched(&self, range: Range<usize>, way: Way) -> bool {
+        let mut scan = Scan::new(way);
+        range.is_empty() || scan.look(&self.pages, range, Backing::Zeros).is_some() && scan.runs().next().is_none()
     }
 
     /// Does what [`Slot::clean`] says; returns the end of what was written, or a later place if that is not known.
-    fn look_and_restore(&mut self, resident_bytes: usize) -> io::Result<usize> {
-        let shows_file = self.image.as_ref().is_some_and(|image| image.file().is_some());
-        let sought = if shows_file { Sought::ChangedPartlyFile } else { Sought::Changed };
-        let (mut start, mut pages_left, mut written_to) = (0, resident_bytes / page_bytes(), 0);
-        let mut scan = Scan::default();
-        while start < self.accessible && pages_left > 0 {
-            let looked = scan.look(&self.pages, start..self.accessible, sought, pages_left);
-            let Some(end) = looked.filter(|&end| end > start) else { break };
-            for run in scan.runs() {
-                pages_left = pages_left.saturating_sub(run.len() / page_bytes());
-                written_to = run.end;
-                self.restore(run);
-            }
-            start = end;
+    fn look_and_restore(&mut self, resident_bytes: usize, way: Way) -> io::Result<usize> {
+        let looked = self.restore_what_is_found(resident_bytes / page_bytes(), way);
+        if looked.to == self.accessible {
+            return Ok(looked.written_to);
         }
-        if start == self.accessible {
-            return Ok(written_to);
-        }
-        self.pages.discard(start, self.accessible - start)?;
+        self.pages.discard(looked.to, self.accessible - looked.to)?;
         match &self.image {
-            Some(image) if !shows_file => self.restore(start.max(image.start())..start.max(image.end())),
+            Some(image) if image.file().is_none() => {
+                self.restore(looked.to.max(image.start())..looked.to.max(image.end()));
+            }
             _ => {}
         }
-        Ok(self.accessible)
+        Ok(looked.written_to)
+    }
+
+    /// Looks as long as that pays, and restores what was written, until so many pages have memory.
+    fn restore_what_is_found(&mut self, mut pages_left: usize, way: Way) -> Looked {
+        let shows_file = self.image.as_ref().is_some_and(|image| image.file().is_some());
+        let backing = if shows_file { Backing::PartlyFile } else { Backing::Zeros };
+        let (mut to, mut written_to) = (0, 0);
+        let mut scan = Scan::new(way);
+        while to < self.accessible {
+            let looked = (pages_left > 0).then(|| scan.look(&self.pages, to..self.accessible, backing)).flatten();
+            let Some(end) = looked else { return Looked { to, written_to: self.accessible } };
+            let mut found = 0;
+            for (run, content) in scan.runs() {
+                let run_pages = run.len() / page_bytes();
+                found += run_pages;
+                // The shared page of zeros is no memory of its own.
+                let kept_pages = if content == Content::Zero { run_pages } else { run_pages.min(pages_left) };
+                pages_left -= if content == Content::Zero { 0 } else { kept_pages };
+                let kept = run.start..run.start + kept_pages * page_bytes();
+                written_to = self.restore_found(kept.clone(), content).unwrap_or(written_to);
+                if kept.end < run.end {
+                    return Looked { to: kept.end, written_to: self.accessible };
+                }
+            }
+            to = end;
+            if found < WORTH_A_LOOK {
+                break;
+            }
+        }
+        Looked { to, written_to }
+    }
+
+    /// Restores what is not as it was at first; returns where that ends.
+    fn restore_found(&mut self, found: Range<usize>, content: Content) -> Option<usize> {
+        match content {
+            Content::Own => {
+                let end = found.end;
+                self.restore(found);
+                Some(end)
+            }
+            // **Escape:** where an image is, a page of zeros may have been written: the system replaces such pages.
+            Content::Zero => {
+                let shown = self.shown(&found);
+                (!shown.is_empty()).then(|| self.restore_found(shown, Content::OwnOrZero))?
+            }
+            Content::OwnOrZero => {
+                let pages = found.step_by(page_bytes()).map(|start| start..start + page_bytes());
+                let restore = |page: Range<usize>| {
+                    (!self.is_as_at_first(page.clone())).then(|| self.restore_found(page, Content::Own))?
+                };
+                pages.filter_map(restore).last()
+            }
+        }
+    }
+
+    /// The part of a range where the image is; it may be empty.
+    fn shown(&self, range: &Range<usize>) -> Range<usize> {
+        let image = self.image.as_ref().map_or(0..0, |image| image.start()..image.end());
+        let start = range.start.max(image.start).min(range.end);
+        start..range.end.min(image.end).max(start)
+    }
+
+    fn is_as_at_first(&mut self, page: Range<usize>) -> bool {
+        static ZEROS: [u8; 4096] = [0; 4096];
+        let is_shown = !self.shown(&page).is_empty();
+        let (bytes, image) = self.bytes_and_image(page.clone());
+        let first = match image {
+            Some(image) if is_shown => &image.bytes()[page.start - image.start()..page.end - image.start()],
+            _ => &ZEROS[..page.len()],
+        };
+        bytes == first
     }
 
     /// Writes to some accessible pages what they were at first.
     fn restore(&mut self, range: Range<usize>) {
-        assert!(range.start <= range.end && range.end <= self.accessible);
-        // SAFETY: accessible, and nobody else's: the memory whose reservation this was is gone.
-        let bytes =
-            unsafe { std::slice::from_raw_parts_mut(self.pages.start().as_ptr().add(range.start), range.len()) };
-        let Some(image) = &self.image else { return bytes.fill(0) };
-        let shown = range.start.max(image.start())..range.end.min(image.end());
-        if shown.is_empty() {
-            return bytes.fill(0);
-        }
+        let shown = self.shown(&range);
+        let (bytes, image) = self.bytes_and_image(range.clone());
         // Nothing is not written: a masked store of no bytes to a page without memory takes 150 ns on Zen 5.
+        let Some(image) = image.filter(|_| !shown.is_empty()) else { return bytes.fill(0) };
         let (before, after) = (shown.start - range.start, range.end - shown.end);
         if before > 0 {
             bytes[..before].fill(0);
@@ -297,14 +378,25 @@ impl Slot {
             rest.fill(0);
         }
     }
+
+    /// Bytes that are accessible, and the image.
+    fn bytes_and_image(&mut self, range: Range<usize>) -> (&mut [u8], Option<&Image>) {
+        assert!(range.start <= range.end && range.end <= self.accessible);
+        // SAFETY: accessible, and nobody else's: the memory whose reservation this was is gone.
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(self.pages.start().as_ptr().add(range.start), range.len()) };
+        (bytes, self.image.as_deref())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decode::{self, ModuleInfo};
+    use proptest::prelude::*;
 
     const PAGE: usize = 64 << 10;
+    const WAYS: [Way; 2] = [Way::Request, Way::Read];
 
     /// A memory of two pages with data at 60,000, and in the second page `more` bytes.
     fn image(more: usize) -> Arc<Image> {
@@ -334,8 +426,10 @@ mod tests {
     fn slots_are_used_again_whatever_was_there() {
         let images = [None, Some(image(10)), Some(image(60_000)), None, Some(image(10))];
         assert!([1, 2].map(|at| images[at].as_ref().is_some_and(|image| image.file().is_some())) == [false, true]);
-        for resident_bytes in [0, 3 * page_bytes(), 1 << 20] {
-            let pool = MemoryPool::new(PoolLimits { slots: 1, resident_bytes });
+        for (resident_bytes, way) in
+            [0, 3 * page_bytes(), 1 << 20].into_iter().flat_map(|bytes| WAYS.map(|way| (bytes, way)))
+        {
+            let pool = MemoryPool::asking(PoolLimits { slots: 1, resident_bytes }, way);
             let mut address = None;
             for round in 0..100 {
                 let (image, pages) = (images[round % 5].as_ref(), 2 + round % 3);
@@ -361,13 +455,8 @@ mod tests {
         let (info, _): (ModuleInfo, _) =
             decode::decode(&wat::parse_str(text).expect("text"), decode::DEFAULT).expect("valid");
         let image = Arc::new(Image::of(&info, crate::types::MemoryIndex(0)).expect("an image"));
-        // A kernel older than 6.7 cannot tell who is quiet.
-        let Some(_) = Scan::default().look(&Pages::zeroed(1).expect("memory"), 0..page_bytes(), Sought::Changed, 1)
-        else {
-            return;
-        };
-        for image in [None, Some(&image)] {
-            let pool = MemoryPool::new(PoolLimits { slots: 1, resident_bytes: 1 << 20 });
+        for (image, way) in [None, Some(&image)].into_iter().flat_map(|image| WAYS.map(|way| (image, way))) {
+            let pool = MemoryPool::asking(PoolLimits { slots: 1, resident_bytes: 1 << 20 }, way);
             let take = || pool.take(2 * PAGE, image).expect("memory");
             let is_looked_at = || pool.idle()[0].quiet < QUIET_ROUNDS;
             let mut unseen = 0;
@@ -391,6 +480,155 @@ mod tests {
             for _ in 0..3 * QUIET_ROUNDS {
                 assert!(is_clean(&mut take(), image.map(|image| &**image)));
                 assert!(is_looked_at());
+            }
+        }
+    }
+
+    /// The pages of a reservation that have memory of their own.
+    fn resident_pages(space: &Reservation) -> usize {
+        let mut scan = Scan::new(Way::Request);
+        let slot = space.slot();
+        let looked = scan.look(&slot.pages, 0..slot.accessible, Backing::Zeros).expect("Linux tells");
+        assert_eq!(looked, slot.accessible);
+        scan.runs().filter(|(_, content)| *content != Content::Zero).map(|(run, _)| run.len() / page_bytes()).sum()
+    }
+
+    /// What was written keeps its memory, which says that it was found and not thrown away.
+    #[test]
+    fn few_pages_are_restored_where_they_are() {
+        for (image, way) in [None, Some(image(10)), Some(image(60_000))].into_iter().flat_map(both_ways) {
+            let pool = MemoryPool::asking(PoolLimits { slots: 1, resident_bytes: 8 * page_bytes() }, way);
+            let take = || pool.take(4 * PAGE, image.as_ref()).expect("memory");
+            let mut space = take();
+            let before = resident_pages(&space);
+            for at in [2, 3, 3 * PAGE / page_bytes(), 4 * PAGE / page_bytes() - 1] {
+                bytes(&mut space)[at * page_bytes()] = 1;
+            }
+            drop(space);
+            let mut space = take();
+            assert_eq!(resident_pages(&space), before + 4, "{way:?}");
+            assert!(is_clean(&mut space, image.as_deref()), "{way:?}");
+            bytes(&mut space).fill(1);
+            drop(space);
+            let mut space = take();
+            assert!(resident_pages(&space) <= 8 + before, "{way:?}");
+            assert!(is_clean(&mut space, image.as_deref()), "{way:?}");
+        }
+    }
+
+    /// Who would throw memory away unseen looks if another thread is throwing some away.
+    #[test]
+    fn threads_do_not_throw_memory_away_at_once() {
+        let pool = MemoryPool::new(PoolLimits { slots: 1, resident_bytes: 1 << 20 });
+        let take = || pool.take(PAGE, None).expect("memory");
+        (0..QUIET_ROUNDS).for_each(|_| drop(take()));
+        assert_eq!(pool.idle()[0].quiet, QUIET_ROUNDS);
+        let other = THROWING_AWAY.lock();
+        drop(take());
+        assert_eq!(pool.idle()[0].quiet, QUIET_ROUNDS + 1);
+        let mut space = take();
+        bytes(&mut space)[0] = 1;
+        drop(space);
+        drop(other);
+        let mut space = take();
+        assert_eq!((resident_pages(&space), is_clean(&mut space, None)), (1, true), "found and restored");
+    }
+
+    fn both_ways(image: Option<Arc<Image>>) -> [(Option<Arc<Image>>, Way); 2] {
+        WAYS.map(|way| (image.clone(), way))
+    }
+
+    /// The end of a large memory is not worth a look, but clean.
+    #[test]
+    fn large_memories_are_clean_wherever_they_were_written() {
+        for (resident_bytes, way) in WAYS.into_iter().flat_map(|way| [(1 << 20, way), (usize::MAX, way)]) {
+            let pool = MemoryPool::asking(PoolLimits { slots: 1, resident_bytes }, way);
+            for step in [64 << 10, 300 << 10, 5 << 20, 33 << 20] {
+                let mut space = pool.take(40 << 20, None).expect("memory");
+                bytes(&mut space).iter_mut().skip(step / 2).step_by(step).for_each(|byte| *byte = 1);
+                drop(space);
+                assert!(is_clean(&mut pool.take(40 << 20, None).expect("memory"), None), "{way:?} {step}");
+            }
+        }
+    }
+
+    /// Where an image has other bytes, the shared page of zeros is a change: it replaces what was written, if that was zeros.
+    #[test]
+    fn pages_of_zeros_are_restored_where_an_image_is() {
+        for (image, way) in [Some(image(10)), Some(image(60_000))].into_iter().flat_map(both_ways) {
+            let pool = MemoryPool::asking(PoolLimits { slots: 1, resident_bytes: 1 << 20 }, way);
+            let mut space = pool.take(3 * PAGE, image.as_ref()).expect("memory");
+            let last = image.as_ref().expect("an image").end() - page_bytes();
+            let pages = &mut space.slot.as_mut().expect(THERE).pages;
+            pages.map_zeros(last, page_bytes()).expect("memory");
+            assert_eq!(bytes(&mut space)[last], 0);
+            drop(space);
+            let mut space = pool.take(3 * PAGE, image.as_ref()).expect("memory");
+            assert!(is_clean(&mut space, image.as_deref()), "{way:?}");
+        }
+    }
+
+    /// What a guest does to a page, or the system.
+    #[derive(Clone, Copy, Debug)]
+    enum Deed {
+        Read,
+        Write(u8),
+        /// The system replaces pages of which all bytes are zero by the shared page of zeros.
+        WriteZerosThatAreShared,
+        Grow,
+    }
+
+    fn deeds() -> impl Strategy<Value = Vec<(usize, Deed)>> {
+        let deed = prop_oneof![
+            3 => Just(Deed::Read),
+            4 => any::<u8>().prop_map(Deed::Write),
+            2 => Just(Deed::WriteZerosThatAreShared),
+            1 => Just(Deed::Grow),
+        ];
+        proptest::collection::vec((any::<usize>(), deed), 0..40)
+    }
+
+    fn act(space: &mut Reservation, page: usize, deed: Deed) {
+        let len = space.slot().accessible;
+        let at = page % (len / page_bytes()) * page_bytes();
+        match deed {
+            Deed::Read => assert!(bytes(space)[at] < u8::MAX),
+            Deed::Write(byte) => bytes(space)[at + page % page_bytes()] = byte,
+            Deed::WriteZerosThatAreShared => {
+                let slot = space.slot.as_mut().expect(THERE);
+                let is_file = slot.image.as_ref().is_some_and(|image| image.file().is_some());
+                if is_file && !slot.shown(&(at..at + page_bytes())).is_empty() {
+                    return bytes(space)[at..at + page_bytes()].fill(0);
+                }
+                slot.pages.discard(at, page_bytes()).expect("our pages");
+                assert_eq!(bytes(space)[at], 0);
+            }
+            Deed::Grow if len < 8 * PAGE => space.grow(len + PAGE).expect("memory"),
+            Deed::Grow => {}
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever one guest and the system do, the next one finds the memory as it is at first.
+        #[test]
+        fn the_next_guest_finds_nothing(
+            guests in proptest::collection::vec((0..3usize, deeds()), 1..8),
+            resident_pages in prop_oneof![Just(0), 1..20usize, Just(usize::MAX / 4096)],
+        ) {
+            let images = [None, Some(image(10)), Some(image(60_000))];
+            for way in WAYS {
+                let resident_bytes = resident_pages * page_bytes();
+                let pool = MemoryPool::asking(PoolLimits { slots: 1, resident_bytes }, way);
+                for (image, deeds) in &guests {
+                    let image = images[*image].as_ref();
+                    let mut space = pool.take(3 * PAGE, image).expect("memory");
+                    deeds.iter().for_each(|(page, deed)| act(&mut space, *page, *deed));
+                    drop(space);
+                    let mut space = pool.take(3 * PAGE, image).expect("memory");
+                    prop_assert!(is_clean(&mut space, image.map(|image| &**image)), "{:?}", way);
+                }
             }
         }
     }

@@ -19,6 +19,8 @@ pub struct WasiCtx {
     pub(super) descriptors: Descriptors,
     /// When the guest's monotonic clock was 0.
     pub(super) started: Instant,
+    /// When the guest last gave the processor away.
+    pub(super) last_yield: Option<Instant>,
     /// Bytes on their way between guest and host.
     pub(super) transfer: Transfer,
 }
@@ -177,6 +179,7 @@ impl WasiCtxBuilder {
             environment: parts.environment,
             descriptors,
             started: Instant::now(),
+            last_yield: None,
             transfer: Transfer::new(),
         }
     }

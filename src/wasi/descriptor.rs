@@ -1,6 +1,7 @@
 //! File descriptors: what each is, and the table of a program's open ones.
 
 use super::abi::Errno;
+use super::open_file::OpenFile;
 use super::rights::Rights;
 use super::stream::{Input, Output};
 use std::fs::File;
@@ -9,7 +10,7 @@ use std::fs::File;
 pub(super) enum Object {
     Input(Input),
     Output(Output),
-    File(File),
+    File(OpenFile),
     /// With the guest's name for it, if it was opened before the program started.
     Directory(File, Option<Box<[u8]>>),
 }
@@ -59,7 +60,7 @@ impl Descriptors {
     }
 
     /// The file of that number.
-    pub(super) fn file(&mut self, number: u32, rights: Rights) -> Result<&mut File, Errno> {
+    pub(super) fn file(&mut self, number: u32, rights: Rights) -> Result<&mut OpenFile, Errno> {
         let descriptor = self.get(number)?;
         match &mut descriptor.object {
             Object::Directory(..) => Err(Errno::Isdir),
@@ -70,7 +71,7 @@ impl Descriptors {
     }
 
     /// The file of that number, where a stream cannot be used because it has no positions.
-    pub(super) fn seekable(&mut self, number: u32, rights: Rights) -> Result<&mut File, Errno> {
+    pub(super) fn seekable(&mut self, number: u32, rights: Rights) -> Result<&mut OpenFile, Errno> {
         match self.get(number)?.object {
             Object::Input(_) | Object::Output(_) => Err(Errno::Spipe),
             Object::File(_) | Object::Directory(..) => self.file(number, rights),

@@ -1,11 +1,11 @@
 //! Files and streams: reading, writing, positions, flags, and the table of descriptors itself.
 
-use super::abi::{Errno, fdflags};
+use super::abi::{Errno, Filetype};
 use super::context::WasiCtx;
 use super::descriptor::Object;
 use super::memory::{Buffers, Memory, Transfer};
 use super::rights::Rights;
-use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
+use rustix::fs::{Advice, FallocateFlags, SeekFrom};
 use rustix::io::retry_on_intr;
 use std::num::NonZeroU64;
 
@@ -23,8 +23,11 @@ impl WasiCtx {
         let done = match object {
             Object::Directory(..) => return Err(Errno::Isdir),
             Object::Output(_) => return Err(Errno::Badf),
-            Object::File(file) => buffers
-                .fill(memory, through, u32::MAX, |to, _| Ok(retry_on_intr(|| rustix::io::read(&*file, &mut *to))?))?,
+            Object::File(file) => {
+                let done = buffers.fill(memory, through, u32::MAX, |to, done| file.read(to, done))?;
+                file.advance(done);
+                done
+            }
             Object::Input(input) => {
                 buffers.fill(memory, through, Transfer::MAX_BYTES as u32, |to, _| input.read(to))?
             }
@@ -45,7 +48,9 @@ impl WasiCtx {
         let done = match object {
             Object::Directory(..) | Object::Input(_) => return Err(Errno::Badf),
             Object::File(file) => {
-                buffers.drain(memory, through, |from, _| Ok(retry_on_intr(|| rustix::io::write(&*file, from))?))?
+                let done = buffers.drain(memory, through, |from, done| file.write(from, done))?;
+                file.advance(done);
+                done
             }
             Object::Output(output) => buffers.drain(memory, through, |from, _| output.write(from))?,
         };
@@ -104,12 +109,12 @@ impl WasiCtx {
         };
         // Asking for the position is `fd_tell`, so its right is enough.
         let right = if target == SeekFrom::Current(0) { Rights::FD_TELL } else { Rights::FD_SEEK };
-        let position = rustix::fs::seek(self.descriptors.seekable(fd, right)?, target)?;
+        let position = self.descriptors.seekable(fd, right)?.seek(target)?;
         memory.write_u64(to, position)
     }
 
     pub(super) fn fd_tell(&mut self, memory: Memory<'_>, fd: u32, to: u32) -> Result<(), Errno> {
-        let position = rustix::fs::tell(self.descriptors.seekable(fd, Rights::FD_TELL)?)?;
+        let position = self.descriptors.seekable(fd, Rights::FD_TELL)?.seek(SeekFrom::Current(0))?;
         memory.write_u64(to, position)
     }
 
@@ -145,14 +150,16 @@ impl WasiCtx {
     pub(super) fn fd_datasync(&mut self, _memory: Memory<'_>, fd: u32) -> Result<(), Errno> {
         match self.descriptors.object(fd, Rights::NONE)? {
             Object::Input(_) | Object::Output(_) => Err(Errno::Inval),
-            Object::File(file) | Object::Directory(file, _) => Ok(rustix::fs::fdatasync(file)?),
+            Object::File(file) => Ok(rustix::fs::fdatasync(file)?),
+            Object::Directory(file, _) => Ok(rustix::fs::fdatasync(file)?),
         }
     }
 
     pub(super) fn fd_sync(&mut self, _memory: Memory<'_>, fd: u32) -> Result<(), Errno> {
         match self.descriptors.object(fd, Rights::NONE)? {
             Object::Input(_) | Object::Output(_) => Err(Errno::Inval),
-            Object::File(file) | Object::Directory(file, _) => Ok(rustix::fs::fsync(file)?),
+            Object::File(file) => Ok(rustix::fs::fsync(file)?),
+            Object::Directory(file, _) => Ok(rustix::fs::fsync(file)?),
         }
     }
 
@@ -169,11 +176,8 @@ impl WasiCtx {
         let (filetype, flags) = match &descriptor.object {
             Object::Input(input) => (input.filetype(), 0),
             Object::Output(output) => (output.filetype(), 0),
-            Object::Directory(..) => (super::abi::Filetype::Directory, 0),
-            Object::File(file) => {
-                let mode = rustix::fs::fstat(file)?.st_mode;
-                (rustix::fs::FileType::from_raw_mode(mode).into(), guest_flags(rustix::fs::fcntl_getfl(file)?))
-            }
+            Object::Directory(..) => (Filetype::Directory, 0),
+            Object::File(file) => (file.filetype(), file.flags()),
         };
         let mut stat = [0; 24];
         stat[0] = filetype as u8;
@@ -185,13 +189,7 @@ impl WasiCtx {
 
     pub(super) fn fd_fdstat_set_flags(&mut self, _memory: Memory<'_>, fd: u32, flags: u32) -> Result<(), Errno> {
         let file = self.descriptors.file(fd, Rights::FD_FDSTAT_SET_FLAGS)?;
-        let flags = u16::try_from(flags).map_err(|_| Errno::Inval)?;
-        // Linux cannot change the others of an open file (fcntl(2), F_SETFL).
-        if flags & !(fdflags::APPEND | fdflags::NONBLOCK) != 0 {
-            return Err(Errno::Inval);
-        }
-        let kept = rustix::fs::fcntl_getfl(&*file)? - OFlags::APPEND - OFlags::NONBLOCK;
-        Ok(rustix::fs::fcntl_setfl(file, kept | host_flags(flags)?)?)
+        file.set_flags(u16::try_from(flags).map_err(|_| Errno::Inval)?)
     }
 
     pub(super) fn fd_fdstat_set_rights(
@@ -210,25 +208,4 @@ impl WasiCtx {
         (descriptor.base, descriptor.inheriting) = (base, inheriting);
         Ok(())
     }
-}
-
-const FLAGS: [(u16, OFlags); 4] = [
-    (fdflags::APPEND, OFlags::APPEND),
-    (fdflags::DSYNC, OFlags::DSYNC),
-    (fdflags::NONBLOCK, OFlags::NONBLOCK),
-    // On Linux a superset of the bits of DSYNC, and the same as RSYNC.
-    (fdflags::SYNC, OFlags::SYNC),
-];
-
-fn guest_flags(host: OFlags) -> u16 {
-    FLAGS.iter().filter(|(_, flag)| host.contains(*flag)).fold(0, |flags, (bit, _)| flags | bit)
-}
-
-/// The host's flags for a guest's `fdflags`.
-pub(super) fn host_flags(flags: u16) -> Result<OFlags, Errno> {
-    let rsync = if flags & fdflags::RSYNC != 0 { OFlags::SYNC } else { OFlags::empty() };
-    if flags & !(fdflags::RSYNC | FLAGS.iter().fold(0, |all, (bit, _)| all | bit)) != 0 {
-        return Err(Errno::Inval);
-    }
-    Ok(FLAGS.iter().filter(|(bit, _)| flags & bit != 0).fold(rsync, |all, (_, flag)| all | *flag))
 }

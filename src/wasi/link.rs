@@ -4,7 +4,7 @@ use super::abi::Errno;
 use super::context::WasiCtx;
 use super::process::I32Exit;
 use crate::linker::OneModule;
-use crate::{Caller, Error, Extern, Linker, Memory};
+use crate::{Caller, Error, Linker, Memory};
 
 const MODULE: &str = "wasi_snapshot_preview1";
 
@@ -57,11 +57,9 @@ fn answer(result: Result<(), Errno>) -> i32 {
 }
 
 /// The memory of the calling module, which must export it under this name.
-fn memory<T>(caller: &mut Caller<'_, T>) -> Result<Memory, Error> {
-    caller
-        .get_export("memory")
-        .and_then(Extern::into_memory)
-        .ok_or_else(|| Error::msg("a WASI call from a module that exports no memory named `memory`"))
+fn memory<T>(caller: &Caller<'_, T>) -> Result<Memory, Error> {
+    let memory = caller.memory("memory");
+    memory.ok_or_else(|| Error::msg("a WASI call from a module that exports no memory named `memory`"))
 }
 
 macro_rules! calls {
@@ -75,7 +73,7 @@ macro_rules! calls {
             $(module.func_wrap(
                 stringify!($name),
                 move |mut caller: Caller<'_, T>, $($param: $type),*| -> Result<i32, Error> {
-                    let memory = memory(&mut caller)?;
+                    let memory = memory(&caller)?;
                     let (mut bytes, data) = memory.data_and_store_mut(&mut caller);
                     Ok(answer(context(data).$name(&mut bytes, $($param),*)))
                 },

@@ -85,7 +85,8 @@ impl WasiCtx {
         let stat = match self.descriptors.object(fd, Rights::FD_FILESTAT_GET)? {
             Object::Input(input) => stream(input.filetype()),
             Object::Output(output) => stream(output.filetype()),
-            Object::File(file) | Object::Directory(file, _) => filestat(&Metadata::from_file(file)?),
+            Object::File(file) => filestat(&Metadata::from_file(file.file())?),
+            Object::Directory(file, _) => filestat(&Metadata::from_file(file)?),
         };
         memory.write(to, &stat)
     }
@@ -103,12 +104,11 @@ impl WasiCtx {
         flags: u32,
     ) -> Result<(), Errno> {
         let [atim, mtim] = NewTime::both(atim, mtim, flags)?;
+        let times = Timestamps { last_access: atim.timespec(), last_modification: mtim.timespec() };
         match self.descriptors.object(fd, Rights::FD_FILESTAT_SET_TIMES)? {
             Object::Input(_) | Object::Output(_) => Err(Errno::Inval),
-            Object::File(file) | Object::Directory(file, _) => {
-                let times = Timestamps { last_access: atim.timespec(), last_modification: mtim.timespec() };
-                Ok(rustix::fs::futimens(file, &times)?)
-            }
+            Object::File(file) => Ok(rustix::fs::futimens(file, &times)?),
+            Object::Directory(file, _) => Ok(rustix::fs::futimens(file, &times)?),
         }
     }
 

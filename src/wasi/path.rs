@@ -6,8 +6,8 @@
 use super::abi::{Errno, follow, oflags};
 use super::context::WasiCtx;
 use super::descriptor::{Descriptor, Object};
-use super::file::host_flags;
 use super::memory::{Memory, read_path};
+use super::open_file::{OpenFile, host_flags};
 use super::rights::Rights;
 use cap_primitives::fs::{DirOptions, FollowSymlinks, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
@@ -28,8 +28,8 @@ fn rights_to_open(flags: u32) -> Rights {
 }
 
 /// The host's options for a guest's flags and wish to read and write.
-fn open_options(lookup: u32, flags: u32, fdflags: u32, wanted: Rights) -> Result<OpenOptions, Errno> {
-    let fdflags = host_flags(u16::try_from(fdflags).map_err(|_| Errno::Inval)?)?;
+fn open_options(lookup: u32, flags: u32, fdflags: u16, wanted: Rights) -> Result<OpenOptions, Errno> {
+    let fdflags = host_flags(fdflags)?;
     let (create, exclusive) = (flags & oflags::CREAT != 0, flags & oflags::EXCL != 0);
     let truncate = flags & oflags::TRUNC != 0;
     let write = wanted.contains(Rights::FD_WRITE) || create || truncate;
@@ -76,12 +76,14 @@ impl WasiCtx {
         if flags & oflags::DIRECTORY == 0 && !inheriting.contains(wanted) {
             return Err(Errno::Notcapable);
         }
+        let fdflags = u16::try_from(fdflags).map_err(|_| Errno::Inval)?;
         let options = open_options(lookup, flags, fdflags, wanted)?;
         let file = cap_primitives::fs::open(directory, &name, &options)?;
-        let (object, rights) = if file.metadata()?.is_dir() {
+        let metadata = file.metadata()?;
+        let (object, rights) = if metadata.is_dir() {
             (Object::Directory(file, None), Rights::of_directory())
         } else {
-            (Object::File(file), Rights::of_open_file() | wanted)
+            (Object::File(OpenFile::new(file, &metadata, fdflags)), Rights::of_open_file() | wanted)
         };
         let base = rights & inheriting;
         let opened = self.descriptors.insert(Descriptor { object, base, inheriting })?;

@@ -123,12 +123,20 @@ impl WasiCtx {
         for (subscription, fd) in waiting.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty()) {
             let hangup = fd.revents().contains(PollFlags::HUP);
             let bytes = match subscription.kind {
-                FD_READ => rustix::io::ioctl_fionread(fd).unwrap_or(1),
+                FD_READ => self.readable_bytes(subscription, fd).unwrap_or(1),
                 _ => 1,
             };
             events.push(Event { bytes, flags: if hangup { HANGUP } else { 0 }, ..Event::of(subscription) });
         }
         Ok(events)
+    }
+
+    /// How many bytes wait to be read from the object of a subscription, whose descriptor on the host is `fd`.
+    fn readable_bytes(&self, subscription: &Subscription, fd: &PollFd<'_>) -> Result<u64, Errno> {
+        match self.descriptors.peek(subscription.wait as u32, Rights::POLL_FD_READWRITE)? {
+            Object::File(file) => file.readable_bytes(),
+            _ => Ok(rustix::io::ioctl_fionread(fd)?),
+        }
     }
 
     /// What the host has to wait on for this subscription; none means it is ready.
@@ -147,6 +155,9 @@ impl WasiCtx {
 
 /// Waits for any of `fds`, at most `timeout` nanoseconds; goes on after a signal.
 fn poll(fds: &mut [PollFd<'_>], timeout: Option<u64>) -> Result<usize, Errno> {
+    if fds.is_empty() && timeout == Some(0) {
+        return Ok(0);
+    }
     let deadline =
         timeout.and_then(|timeout| std::time::Instant::now().checked_add(std::time::Duration::from_nanos(timeout)));
     loop {

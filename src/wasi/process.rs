@@ -3,8 +3,10 @@
 use super::abi::{Errno, clockid};
 use super::context::WasiCtx;
 use super::memory::{Memory, element};
+use super::random::random_bytes;
 use rustix::time::{ClockId, Timespec};
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// The guest called `proc_exit`: comes back as the error of the call that started it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +22,11 @@ impl fmt::Display for I32Exit {
 }
 
 impl std::error::Error for I32Exit {}
+
+/// A guest that waits in a loop of yields gives the processor away this often; in between it looks again at once. It is about what
+/// giving it away and getting it back takes. The time counts from the last yield's beginning, so one that has let others run is
+/// followed by another.
+const YIELD_INTERVAL: Duration = Duration::from_micros(4);
 
 /// `args_get` and `environ_get`: the strings one after the other, each with a zero byte, and a pointer to each.
 fn write_list(memory: Memory<'_>, list: &[Vec<u8>], pointers: u32, mut buffer: u32) -> Result<(), Errno> {
@@ -93,22 +100,20 @@ impl WasiCtx {
     }
 
     pub(super) fn random_get(&mut self, memory: Memory<'_>, buffer: u32, len: u32) -> Result<(), Errno> {
-        let mut done = 0;
-        while done < len {
-            let through = self.transfer.room_for(len - done);
-            let chunk = through.len().min((len - done) as usize);
-            let bytes = &mut through[..chunk];
-            let count = rustix::io::retry_on_intr(|| {
-                rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty())
-            })?;
-            memory.write(buffer.checked_add(done).ok_or(Errno::Fault)?, &bytes[..count])?;
-            done += count as u32;
-        }
-        Ok(())
+        let mut to = Some(buffer);
+        random_bytes(len as usize, |bytes| {
+            let address = to.ok_or(Errno::Fault)?;
+            to = address.checked_add(bytes.len() as u32);
+            memory.write(address, bytes)
+        })
     }
 
     pub(super) fn sched_yield(&mut self, _memory: Memory<'_>) -> Result<(), Errno> {
-        std::thread::yield_now();
+        let now = Instant::now();
+        if self.last_yield.is_none_or(|last| now.duration_since(last) >= YIELD_INTERVAL) {
+            self.last_yield = Some(now);
+            std::thread::yield_now();
+        }
         Ok(())
     }
 

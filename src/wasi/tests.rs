@@ -160,6 +160,22 @@ fn clocks_and_random_numbers() {
 }
 
 #[test]
+fn a_guest_that_goes_on_yielding_gives_the_processor_away_again_and_again() {
+    let mut guest = Guest::new();
+    let began = std::time::Instant::now();
+    let mut yields = Vec::new();
+    while yields.len() < 10 && began.elapsed().as_secs() < 10 {
+        guest.call(|context, memory| context.sched_yield(memory)).expect("yielded");
+        yields.extend(guest.context.last_yield);
+        yields.dedup();
+    }
+    assert_eq!(yields.len(), 10);
+    for pair in yields.windows(2) {
+        assert!((pair[1] - pair[0]).as_nanos() >= 4000, "{pair:?}");
+    }
+}
+
+#[test]
 fn streams() {
     let mut guest = Guest::new();
     assert_eq!(guest.read(0, 3), Ok(b"inp".to_vec()));
@@ -201,6 +217,85 @@ fn files() {
     guest.call(|context, memory| context.fd_close(memory, fd)).expect("closed");
     assert_eq!(guest.read(fd, 1), Err(Errno::Badf));
     assert_eq!(guest.call(|context, memory| context.fd_seek(memory, DIR, 0, 0, RESULT)), Err(Errno::Isdir));
+}
+
+fn position(guest: &mut Guest, fd: u32) -> Result<u64, Errno> {
+    guest.call(|context, memory| context.fd_tell(memory, fd, RESULT))?;
+    Ok(guest.u64_at(RESULT))
+}
+
+fn seek(guest: &mut Guest, fd: u32, offset: i64, whence: u32) -> Result<u64, Errno> {
+    guest.call(|context, memory| context.fd_seek(memory, fd, offset, whence, RESULT))?;
+    Ok(guest.u64_at(RESULT))
+}
+
+#[test]
+fn positions_move_as_the_system_moves_them() {
+    let mut guest = Guest::new();
+    let fd = guest.open("file", oflags::CREAT, READ_WRITE).expect("created");
+    let other = guest.open("file", 0, READ_WRITE).expect("opened");
+    assert_eq!(guest.write(fd, b"0123456789"), Ok(10));
+    assert_eq!((position(&mut guest, fd), position(&mut guest, other)), (Ok(10), Ok(0)));
+    assert_eq!(seek(&mut guest, fd, -4, 1), Ok(6));
+    assert_eq!(guest.read(fd, 3), Ok(b"678".to_vec()));
+    assert_eq!(guest.read(other, 2), Ok(b"01".to_vec()));
+    assert_eq!((position(&mut guest, fd), position(&mut guest, other)), (Ok(9), Ok(2)));
+    // At the end reading moves nothing; beyond it writing leaves zeros.
+    assert_eq!((seek(&mut guest, fd, 2, 2), guest.read(fd, 5), position(&mut guest, fd)), (Ok(12), Ok(vec![]), Ok(12)));
+    assert_eq!((guest.write(fd, b"x"), position(&mut guest, fd)), (Ok(1), Ok(13)));
+    assert_eq!(fs::read(guest.directory.join("inside/file")).expect("there"), b"0123456789\0\0x");
+    // No file is so long that the last of these were a position.
+    for (offset, whence) in [(-14, 1), (-1, 0), (i64::MIN, 0), (-14, 2), (0, 3), (i64::MAX, 1), (i64::MAX, 0)] {
+        assert_eq!(seek(&mut guest, fd, offset, whence), Err(Errno::Inval), "{offset} from {whence}");
+    }
+    assert_eq!(position(&mut guest, fd), Ok(13));
+    let far = 1 << 33;
+    assert_eq!(
+        (seek(&mut guest, fd, far, 0), guest.read(fd, 1), position(&mut guest, fd)),
+        (Ok(far as u64), Ok(vec![]), Ok(far as u64))
+    );
+    assert_eq!((seek(&mut guest, fd, -1, 1), seek(&mut guest, fd, 4, 0)), (Ok(far as u64 - 1), Ok(4)));
+}
+
+#[test]
+fn appending_moves_the_position_to_the_end() {
+    let mut guest = Guest::new();
+    let log = guest.open_with("log", 0, oflags::CREAT, READ_WRITE, fdflags::APPEND).expect("created");
+    let other = guest.open("log", 0, READ_WRITE).expect("opened");
+    assert_eq!(
+        (guest.write(other, b"other "), guest.write(log, b"log "), position(&mut guest, log)),
+        (Ok(6), Ok(4), Ok(10))
+    );
+    assert_eq!(
+        (seek(&mut guest, log, 1, 0), guest.read(log, 3), position(&mut guest, log)),
+        (Ok(1), Ok(b"the".to_vec()), Ok(4))
+    );
+    // Flags change while a position is kept: it stays until the first write.
+    let set = |guest: &mut Guest, flags: u16| {
+        guest.call(|context, memory| context.fd_fdstat_set_flags(memory, other, flags.into())).expect("set");
+    };
+    set(&mut guest, fdflags::APPEND);
+    assert_eq!((position(&mut guest, other), guest.read(other, 3)), (Ok(6), Ok(b"log".to_vec())));
+    assert_eq!((guest.write(other, b"end"), position(&mut guest, other)), (Ok(3), Ok(13)));
+    set(&mut guest, 0);
+    assert_eq!(
+        (seek(&mut guest, other, 0, 0), guest.write(other, b"O"), position(&mut guest, other)),
+        (Ok(0), Ok(1), Ok(1))
+    );
+    assert_eq!(fs::read(guest.directory.join("inside/log")).expect("there"), b"Other log end");
+}
+
+#[test]
+fn pipes_have_no_position() {
+    let mut guest = Guest::new();
+    let path = guest.directory.join("inside/pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("made");
+    let fd = guest.open("pipe", 0, READ_WRITE).expect("opened");
+    assert_eq!(
+        (guest.write(fd, b"through"), guest.read(fd, 3), guest.read(fd, 9)),
+        (Ok(7), Ok(b"thr".to_vec()), Ok(b"ough".to_vec()))
+    );
+    assert_eq!((position(&mut guest, fd), seek(&mut guest, fd, 0, 0)), (Err(Errno::Spipe), Err(Errno::Spipe)));
 }
 
 #[test]
@@ -351,6 +446,21 @@ fn subscribe(guest: &mut Guest, index: u32, kind: u8, descriptor: u32, timeout: 
         guest.memory.write_u64(at + 24, timeout).expect("inside");
     } else {
         guest.memory.write_u32(at + 16, descriptor).expect("inside");
+    }
+}
+
+/// What `poll_oneoff` says can be read.
+#[test]
+fn the_rest_of_a_file_is_ready() {
+    let mut guest = Guest::new();
+    fs::write(guest.directory.join("inside/file"), "0123456789").expect("written");
+    let fd = guest.open("file", 0, READ_WRITE).expect("opened");
+    guest.read(fd, 3).expect("read");
+    for (position, ready) in [(3, 7), (10, 0), (20, 0)] {
+        seek(&mut guest, fd, position, 0).expect("sought");
+        subscribe(&mut guest, 0, 1, fd, 0);
+        assert_eq!(poll(&mut guest, 1), Ok(vec![(1000, 0)]));
+        assert_eq!(guest.u64_at(DATA + 0x1000 + 16), ready, "at {position}");
     }
 }
 

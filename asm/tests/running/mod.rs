@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
 
 use executable::Executable;
 use planish_asm::mem::{dword, qword};
-use planish_asm::{Asm, Features, Gp64, KMask, LabelSlot, ZmmX, regs::*};
+use planish_asm::{Asm, Features, Gp64, KMask, LabelSlot, ZmmX, metadata, regs::*};
 use planish_asm_gen::row::Row;
 
 /// Undefined by definition, or with effects outside of registers and memory: the kernel is called, the thread's own data
@@ -108,7 +108,9 @@ impl Runner {
     /// Runs one instruction. Registers that addresses have by default are `place`; vectors are zero, masks full.
     pub fn run(&mut self, instruction: &[u8], place: usize) -> Fault {
         self.scratch.memory.fill(0);
-        let (executable, exit) = self.wrap(instruction, place);
+        let (code, exit) = self.wrap(instruction, place);
+        let executable = Executable::new(&code).expect("executable memory");
+        let exit = executable.address() as usize + exit;
         // SAFETY: the code keeps what the C ABI wants kept, also after a fault.
         let function: extern "C" fn() = unsafe { std::mem::transmute(executable.address()) };
         SIGNAL.store(0, SeqCst);
@@ -119,8 +121,8 @@ impl Runner {
         Fault { signal: SIGNAL.load(SeqCst), address: ADDRESS.load(SeqCst) }
     }
 
-    /// Code that comes back whatever happens to registers, and where it comes back by.
-    fn wrap(&mut self, instruction: &[u8], place: usize) -> (Executable, usize) {
+    /// Code that comes back whatever happens to registers, and the offset at which it does so after a fault.
+    fn wrap(&mut self, instruction: &[u8], place: usize) -> (Vec<u8>, usize) {
         let (mut code, mut labels) = ([0; 512], [LabelSlot::EMPTY; 1]);
         let mut a = Asm::new(&mut code, &mut labels);
         let exit = a.label();
@@ -144,20 +146,24 @@ impl Runner {
         SAVED.iter().rev().for_each(|&r| _ = a.pop(r));
         a.ret();
         let at = a.label_pos(exit).expect("bound");
-        let executable = Executable::new(a.finish().expect("room")).expect("executable memory");
-        let exit = executable.address() as usize + at;
-        (executable, exit)
+        (a.finish().expect("room").to_vec(), at)
     }
 
     fn clear_vectors(&self, a: &mut Asm) {
         if self.features.contains(Features::AVX) {
             a.vzeroall();
         }
-        if self.features.contains(Features::AVX512BW) {
+        if self.features.contains(Features::AVX512F.union(Features::AVX512BW)) {
             (1..8).filter_map(KMask::from_num).for_each(|k| _ = a.kxnorq(k, k, k));
             (16..32).filter_map(ZmmX::from_num).for_each(|z| _ = a.vpxord(z, z, z));
         }
     }
+}
+
+/// Whether the processor has `lahf` and `sahf` in 64-bit mode: the first of the amd64 processors lack them (SDM Vol. 2,
+/// LAHF), which the tables do not say.
+fn has_lahf() -> bool {
+    std::arch::x86_64::__cpuid(0x8000_0001).ecx & 1 != 0
 }
 
 /// Whether a program may run it here.
@@ -169,5 +175,18 @@ pub fn may_run(row: &Row, features: Features) -> bool {
     let has = |name: &String| {
         !SWITCHED.contains(&name.as_str()) && Features::named(name).is_some_and(|feature| features.contains(feature))
     };
-    !privileged && !segments && row.cpuid.iter().all(has)
+    let lahf = !["lahf", "sahf"].contains(&row.mnemonic.as_str()) || has_lahf();
+    !privileged && !segments && lahf && row.cpuid.iter().all(has)
+}
+
+/// What is around the instruction is emitted for every processor, of instructions that it has.
+#[test]
+fn the_code_around_needs_no_more_than_the_processor_has() {
+    let avx512 = Features::AVX512F.union(Features::AVX512BW);
+    for features in [Features::NONE, Features::AVX, Features::AVX.union(avx512)] {
+        let baseline = [Features::SSE, Features::SSE2, Features::FPU].into_iter().fold(features, Features::union);
+        let (code, _) = Runner::new(features).wrap(&[0x90], 0);
+        let needs = metadata::needs(&code).expect("instructions");
+        assert!(baseline.contains(needs), "{} on a processor with {features}", baseline.missing(needs));
+    }
 }

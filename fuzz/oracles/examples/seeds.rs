@@ -23,9 +23,7 @@ fn reencode(folder: &Path) {
     let mut code = Vec::new();
     for (number, form) in oracle.forms.iter().enumerate().step_by(7) {
         let mut buffer = [0; 64];
-        if let Ok(bytes) = oracle.emit(number, &defaults(form), &mut buffer) {
-            code.push(bytes.to_vec());
-        }
+        code.push(oracle.emit_checked(number, &defaults(oracle.row(number), form), &mut buffer).to_vec());
     }
     for (number, instructions) in code.chunks(16).enumerate() {
         fs::write(folder.join(number.to_string()), instructions.concat()).expect("a file");

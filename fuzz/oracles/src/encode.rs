@@ -74,7 +74,7 @@ fn expected<'b>(
 }
 
 fn operands(row: &Row, form: &Form, c: &mut Choices) -> Vec<Value> {
-    let defaults = defaults(form);
+    let defaults = defaults(row, form);
     // Elsewhere than in APX, registers from 16 up in an address are an error: seldom.
     let extended = row.table == "apx" || c.below(16) == 0;
     form.args.iter().zip(&defaults).map(|(arg, default)| operand(arg, default, extended, c)).collect()

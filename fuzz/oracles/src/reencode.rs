@@ -142,7 +142,7 @@ fn prefix(instruction: &Instruction) -> Prefix {
 /// The operands in the order of the form; `None` if it cannot have them.
 fn values(instruction: &Instruction, number: usize) -> Option<Vec<Value>> {
     let form = &ORACLE.forms[number];
-    let defaults = defaults(form);
+    let defaults = defaults(ORACLE.row(number), form);
     let operands = form.args.iter().zip(&defaults).zip(ORACLE.operands(number));
     operands.map(|((arg, default), &n)| value(instruction, arg, default, n)).collect()
 }
@@ -278,7 +278,7 @@ mod tests {
                 if matches!(value, Value::Target(-15..0)) {
                     continue;
                 }
-                let mut values = defaults(form);
+                let mut values = defaults(ORACLE.row(number), form);
                 values[n] = value;
                 let Ok(bytes) = ORACLE.emit(number, &values, &mut buffer) else { continue };
                 if !any_instruction(bytes) {

@@ -22,6 +22,9 @@ pub fn compile(CompileArgs { file, timings, threads }: &CompileArgs, features: &
     }
     let (elapsed, stages, code_bytes) = best;
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    if *timings {
+        println!("{}", crate::machine::line());
+    }
     println!("{} bytes to {code_bytes} of code in {:.2} ms", bytes.len(), milliseconds(elapsed));
     if *timings {
         let operators = operators(&bytes)?;

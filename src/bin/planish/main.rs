@@ -4,6 +4,7 @@ mod run;
 mod wast;
 mod objdump;
 mod compile;
+mod machine;
 
 use clap::{Args, Parser, Subcommand};
 use planish::{Config, Engine, Error, Module, WasmFeature};

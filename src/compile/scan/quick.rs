@@ -4,7 +4,7 @@
 //! Each of these functions either does its operator whole or leaves it to the [general way](Scan::operator), which knows all
 //! there is to it: dead code, values of blocks, types that match without being the same, and whether it is valid at all. What
 //! it did before it left it is what the general way would begin with. The shortest of them grow no list and call nothing
-//! before they are done, so that they need no stack frame: measured, the scanner is a tenth faster for all this.
+//! before they are done, so that they need no stack frame: measured on Zen 5, the scanner is a tenth faster for all this.
 
 use super::callees::{Callee, Results};
 use super::check::Ty;

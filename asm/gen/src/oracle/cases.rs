@@ -49,9 +49,9 @@ fn default_number(class: &str, n: usize) -> u8 {
     }
 }
 
-/// One value per operand, nothing special about any.
-pub fn defaults(form: &Form) -> Vec<Value> {
-    let plain = Address::base(6, 16);
+/// One value per operand, nothing special about any: an instruction that has an encoding.
+pub fn defaults(row: &Row, form: &Form) -> Vec<Value> {
+    let plain = Address { narrow: address_size(row) == Some(AddressSize::S32), ..Address::base(6, 16) };
     let vector = |class: &str| {
         let index = if class.ends_with('X') { 23 } else { 7 };
         Address { index: Some((index, 2)), ..plain }
@@ -72,6 +72,24 @@ pub fn defaults(form: &Form) -> Vec<Value> {
         Arg::Fixed(_) => Value::Fixed,
     };
     form.args.iter().enumerate().map(value).collect()
+}
+
+/// The width of the registers in an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AddressSize {
+    S32,
+    S64,
+}
+
+/// The address size that the row prescribes: instructions that write to the address in a register operand have it as wide as
+/// that register (SDM Vol. 2, MOVDIR64B, ENQCMD).
+fn address_size(row: &Row) -> Option<AddressSize> {
+    let narrow = row.encoding.prefixes.contains(&0x67);
+    match row.mnemonic.as_str() {
+        "movdir64b" | "enqcmd" | "enqcmds" if narrow => Some(AddressSize::S32),
+        "movdir64b" | "enqcmd" | "enqcmds" => Some(AddressSize::S64),
+        _ => None,
+    }
 }
 
 /// Why no encoding exists for these operands, where types do not say it.
@@ -131,8 +149,7 @@ fn too_long(row: &Row, form: &Form, address: &Address) -> bool {
 /// The conflict among these operands, if there is one.
 pub fn conflict(row: &Row, form: &Form, values: &[Value]) -> Option<Conflict> {
     let address = values.iter().find_map(Value::address);
-    let narrow = address.is_some_and(|address| address.narrow);
-    let sized = ["movdir64b", "enqcmd", "enqcmds"].contains(&row.mnemonic.as_str());
+    let size = if address.is_some_and(|address| address.narrow) { AddressSize::S32 } else { AddressSize::S64 };
     let stack = ["push2", "push2p", "pop2", "pop2p"].contains(&row.mnemonic.as_str());
     let extended = |number: Option<u8>| number >= Some(16);
     let high = address.is_some_and(|a| extended(a.base) || extended(a.index.map(|(index, _)| index)));
@@ -150,7 +167,7 @@ pub fn conflict(row: &Row, form: &Form, values: &[Value]) -> Option<Conflict> {
     } else if high_byte_conflict(form, values) {
         Some(Conflict::HighByte)
     } else if rip
-        || (sized && narrow != row.encoding.prefixes.contains(&0x67))
+        || address_size(row).is_some_and(|prescribed| prescribed != size)
         || (form.prefix == Prefix::Notrack && segment)
     {
         Some(Conflict::InvalidAddress)
@@ -163,8 +180,8 @@ pub fn conflict(row: &Row, form: &Form, values: &[Value]) -> Option<Conflict> {
 
 /// Every case of the exhaustive sweep: all pairs of registers, all combinations of base, index, scale and
 /// displacement class, all immediate classes with all kinds of memory.
-pub fn sweep(form: &Form, visit: &mut dyn FnMut(&[Value])) {
-    let defaults = defaults(form);
+pub fn sweep(row: &Row, form: &Form, visit: &mut dyn FnMut(&[Value])) {
+    let defaults = defaults(row, form);
     visit(&defaults);
     pairs(form, &defaults, visit);
     for (n, arg) in form.args.iter().enumerate() {
@@ -179,27 +196,28 @@ pub fn sweep(form: &Form, visit: &mut dyn FnMut(&[Value])) {
                 vector_addresses(arg, scale, &mut |address| with(defaults[n].with_address(address), &defaults));
             }
             _ if arg.is_memory() => {
-                all_addresses(scale, &mut |address| with(defaults[n].with_address(address), &defaults));
+                all_addresses(row, scale, &mut |address| with(defaults[n].with_address(address), &defaults));
             }
             _ => {}
         }
         singles(arg).into_iter().for_each(|value| with(value, &defaults));
         if arg.is_memory() {
             for varied in others(form, n, &defaults) {
-                boundary_addresses(arg).into_iter().for_each(|address| with(varied[n].with_address(address), &varied));
+                let addresses = boundary_addresses(row, arg);
+                addresses.into_iter().for_each(|address| with(varied[n].with_address(address), &varied));
             }
         }
     }
 }
 
 /// The short list: each operand through its classes, the others at their defaults.
-pub fn boundary(form: &Form, visit: &mut dyn FnMut(&[Value])) {
-    let defaults = defaults(form);
+pub fn boundary(row: &Row, form: &Form, visit: &mut dyn FnMut(&[Value])) {
+    let defaults = defaults(row, form);
     visit(&defaults);
     for (n, arg) in form.args.iter().enumerate() {
         let mut list = singles(arg);
         if arg.is_memory() {
-            list.extend(boundary_addresses(arg).into_iter().map(|address| defaults[n].with_address(address)));
+            list.extend(boundary_addresses(row, arg).into_iter().map(|address| defaults[n].with_address(address)));
         }
         for value in list {
             let mut values = defaults.clone();
@@ -378,12 +396,15 @@ pub fn displacements(scale: i32) -> Vec<i32> {
     list
 }
 
-fn all_addresses(scale: i32, visit: &mut dyn FnMut(Address)) {
+fn all_addresses(row: &Row, scale: i32, visit: &mut dyn FnMut(Address)) {
     let displacements = displacements(scale);
+    let narrow = address_size(row) == Some(AddressSize::S32);
     let indexes = || INDEXES.iter().flat_map(|&index| (0..4).map(move |exponent| Some((index, exponent))));
     for base in BASES.map(Some).into_iter().chain([None]) {
         for index in [None].into_iter().chain(indexes()) {
-            displacements.iter().for_each(|&disp| visit(Address { base, index, ..Address::base(0, disp) }));
+            // An absolute address has no registers.
+            let narrow = narrow && (base.is_some() || index.is_some());
+            displacements.iter().for_each(|&disp| visit(Address { base, index, narrow, ..Address::base(0, disp) }));
         }
     }
     relatives().into_iter().for_each(visit);
@@ -437,9 +458,10 @@ fn relatives() -> Vec<Address> {
 }
 
 /// Each part of an address through its classes.
-fn boundary_addresses(arg: &Arg) -> Vec<Address> {
+fn boundary_addresses(row: &Row, arg: &Arg) -> Vec<Address> {
     let vector = arg.vector_index().map(|class| if class.ends_with('X') { 23 } else { 7 });
-    let plain = Address { index: vector.map(|index| (index, 2)), ..Address::base(6, 16) };
+    let narrow = address_size(row) == Some(AddressSize::S32);
+    let plain = Address { index: vector.map(|index| (index, 2)), narrow, ..Address::base(6, 16) };
     let mut list = Vec::new();
     for base in BASES.map(Some) {
         list.extend([0, 127, -129].map(|disp| Address { base, disp, ..plain }));
@@ -451,16 +473,16 @@ fn boundary_addresses(arg: &Arg) -> Vec<Address> {
     list.extend([0, 1, 2, 3].map(|exponent| Address { index: Some((1, exponent)), ..plain }));
     list.extend([0, 1, 2, 3].map(|exponent| Address { base: None, index: Some((1, exponent)), ..plain }));
     if vector.is_none() {
-        list.push(Address { base: None, index: None, disp: 0x1000, ..plain });
-        list.push(Address { base: None, index: None, disp: -4, ..plain });
+        list.extend([0x1000, -4].map(|disp| Address { base: None, index: None, narrow: false, disp, ..plain }));
         list.extend(relatives());
     }
     list
 }
 
 /// Every combination of the classes of all operands but memory; pairs of registers where that is too many.
-pub fn products(form: &Form, visit: &mut dyn FnMut(&[Value])) {
-    let mut lists = vec![defaults(form)];
+pub fn products(row: &Row, form: &Form, visit: &mut dyn FnMut(&[Value])) {
+    let defaults = defaults(row, form);
+    let mut lists = vec![defaults.clone()];
     for (n, arg) in form.args.iter().enumerate() {
         let values = singles(arg);
         if arg.is_memory() || values.is_empty() || lists.len() * values.len() > 5_000 {
@@ -474,5 +496,5 @@ pub fn products(form: &Form, visit: &mut dyn FnMut(&[Value])) {
         lists = lists.iter().flat_map(|list| values.iter().map(move |&value| with(list, value))).collect();
     }
     lists.iter().for_each(|list| visit(list));
-    pairs(form, &defaults(form), visit);
+    pairs(form, &defaults, visit);
 }

@@ -67,6 +67,18 @@ impl Oracle {
         emit(FORMS[form], values, buffer)
     }
 
+    /// Emits one form, on whatever processor, and has the decoders check it.
+    ///
+    /// # Panics
+    ///
+    /// If the operands have no encoding, or the bytes are something else.
+    pub fn emit_checked<'b>(&self, form: usize, values: &[Value], buffer: &'b mut [u8]) -> &'b [u8] {
+        let case = || format!("{} {values:?}", self.forms[form].name);
+        let bytes = self.emit(form, values, buffer).unwrap_or_else(|error| panic!("{}: {error}", case()));
+        self.check(form, values, bytes).unwrap_or_else(|error| panic!("{} {bytes:02X?}: {error}", case()));
+        bytes
+    }
+
     /// Whether `bytes` are this form with these operands and nothing else; by [`fields`] alone for what is newer than iced.
     pub fn check(&self, form: usize, values: &[Value], bytes: &[u8]) -> Result<Option<Instruction>, String> {
         let row = self.row(form);
