@@ -3,9 +3,9 @@
 use super::emit::FUNCTION_ALIGNMENT;
 use super::{BuiltinStubs, SignatureStubs};
 use crate::abi::layout::{
-    CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, IMPORTER_ENTRY_BYTES, IMPORTER_ENTRY_ROOM, RECORD_CODE,
-    RECORD_INSTANCE, RESTORES_CONTEXT, RESUME_CONTEXT, RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES,
-    STORE_EXIT_SP, STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN, STORE_TRAP_EXIT, STORE_WASM_SP,
+    CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, IMPORTER_ENTRY_BYTES, RECORD_CODE, RECORD_INSTANCE,
+    RESTORES_CONTEXT, RESUME_CONTEXT, RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES, STORE_EXIT_SP,
+    STORE_NATIVE_SP, STORE_RESUME, STORE_THROWN, STORE_TRAP_EXIT, STORE_WASM_SP,
 };
 use crate::abi::lazy_code::{COMMON_BYTES, LazyLayout, STUB_BYTES, STUB_COMPILES};
 use crate::abi::{Builtin, CALLEE, CALLEE_SAVED, CONTEXT, CallLayout, FLOAT_ARGS, HEAP, INT_ARGS, Place, VALUE_BYTES};
@@ -304,10 +304,9 @@ fn switch_instance(asm: &mut Asm<'_>) {
 
 /// A function's entry for importers: [`IMPORTER_ENTRY_BYTES`] that run into the function. What precedes them is never executed
 /// and keeps the function aligned.
-pub(super) fn importer_entry() -> [u8; IMPORTER_ENTRY_ROOM as usize] {
-    const { assert!(IMPORTER_ENTRY_ROOM as usize == FUNCTION_ALIGNMENT) };
-    let mut code = [INT3; IMPORTER_ENTRY_ROOM as usize];
-    let start = (IMPORTER_ENTRY_ROOM - IMPORTER_ENTRY_BYTES) as usize;
+pub(super) fn importer_entry() -> [u8; FUNCTION_ALIGNMENT] {
+    let mut code = [INT3; FUNCTION_ALIGNMENT];
+    let start = FUNCTION_ALIGNMENT - IMPORTER_ENTRY_BYTES as usize;
     let mut asm = Asm::new(&mut code[start..], &mut []);
     switch_instance(&mut asm);
     let length = asm.finish().expect("there is room").len();
