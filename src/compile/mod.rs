@@ -305,7 +305,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         }
         let padded = stubs::importer_entry();
         if padding_bytes < IMPORTER_ENTRY_BYTES as usize {
-            self.budget.take_code(padded.len())?;
+            self.budget.take_code(padded.len()).ok_or(Refusal::Code)?;
             self.code.room(padded.len()).map_err(|_| Refusal::TooLarge)?[..padded.len()].copy_from_slice(&padded);
             self.code.commit(padded.len());
         } else {
@@ -355,7 +355,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         if emitted.code_bytes > MAX_FUNCTION_BYTES {
             return Err(Refusal::TooLarge);
         }
-        self.budget.take_code(emitted.code_bytes)?;
+        self.budget.take_code(emitted.code_bytes).ok_or(Refusal::Code)?;
         self.functions.push(FunctionCode {
             code_offset,
             wasm_offset: body_offset,
