@@ -209,8 +209,11 @@ fn imports_that_do_not_fit() {
         }
     }
     let module = Module::new(&engine, r#"(module (import "m" "n" (memory 1)))"#).unwrap();
-    refused(Instance::new(&mut store, &module, &[]), "expected 1 imports, found 0");
-    refused(Instance::new(&mut store, &module, &[memory.into(), memory.into()]), "expected 1 imports, found 2");
+    refused(Instance::new(&mut store, &module, &[]), "wrong number of imports: 0 instead of 1");
+    refused(
+        Instance::new(&mut store, &module, &[memory.into(), memory.into()]),
+        "wrong number of imports: 2 instead of 1",
+    );
     refused(Linker::new(&engine).instantiate(&mut store, &module), "unknown import: `m::n`");
     let mut linker = Linker::new(&engine);
     linker.func_wrap("m", "n", || {}).unwrap();
