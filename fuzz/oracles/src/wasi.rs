@@ -438,10 +438,8 @@ impl<'a> Run<'a> {
             // Of anything else than a file the right is asked for first.
             false => self.with_rights(fd, right::FD_READ).and_then(|_| self.file(fd, right::FD_READ)),
         };
-        let is_input =
-            fd == 0 && matches!(self.with_rights(0, right::FD_READ), Ok(Descriptor { object: Object::Stream, .. }));
-        let expected =
-            if is_input && !at_offset { Ok(()) } else { file.as_ref().map(drop).map_err(|failure| *failure) };
+        let stream = matches!(self.with_rights(fd, right::FD_READ), Ok(Descriptor { object: Object::Stream, .. }));
+        let expected = if stream && !at_offset { Ok(()) } else { file.as_ref().map(drop).map_err(|failure| *failure) };
         let done = match at_offset {
             true => self.call("fd_pread", &[fd, array, count, offset, RESULT.into()], expected),
             false => self.call("fd_read", &[fd, array, count, RESULT.into()], expected),
