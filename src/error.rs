@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 
 /// A `Result` whose error is [`Error`] unless said otherwise.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -73,6 +74,15 @@ impl Error {
     /// Bad module bytes at `offset`.
     pub(crate) fn invalid(message: impl Into<String>, offset: usize) -> Error {
         Error::of(Kind::Module { message: message.into(), offset })
+    }
+
+    /// The same error, with the file's name before what is wrong in the module.
+    #[doc(hidden)]
+    pub fn in_file(mut self, path: &Path) -> Error {
+        if let Kind::Module { message, .. } = &mut self.inner.kind {
+            *message = format!("{}: {message}", path.display());
+        }
+        self
     }
 
     fn of(kind: Kind) -> Error {
@@ -367,7 +377,7 @@ impl FrameInfo {
         self.func_index
     }
 
-    /// The function's name in the custom section `name`.
+    /// The function's name in the custom section `name`, or else the first of those that it is exported with.
     pub fn func_name(&self) -> Option<&str> {
         self.func_name.as_deref()
     }

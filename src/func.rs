@@ -130,7 +130,7 @@ fn check_call(ty: &FuncType, params: &[Val], results: usize, store: &StoreOpaque
         let (expected, given) = (ty.params().len(), params.len());
         let (expected_results, given_results) = (ty.results().len(), results);
         return Err(Error::msg(format!(
-            "expected {expected} arguments and space for {expected_results} results, found {given} and {given_results}"
+            "wrong number of arguments or results: {given} and {given_results} instead of {expected} and {expected_results}"
         )));
     }
     match params.iter().zip(ty.params()).enumerate().find(|(_, (param, ty))| !param.matches(**ty, store)) {

@@ -13,6 +13,7 @@ use crate::shared_memory::SharedMemory;
 use crate::store::{AsContext, AsContextMut, StoreContext, StoreId, StoreOpaque};
 use crate::table::Table;
 use crate::typed::{TypedFunc, WasmParams, WasmResults};
+use crate::types::FuncIndex;
 use crate::vm::store::InstanceId;
 
 /// An instantiated module in a store.
@@ -232,6 +233,21 @@ impl Instance {
     /// If the instance belongs to another store.
     pub fn get_tag(&self, store: impl AsContext, name: &str) -> Option<Tag> {
         self.get_export(store, name)?.into_tag()
+    }
+}
+
+impl Instance {
+    /// The function whose index, and name in the custom section `name`, are those wanted, if it can be a value: for scripts.
+    #[doc(hidden)]
+    pub fn find_func(&self, store: impl AsContext, wanted: impl Fn(u32, Option<&str>) -> bool) -> Option<Func> {
+        let store = &store.as_context().0.opaque;
+        store.expect(self.store, "an instance");
+        let instance = store.state.instance(self.id);
+        let info = instance.module().info();
+        let imported = (0..info.imported_functions).map(FuncIndex);
+        let mut values = imported.chain(info.referable.iter().copied());
+        let func = values.find(|func| wanted(func.0, info.function_names.get(*func)))?;
+        Some(Func { store: store.id, func: instance.func(func) })
     }
 }
 

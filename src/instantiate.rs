@@ -46,7 +46,7 @@ fn match_imports(store: &mut StoreOpaque, module: &ModuleInner, items: &[Extern]
     let info = module.info();
     if items.len() != info.imports.len() {
         let (expected, found) = (info.imports.len(), items.len());
-        return Err(Error::msg(format!("expected {expected} imports, found {found}")));
+        return Err(Error::msg(format!("wrong number of imports: {found} instead of {expected}")));
     }
     let mut imports = Imports::default();
     for (import, item) in info.imports.iter().zip(items) {

@@ -14,6 +14,7 @@ use crate::vm::images::MemoryImages;
 use crate::vm::instance::{Entries, InstanceModule, Records};
 use crate::vm::lazy::LazyCode;
 use std::borrow::Cow;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -66,7 +67,7 @@ impl Module {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module, Error> {
-        Module::from_binary(engine, &binary(bytes.as_ref())?)
+        Module::from_binary(engine, &binary(bytes.as_ref(), None)?)
     }
 
     /// Validates and compiles the bytes of a `.wasm` file.
@@ -117,15 +118,28 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// As [`Module::new`], and if the file cannot be read.
+    /// As [`Module::new`], and if the file cannot be read: that is a [`std::io::Error`]. The message has the file's name.
     ///
     /// ```
     /// use planish::{Engine, Module};
     ///
-    /// assert!(Module::from_file(&Engine::default(), "no such file.wasm").is_err());
+    /// let error = Module::from_file(&Engine::default(), "none.wasm").unwrap_err();
+    /// assert_eq!(error.to_string(), "none.wasm: No such file or directory (os error 2)");
     /// ```
     pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module, Error> {
-        Module::new(engine, std::fs::read(path)?)
+        let path = path.as_ref();
+        Module::from_binary(engine, &Module::read_file(path)?).map_err(|error| error.in_file(path))
+    }
+
+    /// The `.wasm` bytes of a file, which may be text. Anything may be wrong with them.
+    #[doc(hidden)]
+    pub fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let bytes = std::fs::read(path).map_err(named)?;
+        Ok(match binary(&bytes, Some(path))? {
+            Cow::Borrowed(_) => bytes,
+            Cow::Owned(binary) => binary,
+        })
     }
 
     /// Validates without compiling. Takes `.wasm` bytes only.
@@ -343,7 +357,7 @@ impl ModuleInner {
         let func = FuncIndex(self.info.imported_functions + function);
         FrameInfo {
             func_index: func.0,
-            func_name: self.info.function_names.get(func).map(Into::into),
+            func_name: self.info.function_names.get(func).or_else(|| self.info.export_name(func)).map(Into::into),
             module_name: self.info.module_name.clone(),
             module_offset: Some(wasm_offset as usize),
         }
@@ -404,6 +418,11 @@ impl<'a> CompiledFunction<'a> {
         self.module.info.function_names.get(FuncIndex(self.index()))
     }
 
+    /// The name by which it is exported, the first if it has several.
+    pub fn export_name(&self) -> Option<&'a str> {
+        self.module.info.export_name(FuncIndex(self.index()))
+    }
+
     /// Where its code begins, from the start of the module's.
     pub fn code_offset(&self) -> u32 {
         self.code.offset() + self.positions().functions[self.function].code_offset
@@ -442,16 +461,20 @@ fn types_called_from_elsewhere(info: &ModuleInfo) -> Vec<bool> {
     wanted
 }
 
-/// Text begins, after blanks, with a list or a comment; everything else is left to the decoder to refuse.
+/// Text begins, after blanks, with a list or a comment; everything else is left to the decoder to refuse. An error in text names
+/// the file, if it comes from one.
 #[cfg(feature = "wat")]
-fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+fn binary<'a>(bytes: &'a [u8], file: Option<&Path>) -> Result<Cow<'a, [u8]>, Error> {
     match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'(' | b';') => wat::parse_bytes(bytes).map_err(|error| Error::msg(error.to_string())),
+        Some(b'(' | b';') => wat::parse_bytes(bytes).map_err(|mut error| {
+            error.set_path(file.unwrap_or(Path::new("<text>")));
+            Error::msg(error.to_string())
+        }),
         _ => Ok(Cow::Borrowed(bytes)),
     }
 }
 
 #[cfg(not(feature = "wat"))]
-fn binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+fn binary<'a>(bytes: &'a [u8], _file: Option<&Path>) -> Result<Cow<'a, [u8]>, Error> {
     Ok(Cow::Borrowed(bytes))
 }

@@ -1,5 +1,8 @@
 //! The command: exit statuses, what goes to which stream, the subcommands.
 
+#[path = "front_page/count_words.rs"]
+mod count_words;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -46,6 +49,19 @@ fn a_real_program_counts_words() {
     assert_eq!((status, err.contains("LICENSE-APACHE")), (1, true), "no directory was given: {err}");
 }
 
+/// The front page's second program, pasted into a project beside this folder, finds what it runs.
+#[test]
+fn the_program_of_the_front_page_counts_words() {
+    let page = include_str!("../README.md");
+    let copy = include_str!("front_page/count_words.rs").replace("pub fn", "fn");
+    let (first_line, program) = copy.split_once("\n\n").expect("a program");
+    assert!(first_line.starts_with("//!") && page.contains(program), "README.md has another program");
+    let (_, main) =
+        page.split_once("count_words(\"../planish/").expect("`main` names a file of this folder, seen from beside it");
+    let (file, _) = main.split_once('"').expect("a string");
+    count_words::count_words(file).expect("it counts");
+}
+
 #[test]
 fn the_exit_status_is_the_guests() {
     let exit = |status: i32| {
@@ -77,7 +93,32 @@ fn a_trap_says_what_and_where() {
     let (status, out, err) = run(&["run", &path], "");
     assert_eq!((status, out.as_str()), (134, ""));
     assert!(err.starts_with("trap: integer divide by zero\n"), "{err}");
-    assert!(err.contains("m!inner") && err.contains("m!<wasm function 1>") && err.contains("0x"), "{err}");
+    assert!(err.contains("m!inner") && err.contains("m!_start") && err.contains("0x"), "{err}");
+}
+
+/// A function's name in a backtrace is that of the section `name`, or else the first of its exports, or else its index.
+#[test]
+fn a_backtrace_has_the_names_that_there_are() {
+    let path = module(
+        "names.wat",
+        r#"(module
+            (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+            (memory (export "memory") 1)
+            (export "second" (func 2)) (export "also second" (func 2)) (export "third" (func 3))
+            (func unreachable)
+            (func (call 1))
+            (func $named (call 2))
+            (func (export "_start") (call 3)))"#,
+    );
+    for codegen in ["lazy-compilation=n", "lazy-compilation"] {
+        let (_, _, err) = run(&["run", "-C", codegen, &path], "");
+        let names: Vec<&str> = err.lines().filter_map(|line| line.split_once('!')).map(|(_, name)| name).collect();
+        assert_eq!(names, ["<wasm function 1>", "second", "named", "_start"], "{err}");
+    }
+    let out = run(&["objdump", &path], "").1;
+    for line in ["function 1: ", "function 2 \"second\": ", "function 3 $named \"third\": "] {
+        assert!(out.contains(line), "{line} in {out}");
+    }
 }
 
 #[test]
@@ -88,6 +129,7 @@ fn functions_can_be_invoked() {
             (func (export \"add\") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
             (func (export \"swap\") (param i64 f64) (result f64 i64) (local.get 1) (local.get 0))
             (func (export \"half\") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 0.5)))
+            (func (export \"null\") (param externref) (result i32) (ref.is_null (local.get 0)))
             (func (export \"not\") (param v128) (result v128) (v128.not (local.get 0))))",
     );
     let invoke = |args: &[&str]| run(&[&["run", "--invoke"], &args[..1], &[path.as_str()], &args[1..]].concat(), "");
@@ -96,7 +138,22 @@ fn functions_can_be_invoked() {
     assert_eq!(invoke(&["swap", "-7", "1.5"]).1, "1.5\n-7\n");
     assert_eq!(invoke(&["half", "-3"]).1, "-1.5\n");
     assert_eq!(invoke(&["not", "0xff"]).1, "0xffffffffffffffffffffffffffffff00\n");
-    assert_eq!(invoke(&["not", "7"]).0, 1);
+    for vector in ["i32x4 -1 -1 0 0xffffffff", "i64x2 -1 0xffffffff00000000", "0xffffffff00000000ffffffffffffffff"] {
+        assert_eq!(invoke(&["not", vector]).1, "0x00000000ffffffff0000000000000000\n", "{vector}");
+    }
+    assert_eq!(invoke(&["not", "f64x2 nan 0"]).1, "0xffffffffffffffff8007ffffffffffff\n");
+    assert_eq!(invoke(&["null", "null"]).1, "1\n");
+    for (args, message) in [
+        (&["not", "7"][..], "`7` is not a vector: write `i32x4 1 2 3 4`, as one argument, or all bits after `0x`"),
+        (&["not", "i32x4 1 2 3"], "`i32x4 1 2 3` is not a vector: write "),
+        (&["null", "0"], "`0` is not a value of type externref: only `null` can be written"),
+        (&["half", "x"], "`x` is not a value of type f32"),
+        (&["half"], "wrong number of arguments: 0 instead of 1"),
+        (&["half", "1", "2"], "wrong number of arguments: 2 instead of 1"),
+    ] {
+        let (status, _, err) = invoke(args);
+        assert_eq!((status, err.starts_with(&format!("planish: {message}"))), (1, true), "{err}");
+    }
     assert_eq!(invoke(&["add", "1"]).0, 1);
     assert_eq!(invoke(&["add", "1", "4294967296"]).0, 1);
     assert_eq!(invoke(&["none"]).0, 1);
@@ -127,8 +184,40 @@ fn modules_are_validated() {
     let (status, _, err) = run(&["validate", &bad], "");
     assert_eq!(status, 1);
     assert!(err.contains("type mismatch") && err.contains("offset 0x"), "{err}");
-    assert_eq!(run(&["validate", "no such file"], "").0, 1);
     assert_eq!(run(&["run", &bad], "").0, 1);
+}
+
+/// Whatever is wrong with a file, each subcommand says which file it is, in few lines.
+#[test]
+fn errors_name_the_file() {
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    let none = format!("{folder}/none.wasm");
+    let text = module("unknown.wat", "(module\n(func (foo)))");
+    let bytes = module("none of ours.wasm", "\0asn\u{1}\0\0\0");
+    let prose = module("prose.wasm", "Dear reader,\n");
+    let invalid = module("invalid.wat", "(module (func (result i32) i64.const 1))");
+    let magic =
+        "magic header not detected: modules begin with the bytes 00 61 73 6d, text with `(` or `;` (at offset 0x0)\n";
+    for command in ["run", "validate", "compile", "objdump"] {
+        for (file, message) in [
+            (&none, "No such file or directory (os error 2)\n"),
+            (&folder.to_owned(), "Is a directory (os error 21)\n"),
+            (&bytes, magic),
+            (&prose, magic),
+            (&invalid, "type mismatch"),
+        ] {
+            let (status, out, err) = run(&[command, file], "");
+            assert_eq!((status, out.as_str()), (1, ""));
+            assert!(err.starts_with(&format!("planish: {file}: {message}")), "{command}: {err}");
+            assert_eq!(err.lines().count(), 1, "{err}");
+        }
+        let (status, _, err) = run(&[command, &text], "");
+        assert!(status == 1 && err.contains(&format!("--> {text}:2:8\n")), "{command}: {err}");
+    }
+    let (status, out, _) = run(&["wast", &text], "");
+    assert!(status == 1 && out.contains(&format!("--> {text}:2:8\n")), "{out}");
+    let (status, _, err) = run(&["wast", &none], "");
+    assert_eq!((status, err), (1, format!("planish: {none}: No such file or directory (os error 2)\n")));
 }
 
 #[test]
@@ -139,6 +228,29 @@ fn scripts_are_run() {
          (assert_return (invoke \"f\") (f32.const nan:canonical))",
     );
     assert_eq!(run(&["wast", &good], "").1, "1 passed, 0 failed\n");
+    let functions = |expected: &str| {
+        let text = format!(
+            "(module
+                (func $f (import \"spectest\" \"print\")) (func $g (export \"g\")) (elem declare func $f)
+                (func (export \"get f\") (result funcref) (ref.func $f)) (func (export \"get g\") (result funcref) (ref.func $g)))
+             (module (func (export \"other\")))
+             {expected}"
+        );
+        run(&["wast", &module("functions.wast", &text.replace("(module\n", "(module $m\n"))], "").1
+    };
+    for (name, right, wrong) in [
+        ("get f", ["(ref.func 0)", "(ref.func $f)"], "(ref.func 1)"),
+        ("get g", ["(ref.func 1)", "(ref.func $g)"], "(ref.func $f)"),
+    ] {
+        for expected in right.into_iter().chain(["(ref.func)", "(either (ref.null) (ref.func))"]) {
+            let assertion = format!("(assert_return (invoke $m \"{name}\") {expected})");
+            assert_eq!(functions(&assertion), "1 passed, 0 failed\n", "{assertion}");
+        }
+        for expected in [wrong, "(ref.func 9)", "(ref.func $none)"] {
+            let out = functions(&format!("(assert_return (invoke $m \"{name}\") {expected})"));
+            assert!(out.ends_with("0 passed, 1 failed\n"), "{out}");
+        }
+    }
     let bad = module(
         "bad.wast",
         "(module (func (export \"f\") (result i32) (i32.const 1)))

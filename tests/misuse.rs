@@ -142,9 +142,9 @@ fn wrong_types_and_numbers_of_values() {
     let mut two = [Val::I32(0), Val::I32(0)];
     let good = [Val::I32(1), Val::from(2.0)];
     f.call(&mut store, &good, &mut two).unwrap();
-    refused(f.call(&mut store, &good[..1], &mut two), "expected 2 arguments");
-    refused(f.call(&mut store, &[], &mut two), "expected 2 arguments");
-    refused(f.call(&mut store, &good, &mut two[..1]), "2 results");
+    refused(f.call(&mut store, &good[..1], &mut two), "1 and 2 instead of 2 and 2");
+    refused(f.call(&mut store, &[], &mut two), "0 and 2 instead of 2 and 2");
+    refused(f.call(&mut store, &good, &mut two[..1]), "2 and 1 instead of 2 and 2");
     refused(f.call(&mut store, &[Val::I64(1), good[1]], &mut two), "argument 0 is i64 instead of i32");
     refused(f.call(&mut store, &[good[0], Val::FuncRef(None)], &mut two), "argument 1 is funcref instead of f64");
 }
@@ -209,8 +209,11 @@ fn imports_that_do_not_fit() {
         }
     }
     let module = Module::new(&engine, r#"(module (import "m" "n" (memory 1)))"#).unwrap();
-    refused(Instance::new(&mut store, &module, &[]), "expected 1 imports, found 0");
-    refused(Instance::new(&mut store, &module, &[memory.into(), memory.into()]), "expected 1 imports, found 2");
+    refused(Instance::new(&mut store, &module, &[]), "wrong number of imports: 0 instead of 1");
+    refused(
+        Instance::new(&mut store, &module, &[memory.into(), memory.into()]),
+        "wrong number of imports: 2 instead of 1",
+    );
     refused(Linker::new(&engine).instantiate(&mut store, &module), "unknown import: `m::n`");
     let mut linker = Linker::new(&engine);
     linker.func_wrap("m", "n", || {}).unwrap();

@@ -196,6 +196,9 @@ fn whole(part: WasmFeatures) -> WasmFeatures {
     SWITCHES.iter().map(|row| row.1).find(|feature| feature.contains(part)).unwrap_or(part)
 }
 
+/// What the parser says first of bytes that are no module.
+const BAD_MAGIC: &str = "magic header not detected";
+
 impl From<wasmparser::Error> for Error {
     fn from(error: wasmparser::Error) -> Error {
         let offset = usize::try_from(error.offset()).expect("a module fits into memory");
@@ -205,6 +208,11 @@ impl From<wasmparser::Error> for Error {
                 Error::invalid(format!("{subject} not enabled"), offset)
             }
             Some((_, subject)) => Error::invalid(format!("{subject} not supported"), offset),
+            // The parser's own words go on for ten lines.
+            None if error.message().starts_with(BAD_MAGIC) => Error::invalid(
+                format!("{BAD_MAGIC}: modules begin with the bytes 00 61 73 6d, text with `(` or `;`"),
+                offset,
+            ),
             None => Error::invalid(error.message(), offset),
         }
     }

@@ -49,9 +49,29 @@ pub(crate) struct ModuleInfo {
     pub(crate) referable: Vec<FuncIndex>,
     /// Function names of the custom section `name`.
     pub(crate) function_names: FunctionNames,
+    /// By index, the first export of each exported function: made when somebody asks for a name.
+    pub(crate) exported_functions: OnceLock<Box<[(FuncIndex, u32)]>>,
     pub(crate) module_name: Option<Box<str>>,
     /// Bytes of the code section.
     pub(crate) code_bytes: usize,
+}
+
+impl ModuleInfo {
+    /// The name by which a function is exported, the first if it has several.
+    pub(crate) fn export_name(&self, func: FuncIndex) -> Option<&str> {
+        let exported = self.exported_functions.get_or_init(|| {
+            let function = |(place, export): (usize, &Export)| match export.item {
+                ExportItem::Func(func) => Some((func, place as u32)),
+                _ => None,
+            };
+            let mut functions: Vec<_> = self.exports.iter().enumerate().filter_map(function).collect();
+            functions.sort_unstable();
+            functions.dedup_by_key(|(func, _)| *func);
+            functions.into()
+        });
+        let at = exported.binary_search_by_key(&func, |(func, _)| *func).ok()?;
+        Some(&self.exports[exported[at].1 as usize].name)
+    }
 }
 
 /// Function names, one behind the other.

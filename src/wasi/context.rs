@@ -2,7 +2,7 @@
 
 use super::descriptor::{Descriptor, Descriptors, Object};
 use super::memory::Transfer;
-use super::rights::{DirPerms, FilePerms, Rights, preopened};
+use super::rights::{DirPerms, FilePerms, Inheriting, Rights, preopened};
 use super::stream::{Input, Output};
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -52,7 +52,11 @@ pub struct WasiCtxBuilder {
     stdout: Output,
     stderr: Output,
     directories: Vec<Descriptor>,
+    max_descriptors: usize,
 }
+
+/// A quarter of what Linux lets a process have open unless it asks for more (`RLIMIT_NOFILE`, 1024).
+const MAX_DESCRIPTORS: usize = 256;
 
 impl Default for WasiCtxBuilder {
     fn default() -> WasiCtxBuilder {
@@ -63,6 +67,7 @@ impl Default for WasiCtxBuilder {
             stdout: Output::Writer(Box::new(io::sink())),
             stderr: Output::Writer(Box::new(io::sink())),
             directories: Vec::new(),
+            max_descriptors: MAX_DESCRIPTORS,
         }
     }
 }
@@ -158,22 +163,38 @@ impl WasiCtxBuilder {
         Ok(self)
     }
 
+    /// How many descriptors the guest may have open at once (256), of which each file and directory takes one of the host's.
+    /// Opening one more is the errno `mfile`, before anything is created. The three standard streams and the preopened directories
+    /// count, but are there even if they are more.
+    ///
+    /// ```
+    /// use planish::wasi::{DirPerms, FilePerms, WasiCtxBuilder};
+    ///
+    /// let context = WasiCtxBuilder::new()
+    ///     .preopened_dir(".", "/", DirPerms::READ, FilePerms::READ)?
+    ///     // The standard streams, the directory and 16 more.
+    ///     .max_descriptors(20)
+    ///     .build();
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn max_descriptors(&mut self, descriptors: usize) -> &mut Self {
+        self.max_descriptors = descriptors;
+        self
+    }
+
     /// The context. Leaves the builder as it was when new.
     pub fn build(&mut self) -> WasiCtx {
         let parts = std::mem::take(self);
         let stream = |object, right| {
             let rights = right | Rights::POLL_FD_READWRITE | Rights::FD_FILESTAT_GET;
-            Descriptor { object, base: rights, inheriting: rights }
+            Descriptor { object, base: rights, inheriting: Inheriting::same(rights) }
         };
-        let mut descriptors = Descriptors::default();
         let streams = [
             stream(Object::Input(parts.stdin), Rights::FD_READ),
             stream(Object::Output(parts.stdout), Rights::FD_WRITE),
             stream(Object::Output(parts.stderr), Rights::FD_WRITE),
         ];
-        for descriptor in streams.into_iter().chain(parts.directories) {
-            descriptors.insert(descriptor).expect("the embedder's few directories fit in memory");
-        }
+        let descriptors = Descriptors::new(streams.into_iter().chain(parts.directories), parts.max_descriptors);
         WasiCtx {
             args: parts.args,
             environment: parts.environment,

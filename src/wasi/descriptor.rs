@@ -2,7 +2,7 @@
 
 use super::abi::Errno;
 use super::open_file::OpenFile;
-use super::rights::Rights;
+use super::rights::{Inheriting, Rights, reaches_no_further};
 use super::stream::{Input, Output};
 use std::fs::File;
 
@@ -19,29 +19,47 @@ pub(super) enum Object {
 pub(super) struct Descriptor {
     pub(super) object: Object,
     pub(super) base: Rights,
-    /// The most that something opened through this directory can get.
-    pub(super) inheriting: Rights,
+    pub(super) inheriting: Inheriting,
 }
 
 /// The open descriptors of one program, by number.
-#[derive(Default)]
-pub(super) struct Descriptors(Vec<Option<Descriptor>>);
+pub(super) struct Descriptors {
+    by_number: Vec<Option<Descriptor>>,
+    /// How many the guest may have open.
+    max: usize,
+}
+
+/// A number that no descriptor has, for which there is room.
+pub(super) struct Vacancy(usize);
 
 impl Descriptors {
-    /// Gives the lowest free number.
-    pub(super) fn insert(&mut self, descriptor: Descriptor) -> Result<u32, Errno> {
-        if let Some(free) = self.0.iter().position(Option::is_none) {
-            self.0[free] = Some(descriptor);
-            return Ok(free as u32);
+    /// Those that the program starts with, which `max` does not keep from it.
+    pub(super) fn new(first: impl Iterator<Item = Descriptor>, max: usize) -> Descriptors {
+        Descriptors { by_number: first.map(Some).collect(), max }
+    }
+
+    /// The lowest free number. To be asked for before anything is opened: what comes too late must not have created a file.
+    pub(super) fn vacancy(&mut self) -> Result<Vacancy, Errno> {
+        let number = self.by_number.iter().position(Option::is_none).unwrap_or(self.by_number.len());
+        if number >= self.max {
+            return Err(Errno::Mfile);
         }
-        self.0.try_reserve(1).map_err(|_| Errno::Nomem)?;
-        self.0.push(Some(descriptor));
-        Ok(self.0.len() as u32 - 1)
+        self.by_number.try_reserve(1).map_err(|_| Errno::Nomem)?;
+        Ok(Vacancy(number))
+    }
+
+    /// Gives a descriptor its number.
+    pub(super) fn insert(&mut self, Vacancy(number): Vacancy, descriptor: Descriptor) -> u32 {
+        if number == self.by_number.len() {
+            self.by_number.push(None);
+        }
+        self.by_number[number] = Some(descriptor);
+        number as u32
     }
 
     /// The descriptor of that number, whatever it allows.
     pub(super) fn get(&mut self, number: u32) -> Result<&mut Descriptor, Errno> {
-        self.0.get_mut(number as usize).and_then(Option::as_mut).ok_or(Errno::Badf)
+        self.by_number.get_mut(number as usize).and_then(Option::as_mut).ok_or(Errno::Badf)
     }
 
     /// The object of that number, if all of `rights` are granted.
@@ -55,7 +73,7 @@ impl Descriptors {
 
     /// [`object`](Descriptors::object), to look at.
     pub(super) fn peek(&self, number: u32, rights: Rights) -> Result<&Object, Errno> {
-        let descriptor = self.0.get(number as usize).and_then(Option::as_ref).ok_or(Errno::Badf)?;
+        let descriptor = self.by_number.get(number as usize).and_then(Option::as_ref).ok_or(Errno::Badf)?;
         if descriptor.base.contains(rights) { Ok(&descriptor.object) } else { Err(Errno::Notcapable) }
     }
 
@@ -88,7 +106,7 @@ impl Descriptors {
         }
     }
 
-    /// Two directories at once, for what moves or links between them.
+    /// Two directories at once, to move or link something from the old one to the new one, where it must not gain rights.
     pub(super) fn directories(
         &mut self,
         (old, old_rights): (u32, Rights),
@@ -96,15 +114,16 @@ impl Descriptors {
     ) -> Result<(&File, &File), Errno> {
         self.directory(old, old_rights)?;
         self.directory(new, new_rights)?;
-        let file = |number: u32| match &self.0[number as usize] {
-            Some(Descriptor { object: Object::Directory(file, _), .. }) => file,
+        let directory = |number: u32| match &self.by_number[number as usize] {
+            Some(Descriptor { object: Object::Directory(file, _), base, inheriting }) => (file, (*base, *inheriting)),
             _ => unreachable!("checked above: both are directories"),
         };
-        Ok((file(old), file(new)))
+        let ((old, old_rights), (new, new_rights)) = (directory(old), directory(new));
+        if reaches_no_further(new_rights, old_rights) { Ok((old, new)) } else { Err(Errno::Notcapable) }
     }
 
     pub(super) fn close(&mut self, number: u32) -> Result<(), Errno> {
-        self.0.get_mut(number as usize).and_then(Option::take).map(drop).ok_or(Errno::Badf)
+        self.by_number.get_mut(number as usize).and_then(Option::take).map(drop).ok_or(Errno::Badf)
     }
 
     /// Moves a descriptor to the number of another one, which it replaces.
@@ -112,7 +131,7 @@ impl Descriptors {
         self.get(to)?;
         self.get(from)?;
         if from != to {
-            self.0[to as usize] = self.0[from as usize].take();
+            self.by_number[to as usize] = self.by_number[from as usize].take();
         }
         Ok(())
     }

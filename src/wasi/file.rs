@@ -5,6 +5,7 @@ use super::context::WasiCtx;
 use super::descriptor::Object;
 use super::memory::{Buffers, Memory, Transfer};
 use super::rights::Rights;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Advice, FallocateFlags, SeekFrom};
 use rustix::io::retry_on_intr;
 use std::num::NonZeroU64;
@@ -148,18 +149,21 @@ impl WasiCtx {
     }
 
     pub(super) fn fd_datasync(&mut self, _memory: Memory<'_>, fd: u32) -> Result<(), Errno> {
-        match self.descriptors.object(fd, Rights::NONE)? {
-            Object::Input(_) | Object::Output(_) => Err(Errno::Inval),
-            Object::File(file) => Ok(rustix::fs::fdatasync(file)?),
-            Object::Directory(file, _) => Ok(rustix::fs::fdatasync(file)?),
-        }
+        Ok(rustix::fs::fdatasync(self.synced(fd, Rights::FD_DATASYNC)?)?)
     }
 
     pub(super) fn fd_sync(&mut self, _memory: Memory<'_>, fd: u32) -> Result<(), Errno> {
-        match self.descriptors.object(fd, Rights::NONE)? {
+        Ok(rustix::fs::fsync(self.synced(fd, Rights::FD_SYNC)?)?)
+    }
+
+    /// What can be written to storage: a file or a directory.
+    fn synced(&mut self, fd: u32, right: Rights) -> Result<BorrowedFd<'_>, Errno> {
+        let descriptor = self.descriptors.get(fd)?;
+        match &descriptor.object {
             Object::Input(_) | Object::Output(_) => Err(Errno::Inval),
-            Object::File(file) => Ok(rustix::fs::fsync(file)?),
-            Object::Directory(file, _) => Ok(rustix::fs::fsync(file)?),
+            _ if !descriptor.base.contains(right) => Err(Errno::Notcapable),
+            Object::File(file) => Ok(file.as_fd()),
+            Object::Directory(file, _) => Ok(file.as_fd()),
         }
     }
 
@@ -183,7 +187,7 @@ impl WasiCtx {
         stat[0] = filetype as u8;
         stat[2..4].copy_from_slice(&flags.to_le_bytes());
         stat[8..16].copy_from_slice(&descriptor.base.0.to_le_bytes());
-        stat[16..24].copy_from_slice(&descriptor.inheriting.0.to_le_bytes());
+        stat[16..24].copy_from_slice(&descriptor.inheriting.union().0.to_le_bytes());
         memory.write(to, &stat)
     }
 
@@ -202,10 +206,10 @@ impl WasiCtx {
         let descriptor = self.descriptors.get(fd)?;
         let (base, inheriting) = (Rights(base), Rights(inheriting));
         // Rights can be given up, never gained.
-        if !descriptor.base.contains(base) || !descriptor.inheriting.contains(inheriting) {
+        if !descriptor.base.contains(base) || !descriptor.inheriting.union().contains(inheriting) {
             return Err(Errno::Notcapable);
         }
-        (descriptor.base, descriptor.inheriting) = (base, inheriting);
+        (descriptor.base, descriptor.inheriting) = (base, descriptor.inheriting.limited_to(inheriting));
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ pub fn add_to_linker<T: 'static>(
     context: impl Fn(&mut T) -> &mut WasiCtx + Copy + Send + Sync + 'static,
 ) -> Result<(), Error> {
     let mut module = linker.one(MODULE);
-    module.reserve(1 + CALLS);
+    module.reserve(1 + CALLS.len());
     module.func_wrap("proc_exit", |status: i32| -> Result<(), Error> { Err(Error::new(I32Exit(status))) })?;
     add_calls(&mut module, context)
 }
@@ -64,7 +64,8 @@ fn memory<T>(caller: &Caller<'_, T>) -> Result<Memory, Error> {
 
 macro_rules! calls {
     ($($name:ident($($param:ident: $type:ident),*);)*) => {
-        const CALLS: usize = [$(stringify!($name)),*].len();
+        /// The functions' names, apart from `proc_exit`.
+        pub(super) const CALLS: &[&str] = &[$(stringify!($name)),*];
 
         fn add_calls<T: 'static>(
             module: &mut OneModule<'_, T>,

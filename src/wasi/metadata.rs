@@ -5,9 +5,11 @@ use super::context::WasiCtx;
 use super::descriptor::Object;
 use super::memory::{Memory, read_path};
 use super::rights::Rights;
-use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt, SystemTimeSpec};
+use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt, OpenOptions, OpenOptionsExt, SystemTimeSpec};
 use cap_primitives::time::SystemTime;
-use rustix::fs::{FileType, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{FileType, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use std::fs::File;
+use std::path::Path;
 use std::time::Duration;
 
 /// `filestat` of the specification.
@@ -75,6 +77,31 @@ impl NewTime {
     }
 }
 
+fn timestamps([atim, mtim]: &[NewTime; 2]) -> Timestamps {
+    Timestamps { last_access: atim.timespec(), last_modification: mtim.timespec() }
+}
+
+/// Sets the times of what a path leads to, links followed. It is opened for that without waiting: cap-primitives alone would wait for
+/// the other end of a pipe, so it is asked only where neither reading nor writing is permitted, which the system checks first.
+fn set_times(directory: &File, name: &Path, times: &[NewTime; 2]) -> Result<(), Errno> {
+    let open = |options: &mut OpenOptions| {
+        options.custom_flags((OFlags::NOCTTY | OFlags::NONBLOCK).bits() as i32);
+        cap_primitives::fs::open(directory, name, options).map_err(Errno::from)
+    };
+    let opened = match open(OpenOptions::new().read(true)) {
+        Err(Errno::Acces) => open(OpenOptions::new().write(true)),
+        result => result,
+    };
+    match opened {
+        Ok(file) => Ok(rustix::fs::futimens(&file, &timestamps(times))?),
+        Err(Errno::Acces | Errno::Isdir) => {
+            let [atim, mtim] = times.each_ref().map(|time| time.system_time());
+            Ok(cap_primitives::fs::set_times(directory, name, atim, mtim)?)
+        }
+        Err(errno) => Err(errno),
+    }
+}
+
 impl WasiCtx {
     pub(super) fn fd_filestat_get(&mut self, memory: Memory<'_>, fd: u32, to: u32) -> Result<(), Errno> {
         let stream = |filetype: Filetype| {
@@ -103,8 +130,7 @@ impl WasiCtx {
         mtim: u64,
         flags: u32,
     ) -> Result<(), Errno> {
-        let [atim, mtim] = NewTime::both(atim, mtim, flags)?;
-        let times = Timestamps { last_access: atim.timespec(), last_modification: mtim.timespec() };
+        let times = timestamps(&NewTime::both(atim, mtim, flags)?);
         match self.descriptors.object(fd, Rights::FD_FILESTAT_SET_TIMES)? {
             Object::Input(_) | Object::Output(_) => Err(Errno::Inval),
             Object::File(file) => Ok(rustix::fs::futimens(file, &times)?),
@@ -140,12 +166,14 @@ impl WasiCtx {
         times: u32,
     ) -> Result<(), Errno> {
         let name = read_path(memory, name, name_len)?;
-        let [atim, mtim] = NewTime::both(atim, mtim, times)?.map(|time| time.system_time());
+        let times = NewTime::both(atim, mtim, times)?;
         let directory = self.descriptors.directory(fd, Rights::PATH_FILESTAT_SET_TIMES)?;
         match follow(flags) {
-            FollowSymlinks::Yes => cap_primitives::fs::set_times(directory, &name, atim, mtim)?,
-            FollowSymlinks::No => cap_primitives::fs::set_times_nofollow(directory, &name, atim, mtim)?,
+            FollowSymlinks::Yes => set_times(directory, &name, &times),
+            FollowSymlinks::No => {
+                let [atim, mtim] = times.map(|time| time.system_time());
+                Ok(cap_primitives::fs::set_times_nofollow(directory, &name, atim, mtim)?)
+            }
         }
-        Ok(())
     }
 }

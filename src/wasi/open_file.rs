@@ -34,14 +34,18 @@ impl AsFd for OpenFile {
 }
 
 impl OpenFile {
-    /// A file just opened with these `fdflags`.
-    pub(super) fn new(file: File, metadata: &Metadata, flags: u16) -> OpenFile {
+    /// A file just opened with these `fdflags`, and without waiting (`O_NONBLOCK`).
+    pub(super) fn new(file: File, metadata: &Metadata, flags: u16) -> Result<OpenFile, Errno> {
         let filetype = rustix::fs::FileType::from_raw_mode(metadata.mode()).into();
+        // Regular files never wait. The others do, once they are open, unless the guest wants it otherwise.
+        if filetype != Filetype::RegularFile && flags & fdflags::NONBLOCK == 0 {
+            rustix::fs::fcntl_setfl(&file, rustix::fs::fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+        }
         let keeps = filetype == Filetype::RegularFile && flags & fdflags::APPEND == 0;
         let position = if keeps { Position::Kept(0) } else { Position::Systems };
         // On Linux `O_RSYNC` is `O_SYNC`, which contains `O_DSYNC` (open(2)).
         let flags = guest_flags(host_flags(flags).unwrap_or(OFlags::empty()));
-        OpenFile { file, position, filetype, flags }
+        Ok(OpenFile { file, position, filetype, flags })
     }
 
     pub(super) fn file(&self) -> &File {
@@ -168,7 +172,7 @@ mod tests {
     fn a_file_that_refuses_positions_is_read_and_written_without() {
         let metadata = File::open("Cargo.toml").and_then(|file| file.metadata()).expect("a regular file");
         let (reader, mut writer) = std::io::pipe().expect("a pipe");
-        let mut file = OpenFile::new(File::from(std::os::fd::OwnedFd::from(reader)), &metadata, 0);
+        let mut file = OpenFile::new(File::from(std::os::fd::OwnedFd::from(reader)), &metadata, 0).expect("a file");
         writer.write_all(b"through").expect("written");
         let mut to = [0; 4];
         for expected in [b"thro".as_slice(), b"ugh"] {
@@ -177,7 +181,7 @@ mod tests {
             assert_eq!(&to[..count], expected);
         }
         assert_eq!(file.seek(SeekFrom::Current(0)), Err(Errno::Spipe));
-        let mut file = OpenFile::new(File::from(std::os::fd::OwnedFd::from(writer)), &metadata, 0);
+        let mut file = OpenFile::new(File::from(std::os::fd::OwnedFd::from(writer)), &metadata, 0).expect("a file");
         assert_eq!(file.write(b"back", 0), Ok(4));
     }
 }

@@ -42,14 +42,15 @@ fn open_options(lookup: u32, flags: u32, fdflags: u16, wanted: Rights) -> Result
         if create || exclusive || truncate {
             return Err(Errno::Inval);
         }
-        // A directory is opened to list it, whatever else was asked for.
-        options.read(true).custom_flags((fdflags | OFlags::DIRECTORY).bits() as i32);
+        // Linux says that a directory cannot be opened for writing, or that something is none.
+        options.read(true).write(wanted.contains(Rights::FD_WRITE));
+        options.custom_flags((fdflags | OFlags::DIRECTORY).bits() as i32);
         return Ok(options);
     }
     options.read(read).write(write).truncate(truncate);
     options.create(create && !exclusive).create_new(create && exclusive);
-    // A guest must not give its host a controlling terminal.
-    options.custom_flags((fdflags | OFlags::NOCTTY).bits() as i32);
+    // A guest must not give its host a controlling terminal, nor make it wait for the other end of a pipe, which may never come.
+    options.custom_flags((fdflags | OFlags::NOCTTY | OFlags::NONBLOCK).bits() as i32);
     Ok(options)
 }
 
@@ -70,23 +71,25 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let name = read_path(memory, name, name_len)?;
         let inheriting = self.descriptors.get(fd)?.inheriting;
-        let directory = self.descriptors.directory(fd, rights_to_open(flags))?;
+        self.descriptors.directory(fd, rights_to_open(flags))?;
         // Of the rights asked for only these two count: programs ask for all they ever saw.
         let wanted = Rights(base) & (Rights::FD_READ | Rights::FD_WRITE);
-        if flags & oflags::DIRECTORY == 0 && !inheriting.contains(wanted) {
+        if flags & oflags::DIRECTORY == 0 && !inheriting.files.contains(wanted) {
             return Err(Errno::Notcapable);
         }
         let fdflags = u16::try_from(fdflags).map_err(|_| Errno::Inval)?;
         let options = open_options(lookup, flags, fdflags, wanted)?;
+        let vacancy = self.descriptors.vacancy()?;
+        let directory = self.descriptors.directory(fd, Rights::PATH_OPEN)?;
         let file = cap_primitives::fs::open(directory, &name, &options)?;
         let metadata = file.metadata()?;
-        let (object, rights) = if metadata.is_dir() {
-            (Object::Directory(file, None), Rights::of_directory())
+        let (object, base) = if metadata.is_dir() {
+            (Object::Directory(file, None), inheriting.directories)
         } else {
-            (Object::File(OpenFile::new(file, &metadata, fdflags)), Rights::of_open_file() | wanted)
+            let rights = (Rights::of_open_file() | wanted) & inheriting.files;
+            (Object::File(OpenFile::new(file, &metadata, fdflags)?), rights)
         };
-        let base = rights & inheriting;
-        let opened = self.descriptors.insert(Descriptor { object, base, inheriting })?;
+        let opened = self.descriptors.insert(vacancy, Descriptor { object, base, inheriting });
         memory.write_u32(to, opened)
     }
 

@@ -91,11 +91,6 @@ impl Rights {
         Rights::FD_ALLOCATE | Rights::FD_FILESTAT_SET_SIZE | Rights::FD_FILESTAT_SET_TIMES
     }
 
-    /// Everything that makes sense for a directory.
-    pub(super) fn of_directory() -> Rights {
-        Rights::directory_reading() | Rights::directory_mutating()
-    }
-
     fn directory_reading() -> Rights {
         Rights::PATH_OPEN
             | Rights::FD_READDIR
@@ -136,6 +131,11 @@ macro_rules! permissions {
                 $name(0 $(| $bit)*)
             }
 
+            #[cfg(test)]
+            pub(super) fn of(bits: u8) -> $name {
+                $name(bits)
+            }
+
             fn contains(self, other: $name) -> bool {
                 other.0 & !self.0 == 0
             }
@@ -170,21 +170,61 @@ permissions! {
     }
 }
 
+/// The most that what is opened through a directory can get. `FD_FILESTAT_SET_TIMES` of a file is a matter of [`FilePerms`],
+/// of a directory one of [`DirPerms`], so each kind has a set of its own; the guest sees their union.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Inheriting {
+    pub(super) files: Rights,
+    pub(super) directories: Rights,
+}
+
+impl Inheriting {
+    /// What a descriptor that is no directory passes on.
+    pub(super) fn same(rights: Rights) -> Inheriting {
+        Inheriting { files: rights, directories: rights }
+    }
+
+    /// The `fs_rights_inheriting` that the guest sees.
+    pub(super) fn union(self) -> Rights {
+        self.files | self.directories
+    }
+
+    /// What is left when all but `kept` is given up.
+    pub(super) fn limited_to(self, kept: Rights) -> Inheriting {
+        Inheriting { files: self.files & kept, directories: self.directories & kept }
+    }
+}
+
+/// Whatever can be done through one directory with what is in it can be done through the other as well: by path, with a file opened
+/// there, with a directory opened there. Only then may something be linked or moved from `old` to `new`; otherwise it would gain rights.
+pub(super) fn reaches_no_further(
+    (new_base, new_inheriting): (Rights, Inheriting),
+    (old_base, old_inheriting): (Rights, Inheriting),
+) -> bool {
+    let opened = |base: Rights, inheriting: Inheriting| match base.contains(Rights::PATH_OPEN) {
+        true => inheriting,
+        false => Inheriting::same(Rights::NONE),
+    };
+    let (new, old) = (opened(new_base, new_inheriting), opened(old_base, old_inheriting));
+    // Opening `.` gives the directory itself again, with the rights it passes on.
+    let by_path = old_base | old.directories;
+    by_path.contains(new_base | new.directories) && old.files.contains(new.files)
+}
+
 /// The rights of a directory opened for the guest: its own, and those of what is opened through it.
-pub(super) fn preopened(dirs: DirPerms, files: FilePerms) -> (Rights, Rights) {
+pub(super) fn preopened(dirs: DirPerms, files: FilePerms) -> (Rights, Inheriting) {
     let mut base = if dirs.contains(DirPerms::READ) { Rights::directory_reading() } else { Rights::NONE };
     if dirs.contains(DirPerms::MUTATE) {
         base = base | Rights::directory_mutating();
     }
-    let mut inheriting = base | Rights::file_reading();
+    let mut opened = Rights::file_reading();
     if files.contains(FilePerms::READ) {
-        inheriting = inheriting | Rights::FD_READ;
+        opened = opened | Rights::FD_READ;
     }
     if files.contains(FilePerms::WRITE) {
-        inheriting = inheriting | Rights::FD_WRITE | Rights::file_writing();
+        opened = opened | Rights::FD_WRITE | Rights::file_writing();
     } else {
         base = base & !Rights::PATH_FILESTAT_SET_SIZE;
-        inheriting = inheriting & !Rights::PATH_FILESTAT_SET_SIZE;
     }
-    (base, inheriting)
+    (base, Inheriting { files: opened, directories: base })
 }

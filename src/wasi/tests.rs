@@ -9,6 +9,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+mod rights;
+mod waiting;
+
 /// The first directory opened for a guest.
 const DIR: u32 = 3;
 /// Where a path is put, where results go, where data lies.
@@ -34,21 +37,31 @@ impl Guest {
         Guest::with(DirPerms::all(), FilePerms::all())
     }
 
+    /// One directory, `inside`.
     fn with(dirs: DirPerms, files: FilePerms) -> Guest {
+        Guest::with_directories(&[("inside", dirs, files)], WasiCtxBuilder::new())
+    }
+
+    /// Directories by the names they have on the host, from the number [`DIR`] on.
+    fn with_directories(directories: &[(&str, DirPerms, FilePerms)], mut builder: WasiCtxBuilder) -> Guest {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("planish-wasi-{}-{number}", std::process::id()));
-        fs::create_dir_all(directory.join("inside")).expect("a temporary directory");
         let stdout = MemoryOutputPipe::new(1 << 16);
-        let context = WasiCtxBuilder::new()
-            .args(&["program", "two words"])
-            .env("NAME", "value")
-            .stdin(&b"input"[..])
-            .stdout(stdout.clone())
-            .preopened_dir(directory.join("inside"), "/sandbox", dirs, files)
-            .expect("it exists")
-            .build();
+        builder.args(&["program", "two words"]).env("NAME", "value").stdin(&b"input"[..]).stdout(stdout.clone());
+        for (name, dirs, files) in directories {
+            let host = directory.join(name);
+            fs::create_dir_all(&host).expect("a temporary directory");
+            builder.preopened_dir(host, "/sandbox", *dirs, *files).expect("it exists");
+        }
+        let context = builder.build();
         Guest { context, memory: vec![0; 1 << 20], directory, stdout }
+    }
+
+    /// Makes a named pipe, `pipe`.
+    fn make_pipe(&self) {
+        let path = self.directory.join("inside/pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RWXU).expect("made");
     }
 
     fn call(&mut self, call: impl FnOnce(&mut WasiCtx, Memory<'_>) -> Result<(), Errno>) -> Result<(), Errno> {
@@ -288,8 +301,7 @@ fn appending_moves_the_position_to_the_end() {
 #[test]
 fn pipes_have_no_position() {
     let mut guest = Guest::new();
-    let path = guest.directory.join("inside/pipe");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("made");
+    guest.make_pipe();
     let fd = guest.open("pipe", 0, READ_WRITE).expect("opened");
     assert_eq!(
         (guest.write(fd, b"through"), guest.read(fd, 3), guest.read(fd, 9)),
@@ -420,6 +432,30 @@ fn a_directory_can_be_read_only() {
     let (at, len) = guest.path("file");
     assert_eq!(guest.call(|context, memory| context.path_unlink_file(memory, DIR, at, len)), Err(Errno::Notcapable));
     assert_eq!(fs::read(guest.directory.join("inside/file")).expect("there"), b"text");
+}
+
+#[test]
+fn a_guest_has_so_many_descriptors() {
+    let mut builder = WasiCtxBuilder::new();
+    builder.max_descriptors(6);
+    let mut guest = Guest::with_directories(&[("inside", DirPerms::all(), FilePerms::all())], builder);
+    assert_eq!(guest.open(".", 0, Rights::FD_READ), Ok(4));
+    assert_eq!(guest.open("file", oflags::CREAT, READ_WRITE), Ok(5));
+    for flags in [0, oflags::CREAT, oflags::CREAT | oflags::EXCL, oflags::TRUNC] {
+        assert_eq!(guest.open("new", flags, READ_WRITE), Err(Errno::Mfile), "flags {flags}");
+    }
+    assert!(!guest.directory.join("inside/new").exists());
+    // A number that has become free is room again.
+    assert_eq!(guest.call(|context, memory| context.fd_renumber(memory, 5, 4)), Ok(()));
+    assert_eq!(guest.open("new", oflags::CREAT, READ_WRITE), Ok(5));
+    assert_eq!(guest.open("new", 0, READ_WRITE), Err(Errno::Mfile));
+    assert_eq!(guest.call(|context, memory| context.fd_close(memory, 0)), Ok(()));
+    assert_eq!(guest.open("new", 0, READ_WRITE), Ok(0));
+    // Fewer than the embedder gives: those are there, and no more.
+    let mut builder = WasiCtxBuilder::new();
+    builder.max_descriptors(2);
+    let mut guest = Guest::with_directories(&[("inside", DirPerms::all(), FilePerms::all())], builder);
+    assert_eq!(guest.open(".", 0, Rights::FD_READ), Err(Errno::Mfile));
 }
 
 #[test]

@@ -9,3 +9,4 @@ pub mod module;
 pub mod program;
 pub mod reencode;
 pub mod script;
+pub mod wasi;

@@ -10,10 +10,10 @@ const ROUNDS: Duration = Duration::from_millis(500);
 
 /// Compiles a module and says how long it took; with `timings` the fastest of many rounds, by stages.
 pub fn compile(CompileArgs { file, timings, threads }: &CompileArgs, features: &Features) -> Result<ExitCode, Error> {
-    let bytes = crate::read_binary(file)?;
+    let bytes = Module::read_file(file)?;
     let engine = engine(*threads, features)?;
     let begin = Instant::now();
-    let mut best = round(&engine, &bytes)?;
+    let mut best = round(&engine, &bytes).map_err(|error| error.in_file(file))?;
     while *timings && begin.elapsed() < ROUNDS {
         let next = round(&engine, &bytes)?;
         if next.0 < best.0 {

@@ -191,15 +191,8 @@ fn parse(args: Vec<OsString>) -> Cli {
 }
 
 fn validate(file: &Path, features: &Features) -> Result<ExitCode, Error> {
-    Module::validate(&engine(features)?, &read_binary(file)?)?;
+    Module::validate(&engine(features)?, &Module::read_file(file)?).map_err(|error| error.in_file(file))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A module in the binary format, whatever the file has.
-fn read_binary(file: &Path) -> Result<Vec<u8>, Error> {
-    let error = |error: &dyn std::fmt::Display| Error::msg(format!("{}: {error}", file.display()));
-    let bytes = std::fs::read(file).map_err(|failed| error(&failed))?;
-    Ok(wat::parse_bytes(&bytes).map_err(|failed| error(&failed))?.into_owned())
 }
 
 fn run_scripts(files: &[PathBuf], features: &Features, codegen: &CodegenArgs) -> Result<ExitCode, Error> {

@@ -17,8 +17,8 @@ use wasmparser::{
 
 /// Prints all functions of a module.
 pub fn objdump(file: &Path, features: &Features) -> Result<ExitCode, Error> {
-    let bytes = crate::read_binary(file)?;
-    let module = Module::from_binary(&crate::engine(features)?, &bytes)?;
+    let bytes = Module::read_file(file)?;
+    let module = Module::from_binary(&crate::engine(features)?, &bytes).map_err(|error| error.in_file(file))?;
     let bodies = bodies(&bytes);
     let mut out = BufWriter::new(io::stdout().lock());
     for function in module.compiled_functions() {
@@ -63,6 +63,9 @@ fn print_function(
     write!(out, "function {index}")?;
     if let Some(name) = function.name() {
         write!(out, " ${name}")?;
+    }
+    if let Some(name) = function.export_name() {
+        write!(out, " {name:?}")?;
     }
     let body = bodies.get(&wasm_offset);
     let wasm_bytes = body.map_or(0, |body| body.range().end - body.range().start);

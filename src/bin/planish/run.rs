@@ -2,8 +2,10 @@
 
 use crate::{Features, RunArgs};
 use planish::wasi::{DirPerms, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder, add_to_linker};
-use planish::{Engine, Error, Func, Linker, Module, Store, Trap, Val, ValType};
+use planish::{Engine, Error, Func, Linker, Module, Ref, Store, Trap, Val, ValType};
 use std::process::ExitCode;
+use wast::core::V128Const;
+use wast::parser::{self, ParseBuffer};
 
 /// What a shell reports for a process that was aborted: 128 + SIGABRT.
 const TRAPPED: u8 = 134;
@@ -73,7 +75,7 @@ fn context(args: &RunArgs) -> Result<WasiCtx, Error> {
 fn invoke(store: &mut Store<WasiCtx>, func: Func, args: &[String]) -> Result<(), Error> {
     let ty = func.ty(&*store);
     if ty.params().len() != args.len() {
-        return Err(Error::msg(format!("the function takes {} arguments, not {}", ty.params().len(), args.len())));
+        return Err(Error::msg(format!("wrong number of arguments: {} instead of {}", args.len(), ty.params().len())));
     }
     let args = ty.params().iter().zip(args).map(|(ty, arg)| parse(*ty, arg)).collect::<Result<Vec<Val>, Error>>()?;
     let mut results = vec![Val::I32(0); ty.results().len()];
@@ -91,9 +93,9 @@ fn invoke(store: &mut Store<WasiCtx>, func: Func, args: &[String]) -> Result<(),
     Ok(())
 }
 
-/// Integers are read as signed or unsigned, and in hexadecimal behind `0x`; vectors in hexadecimal only.
+/// Integers are read as signed or unsigned, and in hexadecimal after `0x`.
 fn parse(ty: ValType, text: &str) -> Result<Val, Error> {
-    let bad = || Error::msg(format!("`{text}` is not a value of type {ty:?}"));
+    let bad = || Error::msg(format!("`{text}` is not a value of type {ty}"));
     let integer = || match text.strip_prefix("0x") {
         Some(digits) => i128::from_str_radix(digits, 16).map_err(|_| bad()),
         None => text.parse::<i128>().map_err(|_| bad()),
@@ -114,13 +116,25 @@ fn parse(ty: ValType, text: &str) -> Result<Val, Error> {
                 .map_err(|_| bad())
         }
         ValType::F32 => text.parse::<f32>().map(|value| Val::F32(value.to_bits())).map_err(|_| bad()),
-        ValType::V128 => match text.strip_prefix("0x") {
-            Some(digits) => u128::from_str_radix(digits, 16).map(|value| Val::V128(value.into())).map_err(|_| bad()),
-            None => Err(bad()),
-        },
         ValType::F64 => text.parse::<f64>().map(|value| Val::F64(value.to_bits())).map_err(|_| bad()),
-        _ => Err(bad()),
+        ValType::V128 => vector(text).map(|value| Val::V128(value.into())).ok_or_else(|| {
+            Error::msg(format!(
+                "`{text}` is not a vector: write `i32x4 1 2 3 4`, as one argument, or all bits after `0x`"
+            ))
+        }),
+        ValType::Ref(ty) if text == "null" && ty.nullable => Ok(Val::from(Ref::null(ty))),
+        ValType::Ref(_) => Err(Error::msg(format!("`{text}` is not a value of type {ty}: only `null` can be written"))),
     }
+}
+
+/// A vector as results are printed, in hexadecimal, or as the text format has it after `v128.const`.
+fn vector(text: &str) -> Option<u128> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        return u128::from_str_radix(digits, 16).ok();
+    }
+    let buffer = ParseBuffer::new(text).ok()?;
+    let lanes = parser::parse::<V128Const>(&buffer).ok()?;
+    Some(u128::from_le_bytes(lanes.to_le_bytes()))
 }
 
 fn report_trap(error: &Error) {

@@ -15,7 +15,7 @@ use std::thread;
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
-use wast::token::Id;
+use wast::token::{Id, Index};
 use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 
 /// What came of a script.
@@ -317,16 +317,23 @@ impl<'a> Script<'a> {
     }
 
     fn assert_return(&mut self, what: WastExecute<'_>, expected: &[WastRet<'_>]) -> Result<Outcome> {
+        let acts_on = match &what {
+            WastExecute::Invoke(WastInvoke { module, .. }) | WastExecute::Get { module, .. } => {
+                self.instance(*module).ok()
+            }
+            WastExecute::Wat(_) => None,
+        };
         let results = self.execute(what)?.map_err(|error| format!("failed: {error}"))?;
         let fits = results.len() == expected.len()
             && results.iter().zip(expected).all(|(result, expected)| match expected {
-                WastRet::Core(expected) => self.matches(result, expected),
+                WastRet::Core(expected) => self.matches(result, expected, acts_on),
                 _ => false,
             });
         if fits { Ok(Outcome::Held) } else { Err(format!("got {results:x?}, expected {expected:x?}")) }
     }
 
-    fn matches(&self, result: &Val, expected: &WastRetCore<'_>) -> bool {
+    /// Whether a result is what is expected. A function's index or name is one of the instance that was acted on.
+    fn matches(&self, result: &Val, expected: &WastRetCore<'_>, acts_on: Option<Instance>) -> bool {
         match (expected, result) {
             (WastRetCore::I32(expected), Val::I32(result)) => expected == result,
             (WastRetCore::I64(expected), Val::I64(result)) => expected == result,
@@ -342,11 +349,20 @@ impl<'a> Script<'a> {
             },
             (WastRetCore::RefNull(Some(HeapType::Concrete(_))), Val::FuncRef(None)) => true,
             (WastRetCore::RefFunc(None), Val::FuncRef(Some(_))) => true,
+            (WastRetCore::RefFunc(Some(expected)), Val::FuncRef(Some(result))) => {
+                let wanted = |index, name: Option<&str>| match expected {
+                    Index::Num(number, _) => index == *number,
+                    Index::Id(id) => name == Some(id.name()),
+                };
+                acts_on.and_then(|instance| instance.find_func(&self.store, wanted)).as_ref() == Some(result)
+            }
             (WastRetCore::RefExtern(None), Val::ExternRef(Some(_))) => true,
             (WastRetCore::RefExtern(Some(expected)), Val::ExternRef(Some(result))) => {
                 result.data(&self.store).is_ok_and(|value| value.downcast_ref::<u32>() == Some(expected))
             }
-            (WastRetCore::Either(choices), result) => choices.iter().any(|choice| self.matches(result, choice)),
+            (WastRetCore::Either(choices), result) => {
+                choices.iter().any(|choice| self.matches(result, choice, acts_on))
+            }
             _ => false,
         }
     }
