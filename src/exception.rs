@@ -62,7 +62,7 @@ impl ExnRef {
         let exceptions = store.state.exceptions_mut();
         let reference = exceptions.add(tag.id, &values).map_err(|_| Error::from(Trap::TooManyExceptions))?;
         exceptions.keep(reference);
-        exceptions.keep_all();
+        exceptions.hold(reference);
         Ok(ExnRef { store: store.id, reference })
     }
 
@@ -86,7 +86,7 @@ impl ExnRef {
         let store = &store.as_context().0.opaque;
         store.expect(self.store, "an exception");
         let exception = store.state.exceptions().get(self.reference);
-        vals(store.state.tag(exception.tag), &exception.values, self.store)
+        vals(store.state.tag(exception.tag), &exception.values, store)
     }
 }
 
@@ -123,8 +123,8 @@ impl ThrownException {
     /// ```
     pub fn new(store: impl AsContext, tag: Tag, fields: &[Val]) -> Result<ThrownException, Error> {
         let store = &store.as_context().0.opaque;
-        let (ty, values) = values(store, tag, fields)?;
-        Ok(ThrownException { store: store.id, tag: tag.id, ty, values })
+        let (ty, _) = values(store, tag, fields)?;
+        Ok(ThrownException { store: store.id, tag: tag.id, ty, fields: fields.into() })
     }
 
     /// Its tag.
@@ -134,11 +134,12 @@ impl ThrownException {
 
     /// What it carries.
     pub fn fields(&self) -> Vec<Val> {
-        vals(&self.ty, &self.values, self.store)
+        self.fields.to_vec()
     }
 }
 
-fn vals(ty: &FuncType, values: &[Value], store: StoreId) -> Vec<Val> {
+/// What an exception of a type carries, for the host.
+pub(crate) fn vals(ty: &FuncType, values: &[Value], store: &StoreOpaque) -> Vec<Val> {
     ty.params().iter().zip(values).map(|(ty, value)| Val::from_value(*value, *ty, store)).collect()
 }
 

@@ -71,7 +71,7 @@ fn call_dynamic<T: 'static>(
 ) -> Result<(), Error> {
     let id = store.opaque.id;
     let mut list = SPARE_VALUES.try_with(Cell::take).unwrap_or_default();
-    list.extend(ty.params().iter().zip(&*values).map(|(ty, value)| Val::from_value(*value, *ty, id)));
+    list.extend(ty.params().iter().zip(&*values).map(|(ty, value)| Val::from_value(*value, *ty, &store.opaque)));
     list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0))));
     let (params, results) = list.split_at_mut(ty.params().len());
     func(Caller::new(store, caller), params, results)?;
@@ -96,14 +96,18 @@ thread_local! {
 #[cold]
 fn stop(error: Error, store: &mut StoreOpaque) -> HostStop {
     match error.downcast_ref::<ThrownException>() {
-        Some(exception) if exception.store == store.id => {
-            match store.state.exceptions_mut().add(exception.tag, &exception.values) {
-                Ok(reference) => HostStop::Exception(reference),
-                Err(_) => HostStop::Error(Box::new(Error::from(Trap::TooManyExceptions))),
-            }
-        }
+        Some(exception) if exception.store == store.id => match throw(exception, store) {
+            Ok(reference) => HostStop::Exception(reference),
+            Err(error) => HostStop::Error(Box::new(error)),
+        },
         _ => HostStop::Error(Box::new(error)),
     }
+}
+
+/// A reference to a new exception of the store, to be thrown.
+fn throw(exception: &ThrownException, store: &mut StoreOpaque) -> Result<u64, Error> {
+    let fields = exception.fields.iter().map(|field| field.into_value(store.id)).collect::<Result<Box<_>, _>>()?;
+    store.state.exceptions_mut().add(exception.tag, &fields).map_err(|_| Error::from(Trap::TooManyExceptions))
 }
 
 /// What a host function may return: nothing, a [`WasmTy`], a tuple of up to 16, or a `Result` of those whose

@@ -99,7 +99,8 @@ impl ExternRef {
     }
 }
 
-/// A reference to an exception: what a `catch_ref` leaves. The exception lives as long as its store.
+/// A reference to an exception: what a `catch_ref` leaves. The exception lives as long as its store, once the host has been given
+/// a reference to it, and counts towards how many a store may have.
 ///
 /// ```
 /// use planish::{Engine, ExnRef, FuncType, Store, Tag, TagType, Val, ValType};
@@ -114,7 +115,7 @@ impl ExternRef {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ExnRef {
     pub(crate) store: StoreId,
-    /// What wasm code holds.
+    /// What wasm code holds; of an exception that is [held](crate::vm::exception::Exceptions::hold).
     pub(crate) reference: u64,
 }
 
@@ -210,10 +211,10 @@ impl Ref {
     }
 
     /// A table element of this type.
-    pub(crate) fn from_element(bits: u64, ty: RefType, store: StoreId) -> Ref {
+    pub(crate) fn from_element(bits: u64, ty: RefType, store: &StoreOpaque) -> Ref {
         match ty.heap {
-            HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
-            HeapType::Extern => Ref::Extern(extern_of(bits, store)),
+            HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store.id)),
+            HeapType::Extern => Ref::Extern(extern_of(bits, store.id)),
             HeapType::Exn | HeapType::NoExn => Ref::Exn(exn_of(bits, store)),
         }
     }
@@ -275,6 +276,10 @@ pub(crate) fn extern_of(handle: u64, store: StoreId) -> Option<ExternRef> {
     (handle != 0).then_some(ExternRef { store, handle })
 }
 
-fn exn_of(reference: u64, store: StoreId) -> Option<ExnRef> {
-    (reference != 0).then_some(ExnRef { store, reference })
+/// The host's handle of an exception, which lives as long as the store from now on.
+fn exn_of(reference: u64, store: &StoreOpaque) -> Option<ExnRef> {
+    (reference != 0).then(|| {
+        store.state.exceptions().hold(reference);
+        ExnRef { store: store.id, reference }
+    })
 }

@@ -3,10 +3,11 @@
 use crate::abi::TrapCode;
 use crate::engine::Engine;
 use crate::error::{Error, Trap, WasmBacktrace};
+use crate::exception::vals;
 use crate::module::ModuleInner;
 use crate::types::FuncType;
+use crate::value::Val;
 use crate::vm::backtrace::Frame;
-use crate::vm::context::Value;
 use crate::vm::enter::Exit;
 use crate::vm::store::{Hosted, StoreState, TagId};
 use std::any::Any;
@@ -96,7 +97,8 @@ impl StoreOpaque {
             Exit::Error { error, frames } => (Error::from(error), frames),
             Exit::Exception { tag, values, frames } => {
                 let ty = self.state.tag(tag).clone();
-                (Error::new(ThrownException { store: self.id, tag, ty, values }), frames)
+                let fields = vals(&ty, &values, self).into();
+                (Error::new(ThrownException { store: self.id, tag, ty, fields }), frames)
             }
         };
         error.with_backtrace(self.backtrace(&frames))
@@ -133,7 +135,7 @@ pub struct ThrownException {
     pub(crate) store: StoreId,
     pub(crate) tag: TagId,
     pub(crate) ty: FuncType,
-    pub(crate) values: Box<[Value]>,
+    pub(crate) fields: Box<[Val]>,
 }
 
 impl std::fmt::Display for ThrownException {

@@ -170,7 +170,7 @@ impl Val {
     }
 
     /// A value of type `ty` that has crossed the door out of `store`.
-    pub(crate) fn from_value(value: Value, ty: ValType, store: StoreId) -> Val {
+    pub(crate) fn from_value(value: Value, ty: ValType, store: &StoreOpaque) -> Val {
         match ty {
             ValType::I32 => Val::I32(value.u32() as i32),
             ValType::I64 => Val::I64(value.u64() as i64),
