@@ -1,9 +1,10 @@
-//! Modules do the same in every engine, and in every configuration of ours.
+//! Modules do the same in every engine, and in every configuration of ours: alone, and linked to each other.
 
 mod binary;
 pub mod driver;
 pub mod engine;
 pub mod generate;
+pub mod linked;
 mod planish;
 pub mod script;
 mod trees;
@@ -104,7 +105,9 @@ pub fn difference(module: &[u8], seed: u64, others: &[&dyn Engine]) -> Result<Co
 
 /// Has a module relaxed operators? Then engines must make the deterministic choices, and their NaNs canonical.
 pub fn is_relaxed(module: &[u8]) -> bool {
-    Module::required_features(module).is_ok_and(|features| features.contains(&WasmFeature::RelaxedSimd))
+    linked::split(module).into_iter().any(|module| {
+        Module::required_features(module).is_ok_and(|features| features.contains(&WasmFeature::RelaxedSimd))
+    })
 }
 
 /// The first difference. Behind the end of a stack everything may differ.
