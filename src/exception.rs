@@ -86,7 +86,8 @@ impl ExnRef {
         let store = &store.as_context().0.opaque;
         store.expect(self.store, "an exception");
         let exception = store.state.exceptions().get(self.reference);
-        vals(store.state.tag(exception.tag), &exception.values, store)
+        let types = store.state.tag(exception.tag).params();
+        types.iter().zip(&exception.values).map(|(ty, value)| Val::from_value(*value, *ty, store)).collect()
     }
 }
 
@@ -123,8 +124,8 @@ impl ThrownException {
     /// ```
     pub fn new(store: impl AsContext, tag: Tag, fields: &[Val]) -> Result<ThrownException, Error> {
         let store = &store.as_context().0.opaque;
-        let (ty, _) = values(store, tag, fields)?;
-        Ok(ThrownException { store: store.id, tag: tag.id, ty, fields: fields.into() })
+        let (ty, values) = values(store, tag, fields)?;
+        Ok(ThrownException { store: store.id, tag: tag.id, ty, values })
     }
 
     /// Its tag.
@@ -134,13 +135,8 @@ impl ThrownException {
 
     /// What it carries.
     pub fn fields(&self) -> Vec<Val> {
-        self.fields.to_vec()
+        self.ty.params().iter().zip(&self.values).map(|(ty, value)| Val::of_held(*value, *ty, self.store)).collect()
     }
-}
-
-/// What an exception of a type carries, for the host.
-pub(crate) fn vals(ty: &FuncType, values: &[Value], store: &StoreOpaque) -> Vec<Val> {
-    ty.params().iter().zip(values).map(|(ty, value)| Val::from_value(*value, *ty, store)).collect()
 }
 
 fn values(store: &StoreOpaque, tag: Tag, fields: &[Val]) -> Result<(FuncType, Box<[Value]>), Error> {

@@ -96,18 +96,14 @@ thread_local! {
 #[cold]
 fn stop(error: Error, store: &mut StoreOpaque) -> HostStop {
     match error.downcast_ref::<ThrownException>() {
-        Some(exception) if exception.store == store.id => match throw(exception, store) {
-            Ok(reference) => HostStop::Exception(reference),
-            Err(error) => HostStop::Error(Box::new(error)),
-        },
+        Some(exception) if exception.store == store.id => {
+            match store.state.exceptions_mut().add(exception.tag, &exception.values) {
+                Ok(reference) => HostStop::Exception(reference),
+                Err(_) => HostStop::Error(Box::new(Error::from(Trap::TooManyExceptions))),
+            }
+        }
         _ => HostStop::Error(Box::new(error)),
     }
-}
-
-/// A reference to a new exception of the store, to be thrown.
-fn throw(exception: &ThrownException, store: &mut StoreOpaque) -> Result<u64, Error> {
-    let fields = exception.fields.iter().map(|field| field.into_value(store.id)).collect::<Result<Box<_>, _>>()?;
-    store.state.exceptions_mut().add(exception.tag, &fields).map_err(|_| Error::from(Trap::TooManyExceptions))
 }
 
 /// What a host function may return: nothing, a [`WasmTy`], a tuple of up to 16, or a `Result` of those whose

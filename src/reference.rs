@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
-use crate::types::{FuncType, HeapType, RefType};
-use crate::vm::context::FuncRef;
+use crate::types::{FuncType, HeapType, RefType, ValType};
+use crate::vm::context::{FuncRef, Value};
 use std::any::Any;
 
 /// A function in a store: one of wasm code, or of the host.
@@ -212,9 +212,15 @@ impl Ref {
 
     /// A table element of this type.
     pub(crate) fn from_element(bits: u64, ty: RefType, store: &StoreOpaque) -> Ref {
+        store.hold(Value::from_u64(bits), ValType::Ref(ty));
+        Ref::of_held(bits, ty, store.id)
+    }
+
+    /// The same of a reference that the store [holds](StoreOpaque::hold) already.
+    pub(crate) fn of_held(bits: u64, ty: RefType, store: StoreId) -> Ref {
         match ty.heap {
-            HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store.id)),
-            HeapType::Extern => Ref::Extern(extern_of(bits, store.id)),
+            HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
+            HeapType::Extern => Ref::Extern(extern_of(bits, store)),
             HeapType::Exn | HeapType::NoExn => Ref::Exn(exn_of(bits, store)),
         }
     }
@@ -276,10 +282,6 @@ pub(crate) fn extern_of(handle: u64, store: StoreId) -> Option<ExternRef> {
     (handle != 0).then_some(ExternRef { store, handle })
 }
 
-/// The host's handle of an exception, which lives as long as the store from now on.
-fn exn_of(reference: u64, store: &StoreOpaque) -> Option<ExnRef> {
-    (reference != 0).then(|| {
-        store.state.exceptions().hold(reference);
-        ExnRef { store: store.id, reference }
-    })
+fn exn_of(reference: u64, store: StoreId) -> Option<ExnRef> {
+    (reference != 0).then_some(ExnRef { store, reference })
 }

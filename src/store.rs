@@ -3,11 +3,10 @@
 use crate::abi::TrapCode;
 use crate::engine::Engine;
 use crate::error::{Error, Trap, WasmBacktrace};
-use crate::exception::vals;
 use crate::module::ModuleInner;
-use crate::types::FuncType;
-use crate::value::Val;
+use crate::types::{FuncType, HeapType, RefType, ValType};
 use crate::vm::backtrace::Frame;
+use crate::vm::context::Value;
 use crate::vm::enter::Exit;
 use crate::vm::store::{Hosted, StoreState, TagId};
 use std::any::Any;
@@ -89,6 +88,15 @@ impl StoreOpaque {
         }
     }
 
+    /// The host is given a value: if it is a reference to an exception, that lives as long as the store from now on.
+    pub(crate) fn hold(&self, value: Value, ty: ValType) {
+        if let ValType::Ref(RefType { heap: HeapType::Exn | HeapType::NoExn, .. }) = ty
+            && value.u64() != 0
+        {
+            self.state.exceptions().hold(value.u64());
+        }
+    }
+
     /// What a call that did not return means to the embedder.
     #[cold]
     pub(crate) fn error_of(&self, exit: Exit) -> Error {
@@ -97,8 +105,8 @@ impl StoreOpaque {
             Exit::Error { error, frames } => (Error::from(error), frames),
             Exit::Exception { tag, values, frames } => {
                 let ty = self.state.tag(tag).clone();
-                let fields = vals(&ty, &values, self).into();
-                (Error::new(ThrownException { store: self.id, tag, ty, fields }), frames)
+                ty.params().iter().zip(&values).for_each(|(ty, value)| self.hold(*value, *ty));
+                (Error::new(ThrownException { store: self.id, tag, ty, values }), frames)
             }
         };
         error.with_backtrace(self.backtrace(&frames))
@@ -135,7 +143,8 @@ pub struct ThrownException {
     pub(crate) store: StoreId,
     pub(crate) tag: TagId,
     pub(crate) ty: FuncType,
-    pub(crate) fields: Box<[Val]>,
+    /// Exceptions among them are [held](StoreOpaque::hold).
+    pub(crate) values: Box<[Value]>,
 }
 
 impl std::fmt::Display for ThrownException {

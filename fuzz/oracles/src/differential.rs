@@ -139,4 +139,23 @@ mod tests {
         });
         assert!(agreed.get() > 10, "wasmi took {} modules", agreed.get());
     }
+
+    #[test]
+    fn linked_modules_reach_each_other() {
+        let (mut state, mut instantiated) = (0x9e37_79b9_7f4a_7c15, 0);
+        for _ in 0..20 {
+            // The first byte chooses linked modules.
+            let bytes: Vec<u8> =
+                std::iter::once(0).chain((1..2000).map(|_| crate::bytes::random(&mut state) as u8)).collect();
+            let modules = generate::module(&bytes).expect("always modules");
+            assert!(linked::split(&modules).len() > 1);
+            let imports = |module: &[u8]| {
+                OURS[0].compile(module).expect("valid").imports().any(|import| import.module() == linked::PREVIOUS)
+            };
+            assert!(linked::split(&modules)[1..].iter().all(|module| imports(module)));
+            let events = OURS[0].play(&modules, 1).expect("valid modules");
+            instantiated += usize::from(!events.iter().any(|event| matches!(event, Event::Stopped(_))));
+        }
+        assert!(instantiated > 10, "{instantiated} of 20");
+    }
 }
