@@ -335,6 +335,7 @@ pub(crate) struct OneModule<'a, T> {
 
 impl<T: 'static> OneModule<'_, T> {
     /// Makes room for so many more.
+    #[cfg(feature = "wasi")]
     pub(crate) fn reserve(&mut self, count: usize) {
         self.definitions.reserve(count);
     }

@@ -61,8 +61,6 @@ pub(crate) const RECORD_BYTES: i32 = 40;
 /// A function that has an entry of its own for importers has it directly before its first byte, so many bytes long. It loads
 /// r14 and r15 from the record in rax, and runs into the function.
 pub(crate) const IMPORTER_ENTRY_BYTES: u32 = 7;
-/// What that entry takes with the padding before it, which keeps the function aligned.
-pub(crate) const IMPORTER_ENTRY_ROOM: u32 = 32;
 
 /// The eight bytes at a return address behind which r14 and r15 need not be what they were: `nop [rax + rax + 0x504C4E53]`, an
 /// instruction that compiled code never contains.

@@ -4,7 +4,7 @@
 //! low 3 bits, the code delta in 10, the wasm delta (zigzag) in 11. Else a byte `FAR | kind << 3`, then both deltas as LEB128.
 //! Beside them lie the [calls](Calls) that pop arguments or can be left by an exception.
 
-use super::layout::IMPORTER_ENTRY_ROOM;
+use super::layout::IMPORTER_ENTRY_BYTES;
 use crate::types::TagIndex;
 
 /// What may happen at a site. The code offset of a trapping site is that of the instruction's first byte;
@@ -290,10 +290,11 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// Where the code of a function ends, its constants and jump tables included.
+    /// Where the code of a function ends, its constants, jump tables and padding included; an entry for importers may lie at the
+    /// padding's end.
     pub(crate) fn end_of(&self, function: usize) -> u32 {
         match self.functions.get(function + 1) {
-            Some(next) if next.has_importer_entry => next.code_offset - IMPORTER_ENTRY_ROOM,
+            Some(next) if next.has_importer_entry => next.code_offset - IMPORTER_ENTRY_BYTES,
             Some(next) => next.code_offset,
             None => self.code_bytes,
         }

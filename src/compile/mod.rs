@@ -24,7 +24,7 @@ pub(crate) use timings::Clock;
 pub use timings::{Stage, Timings};
 
 use crate::abi::code_memory::{CodeMemory, Relocation};
-use crate::abi::layout::ContextLayout;
+use crate::abi::layout::{ContextLayout, IMPORTER_ENTRY_BYTES};
 use crate::abi::positions::{Calls, FunctionCode, SiteWriter};
 use crate::abi::{CallLayout, Cpu};
 use crate::decode::{Bodies, Cursor, ModuleInfo};
@@ -176,6 +176,11 @@ impl<'a> ModuleContext<'a> {
 }
 
 impl ModuleContext<'_> {
+    /// Whether one of the module's own functions, if there is one of that number, gets an entry for importers.
+    fn has_importer_entry(&self, own: u32) -> bool {
+        self.has_importer_entry.get(own as usize).is_some_and(|&has_one| has_one)
+    }
+
     /// Of one of the module's own functions.
     fn type_of(&self, own: u32) -> TypeIndex {
         self.info.functions[(self.info.imported_functions + own) as usize]
@@ -253,8 +258,10 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
     fn function(&mut self, own: u32, bodies: &Bodies<'_>) -> Result<(), Error> {
         let (ty, range) = (self.module.type_of(own), bodies.range(own));
         self.read_body(ty, bodies.module, range.clone())
-            .and_then(|()| self.importer_entry(own))
-            .and_then(|has_importer_entry| self.emit(ty, range.start, has_importer_entry))
+            // The first function's is its own, that of each other one ends the code before it: so the code does not depend on batches.
+            .and_then(|()| if own == 0 { self.importer_entry(own, 0) } else { Ok(()) })
+            .and_then(|()| self.emit(ty, range.start, self.module.has_importer_entry(own)))
+            .and_then(|padding_bytes| self.importer_entry(own + 1, padding_bytes))
             .map_err(|refusal| refused(refusal, self.module, bodies, own))
     }
 
@@ -273,18 +280,27 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         Ok(())
     }
 
-    /// Writes the entry for importers that precedes a function, if it gets one.
-    fn importer_entry(&mut self, own: u32) -> Result<bool, Refusal> {
-        if !self.module.has_importer_entry.get(own as usize).is_some_and(|&has_one| has_one) {
-            return Ok(false);
+    /// Writes the entry for importers that precedes a function, if it gets one: over the end of so many bytes of padding, which end
+    /// the code, or else after padding of its own.
+    fn importer_entry(&mut self, own: u32, padding_bytes: usize) -> Result<(), Refusal> {
+        if !self.module.has_importer_entry(own) {
+            return Ok(());
         }
-        let entry = stubs::importer_entry();
-        self.code.room(entry.len()).map_err(|_| Refusal::TooLarge)?[..entry.len()].copy_from_slice(&entry);
-        self.code.commit(entry.len());
-        Ok(true)
+        let padded = stubs::importer_entry();
+        if padding_bytes < IMPORTER_ENTRY_BYTES as usize {
+            self.code.room(padded.len()).map_err(|_| Refusal::TooLarge)?[..padded.len()].copy_from_slice(&padded);
+            self.code.commit(padded.len());
+        } else {
+            let entry = &padded[padded.len() - IMPORTER_ENTRY_BYTES as usize..];
+            let code = self.code.bytes_mut();
+            let at = code.len() - entry.len();
+            code[at..].copy_from_slice(entry);
+        }
+        Ok(())
     }
 
-    fn emit(&mut self, ty: TypeIndex, body_offset: u32, has_importer_entry: bool) -> Result<(), Refusal> {
+    /// Returns the length of the padding that ends the code.
+    fn emit(&mut self, ty: TypeIndex, body_offset: u32, has_importer_entry: bool) -> Result<usize, Refusal> {
         let layout = &self.module.layouts[ty.index()];
         let code_offset = self.code.bytes().len() as u32;
         let sites_at = self.sites.start(code_offset, body_offset);
@@ -329,7 +345,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
             saved: self.plan.saved_mask(),
             has_importer_entry,
         });
-        Ok(())
+        Ok(emitted.padding_bytes)
     }
 }
 

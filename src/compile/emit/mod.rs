@@ -4,6 +4,8 @@
 //! * An i32 has zeros in the upper half of its register, and of its 8-byte slot.
 //! * At a label scratch registers hold nothing, and no temp is alive.
 //! * Compared operands and the instruction that reads the flags are adjacent; only moves stand between.
+//!
+#![doc = include_str!("processors.md")]
 
 mod operand;
 mod values;
@@ -88,7 +90,9 @@ impl Source {
 /// What a finished function is, beside its bytes.
 pub(super) struct Emitted {
     pub(super) prologue_bytes: u32,
+    /// The code with the padding that ends it.
     pub(super) code_bytes: usize,
+    pub(super) padding_bytes: usize,
 }
 
 /// One function being emitted.
@@ -288,11 +292,12 @@ fn attempt(
     }
     // Up to where the next function begins nothing may be executed.
     let code_bytes = emit.asm.pos().next_multiple_of(FUNCTION_ALIGNMENT);
+    let padding_bytes = code_bytes - emit.asm.pos();
     for _ in 0..FUNCTION_ALIGNMENT / 8 {
         emit.asm.u64(u64::from_ne_bytes([0xCC; 8]));
     }
     emit.asm.finish().map_err(Failure::Code)?;
-    Ok(Emitted { prologue_bytes, code_bytes })
+    Ok(Emitted { prologue_bytes, code_bytes, padding_bytes })
 }
 
 impl Emit<'_> {

@@ -149,7 +149,8 @@ fn too_long(row: &Row, form: &Form, address: &Address) -> bool {
 /// The conflict among these operands, if there is one.
 pub fn conflict(row: &Row, form: &Form, values: &[Value]) -> Option<Conflict> {
     let address = values.iter().find_map(Value::address);
-    let size = if address.is_some_and(|address| address.narrow) { AddressSize::S32 } else { AddressSize::S64 };
+    let narrow = address.is_some_and(Address::has_narrow_registers);
+    let size = if narrow { AddressSize::S32 } else { AddressSize::S64 };
     let stack = ["push2", "push2p", "pop2", "pop2p"].contains(&row.mnemonic.as_str());
     let extended = |number: Option<u8>| number >= Some(16);
     let high = address.is_some_and(|a| extended(a.base) || extended(a.index.map(|(index, _)| index)));

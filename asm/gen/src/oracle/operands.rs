@@ -95,6 +95,15 @@ impl Address {
         Address { base: Some(base), index: None, disp, rip: false, narrow: false, segment: Segment::None }
     }
 
+    /// Whether it is encoded as one of 32 bits: without registers that are [narrow](Address::narrow) nothing says so.
+    pub fn has_narrow_registers(&self) -> bool {
+        let numbers = [self.base, self.index.map(|(index, _)| index)];
+        self.narrow
+            && !self.rip
+            && numbers.iter().any(Option::is_some)
+            && numbers.iter().flatten().all(|&number| number < 16)
+    }
+
     fn addr(self) -> Addr {
         let scale = |exponent: u8| Scale::ALL[usize::from(exponent)];
         let wide = |number: u8| R64X::from_num(number).expect("a register number");
