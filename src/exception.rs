@@ -62,7 +62,7 @@ impl ExnRef {
         let exceptions = store.state.exceptions_mut();
         let reference = exceptions.add(tag.id, &values).map_err(|_| Error::from(Trap::TooManyExceptions))?;
         exceptions.keep(reference);
-        exceptions.keep_all();
+        exceptions.hold(reference);
         Ok(ExnRef { store: store.id, reference })
     }
 
@@ -86,7 +86,8 @@ impl ExnRef {
         let store = &store.as_context().0.opaque;
         store.expect(self.store, "an exception");
         let exception = store.state.exceptions().get(self.reference);
-        vals(store.state.tag(exception.tag), &exception.values, self.store)
+        let types = store.state.tag(exception.tag).params();
+        types.iter().zip(&exception.values).map(|(ty, value)| Val::from_value(*value, *ty, store)).collect()
     }
 }
 
@@ -134,12 +135,8 @@ impl ThrownException {
 
     /// What it carries.
     pub fn fields(&self) -> Vec<Val> {
-        vals(&self.ty, &self.values, self.store)
+        self.ty.params().iter().zip(&self.values).map(|(ty, value)| Val::of_held(*value, *ty, self.store)).collect()
     }
-}
-
-fn vals(ty: &FuncType, values: &[Value], store: StoreId) -> Vec<Val> {
-    ty.params().iter().zip(values).map(|(ty, value)| Val::from_value(*value, *ty, store)).collect()
 }
 
 fn values(store: &StoreOpaque, tag: Tag, fields: &[Val]) -> Result<(FuncType, Box<[Value]>), Error> {

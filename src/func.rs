@@ -97,7 +97,7 @@ impl Func {
         }
         enter(store, self.func, &signature, &mut values).map_err(|exit| store.opaque.error_of(exit))?;
         for ((result, ty), value) in results.iter_mut().zip(ty.results()).zip(values) {
-            *result = Val::from_value(value, *ty, self.store);
+            *result = Val::from_value(value, *ty, &store.opaque);
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ impl Global {
     pub fn get(&self, store: impl AsContext) -> Val {
         let store = &store.as_context().0.opaque;
         store.expect(self.store, "a global");
-        Val::from_value(store.state.global(self.id), self.ty.content, self.store)
+        Val::from_value(store.state.global(self.id), self.ty.content, store)
     }
 
     /// Sets its value.

@@ -80,7 +80,7 @@ fn call_dynamic<T: 'static>(
     };
     let (params, results) = list.split_at_mut(ty.params().len());
     for ((param, ty), value) in params.iter_mut().zip(ty.params()).zip(&*values) {
-        *param = Val::from_value(*value, *ty, id);
+        *param = Val::from_value(*value, *ty, &store.opaque);
     }
     for (result, ty) in results.iter_mut().zip(ty.results()) {
         *result = Val::default_for_ty(*ty).unwrap_or(Val::I32(0));

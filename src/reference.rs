@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
-use crate::types::{FuncType, HeapType, RefType};
-use crate::vm::context::FuncRef;
+use crate::types::{FuncType, HeapType, RefType, ValType};
+use crate::vm::context::{FuncRef, Value};
 use std::any::Any;
 
 /// A function in a store: one of wasm code, or of the host.
@@ -99,7 +99,8 @@ impl ExternRef {
     }
 }
 
-/// A reference to an exception: what a `catch_ref` leaves. The exception lives as long as its store.
+/// A reference to an exception: what a `catch_ref` leaves. The exception lives as long as its store, once the host has been given
+/// a reference to it, and counts towards how many a store may have.
 ///
 /// ```
 /// use planish::{Engine, ExnRef, FuncType, Store, Tag, TagType, Val, ValType};
@@ -114,7 +115,7 @@ impl ExternRef {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ExnRef {
     pub(crate) store: StoreId,
-    /// What wasm code holds.
+    /// What wasm code holds; of an exception that is [held](crate::vm::exception::Exceptions::hold).
     pub(crate) reference: u64,
 }
 
@@ -210,7 +211,13 @@ impl Ref {
     }
 
     /// A table element of this type.
-    pub(crate) fn from_element(bits: u64, ty: RefType, store: StoreId) -> Ref {
+    pub(crate) fn from_element(bits: u64, ty: RefType, store: &StoreOpaque) -> Ref {
+        store.hold(Value::from_u64(bits), ValType::Ref(ty));
+        Ref::of_held(bits, ty, store.id)
+    }
+
+    /// The same of a reference that the store [holds](StoreOpaque::hold) already.
+    pub(crate) fn of_held(bits: u64, ty: RefType, store: StoreId) -> Ref {
         match ty.heap {
             HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
             HeapType::Extern => Ref::Extern(extern_of(bits, store)),

@@ -4,7 +4,7 @@ use crate::abi::TrapCode;
 use crate::engine::Engine;
 use crate::error::{Error, Trap, WasmBacktrace};
 use crate::module::ModuleInner;
-use crate::types::FuncType;
+use crate::types::{FuncType, HeapType, RefType, ValType};
 use crate::vm::backtrace::Frame;
 use crate::vm::context::Value;
 use crate::vm::enter::Exit;
@@ -92,6 +92,15 @@ impl StoreOpaque {
         }
     }
 
+    /// The host is given a value: if it is a reference to an exception, that lives as long as the store from now on.
+    pub(crate) fn hold(&self, value: Value, ty: ValType) {
+        if let ValType::Ref(RefType { heap: HeapType::Exn | HeapType::NoExn, .. }) = ty
+            && value.u64() != 0
+        {
+            self.state.exceptions().hold(value.u64());
+        }
+    }
+
     /// What a call that did not return means to the embedder.
     #[cold]
     pub(crate) fn error_of(&self, exit: Exit) -> Error {
@@ -100,6 +109,7 @@ impl StoreOpaque {
             Exit::Error { error, frames } => (Error::from(error), frames),
             Exit::Exception { tag, values, frames } => {
                 let ty = self.state.tag(tag).clone();
+                ty.params().iter().zip(&values).for_each(|(ty, value)| self.hold(*value, *ty));
                 (Error::new(ThrownException { store: self.id, tag, ty, values }), frames)
             }
         };
@@ -137,6 +147,7 @@ pub struct ThrownException {
     pub(crate) store: StoreId,
     pub(crate) tag: TagId,
     pub(crate) ty: FuncType,
+    /// Exceptions among them are [held](StoreOpaque::hold).
     pub(crate) values: Box<[Value]>,
 }
 

@@ -91,10 +91,9 @@ impl Table {
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn get(&self, store: impl AsContext, index: u64) -> Option<Ref> {
-        let store = store.as_context();
-        let elements = self.of(&store.0.opaque).elements();
-        let element = elements.get(usize::try_from(index).ok()?)?;
-        Some(Ref::from_element(*element, self.element, self.store))
+        let store = &store.as_context().0.opaque;
+        let element = self.of(store).elements().get(usize::try_from(index).ok()?)?;
+        Some(Ref::from_element(*element, self.element, store))
     }
 
     /// Sets the element at `index`.

@@ -170,14 +170,20 @@ impl Val {
     }
 
     /// A value of type `ty` that has crossed the door out of `store`.
-    pub(crate) fn from_value(value: Value, ty: ValType, store: StoreId) -> Val {
+    pub(crate) fn from_value(value: Value, ty: ValType, store: &StoreOpaque) -> Val {
+        store.hold(value, ty);
+        Val::of_held(value, ty, store.id)
+    }
+
+    /// The same of a value that the store [holds](StoreOpaque::hold) already.
+    pub(crate) fn of_held(value: Value, ty: ValType, store: StoreId) -> Val {
         match ty {
             ValType::I32 => Val::I32(value.u32() as i32),
             ValType::I64 => Val::I64(value.u64() as i64),
             ValType::F32 => Val::F32(value.u32()),
             ValType::F64 => Val::F64(value.u64()),
             ValType::V128 => Val::V128(V128(value.u128())),
-            ValType::Ref(ty) => Ref::from_element(value.u64(), ty, store).into(),
+            ValType::Ref(ty) => Ref::of_held(value.u64(), ty, store).into(),
         }
     }
 }

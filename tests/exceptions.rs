@@ -349,3 +349,86 @@ fn references_are_collected_when_they_are_many() -> Result<()> {
     }
     Ok(())
 }
+
+/// A module of which nothing says that exceptions leave its stack, and what it hands to the host all the same. `churn` throws so many
+/// others that they are collected.
+const HANDS_OUT: &str = r#"(module
+    (type $take (func (param exnref)))
+    (table (export "table") 1 funcref)
+    (tag $kept (export "kept") (param i64)) (tag $other (export "other") (param i64))
+    (func $make (param i64) (result exnref)
+        (block $b (result exnref) (try_table (catch_all_ref $b) (throw $kept (local.get 0))) unreachable))
+    (func (export "result") (param i64) (result exnref) (call $make (local.get 0)))
+    (func (export "argument") (param i64) (call_indirect (type $take) (call $make (local.get 0)) (i32.const 0)))
+    (func (export "again") (param exnref) (throw_ref (local.get 0)))
+    (func (export "churn") (param i32)
+        (loop $l
+            (block $b (result exnref) (try_table (catch_all_ref $b) (throw $other (i64.const -1))) unreachable)
+            drop
+            (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
+
+/// However the host gets at an exception, it keeps it.
+#[test]
+fn what_the_host_holds_stays_what_it_is() -> Result<()> {
+    for engine in engines() {
+        let mut store = Store::new(&engine, Vec::new());
+        let instance = Instance::new(&mut store, &Module::new(&engine, HANDS_OUT)?, &[])?;
+        let kept = instance.get_tag(&mut store, "kept").expect("a tag");
+        let take = Func::new(
+            &mut store,
+            FuncType::new([ValType::EXNREF], []),
+            |mut caller: Caller<'_, Vec<ExnRef>>, params, _| {
+                caller.data_mut().extend(params[0].unwrap_exn_ref());
+                Ok(())
+            },
+        );
+        instance.get_table(&mut store, "table").expect("a table").set(&mut store, 0, take.into())?;
+        let churn = instance.get_typed_func::<i32, ()>(&mut store, "churn")?;
+        let [result, argument, again] =
+            ["result", "argument", "again"].map(|name| instance.get_func(&mut store, name).expect("a function"));
+        for round in 0..20 {
+            argument.call(&mut store, &[Val::I64(2 * round)], &mut [])?;
+            let mut results = [Val::I32(0)];
+            result.call(&mut store, &[Val::I64(2 * round + 1)], &mut results)?;
+            store.data_mut().extend(results[0].unwrap_exn_ref());
+            // So that collections find them at every age.
+            churn.call(&mut store, 300 + 170 * round as i32)?;
+        }
+        let held = store.data().clone();
+        assert_eq!(held.len(), 40);
+        for (number, exception) in (0..).zip(held) {
+            assert_eq!((exception.tag(&store), exception.fields(&store)[0].i64()), (kept, Some(number)));
+            let error = again.call(&mut store, &[Val::ExnRef(Some(exception))], &mut []).unwrap_err();
+            let thrown = error.downcast_ref::<ThrownException>().expect("an exception");
+            assert_eq!((thrown.tag(), thrown.fields()[0].i64()), (kept, Some(number)));
+        }
+        // They do not keep the others: these come to more than a store may have.
+        churn.call(&mut store, 1_500_000)?;
+    }
+    Ok(())
+}
+
+/// An exception that the host has made is held, too, and so is what one carries that nobody caught.
+#[test]
+fn an_exception_in_an_exception_stays_what_it_is() -> Result<()> {
+    for engine in engines() {
+        let mut store = Store::new(&engine, ());
+        let churner = Instance::new(&mut store, &Module::new(&engine, HANDS_OUT)?, &[])?;
+        let churn = churner.get_typed_func::<i32, ()>(&mut store, "churn")?;
+        let number = churner.get_tag(&mut store, "kept").expect("a tag");
+        let nested = Tag::new(&mut store, &TagType::new(FuncType::new([ValType::EXNREF], [])));
+        let inner = ExnRef::new(&mut store, number, &[Val::I64(7)])?;
+        churn.call(&mut store, 5000)?;
+        let thrower = Func::wrap(&mut store, move |caller: Caller<'_, ()>| -> Result<()> {
+            Err(Error::new(ThrownException::new(&caller, nested, &[Val::ExnRef(Some(inner))])?))
+        });
+        let module = Module::new(&engine, r#"(module (import "" "" (func $f)) (func (export "run") (call $f)))"#)?;
+        let instance = Instance::new(&mut store, &module, &[thrower.into()])?;
+        let error = instance.get_typed_func::<(), ()>(&mut store, "run")?.call(&mut store, ()).unwrap_err();
+        let fields = error.downcast_ref::<ThrownException>().expect("an exception").fields();
+        churn.call(&mut store, 5000)?;
+        let found = fields[0].unwrap_exn_ref().expect("an exception");
+        assert_eq!((found, found.fields(&store)[0].i64()), (inner, Some(7)));
+    }
+    Ok(())
+}

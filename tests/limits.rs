@@ -337,3 +337,34 @@ fn code_that_outgrows_its_addresses_is_an_error_of_the_call() {
         call(0).expect("no trap");
     });
 }
+
+/// Modules with large images have a descriptor each; where there are many, the last ones copy their data instead, and run alike.
+#[test]
+fn images_leave_descriptors_to_the_host() {
+    const LIMIT: u64 = 160;
+    within(&[NO_LIMIT], "images_leave_descriptors_to_the_host", || {
+        let limit = libc::rlimit { rlim_cur: LIMIT, rlim_max: LIMIT };
+        // SAFETY: reads the limit.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+        let open = || std::fs::read_dir("/proc/self/fd").expect("Linux").count() as u64;
+        let engine = engine(|config| _ = config.guard_memory(true));
+        let (data, before) = ("x".repeat(70_000), open());
+        let module = |number: usize| {
+            let text = format!(r#"(module (memory (export "memory") 2) (data (i32.const {number}) "{data}"))"#);
+            Module::new(&engine, text).expect("a module")
+        };
+        let modules: Vec<Module> = (1..2 * LIMIT as usize).map(module).collect();
+        for (number, module) in (1..).zip(&modules) {
+            // The second one makes the image.
+            for _ in 0..3 {
+                let mut store = Store::new(&engine, ());
+                let instance = Instance::new(&mut store, module, &[]).expect("an instance");
+                let memory = instance.get_memory(&mut store, "memory").expect("exported");
+                let bytes = [number - 1, number, number + 69_999, number + 70_000].map(|at| memory.data(&store)[at]);
+                assert_eq!(bytes, [0, b'x', b'x', 0], "module {number}");
+            }
+        }
+        let images = open() - before;
+        assert!((LIMIT / 8..LIMIT / 8 + 10).contains(&images), "{images} more of {LIMIT}");
+    });
+}

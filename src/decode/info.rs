@@ -256,17 +256,15 @@ impl ModuleInfo {
         }
     }
 
-    /// Can references to exceptions be elsewhere than on the wasm stack: in a global, a table, an exception, or with the host, to
-    /// which functions lead that others can call?
+    /// Can wasm code put references to exceptions elsewhere than on its stack: into a global, a table, or another exception? What it
+    /// passes to the host is the host's business to [hold](crate::vm::exception::Exceptions::hold).
     pub(crate) fn holds_exceptions(&self) -> bool {
         let is_exception = |ty: &RefType| matches!(ty.heap, HeapType::Exn | HeapType::NoExn);
         let holds = |ty: &ValType| matches!(ty, ValType::Ref(ty) if is_exception(ty));
-        let imported = (0..self.imported_functions).map(FuncIndex);
-        let functions = imported.chain(self.referable.iter().copied()).map(|func| self.functions[func.index()]);
-        let mut types = functions.chain(self.tags.iter().copied()).map(|ty| &self.types[ty.index()]);
+        let mut tags = self.tags.iter().map(|ty| &self.types[ty.index()]);
         self.globals.iter().any(|global| holds(&global.content))
             || self.tables.iter().any(|table| is_exception(&table.element))
-            || types.any(|ty| ty.params().iter().chain(ty.results()).any(holds))
+            || tags.any(|ty| ty.params().iter().any(holds))
     }
 
     /// The place of a function's record among an instance's own, if it can be referred to.

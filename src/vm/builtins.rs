@@ -13,6 +13,7 @@ use super::trap::TrapRecord;
 use super::unwind;
 use crate::abi::{Builtin, CallLayout, TrapCode};
 use crate::types::{FuncIndex, TagIndex};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ use std::time::Duration;
 #[repr(C)]
 pub(super) struct BuiltinResult {
     value: u64,
-    trapped: u64,
+    pub(super) trapped: u64,
 }
 
-type Entry = unsafe extern "sysv64" fn(*mut Context, u64, u64, u64, u64, u64) -> BuiltinResult;
+pub(super) type Entry = unsafe extern "sysv64" fn(*mut Context, u64, u64, u64, u64, u64) -> BuiltinResult;
 type Answer = Result<u64, Stop>;
 
 /// Why a builtin does not return.
@@ -31,6 +32,8 @@ enum Stop {
     Trap(TrapCode),
     /// By reference.
     Exception(u64),
+    /// Our bug: nothing that a guest does should lead to one.
+    Panic(Box<dyn Any + Send>),
 }
 
 macro_rules! builtins {
@@ -42,8 +45,14 @@ macro_rules! builtins {
                 // SAFETY: the running context; its owner lives as long as the store.
                 let instance = unsafe { &mut *(*context).owner };
                 let function: fn(&mut InstanceData, u64, u64, u64, u64) -> Answer = $function;
+                // What a panic leaves broken is what the operator was to change, and the panic goes on in whoever entered wasm.
+                let stop = match catch_unwind(AssertUnwindSafe(|| function(instance, a, b, c, d))) {
+                    Ok(Ok(value)) => return returned(value),
+                    Ok(Err(stop)) => stop,
+                    Err(panic) => Stop::Panic(panic),
+                };
                 // SAFETY: the running context, as promised.
-                function(instance, a, b, c, d).map_or_else(|stop| unsafe { stopped(context, stop) }, returned)
+                unsafe { stopped(context, stop) }
             }
             entry
         })),*];
@@ -261,6 +270,10 @@ unsafe fn stopped(context: *mut Context, stop: Stop) -> BuiltinResult {
         Stop::Exception(exception) => {
             header.thrown = exception;
             header.pending = Pending::Exception;
+            TrapCode::Unreachable
+        }
+        Stop::Panic(panic) => {
+            (header.payload, header.pending) = (Some(Payload::Panic(panic)), Pending::Payload);
             TrapCode::Unreachable
         }
     };

@@ -1,12 +1,19 @@
 //! The exceptions of a store.
 //!
 //! Wasm code and the layers above know an exception by its reference, a number. One that is caught without a reference to it is
-//! gone when the next is thrown. The others are kept: they are collected when there are many and no word of the wasm stack is
-//! their reference. That is where all references are, unless a module has a global, a table, a tag or a function to be called
-//! from elsewhere that holds some: then, or once the host has made one, those that are kept live as long as the store.
+//! gone when the next is thrown. The others are kept, and collected when there are many. Their roots are:
+//!
+//! * every word of the wasm stack that is a reference;
+//! * the references that the host has been given: those exceptions are *held* and live as long as the store, since the host's
+//!   handles can be copied and say nothing when they go;
+//! * globals, tables and the fields of other exceptions: nobody looks there, so a store with a module whose globals, tables or
+//!   tags have room for references to exceptions collects none.
+//!
+//! A reference carries the generation of its place. Should one outlive its exception all the same, it is never another's.
 
 use super::context::Value;
 use super::store::TagId;
+use std::cell::Cell;
 
 /// An exception.
 pub(crate) struct Exception {
@@ -14,6 +21,8 @@ pub(crate) struct Exception {
     pub(crate) values: Box<[Value]>,
     /// Has a reference to it been given out?
     kept: bool,
+    /// Has one been given to the host?
+    held: Cell<bool>,
     /// By the collection that is going on.
     found: bool,
 }
@@ -33,9 +42,17 @@ const MAX_BYTES: usize = 64 << 20;
 /// So many exceptions are kept before a collection is worth it.
 const MIN_KEPT: usize = 1000;
 
-/// By reference - 1.
+/// A place for exceptions, one after the other.
+#[derive(Default)]
+struct Place {
+    /// How many have been here before.
+    generation: u32,
+    exception: Option<Exception>,
+}
+
+/// By place: see [`reference_to`].
 pub(crate) struct Exceptions {
-    all: Vec<Option<Exception>>,
+    all: Vec<Place>,
     /// Places without an exception.
     free: Vec<u32>,
     /// Its values may still be read, no reference to it exists: gone when the next comes.
@@ -54,12 +71,12 @@ impl Exceptions {
     /// A new exception to throw.
     pub(crate) fn add(&mut self, tag: TagId, values: &[Value]) -> Result<u64, Exhausted> {
         if let Some(reference) = self.caught.take() {
-            self.free(reference);
+            self.free(place_of(reference));
         }
         let mut own = Vec::new();
         own.try_reserve_exact(values.len()).map_err(|_| Exhausted)?;
         own.extend_from_slice(values);
-        let exception = Exception { tag, values: own.into(), kept: false, found: false };
+        let exception = Exception { tag, values: own.into(), kept: false, held: Cell::new(false), found: false };
         let bytes = self.bytes + exception.bytes();
         if bytes > MAX_BYTES {
             return Err(Exhausted);
@@ -70,23 +87,33 @@ impl Exceptions {
                 self.all.try_reserve(1).map_err(|_| Exhausted)?;
                 // So that freeing never allocates.
                 self.free.try_reserve(self.all.len() + 1).map_err(|_| Exhausted)?;
-                self.all.push(None);
+                self.all.push(Place::default());
                 self.all.len() - 1
             }
         };
-        (self.all[place], self.bytes) = (Some(exception), bytes);
-        Ok(place as u64 + 1)
+        (self.all[place].exception, self.bytes) = (Some(exception), bytes);
+        Ok(reference_to(place, self.all[place].generation))
+    }
+
+    /// The exception of a reference, if it is one.
+    fn find(&self, reference: u64) -> Option<&Exception> {
+        let place = self.all.get(place_of(reference))?;
+        place.exception.as_ref().filter(|_| place.generation == generation_of(reference))
+    }
+
+    fn find_mut(&mut self, reference: u64) -> Option<&mut Exception> {
+        let place = self.all.get_mut(place_of(reference))?;
+        place.exception.as_mut().filter(|_| place.generation == generation_of(reference))
     }
 
     /// The exception of a reference, which is not null.
     pub(crate) fn get(&self, reference: u64) -> &Exception {
-        let exception = self.all.get(reference.wrapping_sub(1) as usize).and_then(Option::as_ref);
-        exception.expect("references are those of exceptions that are kept")
+        self.find(reference).expect("references are those of exceptions that are kept")
     }
 
     /// From now on there may be references to it on the wasm stack.
     pub(crate) fn keep(&mut self, reference: u64) {
-        if let Some(Some(exception)) = self.all.get_mut(reference.wrapping_sub(1) as usize)
+        if let Some(exception) = self.find_mut(reference)
             && !exception.kept
         {
             exception.kept = true;
@@ -94,7 +121,12 @@ impl Exceptions {
         }
     }
 
-    /// From now on there may be references anywhere.
+    /// From now on the host may have references to it, for as long as the store lives.
+    pub(crate) fn hold(&self, reference: u64) {
+        self.get(reference).held.set(true);
+    }
+
+    /// From now on there may be references where no collection looks.
     pub(crate) fn keep_all(&mut self) {
         self.collects_at = None;
     }
@@ -110,31 +142,48 @@ impl Exceptions {
         self.collects_at.is_some_and(|many| self.kept >= many)
     }
 
-    /// Forgets those that are kept and whose reference is none of these words.
+    /// Forgets those that are kept, not held, and whose reference is none of these words.
     pub(super) fn collect(&mut self, words: impl Iterator<Item = u64>) {
         for word in words {
-            if let Some(Some(exception)) = self.all.get_mut(word.wrapping_sub(1) as usize) {
+            if let Some(exception) = self.find_mut(word) {
                 exception.found = true;
             }
         }
-        for reference in 1..=self.all.len() as u64 {
-            let Some(exception) = &mut self.all[reference as usize - 1] else { continue };
-            let found = std::mem::take(&mut exception.found);
+        for place in 0..self.all.len() {
+            let Some(exception) = &mut self.all[place].exception else { continue };
+            let found = std::mem::take(&mut exception.found) || exception.held.get();
             if exception.kept && !found {
                 self.kept -= 1;
-                self.free(reference);
+                self.free(place);
             }
         }
         self.collects_at = Some(MIN_KEPT.max(2 * self.kept));
     }
 
-    fn free(&mut self, reference: u64) {
-        let place = reference - 1;
-        if let Some(exception) = self.all[place as usize].take() {
-            self.bytes -= exception.bytes();
-            self.free.push(place as u32);
+    fn free(&mut self, index: usize) {
+        let place = &mut self.all[index];
+        let Some(exception) = place.exception.take() else { return };
+        self.bytes -= exception.bytes();
+        // A place whose generations are used up stays empty.
+        if let Some(next) = place.generation.checked_add(1) {
+            place.generation = next;
+            self.free.push(index as u32);
         }
     }
+}
+
+/// The generation in the upper half, the place + 1 in the lower.
+fn reference_to(place: usize, generation: u32) -> u64 {
+    u64::from(generation) << 32 | (place as u64 + 1)
+}
+
+/// Of null it is one that nobody has.
+fn place_of(reference: u64) -> usize {
+    (reference as u32).wrapping_sub(1) as usize
+}
+
+fn generation_of(reference: u64) -> u32 {
+    (reference >> 32) as u32
 }
 
 #[cfg(test)]
@@ -149,19 +198,40 @@ mod tests {
             assert_eq!(exceptions.get(reference).values[0], Value::from_u64(number));
             exceptions.catch(reference);
         }
+        let mut references = Vec::new();
         for _ in 0..many {
             let reference = exceptions.add(TagId::NONE, &[]).expect("room");
             exceptions.keep(reference);
             exceptions.catch(reference);
+            references.push(reference);
         }
         assert_eq!(exceptions.add(TagId::NONE, &[]), Err(Exhausted));
         assert!(exceptions.wants_collection());
-        exceptions.collect([0, 7, u64::MAX, many].into_iter());
-        assert_eq!((exceptions.kept, exceptions.bytes), (2, 2 * size_of::<Exception>()));
-        assert_eq!(exceptions.get(7).tag, TagId::NONE);
-        for _ in 0..many - 2 {
+        exceptions.hold(references[100]);
+        exceptions.collect([0, references[7], u64::MAX, *references.last().expect("many")].into_iter());
+        assert_eq!((exceptions.kept, exceptions.bytes), (3, 3 * size_of::<Exception>()));
+        assert_eq!([7, 100].map(|at| exceptions.get(references[at]).tag), [TagId::NONE; 2]);
+        for _ in 0..many - 3 {
             exceptions.add(TagId::NONE, &[]).expect("room");
         }
         assert_eq!(exceptions.add(TagId::NONE, &[]), Err(Exhausted));
+    }
+
+    #[test]
+    fn a_reference_is_never_another_exceptions() {
+        let mut exceptions = Exceptions::new();
+        let first = exceptions.add(TagId::NONE, &[]).expect("room");
+        exceptions.keep(first);
+        exceptions.collect(std::iter::empty());
+        let second = exceptions.add(TagId::NONE, &[]).expect("room");
+        assert_eq!(place_of(first), place_of(second));
+        assert!(exceptions.find(first).is_none() && exceptions.find(second).is_some());
+        // No place is used again once its generations are.
+        exceptions.all[place_of(second)].generation = u32::MAX;
+        let last = reference_to(place_of(second), u32::MAX);
+        exceptions.catch(last);
+        let next = exceptions.add(TagId::NONE, &[]).expect("room");
+        assert_ne!(place_of(last), place_of(next));
+        assert!(exceptions.find(last).is_none());
     }
 }

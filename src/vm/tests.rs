@@ -7,20 +7,22 @@ mod code;
 use super::backtrace::{Frame, MAX_FRAMES};
 use super::bounds::{Bounds, Limits, Refused};
 use super::code::{Code, CodeAddress, Contents, Signature, SignatureSpan};
-use super::context::{FuncRef, Value};
+use super::context::{FuncRef, Pending, Value};
 use super::enter::{Exit, enter};
-use super::host::{HostCall, HostError, HostStop};
+use super::host::{HostCall, HostError, HostStop, Payload};
 use super::images::MemoryImages;
 use super::instance::{Entries, Imports, InstanceModule, Records};
 use super::pool::{MemoryPool, PoolLimits};
 use super::stack::StackPool;
 use super::store::{Hosted, InstanceId, StoreState};
 use super::trap::install_handlers;
-use crate::abi::TrapCode;
+use super::{builtins, unwind};
 use crate::abi::positions::{FunctionCode, Positions, Site, SiteWriter};
+use crate::abi::{Builtin, TrapCode};
 use crate::decode::{ExportItem, ModuleInfo};
 use crate::types::{FuncIndex, FuncType, MemoryIndex, MemoryType, TypeIndex, ValType};
 use code::*;
+use std::mem::transmute;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -479,4 +481,32 @@ fn leaving_the_sandbox_aborts() {
         .expect("it runs");
     assert!(String::from_utf8_lossy(&output.stderr).contains("left its sandbox"), "{output:?}");
     assert!(!output.status.success());
+}
+
+/// What our own code makes of a reference that is none, and of a trap that does not exist: nothing that a guest can ask for, but
+/// if it does, the process goes on.
+#[test]
+fn panics_of_our_own_leave_wasm_as_those_of_host_functions_do() {
+    let mut store = TestStore::new();
+    let instance = store.instance(None, &[DOUBLE]);
+    let context = store.state.instance(instance).context().as_ptr();
+    let exit: [usize; 2] = [0; 2];
+    let take_panic = |store: &mut TestStore| {
+        let header = &mut *store.state.header;
+        let pending = std::mem::replace(&mut header.pending, Pending::Nothing);
+        assert_eq!((pending, header.thrown), (Pending::Payload, 0));
+        assert!(matches!(header.payload.take(), Some(Payload::Panic(_))));
+    };
+    store.state.header.exit_sp = exit.as_ptr() as usize;
+    store.state.header.thrown = 12_345;
+    let header = store.state.header.address().as_ptr();
+    // SAFETY: the header and a context of a live store, whose exit is a word that can be read.
+    assert_eq!(unsafe { unwind::search(header, context) }, 0);
+    take_panic(&mut store);
+    // SAFETY: the address of a builtin.
+    let trap: builtins::Entry = unsafe { transmute(builtins::addresses()[Builtin::Trap as usize] as usize) };
+    // SAFETY: a context of a live store.
+    let result = unsafe { trap(context, 255, 0, 0, 0, 0) };
+    assert_eq!(result.trapped, 1);
+    take_panic(&mut store);
 }

@@ -11,6 +11,7 @@
 
 use super::code::{Contents, PublishedCode};
 use super::context::{Context, Pending, Resume, StoreHeader};
+use super::host::Payload;
 use super::passage::{Passage, Saved};
 use super::registry;
 use super::store::TagId;
@@ -18,6 +19,7 @@ use super::trap::unpack_exit;
 use crate::abi::positions::{FunctionCode, NO_CATCH, Positions};
 use crate::abi::{CALLEE_SAVED, PUSHED_CONTEXT};
 use crate::types::TagIndex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A wasm frame behind a call: its return address, rsp when the callee has popped its arguments, registers.
 struct Unwound {
@@ -41,13 +43,24 @@ enum Step {
 }
 
 /// Finds the code that catches the exception which the store has thrown, and notes in the store how to go on there; 0 if
-/// this activation has none.
+/// this activation has none. A panic is our bug; it leaves wasm as a host function's would, and the process goes on.
 ///
 /// # Safety
 /// Called by the stub that leaves wasm: `header` is that of the running store, `context` the one at the exit.
 pub(super) unsafe extern "sysv64" fn search(header: *mut StoreHeader, context: *mut Context) -> u32 {
     // SAFETY: as promised; nobody else uses it while this runs.
     let header = unsafe { &mut *header };
+    match catch_unwind(AssertUnwindSafe(|| find_catch(header, context))) {
+        Ok(found) => found,
+        Err(panic) => {
+            header.thrown = 0;
+            (header.payload, header.pending) = (Some(Payload::Panic(panic)), Pending::Payload);
+            0
+        }
+    }
+}
+
+fn find_catch(header: &mut StoreHeader, context: *mut Context) -> u32 {
     let (return_at, popped) = unpack_exit(header.exit_sp);
     if header.exceptions.wants_collection() {
         collect(header, return_at);

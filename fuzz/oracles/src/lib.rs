@@ -2,6 +2,7 @@
 //!
 //! Each runs for a second in `cargo test`, on inputs of its own; `cargo fuzz run TARGET` in `fuzz` looks for better ones.
 
+pub mod api;
 pub mod bytes;
 pub mod differential;
 pub mod encode;

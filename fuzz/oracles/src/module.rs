@@ -1,6 +1,6 @@
 //! Module bytes: whatever they are, the answer is a compiled module or an error that says where.
 
-use crate::differential::{OURS, generate};
+use crate::differential::{OURS, generate, linked};
 use planish::{Config, Engine, Module};
 use std::sync::LazyLock;
 
@@ -19,11 +19,13 @@ pub fn any_bytes(bytes: &[u8]) {
 
 /// A generated module is compiled in every configuration of ours, though perhaps refused as too large.
 pub fn any_module(bytes: &[u8]) {
-    let Some(module) = generate::module(bytes) else { return };
-    any_bytes(&module);
-    for ours in &*OURS {
-        if let Err(error) = ours.compile(&module) {
-            assert!(error.to_string().contains("too large to compile"), "{error}");
+    let Some(modules) = generate::module(bytes) else { return };
+    for module in linked::split(&modules) {
+        any_bytes(module);
+        for ours in &*OURS {
+            if let Err(error) = ours.compile(module) {
+                assert!(error.to_string().contains("too large to compile"), "{error}");
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ pub trait Engine: Sync {
 #[macro_export]
 macro_rules! player {
     ($engine:ident) => {
+        use $crate::differential::linked;
         use $crate::differential::script::{
             self, Deed, Event, Exports, FUEL, FUEL_EXPORT, ROUNDS, Type, Value, hash, hash_bytes,
         };
@@ -40,17 +41,29 @@ macro_rules! player {
             configure: impl FnOnce(&mut Store<StoreData>),
             bytes: &[u8],
         ) -> Result<Vec<Event>, String> {
-            let module = Module::new(engine, bytes).map_err(|error| error.to_string())?;
+            let modules = linked::split(bytes).into_iter().map(|bytes| Module::new(engine, bytes));
+            let modules = modules.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
             let mut store = Store::new(engine, data);
             configure(&mut store);
-            let exports = std::sync::Arc::new(exports_of(&module));
-            store.data_mut().exports = exports.clone();
-            match instantiate(&mut store, &module) {
-                Ok(instance) => {
-                    calls(&mut store, &instance, &exports);
-                    look(&mut store, &instance, &exports);
+            let mut instances: Vec<(Instance, std::sync::Arc<Exports>)> = Vec::new();
+            for module in &modules {
+                let exports = std::sync::Arc::new(exports_of(module));
+                // Those of a set have the same names.
+                store.data_mut().exports = exports.clone();
+                match instantiate(&mut store, module, instances.last().map(|(instance, _)| *instance)) {
+                    Ok(instance) => instances.push((instance, exports)),
+                    Err(stop) => {
+                        store.data_mut().log.push(Event::Stopped(stop));
+                        break;
+                    }
                 }
-                Err(stop) => store.data_mut().log.push(Event::Stopped(stop)),
+            }
+            // The last ones reach all others.
+            for (instance, exports) in instances.iter().rev() {
+                calls(&mut store, instance, exports);
+            }
+            for (instance, exports) in &instances {
+                look(&mut store, instance, exports);
             }
             Ok(std::mem::take(&mut store.data_mut().log))
         }
@@ -86,11 +99,19 @@ macro_rules! player {
             types.into_iter().map(|ty| type_of(ty.borrow())).collect()
         }
 
-        fn instantiate(store: &mut Store<StoreData>, module: &Module) -> Result<Instance, script::Stop> {
+        fn instantiate(
+            store: &mut Store<StoreData>,
+            module: &Module,
+            previous: Option<Instance>,
+        ) -> Result<Instance, script::Stop> {
             let mut imports = Vec::new();
             // Functions are numbered by themselves: not every engine has imports of several kinds in the module's order.
             let mut functions = 0;
             for import in module.imports() {
+                if let Some(previous) = previous.filter(|_| import.module() == linked::PREVIOUS) {
+                    imports.push(previous.get_export(&mut *store, import.name()).ok_or(script::Stop::Refused)?);
+                    continue;
+                }
                 let import = import_of(store, functions, &import.ty().clone()).ok_or(script::Stop::Refused)?;
                 functions += usize::from(matches!(import, Extern::Func(_)));
                 imports.push(import);

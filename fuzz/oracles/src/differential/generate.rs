@@ -1,14 +1,16 @@
-//! Modules from bytes: half of them by wasm-smith, half by us.
+//! Modules from bytes: half of them by wasm-smith, half by us, and half of ours linked to others.
 
 use super::binary::{leb, number, section};
 use super::script::{FUEL, FUEL_EXPORT, MEMORY_BYTES, TABLE_ELEMENTS};
-use super::trees;
+use super::{linked, trees};
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module};
 
-/// A module that these bytes choose, of what planish supports; its functions come to an end. `None`: the bytes give none.
+/// A module that these bytes choose, or [several](linked), of what planish supports; their functions come to an end. `None`: the
+/// bytes give none.
 pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
     match bytes.split_first()? {
+        (first, rest) if first % 4 == 0 => Some(linked::join(&trees::linked(rest))),
         (first, rest) if first % 2 == 0 => Some(trees::module(rest)),
         (_, rest) => smith(rest),
     }

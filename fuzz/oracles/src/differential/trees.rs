@@ -17,6 +17,7 @@ mod references;
 mod rows;
 
 use super::binary::{leb, section, sized, vector};
+use super::linked::PREVIOUS;
 use crate::bytes::Choices;
 use function::Function;
 
@@ -40,8 +41,20 @@ struct Plan {
     signatures: Vec<(Vec<u8>, Vec<u8>)>,
     tags: Vec<Vec<u8>>,
     globals: Vec<u8>,
-    /// Is what the first kinds of definitions allow imported? So many functions are.
+    /// Is what the first kinds of definitions allow imported from the host? So many functions are.
     imports: usize,
+    /// What comes from the instance before, if there is one.
+    link: Option<Link>,
+}
+
+/// What an instance has from another one with the same plan. All functions are imported.
+#[derive(Clone, Copy)]
+struct Link {
+    /// So many of the first ones.
+    tables: usize,
+    memories: usize,
+    globals: usize,
+    tags: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,18 +82,35 @@ struct Table {
 pub fn module(bytes: &[u8]) -> Vec<u8> {
     let mut choices = Choices::new(bytes);
     let plan = Plan::new(&mut choices);
-    let bodies: Vec<Vec<u8>> = (0..FUNCTIONS).map(|index| Function::body(&plan, index, &mut choices)).collect();
+    module_of(&plan, &mut choices)
+}
+
+/// Two or three modules, of which each imports all functions and some of the rest from the one before.
+pub fn linked(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut choices = Choices::new(bytes);
+    let mut plan = Plan::new(&mut choices);
+    let count = 2 + choices.below(2);
+    let mut modules = vec![module_of(&plan, &mut choices)];
+    while modules.len() < count {
+        plan.link = Some(Link::new(&plan, &mut choices));
+        modules.push(module_of(&plan, &mut choices));
+    }
+    modules
+}
+
+fn module_of(plan: &Plan, choices: &mut Choices<'_>) -> Vec<u8> {
+    let bodies: Vec<Vec<u8>> = (0..FUNCTIONS).map(|index| Function::body(plan, index, choices)).collect();
     let data: Vec<u8> = (0..DATA_BYTES).map(|_| choices.byte()).collect();
     let mut module = b"\0asm\x01\0\0\0".to_vec();
     section(&mut module, 1, &vector(&plan.types()));
     section(&mut module, 2, &vector(&plan.imported()));
     section(&mut module, 3, &vector(&(0..FUNCTIONS).map(|index| leb(index as u64)).collect::<Vec<_>>()));
-    let tables = plan.tables.iter().skip(plan.imports).map(|table| plan.table(table, true));
+    let tables = plan.tables.iter().skip(plan.imported_tables()).map(|table| plan.table(table, true));
     section(&mut module, 4, &vector(&tables.collect::<Vec<_>>()));
     let memories = plan.memories.iter().skip(plan.imported_memories()).map(|memory| memory.ty());
     section(&mut module, 5, &vector(&memories.collect::<Vec<_>>()));
     if plan.exceptions != Exceptions::None {
-        let tags = (0..plan.tags.len()).map(|tag| [vec![0], leb(plan.tag_type(tag))].concat());
+        let tags = (plan.imported_tags()..plan.tags.len()).map(|tag| plan.tag(tag));
         section(&mut module, 13, &vector(&tags.collect::<Vec<_>>()));
     }
     let globals = plan.globals.iter().skip(plan.imported_globals());
@@ -115,6 +145,7 @@ impl Plan {
             tags: Vec::new(),
             globals: Vec::new(),
             imports: choices.below(2),
+            link: None,
         };
         let first = choices.below(8);
         let shared = plan.atomics && first < 4;
@@ -183,23 +214,58 @@ impl Plan {
         (FUNCTIONS + tag * if self.exceptions == Exceptions::Standard { 3 } else { 2 }) as u64
     }
 
+    fn imported_tables(&self) -> usize {
+        self.link.map_or(self.imports, |link| link.tables)
+    }
+
     fn imported_memories(&self) -> usize {
-        if self.memories[0].shared { 0 } else { self.imports }
+        self.link.map_or(if self.memories[0].shared { 0 } else { self.imports }, |link| link.memories)
     }
 
     /// The host makes no references of other types.
     fn imported_globals(&self) -> usize {
-        self.imports * (self.numbers().len() + 2)
+        self.link.map_or(self.imports * (self.numbers().len() + 2), |link| link.globals)
     }
 
+    fn imported_tags(&self) -> usize {
+        self.link.map_or(0, |link| link.tags)
+    }
+
+    /// The host's function has type 0.
     fn imported(&self) -> Vec<Vec<u8>> {
-        let import = |kind: u8, ty: Vec<u8>| [vec![0, 0, kind], ty].concat();
-        let mut imports = vec![import(0, vec![0]); self.imports];
-        imports.extend(self.tables.iter().take(self.imports).map(|table| import(1, self.table(table, false))));
-        imports.extend(self.memories.iter().take(self.imported_memories()).map(|memory| import(2, memory.ty())));
-        let globals = self.globals.iter().take(self.imported_globals());
-        imports.extend(globals.map(|&ty| import(3, [val_type(ty), vec![1]].concat())));
+        let import = |letter: u8, index: usize, kind: u8, ty: Vec<u8>| {
+            let name = match self.link {
+                Some(_) => [sized(PREVIOUS.as_bytes()), export_name(letter, index)].concat(),
+                None => vec![0, 0],
+            };
+            [name, vec![kind], ty].concat()
+        };
+        let mut imports = vec![vec![0, 0, 0, 0]; self.imports];
+        if self.link.is_some() {
+            imports.extend((0..FUNCTIONS).map(|index| import(b'f', index, 0, leb(index as u64))));
+        }
+        let tables = self.tables.iter().take(self.imported_tables()).enumerate();
+        imports.extend(tables.map(|(index, table)| import(b't', index, 1, self.table(table, false))));
+        let memories = self.memories.iter().take(self.imported_memories()).enumerate();
+        imports.extend(memories.map(|(index, memory)| import(b'm', index, 2, memory.ty())));
+        let globals = self.globals.iter().take(self.imported_globals()).enumerate();
+        imports.extend(globals.map(|(index, &ty)| import(b'g', index, 3, [val_type(ty), vec![1]].concat())));
+        imports.extend((0..self.imported_tags()).map(|tag| import(b'x', tag, 4, self.tag(tag))));
         imports
+    }
+
+    fn tag(&self, tag: usize) -> Vec<u8> {
+        [vec![0], leb(self.tag_type(tag))].concat()
+    }
+
+    /// The place of a defined function among all functions.
+    fn own(&self, function: usize) -> usize {
+        self.imports + if self.link.is_some() { FUNCTIONS } else { 0 } + function
+    }
+
+    /// The same, or that of the instance before.
+    fn some(&self, function: usize, choices: &mut Choices<'_>) -> usize {
+        if self.link.is_some() && choices.below(2) == 0 { self.imports + function } else { self.own(function) }
     }
 
     fn table(&self, table: &Table, initial: bool) -> Vec<u8> {
@@ -219,27 +285,36 @@ impl Plan {
             b'f' => vec![0x43, 0, 0, 0x80, 0x3F],
             b'F' => vec![0x44, 0, 0, 0, 0, 0, 0, 0xF0, 0x3F],
             b'V' => [vec![0xFD, 0x0C], vec![7; 16]].concat(),
-            b'T' => vec![0xD2, self.imports as u8],
+            b'T' => vec![0xD2, self.own(0) as u8],
             _ => vec![0xD0, heap_type(ty)],
         }
     }
 
     /// Tables of other types are not for the host, which makes no references of these.
     fn exports(&self) -> Vec<Vec<u8>> {
-        let export = |name: u8, kind: u8, index: usize| vec![2, name, b'a' + index as u8, kind, index as u8];
-        let mut exports: Vec<Vec<u8>> = (0..FUNCTIONS).map(|index| export(b'f', 0, self.imports + index)).collect();
+        let export =
+            |letter: u8, kind: u8, index: usize| [export_name(letter, index), vec![kind, index as u8]].concat();
+        let functions = (0..FUNCTIONS).map(|index| [export_name(b'f', index), vec![0, self.own(index) as u8]].concat());
+        let mut exports: Vec<Vec<u8>> = functions.collect();
         let tables = self.tables.iter().take_while(|table| table.element != b't');
         exports.extend(tables.enumerate().map(|(index, _)| export(b't', 1, index)));
         exports.extend((0..self.memories.len()).map(|index| export(b'm', 2, index)));
         exports.extend((0..self.globals.len()).map(|index| export(b'g', 3, index)));
+        if self.exceptions != Exceptions::None {
+            exports.extend((0..self.tags.len()).map(|index| export(b'x', 4, index)));
+        }
         exports
     }
 
     /// For table 0, passive functions, and passive references of type 0.
     fn elements(&self) -> Vec<Vec<u8>> {
-        let function = |index: usize| vec![0xD2, (self.imports + index) as u8, 0x0B];
+        let function = |index: usize| vec![0xD2, self.own(index) as u8, 0x0B];
         let null = vec![0xD0, 0x70, 0x0B];
-        let mixed = vec![function(0), function(1), function(2), null, function(4), function(1), vec![0xD2, 0, 0x0B]];
+        let mut mixed =
+            vec![function(0), function(1), function(2), null, function(4), function(1), vec![0xD2, 0, 0x0B]];
+        if self.link.is_some() {
+            mixed.extend([0, 1, 2].map(|index| vec![0xD2, (self.imports + index) as u8, 0x0B]));
+        }
         let zero = if self.tables[0].wide { 0x42 } else { 0x41 };
         let mut elements =
             vec![[vec![4, zero, 0, 0x0B], vector(&mixed)].concat(), [vec![5, 0x70], vector(&mixed)].concat()];
@@ -247,6 +322,19 @@ impl Plan {
             elements.push([vec![5, 0x63, 0], vector(&[function(0), vec![0xD0, 0, 0x0B], function(1)])].concat());
         }
         elements
+    }
+}
+
+impl Link {
+    fn new(plan: &Plan, choices: &mut Choices<'_>) -> Link {
+        let mut some = |all: usize| if choices.below(2) == 0 { all } else { choices.below(all + 1) };
+        Link {
+            // Others are not exported.
+            tables: some(2),
+            memories: some(plan.memories.len()),
+            globals: some(plan.globals.len()),
+            tags: if plan.exceptions == Exceptions::None { 0 } else { some(plan.tags.len()) },
+        }
     }
 }
 
@@ -259,6 +347,11 @@ impl Memory {
             false => vec![flags, 1, 3],
         }
     }
+}
+
+/// A name: a letter for what it is, and a letter for which.
+fn export_name(letter: u8, index: usize) -> Vec<u8> {
+    vec![2, letter, b'a' + index as u8]
 }
 
 /// At most so many of `types`, less one.

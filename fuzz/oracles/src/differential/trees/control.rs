@@ -99,15 +99,14 @@ impl Function<'_, '_> {
 
     // Calls.
 
-    /// Calls a function before this one, in a loop one of the first, or the host.
+    /// Calls a function before this one, its own or the other instance's, in a loop one of the first; or the host.
     fn call(&mut self) {
-        let imports = self.plan.imports;
-        let callable = imports + if self.loops == 0 { self.index } else { self.index.min(2) };
-        if callable == 0 {
+        let (plan, own) = (self.plan, if self.loops == 0 { self.index } else { self.index.min(2) });
+        if plan.imports + own == 0 {
             return self.operation();
         }
-        let callee = self.choices.below(callable);
-        let signature = callee.saturating_sub(imports);
+        let which = self.choices.below(plan.imports + own);
+        let (callee, signature) = if which < own { (plan.some(which, self.choices), which) } else { (0, 0) };
         if self.has_results_of(signature) && self.choices.below(4) == 0 {
             return self.conditionally(|function| {
                 function.arguments(signature);
@@ -121,7 +120,7 @@ impl Function<'_, '_> {
 
     /// Once in each call, so that it ends with the stack or before.
     pub(super) fn recurse(&mut self) {
-        let callee = self.plan.imports + self.index;
+        let callee = self.plan.own(self.index);
         self.arguments(self.index);
         self.local(0x10, callee as u32);
         self.results(self.index);

@@ -40,7 +40,8 @@ impl Function<'_, '_> {
 
     /// One of type 0.
     fn function(&mut self) {
-        let function = self.choices.below(self.plan.imports + 2);
+        let (plan, which) = (self.plan, self.choices.below(self.plan.imports + 2));
+        let function = if which < 2 { plan.some(which, self.choices) } else { 0 };
         self.code.extend([0xD2, function as u8]);
     }
 
