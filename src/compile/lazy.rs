@@ -125,7 +125,7 @@ impl LazyModule {
         let mut compiler = Compiler::<HeapCode>::new(module, &budget, (end - start) as usize, Clock::default())?;
         let emitted = compiler.read_body(ty, &self.section, start..end).and_then(|()| compiler.emit(ty, start, false));
         // All offsets are those in the section until here.
-        Ok(emitted.map(|()| CompiledFunction::of(compiler.finish(), self.section_offset as u32)))
+        Ok(emitted.map(|_| CompiledFunction::of(compiler.finish(), self.section_offset as u32)))
     }
 
     /// Takes a function's code from the module's budget, once, however many threads compile it.

@@ -108,14 +108,6 @@ fn current() -> io::Result<libc::stack_t> {
     Ok(unsafe { stack.assume_init() })
 }
 
-/// What a modest handler takes of the stack that it interrupts.
-const HANDLER_BYTES: usize = 64 << 10;
-
-/// What a signal takes of the stack that it interrupts, if its handler has no alternate one: the kernel's frame, and the handler's.
-pub(crate) fn handler_stack_bytes() -> usize {
-    minimum_bytes() + HANDLER_BYTES
-}
-
 /// Lets some signals come to this thread if it blocks them.
 pub(crate) fn unblock(signals: &[c_int]) -> io::Result<()> {
     let mut blocked = MaybeUninit::uninit();

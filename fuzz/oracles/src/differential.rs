@@ -132,13 +132,17 @@ mod tests {
 
     #[test]
     fn a_second_of_generated_modules() {
-        let agreed = Cell::new(0);
-        for_a_second(3000, |bytes| match compare(bytes, &[]) {
-            Compared::Agree(engines) => agreed.set(agreed.get() + engines.saturating_sub(OURS.len() + 1)),
-            Compared::Nothing => {}
+        let (runs, agreed) = (Cell::new(0), Cell::new(0));
+        for_a_second(3000, |bytes| {
+            runs.set(runs.get() + 1);
+            match compare(bytes, &[]) {
+                Compared::Agree(engines) => agreed.set(agreed.get() + engines.saturating_sub(OURS.len() + 1)),
+                Compared::Nothing => {}
+            }
         });
-        // A loaded machine comes to few.
-        assert!(agreed.get() > 0, "wasmi took no module");
+        // How many modules a second is enough for depends on the machine, what part of them wasmi takes does not.
+        let (runs, agreed) = (runs.get(), agreed.get());
+        assert!(agreed * 10 > runs, "wasmi took {agreed} of {runs} modules");
     }
 
     #[test]
