@@ -153,6 +153,25 @@ fn a_foreign_handler_of_the_old_type_is_called() {
     assert!(status.is_none_or(|status| status.code() == Some(libc::SIGSEGV + 100)));
 }
 
+/// A thread may have been started with every signal blocked, as those beside a thread that handles signals are.
+#[test]
+fn faults_that_are_blocked_are_traps() {
+    let status = in_child("faults_that_are_blocked_are_traps", || {
+        let mut all = std::mem::MaybeUninit::uninit();
+        // SAFETY: initialises the set.
+        unsafe { libc::sigfillset(all.as_mut_ptr()) };
+        // SAFETY: initialised above; no old set is asked for.
+        assert_eq!(unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), null_mut()) }, 0);
+        let thread = std::thread::spawn(|| {
+            assert!(is_blocked(libc::SIGSEGV));
+            trap_in_every_way();
+            assert!(is_blocked(libc::SIGUSR1) && !is_blocked(libc::SIGSEGV));
+        });
+        thread.join().unwrap();
+    });
+    assert!(status.is_none_or(|status| status.success()), "{status:?}");
+}
+
 #[test]
 fn default_actions_are_taken() {
     let status = in_child("default_actions_are_taken", || {
