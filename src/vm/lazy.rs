@@ -52,7 +52,7 @@ pub(crate) struct LazyCode {
 /// Where the next function goes.
 struct Writer {
     pages: Pages,
-    /// Behind the last function, from the start of the range.
+    /// Past the last function and what must be readable after it, from the start of the range.
     end: usize,
     /// Up to here pages can be written, from the first one behind the last function on.
     writable: usize,
@@ -148,7 +148,7 @@ impl LazyCode {
             place[call.at as usize..][..4].copy_from_slice(&displacement.to_le_bytes());
         }
         writer.pages.protect(first, end - first, Access::ReadExecute).map_err(explain(Purpose::Code, end - first))?;
-        writer.end = at + code.len();
+        writer.end = at + code.len() + READABLE_AFTER_CODE;
         let contents = FunctionContents { positions, module: self.start(), own: function };
         // SAFETY: in pages that can only be read and executed from now on, and live as long as the table of pieces.
         let piece =
@@ -264,6 +264,21 @@ mod tests {
             at as i64 + from as i64 + 4 + i64::from(displacement)
         };
         assert_eq!((target(1), target(6)), (code.stub(0).0 as i64, callee.0 as i64));
+    }
+
+    /// Functions one after the other that end anywhere in their pages, at the last byte, too.
+    #[test]
+    fn functions_of_any_length_follow_each_other() {
+        let functions = 1000;
+        let code = LazyCode::new(functions, &[0xcc; 32]).expect("memory");
+        let bytes = |function: usize| vec![function as u8; ALIGNMENT * (1 + function * 37 % 256)];
+        for function in 0..functions {
+            code.publish(function as u32, &bytes(function), &[], Positions::default()).expect("memory");
+        }
+        assert!(code.pieces().any(|piece| piece.end().is_multiple_of(page_bytes())));
+        for (function, piece) in code.pieces().enumerate() {
+            assert!(piece.bytes() == bytes(function), "function {function}");
+        }
     }
 
     /// Functions that fill their pages to the last byte, and of all lengths near that.

@@ -327,7 +327,7 @@ impl<'a> Actor<'a> {
         match self.below(4) {
             0 => {
                 let found = expect("get an element", whose, || Ok(table.get(&self.store, index))).flatten();
-                self.take(&found.map(Val::from).as_slice());
+                self.take(found.map(Val::from).as_slice());
             }
             1 => _ = expect("set an element", both, || table.set(&mut self.store, index, value)),
             2 => _ = expect("fill a table", both, || table.fill(&mut self.store, index, value, 3)),

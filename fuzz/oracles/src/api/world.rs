@@ -149,7 +149,7 @@ impl World {
         let place = inner.dice.below(4);
         while inner.linkers.len() <= place {
             let mut linker = Linker::new(&ENGINES[0]);
-            linker.allow_shadowing(inner.linkers.len() % 2 == 0);
+            linker.allow_shadowing(inner.linkers.len().is_multiple_of(2));
             inner.linkers.push(Arc::new(Mutex::new(linker)));
         }
         inner.linkers[place].clone()

@@ -172,15 +172,15 @@ impl Tree {
         if self.0[new.directory].removed || self.is_within(new.directory, node) {
             return Err(Refused);
         }
-        match new.node {
-            Some(other) if other == node => return Ok(()),
-            Some(other) if self.is_directory(node) => {
-                if !self.is_directory(other) || !self.entries(other).is_empty() {
-                    return Err(Refused);
-                }
-            }
-            Some(other) if self.is_directory(other) => return Err(Refused),
-            _ => {}
+        if new.node == Some(node) {
+            return Ok(());
+        }
+        let gives_way = |other: NodeId| match (self.is_directory(node), self.is_directory(other)) {
+            (true, true) => self.entries(other).is_empty(),
+            (is_directory, other_is_directory) => is_directory == other_is_directory,
+        };
+        if !new.node.is_none_or(gives_way) {
+            return Err(Refused);
         }
         self.forget(new);
         self.entries_mut(old.directory).remove(&old.name);
