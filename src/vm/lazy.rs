@@ -266,18 +266,17 @@ mod tests {
         assert_eq!((target(1), target(6)), (code.stub(0).0 as i64, callee.0 as i64));
     }
 
-    /// Functions one after the other that end anywhere in their pages, at the last byte, too.
+    /// The second function comes to a page of its own, also where the first one fills its pages.
     #[test]
-    fn functions_of_any_length_follow_each_other() {
-        let functions = 1000;
-        let code = LazyCode::new(functions, &[0xcc; 32]).expect("memory");
-        let bytes = |function: usize| vec![function as u8; ALIGNMENT * (1 + function * 37 % 256)];
-        for function in 0..functions {
-            code.publish(function as u32, &bytes(function), &[], Positions::default()).expect("memory");
-        }
-        assert!(code.pieces().any(|piece| piece.end().is_multiple_of(page_bytes())));
-        for (function, piece) in code.pieces().enumerate() {
-            assert!(piece.bytes() == bytes(function), "function {function}");
+    fn functions_follow_each_other_wherever_they_end() {
+        let page = page_bytes();
+        for first in [1, page - ALIGNMENT, page, page + ALIGNMENT, 2 * page, 3 * page] {
+            let code = LazyCode::new(2, &[0xcc; 32]).expect("memory");
+            for (function, bytes) in [(0, vec![0x90; first]), (1, vec![0x91; 100])] {
+                code.publish(function, &bytes, &[], Positions::default()).expect("memory");
+                assert!(code.pieces().last().is_some_and(|piece| piece.bytes() == bytes), "{first}");
+            }
+            assert!(code.pieces().next().is_some_and(|piece| piece.bytes() == vec![0x90; first]), "{first}");
         }
     }
 
