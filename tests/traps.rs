@@ -138,7 +138,7 @@ fn backtraces_name_functions_and_places() {
         let error = run(&mut store, &instance).unwrap_err();
         let frames = error.backtrace().expect("wasm ran").frames();
         let names: Vec<_> = frames.iter().map(|frame| (frame.func_index(), frame.func_name())).collect();
-        let expected = [(0, Some("leaf")), (1, Some("middle")), (0, Some("leaf")), (1, Some("middle")), (2, None)];
+        let expected = [(0, Some("leaf")), (1, Some("middle")), (0, Some("leaf")), (1, Some("middle")), (2, Some("f"))];
         assert_eq!(names, expected);
         let bytes = wat::parse_str(text).unwrap();
         let byte_at = |frame: usize| bytes[frames[frame].module_offset().unwrap()];
