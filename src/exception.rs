@@ -139,14 +139,14 @@ impl ThrownException {
 }
 
 fn vals(ty: &FuncType, values: &[Value], store: StoreId) -> Vec<Val> {
-    ty.params().iter().zip(values).map(|(ty, value)| Val::from_value(*value, *ty, store)).collect()
+    ty.params().iter().zip(values).map(|(ty, value)| Val::from_value(*value, ty, store)).collect()
 }
 
 fn values(store: &StoreOpaque, tag: Tag, fields: &[Val]) -> Result<(FuncType, Box<[Value]>), Error> {
     store.check(tag.store, "a tag")?;
     let ty = store.state.tag(tag.id);
-    let fit = fields.len() == ty.params().len()
-        && fields.iter().zip(ty.params()).all(|(field, ty)| field.matches(*ty, store));
+    let fit =
+        fields.len() == ty.params().len() && fields.iter().zip(ty.params()).all(|(field, ty)| field.matches(ty, store));
     if !fit {
         return Err(Error::msg(format!("the values are not those of a tag of type {ty}")));
     }

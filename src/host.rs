@@ -3,9 +3,10 @@
 use crate::caller::Caller;
 use crate::error::{Error, Trap};
 use crate::reference::Func;
+use crate::signatures::host_signature;
 use crate::store::{StoreId, StoreInner, StoreOpaque, ThrownException};
 use crate::typed::{StoreTo, for_each_tuple};
-use crate::types::FuncType;
+use crate::types::{ConcreteFuncType, FuncType};
 use crate::value::{Val, WasmTy};
 use crate::vm::code::Signature;
 use crate::vm::context::{FuncRef, Value};
@@ -16,11 +17,11 @@ use std::sync::Arc;
 
 /// A function of the host that can be put into stores.
 pub struct HostFunc {
-    ty: FuncType,
+    ty: ConcreteFuncType,
     add: Box<AddToStore>,
 }
 
-type AddToStore = dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync;
+type AddToStore = dyn Fn(&mut StoreState, Signature) -> FuncRef + Send + Sync;
 
 impl HostFunc {
     fn new<T: 'static>(
@@ -28,11 +29,11 @@ impl HostFunc {
         call: impl Fn(&mut HostCall<'_, StoreInner<T>>) -> Result<(), HostStop> + Send + Sync + 'static,
     ) -> HostFunc {
         let call = Arc::new(call);
-        let add = move |state: &mut StoreState, signature: &Signature| {
+        let add = move |state: &mut StoreState, signature: Signature| {
             let call = call.clone();
             state.add_host_function(signature, move |host_call: &mut HostCall<'_, StoreInner<T>>| call(host_call))
         };
-        HostFunc { ty, add: Box::new(add) }
+        HostFunc { ty: ty.into(), add: Box::new(add) }
     }
 
     /// One that gets its arguments and leaves its results as [`Val`]s.
@@ -50,8 +51,8 @@ impl HostFunc {
 
     /// The function in a store of `engine`.
     pub(crate) fn add_to(&self, store: &mut StoreOpaque) -> Result<Func, Error> {
-        let signature = store.engine.signature(&self.ty)?;
-        Ok(Func { store: store.id, func: (self.add)(&mut store.state, &signature) })
+        let signature = host_signature(&self.ty)?;
+        Ok(Func { store: store.id, func: (self.add)(&mut store.state, signature) })
     }
 
     pub(crate) fn ty(&self) -> &FuncType {
@@ -71,12 +72,12 @@ fn call_dynamic<T: 'static>(
 ) -> Result<(), Error> {
     let id = store.opaque.id;
     let mut list = SPARE_VALUES.try_with(Cell::take).unwrap_or_default();
-    list.extend(ty.params().iter().zip(&*values).map(|(ty, value)| Val::from_value(*value, *ty, id)));
-    list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0))));
+    list.extend(ty.params().iter().zip(&*values).map(|(ty, value)| Val::from_value(*value, ty, id)));
+    list.extend(ty.results().iter().map(|ty| Val::default_for_ty(ty).unwrap_or(Val::I32(0))));
     let (params, results) = list.split_at_mut(ty.params().len());
     func(Caller::new(store, caller), params, results)?;
     for ((ty, result), value) in ty.results().iter().zip(results).zip(values) {
-        if !result.matches(*ty, &store.opaque) {
+        if !result.matches(ty, &store.opaque) {
             return Err(Error::msg(format!("a host function returned {} instead of {ty}", result.ty())));
         }
         *value = result.into_value(id)?;

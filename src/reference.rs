@@ -41,7 +41,7 @@ impl Func {
     pub fn ty(&self, store: impl AsContext) -> FuncType {
         let store = &store.as_context().0.opaque;
         store.expect(self.store, "a function");
-        store.engine.signature_numbered(store.state.signature_of(self.func)).0
+        store.state.signature(self.func).ty.func_type().clone()
     }
 }
 
@@ -176,12 +176,11 @@ impl Ref {
     }
 
     /// Does the reference fit where one of this type goes? One of another store fits, too: its [bits](Ref::bits) are refused.
-    pub(crate) fn matches(&self, ty: RefType, store: &StoreOpaque) -> bool {
-        match (self, ty.heap) {
+    pub(crate) fn matches(&self, ty: &RefType, store: &StoreOpaque) -> bool {
+        match (self, &ty.heap) {
             _ if self.is_null() && !ty.nullable => false,
             (Ref::Func(Some(func)), HeapType::ConcreteFunc(ty)) if func.store == store.id => {
-                let signature = store.state.signature_of(func.func);
-                store.engine.signature_numbered(signature).0 == *ty.func_type()
+                store.state.signature(func.func).ty == *ty
             }
             (Ref::Func(_), HeapType::Func | HeapType::ConcreteFunc(_)) => true,
             (Ref::Extern(_), HeapType::Extern) | (Ref::Exn(_), HeapType::Exn) => true,
@@ -202,7 +201,7 @@ impl Ref {
     }
 
     /// As a table element of this type.
-    pub(crate) fn into_element(self, ty: RefType, store: &StoreOpaque) -> Result<u64, Error> {
+    pub(crate) fn into_element(self, ty: &RefType, store: &StoreOpaque) -> Result<u64, Error> {
         match self.matches(ty, store) {
             true => self.bits(store.id),
             false => Err(Error::msg("a reference of another type than the table's")),
@@ -210,7 +209,7 @@ impl Ref {
     }
 
     /// A table element of this type.
-    pub(crate) fn from_element(bits: u64, ty: RefType, store: StoreId) -> Ref {
+    pub(crate) fn from_element(bits: u64, ty: &RefType, store: StoreId) -> Ref {
         match ty.heap {
             HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
             HeapType::Extern => Ref::Extern(extern_of(bits, store)),

@@ -251,7 +251,7 @@ fn stand_in(store: &mut Store<WasiCtx>, import: &ImportType<'_>) -> Result<Exter
 }
 
 fn defaults(types: &[ValType]) -> Vec<Val> {
-    types.iter().map(|ty| Val::default_for_ty(*ty).expect("every type has one")).collect()
+    types.iter().map(|ty| Val::default_for_ty(ty).expect("every type has one")).collect()
 }
 
 fn call_exports(store: &mut Store<WasiCtx>, instance: &Instance) -> End {

@@ -41,7 +41,7 @@ impl LazyModule {
         threads: &Threads,
         clock: &mut Clock,
     ) -> Result<LazyModule, Error> {
-        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+        let layouts: Vec<CallLayout> = info.types.iter().map(|ty| CallLayout::of(ty.func_type())).collect();
         let mut module = LazyModule {
             params: Signatures::of(info, &layouts),
             layouts,

@@ -76,7 +76,8 @@ impl<S: Hosted> HostCall<'_, S> {
 /// A host function of a store that is an `S`; its record points to it.
 pub(super) struct HostFunction<S, F> {
     call: F,
-    values: u32,
+    /// The record has its address.
+    signature: Signature,
     header: NonNull<StoreHeader>,
     store: PhantomData<fn(S)>,
 }
@@ -89,20 +90,21 @@ where
     S: Hosted,
     F: Fn(&mut HostCall<'_, S>) -> Result<(), HostStop> + Send + Sync + 'static,
 {
-    /// A function for calls with so many values. The header must be that of an `S`.
-    pub(super) fn new(call: F, values: u32, header: NonNull<StoreHeader>) -> HostFunction<S, F> {
-        HostFunction { call, values, header, store: PhantomData }
+    /// A function of this signature, whose foreign entry is the host stub. The header must be that of an `S`.
+    pub(super) fn new(call: F, signature: Signature, header: NonNull<StoreHeader>) -> HostFunction<S, F> {
+        HostFunction { call, signature, header, store: PhantomData }
     }
 
     /// A record of this function, which must stay where it is.
-    pub(super) fn record(&self, signature: &Signature) -> FuncRecord {
+    pub(super) fn record(&self) -> FuncRecord {
         FuncRecord {
             code: host_entry::<S, F> as *const () as usize,
-            foreign: signature.host.0,
+            foreign: self.signature.foreign.0,
             instance: &raw const *self as usize,
-            signature: signature.number,
+            signature: self.signature.ty.number(),
             kind: RecordKind::Host,
-            importer: signature.host.0,
+            importer: self.signature.foreign.0,
+            ty: &raw const self.signature as usize,
         }
     }
 }
@@ -125,7 +127,7 @@ where
     // SAFETY: made by `HostFunction::record`; the store keeps the function where it is.
     let function = unsafe { &*function };
     // SAFETY: as promised; nobody else knows the array while the call lasts.
-    let values = unsafe { std::slice::from_raw_parts_mut(values, function.values as usize) };
+    let values = unsafe { std::slice::from_raw_parts_mut(values, function.signature.values as usize) };
     let mut call = HostCall { values, caller: NonNull::new(caller), header: function.header, store: PhantomData };
     // What the closure leaves broken by a panic is its own: it is seen again only if the caller goes on after the panic.
     let stopped = match catch_unwind(AssertUnwindSafe(|| (function.call)(&mut call))) {

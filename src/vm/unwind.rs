@@ -109,7 +109,7 @@ impl Unwound {
                     _ => Step::End,
                 }
             }
-            Contents::Lazy(_) | Contents::Builtins => Step::End,
+            Contents::Lazy(_) | Contents::HostStub { .. } | Contents::Builtins => Step::End,
         }
     }
 

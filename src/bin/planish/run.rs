@@ -75,7 +75,7 @@ fn invoke(store: &mut Store<WasiCtx>, func: Func, args: &[String]) -> Result<(),
     if ty.params().len() != args.len() {
         return Err(Error::msg(format!("the function takes {} arguments, not {}", ty.params().len(), args.len())));
     }
-    let args = ty.params().iter().zip(args).map(|(ty, arg)| parse(*ty, arg)).collect::<Result<Vec<Val>, Error>>()?;
+    let args = ty.params().iter().zip(args).map(|(ty, arg)| parse(ty, arg)).collect::<Result<Vec<Val>, Error>>()?;
     let mut results = vec![Val::I32(0); ty.results().len()];
     func.call(store, &args, &mut results)?;
     for result in &results {
@@ -92,7 +92,7 @@ fn invoke(store: &mut Store<WasiCtx>, func: Func, args: &[String]) -> Result<(),
 }
 
 /// Integers are read as signed or unsigned, and in hexadecimal behind `0x`; vectors in hexadecimal only.
-fn parse(ty: ValType, text: &str) -> Result<Val, Error> {
+fn parse(ty: &ValType, text: &str) -> Result<Val, Error> {
     let bad = || Error::msg(format!("`{text}` is not a value of type {ty:?}"));
     let integer = || match text.strip_prefix("0x") {
         Some(digits) => i128::from_str_radix(digits, 16).map_err(|_| bad()),
