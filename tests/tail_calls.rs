@@ -152,3 +152,69 @@ fn a_backtrace_shows_the_frames_that_are_left() -> Result<()> {
     assert_eq!(names, ["boom", "deep", "outer"]);
     Ok(())
 }
+
+/// A module whose last function ends with a call of `f`, which tail-calls a function of another instance. The caller's code
+/// grows with the two numbers by different steps.
+fn ends_with_call(fillers: usize, words: usize, longs: usize) -> String {
+    let fillers: String = (0..fillers).map(|number| format!(r#"(func (export "{number}"))"#)).collect();
+    let (words, longs) = ("(global.set 0 (i32.const 1))".repeat(words), "(global.set 1 (i64.const 1))".repeat(longs));
+    format!(
+        r#"(module (import "env" "g" (func $g))
+            (global (mut i32) (i32.const 0)) (global (mut i64) (i64.const 0))
+            (func $f (export "f") (return_call $g))
+            {fillers}
+            (func (export "run") {words} {longs} (call $f)))"#
+    )
+}
+
+/// Calls everything that such a module exports.
+fn call_all(engine: &Engine, text: &str) -> Result<()> {
+    let (mut store, mut linker) = (Store::new(engine, ()), Linker::new(engine));
+    linker.module(&mut store, "env", &Module::new(engine, r#"(module (func (export "g")))"#)?)?;
+    let module = Module::new(engine, text)?;
+    let instance = linker.instantiate(&mut store, &module)?;
+    for export in module.exports() {
+        instance.get_typed_func::<(), ()>(&mut store, export.name())?.call(&mut store, ())?;
+    }
+    Ok(())
+}
+
+const PAGE: usize = 4096;
+/// A tail call to another instance looks at so many bytes at the return address.
+const LOOKED_AT: usize = 8;
+
+/// The last return address is less than eight bytes from the end of the code's pages.
+#[test]
+fn the_last_call_may_end_at_the_end_of_a_page() -> Result<()> {
+    let engine = Engine::default();
+    let mut found = 0;
+    for (fillers, words, longs) in (100..128).flat_map(|f| (0..8).flat_map(move |w| (0..8).map(move |l| (f, w, l)))) {
+        let text = ends_with_call(fillers, words, longs);
+        let end = Module::new(&engine, &text)?.text().len();
+        if (PAGE - end % PAGE) % PAGE < LOOKED_AT {
+            call_all(&engine, &text)?;
+            found += 1;
+        }
+    }
+    assert!(found > 0, "no module was as long as a page");
+    Ok(())
+}
+
+/// The same where functions are compiled when they are called: the caller fills the last page that can be written so far.
+#[test]
+fn the_last_call_may_end_at_the_end_of_a_page_of_its_own() -> Result<()> {
+    let (eager, lazy) = (Engine::default(), Engine::new(Config::new().lazy_compilation(true))?);
+    let mut found = 0;
+    for (words, longs) in (496..512).flat_map(|words| (0..8).map(move |longs| (words, longs))) {
+        let module = Module::new(&eager, ends_with_call(0, words, longs))?;
+        let run = module.compiled_functions().last().expect("two functions").code().len();
+        if (PAGE - LOOKED_AT..=PAGE).contains(&run) {
+            for fillers in 13..=15 {
+                call_all(&lazy, &ends_with_call(fillers, words, longs))?;
+            }
+            found += 1;
+        }
+    }
+    assert!(found > 0, "no function was as long as a page");
+    Ok(())
+}

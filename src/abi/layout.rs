@@ -67,6 +67,9 @@ pub(crate) const IMPORTER_ENTRY_ROOM: u32 = 32;
 /// The eight bytes at a return address behind which r14 and r15 need not be what they were: `nop [rax + rax + 0x504C4E53]`, an
 /// instruction that compiled code never contains.
 pub(crate) const RESTORES_CONTEXT: u64 = 0x504C_4E53_0084_1F0F;
+/// So many bytes after the last one of published code can be read: any code may end with a call, and a tail call to another
+/// instance compares what is at the return address with [`RESTORES_CONTEXT`].
+pub(crate) const READABLE_AFTER_CODE: usize = size_of_val(&RESTORES_CONTEXT);
 
 /// Memory definition: base address.
 pub(crate) const MEMORY_BASE: i32 = 0;

@@ -5,7 +5,7 @@
 use super::growing::Growing;
 use super::registry;
 use crate::abi::code_memory::CodeMemory;
-use crate::abi::layout::IMPORTER_ENTRY_BYTES;
+use crate::abi::layout::{IMPORTER_ENTRY_BYTES, READABLE_AFTER_CODE};
 use crate::abi::positions::Positions;
 use crate::sys::pages::{Access, HUGE_BYTES, Pages};
 use crate::sys::shortage::{Purpose, explain};
@@ -100,6 +100,7 @@ const POPULATED_BYTES: usize = 64 << 10;
 
 impl CodeMemory for CodeBuffer {
     fn with_capacity(bytes: usize) -> io::Result<CodeBuffer> {
+        let bytes = bytes.saturating_add(READABLE_AFTER_CODE);
         if (POPULATED_BYTES..HUGE_BYTES).contains(&bytes) {
             return Ok(CodeBuffer {
                 pages: Pages::for_code(bytes).map_err(explain(Purpose::Code, bytes))?,
@@ -107,13 +108,14 @@ impl CodeMemory for CodeBuffer {
                 populated: 0,
             });
         }
-        let pages = Pages::populated_for_code(bytes.max(1)).map_err(explain(Purpose::Code, bytes))?;
+        let pages = Pages::populated_for_code(bytes).map_err(explain(Purpose::Code, bytes))?;
         Ok(CodeBuffer { populated: pages.len(), pages, len: 0 })
     }
 
     fn of_len(bytes: usize) -> io::Result<CodeBuffer> {
+        let mapped = bytes.saturating_add(READABLE_AFTER_CODE);
         // Memory comes when it is written to, so that it comes to several threads at once.
-        let pages = if bytes < HUGE_BYTES { Pages::for_code(bytes.max(1)) } else { Pages::populated_for_code(bytes) };
+        let pages = if mapped < HUGE_BYTES { Pages::for_code(mapped) } else { Pages::populated_for_code(mapped) };
         let pages = pages.map_err(explain(Purpose::Code, bytes))?;
         Ok(CodeBuffer { populated: pages.len(), pages, len: bytes })
     }
@@ -158,9 +160,11 @@ impl CodeBuffer {
     /// Makes the code executable, never to be written again, and gives back the room behind it.
     pub(crate) fn publish(self, contents: Contents) -> io::Result<Code> {
         let CodeBuffer { mut pages, len, .. } = self;
-        pages.resize(len.max(1)).map_err(explain(Purpose::Code, len))?;
+        pages.resize(len + READABLE_AFTER_CODE).map_err(explain(Purpose::Code, len))?;
         pages.protect(0, pages.len(), Access::ReadExecute).map_err(explain(Purpose::Code, len))?;
-        let published = PublishedCode { start: pages.start().as_ptr() as usize, len, contents };
+        let start = pages.start().as_ptr() as usize;
+        // SAFETY: pages that can only be read and executed from now on, and live as long as the code does.
+        let published = unsafe { PublishedCode::new(start, len, start + pages.len(), contents) };
         let code = Code { published: Box::new(published), _pages: pages };
         registry::add(&code.published);
         Ok(code)
@@ -222,10 +226,19 @@ impl Drop for Code {
 }
 
 impl PublishedCode {
+    /// Panics unless [`READABLE_AFTER_CODE`] bytes follow before `readable_end`.
+    ///
     /// # Safety
-    /// Unless it is [lazy](Contents::Lazy), the range can be read and is not written as long as this lives.
-    pub(super) unsafe fn new(start: usize, len: usize, contents: Contents) -> PublishedCode {
+    /// The range up to `readable_end` can be read and is not written as long as this lives.
+    pub(super) unsafe fn new(start: usize, len: usize, readable_end: usize, contents: Contents) -> PublishedCode {
+        // **Escape:** a tail call would read from whatever follows, or fault.
+        assert!(start + len + READABLE_AFTER_CODE <= readable_end, "whoever lays out code leaves room after it");
         PublishedCode { start, len, contents }
+    }
+
+    /// A range of addresses in which functions are published one by one: they come with `functions`.
+    pub(super) fn lazy(start: usize, len: usize, functions: LazyFunctions) -> PublishedCode {
+        PublishedCode { start, len, contents: Contents::Lazy(functions) }
     }
 
     pub(super) fn start(&self) -> usize {
@@ -282,6 +295,7 @@ impl PublishedCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abi::layout::RESTORES_CONTEXT;
 
     #[test]
     fn code_may_be_longer_than_expected() {
@@ -300,6 +314,26 @@ mod tests {
                 rest = next;
             }
             assert!(rest.is_empty());
+        }
+    }
+
+    /// Whatever the length: the last instruction may be a call, and a tail call reads at its return address.
+    #[test]
+    fn what_follows_code_can_be_read() {
+        let page = 4096;
+        for len in
+            (1..=20).chain(page - 20..=page + 20).chain(2 * page - 1..=2 * page).chain([HUGE_BYTES - 1, HUGE_BYTES])
+        {
+            let written = Code::publish(&vec![0x90; len], Contents::Builtins).expect("memory");
+            let sized = CodeBuffer::of_len(len).expect("memory").publish(Contents::Builtins).expect("memory");
+            for code in [written, sized] {
+                assert_eq!(code.bytes().len(), len);
+                let end = code.published().end();
+                assert!(end + READABLE_AFTER_CODE <= code.address(0).0 + code._pages.len(), "{len}");
+                // SAFETY: it can be read, which is the point: else this test ends by a signal.
+                let after = unsafe { (end as *const u64).read_unaligned() };
+                assert_ne!(after, RESTORES_CONTEXT);
+            }
         }
     }
 }

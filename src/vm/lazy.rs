@@ -15,6 +15,7 @@ use super::code::{CodeAddress, Contents, FunctionContents, LazyFunctions, Publis
 use super::growing::Growing;
 use super::registry;
 use crate::abi::code_memory::Relocation;
+use crate::abi::layout::READABLE_AFTER_CODE;
 use crate::abi::lazy_code::{LazyLayout, STUB_COMPILES};
 use crate::abi::positions::Positions;
 use crate::sys::address_space;
@@ -61,7 +62,8 @@ impl LazyCode {
     /// For so many functions, with their stubs. Fails when the system has no memory or address space.
     pub(crate) fn new(functions: usize, stubs: &[u8]) -> io::Result<LazyCode> {
         let layout = LazyLayout::new(functions);
-        let mut pages = reserve(layout.functions.saturating_add(functions.saturating_mul(page_bytes())))?;
+        let mut pages =
+            reserve(layout.functions.saturating_add(functions.saturating_mul(page_bytes() + READABLE_AFTER_CODE)))?;
         pages.protect(0, layout.functions, Access::ReadWrite).map_err(explain(Purpose::Code, layout.functions))?;
         let start = pages.start().as_ptr() as usize;
         // SAFETY: the first pages of the mapping, which can be read and written and are nobody else's yet.
@@ -75,10 +77,8 @@ impl LazyCode {
         pages
             .protect(layout.stubs, layout.functions - layout.stubs, Access::ReadExecute)
             .map_err(explain(Purpose::Code, layout.functions))?;
-        let contents = Contents::Lazy(LazyFunctions(Growing::with_capacity(functions)?));
-        let behind_stubs = start + layout.functions;
-        // SAFETY: it is lazy.
-        let published = unsafe { PublishedCode::new(behind_stubs, pages.len() - layout.functions, contents) };
+        let pieces = LazyFunctions(Growing::with_capacity(functions)?);
+        let published = PublishedCode::lazy(start + layout.functions, pages.len() - layout.functions, pieces);
         let writer = Writer { pages, end: layout.functions, writable: layout.functions };
         let code = LazyCode { published: Box::new(published), layout, functions, start, writer: Mutex::new(writer) };
         registry::add(&code.published);
@@ -151,7 +151,8 @@ impl LazyCode {
         writer.end = at + code.len();
         let contents = FunctionContents { positions, module: self.start(), own: function };
         // SAFETY: in pages that can only be read and executed from now on, and live as long as the table of pieces.
-        let piece = unsafe { PublishedCode::new(self.start + at, code.len(), Contents::Function(contents)) };
+        let piece =
+            unsafe { PublishedCode::new(self.start + at, code.len(), self.start + end, Contents::Function(contents)) };
         self.table().push(piece);
         let address = CodeAddress(self.start + at);
         self.slot(function).store(address.bits(), Ordering::Release);
@@ -187,9 +188,10 @@ impl Writer {
     /// Where so many bytes of code go: their pages' start and end, and their own start in those. Functions that began at
     /// the same place of their pages would contend for the same lines of the instruction cache, so each begins about
     /// where the one before ended, if it needs no page more.
-    fn place(&self, bytes: usize) -> io::Result<(usize, usize, usize)> {
+    fn place(&self, code_bytes: usize) -> io::Result<(usize, usize, usize)> {
+        let bytes = code_bytes.checked_add(READABLE_AFTER_CODE).ok_or(io::ErrorKind::OutOfMemory)?;
         let first = round_to_pages(self.end).expect("in a mapping");
-        let len = round_to_pages(bytes.max(1)).ok_or(io::ErrorKind::OutOfMemory)?;
+        let len = round_to_pages(bytes).ok_or(io::ErrorKind::OutOfMemory)?;
         let end = first.checked_add(len).filter(|&end| end <= self.pages.len()).ok_or_else(|| self.full())?;
         let begin = (self.end % page_bytes()).next_multiple_of(ALIGNMENT).min((len - bytes) / ALIGNMENT * ALIGNMENT);
         Ok((first, end, first + begin))
@@ -262,5 +264,20 @@ mod tests {
             at as i64 + from as i64 + 4 + i64::from(displacement)
         };
         assert_eq!((target(1), target(6)), (code.stub(0).0 as i64, callee.0 as i64));
+    }
+
+    /// Functions that fill their pages to the last byte, and of all lengths near that.
+    #[test]
+    fn what_follows_code_can_be_read() {
+        let functions = 64;
+        let code = LazyCode::new(functions, &[0xcc; 32]).expect("memory");
+        for function in 0..functions as u32 {
+            let bytes = vec![0x90; page_bytes() + 4 - function as usize];
+            code.publish(function, &bytes, &[], Positions::default()).expect("memory");
+            let end = code.pieces().last().expect("just published").end();
+            // SAFETY: it can be read, which is the point: else this test ends by a signal.
+            let after = unsafe { (end as *const u64).read_unaligned() };
+            assert_eq!(after, u64::from_ne_bytes([INT3; READABLE_AFTER_CODE]), "function {function}");
+        }
     }
 }
