@@ -65,6 +65,7 @@ mod caller;
 mod host;
 mod func;
 mod linker;
+mod variance;
 #[cfg(feature = "wasi")]
 pub mod wasi;
 

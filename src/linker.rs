@@ -39,7 +39,9 @@ pub struct Linker<T> {
     engine: Engine,
     modules: HashMap<Box<str>, Definitions>,
     allow_shadowing: bool,
-    data: PhantomData<fn(T)>,
+    /// The host functions of a linker read the data of their stores as a `T` and may replace it, so they fit no other type of store,
+    /// be it a subtype or a supertype.
+    data: PhantomData<fn(T) -> T>,
 }
 
 /// The items of one module by name.
@@ -330,7 +332,7 @@ pub(crate) struct OneModule<'a, T> {
     module: &'a str,
     definitions: &'a mut Definitions,
     allow_shadowing: bool,
-    data: PhantomData<fn(T)>,
+    data: PhantomData<fn(T) -> T>,
 }
 
 impl<T: 'static> OneModule<'_, T> {

@@ -10,6 +10,7 @@ use crate::vm::context::Value;
 use crate::vm::enter::Exit;
 use crate::vm::store::{Hosted, StoreState, TagId};
 use std::any::Any;
+use std::marker::PhantomData;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +37,9 @@ pub struct Store<T: 'static> {
 pub(crate) struct StoreInner<T> {
     pub(crate) opaque: StoreOpaque,
     pub(crate) data: T,
+    /// **Escape:** a store of a `T` is not one of a subtype or a supertype, though an owned `T` would be. Host functions in it were made
+    /// for a `T`: they read the data as such and may replace it. What borrows a store inherits this.
+    exactly: PhantomData<fn(T) -> T>,
 }
 
 /// The part that does not depend on the embedder's data.
@@ -213,7 +217,7 @@ impl<T: 'static> Store<T> {
             modules: Vec::new(),
             objects: Vec::new(),
         };
-        Ok(Store { inner: Box::new(StoreInner { opaque, data }) })
+        Ok(Store { inner: Box::new(StoreInner { opaque, data, exactly: PhantomData }) })
     }
 
     /// The engine it was made for.

@@ -27,6 +27,7 @@ use std::marker::PhantomData;
 pub struct TypedFunc<Params, Results> {
     func: Func,
     signature: Signature,
+    /// It takes parameters and gives results. No two types that may stand here are subtypes of each other: they have no lifetimes.
     types: PhantomData<fn(Params) -> Results>,
 }
 

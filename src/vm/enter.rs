@@ -33,7 +33,7 @@ pub(crate) enum Exit {
 ///
 /// A panic of a host function goes on in the caller, after the wasm frames are gone.
 ///
-/// Panics unless the function has that signature and `values` is as long as it says.
+/// Panics unless the state in the store was made for an `S`, the function has that signature, and `values` is as long as it says.
 #[inline(always)]
 pub(crate) fn enter<S: Hosted>(
     store: &mut S,
@@ -41,7 +41,8 @@ pub(crate) fn enter<S: Hosted>(
     signature: &Signature,
     values: &mut [Value],
 ) -> Result<(), Exit> {
-    debug_assert!(store.state().belongs_to::<S>());
+    // **Escape:** host functions take the address below for that of an `S`.
+    assert!(store.state().belongs_to::<S>(), "a store is entered as what it is");
     let header = store.state().header.address().as_ptr();
     // SAFETY: a `FuncRef` of this store, which keeps its records.
     let record = unsafe { func.0.as_ref() };
@@ -87,6 +88,7 @@ pub(crate) fn enter_start<S: Hosted>(
         return enter(store, func, signature, &mut []);
     }
     assert!(record.signature == signature.number && signature.values == 0, "validated: a start function is () -> ()");
+    assert!(store.state().belongs_to::<S>(), "a store is entered as what it is");
     let (header, context) = (store.state().header.address().as_ptr(), store.state().instance(instance).context());
     let store: *mut S = store;
     enter_slowly(header, store.cast(), record, signature, NonNull::dangling().as_ptr(), context.as_ptr())

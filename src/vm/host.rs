@@ -52,7 +52,7 @@ impl<S: Hosted> HostCall<'_, S> {
         // SAFETY: the store of this function, which outlives its calls.
         let owner = unsafe { (*self.header.as_ptr()).owner }.cast::<S>();
         // SAFETY: `enter` put the address of the `&mut S` there that it was lent; the function was made for a store of
-        // this type, as `StoreState::add_host_function` asserts; the entering side does not touch the store until this
+        // this type, as `StoreState::add_host_function` asserts, and so does `enter` of what entered; the entering side does not touch the store until this
         // call is over.
         (unsafe { &mut *owner }, self.values)
     }
@@ -78,7 +78,8 @@ pub(super) struct HostFunction<S, F> {
     call: F,
     values: u32,
     header: NonNull<StoreHeader>,
-    store: PhantomData<fn(S)>,
+    /// It reads and writes the store as an `S`, and as nothing else.
+    store: PhantomData<fn(S) -> S>,
 }
 
 // SAFETY: the header belongs to the store that owns this function and moves with it.
