@@ -108,6 +108,39 @@ fn current() -> io::Result<libc::stack_t> {
     Ok(unsafe { stack.assume_init() })
 }
 
+/// What a modest handler takes of the stack that it interrupts.
+const HANDLER_BYTES: usize = 64 << 10;
+
+/// What a signal takes of the stack that it interrupts, if its handler has no alternate one: the kernel's frame, and the handler's.
+pub(crate) fn handler_stack_bytes() -> usize {
+    minimum_bytes() + HANDLER_BYTES
+}
+
+/// Lets some signals come to this thread if it blocks them.
+pub(crate) fn unblock(signals: &[c_int]) -> io::Result<()> {
+    let mut blocked = MaybeUninit::uninit();
+    // SAFETY: asks only; writes a whole signal set on success.
+    check_error(unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, null(), blocked.as_mut_ptr()) })?;
+    // SAFETY: written by the successful call above, whatever the signal's number.
+    if !signals.iter().any(|&signal| unsafe { libc::sigismember(blocked.as_ptr(), signal) } == 1) {
+        return Ok(());
+    }
+    let mut wanted = MaybeUninit::uninit();
+    // SAFETY: initialises the set.
+    unsafe { libc::sigemptyset(wanted.as_mut_ptr()) };
+    for &signal in signals {
+        // SAFETY: initialised above.
+        unsafe { libc::sigaddset(wanted.as_mut_ptr(), signal) };
+    }
+    // SAFETY: initialised above; no old set is asked for.
+    check_error(unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, wanted.as_ptr(), null_mut()) })
+}
+
+/// Of calls that return the number of an error.
+fn check_error(number: c_int) -> io::Result<()> {
+    if number == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(number)) }
+}
+
 /// What the kernel needs for a signal frame on this CPU (with AMX more than 10 KiB).
 fn minimum_bytes() -> usize {
     // SAFETY: no pointers; 0 if the kernel does not say.

@@ -19,6 +19,14 @@ pub(crate) fn stack_pointer() -> usize {
     sp
 }
 
+/// Does the CPU keep a second copy of this thread's return addresses (SDM Vol. 1, 17.2)?
+pub(crate) fn has_shadow_stack() -> bool {
+    let mut pointer = 0usize;
+    // SAFETY: reads a register; where there is no shadow stack it does nothing (SDM Vol. 2, RDSSPD/RDSSPQ).
+    unsafe { asm!("rdsspq {}", inout(reg) pointer, options(nomem, nostack, preserves_flags)) };
+    pointer != 0
+}
+
 /// Where the current thread's stack is: for the main thread as far as it may grow.
 pub(crate) fn stack_bounds() -> Option<Range<usize>> {
     main_stack_bounds().filter(|bounds| bounds.contains(&stack_pointer())).or_else(thread_stack_bounds)
@@ -72,5 +80,14 @@ mod tests {
         assert!(bounds.0.contains(&bounds.1));
         // The C library may hand out a larger stack that another thread has left.
         assert!(bounds.0.len() >= 2 << 20);
+    }
+
+    /// The kernel knows, too, if it has been built with them (Linux 6.6, `ARCH_SHSTK_STATUS`).
+    #[test]
+    fn the_kernel_and_the_register_agree_about_shadow_stacks() {
+        let mut enabled = 0u64;
+        // SAFETY: the kernel writes a word, or refuses.
+        let status = unsafe { libc::syscall(libc::SYS_arch_prctl, 0x5005, &raw mut enabled) };
+        assert_eq!(has_shadow_stack(), status == 0 && enabled & 1 != 0);
     }
 }

@@ -9,7 +9,7 @@ use super::code::Signature;
 use super::context::{Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
 use super::host::{HostEntry, HostError, Payload};
 use super::store::{Hosted, InstanceId, TagId};
-use super::thread;
+use super::thread::{self, Traps};
 use super::trap::{Place, TrapRecord};
 use crate::abi::{TrapCode, layout};
 use crate::sys::float::{WasmControl, is_wasm_arithmetic, restore_control};
@@ -56,8 +56,8 @@ pub(crate) fn enter<S: Hosted>(
     if record.kind != RecordKind::Wasm || !is_outermost || !is_wasm_arithmetic() {
         return enter_slowly(header, store.cast(), record, signature, values.as_mut_ptr(), null_mut());
     }
-    if !thread::has_room() {
-        prepare_thread(header)?;
+    if !thread::has_room(Traps::BySignals) {
+        prepare_thread(header, Traps::BySignals)?;
     }
     // SAFETY: as above. Host functions take the store from here as long as this call lasts.
     unsafe { (*header).owner = store.cast() };
@@ -141,7 +141,7 @@ impl Outer {
 
 /// Prepares the thread, or says why it may not enter wasm.
 #[cold]
-fn prepare_thread(header: *mut StoreHeader) -> Result<(), Exit> {
+fn prepare_thread(header: *mut StoreHeader, traps: Traps) -> Result<(), Exit> {
     // SAFETY: the header of a live store.
     let mut activation = unsafe { (*header).native_sp };
     let mut outermost_sp = 0;
@@ -150,7 +150,7 @@ fn prepare_thread(header: *mut StoreHeader) -> Result<(), Exit> {
         // SAFETY: the door's saved words, alive while its call lasts.
         activation = unsafe { (*activation).native_sp };
     }
-    match thread::prepare(outermost_sp) {
+    match thread::prepare(outermost_sp, traps) {
         Ok(true) => Ok(()),
         Ok(false) => Err(EXHAUSTED),
         Err(error) => Err(Exit::Error { error: error.into(), frames: Vec::new() }),
@@ -176,13 +176,19 @@ fn enter_slowly(
     if !leaves_wasm_stack {
         return Err(EXHAUSTED);
     }
-    if !thread::has_room() {
-        prepare_thread(header)?;
+    // A host function needs no signals; wasm code that it enters is asked for then.
+    let traps = if record.kind == RecordKind::Wasm { Traps::BySignals } else { Traps::ByChecks };
+    if !thread::has_room(traps) {
+        prepare_thread(header, traps)?;
     }
     // SAFETY: as above. A host function finds the header as it is around this call.
     unsafe { outer.restore(&mut *header) };
+    // What the handler notes from here on is this call's: the call around this one may run on another thread.
     // SAFETY: as above.
-    unsafe { (*header).owner = store };
+    let outer_control = unsafe {
+        (*header).owner = store;
+        std::mem::take(&mut (*header).embedder_control)
+    };
     match record.kind {
         RecordKind::Host => {
             // SAFETY: a host function's record holds an entry of this type.
@@ -201,8 +207,12 @@ fn enter_slowly(
         }
     }
     // SAFETY: as above.
-    unsafe { outer.restore(&mut *header) };
-    left(header)
+    let control = unsafe {
+        outer.restore(&mut *header);
+        std::mem::replace(&mut (*header).embedder_control, outer_control)
+    };
+    give_back_control(control);
+    exit_of(header)
 }
 
 /// Runs compiled code on the wasm stack until it returns or leaves by the trap exit. The header is the caller's to restore.
@@ -257,11 +267,21 @@ unsafe fn door(header: *mut StoreHeader, outer: Outer, record: &FuncRecord, entr
 #[cold]
 fn left(header: *mut StoreHeader) -> Result<(), Exit> {
     // SAFETY: the header of a live store, used by this thread only.
-    let header = unsafe { &mut *header };
-    match std::mem::take(&mut header.embedder_control) {
-        0 => {}
-        control => restore_control(control),
+    give_back_control(std::mem::take(unsafe { &mut (*header).embedder_control }));
+    exit_of(header)
+}
+
+/// Restores what the signal handler has changed on this thread, if it has.
+fn give_back_control(embedder_control: u32) {
+    if embedder_control != 0 {
+        restore_control(embedder_control);
     }
+}
+
+/// Takes what is pending and turns it into an exit, or goes on with a host function's panic.
+fn exit_of(header: *mut StoreHeader) -> Result<(), Exit> {
+    // SAFETY: the header of a live store, used by this thread only.
+    let header = unsafe { &mut *header };
     if std::mem::replace(&mut header.pending, Pending::Nothing) == Pending::Nothing {
         return Ok(());
     }

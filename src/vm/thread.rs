@@ -1,23 +1,37 @@
-//! What a thread needs before it may enter wasm: an alternate signal stack, and a known end of its native stack.
+//! What a thread needs before it may enter wasm: a known end of its native stack, and where traps are signals, an alternate signal
+//! stack and a mask that lets those signals through.
 
-use crate::sys::signals::AlternateStack;
-use crate::sys::thread::{stack_bounds, stack_pointer};
+use super::signals::SIGNALS;
+use crate::sys::signals::{AlternateStack, unblock};
+use crate::sys::thread::{has_shadow_stack, stack_bounds, stack_pointer};
 use std::cell::{Cell, OnceCell};
 use std::io;
 
-/// A wasm entry leaves this much native stack to the host functions it may call, or a quarter if that is less.
+/// A wasm entry leaves this much native stack to the host functions it may call, or a quarter if that is less,
 const RESERVE_BYTES: usize = 256 << 10;
+/// but never less than this, which suffices for those of WASI and for a panic: a thread that has no more does not enter wasm.
+const LEAST_RESERVE_BYTES: usize = 64 << 10;
 /// How deep entries may nest on a stack that is not the thread's own (a coroutine's).
 const FOREIGN_STACK_BYTES: usize = 64 << 10;
+
+/// How compiled code traps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Traps {
+    /// By faults, some of them.
+    BySignals,
+    ByChecks,
+}
 
 /// `sp` is in the room if `sp - low < span`; a thread that was never prepared has none.
 struct Room {
     low: Cell<usize>,
     span: Cell<usize>,
+    /// The same for code that traps by checks: such a thread may not be ready for signals.
+    span_by_checks: Cell<usize>,
 }
 
 thread_local! {
-    static ROOM: Room = const { Room { low: Cell::new(0), span: Cell::new(0) } };
+    static ROOM: Room = const { Room { low: Cell::new(0), span: Cell::new(0), span_by_checks: Cell::new(0) } };
     static ALTERNATE_STACK: OnceCell<Option<Owned>> = const { OnceCell::new() };
 }
 
@@ -32,27 +46,45 @@ impl Drop for Owned {
     }
 }
 
-/// Is this thread prepared, and is enough of its native stack left?
+/// Is this thread prepared for such code, and is enough of its native stack left?
 #[inline]
-pub(super) fn has_room() -> bool {
+pub(super) fn has_room(traps: Traps) -> bool {
     let sp = stack_pointer();
-    ROOM.with(|room| sp.wrapping_sub(room.low.get()) < room.span.get())
+    ROOM.with(|room| {
+        let span = match traps {
+            Traps::BySignals => room.span.get(),
+            Traps::ByChecks => room.span_by_checks.get(),
+        };
+        sp.wrapping_sub(room.low.get()) < span
+    })
 }
 
 /// Prepares the thread if that has not happened; says whether enough native stack is left. `outermost_sp` is the
-/// native stack pointer of the outermost entry around this one, or 0. Fails when the system has no memory for a signal stack.
+/// native stack pointer of the outermost entry around this one, or 0. Fails when the system has no memory for a signal stack, and
+/// on a thread with a shadow stack, whose return addresses would not be those of wasm code after a trap or an exception.
 #[cold]
-pub(super) fn prepare(outermost_sp: usize) -> io::Result<bool> {
-    prepare_alternate_stack()?;
+pub(super) fn prepare(outermost_sp: usize, traps: Traps) -> io::Result<bool> {
+    if has_shadow_stack() {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "a thread with a shadow stack cannot run wasm code"));
+    }
+    if traps == Traps::BySignals {
+        prepare_alternate_stack()?;
+        // A fault that is blocked ends the process, so nobody blocks these in order to have them held back.
+        unblock(&SIGNALS)?;
+    }
     let Some(bounds) = stack_bounds() else {
         return Ok(has_room_on_foreign_stack(outermost_sp));
     };
-    let low = bounds.start + RESERVE_BYTES.min(bounds.len() / 4);
+    let low = bounds.start + (bounds.len() / 4).clamp(LEAST_RESERVE_BYTES, RESERVE_BYTES);
+    let span = bounds.end.saturating_sub(low);
     ROOM.with(|room| {
         room.low.set(low);
-        room.span.set(bounds.end - low);
+        room.span_by_checks.set(span);
+        if traps == Traps::BySignals {
+            room.span.set(span);
+        }
     });
-    Ok(if bounds.contains(&stack_pointer()) { has_room() } else { has_room_on_foreign_stack(outermost_sp) })
+    Ok(if bounds.contains(&stack_pointer()) { has_room(traps) } else { has_room_on_foreign_stack(outermost_sp) })
 }
 
 fn prepare_alternate_stack() -> io::Result<()> {
@@ -79,13 +111,15 @@ mod tests {
         fn depth(level: u32) -> u32 {
             let mut page = [level; 1024];
             std::hint::black_box(&mut page);
-            if has_room() { depth(level + 1) + u32::from(page[7] == u32::MAX) } else { level }
+            if has_room(Traps::BySignals) { depth(level + 1) + u32::from(page[7] == u32::MAX) } else { level }
         }
         let levels = std::thread::Builder::new()
             .stack_size(2 << 20)
             .spawn(|| {
-                assert!(!has_room());
-                assert!(prepare(0).expect("memory") && has_room());
+                let [signals, checks] = [Traps::BySignals, Traps::ByChecks];
+                assert!(!has_room(signals) && !has_room(checks));
+                assert!(prepare(0, checks).expect("memory") && has_room(checks) && !has_room(signals));
+                assert!(prepare(0, signals).expect("memory") && has_room(signals));
                 depth(0)
             })
             .expect("a thread")
