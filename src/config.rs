@@ -121,7 +121,7 @@ impl Config {
     }
 
     /// Whether traps may arrive as signals (the default). Otherwise no signal handler is installed and compiled code
-    /// compares before it divides, calls or goes deeper on its stack; memories are checked, whatever
+    /// compares before it divides or calls by a reference; memories are checked, whatever
     /// [`Config::guard_memory`] says. That is for processes whose signals belong to others, and slower.
     ///
     /// ```

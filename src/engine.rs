@@ -1,6 +1,6 @@
 //! [`Engine`]: what modules and stores share.
 
-use crate::abi::{STUB_STACK_BYTES, TrapCode};
+use crate::abi::TrapCode;
 use crate::compile::{self, Options, RegisterFile, Threads};
 use crate::config::Config;
 use crate::error::Error;
@@ -84,11 +84,7 @@ impl Engine {
                     signals: config.signals,
                     registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
                 },
-                stacks: StackPool::new(
-                    config.max_wasm_stack,
-                    if config.signals { 0 } else { STUB_STACK_BYTES },
-                    config.allocation.pool_limits().slots,
-                ),
+                stacks: StackPool::new(config.max_wasm_stack, config.allocation.pool_limits().slots),
                 memories,
                 signatures: Signatures::default(),
                 builtins,

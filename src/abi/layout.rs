@@ -17,8 +17,10 @@ pub(crate) const CONTEXT_RECORDS: i32 = 24;
 pub(crate) const CONTEXT_OWNER: i32 = 32;
 /// Context: eight bytes that stay zero.
 pub(crate) const CONTEXT_ZERO: i32 = 40;
+/// Context: the address below which no frame may reach, as in [`STORE_STACK_LIMIT`].
+pub(crate) const CONTEXT_STACK_LIMIT: i32 = 48;
 /// Context: where the module's own part begins, see [`ContextLayout`].
-pub(crate) const CONTEXT_MODULE: i32 = 48;
+pub(crate) const CONTEXT_MODULE: i32 = 56;
 
 /// Store: rsp of the native stack, saved by the door; host calls go on from there.
 pub(crate) const STORE_NATIVE_SP: i32 = 0;

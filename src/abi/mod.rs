@@ -51,12 +51,11 @@ pub(crate) const PUSHED_CONTEXT: usize = CALLEE_SAVED.len();
 
 /// The region below a wasm stack that faults, in bytes.
 pub(crate) const STACK_GUARD_BYTES: usize = 1 << 20;
-/// A function whose frame is larger compares with [`layout::STORE_STACK_LIMIT`] before it touches it.
-pub(crate) const UNCHECKED_FRAME_BYTES: u32 = 64 << 10;
-/// Without signals every function that calls compares with that limit, and so much below it is left to what does not:
-/// functions that call nothing, with small frames, and stubs, which copy 1,000 arguments and 1,000 results at most.
+/// Every function that calls compares rsp with [`layout::CONTEXT_STACK_LIMIT`], and so much below it is left to what does not:
+/// its own frame if that is small, functions that call nothing, with small frames, and stubs, which copy 1,000 arguments and 1,000
+/// results at most. Below that there is room for signal handlers, then comes the guard.
 pub(crate) const STUB_STACK_BYTES: usize = 64 << 10;
-/// What is a small frame for that.
+/// A function whose frame is larger compares the end of its frame, whether it calls or not.
 pub(crate) const SMALL_FRAME_BYTES: u32 = 4 << 10;
 /// The address space of a guarded memory: 32-bit index + 32-bit offset + the widest access, rounded up.
 pub(crate) const GUARDED_MEMORY_BYTES: usize = (8 << 30) + (64 << 10);

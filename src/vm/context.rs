@@ -82,6 +82,8 @@ pub(crate) struct Context {
     pub(super) builtins: *const u64,
     pub(super) records: *mut FuncRecord,
     pub(super) owner: *mut super::instance::InstanceData,
+    _zero: u64,
+    stack_limit: usize,
 }
 
 #[derive(Debug)]
@@ -266,6 +268,8 @@ const _: () = {
     assert!(offset_of!(Context, builtins) == layout::CONTEXT_BUILTINS as usize);
     assert!(offset_of!(Context, records) == layout::CONTEXT_RECORDS as usize);
     assert!(offset_of!(Context, owner) == layout::CONTEXT_OWNER as usize);
+    assert!(offset_of!(Context, _zero) == layout::CONTEXT_ZERO as usize);
+    assert!(offset_of!(Context, stack_limit) == layout::CONTEXT_STACK_LIMIT as usize);
     assert!(size_of::<Context>() <= layout::CONTEXT_MODULE as usize);
     assert!(offset_of!(StoreHeader, native_sp) == layout::STORE_NATIVE_SP as usize);
     assert!(offset_of!(StoreHeader, exit_sp) == layout::STORE_EXIT_SP as usize);

@@ -257,6 +257,7 @@ impl InstanceData {
     fn fill_head(&mut self, store: &StoreState) {
         let (records, owner) = (self.records.cast::<FuncRecord>().as_ptr(), &raw mut *self);
         self.context.write(layout::CONTEXT_STORE, store.header.address());
+        self.context.write(layout::CONTEXT_STACK_LIMIT, store.header.stack_limit);
         self.context.write(layout::CONTEXT_BUILTINS, store.builtins.as_ptr());
         self.context.write(layout::CONTEXT_RECORDS, records);
         self.context.write(layout::CONTEXT_OWNER, owner);

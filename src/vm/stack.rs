@@ -1,8 +1,9 @@
 //! Wasm stacks: mapped, with a guard below, kept in a pool.
 
-use crate::abi::STACK_GUARD_BYTES;
+use crate::abi::{STACK_GUARD_BYTES, STUB_STACK_BYTES};
 use crate::sys::pages::{Access, Pages, round_to_pages};
 use crate::sys::shortage::{Purpose, explain};
+use crate::sys::signals::handler_stack_bytes;
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Stacks of one size that stores take and give back.
 pub(crate) struct StackPool {
     bytes: usize,
-    /// Below those: what code may use that does not compare with the limit.
+    /// Below those, whole pages: what code may use that does not compare with the limit, and room for a signal handler that runs
+    /// on the stack of whatever it interrupts.
     reserve: usize,
     max_idle: usize,
     idle: Mutex<Vec<Pages>>,
@@ -32,8 +34,9 @@ impl StackPool {
     /// Usable bytes of a stack unless configured otherwise.
     pub(crate) const DEFAULT_BYTES: usize = 1 << 20;
 
-    /// Stacks of `bytes` usable bytes, rounded up to whole pages, and a reserve below them, whole pages. It keeps `max_idle` of them.
-    pub(crate) fn new(bytes: usize, reserve: usize, max_idle: usize) -> Arc<StackPool> {
+    /// Stacks of `bytes` usable bytes, rounded up to whole pages, and a reserve below them. It keeps `max_idle` of them.
+    pub(crate) fn new(bytes: usize, max_idle: usize) -> Arc<StackPool> {
+        let reserve = round_to_pages(STUB_STACK_BYTES + handler_stack_bytes()).expect("less than a megabyte");
         Arc::new(StackPool { bytes: bytes.max(1), reserve, max_idle, idle: Mutex::default() })
     }
 
@@ -60,7 +63,8 @@ impl StackPool {
 
     /// What it held stays there: compiled code reads nothing of its stack that it has not written.
     fn give_back(&self, mut pages: Pages) {
-        let usable = pages.len() - STACK_GUARD_BYTES;
+        // The reserve has memory only if signals came near the end.
+        let usable = pages.len() - STACK_GUARD_BYTES - self.reserve;
         let mut idle = self.idle();
         let place = idle.len();
         if place >= self.max_idle {
@@ -70,7 +74,7 @@ impl StackPool {
             return idle.push(pages);
         }
         drop(idle);
-        if pages.discard(STACK_GUARD_BYTES, usable.saturating_sub(WARM_BYTES)).is_ok() {
+        if pages.discard(STACK_GUARD_BYTES, self.reserve + usable.saturating_sub(WARM_BYTES)).is_ok() {
             let mut idle = self.idle();
             // Stacks that keep everything are at the beginning, and others may have been taken meanwhile.
             idle.push(pages);
@@ -115,7 +119,7 @@ mod tests {
 
     #[test]
     fn stacks_are_used_again() {
-        let pool = StackPool::new(100_000, 0, 64);
+        let pool = StackPool::new(100_000, 64);
         let first = pool.take().expect("memory");
         let second = pool.take().expect("memory");
         assert_ne!(first.usable(), second.usable());
@@ -123,8 +127,8 @@ mod tests {
         let range = first.usable();
         drop(first);
         assert_eq!(pool.take().expect("memory").usable(), range);
-        assert!(StackPool::new(usize::MAX, 0, 64).take().is_err());
-        let reserved = StackPool::new(100_000, 8192, 64).take().expect("memory");
-        assert_eq!((reserved.usable().len(), reserved.usable().start - reserved.guard().end), (25 * 4096, 8192));
+        assert!(StackPool::new(usize::MAX, 64).take().is_err());
+        let stack = pool.take().expect("memory");
+        assert!(stack.usable().start - stack.guard().end >= STUB_STACK_BYTES + handler_stack_bytes());
     }
 }

@@ -69,6 +69,25 @@ impl Hosted for TestStore {
     }
 }
 
+/// A store that is not what its state was made for.
+struct Disguised(TestStore);
+
+impl Hosted for Disguised {
+    fn state(&mut self) -> &mut StoreState {
+        &mut self.0.state
+    }
+}
+
+/// In release builds, too.
+#[test]
+#[should_panic(expected = "a store is entered as what it is")]
+fn a_store_is_entered_as_what_it_is() {
+    let mut store = TestStore::new();
+    let signature = store.signature;
+    let func = store.state.add_host_function::<TestStore, _>(&signature, |_| Ok(()));
+    let _ = enter(&mut Disguised(store), func, &signature, &mut [Value::default()]);
+}
+
 impl TestStore {
     fn new() -> TestStore {
         install_handlers().expect("signals");
@@ -84,7 +103,7 @@ impl TestStore {
         let stubs =
             Code::publish(&[ENTRY, FOREIGN, HOST].concat(), Contents::Signatures([span].into())).expect("memory");
         let signature = stubs.signature(&span, 7, 1);
-        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 0, 64);
+        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 64);
         let state = StoreState::new::<TestStore>(pool.take().expect("memory"), Arc::from([]));
         TestStore { state, calls: 0, pool, signature, _stubs: stubs }
     }

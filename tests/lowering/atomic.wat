@@ -142,6 +142,8 @@
 ;;     ret
 
 ;; function 15 $wait:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 0x18
 ;;     mov eax, 4
 ;;     add rax, rdi
@@ -153,8 +155,14 @@
 ;;     call qword ptr [rax+0x58]
 ;;     add rsp, 0x18
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 16 $notify:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 8
 ;;     mov eax, 0
 ;;     add rax, rdi
@@ -165,9 +173,13 @@
 ;;     call qword ptr [rax+0x50]
 ;;     add rsp, 8
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 17 $size:
-;;     mov rax, [r14+0x30]
+;;     mov rax, [r14+0x40]
 ;;     mov rcx, [rax+8]
 ;;     shr rcx, 0x10
 ;;     mov eax, ecx

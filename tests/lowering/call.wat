@@ -33,11 +33,17 @@
 )
 
 ;; function 1 $direct:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 0x10
 ;;     xchg rsi, rdi
 ;;     call function 2
 ;;     add rsp, 0x10
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 2 $leaf:
 ;;     mov eax, edi
@@ -45,6 +51,8 @@
 ;;     ret
 
 ;; function 3 $kept_over_a_call:
+;;     cmp rsp, [r14+0x30]
+;;     jb .2
 ;;     sub rsp, 0x10
 ;;     mov [rsp], rdi
 ;;     mov edi, [rsp]
@@ -53,8 +61,14 @@
 ;;     add eax, ecx
 ;;     add rsp, 0x10
 ;;     ret
+;; .2:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 4 $fibonacci:
+;;     cmp rsp, [r14+0x30]
+;;     jb .4
 ;;     push rbx
 ;;     push rbp
 ;;     sub rsp, 0x10
@@ -77,38 +91,54 @@
 ;;     pop rbp
 ;;     pop rbx
 ;;     ret
+;; .4:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 5 $imported:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     push r14
 ;;     mov edi, 5
-;;     mov rax, [r14+0x30]
+;;     mov rax, [r14+0x40]
 ;;     call qword ptr [rax+0x20]
 ;;     mov r14, [rsp]
 ;;     pop r14
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 6 $indirect:
+;;     cmp rsp, [r14+0x30]
+;;     jb .2
 ;;     sub rsp, 0x18
 ;;     mov rax, r8
-;;     cmp rax, [r14+0x48]
-;;     jae .2
+;;     cmp rax, [r14+0x58]
+;;     jae .3
 ;;     cmovae rax, [r14+0x28]
 ;;     shl rax, 3
-;;     add rax, [r14+0x40]
+;;     add rax, [r14+0x50]
 ;;     mov rax, [rax]
 ;;     cmp dword ptr [rax+0x18], 1
-;;     jne .3
-;;     cmp [rax+0x10], r14
 ;;     jne .4
+;;     cmp [rax+0x10], r14
+;;     jne .5
 ;;     call qword ptr [rax]
 ;; .1:
 ;;     add rsp, 0x18
 ;;     ret
 ;; .2:
-;;     ud2 2
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 ;; .3:
-;;     ud2 4
+;;     ud2 2
 ;; .4:
+;;     ud2 4
+;; .5:
 ;;     call qword ptr [rax+8]
 ;;     jmp short .1
 
@@ -119,6 +149,8 @@
 ;;     ret 0x18
 
 ;; function 8 $many_arguments:
+;;     cmp rsp, [r14+0x30]
+;;     jb .2
 ;;     sub rsp, 0x18
 ;;     mov qword ptr [rsp], 7
 ;;     mov qword ptr [rsp+8], 8
@@ -134,6 +166,10 @@
 ;;     sub rsp, 0x18
 ;;     add rsp, 0x18
 ;;     ret
+;; .2:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 9 $five_results:
 ;;     vmovaps xmm8, xmm0
@@ -145,8 +181,10 @@
 ;;     ret
 
 ;; function 10 $takes_results:
+;;     cmp rsp, [r14+0x30]
+;;     jb .2
 ;;     sub rsp, 0x38
-;;     vmovsd xmm0, [rip+.2]
+;;     vmovsd xmm0, [rip+.3]
 ;;     call function 9
 ;;     vmovsd xmm15, [rsp]
 ;;     vmovsd [rsp+0x30], xmm15
@@ -155,15 +193,19 @@
 ;;     add rsp, 0x38
 ;;     ret
 ;; .2:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
+;; .3:
 ;;     00 00 00 00 00 00 f8 3f
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 11 $table_get:
-;;     cmp rdi, [r14+0x58]
+;;     cmp rdi, [r14+0x68]
 ;;     jae .1
-;;     mov rax, [r14+0x50]
+;;     mov rax, [r14+0x60]
 ;;     lea rax, [rax+rdi*8]
-;;     cmovae rax, [r14+0x50]
+;;     cmovae rax, [r14+0x60]
 ;;     mov rcx, [rax]
 ;;     mov rax, rcx
 ;;     ret
@@ -171,11 +213,11 @@
 ;;     ud2 2
 
 ;; function 12 $table_set:
-;;     cmp rdi, [r14+0x58]
+;;     cmp rdi, [r14+0x68]
 ;;     jae .1
-;;     mov rax, [r14+0x50]
+;;     mov rax, [r14+0x60]
 ;;     lea rax, [rax+rdi*8]
-;;     cmovae rax, [r14+0x50]
+;;     cmovae rax, [r14+0x60]
 ;;     mov [rax], rsi
 ;;     ret
 ;; .1:

@@ -151,13 +151,13 @@
 ;;     ud2 0
 
 ;; function 9 $global:
-;;     mov eax, [r14+0x30]
+;;     mov eax, [r14+0x40]
 ;;     add eax, 1
-;;     mov [r14+0x30], eax
+;;     mov [r14+0x40], eax
 ;;     ret
 
 ;; function 10 $float_global:
 ;;     vmovaps xmm8, xmm0
-;;     vmovsd xmm0, [r14+0x40]
-;;     vmovsd [r14+0x40], xmm8
+;;     vmovsd xmm0, [r14+0x50]
+;;     vmovsd [r14+0x50], xmm8
 ;;     ret

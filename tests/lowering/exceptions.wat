@@ -19,9 +19,11 @@
     (throw_ref)))
 
 ;; function 0 $throw:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 0x28
 ;;     mov [rsp], rdi
-;;     vmovsd xmm15, [rip+.1]
+;;     vmovsd xmm15, [rip+.2]
 ;;     vmovsd [rsp+0x10], xmm15
 ;;     mov edi, 0
 ;;     mov rsi, rsp
@@ -29,6 +31,10 @@
 ;;     call qword ptr [rax+0x70]
 ;;     ud2 0
 ;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
+;; .2:
 ;;     00 00 00 00 00 00 f8 3f
 ;;     00 00 00 00 00 00 00 00
 
@@ -37,6 +43,8 @@
 ;;     ret
 
 ;; function 2 $catch:
+;;     cmp rsp, [r14+0x30]
+;;     jb .4
 ;;     push rbx
 ;;     push rbp
 ;;     sub rsp, 8
@@ -61,11 +69,17 @@
 ;;     pop rbp
 ;;     pop rbx
 ;;     ret
+;; .4:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 ;;     mov rcx, [rax]
 ;;     mov [rsp], rcx
 ;;     jmp short .3
 
 ;; function 3 $again:
+;;     cmp rsp, [r14+0x30]
+;;     jb .3
 ;;     sub rsp, 0x10
 ;;     call function 1
 ;;     add rsp, 0x10
@@ -75,5 +89,9 @@
 ;;     mov rax, [r14+0x10]
 ;;     call qword ptr [rax+0x78]
 ;;     ud2 0
+;; .3:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 ;;     mov [rsp+8], rdx
 ;;     jmp short .2

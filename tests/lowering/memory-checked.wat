@@ -33,7 +33,7 @@
 
 ;; function 0 $load:
 ;;     lea rax, [rdi+0x14]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov eax, ecx
@@ -43,15 +43,15 @@
 
 ;; function 1 $load_small:
 ;;     lea rax, [rdi+1]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     movzx ecx, byte ptr [r15+rax-1]
 ;;     lea rax, [rdi+2]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .2
 ;;     movsx rdx, word ptr [r15+rax-2]
 ;;     lea rax, [rdi+8]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .3
 ;;     movsxd rsi, [r15+rax-4]
 ;;     mov eax, ecx
@@ -67,11 +67,11 @@
 
 ;; function 2 $load_float:
 ;;     lea rax, [rdi+4]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     vmovss xmm0, [r15+rax-4]
 ;;     lea rax, [rdi+0x10]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .2
 ;;     vmovsd xmm1, [r15+rax-8]
 ;;     ret
@@ -83,7 +83,7 @@
 ;; function 3 $load_at_a_sum:
 ;;     lea eax, [rdi+rsi]
 ;;     lea rcx, [rax+8]
-;;     cmp rcx, [r14+0x38]
+;;     cmp rcx, [r14+0x48]
 ;;     ja .1
 ;;     mov edx, [r15+rcx-4]
 ;;     mov eax, edx
@@ -93,7 +93,7 @@
 
 ;; function 4 $load_at_a_constant:
 ;;     mov eax, 0x410
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov rcx, [r15+rax-8]
 ;;     mov rax, rcx
@@ -103,7 +103,7 @@
 
 ;; function 5 $load_operand:
 ;;     lea rax, [rsi+4]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     add ecx, edi
@@ -114,7 +114,7 @@
 
 ;; function 6 $compare_operand:
 ;;     lea rax, [rsi+4]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .2
 ;;     mov ecx, [r15+rax-4]
 ;;     mov r8d, 1
@@ -130,7 +130,7 @@
 ;; function 7 $offset_2_31:
 ;;     mov eax, 0x80000004
 ;;     add rax, rdi
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov eax, ecx
@@ -141,7 +141,7 @@
 ;; function 8 $offset_2_31_less_1:
 ;;     mov eax, 0x80000003
 ;;     add rax, rdi
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov eax, ecx
@@ -151,7 +151,7 @@
 
 ;; function 9 $offset_and_constant_beyond_2_31:
 ;;     mov rax, 0x180000002
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov eax, ecx
@@ -161,7 +161,7 @@
 
 ;; function 10 $store:
 ;;     lea rax, [rdi+0x10]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov [r15+rax-8], rsi
 ;;     ret
@@ -170,11 +170,11 @@
 
 ;; function 11 $store_small:
 ;;     lea rax, [rdi+1]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov [r15+rax-1], sil
 ;;     lea rax, [rdi+4]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .2
 ;;     mov [r15+rax-2], si
 ;;     ret
@@ -185,25 +185,25 @@
 
 ;; function 12 $store_constants:
 ;;     lea rax, [rdi+1]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov byte ptr [r15+rax-1], 0xFF
 ;;     lea rax, [rdi+4]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .2
 ;;     mov dword ptr [r15+rax-4], 7
 ;;     lea rax, [rdi+8]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .3
 ;;     mov qword ptr [r15+rax-8], 0xFFFFFFFFFFFFFFFF
 ;;     mov rax, 0x1122334455667788
 ;;     lea rcx, [rdi+8]
-;;     cmp rcx, [r14+0x38]
+;;     cmp rcx, [r14+0x48]
 ;;     ja .4
 ;;     mov [r15+rcx-8], rax
 ;;     vxorps xmm0, xmm0, xmm0
 ;;     lea rax, [rdi+8]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .5
 ;;     vmovsd [r15+rax-8], xmm0
 ;;     ret
@@ -220,12 +220,12 @@
 
 ;; function 13 $add_to_memory:
 ;;     lea rax, [rdi+4]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     add ecx, esi
 ;;     lea rax, [rdi+4]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .2
 ;;     mov [r15+rax-4], ecx
 ;;     ret
@@ -235,21 +235,29 @@
 ;;     ud2 1
 
 ;; function 14 $size_and_grow:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 0x18
-;;     mov rax, [r14+0x38]
+;;     mov rax, [r14+0x48]
 ;;     shr rax, 0x10
 ;;     mov [rsp+8], rax
 ;;     mov rsi, rdi
 ;;     xor edi, edi
 ;;     mov rax, [r14+0x10]
 ;;     call qword ptr [rax]
-;;     mov r15, [r14+0x30]
+;;     mov r15, [r14+0x40]
 ;;     mov ecx, eax
 ;;     mov eax, [rsp+8]
 ;;     add rsp, 0x18
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 15 $fill:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 0x18
 ;;     mov r9, r8
 ;;     mov r8, rsi
@@ -257,6 +265,10 @@
 ;;     xor edi, edi
 ;;     mov rax, [r14+0x10]
 ;;     call qword ptr [rax+0x10]
-;;     mov r15, [r14+0x30]
+;;     mov r15, [r14+0x40]
 ;;     add rsp, 0x18
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]

@@ -113,8 +113,10 @@
 ;;     ret
 
 ;; function 14 $size_and_grow:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 0x18
-;;     mov rax, [r14+0x38]
+;;     mov rax, [r14+0x48]
 ;;     shr rax, 0x10
 ;;     mov [rsp+8], rax
 ;;     mov rsi, rdi
@@ -125,8 +127,14 @@
 ;;     mov eax, [rsp+8]
 ;;     add rsp, 0x18
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
 
 ;; function 15 $fill:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 0x18
 ;;     mov r9, r8
 ;;     mov r8, rsi
@@ -136,3 +144,7 @@
 ;;     call qword ptr [rax+0x10]
 ;;     add rsp, 0x18
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]

@@ -10,7 +10,7 @@
 ;;     mov rax, rdi
 ;;     add rax, 0x10
 ;;     jb .1
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov rax, [r15+rax-8]
 ;;     ret
@@ -21,14 +21,14 @@
 ;;     mov rax, rdi
 ;;     add rax, 4
 ;;     jb .1
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov eax, [r15+rax-4]
 ;;     add eax, esi
 ;;     mov rcx, rdi
 ;;     add rcx, 4
 ;;     jb .2
-;;     cmp rcx, [r14+0x38]
+;;     cmp rcx, [r14+0x48]
 ;;     ja .2
 ;;     mov [r15+rcx-4], eax
 ;;     ret
@@ -41,7 +41,7 @@
 ;;     lea rax, [rdi+rsi]
 ;;     add rax, 1
 ;;     jb .1
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     movsx eax, byte ptr [r15+rax-1]
 ;;     ret
@@ -49,16 +49,22 @@
 ;;     ud2 1
 
 ;; function 3 $size_and_grow:
+;;     cmp rsp, [r14+0x30]
+;;     jb .1
 ;;     sub rsp, 0x18
-;;     mov rax, [r14+0x38]
+;;     mov rax, [r14+0x48]
 ;;     shr rax, 0x10
 ;;     mov [rsp+8], rax
 ;;     mov rsi, rdi
 ;;     xor edi, edi
 ;;     mov rax, [r14+0x10]
 ;;     call qword ptr [rax]
-;;     mov r15, [r14+0x30]
+;;     mov r15, [r14+0x40]
 ;;     mov rcx, rax
 ;;     mov rax, [rsp+8]
 ;;     add rsp, 0x18
 ;;     ret
+;; .1:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]

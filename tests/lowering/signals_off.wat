@@ -51,18 +51,15 @@
 ;;     call qword ptr [rax+0x68]
 
 ;; function 2 $indirect:
-;;     mov rax, [r14+8]
-;;     mov rax, [rax+0x18]
-;;     add rax, 8
-;;     cmp rsp, rax
+;;     cmp rsp, [r14+0x30]
 ;;     jb .2
 ;;     sub rsp, 8
 ;;     mov rax, rdi
-;;     cmp rax, [r14+0x48]
+;;     cmp rax, [r14+0x58]
 ;;     jae .3
 ;;     cmovae rax, [r14+0x28]
 ;;     shl rax, 3
-;;     add rax, [r14+0x40]
+;;     add rax, [r14+0x50]
 ;;     mov rax, [rax]
 ;;     test rax, rax
 ;;     je .5
@@ -72,7 +69,7 @@
 ;;     jne .6
 ;;     call qword ptr [rax]
 ;; .1:
-;;     mov r15, [r14+0x30]
+;;     mov r15, [r14+0x40]
 ;;     add rsp, 8
 ;;     ret
 ;; .2:
@@ -97,7 +94,7 @@
 
 ;; function 3 $load:
 ;;     lea rax, [rdi+0xC]
-;;     cmp rax, [r14+0x38]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
 ;;     mov ecx, [r15+rax-4]
 ;;     mov eax, ecx

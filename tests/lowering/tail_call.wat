@@ -23,7 +23,7 @@
 ;;     jmp function 1
 
 ;; function 2 $imported:
-;;     mov rax, [r14+0x30]
+;;     mov rax, [r14+0x40]
 ;;     cmp dword ptr [rax+0x1C], 2
 ;;     je .1
 ;;     mov r15, [rsp]
@@ -42,11 +42,11 @@
 ;; function 3 $indirect:
 ;;     mov rax, rdi
 ;;     mov edi, 5
-;;     cmp rax, [r14+0x48]
+;;     cmp rax, [r14+0x58]
 ;;     jae .1
 ;;     cmovae rax, [r14+0x28]
 ;;     shl rax, 3
-;;     add rax, [r14+0x40]
+;;     add rax, [r14+0x50]
 ;;     mov rax, [rax]
 ;;     cmp dword ptr [rax+0x18], 1
 ;;     jne .2
@@ -97,16 +97,22 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 5 $call_ref:
+;;     cmp rsp, [r14+0x30]
+;;     jb .2
 ;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     mov edi, 5
 ;;     cmp [rax+0x10], r14
-;;     jne .2
+;;     jne .3
 ;;     call qword ptr [rax]
 ;; .1:
 ;;     add rsp, 8
 ;;     ret
 ;; .2:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]
+;; .3:
 ;;     call qword ptr [rax+8]
 ;;     jmp short .1
 

@@ -5,9 +5,9 @@ use super::moves::Moves;
 use super::operand::{Step, Value};
 use super::registers::bit;
 use super::{Emit, Source, frame, width};
-use crate::abi::layout::{CONTEXT_BUILTINS, CONTEXT_STORE, STORE_STACK_LIMIT};
+use crate::abi::layout::{CONTEXT_BUILTINS, CONTEXT_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
-use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, SMALL_FRAME_BYTES, TrapCode, UNCHECKED_FRAME_BYTES};
+use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, SMALL_FRAME_BYTES, TrapCode};
 use crate::compile::assign::Home;
 use crate::compile::tape::{Class, Entry, FAR, FloatCond, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
@@ -23,7 +23,7 @@ impl Emit<'_> {
 
     pub(super) fn prologue(&mut self) {
         let bytes = self.plan.return_address_at() as u32;
-        if !self.module.signals && (self.tape.calls || bytes > SMALL_FRAME_BYTES) {
+        if self.tape.calls || bytes > SMALL_FRAME_BYTES {
             self.reserve_stack(bytes);
         }
         for &register in &self.plan.saved {
@@ -32,9 +32,6 @@ impl Emit<'_> {
         let frame_bytes = self.plan.frame_bytes;
         if frame_bytes > 0 {
             self.alu_ri(Alu::Sub, Width::W64, rsp.any(), frame_bytes);
-        }
-        if self.module.signals && bytes > UNCHECKED_FRAME_BYTES {
-            self.check_stack();
         }
         self.place_params();
         for &(value, register) in &self.plan.constants {
@@ -48,25 +45,20 @@ impl Emit<'_> {
         }
     }
 
-    /// **Escape:** a large frame could reach over the guard, so it is compared with the limit before it is touched.
-    fn check_stack(&mut self) {
-        let label = self.trap(TrapCode::StackExhausted, self.body_offset);
-        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
-        self.alu_rm(Alu::Cmp, Width::W64, rsp.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
-        self.jcc(Cond::Below, label);
-    }
-
-    /// **Escape:** where no fault tells that the stack has ended, the frame's end is compared with the limit before the
-    /// frame is made. An address and a frame's size (1 GiB at most) do not wrap.
+    /// **Escape:** the stack's end is found by comparison, not by a fault at the guard: the kernel writes signal frames below rsp, and
+    /// one that does not fit is a lost signal. A small frame needs no sum, since there is room for it below the limit. An address and a
+    /// frame's size (1 GiB at most) do not wrap.
     fn reserve_stack(&mut self, bytes: u32) {
         let label = self.asm.label();
         self.cold.push(Cold::Overflow { label });
-        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
-        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
-        if bytes > 0 {
+        let limit = Addr::base_disp(CONTEXT.any(), CONTEXT_STACK_LIMIT);
+        if bytes <= SMALL_FRAME_BYTES {
+            self.alu_rm(Alu::Cmp, Width::W64, rsp.any(), limit);
+        } else {
+            self.mov_rm(Width::W64, rax.any(), limit);
             self.alu_ri(Alu::Add, Width::W64, rax.any(), bytes as i32);
+            self.alu_rr(Alu::Cmp, Width::W64, rsp.any(), rax.any());
         }
-        self.alu_rr(Alu::Cmp, Width::W64, rsp.any(), rax.any());
         self.jcc(Cond::Below, label);
     }
 
