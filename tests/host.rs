@@ -113,7 +113,8 @@ fn dynamic_functions_have_any_number_of_values() -> Result<()> {
         let inner = Func::new(&mut store, ty.clone(), func);
         let outer = Func::new(&mut store, ty, move |mut caller, params, results| {
             inner.call(&mut caller, params, results)?;
-            inner.call(&mut caller, &results.to_vec(), results)
+            let reversed = results.to_vec();
+            inner.call(&mut caller, &reversed, results)
         });
         let params: Vec<Val> = (0..count as i64).map(Val::I64).collect();
         let mut results = vec![Val::I32(0); count];
