@@ -101,7 +101,7 @@
 ;;     jb .1
 ;;     push r14
 ;;     mov edi, 5
-;;     mov rax, [r14+0x40]
+;;     mov rax, [r14+0x38]
 ;;     call qword ptr [rax+0x20]
 ;;     mov r14, [rsp]
 ;;     pop r14
@@ -116,11 +116,11 @@
 ;;     jb .2
 ;;     sub rsp, 0x18
 ;;     mov rax, r8
-;;     cmp rax, [r14+0x58]
+;;     cmp rax, [r14+0x48]
 ;;     jae .3
 ;;     cmovae rax, [r14+0x28]
 ;;     shl rax, 3
-;;     add rax, [r14+0x50]
+;;     add rax, [r14+0x40]
 ;;     mov rax, [rax]
 ;;     cmp dword ptr [rax+0x18], 1
 ;;     jne .4
@@ -201,11 +201,11 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 11 $table_get:
-;;     cmp rdi, [r14+0x68]
+;;     cmp rdi, [r14+0x58]
 ;;     jae .1
-;;     mov rax, [r14+0x60]
+;;     mov rax, [r14+0x50]
 ;;     lea rax, [rax+rdi*8]
-;;     cmovae rax, [r14+0x60]
+;;     cmovae rax, [r14+0x50]
 ;;     mov rcx, [rax]
 ;;     mov rax, rcx
 ;;     ret
@@ -213,11 +213,11 @@
 ;;     ud2 2
 
 ;; function 12 $table_set:
-;;     cmp rdi, [r14+0x68]
+;;     cmp rdi, [r14+0x58]
 ;;     jae .1
-;;     mov rax, [r14+0x60]
+;;     mov rax, [r14+0x50]
 ;;     lea rax, [rax+rdi*8]
-;;     cmovae rax, [r14+0x60]
+;;     cmovae rax, [r14+0x50]
 ;;     mov [rax], rsi
 ;;     ret
 ;; .1:

@@ -109,6 +109,8 @@
 ;;     ret
 
 ;; function 13 $sums_across_calls:
+;;     cmp rsp, [r14+0x30]
+;;     jb .3
 ;;     push rbx
 ;;     push rbp
 ;;     push r11
@@ -131,3 +133,7 @@
 ;;     pop rbp
 ;;     pop rbx
 ;;     ret
+;; .3:
+;;     mov edi, 8
+;;     mov rax, [r14+0x10]
+;;     jmp qword ptr [rax+0x68]

@@ -23,7 +23,7 @@
 
 ;; function 0 $load_imported:
 ;;     lea rax, [rdi+4]
-;;     mov r15, [r14+0x40]
+;;     mov r15, [r14+0x38]
 ;;     cmp rax, [r15+8]
 ;;     ja .1
 ;;     mov r15, [r15]
@@ -35,9 +35,9 @@
 
 ;; function 1 $load:
 ;;     lea rax, [rdi+0xC]
-;;     cmp rax, [r14+0x58]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
-;;     add rax, [r14+0x50]
+;;     add rax, [r14+0x40]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -45,19 +45,19 @@
 
 ;; function 2 $move:
 ;;     lea rax, [rdi+0x10]
-;;     cmp rax, [r14+0x58]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
-;;     add rax, [r14+0x50]
+;;     add rax, [r14+0x40]
 ;;     mov rax, [rax-8]
 ;;     lea rcx, [rdi+8]
-;;     cmp rcx, [r14+0x58]
+;;     cmp rcx, [r14+0x48]
 ;;     ja .2
-;;     add rcx, [r14+0x50]
+;;     add rcx, [r14+0x40]
 ;;     mov [rcx-8], rax
 ;;     lea rax, [rdi+0x10]
-;;     cmp rax, [r14+0x58]
+;;     cmp rax, [r14+0x48]
 ;;     ja .3
-;;     add rax, [r14+0x50]
+;;     add rax, [r14+0x40]
 ;;     mov qword ptr [rax-8], 0
 ;;     ret
 ;; .1:
@@ -70,9 +70,9 @@
 ;; function 3 $far_offset:
 ;;     mov eax, 0x80000004
 ;;     add rax, rdi
-;;     cmp rax, [r14+0x58]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
-;;     add rax, [r14+0x50]
+;;     add rax, [r14+0x40]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -80,9 +80,9 @@
 
 ;; function 4 $constant:
 ;;     mov eax, 0x40C
-;;     cmp rax, [r14+0x58]
+;;     cmp rax, [r14+0x48]
 ;;     ja .1
-;;     add rax, [r14+0x50]
+;;     add rax, [r14+0x40]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -92,9 +92,9 @@
 ;;     mov rax, rdi
 ;;     add rax, 0xC
 ;;     jb .1
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -105,9 +105,9 @@
 ;;     mov rax, rdi
 ;;     add rax, 8
 ;;     jb .1
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     vmovsd [rax-8], xmm8
 ;;     ret
 ;; .1:
@@ -117,9 +117,9 @@
 ;;     mov rax, 0x100000004
 ;;     add rax, rdi
 ;;     jb .1
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -127,9 +127,9 @@
 
 ;; function 8 $constant64:
 ;;     mov rax, 0x100000014
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -137,9 +137,9 @@
 
 ;; function 9 $never64:
 ;;     mov rax, 0xFFFFFFFFFFFFFFFF
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -147,18 +147,18 @@
 
 ;; function 10 $load_of_bytes:
 ;;     lea rax, [rdi+1]
-;;     cmp rax, [r14+0x78]
+;;     cmp rax, [r14+0x68]
 ;;     ja .1
-;;     add rax, [r14+0x70]
+;;     add rax, [r14+0x60]
 ;;     movzx eax, byte ptr [rax-1]
 ;;     ret
 ;; .1:
 ;;     ud2 1
 
 ;; function 11 $sizes:
-;;     mov rax, [r14+0x58]
+;;     mov rax, [r14+0x48]
 ;;     shr rax, 0x10
-;;     mov rcx, [r14+0x68]
+;;     mov rcx, [r14+0x58]
 ;;     shr rcx, 0x10
-;;     mov rdx, [r14+0x78]
+;;     mov rdx, [r14+0x68]
 ;;     ret

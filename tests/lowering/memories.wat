@@ -25,20 +25,20 @@
 ;;     ret
 
 ;; function 1 $load:
-;;     mov rax, [r14+0x50]
+;;     mov rax, [r14+0x40]
 ;;     mov ecx, [rax+rdi+8]
 ;;     mov eax, ecx
 ;;     ret
 
 ;; function 2 $move:
-;;     mov rax, [r14+0x50]
+;;     mov rax, [r14+0x40]
 ;;     mov rcx, [rax+rdi+8]
 ;;     mov [rax+rdi], rcx
 ;;     mov qword ptr [rax+rdi+8], 0
 ;;     ret
 
 ;; function 3 $far_offset:
-;;     mov rax, [r14+0x50]
+;;     mov rax, [r14+0x40]
 ;;     mov ecx, 0x80000000
 ;;     add rcx, rdi
 ;;     mov edx, [rax+rcx]
@@ -46,7 +46,7 @@
 ;;     ret
 
 ;; function 4 $constant:
-;;     mov rax, [r14+0x50]
+;;     mov rax, [r14+0x40]
 ;;     mov ecx, [rax+0x408]
 ;;     mov eax, ecx
 ;;     ret
@@ -55,9 +55,9 @@
 ;;     mov rax, rdi
 ;;     add rax, 0xC
 ;;     jb .1
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -68,9 +68,9 @@
 ;;     mov rax, rdi
 ;;     add rax, 8
 ;;     jb .1
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     vmovsd [rax-8], xmm8
 ;;     ret
 ;; .1:
@@ -80,9 +80,9 @@
 ;;     mov rax, 0x100000004
 ;;     add rax, rdi
 ;;     jb .1
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -90,9 +90,9 @@
 
 ;; function 8 $constant64:
 ;;     mov rax, 0x100000014
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -100,9 +100,9 @@
 
 ;; function 9 $never64:
 ;;     mov rax, 0xFFFFFFFFFFFFFFFF
-;;     cmp rax, [r14+0x68]
+;;     cmp rax, [r14+0x58]
 ;;     ja .1
-;;     add rax, [r14+0x60]
+;;     add rax, [r14+0x50]
 ;;     mov eax, [rax-4]
 ;;     ret
 ;; .1:
@@ -110,18 +110,18 @@
 
 ;; function 10 $load_of_bytes:
 ;;     lea rax, [rdi+1]
-;;     cmp rax, [r14+0x78]
+;;     cmp rax, [r14+0x68]
 ;;     ja .1
-;;     add rax, [r14+0x70]
+;;     add rax, [r14+0x60]
 ;;     movzx eax, byte ptr [rax-1]
 ;;     ret
 ;; .1:
 ;;     ud2 1
 
 ;; function 11 $sizes:
-;;     mov rax, [r14+0x58]
+;;     mov rax, [r14+0x48]
 ;;     shr rax, 0x10
-;;     mov rcx, [r14+0x68]
+;;     mov rcx, [r14+0x58]
 ;;     shr rcx, 0x10
-;;     mov rdx, [r14+0x78]
+;;     mov rdx, [r14+0x68]
 ;;     ret

@@ -23,7 +23,7 @@
 ;;     jmp function 1
 
 ;; function 2 $imported:
-;;     mov rax, [r14+0x40]
+;;     mov rax, [r14+0x38]
 ;;     cmp dword ptr [rax+0x1C], 2
 ;;     je .1
 ;;     mov r15, [rsp]
@@ -42,11 +42,11 @@
 ;; function 3 $indirect:
 ;;     mov rax, rdi
 ;;     mov edi, 5
-;;     cmp rax, [r14+0x58]
+;;     cmp rax, [r14+0x48]
 ;;     jae .1
 ;;     cmovae rax, [r14+0x28]
 ;;     shl rax, 3
-;;     add rax, [r14+0x50]
+;;     add rax, [r14+0x40]
 ;;     mov rax, [rax]
 ;;     cmp dword ptr [rax+0x18], 1
 ;;     jne .2
