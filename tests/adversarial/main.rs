@@ -2,6 +2,7 @@
 //! the module. Then extremes at run time, in processes with little memory.
 #![allow(unsafe_code, reason = "counts allocations, reads a thread's clock, limits a process")]
 
+mod curves;
 mod modules;
 
 use modules::{
@@ -197,47 +198,6 @@ fn cost_grows_with_the_module_3() {
 #[test]
 fn cost_grows_with_the_module_4() {
     check_curves(3);
-}
-
-/// A name, and the text of one of many.
-type Field = (&'static str, fn(usize) -> String);
-
-/// What a module may have many of besides functions: compiled and instantiated.
-#[rustfmt::skip]
-const FIELDS: &[Field] = &[
-    ("types",              |i| format!("(type (func (param {} i64)))", "i32 ".repeat(i % 100))),
-    ("globals",            |i| format!("(global i32 (i32.const {i}))")),
-    ("exports",            |i| format!("(export \"x{i}\" (memory 0))")),
-    ("data",               |i| format!("(data (i32.const {i}) \"xyz\")")),
-    ("passive data",       |_| "(data \"xyz\")".to_owned()),
-    ("elements",           |i| format!("(elem (i32.const {}) func $f)", i % 10)),
-    ("declared elements",  |_| "(elem declare func $f)".to_owned()),
-    ("tables",             |_| "(table 10 funcref)".to_owned()),
-    ("named functions",    |i| format!("(func $a{i} (export \"f{i}\") (drop (ref.func $f)))")),
-];
-
-#[test]
-fn large_sections_cost_in_proportion() {
-    let engine = Engine::new(Config::new().parallel_compilation(false)).expect("an engine");
-    for (name, field) in FIELDS {
-        // A module has at most 100 tables.
-        let size = if *name == "tables" { 25 } else { 5_000 };
-        let [small, large] = [size, 4 * size].map(|count| {
-            let fields: String = (0..count).map(field).collect();
-            let table = if *name == "tables" { "" } else { "(table 10 funcref)" };
-            let text = format!("(module (memory 1) {table} (elem declare func $f) (func $f) {fields})");
-            let bytes = wat::parse_str(text).expect(name);
-            let attempt = |_| {
-                let start = now();
-                let module = Module::from_binary(&engine, &bytes).expect(name);
-                Instance::new(&mut Store::new(&engine, ()), &module, &[]).expect(name);
-                now() - start
-            };
-            (0..3).map(attempt).min().expect("three")
-        });
-        println!("{name:24} {small:12.2?} {large:12.2?}");
-        assert!(large <= small.max(Duration::from_micros(500)) * BEND as u32, "{name}: time bends");
-    }
 }
 
 // Extremes, in processes of their own with little memory.

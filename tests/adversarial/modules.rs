@@ -22,6 +22,7 @@ pub const IF: u8 = 0x04;
 pub const ELSE: u8 = 0x05;
 pub const TRY: u8 = 0x06;
 pub const THROW: u8 = 0x08;
+pub const RETHROW: u8 = 0x09;
 pub const END: u8 = 0x0b;
 pub const BR_IF: u8 = 0x0d;
 pub const BR_TABLE: u8 = 0x0e;
@@ -187,6 +188,7 @@ pub const BOMBS: &[Bomb] = &[
     ("nested tries that delegate",          10_000, |n| parts(&[(1, &[TRY, EMPTY]), (n, &[TRY, EMPTY]), (n, &[CALL, 0, DELEGATE, 0]), (1, &[CATCH_ALL, END])])),
     ("nested tries",                        10_000, |n| parts(&[(n, &[TRY, EMPTY, CALL, 0]), (n, &[CATCH_ALL, CALL, 0, END])])),
     ("tries in catches",                    10_000, |n| parts(&[(n, &[TRY, EMPTY, CALL, 0, CATCH_ALL, CALL, 0]), (n, &[END])])),
+    ("rethrows in nested catches",          15_000, |n| parts(&[(n, &[TRY, EMPTY, CATCH_ALL]), (n, &[BLOCK, EMPTY, GET, 0, BR_IF, 0, RETHROW, 1, END]), (n, &[END])])),
     ("throws",                                  250, |n| parts(&[(n, &[BLOCK, EMPTY]), (1, &[CALL, 0]), (n, &[GET, 0, IF, EMPTY, UNREACHABLE, THROW, TAG, END, END])])),
     ("catches, 1000 values",                    125, |n| parts(&[(1, &[BLOCK, TO_WIDE]), (n, &[TRY_TABLE, EMPTY, 4, 0, TAG, 0, 0, TAG, 0, 0, TAG, 0, 0, TAG, 0, CALL, 0, END]), (1, &[UNREACHABLE, END]), (WIDE, &[DROP])])),
     // Functions and locals.

@@ -3,6 +3,7 @@
 use super::check::Ty;
 use super::control::{Frame, Opener};
 use super::operators::Refusal;
+use super::stack::RELEASE_SEARCH;
 use super::{Class, Condition, Item, Node, Scan};
 use crate::abi::Place;
 use crate::compile::tape::{Op, Ref, Test};
@@ -80,8 +81,7 @@ impl Scan<'_> {
         let from = self.stack.len() - arity;
         // Unless the values lie where the target wants them, a merge variable that is written for one item may be what
         // another holds.
-        let items = &self.stack[frame.height..];
-        if arity > 0 && from > frame.height && items.iter().any(|&item| self.reads_merge(item)) {
+        if arity > 0 && from > frame.height && self.may_read_merges(frame.height, arity) {
             return self.branch_around(condition, &frame, arity);
         }
         self.merge_and_keep(frame.height, arity);
@@ -154,6 +154,13 @@ impl Scan<'_> {
         }
     }
 
+    /// May an item from a height on read a merge variable? Apart from the values of a branch, which it moves in any case, only a
+    /// few items are searched, so that a branch costs the same however high the stack is.
+    fn may_read_merges(&self, height: usize, arity: usize) -> bool {
+        let items = &self.stack[height..];
+        items.len() > RELEASE_SEARCH + arity || items.iter().any(|&item| self.reads_merge(item))
+    }
+
     fn reads_merge(&self, item: Item) -> bool {
         let is_merge = |value: Ref| value.as_var().is_some_and(|var| self.lives[var as usize].is_merge);
         match self.node(item) {
@@ -173,7 +180,7 @@ impl Scan<'_> {
     }
 
     /// To the targets that the checker has read.
-    pub(super) fn branch_table(&mut self) {
+    pub(super) fn branch_table(&mut self) -> Result<(), Refusal> {
         let index = self.pop_value();
         let count = self.targets.len();
         let default = self.target(self.targets[count - 1]);
@@ -205,8 +212,11 @@ impl Scan<'_> {
             self.bind_label(stub);
             let frame = self.frames[target];
             self.jump_with(&frame, arity);
+            // A target takes a byte or two, its values a thousand entries.
+            self.is_not_too_large()?;
         }
         self.die();
+        Ok(())
     }
 
     /// Pops a condition without computing it.

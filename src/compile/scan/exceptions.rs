@@ -5,6 +5,7 @@
 
 use super::check::{Ty, ensure};
 use super::control::{Frame, Opener};
+use super::operators::Refusal;
 use super::{Class, NEVER, Scan, class_of};
 use crate::compile::tape::{CatchInfo, Handler, NO_HANDLER, Op, Ref};
 use crate::decode::{BlockType, Cursor, Invalid};
@@ -102,7 +103,7 @@ impl Scan<'_> {
         number
     }
 
-    pub(super) fn begin_try_table(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
+    pub(super) fn begin_try_table(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Refusal> {
         let ty = cursor.block_type(self.info)?;
         let reached = self.takes_params(ty)?;
         let count = cursor.u32()?;
@@ -113,9 +114,11 @@ impl Scan<'_> {
             let tag = match kind {
                 0 | 1 => Some(TagIndex(cursor.u32()?)),
                 2 | 3 => None,
-                _ => return Err(Invalid),
+                _ => return Err(Refusal::Invalid),
             };
             self.try_table_catch(handler, tag, kind & 1 == 1, cursor.u32()?)?;
+            // A catch takes three bytes, its values a list of a thousand.
+            self.is_not_too_large()?;
         }
         if !reached {
             self.open_dead(Opener::Block, ty);
@@ -251,8 +254,9 @@ impl Scan<'_> {
             return Ok(());
         }
         let target = self.target(depth);
-        let legacy = self.legacy_tries.iter().find(|legacy| legacy.frame == target).copied();
-        let LegacyTry { catch, exception, .. } = legacy.expect("a block that can be reached");
+        // In the order of their blocks.
+        let place = self.legacy_tries.binary_search_by_key(&target, |legacy| legacy.frame);
+        let LegacyTry { catch, exception, .. } = self.legacy_tries[place.expect("a block that can be reached")];
         self.tape.catches[catch as usize].exception = exception;
         self.throw_value(Ref::var(exception));
         Ok(())

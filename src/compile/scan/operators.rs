@@ -184,11 +184,11 @@ impl Scan<'_> {
 
     /// What real code seldom has.
     #[inline(never)]
-    pub(super) fn rare(&mut self, operator: Rare, cursor: &mut Cursor<'_>) -> Result<(), Invalid> {
+    pub(super) fn rare(&mut self, operator: Rare, cursor: &mut Cursor<'_>) -> Result<(), Refusal> {
         self.needs(operator.feature())?;
         match operator {
             Rare::BrTable => match self.takes_branch_table(cursor)? {
-                true => self.branch_table(),
+                true => self.branch_table()?,
                 false => self.die(),
             },
             Rare::CallIndirect => {
@@ -255,7 +255,7 @@ impl Scan<'_> {
             Rare::Rethrow => self.rethrow(cursor.u32()?)?,
             Rare::Delegate => self.delegate(cursor.u32()?)?,
             Rare::SelectTyped => {
-                let 1 = cursor.u32()? else { return Err(Invalid) };
+                let 1 = cursor.u32()? else { return Err(Refusal::Invalid) };
                 let ty = cursor.val_type(self.info)?;
                 self.knows(ty)?;
                 let ty = Ty::of(ty);

@@ -5,7 +5,7 @@ use super::{Class, Item, Node, Ref, Scan};
 use crate::abi::Place;
 use crate::compile::tape::{IntUnary, Op};
 
-/// How many items are searched for reads of a local that is about to be written; of more, all are copied.
+/// How many items are searched for reads of a variable that is about to be written; of more, all are copied.
 pub(super) const RELEASE_SEARCH: usize = 64;
 
 /// The low 32 bits of an i64, which are as good where only those of an i32 are read.
