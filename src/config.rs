@@ -29,6 +29,8 @@ pub struct Config {
     pub(crate) max_wasm_stack: usize,
     pub(crate) max_memory_size: u64,
     pub(crate) max_table_elements: u64,
+    pub(crate) max_compile_memory: usize,
+    pub(crate) max_code_size: usize,
     pub(crate) allocation: InstanceAllocationStrategy,
     pub(crate) threads: Threads,
     pub(crate) lazy: bool,
@@ -74,6 +76,8 @@ impl Config {
             max_wasm_stack: StackPool::DEFAULT_BYTES,
             max_memory_size: 4 << 30,
             max_table_elements: 10_000_000,
+            max_compile_memory: 1 << 30,
+            max_code_size: 1 << 30,
             allocation: InstanceAllocationStrategy::pooling(),
             threads: Threads::System,
             lazy: false,
@@ -223,6 +227,46 @@ impl Config {
     /// ```
     pub fn max_table_elements(&mut self, elements: u64) -> &mut Config {
         self.max_table_elements = elements;
+        self
+    }
+
+    /// Bytes of memory that compiling one module may take besides its code, all threads together (1 GiB). Less is granted to short
+    /// modules: 32 MiB, and 256 bytes for each byte of the code section; real modules take a tenth of that. A module that needs more is
+    /// refused, with the offset of a function that needs it.
+    ///
+    /// With [`Config::lazy_compilation`] that is so for each function when it is called: of those that take more than 4 MiB
+    /// one is compiled at a time.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Module};
+    ///
+    /// let engine = Engine::new(Config::new().max_compile_memory(1 << 20))?;
+    /// assert!(Module::new(&engine, "(module (func))").is_ok());
+    /// let long = "(drop (i32.load (i32.const 0)))".repeat(20_000);
+    /// let error = Module::new(&engine, format!("(module (memory 1) (func {long}))")).unwrap_err();
+    /// assert!(error.to_string().contains("more than 1048576 bytes of memory"));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn max_compile_memory(&mut self, bytes: usize) -> &mut Config {
+        self.max_compile_memory = bytes;
+        self
+    }
+
+    /// Bytes of machine code that one module may have (1 GiB, which is also the most). Less is granted to short modules: 4 MiB, and 64
+    /// bytes for each byte of the code section; real modules have less than two. One that would have more is refused, with the offset of
+    /// the function that does not fit; with [`Config::lazy_compilation`] the call of that function is an error.
+    ///
+    /// ```
+    /// use planish::{Config, Engine, Module};
+    ///
+    /// let engine = Engine::new(Config::new().max_code_size(100))?;
+    /// assert!(Module::new(&engine, "(module (func))").is_ok());
+    /// let error = Module::new(&engine, format!("(module {})", "(func)".repeat(10))).unwrap_err();
+    /// assert!(error.to_string().contains("more than 100 bytes of code"));
+    /// # Ok::<(), planish::Error>(())
+    /// ```
+    pub fn max_code_size(&mut self, bytes: usize) -> &mut Config {
+        self.max_code_size = bytes;
         self
     }
 

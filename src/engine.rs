@@ -83,6 +83,8 @@ impl Engine {
                     deterministic: config.deterministic,
                     signals: config.signals,
                     registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
+                    max_compile_memory: config.max_compile_memory,
+                    max_code_size: config.max_code_size,
                 },
                 stacks: StackPool::new(
                     config.max_wasm_stack,

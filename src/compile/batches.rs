@@ -1,9 +1,10 @@
 //! How threads deal a module's functions out among themselves.
 
+use super::budget::Budget;
 use super::link::{CompiledModule, Part};
 use super::threads::{self, Threads};
 use super::timings::Clock;
-use super::{Compiler, MAX_MODULE_BYTES, ModuleContext};
+use super::{Compiler, ModuleContext};
 use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::decode::{Bodies, Body};
 use crate::error::Error;
@@ -33,7 +34,8 @@ pub(super) fn compile<M: CodeMemory>(
         return Ok(CompiledModule::of_parts(parts));
     }
     // Also where several threads fail: which of them found an error first says nothing of its place in the module.
-    let mut compiler = Compiler::new(module, module.info.code_bytes, clock.fresh())?;
+    let budget = Budget::new(module.limits);
+    let mut compiler = Compiler::new(module, &budget, module.info.code_bytes, clock.fresh())?;
     compiler.functions.reserve_exact(bodies.bodies.len());
     compiler.batch(0..bodies.bodies.len(), bodies)?;
     let part = compiler.finish();
@@ -50,7 +52,7 @@ pub(super) fn in_batches(
     batch_bytes: usize,
 ) -> Option<Vec<Part<HeapCode>>> {
     let queue = Queue::new(batches(&bodies.bodies, batch_bytes), batch_bytes, threads::processors());
-    let (workers, total_bytes, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let (workers, budget, failed) = (AtomicUsize::new(0), Budget::new(module.limits), AtomicBool::new(false));
     let parts = Mutex::new(Vec::new());
     // A little more than each one's share.
     let wasm_bytes = module.info.code_bytes * 5 / 4 / threads::processors();
@@ -60,14 +62,11 @@ pub(super) fn in_batches(
         let Some(mut batch) = take() else { return };
         // On the heap: this code is copied, and fresh pages would cost more than the copy. (Where memory comes in pieces, as to code
         // that is not copied, one thread gains 3 % on Zen 5, two lose it again by waiting for each other in the system.)
-        let Ok(mut compiler) = Compiler::<HeapCode>::new(module, wasm_bytes, clock.fresh()) else {
+        let Ok(mut compiler) = Compiler::<HeapCode>::new(module, &budget, wasm_bytes, clock.fresh()) else {
             return failed.store(true, Relaxed);
         };
         loop {
-            let before = compiler.code.bytes().len();
-            let done = compiler.batch(batch.clone(), bodies);
-            let bytes = compiler.code.bytes().len() - before;
-            if done.is_err() || total_bytes.fetch_add(bytes, Relaxed) + bytes > MAX_MODULE_BYTES {
+            if compiler.batch(batch.clone(), bodies).is_err() {
                 failed.store(true, Relaxed);
             }
             match take() {

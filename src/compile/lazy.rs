@@ -2,19 +2,22 @@
 //! copy of its body, to the same bytes that it has among all others.
 
 use super::batches::{self, WORTH_BYTES};
+use super::budget::{Budget, Limits};
 use super::link::CompiledFunction;
 use super::scan::{Refusal, Scan, Signatures};
 use super::threads::Threads;
 use super::timings::Clock;
 use super::{Compiler, ModuleContext, Options, Stage, refused, too_large};
 use crate::abi::CallLayout;
-use crate::abi::code_memory::HeapCode;
+use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::decode::{Bodies, Body, Cursor, ModuleInfo};
 use crate::error::Error;
 use crate::sys::shortage::{Purpose, explain};
 use crate::types::TypeIndex;
+use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// A module whose functions are compiled one by one.
 pub(crate) struct LazyModule {
@@ -29,7 +32,16 @@ pub(crate) struct LazyModule {
     section_offset: usize,
     /// By own function: where its body begins in the section, and ends.
     bodies: Box<[(u32, u32)]>,
+    /// What is left of the code that the module may have.
+    budget: Budget,
+    /// By own function: whether its code has been taken from the budget.
+    counted: Box<[AtomicBool]>,
+    /// Held while a function that takes much memory is compiled: one at a time.
+    large: Mutex<()>,
 }
+
+/// So much memory each thread may take at the same time as others.
+const SMALL_BYTES: usize = 4 << 20;
 
 impl LazyModule {
     /// Validates all bodies; nothing is compiled. The error, if any, is that of eager compilation, whatever the threads do.
@@ -50,6 +62,9 @@ impl LazyModule {
             section: Box::default(),
             section_offset: 0,
             bodies: Box::default(),
+            budget: Budget::new(Limits::of(options, info.code_bytes)),
+            counted: bodies.bodies.iter().map(|_| AtomicBool::new(false)).collect(),
+            large: Mutex::new(()),
         };
         validate(&module.context(info), bodies, threads)?;
         module.copy(bodies)?;
@@ -83,17 +98,44 @@ impl LazyModule {
     /// Compiles one of the module's own functions. Fails when its code is too large, or the system has no memory.
     pub(crate) fn compile(&self, info: &ModuleInfo, own: u32) -> Result<CompiledFunction, Error> {
         let module = self.context(info);
-        let (start, end) = self.bodies[own as usize];
-        let mut compiler = Compiler::<HeapCode>::new(&module, (end - start) as usize, Clock::default())?;
-        // All offsets are those in the section until here.
-        let compiled = compiler
-            .read_body(module.type_of(own), &self.section, start..end)
-            .and_then(|()| compiler.emit(module.type_of(own), start, false));
-        compiled.map_err(|refusal| match refusal {
+        let small = Limits { memory_bytes: module.limits.memory_bytes.min(SMALL_BYTES), ..module.limits };
+        let compiled = match self.attempt(&module, own, small)? {
+            Err(Refusal::Memory) if small != module.limits => {
+                let _one_at_a_time = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+                self.attempt(&module, own, module.limits)?
+            }
+            compiled => compiled,
+        };
+        let refused = |refusal| match refusal {
             Refusal::Invalid => panic!("the function was validated"),
-            Refusal::TooLarge => too_large(self.section_offset + start as usize),
-        })?;
-        Ok(CompiledFunction::of(compiler.finish(), self.section_offset as u32))
+            _ => too_large(refusal, module.limits, self.section_offset + self.bodies[own as usize].0 as usize),
+        };
+        compiled.and_then(|function| self.count(own, function)).map_err(refused)
+    }
+
+    /// Compiles a function within some limits.
+    fn attempt(
+        &self,
+        module: &ModuleContext<'_>,
+        own: u32,
+        limits: Limits,
+    ) -> io::Result<Result<CompiledFunction, Refusal>> {
+        let (ty, (start, end)) = (module.type_of(own), self.bodies[own as usize]);
+        let budget = Budget::new(limits);
+        let mut compiler = Compiler::<HeapCode>::new(module, &budget, (end - start) as usize, Clock::default())?;
+        let emitted = compiler.read_body(ty, &self.section, start..end).and_then(|()| compiler.emit(ty, start, false));
+        // All offsets are those in the section until here.
+        Ok(emitted.map(|()| CompiledFunction::of(compiler.finish(), self.section_offset as u32)))
+    }
+
+    /// Takes a function's code from the module's budget, once, however many threads compile it.
+    fn count(&self, own: u32, function: CompiledFunction) -> Result<CompiledFunction, Refusal> {
+        let bytes = function.code.bytes().len();
+        self.budget.take_code(bytes)?;
+        if self.counted[own as usize].swap(true, Relaxed) {
+            self.budget.give_back_code(bytes);
+        }
+        Ok(function)
     }
 }
 
@@ -104,7 +146,8 @@ fn validate(module: &ModuleContext<'_>, bodies: &Bodies<'_>, threads: &Threads) 
         return Ok(());
     }
     // Also where several threads fail: which of them found an error first says nothing of its place in the module.
-    let mut scan = Scan::new(module.info, module.layouts, module.params);
+    let budget = Budget::new(module.limits);
+    let mut scan = Scan::new(module.info, module.layouts, module.params, &budget);
     (0..bodies.bodies.len() as u32)
         .try_for_each(|own| validate_one(&mut scan, module, bodies, own).map_err(|no| refused(no, module, bodies, own)))
 }
@@ -113,8 +156,9 @@ fn validate(module: &ModuleContext<'_>, bodies: &Bodies<'_>, threads: &Threads) 
 fn all_are_valid(module: &ModuleContext<'_>, bodies: &Bodies<'_>, threads: &Threads) -> bool {
     let batches = batches::batches(&bodies.bodies, WORTH_BYTES);
     let (next, valid, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let budget = Budget::new(module.limits);
     threads.run(&|| {
-        let mut scan = Scan::new(module.info, module.layouts, module.params);
+        let mut scan = Scan::new(module.info, module.layouts, module.params, &budget);
         while let Some((_, batch)) = batches.get(next.fetch_add(1, Relaxed)).filter(|_| !failed.load(Relaxed)) {
             match batch.clone().try_for_each(|own| validate_one(&mut scan, module, bodies, own as u32)) {
                 Ok(()) => _ = valid.fetch_add(1, Relaxed),

@@ -1,4 +1,6 @@
 //! From function bodies to machine code: scan (and validate), assign, emit, link. Safe and pure.
+//!
+#![doc = include_str!("costs.md")]
 
 mod scan;
 mod vector;
@@ -9,6 +11,7 @@ mod emit;
 mod threads;
 mod link;
 mod batches;
+mod budget;
 mod lazy;
 mod timings;
 mod stubs;
@@ -31,6 +34,7 @@ use crate::decode::{Bodies, Cursor, ModuleInfo};
 use crate::error::Error;
 use crate::types::{MemoryType, TypeIndex};
 use assign::{Pins, Plan};
+use budget::{Budget, Limits};
 use emit::{Buffers, Job};
 use link::{Mark, Part};
 use planish_asm::AsmError;
@@ -49,6 +53,10 @@ pub(crate) struct Options {
     /// Faults become traps; otherwise compiled code must not fault, and memories are not guarded.
     pub(crate) signals: bool,
     pub(crate) registers: RegisterFile,
+    /// See [`Config::max_compile_memory`](crate::Config::max_compile_memory).
+    pub(crate) max_compile_memory: usize,
+    /// See [`Config::max_code_size`](crate::Config::max_code_size).
+    pub(crate) max_code_size: usize,
 }
 
 /// The stubs of one signature, in one piece of position-independent code.
@@ -86,8 +94,6 @@ pub(crate) struct BuiltinStubs {
 
 /// A function's code may not be longer.
 const MAX_FUNCTION_BYTES: usize = 64 << 20;
-/// Nor a module's.
-const MAX_MODULE_BYTES: usize = 1 << 30;
 
 /// What all functions of a module share.
 struct ModuleContext<'a> {
@@ -106,6 +112,7 @@ struct ModuleContext<'a> {
     deterministic: bool,
     signals: bool,
     registers: RegisterFile,
+    limits: Limits,
     /// By own function: whether it gets an entry for importers, as exported ones do.
     has_importer_entry: Vec<bool>,
 }
@@ -121,6 +128,8 @@ enum Failure {
     Registers,
     /// A temp had to be spilled where no room for temps was planned.
     Spills,
+    /// There would be more code than a function may have, or than is left to its module.
+    TooMuchCode,
 }
 
 /// Compiles all bodies of a module. `signatures` are the engine's numbers of its types. What comes out, code or error, does not
@@ -161,6 +170,7 @@ impl<'a> ModuleContext<'a> {
             guarded: options.guarded && info.memories.first().is_none_or(MemoryType::can_be_guarded),
             signals: options.signals,
             registers: options.registers,
+            limits: Limits::of(options, info.code_bytes),
             has_importer_entry: Vec::new(),
         }
     }
@@ -185,6 +195,7 @@ impl ModuleContext<'_> {
 /// One thread's state, reused from function to function. Offsets count from its own first byte of code.
 struct Compiler<'a, M> {
     module: &'a ModuleContext<'a>,
+    budget: &'a Budget,
     scan: Scan<'a>,
     plan: Plan,
     buffers: Buffers,
@@ -199,10 +210,16 @@ struct Compiler<'a, M> {
 
 impl<'a, M: CodeMemory> Compiler<'a, M> {
     /// For about so many bytes of wasm. Fails when the system has no memory.
-    fn new(module: &'a ModuleContext<'a>, wasm_bytes: usize, clock: Clock) -> io::Result<Compiler<'a, M>> {
+    fn new(
+        module: &'a ModuleContext<'a>,
+        budget: &'a Budget,
+        wasm_bytes: usize,
+        clock: Clock,
+    ) -> io::Result<Compiler<'a, M>> {
         Ok(Compiler {
             module,
-            scan: Scan::new(module.info, module.layouts, module.params),
+            budget,
+            scan: Scan::new(module.info, module.layouts, module.params, budget),
             plan: Plan::new(),
             buffers: Buffers::new(),
             // Code of real modules is 1.2 to 1.6 times as long. Untouched pages cost nothing, moving does.
@@ -279,6 +296,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
             return Ok(false);
         }
         let entry = stubs::importer_entry();
+        self.budget.take_code(entry.len())?;
         self.code.room(entry.len()).map_err(|_| Refusal::TooLarge)?[..entry.len()].copy_from_slice(&entry);
         self.code.commit(entry.len());
         Ok(true)
@@ -304,6 +322,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
                 calls: &mut self.calls,
                 relocations: &mut self.relocations,
                 code: &mut self.code,
+                max_bytes: MAX_FUNCTION_BYTES.min(self.budget.code_left()),
             };
             let emitted = emit::emit(&mut job, &mut self.buffers);
             self.clock.lap(Stage::Emit);
@@ -311,14 +330,16 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
                 Ok(emitted) => break emitted,
                 Err(Failure::Spills) if !spills => spills = true,
                 Err(Failure::Registers) if pins == Pins::All => pins = Pins::CalleeSaved,
-                Err(Failure::Code(AsmError::TooLong)) => return Err(Refusal::TooLarge),
+                Err(Failure::TooMuchCode) if job.max_bytes < MAX_FUNCTION_BYTES => return Err(Refusal::Code),
+                Err(Failure::TooMuchCode | Failure::Code(AsmError::TooLong)) => return Err(Refusal::TooLarge),
                 Err(Failure::Registers | Failure::Spills) => panic!("eight scratch registers are enough for any entry"),
                 Err(Failure::Code(error)) => panic!("the emitter used the assembler wrongly: {error}"),
             }
         };
-        if emitted.code_bytes > MAX_FUNCTION_BYTES || self.code.bytes().len() > MAX_MODULE_BYTES {
+        if emitted.code_bytes > MAX_FUNCTION_BYTES {
             return Err(Refusal::TooLarge);
         }
+        self.budget.take_code(emitted.code_bytes)?;
         self.functions.push(FunctionCode {
             code_offset,
             wasm_offset: body_offset,
@@ -344,12 +365,19 @@ fn refused(refusal: Refusal, module: &ModuleContext<'_>, bodies: &Bodies<'_>, ow
             // To refuse is safe.
             Ok(()) => Error::invalid("the function is refused by one of two validators", body.offset),
         },
-        Refusal::TooLarge => too_large(body.offset),
+        _ => too_large(refusal, module.limits, body.offset),
     }
 }
 
-fn too_large(offset: usize) -> Error {
-    Error::invalid("the function is too large to compile", offset)
+/// The error of a valid body that is refused.
+fn too_large(refusal: Refusal, limits: Limits, offset: usize) -> Error {
+    let what = "the function is too large to compile";
+    let why = match refusal {
+        Refusal::Memory => format!(": more than {} bytes of memory would be needed", limits.memory_bytes),
+        Refusal::Code => format!(": the module would have more than {} bytes of code", limits.code_bytes),
+        Refusal::Invalid | Refusal::TooLarge => String::new(),
+    };
+    Error::invalid(format!("{what}{why}"), offset)
 }
 
 #[cfg(test)]

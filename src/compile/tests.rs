@@ -114,6 +114,8 @@ fn options() -> Options {
         deterministic: false,
         signals: true,
         registers: RegisterFile::ALL,
+        max_compile_memory: usize::MAX,
+        max_code_size: usize::MAX,
     }
 }
 
@@ -127,7 +129,8 @@ fn both_validators_accept_the_same_bodies() {
         let signatures = vec![0; layouts.len()];
         let params = Signatures::of(&info, &layouts);
         let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
-        let mut compiler = Compiler::new(&context, 0, Clock::default()).expect("memory");
+        let budget = Budget::new(context.limits);
+        let mut compiler = Compiler::new(&context, &budget, 0, Clock::default()).expect("memory");
         for (own, body) in (0..).zip(&bodies.bodies) {
             tried += 1 + MUTATIONS;
             valid += u32::from(agree(&mut compiler, &bodies, own, body.bytes));

@@ -2,6 +2,7 @@
 //! the module. Then extremes at run time, in processes with little memory.
 #![allow(unsafe_code, reason = "counts allocations, reads a thread's clock, limits a process")]
 
+mod budgets;
 mod curves;
 mod modules;
 
@@ -141,6 +142,10 @@ fn check_curve(engine: &Engine, &(name, size, module): &Bomb) {
             if compiled { "" } else { ", refused" }
         );
     }
+    for (module_bytes, _, cost) in costs {
+        assert!(cost.heap_bytes <= budgets::memory_limit(module_bytes), "{name}: memory out of proportion");
+        assert!(cost.code_bytes <= budgets::code_limit(module_bytes), "{name}: code out of proportion");
+    }
     let [(_, _, small), _, (_, _, large)] = costs;
     assert!(!time_bends(small, large), "{}: time bends", name);
     assert!(large.heap_bytes <= BEND * small.heap_bytes.max(64 << 10), "{}: memory bends", name);
@@ -254,7 +259,7 @@ fn too_large_functions_are_refused_within_a_gibibyte() {
         };
         let calls = |count: usize| times(&[(WIDE, &[CONST, 0]), (count, &[CALL, 1]), (WIDE, &[DROP])]);
         for (code, compiles) in
-            [(branches(5_000), true), (branches(20_000), false), (calls(1_000), true), (calls(20_000), false)]
+            [(branches(200), true), (branches(20_000), false), (calls(100), true), (calls(20_000), false)]
         {
             let start = now();
             match Module::from_binary(&engine, &function(&code)) {

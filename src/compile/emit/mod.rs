@@ -154,10 +154,12 @@ pub(super) struct Job<'a> {
     pub(super) relocations: &'a mut Vec<Relocation>,
     /// Its thread's; the function's comes behind.
     pub(super) code: &'a mut dyn CodeMemory,
+    /// The function's code may not be longer.
+    pub(super) max_bytes: usize,
 }
 
 /// How much code an entry, list item or variable makes: real functions stay below.
-const CODE_BYTES_PER_ENTRY: usize = 16;
+pub(super) const CODE_BYTES_PER_ENTRY: usize = 16;
 
 /// The alignment of a function's first byte.
 pub(super) const FUNCTION_ALIGNMENT: usize = 32;
@@ -186,8 +188,8 @@ pub(super) fn emit(job: &mut Job<'_>, buffers: &mut Buffers) -> Result<Emitted, 
                 job.relocations.truncate(relocations_at);
                 job.calls.rewind(calls_at);
                 match failure {
-                    Failure::Code(planish_asm::AsmError::Full { needed }) if needed > MAX_FUNCTION_BYTES => {
-                        Some(Err(Failure::Code(planish_asm::AsmError::TooLong)))
+                    Failure::Code(planish_asm::AsmError::Full { needed }) if needed > job.max_bytes => {
+                        Some(Err(Failure::TooMuchCode))
                     }
                     Failure::Code(planish_asm::AsmError::Full { needed }) => {
                         room = needed;

@@ -25,7 +25,9 @@ mod call;
 mod exceptions;
 mod locals;
 mod validate;
+mod demand;
 
+use super::budget::Budget;
 use super::tape::{Class, Int, Kind, NO_HANDLER, Op, Ref, Tape, Test, Variable};
 use crate::abi::CallLayout;
 use crate::decode::{Cursor, Invalid, ModuleInfo};
@@ -106,6 +108,9 @@ pub(super) struct Scan<'m> {
     info: &'m ModuleInfo,
     layouts: &'m [CallLayout],
     signatures: &'m Signatures,
+    budget: &'m Budget,
+    /// So much memory this thread has been granted.
+    granted_bytes: usize,
     /// Is there a memory 0, and has it 32-bit indexes?
     plain_memory: bool,
     pub(super) tape: Tape,
@@ -159,11 +164,18 @@ pub(super) fn class_of(ty: ValType) -> Class {
 }
 
 impl<'m> Scan<'m> {
-    pub(super) fn new(info: &'m ModuleInfo, layouts: &'m [CallLayout], signatures: &'m Signatures) -> Scan<'m> {
+    pub(super) fn new(
+        info: &'m ModuleInfo,
+        layouts: &'m [CallLayout],
+        signatures: &'m Signatures,
+        budget: &'m Budget,
+    ) -> Scan<'m> {
         Scan {
             info,
             layouts,
             signatures,
+            budget,
+            granted_bytes: 0,
             plain_memory: info.memories.first().is_some_and(|memory| !memory.is_64()),
             tape: Tape::default(),
             stack: Vec::new(),

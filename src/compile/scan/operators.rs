@@ -5,22 +5,13 @@ use super::quick::{NOT_DONE, QUICK};
 use super::table::{LEAVES, OPERATORS, Operator, Rare, SATURATING};
 use super::{Item, Scan};
 use crate::abi::Builtin;
-use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref, Tape};
+use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref};
 use crate::decode::{BlockType, Cursor, Invalid};
 use crate::types::{RefType, TypeIndex};
 use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64};
 use Operator::*;
-
-/// More entries than this in one function are refused.
-const MAX_ENTRIES: usize = 16 << 20;
-
-/// More items of lists than this, too: a `try_table` has ten thousand of a thousand items for a few bytes each.
-const MAX_LIST_ITEMS: usize = 32 << 20;
-
-/// More operands at the same time, too.
-const MAX_OPERANDS: usize = 1 << 20;
 
 /// More than the parser accepts; the numbers of constants fit into a [`Ref`](crate::compile::tape::Ref).
 pub(super) const MAX_BODY_BYTES: usize = MAX_PLACES / 4;
@@ -29,8 +20,12 @@ pub(super) const MAX_BODY_BYTES: usize = MAX_PLACES / 4;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::compile) enum Refusal {
     Invalid,
-    /// Its tape would be too long.
+    /// Its tape or its code would be too long.
     TooLarge,
+    /// Compiling it would take more memory than is left to its module.
+    Memory,
+    /// It would have more code than is left to its module.
+    Code,
 }
 
 impl From<Invalid> for Refusal {
@@ -168,16 +163,6 @@ impl Scan<'_> {
                 self.is_not_too_large()?;
             }
             Unknown => return Err(Refusal::Invalid),
-        }
-        Ok(())
-    }
-
-    /// Asked behind operators that record more than they and their operands have bytes: those with lists of values.
-    #[inline(always)]
-    pub(super) fn is_not_too_large(&self) -> Result<(), Refusal> {
-        let Tape { entries, lists, .. } = &self.tape;
-        if entries.len() > MAX_ENTRIES || lists.len() > MAX_LIST_ITEMS || self.stack.len() > MAX_OPERANDS {
-            return Err(Refusal::TooLarge);
         }
         Ok(())
     }
