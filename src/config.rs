@@ -380,8 +380,8 @@ impl Config {
             avx2: v3 && machine.avx2,
             fma: v3 && machine.fma,
             avx512: native && machine.avx512,
-            vbmi: native && machine.vbmi,
             bitalg: native && machine.bitalg,
+            quick_division: native && machine.quick_division,
         }
     }
 }

@@ -11,7 +11,6 @@ use crate::vm::code::Signature;
 use crate::vm::context::{FuncRef, Value};
 use crate::vm::host::{HostCall, HostStop};
 use crate::vm::store::{InstanceId, StoreState};
-use std::cell::Cell;
 use std::sync::Arc;
 
 /// A function of the host that can be put into stores.
@@ -59,9 +58,10 @@ impl HostFunc {
     }
 }
 
+/// Arguments and results of a dynamic host function together: so many need no allocation.
+const FEW_VALUES: usize = 8;
+
 /// Calls `func` with the arguments in `values` as [`Val`]s, and writes its results there.
-///
-/// The list of both is the thread's spare one. A call within this one finds none and starts another.
 fn call_dynamic<T: 'static>(
     ty: &FuncType,
     func: &impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<(), Error>,
@@ -70,10 +70,21 @@ fn call_dynamic<T: 'static>(
     values: &mut [Value],
 ) -> Result<(), Error> {
     let id = store.opaque.id;
-    let mut list = SPARE_VALUES.try_with(Cell::take).unwrap_or_default();
-    list.extend(ty.params().iter().zip(&*values).map(|(ty, value)| Val::from_value(*value, *ty, id)));
-    list.extend(ty.results().iter().map(|ty| Val::default_for_ty(*ty).unwrap_or(Val::I32(0))));
+    let count = ty.params().len() + ty.results().len();
+    let (mut few, mut many) = ([Val::I32(0); FEW_VALUES], Vec::new());
+    let list = if count <= FEW_VALUES {
+        &mut few[..count]
+    } else {
+        many.resize(count, Val::I32(0));
+        &mut many
+    };
     let (params, results) = list.split_at_mut(ty.params().len());
+    for ((param, ty), value) in params.iter_mut().zip(ty.params()).zip(&*values) {
+        *param = Val::from_value(*value, *ty, id);
+    }
+    for (result, ty) in results.iter_mut().zip(ty.results()) {
+        *result = Val::default_for_ty(*ty).unwrap_or(Val::I32(0));
+    }
     func(Caller::new(store, caller), params, results)?;
     for ((ty, result), value) in ty.results().iter().zip(results).zip(values) {
         if !result.matches(*ty, &store.opaque) {
@@ -81,15 +92,7 @@ fn call_dynamic<T: 'static>(
         }
         *value = result.into_value(id)?;
     }
-    list.clear();
-    // While the thread's own destructors run there may be no place for it any more.
-    let _ = SPARE_VALUES.try_with(|spare| spare.set(list));
     Ok(())
-}
-
-thread_local! {
-    /// Empty, with room for the arguments and results of the next call of a dynamic host function.
-    static SPARE_VALUES: Cell<Vec<Val>> = const { Cell::new(Vec::new()) };
 }
 
 /// An error on its way through wasm code; [`Error`] comes out of the box again at the end. An exception can be caught.

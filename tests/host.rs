@@ -97,6 +97,34 @@ fn dynamic_functions_get_and_give_values() -> Result<()> {
     Ok(())
 }
 
+/// Lists of values of every length around those that need no allocation, in calls within calls.
+#[test]
+fn dynamic_functions_have_any_number_of_values() -> Result<()> {
+    let mut store = Store::new(&Engine::default(), 0usize);
+    for count in (0..20).chain([100, 1000]) {
+        let ty = FuncType::new(vec![ValType::I64; count], vec![ValType::I64; count]);
+        let func = |mut caller: Caller<'_, usize>, params: &[Val], results: &mut [Val]| {
+            assert!(results.iter().all(|result| result.i64() == Some(0)));
+            *caller.data_mut() += 1;
+            results.copy_from_slice(params);
+            results.reverse();
+            Ok(())
+        };
+        let inner = Func::new(&mut store, ty.clone(), func);
+        let outer = Func::new(&mut store, ty, move |mut caller, params, results| {
+            inner.call(&mut caller, params, results)?;
+            let reversed = results.to_vec();
+            inner.call(&mut caller, &reversed, results)
+        });
+        let params: Vec<Val> = (0..count as i64).map(Val::I64).collect();
+        let mut results = vec![Val::I32(0); count];
+        outer.call(&mut store, &params, &mut results)?;
+        assert!(results.iter().zip(&params).all(|(result, param)| result.i64() == param.i64()), "{count}");
+    }
+    assert_eq!(store.into_data(), 2 * 22);
+    Ok(())
+}
+
 #[test]
 fn a_dynamic_function_that_returns_a_wrong_type_is_an_error() -> Result<()> {
     let mut store = Store::new(&Engine::default(), ());

@@ -64,7 +64,6 @@ fn engine(source: &str) -> Option<Engine> {
     let avx512 = is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vbmi")
         && is_x86_feature_detected!("avx512bitalg");
     let (level, able) = match option("cpu: ") {
         Some("baseline") => (CpuLevel::Baseline, true),

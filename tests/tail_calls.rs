@@ -71,6 +71,57 @@ fn ten_million_calls_take_no_stack() -> Result<()> {
     Ok(())
 }
 
+/// Vectors among numbers, more and fewer of them than the function itself has on the stack, moved over each other.
+#[test]
+fn vectors_on_the_stack_stay_whole() -> Result<()> {
+    const COUNT: usize = 14;
+    let params = |pairs: usize| "i64 v128 ".repeat(pairs);
+    // The lanes of all vectors and all numbers, each with its own weight.
+    let sum = |pairs: usize| {
+        let of = |place: usize, value: &str| format!("(i64.mul (i64.const {}) {value}) (i64.add)", 2 * place + 3);
+        (0..pairs).fold("(i64.const 0)".to_owned(), |sum, pair| {
+            let vector = format!("(local.get {})", 2 * pair + 1);
+            sum + &of(3 * pair, &format!("(local.get {})", 2 * pair))
+                + &of(3 * pair + 1, &format!("(i64x2.extract_lane 0 {vector})"))
+                + &of(3 * pair + 2, &format!("(i64x2.extract_lane 1 {vector})"))
+        })
+    };
+    let values = |pairs: usize| {
+        (0..pairs).fold(String::new(), |values, pair| {
+            values + &format!("(i64.const {}) (v128.const i64x2 {} {})", 7 * pair + 1, 7 * pair + 2, -(7 * pair as i64))
+        })
+    };
+    let expected = |pairs: usize| {
+        let weighted = |place: usize, value: i64| (2 * place as i64 + 3) * value;
+        let of = |pair: usize| {
+            let value = 7 * pair as i64;
+            weighted(3 * pair, value + 1) + weighted(3 * pair + 1, value + 2) + weighted(3 * pair + 2, -value)
+        };
+        (0..pairs).map(of).sum::<i64>()
+    };
+    for engine in engines() {
+        for pairs in [COUNT - 3, COUNT, COUNT + 3] {
+            let text = format!(
+                r#"(module
+                    (type $callee (func (param {params_callee}) (result i64)))
+                    (func $callee (type $callee) {sum})
+                    (func $caller (param {params_caller}) (result i64) (return_call $callee {values}))
+                    (func (export "run") (result i64) (call $caller {values_caller})))"#,
+                params_callee = params(pairs),
+                params_caller = params(COUNT),
+                sum = sum(pairs),
+                values = values(pairs),
+                values_caller = values(COUNT),
+            );
+            let mut store = Store::new(&engine, ());
+            let instance = Instance::new(&mut store, &Module::new(&engine, text)?, &[])?;
+            let run = instance.get_typed_func::<(), i64>(&mut store, "run")?;
+            assert_eq!(run.call(&mut store, ())?, expected(pairs), "{pairs}");
+        }
+    }
+    Ok(())
+}
+
 /// Each instance has a number of its own, which it adds when it is called, and counts down through the other one. The
 /// caller of the first finds its own number again.
 fn ring(engine: &Engine) -> Result<(Store<()>, Instance)> {

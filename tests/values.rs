@@ -1,7 +1,7 @@
 //! Values that are read in more than one width or place.
 #![allow(missing_docs)]
 
-use planish::{Engine, Instance, Module, Result, Store, Val};
+use planish::{Config, CpuLevel, Engine, Instance, Module, Result, Store, Trap, Val};
 use std::fmt::Write;
 
 /// Each parameter's low half, then its high half: too many parameters for all to have registers.
@@ -53,5 +53,164 @@ fn a_parameter_lives_through_a_loop_at_the_functions_start() -> Result<()> {
     let mut store = Store::new(&engine, ());
     let f = Instance::new(&mut store, &module, &[])?.get_typed_func::<(i32, i32), i32>(&mut store, "f")?;
     assert_eq!(f.call(&mut store, (100, 5))?, 500);
+    Ok(())
+}
+
+/// Operands around 2^32, below which a division of 64 bits is done by one of 32, at every level.
+#[test]
+fn divisions_of_64_bits_are_right_where_they_are_done_by_32() -> Result<()> {
+    const EDGES: [i64; 15] = [
+        0,
+        1,
+        2,
+        3,
+        7,
+        1000,
+        i32::MAX as i64,
+        1 << 31,
+        u32::MAX as i64,
+        1 << 32,
+        (1 << 32) + 1,
+        i64::MAX,
+        i64::MIN,
+        -1,
+        -7,
+    ];
+    let operators = ["div_u", "div_s", "rem_u", "rem_s"];
+    let functions: String = operators
+        .iter()
+        .map(|operator| {
+            format!(r#"(func (export "{operator}") (param i64 i64) (result i64) (i64.{operator} (local.get 0) (local.get 1)))"#)
+        })
+        .collect();
+    for level in [CpuLevel::Native, CpuLevel::V3, CpuLevel::Baseline] {
+        for signals in [true, false] {
+            let engine = Engine::new(Config::new().cpu_level(level).signals_based_traps(signals))?;
+            let module = Module::new(&engine, format!("(module {functions})"))?;
+            let mut store = Store::new(&engine, ());
+            let instance = Instance::new(&mut store, &module, &[])?;
+            for (operator, (a, b)) in operators.iter().flat_map(|operator| {
+                EDGES.iter().flat_map(|&a| EDGES.iter().map(move |&b| (a, b))).map(move |pair| (operator, pair))
+            }) {
+                let function = instance.get_typed_func::<(i64, i64), i64>(&mut store, operator)?;
+                let result = function.call(&mut store, (a, b)).map_err(|error| error.trap());
+                let expected = match *operator {
+                    _ if b == 0 => Err(Some(Trap::IntegerDivisionByZero)),
+                    "div_u" => Ok((a as u64 / b as u64) as i64),
+                    "rem_u" => Ok((a as u64 % b as u64) as i64),
+                    "div_s" => a.checked_div(b).ok_or(Some(Trap::IntegerOverflow)),
+                    _ => Ok(a.wrapping_rem(b)),
+                };
+                assert_eq!(result, expected, "{operator} {a} {b} {level:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A comparison's result is written to a register that is zeroed before: it may be that of an operand, of a load's index, or hold
+/// something. "Above" and "below or equal" are asked the other way round, or of the next constant.
+#[test]
+fn comparisons_yield_what_they_say_wherever_they_are() -> Result<()> {
+    const CONSTANTS: [i64; 9] = [0, 1, -1, 41, (1 << 29) - 1, 1 << 29, i32::MAX as i64, i32::MIN as i64, -2];
+    const VALUES: [i64; 12] =
+        [0, 1, -1, 40, 41, 42, (1 << 29) - 1, 1 << 29, (1 << 29) + 1, i32::MAX as i64, i32::MIN as i64, -2];
+    let operators = ["gt_u", "le_u", "lt_u", "ge_u", "gt_s", "le_s", "eq", "ne"];
+    for ty in ["i32", "i64"] {
+        let (mut functions, mut count) = (String::new(), 0);
+        let mut add = |result: &str, body: &str| {
+            write!(
+                functions,
+                r#"(func (export "f{count}") (param $a {ty}) (param $b {ty}) (param $at i32) (result {result}) (local $c i32) {body})"#
+            )
+            .unwrap();
+            count += 1;
+        };
+        for operator in operators {
+            add("i32", &format!("({ty}.{operator} (local.get $a) (local.get $b))"));
+            add("i32", &format!("(local.set $c ({ty}.{operator} (local.get $a) (local.get $b))) (local.get $c)"));
+            // The result's home is that of an index or of an operand.
+            add(
+                "i32",
+                &format!(
+                    "(local.set $at ({ty}.{operator} ({ty}.load (local.get $at)) (local.get $b))) (local.get $at)"
+                ),
+            );
+            add(
+                "i32",
+                &format!(
+                    "(local.set $at ({ty}.{operator} (local.get $a) ({ty}.load offset=8 (local.get $at)))) (local.get $at)"
+                ),
+            );
+            add(ty, &format!("(select (local.get $a) (local.get $b) ({ty}.{operator} (local.get $a) (local.get $b)))"));
+            // Among others that live.
+            add(
+                "i32",
+                &format!(
+                    "(i32.add (i32.mul (i32.const 10) ({ty}.{operator} ({ty}.add (local.get $a) ({ty}.const 0)) (local.get $b))) \
+                     (i32.add (i32.mul (i32.const 100) ({ty}.{operator} (local.get $b) (local.get $a))) \
+                     ({ty}.{operator} ({ty}.mul (local.get $a) ({ty}.const 1)) ({ty}.mul (local.get $b) ({ty}.const 1)))))"
+                ),
+            );
+            for constant in CONSTANTS {
+                add("i32", &format!("({ty}.{operator} (local.get $a) ({ty}.const {constant}))"));
+                add(
+                    "i32",
+                    &format!(
+                        "(select (i32.const 5) (local.get $at) ({ty}.{operator} (local.get $a) ({ty}.const {constant})))"
+                    ),
+                );
+            }
+        }
+        let text = format!("(module (memory (export \"m\") 1) {functions})");
+        for (level, few) in [(CpuLevel::Native, false), (CpuLevel::Native, true), (CpuLevel::Baseline, false)] {
+            let engine = Engine::new(Config::new().cpu_level(level).few_registers(few))?;
+            let module = Module::new(&engine, &text)?;
+            let mut store = Store::new(&engine, ());
+            let instance = Instance::new(&mut store, &module, &[])?;
+            let memory = instance.get_memory(&mut store, "m").unwrap();
+            for (a, b) in VALUES.iter().flat_map(|&a| VALUES.iter().map(move |&b| (a, b))) {
+                const AT: usize = 64;
+                memory.write(&mut store, AT, &a.to_le_bytes())?;
+                memory.write(&mut store, AT + 8, &b.to_le_bytes())?;
+                let val = |value: i64| if ty == "i32" { Val::I32(value as i32) } else { Val::I64(value) };
+                let mut call = |number: usize| {
+                    let function = instance.get_func(&mut store, &format!("f{number}")).unwrap();
+                    let mut results = [Val::I32(0)];
+                    function.call(&mut store, &[val(a), val(b), Val::I32(AT as i32)], &mut results).unwrap();
+                    results[0].i32().map_or_else(|| results[0].i64().unwrap(), i64::from)
+                };
+                let mut number = 0;
+                let mut expect = |expected: i64, what: &str| {
+                    assert_eq!(call(number), expected, "{ty}: {what} of {a} and {b}, {level:?}, few registers: {few}");
+                    number += 1;
+                };
+                for operator in operators {
+                    let holds = |a: i64, b: i64| {
+                        let unsigned = |x: i64| if ty == "i32" { u64::from(x as u32) } else { x as u64 };
+                        i64::from(match operator {
+                            "gt_u" => unsigned(a) > unsigned(b),
+                            "le_u" => unsigned(a) <= unsigned(b),
+                            "lt_u" => unsigned(a) < unsigned(b),
+                            "ge_u" => unsigned(a) >= unsigned(b),
+                            "gt_s" => a > b,
+                            "le_s" => a <= b,
+                            "eq" => a == b,
+                            _ => a != b,
+                        })
+                    };
+                    for _ in 0..4 {
+                        expect(holds(a, b), operator);
+                    }
+                    expect(if holds(a, b) != 0 { a } else { b }, operator);
+                    expect(11 * holds(a, b) + 100 * holds(b, a), operator);
+                    for constant in CONSTANTS {
+                        expect(holds(a, constant), operator);
+                        expect(if holds(a, constant) != 0 { 5 } else { AT as i64 }, operator);
+                    }
+                }
+            }
+        }
+    }
     Ok(())
 }

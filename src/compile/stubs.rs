@@ -10,8 +10,8 @@ use crate::abi::layout::{
 use crate::abi::lazy_code::{COMMON_BYTES, LazyLayout, STUB_BYTES, STUB_COMPILES};
 use crate::abi::{Builtin, CALLEE, CALLEE_SAVED, CONTEXT, CallLayout, FLOAT_ARGS, HEAP, INT_ARGS, Place, VALUE_BYTES};
 use crate::types::{FuncType, ValType};
-use planish_asm::regs::{r8, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp};
-use planish_asm::{Addr, Alu, Asm, AsmError, Cond, Gp64, LabelSlot, Prec, R64, Width};
+use planish_asm::regs::{r8, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp, xmm15};
+use planish_asm::{Addr, Alu, Asm, AsmError, Cond, Gp64, LabelSlot, Prec, Width, Xmm};
 use std::io;
 
 /// The stubs of a function type.
@@ -57,6 +57,9 @@ struct Stubs<'a> {
     layout: &'a CallLayout,
 }
 
+/// Holds no argument and no result.
+const VECTOR_TEMP: Xmm = xmm15;
+
 /// A value in the array at a register.
 fn value(array: Gp64, index: usize) -> Addr {
     Addr::base_disp(array.any(), (index as u32 * VALUE_BYTES) as i32)
@@ -84,24 +87,33 @@ impl Stubs<'_> {
     /// Arguments from the array at `array` to their places; a 32-bit load clears the upper half.
     fn load(&mut self, array: Gp64, types: &[ValType], places: &[Place], above: i32, temp: Gp64) {
         for (index, place) in places.iter().enumerate() {
-            if let Place::Stack(at) = *place {
-                let at = above + at as i32;
-                self.asm.mov_rm(width(types[index]), temp.any(), value(array, index));
-                self.asm.mov_mr(Width::W64, stack(at), temp.any());
-                if types[index] == ValType::V128 {
-                    self.asm.mov_rm(Width::W64, temp.any(), upper_half(array, index));
-                    self.asm.mov_mr(Width::W64, stack(at + 8), temp.any());
+            match *place {
+                Place::Stack(at) if types[index] == ValType::V128 => {
+                    self.load_vector(VECTOR_TEMP, array, index);
+                    self.asm.movups_mr(stack(above + at as i32), VECTOR_TEMP);
                 }
+                Place::Stack(at) => {
+                    self.asm.mov_rm(width(types[index]), temp.any(), value(array, index));
+                    self.asm.mov_mr(Width::W64, stack(above + at as i32), temp.any());
+                }
+                Place::Gpr(_) | Place::Xmm(_) => {}
             }
         }
         for (index, place) in places.iter().enumerate() {
             match *place {
                 Place::Gpr(to) => _ = self.asm.mov_rm(width(types[index]), to.any(), value(array, index)),
-                Place::Xmm(to) if types[index] == ValType::V128 => _ = self.asm.movups_rm(to, value(array, index)),
+                Place::Xmm(to) if types[index] == ValType::V128 => self.load_vector(to, array, index),
                 Place::Xmm(to) => _ = self.asm.fload(Prec::D, to, value(array, index)),
                 Place::Stack(_) => {}
             }
         }
+    }
+
+    /// By halves: the host may just have written it as two numbers, and a load waits until the stores that it reads from are done
+    /// unless a single one wrote all of it (Intel, "Optimization Reference Manual", store forwarding).
+    fn load_vector(&mut self, to: Xmm, array: Gp64, index: usize) {
+        self.asm.fload(Prec::D, to, value(array, index));
+        self.asm.pinsr_xm(Width::W64, to, upper_half(array, index), 1);
     }
 
     /// Values from their places to the array at `array`.
@@ -118,14 +130,19 @@ impl Stubs<'_> {
         }
         for (index, place) in places.iter().enumerate() {
             if let Place::Stack(at) = *place {
-                let at = above + at as i32;
-                self.asm.mov_rm(Width::W64, temp.any(), stack(at));
-                self.asm.mov_mr(Width::W64, value(array, index), temp.any());
-                if types[index] == ValType::V128 {
-                    self.asm.mov_rm(Width::W64, temp.any(), stack(at + 8));
-                    self.asm.mov_mr(Width::W64, upper_half(array, index), temp.any());
-                }
+                self.copy(types[index], value(array, index), stack(above + at as i32), temp);
             }
+        }
+    }
+
+    /// As wide as whoever wrote the value did and whoever reads it will.
+    fn copy(&mut self, ty: ValType, to: Addr, from: Addr, temp: Gp64) {
+        if ty == ValType::V128 {
+            self.asm.movups_rm(VECTOR_TEMP, from);
+            self.asm.movups_mr(to, VECTOR_TEMP);
+        } else {
+            self.asm.mov_rm(Width::W64, temp.any(), from);
+            self.asm.mov_mr(Width::W64, to, temp.any());
         }
     }
 
@@ -162,26 +179,30 @@ impl Stubs<'_> {
     /// between them and the callee. r15 is free until the callee's heap is known, and behind the call.
     fn foreign(&mut self) -> (u32, u32) {
         let (args, results) = (self.layout.arg_bytes as i32, self.layout.result_bytes as i32);
-        let temp: R64 = HEAP.any();
+        let temp = HEAP;
         self.asm.push_r(CONTEXT.any());
         self.add_to_sp(-(args + results));
         let outer = args + results + 16;
-        for at in (0..args).step_by(8) {
-            self.asm.mov_rm(Width::W64, temp, stack(outer + at));
-            self.asm.mov_mr(Width::W64, stack(at), temp);
+        for (ty, place) in self.ty.params().iter().zip(&self.layout.params) {
+            if let Place::Stack(at) = *place {
+                self.copy(*ty, stack(at as i32), stack(outer + at as i32), temp);
+            }
         }
         self.asm.mov_rm(Width::W64, CONTEXT.any(), Addr::base_disp(CALLEE.any(), RECORD_INSTANCE));
-        self.asm.mov_rm(Width::W64, temp, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+        self.asm.mov_rm(Width::W64, temp.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.asm.call_m(Addr::base_disp(CALLEE.any(), RECORD_CODE));
         let return_offset = self.asm.pos() as u32;
         self.asm.u64(RESTORES_CONTEXT);
-        for at in (0..results).step_by(8) {
-            self.asm.mov_rm(Width::W64, temp, stack(at));
-            self.asm.mov_mr(Width::W64, stack(results + 16 + args + at), temp);
+        for (ty, place) in self.ty.results().iter().zip(&self.layout.results) {
+            // The callee has popped the arguments, which the places count.
+            if let Place::Stack(at) = *place {
+                let at = at as i32 - args;
+                self.copy(*ty, stack(results + 16 + args + at), stack(at), temp);
+            }
         }
         self.add_to_sp(results);
         self.asm.pop_r(CONTEXT.any());
-        self.asm.mov_rm(Width::W64, temp, Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
+        self.asm.mov_rm(Width::W64, temp.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_HEAP));
         self.return_from();
         (return_offset, (results + 8) as u32)
     }

@@ -45,6 +45,9 @@ struct Leaf {
 
 const EBX: usize = 1;
 const ECX: usize = 2;
+/// What tells processors with a quick divider from older ones: Intel got both with Ice Lake, AMD with Zen (Fog, "Instruction
+/// tables", DIV and SHA1RNDS4). No instruction depends on it, only which of two ways to divide is chosen.
+const SHA: u32 = 29;
 
 /// Of the leaves 1, 7 and 0x80000001 (SDM Vol. 2, CPUID; AMD APM Vol. 3, appendix E).
 struct Leaves([&'static Leaf; 3]);
@@ -75,8 +78,8 @@ impl Leaves {
             avx2: has(1, EBX, 5),
             fma: has(0, ECX, 12),
             avx512,
-            vbmi: avx512 && has(1, ECX, 1),
             bitalg: avx512 && has(1, ECX, 12),
+            quick_division: has(1, EBX, SHA),
         };
         Machine { cpu, sse4a: has(2, ECX, 6), sse41: has(0, ECX, 19) }
     }
@@ -98,8 +101,8 @@ fn detected() -> Machine {
         avx2: is_x86_feature_detected!("avx2"),
         fma: is_x86_feature_detected!("fma"),
         avx512,
-        vbmi: avx512 && is_x86_feature_detected!("avx512vbmi"),
         bitalg: avx512 && is_x86_feature_detected!("avx512bitalg"),
+        quick_division: is_x86_feature_detected!("sha"),
     };
     Machine { cpu, sse4a: is_x86_feature_detected!("sse4a"), sse41: is_x86_feature_detected!("sse4.1") }
 }

@@ -1,81 +1,35 @@
 //! Whether this process is a copy of another one: what must not be used by both is thrown away after a fork.
 
-#![allow(unsafe_code, reason = "maps a page and reads it")]
-
-use super::pages::{Pages, page_bytes};
-use rustix::mm::Advice;
-use std::mem::ManuallyDrop;
+use super::process_local::ProcessLocal;
 use std::num::NonZeroU64;
-use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that the process keeps until it ends, and that a child made by a fork does not share. None where the kernel cannot
-/// tell (Linux before 4.14, and emulators).
-///
-/// It is read from a page that the kernel hands to children as zeros (madvise(2), `MADV_WIPEONFORK`), so no system call is needed
-/// and children made by a bare `clone` are noticed, too. All threads share the page, but nobody writes to it.
+/// tell the two apart, see [`ProcessLocal::get`].
 pub(crate) fn generation() -> Option<NonZeroU64> {
-    let note = note()?;
-    // The number orders nothing else.
-    NonZeroU64::new(note.load(Ordering::Relaxed)).or_else(|| number_this_process(note))
+    static NUMBER: ProcessLocal<AtomicU64> = ProcessLocal::new();
+    let number = NUMBER.get()?;
+    // It orders nothing else.
+    NonZeroU64::new(number.load(Ordering::Relaxed)).or_else(|| number_this_process(number))
 }
 
 #[cold]
-fn number_this_process(note: &AtomicU64) -> Option<NonZeroU64> {
+fn number_this_process(number: &AtomicU64) -> Option<NonZeroU64> {
     // In ordinary memory, which a child inherits: its number is none that an ancestor has had.
     static LAST: AtomicU64 = AtomicU64::new(0);
     let fresh = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-    match note.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+    match number.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
         Ok(_) => NonZeroU64::new(fresh),
         // Another thread of this process was first.
         Err(number) => NonZeroU64::new(number),
     }
 }
 
-/// Where the number is kept, zero in a new process.
-fn note() -> Option<&'static AtomicU64> {
-    // Without a lock, which a fork might leave held for ever in the child.
-    static NOTE: AtomicPtr<AtomicU64> = AtomicPtr::new(null_mut());
-    /// Stands for a page that cannot be had.
-    static NONE: AtomicU64 = AtomicU64::new(0);
-    let known = match NonNull::new(NOTE.load(Ordering::Acquire)) {
-        Some(known) => known,
-        None => {
-            let page = wiped_in_children();
-            let new = page.as_ref().map_or(NonNull::from(&NONE), |page| page.start().cast());
-            match NOTE.compare_exchange(null_mut(), new.as_ptr(), Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => {
-                    // Mapped until the process ends.
-                    let _ = page.map(ManuallyDrop::new);
-                    new
-                }
-                // Another thread was first; this page is unmapped.
-                Err(known) => NonNull::new(known).expect("not null any more"),
-            }
-        }
-    };
-    // SAFETY: the static above, or a page that is aligned, zeroed by the kernel, never unmapped and accessed as this atomic only.
-    let known = unsafe { known.as_ref() };
-    (!std::ptr::eq(known, &NONE)).then_some(known)
-}
-
-/// A page that is zero in children. None if the kernel refuses, or if it is an emulator that accepts any advice and follows none
-/// (QEMU before 7): -1 is no advice.
-fn wiped_in_children() -> Option<Pages> {
-    let page = Pages::zeroed(page_bytes()).ok()?;
-    // SAFETY: the range is our mapping; an unknown advice changes nothing.
-    let accepts_anything = unsafe { libc::madvise(page.start().as_ptr().cast(), page.len(), -1) } == 0;
-    if accepts_anything {
-        return None;
-    }
-    // SAFETY: a page of our own, which nobody has seen yet.
-    unsafe { rustix::mm::madvise(page.start().as_ptr().cast(), page.len(), Advice::LinuxWipeOnFork) }.ok()?;
-    Some(page)
-}
-
 #[cfg(test)]
+#[allow(unsafe_code, reason = "makes a child without the C library")]
 mod tests {
     use super::*;
+    use std::ptr::null_mut;
 
     /// Runs `answer` in a child that the C library knows nothing of: no handler of `pthread_atfork` runs.
     fn in_child(answer: impl FnOnce() -> u64) -> u64 {

@@ -63,6 +63,7 @@
 
 ;; function 8 $clz:
 ;;     mov ecx, 0x3F
+;;     xor eax, eax
 ;;     bsr eax, edi
 ;;     cmove eax, ecx
 ;;     xor eax, 0x1F
@@ -70,6 +71,7 @@
 
 ;; function 9 $ctz:
 ;;     mov ecx, 0x40
+;;     xor eax, eax
 ;;     bsf rax, rdi
 ;;     cmove rax, rcx
 ;;     ret

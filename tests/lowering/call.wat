@@ -182,9 +182,9 @@
 ;;     ud2 2
 
 ;; function 13 $is_null:
+;;     xor eax, eax
 ;;     test rdi, rdi
 ;;     sete al
-;;     movzx eax, al
 ;;     ret
 
 ;; function 14 $reference:

@@ -27,36 +27,47 @@
   (func $float_set (param f64 f64) (result i32 i32)
     (f64.gt (local.get 0) (local.get 1))
     (f64.ne (local.get 0) (local.get 1)))
+  ;; "Above" is asked the other way round, or of the next constant.
+  (func $above (param i32 i32) (result i32) (i32.gt_u (local.get 0) (local.get 1)))
+  (func $above_constant (param i64) (result i32) (i64.gt_u (local.get 0) (i64.const 9)))
+  (func $up_to_the_largest (param i32) (result i32) (i32.le_u (local.get 0) (i32.const -1)))
+  (func $select_above (param i32 i32) (result i32)
+    (select (local.get 0) (local.get 1) (i32.gt_u (local.get 0) (local.get 1))))
+  (func $branch_above (param i32 i32) (result i32)
+    (if (i32.gt_u (local.get 0) (local.get 1)) (then (return (i32.const 1)))) (i32.const 2))
+  ;; The result's home is an operand's: it cannot be zeroed before.
+  (func $into_operand (param i32 i32) (result i32)
+    (local.set 0 (i32.lt_s (local.get 0) (local.get 1))) (i32.add (local.get 0) (local.get 1)))
 )
 
 ;; function 0 $set:
+;;     xor eax, eax
 ;;     cmp edi, esi
 ;;     setb al
-;;     movzx eax, al
 ;;     ret
 
 ;; function 1 $is_zero:
+;;     xor eax, eax
 ;;     test rdi, rdi
 ;;     sete al
-;;     movzx eax, al
 ;;     ret
 
 ;; function 2 $with_constant:
+;;     xor eax, eax
 ;;     cmp rdi, 0x3E8
 ;;     setg al
-;;     movzx eax, al
 ;;     ret
 
 ;; function 3 $constant_first:
+;;     xor eax, eax
 ;;     cmp edi, 0xA
 ;;     setb al
-;;     movzx eax, al
 ;;     ret
 
 ;; function 4 $negated:
+;;     xor eax, eax
 ;;     cmp edi, esi
 ;;     setg al
-;;     movzx eax, al
 ;;     ret
 
 ;; function 5 $branch:
@@ -139,10 +150,50 @@
 ;; function 14 $float_set:
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
+;;     xor eax, eax
 ;;     vucomisd xmm8, xmm9
 ;;     seta al
-;;     movzx eax, al
 ;;     vcmpneqsd xmm15, xmm8, xmm9
 ;;     vmovd ecx, xmm15
 ;;     and ecx, 1
+;;     ret
+
+;; function 15 $above:
+;;     xor eax, eax
+;;     cmp esi, edi
+;;     setb al
+;;     ret
+
+;; function 16 $above_constant:
+;;     xor eax, eax
+;;     cmp rdi, 0xA
+;;     setae al
+;;     ret
+
+;; function 17 $up_to_the_largest:
+;;     xor eax, eax
+;;     cmp edi, 0xFFFFFFFF
+;;     setbe al
+;;     ret
+
+;; function 18 $select_above:
+;;     cmp esi, edi
+;;     mov eax, edi
+;;     cmovae eax, esi
+;;     ret
+
+;; function 19 $branch_above:
+;;     cmp edi, esi
+;;     jbe short .1
+;;     mov eax, 1
+;;     ret
+;; .1:
+;;     mov eax, 2
+;;     ret
+
+;; function 20 $into_operand:
+;;     cmp edi, esi
+;;     setl dil
+;;     movzx edi, dil
+;;     lea eax, [rdi+rsi]
 ;;     ret

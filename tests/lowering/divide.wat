@@ -136,20 +136,35 @@
 
 ;; function 14 $remainder:
 ;;     mov rax, rdi
-;;     cmp rsi, 0xFFFFFFFFFFFFFFFF
+;;     mov rdx, rax
+;;     or rdx, rsi
+;;     shr rdx, 0x20
 ;;     je .2
+;;     cmp rsi, 0xFFFFFFFFFFFFFFFF
+;;     je .3
 ;;     cqo
 ;;     idiv rsi
 ;; .1:
 ;;     mov rax, rdx
 ;;     ret
 ;; .2:
+;;     div esi
+;;     jmp short .1
+;; .3:
 ;;     xor edx, edx
 ;;     jmp short .1
 
 ;; function 15 $unsigned:
 ;;     mov rax, rdi
+;;     mov rdx, rax
+;;     or rdx, rsi
+;;     shr rdx, 0x20
+;;     je .2
 ;;     xor edx, edx
 ;;     div rsi
+;; .1:
 ;;     mov rax, rdx
 ;;     ret
+;; .2:
+;;     div esi
+;;     jmp short .1

@@ -122,12 +122,15 @@
 
 ;; function 7 $round:
 ;;     movaps xmm8, xmm0
+;;     xorps xmm0, xmm0
 ;;     roundsd xmm0, xmm8, 9
+;;     xorps xmm1, xmm1
 ;;     roundsd xmm1, xmm8, 8
 ;;     ret
 
 ;; function 8 $sqrt:
 ;;     movaps xmm8, xmm0
+;;     xorps xmm0, xmm0
 ;;     sqrtss xmm0, xmm8
 ;;     ret
 
@@ -265,7 +268,9 @@
 ;; function 17 $promote_and_demote:
 ;;     movaps xmm8, xmm0
 ;;     movaps xmm9, xmm1
+;;     xorps xmm0, xmm0
 ;;     cvtss2sd xmm0, xmm8
+;;     xorps xmm1, xmm1
 ;;     cvtsd2ss xmm1, xmm9
 ;;     ret
 

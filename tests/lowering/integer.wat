@@ -28,6 +28,15 @@
     (i64.extend_i32_u (local.get 0)))
   (func $wrap_is_the_low_half (param i64) (result i32) (i32.wrap_i64 (local.get 0)))
   (func $constants (result i32 i64 i64) (i32.const 0) (i64.const -1) (i64.const 0x1122334455667788))
+  ;; rbp as a base would have a displacement: it is the index.
+  (func $sums_across_calls (param i32 i32) (result i32) (local i32)
+    (loop $again
+      (drop (call $sums_across_calls (local.get 0) (local.get 1)))
+      (local.set 2 (i32.add (local.get 0) (local.get 1)))
+      (drop (call $sums_across_calls (local.get 1) (local.get 2)))
+      (local.set 0 (i32.add (local.get 2) (local.get 1)))
+      (br_if $again (local.tee 1 (i32.sub (local.get 1) (i32.const 1)))))
+    (local.get 0))
 )
 
 ;; function 0 $add:
@@ -97,4 +106,28 @@
 ;;     xor eax, eax
 ;;     mov rcx, 0xFFFFFFFFFFFFFFFF
 ;;     mov rdx, 0x1122334455667788
+;;     ret
+
+;; function 13 $sums_across_calls:
+;;     push rbx
+;;     push rbp
+;;     push r11
+;;     mov ebx, esi
+;;     mov ebp, edi
+;; .2:
+;;     mov edi, ebp
+;;     mov esi, ebx
+;;     call function 13
+;;     lea r11d, [rbx+rbp]
+;;     mov edi, ebx
+;;     mov esi, r11d
+;;     call function 13
+;;     lea ebp, [r11+rbx]
+;;     add ebx, 0xFFFFFFFF
+;;     test ebx, ebx
+;;     jne short .2
+;;     mov eax, ebp
+;;     pop r11
+;;     pop rbp
+;;     pop rbx
 ;;     ret

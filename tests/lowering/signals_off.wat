@@ -40,15 +40,23 @@
 ;; function 1 $unsigned:
 ;;     mov rax, rdi
 ;;     test rsi, rsi
-;;     je .1
+;;     je .2
+;;     mov rdx, rax
+;;     or rdx, rsi
+;;     shr rdx, 0x20
+;;     je .3
 ;;     xor edx, edx
 ;;     div rsi
+;; .1:
 ;;     mov rax, rdx
 ;;     ret
-;; .1:
+;; .2:
 ;;     mov edi, 6
 ;;     mov rax, [r14+0x10]
 ;;     call qword ptr [rax+0x68]
+;; .3:
+;;     div esi
+;;     jmp short .1
 
 ;; function 2 $indirect:
 ;;     mov rax, [r14+8]

@@ -48,7 +48,8 @@
 
 ;; function 0:
 ;;     vmovaps xmm8, xmm0
-;;     vpternlogd xmm0, xmm8, xmm8, 0x55
+;;     vmovaps xmm0, xmm8
+;;     vpternlogd xmm0, xmm0, xmm0, 0x55
 ;;     ret
 
 ;; function 1:
@@ -129,12 +130,16 @@
 ;; function 10:
 ;;     vmovaps xmm8, xmm0
 ;;     vmovaps xmm9, xmm1
-;;     vmovups xmm0, [rip+.1]
-;;     vpermi2b xmm0, xmm8, xmm9
+;;     vpshufb xmm0, xmm8, [rip+.1]
+;;     vpshufb xmm15, xmm9, [rip+.2]
+;;     vpor xmm0, xmm0, xmm15
 ;;     ret
 ;; .1:
-;;     00 1f 01 1e 02 1d 03 1c
-;;     04 1b 05 1a 06 19 07 18
+;;     00 80 01 80 02 80 03 80
+;;     04 80 05 80 06 80 07 80
+;; .2:
+;;     80 0f 80 0e 80 0d 80 0c
+;;     80 0b 80 0a 80 09 80 08
 
 ;; function 11:
 ;;     sub rsp, 0x20

@@ -199,15 +199,15 @@
 ;;     packsswb xmm15, xmm8
 ;;     pmovmskb eax, xmm15
 ;;     movzx eax, al
+;;     xor ecx, ecx
 ;;     pxor xmm15, xmm15
 ;;     pcmpeqd xmm15, xmm8
 ;;     ptest xmm15, xmm15
 ;;     sete cl
-;;     movzx ecx, cl
 ;;     add ecx, eax
+;;     xor eax, eax
 ;;     ptest xmm8, xmm8
 ;;     setne al
-;;     movzx eax, al
 ;;     add eax, ecx
 ;;     ret
 

@@ -173,15 +173,15 @@
 ;;     vpacksswb xmm15, xmm8, xmm8
 ;;     vpmovmskb eax, xmm15
 ;;     movzx eax, al
+;;     xor ecx, ecx
 ;;     vpxor xmm15, xmm15, xmm15
 ;;     vpcmpeqd xmm15, xmm15, xmm8
 ;;     vptest xmm15, xmm15
 ;;     sete cl
-;;     movzx ecx, cl
 ;;     add ecx, eax
+;;     xor eax, eax
 ;;     vptest xmm8, xmm8
 ;;     setne al
-;;     movzx eax, al
 ;;     add eax, ecx
 ;;     ret
 

@@ -33,6 +33,13 @@ pub(super) enum Cold {
         label: Label,
         back: Label,
     },
+    /// A division of 64 bits whose operands are below 2^32: rdx is 0.
+    NarrowDivision {
+        label: Label,
+        back: Label,
+        divisor: Gp64,
+        wasm_offset: u32,
+    },
     /// min or max of equal or unordered operands.
     MinMax {
         label: Label,
@@ -63,6 +70,7 @@ impl Cold {
             | Cold::Foreign { label, .. }
             | Cold::ForeignTail { label }
             | Cold::RemainderOfMinusOne { label, .. }
+            | Cold::NarrowDivision { label, .. }
             | Cold::MinMax { label, .. }
             | Cold::Trunc(TruncFix { label, .. })
             | Cold::ConvertUnsigned { label, .. } => label,

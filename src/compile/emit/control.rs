@@ -3,13 +3,13 @@
 use super::cold::{Cold, Flags};
 use super::moves::Moves;
 use super::operand::{Step, Value};
-use super::registers::bit;
+use super::registers::{INTS, bit, gpr};
 use super::{Emit, Source, frame, width};
 use crate::abi::layout::{CONTEXT_BUILTINS, CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
 use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, SMALL_FRAME_BYTES, TrapCode, UNCHECKED_FRAME_BYTES};
 use crate::compile::assign::Home;
-use crate::compile::tape::{Class, Entry, FAR, FloatCond, Test};
+use crate::compile::tape::{Class, Entry, FAR, FloatCond, Ref, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
 use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Width, Xmm};
 
@@ -118,10 +118,12 @@ impl Emit<'_> {
                 self.asm.e_mov_rr(register, Self::FLOAT_TEMP.any());
             }
             Home::Slot(at) => {
-                self.store_slot_imm(at, 0);
                 if self.tape.variables[var as usize].class == Class::V128 {
-                    self.store_slot_imm(at + 8, 0);
+                    // In one store: a load of all of it would wait for two.
+                    self.zero_float(Self::FLOAT_TEMP);
+                    return self.store_float(Class::V128, frame(at), Self::FLOAT_TEMP);
                 }
+                self.store_slot_imm(at, 0);
             }
             Home::Argument(_) | Home::Nowhere => {}
         }
@@ -241,10 +243,7 @@ impl Emit<'_> {
     #[inline]
     fn compare(&mut self, test: Test, e: &Step) -> Flags {
         match test {
-            Test::Int(cond) => {
-                self.compare_ints(e.class, e.a, e.b);
-                Flags::One(cond)
-            }
+            Test::Int(cond) => Flags::One(self.compare_for_one_flag(cond, e)),
             Test::Float(cond) => self.compare_floats(cond, e),
             _ => Flags::One(self.compare_vector(test, e.a)),
         }
@@ -260,6 +259,31 @@ impl Emit<'_> {
         };
         self.test_vector(all, a);
         cond
+    }
+
+    /// Compares so that the answer is in one flag: on Intel's processors `setcc` and `cmovcc` take two micro-operations where it
+    /// is in the carry and the zero flag, "above" and "below or equal" (Fog, "Instruction tables"). A fused comparison and
+    /// branch does not. `a > b` is `b < a`; with a constant it is `a >= b + 1`.
+    fn compare_for_one_flag(&mut self, cond: Cond, e: &Step) -> Cond {
+        if !matches!(cond, Cond::Above | Cond::BelowEqual) {
+            self.compare_ints(e.class, e.a, e.b);
+            return cond;
+        }
+        if !e.b.is_const() {
+            self.compare_ints(e.class, e.b, e.a);
+            return cond.swap();
+        }
+        // Of -1, the largest number, the successor is 0.
+        match e.b.reference.as_small().filter(|&imm| imm != -1).and_then(|imm| Ref::small(i64::from(imm) + 1)) {
+            Some(next) => {
+                self.compare_ints(e.class, e.a, self.value(next));
+                if cond == Cond::Above { Cond::AboveEqual } else { Cond::Below }
+            }
+            None => {
+                self.compare_ints(e.class, e.a, e.b);
+                cond
+            }
+        }
     }
 
     #[inline(always)]
@@ -325,11 +349,39 @@ impl Emit<'_> {
         if let Test::Float(cond @ (FloatCond::Eq | FloatCond::Ne)) = test {
             return self.set_float_equal(cond, e);
         }
+        let zeroed = self.zeroed_target(e);
         let Flags::One(cond) = self.compare(test, e) else { unreachable!("handled above") };
-        let target = self.target(e, None, 0);
+        let target = zeroed.unwrap_or_else(|| self.target(e, None, 0));
         self.asm.setcc(cond, target.any());
-        self.asm.movzx_rr(Width::W8, target.any(), target.any());
+        if zeroed.is_none() {
+            self.asm.movzx_rr(Width::W8, target.any(), target.any());
+        }
         self.define(e.dst, target, Class::I32);
+    }
+
+    /// Zeroes the target of a comparison before it, if no operand is in it and nothing has to go elsewhere for it. `setcc` writes
+    /// eight bits, so it waits for whoever wrote the rest before; a zeroed register is waited for by nobody, and the result needs
+    /// no extension, which takes a cycle.
+    fn zeroed_target(&mut self, e: &Step) -> Option<Gp64> {
+        let operands = self.registers_read(e.class, e.a)? | self.registers_read(e.class, e.b)?;
+        let target = match e.pinned() {
+            Some(home) => Some(home).filter(|&home| bit(home) & operands == 0)?,
+            None => gpr(self.bank.choose_free(e.hint, INTS & !u32::from(operands))?),
+        };
+        self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any());
+        Some(target)
+    }
+
+    /// The integer registers that a comparison reads of a value; `None` if the value must be loaded first.
+    fn registers_read(&self, class: Class, value: Value) -> Option<u16> {
+        if self.is_fused(value) {
+            let index = self.fused_index();
+            return if index.is_const() { Some(0) } else { self.register_of(index).map(bit) };
+        }
+        match class.is_float() || value.is_const() || !value.exists() {
+            true => Some(0),
+            false => self.register_of(value).map(bit),
+        }
     }
 
     /// The comparison and, with the entry that follows, `dst = if a test b { a } else { b }`.
@@ -502,6 +554,10 @@ impl Emit<'_> {
                 Cold::RemainderOfMinusOne { back, .. } => {
                     let rdx = planish_asm::regs::rdx;
                     self.alu_rr(Alu::Xor, Width::W32, rdx.any(), rdx.any());
+                    self.jmp_label(back);
+                }
+                Cold::NarrowDivision { back, divisor, wasm_offset, .. } => {
+                    self.divide_narrow(divisor, wasm_offset);
                     self.jmp_label(back);
                 }
                 Cold::MinMax { back, prec, min, target, other, .. } => {

@@ -54,10 +54,20 @@ impl Emit<'_> {
         let target = self.float_target(e, None, 0);
         match self.module.cpu.avx {
             true => self.asm.v_cvtf2f(prec(from), target, source, source),
-            false => self.asm.cvtf2f(prec(from), target, source),
+            false => {
+                self.cut_chain(target, source);
+                self.asm.cvtf2f(prec(from), target, source)
+            }
         };
         self.canonicalise_scalar(e.class, target);
         self.define_float(e.dst, target, e.class);
+    }
+
+    /// Before an SSE instruction with one operand that leaves its target's upper part, and so would wait for it.
+    pub(super) fn cut_chain(&mut self, target: Xmm, source: Xmm) {
+        if target != source {
+            self.zero_float(target);
+        }
     }
 
     /// The destination is zeroed first: the instruction leaves its upper part and so would wait for it.

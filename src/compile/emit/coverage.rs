@@ -44,6 +44,7 @@ impl Emit<'_> {
             Cold::Foreign { .. } => "Cold foreign call".to_owned(),
             Cold::ForeignTail { .. } => "Cold foreign tail call".to_owned(),
             Cold::RemainderOfMinusOne { .. } => "Cold remainder of minus one".to_owned(),
+            Cold::NarrowDivision { .. } => "Cold narrow division".to_owned(),
             Cold::MinMax { prec, min, .. } => format!("Cold {} {prec:?}", if *min { "min" } else { "max" }),
             Cold::Trunc(TruncFix { from, to, signed, saturating, .. }) => {
                 format!("Cold trunc {from:?} {to:?} signed {signed} saturating {saturating}")

@@ -8,7 +8,7 @@ use crate::abi::TrapCode;
 use crate::abi::positions::SiteKind;
 use crate::compile::tape::{Class, Entry, Int};
 use planish_asm::regs::{rax, rdx};
-use planish_asm::{Alu, Cond, Gp64, Shift, Unary, Width};
+use planish_asm::{Alu, Cond, Gp64, Label, Shift, Unary, Width};
 
 impl Emit<'_> {
     #[inline(never)]
@@ -36,6 +36,9 @@ impl Emit<'_> {
             self.check_division(op, width, divisor, wasm_offset);
         }
         let back = self.asm.label();
+        if width == Width::W64 && !e.b.is_const() && !self.module.cpu.quick_division {
+            self.divide_narrow_if_possible(divisor, back, wasm_offset);
+        }
         if op == Int::RemS {
             let label = self.asm.label();
             self.alu_ri(Alu::Cmp, width, divisor.any(), -1);
@@ -59,6 +62,24 @@ impl Emit<'_> {
         self.asm.bind(back);
         let result = if matches!(op, Int::DivS | Int::DivU) { rax } else { rdx };
         self.define(e.dst, result, e.class);
+    }
+
+    /// Before Intel's Ice Lake a division of 64 bits takes up to 95 cycles and one of 32 bits 26, whatever the numbers are (Fog,
+    /// "Instruction tables", DIV and IDIV). Most numbers are small: if both are below 2^32, signed or not makes no difference.
+    fn divide_narrow_if_possible(&mut self, divisor: Gp64, back: Label, wasm_offset: u32) {
+        let label = self.asm.label();
+        self.mov_rr(Width::W64, rdx.any(), rax.any());
+        self.alu_rr(Alu::Or, Width::W64, rdx.any(), divisor.any());
+        self.shift_ri(Shift::Shr, Width::W64, rdx.any(), 32);
+        self.jcc(Cond::Equal, label);
+        self.cold.push(Cold::NarrowDivision { label, back, divisor, wasm_offset });
+    }
+
+    pub(super) fn divide_narrow(&mut self, divisor: Gp64, wasm_offset: u32) {
+        if self.module.signals {
+            self.site(SiteKind::Divide, wasm_offset);
+        }
+        self.asm.unary_r(Unary::Div, Width::W32, divisor.any());
     }
 
     /// Where no fault tells: a divisor of 0, and of -1 with the smallest dividend, which is the one that is greater than

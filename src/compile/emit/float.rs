@@ -477,23 +477,22 @@ impl Emit<'_> {
                 self.logic(Logic::Xor, target, source, mask);
             }
             (FloatUnary::Sqrt, source) => {
-                // One source: the other operand of the AVX form only fills the upper part. A register that is
-                // overwritten anyway starts no chain.
+                // One source: the other operand only fills the upper part. A zeroed register starts no chain.
                 let filler = match source {
-                    FloatSource::Reg(source) => source,
+                    FloatSource::Reg(source) if self.avx() || source == target => source,
                     _ => {
                         self.zero_float(target);
                         target
                     }
                 };
-                match self.avx() {
-                    true => self.arithmetic(FpOp::Sqrt, prec, target, filler, source),
-                    false => self.arithmetic(FpOp::Sqrt, prec, target, target, source),
-                }
+                self.arithmetic(FpOp::Sqrt, prec, target, filler, source);
             }
             (_, FloatSource::Reg(source)) => match self.avx() {
                 true => _ = self.asm.v_round_rrr(prec, target, source, source, rounding),
-                false => _ = self.asm.round_rr(prec, target, source, rounding),
+                false => {
+                    self.cut_chain(target, source);
+                    self.asm.round_rr(prec, target, source, rounding);
+                }
             },
             _ => unreachable!("only sqrt takes memory"),
         }

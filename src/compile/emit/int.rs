@@ -1,5 +1,6 @@
 //! Integer arithmetic except division.
 
+use super::instructions::sum;
 use super::operand::{Step, Value};
 use super::registers::bit;
 use super::{Emit, Source, frame, width};
@@ -79,7 +80,7 @@ impl Emit<'_> {
         if left == target {
             self.alu_rr(op, width, target.any(), right.any());
         } else if op == Alu::Add {
-            self.lea_sum(width, target.any(), left.any(), right);
+            self.lea_sum(width, target.any(), left, right);
         } else {
             self.mov_rr(width, target.any(), left.any());
             self.alu_rr(op, width, target.any(), right.any());
@@ -127,7 +128,7 @@ impl Emit<'_> {
         match (op, left, right) {
             (_, Some(left), Source::Imm(imm)) if left != target => self.alu_from(op, width, target, left, imm),
             (Alu::Add, Some(left), Source::Reg(other)) if left != target => {
-                self.lea_sum(width, target.any(), left.any(), other);
+                self.lea_sum(width, target.any(), left, other);
             }
             _ => {
                 self.load_into_unless(target, a, left, e.class);
@@ -225,7 +226,8 @@ impl Emit<'_> {
         });
     }
 
-    /// `bsr` of 0 leaves its destination undefined, so 2 * bits - 1 is selected, whose exclusive or is the width.
+    /// `bsr` of 0 leaves its destination, so 2 * bits - 1 is selected, whose exclusive or is the width; and so it waits for the
+    /// destination, which is zeroed.
     fn leading_zeros(&mut self, e: &Step) {
         let width = width(e.class);
         let top = width.bytes() as i32 * 8 - 1;
@@ -233,6 +235,7 @@ impl Emit<'_> {
         let target = self.scratch(0, bit(source));
         let none = self.scratch(0, 0);
         self.mov_ri(Width::W32, none.any(), i64::from(2 * top + 1));
+        self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any());
         self.asm.bits_rr(Bits::Bsr, width, target.any(), source.any());
         self.cmov_rr(Cond::Equal, width, target.any(), none.any());
         self.alu_ri(Alu::Xor, Width::W32, target.any(), top);
@@ -246,6 +249,7 @@ impl Emit<'_> {
         let target = self.scratch(0, bit(source));
         let none = self.scratch(0, 0);
         self.mov_ri(Width::W32, none.any(), i64::from(width.bytes() * 8));
+        self.alu_rr(Alu::Xor, Width::W32, target.any(), target.any());
         self.asm.bits_rr(Bits::Bsf, width, target.any(), source.any());
         self.cmov_rr(Cond::Equal, width, target.any(), none.any());
         self.release(e.a);
@@ -295,6 +299,7 @@ impl Emit<'_> {
         let index = e.b.exists().then(|| self.read(e.b, e.class));
         let disp = e.imm as i32;
         let address = match (base, index) {
+            (Some(base), Some(index)) if scale == Scale::X1 && disp == 0 => sum(base, index),
             (Some(base), Some(index)) => Addr::base_index(base.any(), index, scale, disp),
             (Some(base), None) => Addr::base_disp(base.any(), disp),
             (None, Some(index)) => Addr::index_disp(index, scale, disp),

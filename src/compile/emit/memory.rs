@@ -261,6 +261,11 @@ impl Emit<'_> {
         self.fused.cell == value.cell
     }
 
+    /// The index of the fused load, of which there is one.
+    pub(super) fn fused_index(&self) -> Value {
+        self.value(self.fused.index)
+    }
+
     /// The address of a fused load and its wasm offset; only made for guarded memories.
     pub(super) fn take_fused(&mut self, value: Value) -> (HeapAddress, u32) {
         debug_assert!(self.is_fused(value));

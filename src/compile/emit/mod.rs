@@ -4,6 +4,8 @@
 //! * An i32 has zeros in the upper half of its register, and of its 8-byte slot.
 //! * At a label scratch registers hold nothing, and no temp is alive.
 //! * Compared operands and the instruction that reads the flags are adjacent; only moves stand between.
+//!
+#![doc = include_str!("processors.md")]
 
 mod operand;
 mod values;

@@ -5,7 +5,7 @@ use super::operand::{Step, Value};
 use crate::compile::tape::Class;
 use crate::compile::vector::Lanes;
 use planish_asm::Packed::*;
-use planish_asm::{Broadcast, Evex, Packed, PackedImm, PackedUnaryImm, Xmm};
+use planish_asm::{Broadcast, Packed, PackedImm, PackedUnaryImm, Xmm};
 
 /// Which byte goes to which place: 0 to 15 of the first operand, 16 to 31 of the second; [`ZERO`] and more for none.
 type Bytes = [u8; 16];
@@ -189,11 +189,8 @@ impl Emit<'_> {
                 return self.packed_imm(PackedImm::Palignr, target, second, first, from);
             }
         }
-        if self.module.cpu.vbmi {
-            self.load_vector_constant(target, table(bytes));
-            self.asm.e_packed_rrr(Evex::Vpermi2b, target, a, b);
-            return;
-        }
+        // Not `vpermi2b`, though AMD's processors do two in a cycle: Intel's do one in two cycles, and this in one (Fog,
+        // "Instruction tables").
         let of_a = bytes.map(|byte| if byte < 16 { byte } else { ZERO });
         let of_b = bytes.map(|byte| if byte < 16 { ZERO } else { byte & 15 });
         self.packed_constant(Pshufb, target, a, table(&of_a));

@@ -10,9 +10,9 @@ use crate::abi::layout::{
     CONTEXT_HEAP, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_KIND, RECORD_KIND_HOST, RECORD_SIGNATURE,
     RESTORES_CONTEXT,
 };
-use crate::abi::{CALLEE, CONTEXT, HEAP};
+use crate::abi::{CALLEE, CONTEXT, HEAP, Place};
 use crate::compile::tape::{Class, Entry};
-use crate::types::{FuncIndex, TypeIndex};
+use crate::types::{FuncIndex, TypeIndex, ValType};
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Alu, Cond, Width};
 
@@ -78,7 +78,7 @@ impl Emit<'_> {
         // Not below rsp: the frame has room for the arguments.
         let to = return_at + own - passed;
         if own == passed {
-            self.move_arguments(passed, to + 8);
+            self.move_arguments(ty, to + 8);
             return self.pop_frame();
         }
         let plan = self.plan;
@@ -86,7 +86,7 @@ impl Emit<'_> {
             self.load_slot(Width::W64, register.any(), return_at - 8 * place);
         }
         self.load_slot(Width::W64, HEAP.any(), return_at);
-        self.move_arguments(passed, to + 8);
+        self.move_arguments(ty, to + 8);
         self.store_slot(to, HEAP.any());
         if to > 0 {
             self.alu_ri(Alu::Add, Width::W64, rsp.any(), to);
@@ -94,11 +94,16 @@ impl Emit<'_> {
         self.load_heap_base();
     }
 
-    /// Moves arguments from rsp to higher addresses, the highest first, as both places may overlap.
-    fn move_arguments(&mut self, bytes: i32, to: i32) {
-        for at in (0..bytes).step_by(8).rev() {
-            self.load_float(Class::F64, Self::FLOAT_TEMP, frame(at));
-            self.store_float(Class::F64, frame(to + at), Self::FLOAT_TEMP);
+    /// Moves arguments from rsp to higher addresses, the highest first, as both places may overlap. Each is moved as wide as it
+    /// was written and will be read.
+    fn move_arguments(&mut self, ty: TypeIndex, to: i32) {
+        let (types, layout) = (self.module.info.types[ty.index()].params(), &self.module.layouts[ty.index()]);
+        for (&ty, place) in types.iter().zip(&layout.params).rev() {
+            if let Place::Stack(at) = *place {
+                let class = if ty == ValType::V128 { Class::V128 } else { Class::F64 };
+                self.load_float(class, Self::FLOAT_TEMP, frame(at as i32));
+                self.store_float(class, frame(to + at as i32), Self::FLOAT_TEMP);
+            }
         }
     }
 

@@ -40,7 +40,9 @@ impl Emit<'_> {
     /// `target = !a`
     fn invert(&mut self, target: Xmm, a: Xmm) {
         if self.module.cpu.avx512 {
-            self.asm.e_ternlog_rrr(target, a, a, NOT_LAST);
+            // The target is an operand, whatever the table says of it: it must not be waited for.
+            self.move_vector(target, a);
+            self.asm.e_ternlog_rrr(target, target, target, NOT_LAST);
             return;
         }
         self.ones(Self::FLOAT_TEMP);

@@ -8,7 +8,7 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
 const V2: Cpu = Cpu { popcnt: true, sse42: true, ..BASELINE };
 const V3: Cpu = Cpu { lzcnt: true, bmi1: true, bmi2: true, avx: true, avx2: true, fma: true, ..V2 };
 const AVX512: Cpu = Cpu { avx512: true, ..V3 };
-const NEWEST: Cpu = Cpu { vbmi: true, bitalg: true, ..AVX512 };
+const NEWEST: Cpu = Cpu { bitalg: true, quick_division: true, ..AVX512 };
 const BASELINE: Cpu = Cpu {
     popcnt: false,
     sse42: false,
@@ -19,8 +19,8 @@ const BASELINE: Cpu = Cpu {
     avx2: false,
     fma: false,
     avx512: false,
-    vbmi: false,
     bitalg: false,
+    quick_division: false,
 };
 
 #[test]
@@ -112,7 +112,7 @@ fn has(cpu: Cpu, instruction: &Instruction, encoding: Encoding) -> bool {
         M::Lzcnt => cpu.lzcnt,
         M::Tzcnt | M::Andn | M::Blsr | M::Blsi | M::Blsmsk | M::Bextr => cpu.bmi1,
         M::Bzhi | M::Mulx | M::Pdep | M::Pext | M::Rorx | M::Sarx | M::Shlx | M::Shrx => cpu.bmi2,
-        M::Vpermb | M::Vpermi2b | M::Vpermt2b | M::Vpmultishiftqb => cpu.vbmi,
+        M::Vpermb | M::Vpermi2b | M::Vpermt2b | M::Vpmultishiftqb => false,
         M::Vpopcntb | M::Vpopcntw | M::Vpshufbitqmb => cpu.bitalg,
         _ if encoding == Encoding::Evex => cpu.avx512,
         _ if starts(&["Vfm", "Vfnm"]) => cpu.fma,

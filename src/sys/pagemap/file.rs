@@ -1,11 +1,10 @@
 //! The file `/proc/self/pagemap`: one entry a page. A process opens it once and keeps it open.
 
-use crate::sys::pages::{Pages, page_bytes};
+use crate::sys::pages::page_bytes;
+use crate::sys::process_local::{ProcessLocal, ValidWhenZero};
 use rustix::fs::{Mode, OFlags};
-use rustix::mm::Advice;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering::SeqCst};
 
 /// The file as the current process has opened it.
@@ -57,7 +56,7 @@ const PAGEMAP_SCAN: libc::c_ulong =
 /// What the process knows of its file.
 ///
 /// **Escape:** the file shows the process that has opened it. After a fork the child would see its parent's pages, so the note is
-/// in a page that is zero in the child.
+/// one that the child does not inherit.
 #[derive(Default)]
 struct Note {
     state: AtomicU32,
@@ -69,6 +68,9 @@ struct Note {
     refuses_scan: AtomicBool,
 }
 
+// SAFETY: integers, and a false.
+unsafe impl ValidWhenZero for Note {}
+
 const NOT_OPEN: u32 = 0;
 const BEING_OPENED: u32 = 1;
 const OPEN: u32 = 2;
@@ -77,8 +79,8 @@ const UNAVAILABLE: u32 = 3;
 impl PagemapFile {
     /// The file, opened if it is not yet; nothing where it cannot be had.
     pub(super) fn get() -> Option<PagemapFile> {
-        static NOTE: OnceLock<Option<&'static Note>> = OnceLock::new();
-        let note = (*NOTE.get_or_init(Note::map))?;
+        static NOTE: ProcessLocal<Note> = ProcessLocal::new();
+        let note = NOTE.get()?;
         loop {
             match note.state.load(SeqCst) {
                 NOT_OPEN => note.open(),
@@ -140,15 +142,6 @@ fn read<'a>(
 }
 
 impl Note {
-    fn map() -> Option<&'static Note> {
-        let page = Pages::zeroed(page_bytes()).ok()?;
-        // SAFETY: a page of our own, which nobody has seen yet.
-        unsafe { rustix::mm::madvise(page.start().as_ptr().cast(), page.len(), Advice::LinuxWipeOnFork) }.ok()?;
-        let page = ManuallyDrop::new(page);
-        // SAFETY: aligned, zeroed, never unmapped, and only accessed by this reference.
-        Some(unsafe { page.start().cast::<Note>().as_ref() })
-    }
-
     /// Opens the file, unless another thread does.
     fn open(&self) {
         if self.state.compare_exchange(NOT_OPEN, BEING_OPENED, SeqCst, SeqCst).is_err() {
@@ -226,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_file_that_tells_something_else_is_not_used() {
-        let note = Note::map().expect("a page");
+        static NOTE: ProcessLocal<Note> = ProcessLocal::new();
+        let note = NOTE.get().expect("a page");
         note.state.store(BEING_OPENED, SeqCst);
         assert!(note.is_seen_in(open("/proc/self/pagemap").as_fd()));
         for other in ["/dev/zero", "/dev/null", "/proc/self/stat"] {
