@@ -2,7 +2,6 @@
 //! together, and never more than the configuration allows.
 
 use super::Options;
-use super::scan::Refusal;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Every module gets this much memory, however short it is,
@@ -49,13 +48,14 @@ impl Budget {
         Budget { memory: AtomicUsize::new(limits.memory_bytes), code: AtomicUsize::new(limits.code_bytes) }
     }
 
-    /// Takes memory. Threads keep it for the functions that follow, as they keep their buffers.
-    pub(super) fn take_memory(&self, bytes: usize) -> Result<(), Refusal> {
-        take(&self.memory, bytes).ok_or(Refusal::Memory)
+    /// Takes memory, if so much is left. Threads keep it for the functions that follow, as they keep their buffers.
+    pub(super) fn take_memory(&self, bytes: usize) -> Option<()> {
+        take(&self.memory, bytes)
     }
 
-    pub(super) fn take_code(&self, bytes: usize) -> Result<(), Refusal> {
-        take(&self.code, bytes).ok_or(Refusal::Code)
+    /// Takes so many bytes of code, if they are left.
+    pub(super) fn take_code(&self, bytes: usize) -> Option<()> {
+        take(&self.code, bytes)
     }
 
     /// Code that was taken is not published.
@@ -81,14 +81,14 @@ mod tests {
     fn what_is_taken_is_within_the_limits() {
         let budget = Budget::new(Limits { memory_bytes: 1000, code_bytes: 100 });
         let taken = std::thread::scope(|scope| {
-            let take = || (0..1000).filter(|_| budget.take_memory(3).is_ok()).count();
+            let take = || (0..1000).filter(|_| budget.take_memory(3).is_some()).count();
             let threads = [scope.spawn(take), scope.spawn(take)];
             threads.map(|thread| thread.join().expect("no panic")).iter().sum::<usize>()
         });
         assert_eq!(taken, 333);
-        assert_eq!((budget.take_memory(2), budget.take_memory(1)), (Err(Refusal::Memory), Ok(())));
-        assert_eq!((budget.take_code(101), budget.take_code(100)), (Err(Refusal::Code), Ok(())));
+        assert_eq!((budget.take_memory(2), budget.take_memory(1)), (None, Some(())));
+        assert_eq!((budget.take_code(101), budget.take_code(100)), (None, Some(())));
         budget.give_back_code(40);
-        assert_eq!((budget.code_left(), budget.take_code(41)), (40, Err(Refusal::Code)));
+        assert_eq!((budget.code_left(), budget.take_code(41)), (40, None));
     }
 }

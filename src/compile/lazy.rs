@@ -131,7 +131,7 @@ impl LazyModule {
     /// Takes a function's code from the module's budget, once, however many threads compile it.
     fn count(&self, own: u32, function: CompiledFunction) -> Result<CompiledFunction, Refusal> {
         let bytes = function.code.bytes().len();
-        self.budget.take_code(bytes)?;
+        self.budget.take_code(bytes).ok_or(Refusal::Code)?;
         if self.counted[own as usize].swap(true, Relaxed) {
             self.budget.give_back_code(bytes);
         }

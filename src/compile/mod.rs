@@ -296,7 +296,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
             return Ok(false);
         }
         let entry = stubs::importer_entry();
-        self.budget.take_code(entry.len())?;
+        self.budget.take_code(entry.len()).ok_or(Refusal::Code)?;
         self.code.room(entry.len()).map_err(|_| Refusal::TooLarge)?[..entry.len()].copy_from_slice(&entry);
         self.code.commit(entry.len());
         Ok(true)
@@ -339,7 +339,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         if emitted.code_bytes > MAX_FUNCTION_BYTES {
             return Err(Refusal::TooLarge);
         }
-        self.budget.take_code(emitted.code_bytes)?;
+        self.budget.take_code(emitted.code_bytes).ok_or(Refusal::Code)?;
         self.functions.push(FunctionCode {
             code_offset,
             wasm_offset: body_offset,

@@ -127,6 +127,9 @@ impl std::fmt::Debug for Ref {
     }
 }
 
+/// For so much code of an entry, list item or variable room is made at first: real functions stay below.
+pub(super) const CODE_BYTES_PER_ENTRY: usize = 16;
+
 /// One step of a function.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {

@@ -37,7 +37,7 @@ mod coverage;
 pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
-use super::tape::{Class, Entry, Memarg, NO_HANDLER, Op, Tape};
+use super::tape::{CODE_BYTES_PER_ENTRY, Class, Entry, Memarg, NO_HANDLER, Op, Tape};
 use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use crate::abi::code_memory::{CodeMemory, Relocation};
 use crate::abi::layout::Slot;
@@ -159,9 +159,6 @@ pub(super) struct Job<'a> {
     /// The function's code may not be longer.
     pub(super) max_bytes: usize,
 }
-
-/// How much code an entry, list item or variable makes: real functions stay below.
-pub(super) const CODE_BYTES_PER_ENTRY: usize = 16;
 
 /// The alignment of a function's first byte.
 pub(super) const FUNCTION_ALIGNMENT: usize = 32;

@@ -2,8 +2,8 @@
 
 use super::operators::Refusal;
 use super::variables::Life;
-use super::{Item, Scan};
-use crate::compile::tape::{Entry, ListItem, Tape, Variable};
+use super::{Item, Node, Scan};
+use crate::compile::tape::{CODE_BYTES_PER_ENTRY, Entry, ListItem, Tape, Variable};
 
 /// More entries than this in one function are refused, whatever the budget.
 const MAX_ENTRIES: usize = 16 << 20;
@@ -17,16 +17,13 @@ const MAX_OPERANDS: usize = 1 << 20;
 // What each takes until the function is emitted. Buffers that grow have up to twice what they need.
 
 /// With room for its code and for the label of a trap.
-const ENTRY_BYTES: usize = 2 * size_of::<Entry>() + CODE_BYTES + 8;
+const ENTRY_BYTES: usize = 2 * size_of::<Entry>() + CODE_BYTES_PER_ENTRY + 8;
 /// With room for its code.
-const LIST_ITEM_BYTES: usize = 2 * size_of::<ListItem>() + CODE_BYTES;
+const LIST_ITEM_BYTES: usize = 2 * size_of::<ListItem>() + CODE_BYTES_PER_ENTRY;
 /// With its home, its place in the order of weights, and room for the code that makes it zero.
-const VARIABLE_BYTES: usize = 2 * (size_of::<Life>() + size_of::<Variable>()) + 40 + CODE_BYTES;
+const VARIABLE_BYTES: usize = 2 * (size_of::<Life>() + size_of::<Variable>()) + 40 + CODE_BYTES_PER_ENTRY;
 /// With its node, the merge variables of its height, and the temp that it may be.
-const OPERAND_BYTES: usize = 2 * size_of::<Item>() + 2 * size_of::<super::Node>() + 2 * size_of::<[u32; 5]>() + 12;
-
-/// As the emitter makes room.
-const CODE_BYTES: usize = crate::compile::emit::CODE_BYTES_PER_ENTRY;
+const OPERAND_BYTES: usize = 2 * size_of::<Item>() + 2 * size_of::<Node>() + 2 * size_of::<[u32; 5]>() + 12;
 
 /// Threads take so much at once, to ask seldom.
 const STEP_BYTES: usize = 64 << 10;
@@ -57,9 +54,9 @@ impl Scan<'_> {
         }
         let needed = self.demand() - self.granted_bytes;
         let granted = match self.budget.take_memory(needed + STEP_BYTES) {
-            Ok(()) => needed + STEP_BYTES,
+            Some(()) => needed + STEP_BYTES,
             // Whether a body is refused does not depend on the steps.
-            Err(_) => self.budget.take_memory(needed).map(|()| needed)?,
+            None => self.budget.take_memory(needed).map(|()| needed).ok_or(Refusal::Memory)?,
         };
         self.granted_bytes += granted;
         Ok(())
