@@ -4,16 +4,12 @@
 //! and frees it. Waiting is sleepable RCU with two counters: a reader counts itself in the current phase; the writer changes the
 //! phase and waits for the other counter to become 0, twice, as a reader may have read the phase long before it
 //! counted itself.
-//!
-//! After a fork the threads that were reading are not in the child, but their counts are. So a count says in which process it was
-//! made, and elsewhere it is 0.
 
 #![allow(unsafe_code, reason = "lock-free reading in a signal handler")]
 
 use super::code::PublishedCode;
-use crate::sys::fork;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
 /// Sorted by address; ranges do not overlap.
@@ -28,7 +24,7 @@ struct Range {
 
 static SNAPSHOT: AtomicPtr<Snapshot> = AtomicPtr::new(null_mut());
 static PHASE: AtomicUsize = AtomicUsize::new(0);
-static READERS: [Readers; 2] = [const { Readers(AtomicU64::new(0)) }; 2];
+static READERS: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 static WRITER: Mutex<()> = Mutex::new(());
 
 /// Makes code known. It must stay where it is until it is removed.
@@ -46,7 +42,9 @@ pub(super) fn remove(code: &PublishedCode) {
 
 /// Applies `read` to the piece of code that holds `pc`, and to the pc's offset in it. Async-signal-safe if `read` is.
 pub(super) fn with_code<R>(pc: usize, read: impl FnOnce(&PublishedCode, u32) -> R) -> Option<R> {
-    let _reader = READERS[PHASE.load(SeqCst) & 1].count_in();
+    let readers = &READERS[PHASE.load(SeqCst) & 1];
+    readers.fetch_add(1, SeqCst);
+    let _done = CountedOut(readers);
     let snapshot = SNAPSHOT.load(SeqCst);
     // SAFETY: null or a snapshot that its writer frees only when all readers counted in before are out.
     let ranges = unsafe { snapshot.as_ref() }?;
@@ -59,39 +57,11 @@ pub(super) fn with_code<R>(pc: usize, read: impl FnOnce(&PublishedCode, u32) -> 
     Some(read(code, (pc - code.start()) as u32))
 }
 
-/// How many readers are in, in the lower half, and in the upper half the number of the process in which they are.
-struct Readers(AtomicU64);
+struct CountedOut(&'static AtomicUsize);
 
-/// The number of this process among those that forks have made, cut to what fits.
-fn process() -> u64 {
-    fork::generation().map_or(0, |number| number.get() << 32 >> 32)
-}
-
-impl Readers {
-    fn count_in(&'static self) -> Reader {
-        let process = process();
-        let more = |count: u64| Some(if count >> 32 == process { count + 1 } else { process << 32 | 1 });
-        let _ = self.0.fetch_update(SeqCst, SeqCst, more);
-        Reader { readers: self, process }
-    }
-
-    fn is_empty(&self) -> bool {
-        let count = self.0.load(SeqCst);
-        count as u32 == 0 || count >> 32 != process()
-    }
-}
-
-/// A reader that is counted until it is dropped.
-struct Reader {
-    readers: &'static Readers,
-    process: u64,
-}
-
-impl Drop for Reader {
+impl Drop for CountedOut {
     fn drop(&mut self) {
-        let less = |count: u64| (count >> 32 == self.process).then(|| count - 1);
-        // Not there: a signal handler that interrupted this reader has forked, and this is the child.
-        let _ = self.readers.0.fetch_update(SeqCst, SeqCst, less);
+        self.0.fetch_sub(1, SeqCst);
     }
 }
 
@@ -112,7 +82,7 @@ fn update(change: impl FnOnce(&mut Snapshot)) {
 fn wait_for_readers() {
     for _ in 0..2 {
         let phase = PHASE.fetch_add(1, SeqCst);
-        while !READERS[phase & 1].is_empty() {
+        while READERS[phase & 1].load(SeqCst) != 0 {
             std::thread::yield_now();
         }
     }
