@@ -106,6 +106,16 @@ pub fn coverage() -> Vec<(String, bool)> {
     compile::coverage()
 }
 
+/// Digests of what the compiler makes of some modules, and what each is of, for tests that output which should not change does
+/// not. They are the same on every machine; invalid modules have no part in them.
+#[cfg(feature = "net")]
+#[doc(hidden)]
+pub fn output_digests<'m>(modules: impl IntoIterator<Item = &'m [u8]>) -> Vec<(&'static str, u64)> {
+    let mut digests = compile::Digests::new();
+    modules.into_iter().for_each(|module| _ = digests.add(module));
+    compile::Digests::columns().zip(digests.values()).collect()
+}
+
 /// What threads may share and pass on: engines and modules are shared, stores move.
 const _: () = {
     const fn shared<S: Send + Sync>() {}

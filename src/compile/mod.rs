@@ -15,10 +15,14 @@ mod budget;
 mod lazy;
 mod timings;
 mod stubs;
+#[cfg(any(test, feature = "net"))]
+mod frozen;
 
 pub(crate) use assign::RegisterFile;
 #[cfg(feature = "coverage")]
 pub(crate) use emit::coverage;
+#[cfg(feature = "net")]
+pub(crate) use frozen::Digests;
 pub(crate) use lazy::LazyModule;
 pub(crate) use link::CompiledModule;
 pub(crate) use stubs::{builtin_stubs, lazy_stubs, signature_stubs};

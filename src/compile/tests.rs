@@ -1,6 +1,7 @@
 //! Bodies are accepted exactly when the parser's validator accepts them: those of the specification suite, and mutations
 //! of them.
 
+mod frozen;
 #[cfg(feature = "cli")]
 mod levels;
 #[path = "../../tests/random/mod.rs"]
@@ -37,11 +38,14 @@ const PROPOSALS: &[Proposal] = &[
 fn modules() -> impl Iterator<Item = Vec<u8>> {
     let files = [SpecVersion::V1, SpecVersion::V2, SpecVersion::V3].into_iter().flat_map(spec);
     let files = files.chain(PROPOSALS.iter().flat_map(proposal)).map(|file| file.contents.to_owned());
-    files.chain(own_scripts()).flat_map(|text| {
-        let buffer = wast::parser::ParseBuffer::new(&text).expect("the suite's text");
-        let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return Vec::new() };
-        script.directives.into_iter().filter_map(bytes).collect()
-    })
+    files.chain(own_scripts()).flat_map(|text| modules_of(&text))
+}
+
+/// The modules of a script, valid or not; none if it is in a newer language.
+fn modules_of(text: &str) -> Vec<Vec<u8>> {
+    let buffer = wast::parser::ParseBuffer::new(text).expect("the suite's text");
+    let Ok(script) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return Vec::new() };
+    script.directives.into_iter().filter_map(bytes).collect()
 }
 
 fn own_scripts() -> impl Iterator<Item = String> {

@@ -6,6 +6,8 @@ pub mod api;
 pub mod bytes;
 pub mod differential;
 pub mod encode;
+#[cfg(test)]
+mod frozen;
 pub mod module;
 pub mod program;
 pub mod reencode;

@@ -3,25 +3,8 @@
 
 use super::*;
 use crate::abi::Cpu;
+use crate::compile::frozen::{AVX512, BASELINE, NEWEST, V2, V3};
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic};
-
-const V2: Cpu = Cpu { popcnt: true, sse42: true, ..BASELINE };
-const V3: Cpu = Cpu { lzcnt: true, bmi1: true, bmi2: true, avx: true, avx2: true, fma: true, ..V2 };
-const AVX512: Cpu = Cpu { avx512: true, ..V3 };
-const NEWEST: Cpu = Cpu { bitalg: true, quick_division: true, ..AVX512 };
-const BASELINE: Cpu = Cpu {
-    popcnt: false,
-    sse42: false,
-    lzcnt: false,
-    bmi1: false,
-    bmi2: false,
-    avx: false,
-    avx2: false,
-    fma: false,
-    avx512: false,
-    bitalg: false,
-    quick_division: false,
-};
 
 #[test]
 fn code_needs_what_its_level_has() {
