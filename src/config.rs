@@ -35,6 +35,7 @@ pub struct Config {
     pub(crate) threads: Threads,
     pub(crate) lazy: bool,
     pub(crate) few_registers: bool,
+    pub(crate) general_scan: bool,
 }
 
 /// The newest instructions that compiled code may use: the levels of the x86-64 psABI, section 3.1.1.
@@ -82,6 +83,7 @@ impl Config {
             threads: Threads::System,
             lazy: false,
             few_registers: false,
+            general_scan: false,
         }
     }
 
@@ -362,6 +364,13 @@ impl Config {
     #[doc(hidden)]
     pub fn few_registers(&mut self, enable: bool) -> &mut Config {
         self.few_registers = enable;
+        self
+    }
+
+    /// Sends every operator around its quick handler when functions are scanned, so that tests can compare both ways.
+    #[doc(hidden)]
+    pub fn general_scan(&mut self, enable: bool) -> &mut Config {
+        self.general_scan = enable;
         self
     }
 

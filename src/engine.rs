@@ -1,7 +1,7 @@
 //! [`Engine`]: what modules and stores share.
 
 use crate::abi::{STUB_STACK_BYTES, TrapCode};
-use crate::compile::{self, Options, RegisterFile, Threads};
+use crate::compile::{self, Handlers, Options, RegisterFile, Threads};
 use crate::config::Config;
 use crate::error::Error;
 use crate::signatures::{Signatures, Stubs};
@@ -83,6 +83,7 @@ impl Engine {
                     deterministic: config.deterministic,
                     signals: config.signals,
                     registers: if config.few_registers { RegisterFile::FEW } else { RegisterFile::ALL },
+                    handlers: if config.general_scan { Handlers::General } else { Handlers::Quick },
                     max_compile_memory: config.max_compile_memory,
                     max_code_size: config.max_code_size,
                 },

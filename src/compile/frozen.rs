@@ -4,7 +4,7 @@
 //! that would be published, which hold no address, and the position table. Whatever machine computes them, they are the same.
 
 use super::tape::Tape;
-use super::{Clock, Compiler, ModuleContext, Options, RegisterFile, Signatures, Threads, compile_module};
+use super::{Clock, Compiler, Handlers, ModuleContext, Options, RegisterFile, Signatures, Threads, compile_module};
 use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::abi::positions::Positions;
 use crate::abi::{CallLayout, Cpu};
@@ -36,6 +36,7 @@ const GUARDED: Options = Options {
     deterministic: false,
     signals: true,
     registers: RegisterFile::ALL,
+    handlers: Handlers::Quick,
     max_compile_memory: usize::MAX,
     max_code_size: usize::MAX,
 };
@@ -103,7 +104,7 @@ fn add_tapes(digest: &mut Digest, info: &ModuleInfo, bodies: &Bodies<'_>) -> boo
     let mut compiler = Compiler::<HeapCode>::new(&context, &budget, 0, Clock::default()).expect("memory");
     let before = *digest;
     for own in 0..bodies.bodies.len() as u32 {
-        if compiler.read_body(context.type_of(own), bodies.module, bodies.range(own)).is_err() {
+        if compiler.read_body(own, bodies.module, bodies.range(own)).is_err() {
             *digest = before;
             return false;
         }

@@ -123,7 +123,7 @@ impl LazyModule {
         let (ty, (start, end)) = (module.type_of(own), self.bodies[own as usize]);
         let budget = Budget::new(limits);
         let mut compiler = Compiler::<HeapCode>::new(module, &budget, (end - start) as usize, Clock::default())?;
-        let emitted = compiler.read_body(ty, &self.section, start..end).and_then(|()| compiler.emit(ty, start, false));
+        let emitted = compiler.read_body(own, &self.section, start..end).and_then(|()| compiler.emit(ty, start, false));
         // All offsets are those in the section until here.
         Ok(emitted.map(|_| CompiledFunction::of(compiler.finish(), self.section_offset as u32)))
     }

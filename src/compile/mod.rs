@@ -17,6 +17,7 @@ mod timings;
 mod stubs;
 #[cfg(any(test, feature = "net"))]
 mod frozen;
+mod net;
 
 pub(crate) use assign::RegisterFile;
 #[cfg(feature = "coverage")]
@@ -42,9 +43,11 @@ use budget::{Budget, Limits};
 use emit::{Buffers, Job};
 use link::{Mark, Part};
 use planish_asm::AsmError;
-use scan::{Refusal, Scan, Signatures};
+pub(crate) use scan::Handlers;
+use scan::{Refusal, Scan, Signatures, Unwatched, Watch, Watched};
 use std::io;
 use std::ops::Range;
+use tape::Origins;
 
 /// How to compile, apart from the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +60,7 @@ pub(crate) struct Options {
     /// Faults become traps; otherwise compiled code must not fault, and memories are not guarded.
     pub(crate) signals: bool,
     pub(crate) registers: RegisterFile,
+    pub(crate) handlers: Handlers,
     /// See [`Config::max_compile_memory`](crate::Config::max_compile_memory).
     pub(crate) max_compile_memory: usize,
     /// See [`Config::max_code_size`](crate::Config::max_code_size).
@@ -116,6 +120,7 @@ struct ModuleContext<'a> {
     deterministic: bool,
     signals: bool,
     registers: RegisterFile,
+    handlers: Handlers,
     limits: Limits,
     /// By own function: whether it gets an entry for importers, as exported ones do.
     has_importer_entry: Vec<bool>,
@@ -174,6 +179,7 @@ impl<'a> ModuleContext<'a> {
             guarded: options.guarded && info.memories.first().is_none_or(MemoryType::can_be_guarded),
             signals: options.signals,
             registers: options.registers,
+            handlers: options.handlers,
             limits: Limits::of(options, info.code_bytes),
             has_importer_entry: Vec::new(),
         }
@@ -278,7 +284,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
 
     fn function(&mut self, own: u32, bodies: &Bodies<'_>) -> Result<(), Error> {
         let (ty, range) = (self.module.type_of(own), bodies.range(own));
-        self.read_body(ty, bodies.module, range.clone())
+        self.read_body(own, bodies.module, range.clone())
             // The first function's is its own, that of each other one ends the code before it: so the code does not depend on batches.
             .and_then(|()| if own == 0 { self.importer_entry(own, 0) } else { Ok(()) })
             .and_then(|()| self.emit(ty, range.start, self.module.has_importer_entry(own)))
@@ -287,15 +293,26 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
     }
 
     /// Validates a body, given its place in the module, and fills the tape.
-    fn read_body(&mut self, ty: TypeIndex, module: &[u8], range: Range<u32>) -> Result<(), Refusal> {
+    fn read_body(&mut self, own: u32, module: &[u8], range: Range<u32>) -> Result<(), Refusal> {
+        if net::IS_ON {
+            return self.read_and_verify(own, module, range);
+        }
+        match self.module.handlers {
+            Handlers::Quick => self.read(own, module, range, &mut Unwatched),
+            handlers => self.read(own, module, range, &mut Watched { handlers, origins: &mut Origins::default() }),
+        }
+    }
+
+    /// The same; each operator is watched.
+    fn read(&mut self, own: u32, module: &[u8], range: Range<u32>, watch: &mut impl Watch) -> Result<(), Refusal> {
         let length = range.len();
         let mut cursor = Cursor::new(module, range);
         let scan = &mut self.scan;
-        scan.start(ty);
+        scan.start(self.module.type_of(own));
         // About what real bodies need.
         scan.tape.entries.reserve(length / 5);
         scan.declare_all(&mut cursor)?;
-        scan.body(&cursor)?;
+        scan.body(&cursor, watch)?;
         scan.finish();
         self.clock.lap(Stage::Scan);
         Ok(())

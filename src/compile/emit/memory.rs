@@ -261,6 +261,11 @@ impl Emit<'_> {
         self.fused.cell == value.cell
     }
 
+    /// The temp of the load that the next entry does; [`NO_CELL`] if there is none.
+    pub(super) fn fused_cell(&self) -> Cell {
+        self.fused.cell
+    }
+
     /// The index of the fused load, of which there is one.
     pub(super) fn fused_index(&self) -> Value {
         self.value(self.fused.index)

@@ -30,6 +30,7 @@ mod tail_call;
 mod exceptions;
 mod moves;
 mod instructions;
+mod recount;
 #[cfg(feature = "coverage")]
 mod coverage;
 
@@ -38,7 +39,7 @@ pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
 use super::tape::{CODE_BYTES_PER_ENTRY, Class, Entry, Memarg, NO_HANDLER, Op, Tape};
-use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
+use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext, net};
 use crate::abi::code_memory::{CodeMemory, Relocation};
 use crate::abi::layout::Slot;
 use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
@@ -48,6 +49,7 @@ use cold::Cold;
 use memory::{Fused, HeapAddress};
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Labels, Prec, Width};
+pub(super) use recount::Recount;
 use registers::{Bank, Cell, FLOAT_PLACE, IN_MEMORY, bit};
 
 /// Buffers that outlive a function.
@@ -57,11 +59,19 @@ pub(super) struct Buffers {
     cold: Vec<Cold>,
     tables: Vec<(Label, u32)>,
     constants: Vec<(u128, Label)>,
+    pub(super) recount: Recount,
 }
 
 impl Buffers {
     pub(super) fn new() -> Buffers {
-        Buffers { labels: Vec::new(), places: Vec::new(), cold: Vec::new(), tables: Vec::new(), constants: Vec::new() }
+        Buffers {
+            labels: Vec::new(),
+            places: Vec::new(),
+            cold: Vec::new(),
+            tables: Vec::new(),
+            constants: Vec::new(),
+            recount: Recount::default(),
+        }
     }
 }
 
@@ -142,6 +152,7 @@ pub(super) struct Emit<'a> {
     allow_short: bool,
     /// Has any temp been stored?
     spilled: bool,
+    recount: &'a mut Recount,
 }
 
 /// What the driver hands over for each function.
@@ -229,6 +240,9 @@ fn attempt(
     allow_short: bool,
 ) -> Result<Emitted, Failure> {
     let Buffers { places, cold, tables, constants, .. } = buffers;
+    if net::IS_ON {
+        buffers.recount.start(job.tape.temps);
+    }
     let pins = &job.plan.pins;
     let memory_cells = 2 * pins.len().max(job.tape.temps as usize) as u32;
     let no_cell = memory_cells + job.module.info.memories.len() as u32;
@@ -276,6 +290,7 @@ fn attempt(
         plain: job.module.guarded,
         allow_short,
         spilled: false,
+        recount: &mut buffers.recount,
     };
     emit.prologue();
     let prologue_bytes = emit.asm.pos() as u32;
@@ -302,10 +317,14 @@ fn attempt(
 impl Emit<'_> {
     fn body(&mut self) {
         while let Some(entry) = self.entries.get(self.at) {
-            self.bank.unlock_all();
             #[cfg(feature = "coverage")]
             self.mark(entry);
+            let from = self.at;
             self.entry(entry);
+            self.bank.unlock_all();
+            if net::IS_ON {
+                self.recount(from);
+            }
             self.at += 1;
         }
     }

@@ -146,6 +146,11 @@ impl Bank {
         self.locked &= !mask(register);
     }
 
+    /// The registers that are locked.
+    pub(super) fn locked(&self) -> u32 {
+        self.locked
+    }
+
     /// Is it a scratch register that holds nothing?
     #[inline]
     pub(super) fn is_free(&self, register: u8) -> bool {

@@ -4,6 +4,7 @@ use super::operand::{Step, Value};
 use super::registers::{Cell, Choice, Held, IN_MEMORY, INTS, bit, gpr, gpr_place, pinned_gpr};
 use super::{Emit, Source, width};
 use crate::abi::positions::SiteKind;
+use crate::compile::net;
 use crate::compile::tape::{Class, Entry, Ref};
 use planish_asm::{Alu, Gp64, Width};
 
@@ -53,6 +54,9 @@ impl Emit<'_> {
     /// Where a temp goes that cannot stay in a register.
     pub(super) fn spill_slot(&mut self, cell: Cell) -> i32 {
         self.spilled = true;
+        if net::IS_ON {
+            self.recount.store(cell);
+        }
         self.slot_of_cell(cell)
     }
 

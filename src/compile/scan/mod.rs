@@ -26,6 +26,7 @@ mod exceptions;
 mod locals;
 mod validate;
 mod demand;
+mod watch;
 
 use super::budget::Budget;
 use super::tape::{Class, Int, Kind, NO_HANDLER, Op, Ref, Tape, Test, Variable};
@@ -40,6 +41,8 @@ use locals::Locals;
 pub(super) use operators::Refusal;
 use std::hint::select_unpredictable;
 use variables::{Life, Loop};
+pub(crate) use watch::Handlers;
+pub(super) use watch::{Unwatched, Watch, Watched};
 
 /// A value on the operand stack: if its reference is [lazy](Ref::lazy), a [`Node`] that is not computed yet.
 #[derive(Clone, Copy, Debug)]

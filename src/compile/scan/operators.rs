@@ -3,9 +3,10 @@
 use super::check::Ty;
 use super::quick::{NOT_DONE, QUICK};
 use super::table::{LEAVES, OPERATORS, Operator, Rare, SATURATING};
+use super::watch::Watch;
 use super::{Item, Scan};
 use crate::abi::Builtin;
-use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref};
+use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref, Way};
 use crate::decode::{BlockType, Cursor, Invalid};
 use crate::types::{RefType, TypeIndex};
 use wasmparser::WasmFeatures;
@@ -36,7 +37,7 @@ impl From<Invalid> for Refusal {
 
 impl Scan<'_> {
     /// Reads a body from its first operator on.
-    pub(in crate::compile) fn body(&mut self, first: &Cursor<'_>) -> Result<(), Refusal> {
+    pub(in crate::compile) fn body(&mut self, first: &Cursor<'_>, watch: &mut impl Watch) -> Result<(), Refusal> {
         let mut cursor = *first;
         if cursor.remaining() > MAX_BODY_BYTES {
             return Err(Refusal::TooLarge);
@@ -44,7 +45,9 @@ impl Scan<'_> {
         loop {
             let mut opcode = cursor.opcode()?;
             // Most operators are these. Which of them comes cannot be foretold, that one of them comes often can.
-            while let Some(byte) = cursor.first_below(LEAVES[usize::from(opcode)]) {
+            while watch.is_quick()
+                && let Some(byte) = cursor.first_below(LEAVES[usize::from(opcode)])
+            {
                 match self.locals.leaf(opcode, byte) {
                     Item { value: Ref::NOTHING, .. } => self.local_get(byte.into())?,
                     item => self.stack.push(item),
@@ -52,14 +55,18 @@ impl Scan<'_> {
                 opcode = cursor.opcode()?;
             }
             self.offset = cursor.position() - 1;
-            let bytes = QUICK[usize::from(opcode)](self, cursor.window(), opcode);
-            if bytes != NOT_DONE {
-                cursor.pass(bytes);
-                continue;
+            if watch.is_quick() {
+                let bytes = QUICK[usize::from(opcode)](self, cursor.window(), opcode);
+                if bytes != NOT_DONE {
+                    cursor.pass(bytes);
+                    watch.scanned(&self.tape, self.offset, Way::Quick);
+                    continue;
+                }
             }
             let mut place = cursor;
             self.operator(opcode, &mut place)?;
             cursor = place;
+            watch.scanned(&self.tape, self.offset, Way::General);
             if self.is_done() {
                 return if cursor.is_at_end() { Ok(()) } else { Err(Refusal::Invalid) };
             }

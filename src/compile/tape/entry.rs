@@ -3,7 +3,7 @@
 //! `scan` writes it, `assign` gives its variables homes, `emit` turns entry by entry into machine code.
 //! At a [label](Op::Label) no temp is alive: what crosses a label is a variable.
 
-pub(super) use super::op::{
+pub(in crate::compile) use crate::compile::op::{
     Access, Class, Convert, FAR, Float, FloatCond, FloatUnary, Int, IntUnary, Kind, Memarg, Op, Rmw, TAKES_A, TAKES_B,
     Test, UNLESS_CONST, Wide,
 };
@@ -19,7 +19,7 @@ use crate::types::TagIndex;
 /// * on the scanner's stack only, the number of a value that is [not computed yet](Ref::lazy);
 /// * [nothing](Ref::NOTHING).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ref(u32);
+pub(in crate::compile) struct Ref(u32);
 
 const TAG_TEMP: u32 = 1;
 /// What tells variables, temps and the rest apart.
@@ -30,85 +30,85 @@ const TAG_POOL: u32 = 3 << 30;
 const TAG_LAZY: u32 = 0xE << 28;
 const PAYLOAD: u32 = (1 << 30) - 1;
 /// There are less constants, and less values that are not computed yet, in one function.
-pub(super) const MAX_PLACES: usize = 1 << 28;
+pub(in crate::compile) const MAX_PLACES: usize = 1 << 28;
 
 impl Ref {
-    pub(super) const NOTHING: Ref = Ref(u32::MAX);
+    pub(in crate::compile) const NOTHING: Ref = Ref(u32::MAX);
 
     #[inline]
-    pub(super) const fn var(var: u32) -> Ref {
+    pub(in crate::compile) const fn var(var: u32) -> Ref {
         Ref(var << 1)
     }
 
     #[inline]
-    pub(super) fn temp(temp: u32) -> Ref {
+    pub(in crate::compile) fn temp(temp: u32) -> Ref {
         Ref(temp << 1 | TAG_TEMP)
     }
 
     /// A constant that fits thirty bits.
     #[inline]
-    pub(super) fn small(value: i64) -> Option<Ref> {
+    pub(in crate::compile) fn small(value: i64) -> Option<Ref> {
         let payload = (value as i32) << 2 >> 2;
         (i64::from(payload) == value).then_some(Ref(TAG_IMM | value as u32 & PAYLOAD))
     }
 
-    pub(super) fn pool(place: usize) -> Ref {
+    pub(in crate::compile) fn pool(place: usize) -> Ref {
         Ref(TAG_POOL | place as u32)
     }
 
     /// The value of that number, below [`MAX_PLACES`], that is not computed yet.
     #[inline]
-    pub(super) fn lazy(number: usize) -> Ref {
+    pub(in crate::compile) fn lazy(number: usize) -> Ref {
         Ref(TAG_LAZY | number as u32)
     }
 
     #[inline]
-    pub(super) fn is_lazy(self) -> bool {
+    pub(in crate::compile) fn is_lazy(self) -> bool {
         self.0 >> 28 == TAG_LAZY >> 28
     }
 
     /// The number of one that is not computed yet.
     #[inline]
-    pub(super) fn as_lazy(self) -> Option<usize> {
+    pub(in crate::compile) fn as_lazy(self) -> Option<usize> {
         self.is_lazy().then_some((self.0 & !TAG_LAZY) as usize)
     }
 
     /// The cell of a variable or temp in a table of both, in turn; `rest` is that of everything else, behind them.
     #[inline]
-    pub(super) fn cell(self, rest: u32) -> u32 {
+    pub(in crate::compile) fn cell(self, rest: u32) -> u32 {
         self.0.min(rest)
     }
 
     /// What a constant's tag leaves of it.
     #[inline]
-    pub(super) fn payload(self) -> u32 {
+    pub(in crate::compile) fn payload(self) -> u32 {
         self.0 & PAYLOAD
     }
 
     /// Is it a variable or temp?
     #[inline]
-    pub(super) fn is_place(self) -> bool {
+    pub(in crate::compile) fn is_place(self) -> bool {
         self.0 < TAG_IMM
     }
 
     #[inline]
-    pub(super) fn as_var(self) -> Option<u32> {
+    pub(in crate::compile) fn as_var(self) -> Option<u32> {
         (self.0 & TAG_VALUE == 0).then_some(self.0 >> 1)
     }
 
     #[inline]
-    pub(super) fn as_temp(self) -> Option<u32> {
+    pub(in crate::compile) fn as_temp(self) -> Option<u32> {
         (self.0 & TAG_VALUE == TAG_TEMP).then_some(self.0 >> 1)
     }
 
     /// A constant of thirty bits.
     #[inline]
-    pub(super) fn as_small(self) -> Option<i32> {
+    pub(in crate::compile) fn as_small(self) -> Option<i32> {
         (self.0 & !PAYLOAD == TAG_IMM).then_some((self.0 << 2) as i32 >> 2)
     }
 
     #[inline]
-    pub(super) fn is_const(self) -> bool {
+    pub(in crate::compile) fn is_const(self) -> bool {
         self.0 >= TAG_IMM && self != Ref::NOTHING
     }
 }
@@ -128,132 +128,132 @@ impl std::fmt::Debug for Ref {
 }
 
 /// For so much code of an entry, list item or variable room is made at first: real functions stay below.
-pub(super) const CODE_BYTES_PER_ENTRY: usize = 16;
+pub(in crate::compile) const CODE_BYTES_PER_ENTRY: usize = 16;
 
 /// One step of a function.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    pub(super) op: Op,
-    pub(super) class: Class,
+pub(in crate::compile) struct Entry {
+    pub(in crate::compile) op: Op,
+    pub(in crate::compile) class: Class,
     /// A register that the result will be wanted in: its number + 1, or 0.
-    pub(super) hint: u8,
+    pub(in crate::compile) hint: u8,
     /// How long the code before it is, roughly: the [weights](Op::weight) of the entries before, wrapping.
-    pub(super) reach: u8,
+    pub(in crate::compile) reach: u8,
     /// Which operand may be in memory 0: [`Op::takes`].
-    pub(super) takes: u8,
-    pub(super) dst: Ref,
-    pub(super) a: Ref,
-    pub(super) b: Ref,
-    pub(super) imm: u32,
+    pub(in crate::compile) takes: u8,
+    pub(in crate::compile) dst: Ref,
+    pub(in crate::compile) a: Ref,
+    pub(in crate::compile) b: Ref,
+    pub(in crate::compile) imm: u32,
 }
 
 /// A place in code.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct LabelInfo {
+pub(in crate::compile) struct LabelInfo {
     /// The tape entry that binds it.
-    pub(super) entry: u32,
+    pub(in crate::compile) entry: u32,
     /// For a loop: the entry behind its last; 0 otherwise.
-    pub(super) loop_end: u32,
+    pub(in crate::compile) loop_end: u32,
     /// For a loop: contains no call and no other loop.
-    pub(super) innermost_leaf: bool,
+    pub(in crate::compile) innermost_leaf: bool,
 }
 
 /// A local or merge variable.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Variable {
-    pub(super) class: Class,
+pub(in crate::compile) struct Variable {
+    pub(in crate::compile) class: Class,
     /// Loop-weighted accesses.
-    pub(super) weight: u32,
+    pub(in crate::compile) weight: u32,
     /// The half-open range of entries in which its value matters.
-    pub(super) start: u32,
-    pub(super) end: u32,
+    pub(in crate::compile) start: u32,
+    pub(in crate::compile) end: u32,
     /// Loop-weighted calls in that range.
-    pub(super) calls: u32,
+    pub(in crate::compile) calls: u32,
     /// Must it be zero at the function's start?
-    pub(super) zero: bool,
+    pub(in crate::compile) zero: bool,
 }
 
 /// Beyond all numbers of handlers and catches.
-pub(super) const NO_HANDLER: u32 = u32::MAX;
+pub(in crate::compile) const NO_HANDLER: u32 = u32::MAX;
 
 /// A block whose exceptions are caught. For any outside of it, its catches are asked, then those of `outer`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Handler {
-    pub(super) outer: u32,
+pub(in crate::compile) struct Handler {
+    pub(in crate::compile) outer: u32,
     /// Places in [`Tape::catches`], or [`NO_HANDLER`]. A finished tape's handlers without catches have the first of those
     /// around them.
-    pub(super) first: u32,
-    pub(super) last: u32,
+    pub(in crate::compile) first: u32,
+    pub(in crate::compile) last: u32,
 }
 
 /// A way from every call in a block to a label.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CatchInfo {
+pub(in crate::compile) struct CatchInfo {
     /// None: any.
-    pub(super) tag: Option<TagIndex>,
-    pub(super) label: u32,
+    pub(in crate::compile) tag: Option<TagIndex>,
+    pub(in crate::compile) label: u32,
     /// The list of the variables that get the exception's values; empty for any tag.
-    pub(super) values: u32,
+    pub(in crate::compile) values: u32,
     /// The variable that gets a reference to it, or [`NO_HANDLER`].
-    pub(super) exception: u32,
+    pub(in crate::compile) exception: u32,
     /// The handler's next, or [`NO_HANDLER`].
-    pub(super) next: u32,
-    pub(super) handler: u32,
+    pub(in crate::compile) next: u32,
+    pub(in crate::compile) handler: u32,
 }
 
 /// A scanned function. Kept and refilled from function to function.
-#[derive(Default)]
-pub(super) struct Tape {
-    pub(super) entries: Vec<Entry>,
+#[derive(Default, Debug)]
+pub(in crate::compile) struct Tape {
+    pub(in crate::compile) entries: Vec<Entry>,
     /// The [reach](Entry::reach) of the next.
     reach: u8,
     /// Constants of more than thirty bits, and all floats; vectors in two places, the lower half first.
-    pub(super) pool: Vec<u64>,
+    pub(in crate::compile) pool: Vec<u64>,
     /// Vectors that are read in loops, with the loops' weights, which fall; the first few.
-    pub(super) loop_constants: Vec<(u128, u32)>,
+    pub(in crate::compile) loop_constants: Vec<(u128, u32)>,
     /// Lists: a count, then so many [`Ref`]s or label numbers.
-    pub(super) lists: Vec<ListItem>,
-    pub(super) memargs: Vec<Memarg>,
-    pub(super) labels: Vec<LabelInfo>,
-    pub(super) variables: Vec<Variable>,
-    pub(super) handlers: Vec<Handler>,
-    pub(super) catches: Vec<CatchInfo>,
+    pub(in crate::compile) lists: Vec<ListItem>,
+    pub(in crate::compile) memargs: Vec<Memarg>,
+    pub(in crate::compile) labels: Vec<LabelInfo>,
+    pub(in crate::compile) variables: Vec<Variable>,
+    pub(in crate::compile) handlers: Vec<Handler>,
+    pub(in crate::compile) catches: Vec<CatchInfo>,
     /// Parameters are the first variables.
-    pub(super) params: u32,
+    pub(in crate::compile) params: u32,
     /// Temps alive at the same time, at most.
-    pub(super) temps: u32,
+    pub(in crate::compile) temps: u32,
     /// Wasm offsets of the entries that can trap or call, in order.
-    pub(super) offsets: Vec<u32>,
+    pub(in crate::compile) offsets: Vec<u32>,
     /// The largest result area and stack-argument area of any call.
-    pub(super) outgoing_bytes: u32,
+    pub(in crate::compile) outgoing_bytes: u32,
     /// Is there any call (of a builtin, too)?
-    pub(super) calls: bool,
+    pub(in crate::compile) calls: bool,
     /// Whether any imported function is called.
-    pub(super) calls_imports: bool,
+    pub(in crate::compile) calls_imports: bool,
     /// Does any call need memory for temps: for those that live across it, or for its many results?
-    pub(super) spills: bool,
+    pub(in crate::compile) spills: bool,
     /// Is any temp a vector, maybe?
-    pub(super) vectors: bool,
+    pub(in crate::compile) vectors: bool,
 }
 
 /// Twice as many as could ever be in registers.
 const MAX_LOOP_CONSTANTS: usize = 16;
 
 /// A list's count, reference or label number, all thirty-two bits.
-pub(super) type ListItem = u32;
+pub(in crate::compile) type ListItem = u32;
 
 impl Ref {
-    pub(super) fn to_item(self) -> ListItem {
+    pub(in crate::compile) fn to_item(self) -> ListItem {
         self.0
     }
 
-    pub(super) fn from_item(item: ListItem) -> Ref {
+    pub(in crate::compile) fn from_item(item: ListItem) -> Ref {
         Ref(item)
     }
 }
 
 impl Tape {
-    pub(super) fn clear(&mut self) {
+    pub(in crate::compile) fn clear(&mut self) {
         self.entries.clear();
         self.pool.clear();
         self.loop_constants.clear();
@@ -269,19 +269,27 @@ impl Tape {
     }
 
     /// The first catch of a handler or of those around it, or [`NO_HANDLER`].
-    pub(super) fn first_catch(&self, handler: u32) -> u32 {
+    pub(in crate::compile) fn first_catch(&self, handler: u32) -> u32 {
         self.handlers.get(handler as usize).map_or(NO_HANDLER, |handler| handler.first)
     }
 
     /// Appends an entry that no register is wanted for.
     #[inline(always)]
-    pub(super) fn push(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
+    pub(in crate::compile) fn push(&mut self, op: Op, class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
         self.push_of((op, op.kind()), class, dst, a, b, imm);
     }
 
     /// The same, where the operation's kind is known: to find it out costs a jump that cannot be foretold.
     #[inline(always)]
-    pub(super) fn push_of(&mut self, (op, kind): (Op, Kind), class: Class, dst: Ref, a: Ref, b: Ref, imm: u32) {
+    pub(in crate::compile) fn push_of(
+        &mut self,
+        (op, kind): (Op, Kind),
+        class: Class,
+        dst: Ref,
+        a: Ref,
+        b: Ref,
+        imm: u32,
+    ) {
         let (reach, takes) = (self.reach, kind.takes);
         self.entries.push(Entry { op, class, hint: 0, reach, takes, dst, a, b, imm });
         self.reach = self.reach.wrapping_add(kind.weight);
@@ -289,14 +297,14 @@ impl Tape {
 
     /// The items of the list at `at`.
     #[inline]
-    pub(super) fn list(&self, at: u32) -> &[ListItem] {
+    pub(in crate::compile) fn list(&self, at: u32) -> &[ListItem] {
         let at = at as usize;
         let count = self.lists[at] as usize;
         &self.lists[at + 1..at + 1 + count]
     }
 
     /// A vector is read with this weight.
-    pub(super) fn weigh_constant(&mut self, value: u128, weight: u32) {
+    pub(in crate::compile) fn weigh_constant(&mut self, value: u128, weight: u32) {
         let known = self.loop_constants.iter_mut().find(|constant| constant.0 == value);
         if let Some(constant) = known {
             constant.1 = constant.1.saturating_add(weight);
@@ -306,18 +314,18 @@ impl Tape {
     }
 
     /// The vector at a place of the pool.
-    pub(super) fn vector(&self, place: usize) -> u128 {
+    pub(in crate::compile) fn vector(&self, place: usize) -> u128 {
         u128::from(self.pool[place + 1]) << 64 | u128::from(self.pool[place])
     }
 
     /// The value of a vector that is constant.
-    pub(super) fn vector_constant(&self, value: Ref) -> Option<u128> {
+    pub(in crate::compile) fn vector_constant(&self, value: Ref) -> Option<u128> {
         value.is_const().then(|| self.vector(value.payload() as usize))
     }
 
     /// The value of a constant, sign-extended if small; floats as bits. Not for vectors.
     #[inline]
-    pub(super) fn constant(&self, value: Ref) -> Option<i64> {
+    pub(in crate::compile) fn constant(&self, value: Ref) -> Option<i64> {
         match value.as_small() {
             Some(small) => Some(i64::from(small)),
             None if value.is_const() => Some(self.pool[value.payload() as usize] as i64),
