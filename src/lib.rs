@@ -72,6 +72,8 @@ pub mod wasi;
 pub use allocation::{InstanceAllocationStrategy, PoolingAllocationConfig};
 pub use caller::Caller;
 #[doc(hidden)]
+pub use compile::{FunctionTape, TapeLine};
+#[doc(hidden)]
 pub use compile::{Stage, Timings};
 pub use config::{Config, CpuLevel};
 pub use decode::WasmFeature;

@@ -1,7 +1,7 @@
 //! [`Module`]: compiled WebAssembly, ready to be instantiated.
 
 use crate::abi::code_memory::CodeMemory;
-use crate::compile::{self, Clock, LazyModule, Stage, Timings};
+use crate::compile::{self, Clock, FunctionTape, LazyModule, Stage, Timings};
 use crate::decode::{self, Bodies, ExportIndex, ExportItem, ImportItem, ModuleInfo, WasmFeature};
 use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
@@ -282,6 +282,20 @@ impl Module {
             (0..functions).map(move |function| CompiledFunction { module: &self.inner, code, function })
         });
         functions.collect::<Vec<_>>().into_iter()
+    }
+
+    /// What an engine's compiler makes of the functions of a module before there is machine code, as text.
+    #[doc(hidden)]
+    pub fn tapes(engine: &Engine, bytes: &[u8]) -> Result<Vec<FunctionTape>, Error> {
+        let (info, bodies) = decode::decode(bytes, engine.features())?;
+        compile::tapes(&info, &bodies, engine.options())
+    }
+
+    /// The first difference between the tapes that the quick handlers of operators write and those that the general ones write.
+    #[doc(hidden)]
+    pub fn tape_difference(engine: &Engine, bytes: &[u8]) -> Result<Option<String>, Error> {
+        let (info, bodies) = decode::decode(bytes, engine.features())?;
+        compile::difference(&info, &bodies, engine.options())
     }
 
     pub(crate) fn inner(&self) -> &Arc<ModuleInner> {

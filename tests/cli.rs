@@ -285,6 +285,38 @@ fn machine_code_is_shown_beside_its_source() {
 }
 
 #[test]
+fn tapes_are_shown_beside_their_source() {
+    let path = module(
+        "tape.wat",
+        "(module (memory 1) (type $unary (func (param i32) (result i32))) (table 1 funcref) (tag $oops (param f64))
+            (func $load (param i32) (result i32) (i32.load8_u offset=4 (local.get 0)))
+            (func (result i32) (local i32) (block
+                (br_if 0 (i32.lt_u (call $load (i32.const 7)) (local.get 0)))
+                (local.set 0 (call_indirect (type $unary) (i32.const 1) (local.get 0)))
+                (throw $oops (f64.const 1.5)))
+                (local.get 0)))",
+    );
+    let (status, out, _) = run(&["objdump", "--tape", &path], "");
+    assert_eq!(status, 0);
+    println!("{out}");
+    for part in [
+        "function 0 $load: ",
+        "i32.load8_u offset=4 align=1\n",
+        "0  t0 = load.u8 i32 [v0 + 4] ",
+        " quick\n",
+        "1  return (t0) ",
+        "0  t0 = call i32 function 0 (7) ",
+        "1  branch.int.below i32 t0, v0 -> L1 ",
+        "2  v0 = callindirect i32 type 0 table 0 (v0, 1) ",
+        "3  throw 0 (0x3ff8000000000000) ",
+        "4  label L1 ",
+        "v0: i32, entries 0 to ",
+    ] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+}
+
+#[test]
 fn compilation_is_timed_by_stages() {
     let (status, out, err) = run(&["compile", "--timings", "--threads", "2", "examples/programs/words.wasm"], "");
     assert_eq!((status, err.as_str()), (0, ""));

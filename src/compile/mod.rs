@@ -18,8 +18,11 @@ mod stubs;
 #[cfg(any(test, feature = "net"))]
 mod frozen;
 mod net;
+mod dump;
 
 pub(crate) use assign::RegisterFile;
+pub use dump::{FunctionTape, TapeLine};
+pub(crate) use dump::{difference, tapes};
 #[cfg(feature = "coverage")]
 pub(crate) use emit::coverage;
 #[cfg(feature = "net")]

@@ -156,6 +156,19 @@ fn both_validators_accept_the_same_bodies() {
 }
 
 #[test]
+fn quick_handlers_write_the_same_tape() {
+    let mut functions = 0;
+    for module in modules() {
+        let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
+        if let Ok(difference) = dump::difference(&info, &bodies, &options()) {
+            assert_eq!(difference, None, "{:?}", info.module_name);
+            functions += bodies.bodies.len();
+        }
+    }
+    assert!(functions > 1000, "{functions}");
+}
+
+#[test]
 fn threads_change_nothing() {
     let three = Threads::Supplied(Arc::new(|work| {
         std::thread::scope(|scope| (0..3).for_each(|_| _ = scope.spawn(work)));

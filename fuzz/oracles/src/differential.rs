@@ -84,6 +84,9 @@ pub fn difference(module: &[u8], seed: u64, others: &[&dyn Engine]) -> Result<Co
         Err(message) if planish::may_refuse(&message) => return Ok(Compared::Nothing),
         played => played.map_err(|message| format!("planish refuses a valid module: {message}"))?,
     };
+    if let Some(difference) = default.tape_difference(module) {
+        return Err(difference);
+    }
     let mut agree = 1;
     let deterministic = (!relaxed && !generate::is_smith(module)).then_some(&DETERMINISTIC[0]);
     let ours = ours.iter().chain(deterministic).map(|engine| (engine as &dyn Engine, true));

@@ -15,6 +15,9 @@ pub fn any_bytes(bytes: &[u8]) {
     }
     let compiled = Module::from_binary(&ENGINE, bytes);
     assert_eq!(valid.is_ok(), compiled.is_ok(), "validated: {valid:?}, compiled: {compiled:?}");
+    if compiled.is_ok() {
+        assert_eq!(Module::tape_difference(&ENGINE, bytes).expect("a module that was compiled"), None);
+    }
 }
 
 /// A generated module is compiled in every configuration of ours, though perhaps refused as too large.
@@ -22,6 +25,7 @@ pub fn any_module(bytes: &[u8]) {
     let Some(modules) = generate::module(bytes) else { return };
     for module in linked::split(&modules) {
         any_bytes(module);
+        assert_eq!(OURS[0].tape_difference(module), None);
         for ours in &*OURS {
             if let Err(error) = ours.compile(module) {
                 assert!(error.to_string().contains("too large to compile"), "{error}");

@@ -79,6 +79,9 @@ enum Command {
     Compile(CompileArgs),
     /// Shows the machine code of each function beside the wasm operators it came from
     Objdump {
+        /// Shows the compiler's tape instead: what it makes of the operators before there is machine code
+        #[arg(long)]
+        tape: bool,
         /// The module
         file: PathBuf,
     },
@@ -174,7 +177,8 @@ fn main() -> ExitCode {
         Command::Wast { codegen, files } => run_scripts(&files, &features, &codegen),
         Command::Validate { file } => validate(&file, &features),
         Command::Compile(args) => compile::compile(&args, &features),
-        Command::Objdump { file } => objdump::objdump(&file, &features),
+        Command::Objdump { tape: false, file } => objdump::objdump(&file, &features),
+        Command::Objdump { tape: true, file } => objdump::tapes(&file, &features),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("planish: {error}");

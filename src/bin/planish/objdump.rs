@@ -1,13 +1,13 @@
 //! `planish objdump`: the machine code of each function beside the wasm operators it came from.
 //!
 //! Known exactly is where each instruction that can trap and each call came from; what lies between two of those
-//! is shown together.
+//! is shown together. Or the tape of each function beside its operators, with `--tape`.
 
 use crate::Features;
 use iced_x86::{Code, Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, Mnemonic};
-use planish::{CompiledFunction, Error, Module};
+use planish::{CompiledFunction, Error, FunctionTape, Module, TapeLine};
 use std::collections::HashMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use wasmparser::{
@@ -20,9 +20,27 @@ pub fn objdump(file: &Path, features: &Features) -> Result<ExitCode, Error> {
     let bytes = Module::read_file(file)?;
     let module = Module::from_binary(&crate::engine(features)?, &bytes).map_err(|error| error.in_file(file))?;
     let bodies = bodies(&bytes);
+    print_all(module.compiled_functions(), |out, function| print_function(out, &function, &bodies))
+}
+
+/// Prints the tapes of all functions of a module.
+pub fn tapes(file: &Path, features: &Features) -> Result<ExitCode, Error> {
+    let bytes = Module::read_file(file)?;
+    let engine = crate::engine(features)?;
+    let module = Module::from_binary(&engine, &bytes).map_err(|error| error.in_file(file))?;
+    let tapes = Module::tapes(&engine, &bytes).map_err(|error| error.in_file(file))?;
+    let bodies = bodies(&bytes);
+    let functions = module.compiled_functions().zip(&tapes);
+    print_all(functions, |out, (function, tape)| print_tape(out, &function, tape, &bodies))
+}
+
+fn print_all<F>(
+    functions: impl Iterator<Item = F>,
+    mut print: impl FnMut(&mut BufWriter<StdoutLock<'_>>, F) -> io::Result<()>,
+) -> Result<ExitCode, Error> {
     let mut out = BufWriter::new(io::stdout().lock());
-    for function in module.compiled_functions() {
-        match print_function(&mut out, &function, &bodies) {
+    for function in functions {
+        match print(&mut out, function) {
             // Nobody reads on: `| head`.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             result => result?,
@@ -59,19 +77,7 @@ fn print_function(
     function: &CompiledFunction<'_>,
     bodies: &HashMap<u64, FunctionBody<'_>>,
 ) -> io::Result<()> {
-    let (index, wasm_offset) = (function.index(), u64::from(function.wasm_offset()));
-    write!(out, "function {index}")?;
-    if let Some(name) = function.name() {
-        write!(out, " ${name}")?;
-    }
-    if let Some(name) = function.export_name() {
-        write!(out, " {name:?}")?;
-    }
-    let body = bodies.get(&wasm_offset);
-    let wasm_bytes = body.map_or(0, |body| body.range().end - body.range().start);
-    writeln!(out, ": {} bytes from {wasm_bytes} of wasm", function.code().len())?;
-    let operators = body.map(operators).transpose().map_err(io::Error::other)?.unwrap_or_default();
-    let mut operators = operators.into_iter().peekable();
+    let mut operators = print_heading(out, function, bodies)?;
     let sites: HashMap<u32, u32> = function.sites().collect();
     let mut since = Vec::new();
     for instruction in instructions(function.code(), function.code_offset()) {
@@ -87,6 +93,47 @@ fn print_function(
     print_operators(out, &mut operators, u64::MAX)?;
     print_instructions(out, &mut since, function.code(), function.code_offset(), None)?;
     writeln!(out)
+}
+
+/// The entries of a tape, each after the operators up to the one that recorded it; then what else belongs to the tape.
+fn print_tape(
+    out: &mut impl Write,
+    function: &CompiledFunction<'_>,
+    tape: &FunctionTape,
+    bodies: &HashMap<u64, FunctionBody<'_>>,
+) -> io::Result<()> {
+    let mut operators = print_heading(out, function, bodies)?;
+    for TapeLine { origin, text } in &tape.lines {
+        let last = origin.map_or(u64::MAX, |(wasm_offset, _)| wasm_offset.into());
+        print_operators(out, &mut operators, last)?;
+        match origin {
+            Some((wasm_offset, handler)) => writeln!(out, "{:24}{text:64} ; {wasm_offset:#x} {handler}", "")?,
+            None => writeln!(out, "{:24}{text}", "")?,
+        }
+    }
+    print_operators(out, &mut operators, u64::MAX)?;
+    writeln!(out)
+}
+
+/// Prints which function it is. Returns its operators.
+fn print_heading(
+    out: &mut impl Write,
+    function: &CompiledFunction<'_>,
+    bodies: &HashMap<u64, FunctionBody<'_>>,
+) -> io::Result<Operators> {
+    let (index, wasm_offset) = (function.index(), u64::from(function.wasm_offset()));
+    write!(out, "function {index}")?;
+    if let Some(name) = function.name() {
+        write!(out, " ${name}")?;
+    }
+    if let Some(name) = function.export_name() {
+        write!(out, " {name:?}")?;
+    }
+    let body = bodies.get(&wasm_offset);
+    let wasm_bytes = body.map_or(0, |body| body.range().end - body.range().start);
+    writeln!(out, ": {} bytes from {wasm_bytes} of wasm", function.code().len())?;
+    let operators = body.map(operators).transpose().map_err(io::Error::other)?.unwrap_or_default();
+    Ok(operators.into_iter().peekable())
 }
 
 /// Steps over the byte behind `ud2`, which says why the code traps.

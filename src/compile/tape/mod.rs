@@ -7,5 +7,6 @@ mod verify;
 mod print;
 
 pub(super) use entry::*;
-pub(super) use origins::{Origins, Way};
+pub(super) use origins::{Origin, Origins, Way};
+pub(super) use print::Line;
 pub(super) use verify::{broken, verify};

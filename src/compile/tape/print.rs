@@ -1,10 +1,30 @@
 //! A tape as text: what it is when somebody wants to know why code is as it is.
 
-use super::entry::{Class, Entry, LabelInfo, ListItem, NO_HANDLER, Op, Ref, Tape};
+use super::entry::{Class, Entry, LabelInfo, ListItem, NO_HANDLER, Op, Ref, Tape, Variable};
 use super::operands::{Number, Operand, class_name};
+use super::origins::{Origin, Origins};
 use std::fmt::Debug;
 
+/// A line of text, and the operator that it comes from if it is that of an entry.
+pub(in crate::compile) struct Line {
+    pub(in crate::compile) origin: Option<Origin>,
+    pub(in crate::compile) text: String,
+}
+
 impl Tape {
+    /// The entries by number, then the variables and the catches.
+    pub(in crate::compile) fn lines(&self, origins: &Origins) -> Vec<Line> {
+        let entries = self
+            .entries
+            .iter()
+            .enumerate()
+            .map(|(at, e)| Line { origin: origins.of(at), text: format!("{at:5}  {}", self.text_of(e)) });
+        let variables = self.variables.iter().enumerate().map(|(var, variable)| self.variable_text(var, variable));
+        let catches = (0..self.catches.len()).map(|catch| self.catch_text(catch));
+        let rest = variables.chain(catches).map(|text| Line { origin: None, text });
+        entries.chain(rest).collect()
+    }
+
     /// An entry: what it writes, its operation and class, what it reads.
     pub(in crate::compile) fn text_of(&self, e: &Entry) -> String {
         let written: Vec<String> = self.writes(e).map(|value| format!("{value:?}")).collect();
@@ -101,6 +121,22 @@ impl Tape {
             (_, _, Some(&bits)) => format!("{bits:#x}"),
             (_, _, None) => format!("{value:?}"),
         }
+    }
+
+    fn variable_text(&self, var: usize, variable: &Variable) -> String {
+        let Variable { class, weight, start, end, calls, zero } = *variable;
+        let what = match (var < self.params as usize, zero) {
+            (true, _) => ", a parameter",
+            (_, true) => ", zero at first",
+            _ => "",
+        };
+        format!("v{var}: {}, entries {start} to {end}, weight {weight}, calls {calls}{what}", class_name(class))
+    }
+
+    fn catch_text(&self, number: usize) -> String {
+        let catch = &self.catches[number];
+        let tag = catch.tag.map_or("any".to_owned(), |tag| format!("tag {}", tag.0));
+        format!("catch {number}: of handler {}, {tag} -> L{}", catch.handler, catch.label)
     }
 }
 

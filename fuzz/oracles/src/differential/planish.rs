@@ -29,6 +29,12 @@ impl Planish {
     pub fn compile(&self, module: &[u8]) -> Result<Module, Error> {
         Module::from_binary(&self.engine, module)
     }
+
+    /// What the quick handlers of operators make other of a module, or of several, than the general ones.
+    pub fn tape_difference(&self, modules: &[u8]) -> Option<String> {
+        let difference = |module| Module::tape_difference(&self.engine, module).ok().flatten();
+        linked::split(modules).into_iter().find_map(difference)
+    }
 }
 
 impl super::engine::Engine for Planish {
