@@ -166,7 +166,7 @@ impl CodeBuffer {
         // SAFETY: pages that can only be read and executed from now on, and live as long as the code does.
         let published = unsafe { PublishedCode::new(start, len, start + pages.len(), contents) };
         let code = Code { published: Box::new(published), _pages: pages };
-        registry::add(&code.published);
+        registry::add(&code.published)?;
         Ok(code)
     }
 }
