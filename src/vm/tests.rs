@@ -86,7 +86,7 @@ impl TestStore {
         let stubs =
             Code::publish(&[ENTRY, FOREIGN, HOST].concat(), Contents::Signatures([span].into())).expect("memory");
         let signature = stubs.signature(&span, 7, 1);
-        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 0, 64);
+        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 64);
         let state = StoreState::new::<TestStore>(pool.take().expect("memory"), Arc::from([]));
         TestStore { state, calls: 0, pool, signature, _stubs: stubs }
     }
