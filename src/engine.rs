@@ -1,6 +1,5 @@
 //! [`Engine`]: what modules and stores share.
 
-use crate::abi::STUB_STACK_BYTES;
 use crate::compile::{self, Options, RegisterFile, Threads};
 use crate::config::Config;
 use crate::error::Error;
@@ -78,11 +77,7 @@ impl Engine {
                     max_compile_memory: config.max_compile_memory,
                     max_code_size: config.max_code_size,
                 },
-                stacks: StackPool::new(
-                    config.max_wasm_stack,
-                    if config.signals { 0 } else { STUB_STACK_BYTES },
-                    config.allocation.pool_limits().slots,
-                ),
+                stacks: StackPool::new(config.max_wasm_stack, config.allocation.pool_limits().slots),
                 memories,
                 builtins,
                 importer_entry: code.address(stubs.importer_offset),

@@ -338,7 +338,6 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
                 plan: &self.plan,
                 layout,
                 ty: &self.module.info.types[ty.index()],
-                body_offset,
                 sites: &mut self.sites,
                 calls: &mut self.calls,
                 relocations: &mut self.relocations,

@@ -90,7 +90,7 @@ impl TestStore {
         let ty = ConcreteFuncType::from(FuncType::new([ValType::I64], [ValType::I64]));
         let signatures = Signatures::new(std::slice::from_ref(&ty), &[span], stubs.published());
         let host_stub = stubs.address(host);
-        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 0, 64);
+        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 64);
         let state = StoreState::new::<TestStore>(pool.take().expect("memory"), Arc::from([]));
         TestStore { state, calls: 0, pool, ty, signatures, host_stub, _stubs: stubs }
     }
