@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Top-level modules of `src` by layer: a file imports from its own layer and lower ones.
 const LAYERS: &[(u32, &[&str])] = &[
-    (0, &["types", "error"]),
+    (0, &["interning", "types", "error"]),
     (1, &["decode"]),
     (2, &["abi", "sys"]),
     (3, &["compile", "vm"]),

@@ -110,6 +110,8 @@ fn step(code: &PublishedCode, offset: u32, place: Place) -> Step {
                 _ => Step::End,
             }
         }
+        Contents::HostStub { arg_bytes } if place == Place::Fault => Step::Search { popped: *arg_bytes },
+        Contents::HostStub { .. } => Step::End,
         Contents::Builtins => Step::Search { popped: 0 },
         Contents::Lazy(_) => Step::End,
     }

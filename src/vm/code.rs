@@ -9,13 +9,17 @@ use crate::abi::layout::{IMPORTER_ENTRY_BYTES, READABLE_AFTER_CODE};
 use crate::abi::positions::Positions;
 use crate::sys::pages::{Access, HUGE_BYTES, Pages};
 use crate::sys::shortage::{Purpose, explain};
+use crate::types::ConcreteFuncType;
 use std::io;
+use std::ops::Range;
 
 /// Published machine code: readable and executable, never writable again. Dropping it frees the pages, so whoever
 /// may still run it keeps it (an instance keeps its module, a store its engine).
 pub(crate) struct Code {
     /// The registry holds its address.
     published: Box<PublishedCode>,
+    /// The stubs in the same pages, if there are any.
+    stubs: Option<Box<PublishedCode>>,
     _pages: Pages,
 }
 
@@ -36,6 +40,8 @@ pub(crate) enum Contents {
     Lazy(LazyFunctions),
     /// The stubs of some signatures.
     Signatures(Box<[SignatureSpan]>),
+    /// The stub of host functions of a type, whose callers leave it so many bytes of arguments to pop.
+    HostStub { arg_bytes: u32 },
     /// The builtins' entries.
     Builtins,
 }
@@ -52,7 +58,7 @@ pub(crate) struct FunctionContents {
     pub(super) own: u32,
 }
 
-/// Where one signature's stubs lie in a piece of code, all from its first byte.
+/// Where one signature's stubs lie in a piece of code: offsets from its first byte.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignatureSpan {
     pub(crate) entry_offset: u32,
@@ -60,19 +66,67 @@ pub(crate) struct SignatureSpan {
     pub(crate) foreign_return_offset: u32,
     pub(crate) foreign_frame_bytes: u32,
     pub(crate) arg_bytes: u32,
-    pub(crate) host_offset: u32,
 }
 
-/// One signature as the runtime needs it: its engine-wide number and the addresses of its stubs.
-#[derive(Clone, Copy, Debug)]
+/// The type of functions and the addresses of the stubs through which they are called from elsewhere. Its owner keeps the stubs.
+#[derive(Debug)]
 pub(crate) struct Signature {
-    /// Engine-wide, never 0.
-    pub(crate) number: u32,
+    pub(crate) ty: ConcreteFuncType,
+    /// See [`EntryPoint::values`].
+    pub(super) values: u32,
+    pub(super) entry: CodeAddress,
+    pub(super) foreign: CodeAddress,
+}
+
+/// How the host enters functions of one type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EntryPoint {
+    /// The number of the type, never 0.
+    pub(super) number: u32,
     /// Values in the array that crosses the door: the larger of the numbers of parameters and results.
     pub(crate) values: u32,
-    pub(crate) entry: CodeAddress,
-    pub(crate) foreign: CodeAddress,
-    pub(crate) host: CodeAddress,
+    /// Address of the entry stub; 0 for host functions, which are entered without one.
+    pub(super) entry: CodeAddress,
+}
+
+impl Signature {
+    fn new(ty: &ConcreteFuncType, entry: CodeAddress, foreign: CodeAddress) -> Signature {
+        Signature { ty: ty.clone(), values: ty.params().len().max(ty.results().len()) as u32, entry, foreign }
+    }
+
+    /// The signature of a host function whose stub is at this address. The host calls it without a stub.
+    pub(crate) fn of_host(ty: &ConcreteFuncType, stub: CodeAddress) -> Signature {
+        Signature::new(ty, CodeAddress(0), stub)
+    }
+
+    #[inline]
+    pub(crate) fn entry_point(&self) -> EntryPoint {
+        EntryPoint { number: self.ty.number(), values: self.values, entry: self.entry }
+    }
+}
+
+/// The signatures of a module's own functions that can be called from elsewhere: one for each of their types.
+#[derive(Default)]
+pub(crate) struct Signatures {
+    /// Sorted by number.
+    signatures: Box<[Signature]>,
+}
+
+impl Signatures {
+    /// The signatures of these types, which are sorted by number. Their stubs lie at `spans` in a piece of code.
+    pub(crate) fn new(types: &[ConcreteFuncType], spans: &[SignatureSpan], stubs: &PublishedCode) -> Signatures {
+        assert!(types.is_sorted_by_key(ConcreteFuncType::number) && types.len() == spans.len());
+        let address = |offset: u32| CodeAddress(stubs.start + offset as usize);
+        let one = |(ty, span): (&ConcreteFuncType, &SignatureSpan)| {
+            Signature::new(ty, address(span.entry_offset), address(span.foreign_offset))
+        };
+        Signatures { signatures: types.iter().zip(spans).map(one).collect() }
+    }
+
+    pub(super) fn of(&self, ty: &ConcreteFuncType) -> &Signature {
+        let place = self.signatures.binary_search_by_key(&ty.number(), |signature| signature.ty.number());
+        &self.signatures[place.expect("a function that can be referred to has stubs")]
+    }
 }
 
 /// The address of an instruction in some [`Code`].
@@ -159,14 +213,31 @@ impl CodeMemory for CodeBuffer {
 impl CodeBuffer {
     /// Makes the code executable, never to be written again, and gives back the room behind it.
     pub(crate) fn publish(self, contents: Contents) -> io::Result<Code> {
-        let CodeBuffer { mut pages, len, .. } = self;
-        pages.resize(len + READABLE_AFTER_CODE).map_err(explain(Purpose::Code, len))?;
-        pages.protect(0, pages.len(), Access::ReadExecute).map_err(explain(Purpose::Code, len))?;
+        let len = self.len;
+        self.publish_with_stubs(len..len, contents, Box::default())
+    }
+
+    /// The same, where the stubs of some signatures follow the code after a gap: a module and its stubs are one mapping.
+    pub(crate) fn publish_with_stubs(
+        self,
+        gap: Range<usize>,
+        contents: Contents,
+        spans: Box<[SignatureSpan]>,
+    ) -> io::Result<Code> {
+        let CodeBuffer { mut pages, len: end, .. } = self;
+        assert!(gap.start <= gap.end && gap.end <= end, "stubs follow the functions");
+        pages.resize(end + READABLE_AFTER_CODE).map_err(explain(Purpose::Code, end))?;
+        pages.protect(0, pages.len(), Access::ReadExecute).map_err(explain(Purpose::Code, end))?;
         let start = pages.start().as_ptr() as usize;
-        // SAFETY: pages that can only be read and executed from now on, and live as long as the code does.
-        let published = unsafe { PublishedCode::new(start, len, start + pages.len(), contents) };
-        let code = Code { published: Box::new(published), _pages: pages };
-        registry::add(&code.published);
+        let piece = |range: Range<usize>, contents: Contents| {
+            // SAFETY: pages that can only be read and executed from now on, and live as long as the code does.
+            Box::new(unsafe { PublishedCode::new(start + range.start, range.len(), start + pages.len(), contents) })
+        };
+        let published = piece(0..gap.start, contents);
+        let stubs = (gap.end < end).then(|| piece(gap.end..end, Contents::Signatures(spans)));
+        let code = Code { published, stubs, _pages: pages };
+        registry::add(&code.published)?;
+        code.stubs.iter().try_for_each(|stubs| registry::add(stubs))?;
         Ok(code)
     }
 }
@@ -207,21 +278,16 @@ impl Code {
         function.has_importer_entry.then(|| self.address(function.code_offset - IMPORTER_ENTRY_BYTES))
     }
 
-    /// The stubs of a signature among those of this piece of code.
-    pub(crate) fn signature(&self, span: &SignatureSpan, number: u32, values: u32) -> Signature {
-        Signature {
-            number,
-            values,
-            entry: self.address(span.entry_offset),
-            foreign: self.address(span.foreign_offset),
-            host: self.address(span.host_offset),
-        }
+    /// The piece that holds the stubs of signatures, if there is one.
+    pub(crate) fn stubs(&self) -> Option<&PublishedCode> {
+        self.stubs.as_deref()
     }
 }
 
 impl Drop for Code {
     fn drop(&mut self) {
         registry::remove(&self.published);
+        self.stubs.iter().for_each(|stubs| registry::remove(stubs));
     }
 }
 
@@ -274,7 +340,7 @@ impl PublishedCode {
         match &self.contents {
             Contents::Module(positions) => Some(positions),
             Contents::Function(function) => Some(&function.positions),
-            Contents::Lazy(_) | Contents::Signatures(_) | Contents::Builtins => None,
+            Contents::Lazy(_) | Contents::Signatures(_) | Contents::HostStub { .. } | Contents::Builtins => None,
         }
     }
 

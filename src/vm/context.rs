@@ -62,6 +62,8 @@ pub(crate) struct FuncRecord {
     pub(super) signature: u32,
     pub(super) kind: RecordKind,
     pub(super) importer: usize,
+    /// The address of the function's [`Signature`](super::code::Signature), for the host.
+    pub(super) ty: usize,
 }
 
 /// Who implements a function.

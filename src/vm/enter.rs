@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "calls compiled code")]
 
 use super::backtrace::{self, Frame};
-use super::code::Signature;
+use super::code::EntryPoint;
 use super::context::{Activation, Context, FuncRecord, FuncRef, Pending, RecordKind, StoreHeader, Value};
 use super::host::{HostEntry, HostError, Payload};
 use super::store::{Hosted, InstanceId, TagId};
@@ -33,12 +33,13 @@ pub(crate) enum Exit {
 ///
 /// A panic of a host function goes on in the caller, after the wasm frames are gone.
 ///
-/// Panics unless the state in the store was made for an `S`, the function has that signature, and `values` is as long as it says.
+/// Panics unless the state in the store was made for an `S`, the function has the type of that entry point, and `values` is as long
+/// as it says.
 #[inline(always)]
 pub(crate) fn enter<S: Hosted>(
     store: &mut S,
     func: FuncRef,
-    signature: &Signature,
+    point: &EntryPoint,
     values: &mut [Value],
 ) -> Result<(), Exit> {
     // **Escape:** host functions take the address below for that of an `S`.
@@ -47,14 +48,14 @@ pub(crate) fn enter<S: Hosted>(
     // SAFETY: a `FuncRef` of this store, which keeps its records.
     let record = unsafe { func.0.as_ref() };
     assert!(
-        record.signature == signature.number && values.len() >= signature.values as usize,
+        record.signature == point.number && values.len() >= point.values as usize,
         "a function is called as what it is"
     );
     let store: *mut S = store;
     // SAFETY: the header of a live store.
     let is_outermost = unsafe { (*header).owner.is_null() };
     if record.kind != RecordKind::Wasm || !is_outermost || !is_wasm_arithmetic() {
-        return enter_slowly(header, store.cast(), record, signature, values.as_mut_ptr(), null_mut());
+        return enter_slowly(header, store.cast(), record, point, values.as_mut_ptr(), null_mut());
     }
     if !thread::has_room(Traps::BySignals) {
         prepare_thread(header, Traps::BySignals)?;
@@ -64,7 +65,7 @@ pub(crate) fn enter<S: Hosted>(
     // SAFETY: as above.
     let outer = Outer::nothing(unsafe { (*header).stack_end });
     // SAFETY: code, context and stub are those of the record's signature; values are as many as it asserts.
-    unsafe { door(header, outer, record, signature.entry.0, values.as_mut_ptr()) };
+    unsafe { door(header, outer, record, point.entry.0, values.as_mut_ptr()) };
     // SAFETY: as above; only this thread uses the store.
     let left_over = unsafe {
         (*header).owner = outer.owner;
@@ -80,18 +81,18 @@ pub(crate) fn enter_start<S: Hosted>(
     store: &mut S,
     instance: InstanceId,
     func: FuncRef,
-    signature: &Signature,
+    point: &EntryPoint,
 ) -> Result<(), Exit> {
     // SAFETY: a `FuncRef` of this store, which keeps its records.
     let record = unsafe { func.0.as_ref() };
     if record.kind != RecordKind::Host {
-        return enter(store, func, signature, &mut []);
+        return enter(store, func, point, &mut []);
     }
-    assert!(record.signature == signature.number && signature.values == 0, "validated: a start function is () -> ()");
+    assert!(record.signature == point.number && point.values == 0, "validated: a start function is () -> ()");
     assert!(store.state().belongs_to::<S>(), "a store is entered as what it is");
     let (header, context) = (store.state().header.address().as_ptr(), store.state().instance(instance).context());
     let store: *mut S = store;
-    enter_slowly(header, store.cast(), record, signature, NonNull::dangling().as_ptr(), context.as_ptr())
+    enter_slowly(header, store.cast(), record, point, NonNull::dangling().as_ptr(), context.as_ptr())
 }
 
 const EXHAUSTED: Exit = Exit::Trap { code: TrapCode::StackExhausted, frames: Vec::new() };
@@ -165,7 +166,7 @@ fn enter_slowly(
     header: *mut StoreHeader,
     store: *mut (),
     record: &FuncRecord,
-    signature: &Signature,
+    point: &EntryPoint,
     values: *mut Value,
     caller: *mut Context,
 ) -> Result<(), Exit> {
@@ -198,12 +199,12 @@ fn enter_slowly(
         }
         // SAFETY: as in `enter`.
         RecordKind::Wasm if is_wasm_arithmetic() => unsafe {
-            door(header, outer, record, signature.entry.0, values);
+            door(header, outer, record, point.entry.0, values);
         },
         RecordKind::Wasm | RecordKind::WasmWithoutSignals => {
             let _control = WasmControl::set();
             // SAFETY: as in `enter`.
-            unsafe { door(header, outer, record, signature.entry.0, values) };
+            unsafe { door(header, outer, record, point.entry.0, values) };
         }
     }
     // SAFETY: as above.

@@ -14,6 +14,7 @@ use std::error::Error;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// An error of a host function; goes unchanged to whoever entered wasm ([`Exit::Error`](super::enter::Exit)).
 pub(crate) type HostError = Box<dyn Error + Send + Sync>;
@@ -77,6 +78,8 @@ impl<S: Hosted> HostCall<'_, S> {
 pub(super) struct HostFunction<S, F> {
     call: F,
     values: u32,
+    /// The record has its address.
+    signature: Arc<Signature>,
     header: NonNull<StoreHeader>,
     /// It reads and writes the store as an `S`, and as nothing else.
     store: PhantomData<fn(S) -> S>,
@@ -90,20 +93,21 @@ where
     S: Hosted,
     F: Fn(&mut HostCall<'_, S>) -> Result<(), HostStop> + Send + Sync + 'static,
 {
-    /// A function for calls with so many values. The header must be that of an `S`.
-    pub(super) fn new(call: F, values: u32, header: NonNull<StoreHeader>) -> HostFunction<S, F> {
-        HostFunction { call, values, header, store: PhantomData }
+    /// A function of this signature, whose foreign entry is the host stub. The header must be that of an `S`.
+    pub(super) fn new(call: F, signature: Arc<Signature>, header: NonNull<StoreHeader>) -> HostFunction<S, F> {
+        HostFunction { call, values: signature.values, signature, header, store: PhantomData }
     }
 
     /// A record of this function, which must stay where it is.
-    pub(super) fn record(&self, signature: &Signature) -> FuncRecord {
+    pub(super) fn record(&self) -> FuncRecord {
         FuncRecord {
             code: host_entry::<S, F> as *const () as usize,
-            foreign: signature.host.0,
+            foreign: self.signature.foreign.0,
             instance: &raw const *self as usize,
-            signature: signature.number,
+            signature: self.signature.ty.number(),
             kind: RecordKind::Host,
-            importer: signature.host.0,
+            importer: self.signature.foreign.0,
+            ty: Arc::as_ptr(&self.signature) as usize,
         }
     }
 }

@@ -3,12 +3,12 @@
 #![allow(unsafe_code, reason = "connects contexts, memories and tables by address")]
 
 use super::bounds::Limits;
-use super::code::{CodeAddress, Signature};
+use super::code::{CodeAddress, Signatures};
 use super::context::{Context, ContextBox, FuncRecord, FuncRef, Pinned, RecordKind, StoreHeader, Value};
 use super::host::HostError;
 use super::images::MemoryImages;
 use super::memory::{LinearMemory, Refused};
-use super::store::{GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
+use super::store::{Declared, GlobalId, InstanceId, MemoryId, StoreState, TableId, TagId};
 use super::table::Table;
 use crate::abi::layout::{self, ContextLayout, Slot};
 use crate::decode::{ExportItem, ModuleInfo};
@@ -164,7 +164,7 @@ impl InstanceData {
         let layout = ContextLayout::new(info);
         let first_own = (store.memories.len() as u32, store.tables.len() as u32);
         add_own_memories(store, module.as_ref(), limits)?;
-        add_own_tables(store, info, limits)?;
+        add_own_tables(store, id, info, limits)?;
         let records = module.records()?;
         let context = ContextBox::zeroed(layout.bytes() + records.bytes() + info.data.len())?;
         let data_dropped = context.places(layout.bytes() + records.bytes(), info.data.len());
@@ -190,7 +190,7 @@ impl InstanceData {
         instance.connect_globals(store, &layout, &imports.globals);
         instance.tags.extend_from_slice(&imports.tags);
         let own_tags = &info.tags[info.imported_tags as usize..];
-        instance.tags.extend(own_tags.iter().map(|ty| store.add_tag(info.types[ty.index()].clone())));
+        instance.tags.extend(own_tags.iter().map(|ty| store.add_tag(info.types[ty.index()].func_type().clone())));
         instance.connect_functions(&layout);
         instance.fill_head(store);
         Ok(instance)
@@ -242,7 +242,9 @@ impl InstanceData {
                     self.context.write(offset, store.globals[id.0 as usize]);
                     id
                 }
-                Slot::Own(offset) => store.add_global_at(self.context.place::<Value>(offset)),
+                Slot::Own(offset) => {
+                    store.add_global_at(self.context.place::<Value>(offset), Declared::In(self.id, index))
+                }
             };
             self.globals.push(id);
         }
@@ -300,12 +302,12 @@ pub(crate) struct Entries {
 const NOWHERE: u32 = u32::MAX;
 
 impl Records {
-    /// Of a module whose own functions are entered there, with these signatures by type index. `signals`: do faults of compiled
-    /// code become traps?
+    /// Of a module whose own functions are entered there. The signatures must stay where they are as long as there are instances.
+    /// `signals`: do faults of compiled code become traps?
     pub(crate) fn new(
         info: &ModuleInfo,
         entries: impl Fn(usize) -> Entries,
-        signatures: &[Signature],
+        signatures: &Signatures,
         signals: bool,
     ) -> Result<Records, Refused> {
         let kind = if signals { RecordKind::Wasm } else { RecordKind::WasmWithoutSignals };
@@ -316,16 +318,17 @@ impl Records {
         let mut records = reserved(info.referable.len())?;
         for func in &info.referable {
             let own = func.index() - imported;
-            let signature = &signatures[info.functions[func.index()].index()];
+            let signature = signatures.of(&info.types[info.functions[func.index()].index()]);
             places[own] = records.len() as u32;
             let entries = entries(own);
             records.push(FuncRecord {
                 code: entries.code.0,
                 foreign: signature.foreign.0,
                 instance: 0,
-                signature: signature.number,
+                signature: signature.ty.number(),
                 kind,
                 importer: entries.importer.0,
+                ty: &raw const *signature as usize,
             });
         }
         Ok(Records { records: records.into(), places: places.into() })
@@ -371,9 +374,14 @@ fn add_own_memories(store: &mut StoreState, module: &dyn InstanceModule, limits:
     Ok(())
 }
 
-fn add_own_tables(store: &mut StoreState, info: &ModuleInfo, limits: &Limits<'_>) -> Result<(), Refused> {
-    for ty in &info.tables[info.imported_tables as usize..] {
-        store.add_table(Table::new(ty, limits.table_elements, 0)?);
+fn add_own_tables(
+    store: &mut StoreState,
+    id: InstanceId,
+    info: &ModuleInfo,
+    limits: &Limits<'_>,
+) -> Result<(), Refused> {
+    for (index, ty) in (0..).zip(&info.tables).skip(info.imported_tables as usize) {
+        store.add_table_of(Table::new(ty, limits.table_elements, 0)?, Declared::In(id, index));
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ impl LazyCode {
         let published = PublishedCode::lazy(start + layout.functions, pages.len() - layout.functions, pieces);
         let writer = Writer { pages, end: layout.functions, writable: layout.functions };
         let code = LazyCode { published: Box::new(published), layout, functions, start, writer: Mutex::new(writer) };
-        registry::add(&code.published);
+        registry::add(&code.published)?;
         Ok(code)
     }
 

@@ -1,6 +1,6 @@
 //! Wasm stacks: mapped, with a guard below, kept in a pool.
 
-use crate::abi::STACK_GUARD_BYTES;
+use crate::abi::{STACK_GUARD_BYTES, STACK_RESERVE_BYTES};
 use crate::sys::pages::{Access, Pages, round_to_pages};
 use crate::sys::shortage::{Purpose, explain};
 use std::io;
@@ -10,8 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Stacks of one size that stores take and give back.
 pub(crate) struct StackPool {
     bytes: usize,
-    /// Below those: what code may use that does not compare with the limit.
-    reserve: usize,
     max_idle: usize,
     idle: Mutex<Vec<Pages>>,
 }
@@ -19,7 +17,7 @@ pub(crate) struct StackPool {
 /// A wasm stack; goes back to its pool when dropped.
 pub(crate) struct Stack {
     pool: Arc<StackPool>,
-    /// The guard, then the usable bytes; taken out only by `drop`.
+    /// The guard, the reserve, the usable bytes; taken out only by `drop`.
     pages: Option<Pages>,
 }
 
@@ -32,9 +30,9 @@ impl StackPool {
     /// Usable bytes of a stack unless configured otherwise.
     pub(crate) const DEFAULT_BYTES: usize = 1 << 20;
 
-    /// Stacks of `bytes` usable bytes, rounded up to whole pages, and a reserve below them, whole pages. It keeps `max_idle` of them.
-    pub(crate) fn new(bytes: usize, reserve: usize, max_idle: usize) -> Arc<StackPool> {
-        Arc::new(StackPool { bytes: bytes.max(1), reserve, max_idle, idle: Mutex::default() })
+    /// Stacks of `bytes` usable bytes, rounded up to whole pages, and the reserve below them. It keeps `max_idle` of them.
+    pub(crate) fn new(bytes: usize, max_idle: usize) -> Arc<StackPool> {
+        Arc::new(StackPool { bytes: bytes.max(1), max_idle, idle: Mutex::default() })
     }
 
     /// A stack from the pool, or a new one. Fails when the system has no memory.
@@ -46,7 +44,7 @@ impl StackPool {
     }
 
     fn map(&self) -> io::Result<Pages> {
-        let bytes = self.bytes.checked_add(self.reserve).ok_or(io::ErrorKind::OutOfMemory)?;
+        let bytes = self.bytes.checked_add(STACK_RESERVE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?;
         let usable = round_to_pages(bytes).ok_or(io::ErrorKind::OutOfMemory)?;
         let mut pages = Pages::reserve(usable.checked_add(STACK_GUARD_BYTES).ok_or(io::ErrorKind::OutOfMemory)?)?;
         pages.protect(STACK_GUARD_BYTES, usable, Access::ReadWrite)?;
@@ -55,12 +53,13 @@ impl StackPool {
 
     /// What a stack takes, guard included.
     fn mapped_bytes(&self) -> usize {
-        self.bytes.saturating_add(self.reserve).saturating_add(STACK_GUARD_BYTES)
+        self.bytes.saturating_add(STACK_RESERVE_BYTES).saturating_add(STACK_GUARD_BYTES)
     }
 
     /// What it held stays there: compiled code reads nothing of its stack that it has not written.
     fn give_back(&self, mut pages: Pages) {
-        let usable = pages.len() - STACK_GUARD_BYTES;
+        // The reserve is only read, so it has no memory, unless signals came near the end.
+        let usable = pages.len() - STACK_GUARD_BYTES - STACK_RESERVE_BYTES;
         let mut idle = self.idle();
         let place = idle.len();
         if place >= self.max_idle {
@@ -70,7 +69,7 @@ impl StackPool {
             return idle.push(pages);
         }
         drop(idle);
-        if pages.discard(STACK_GUARD_BYTES, usable.saturating_sub(WARM_BYTES)).is_ok() {
+        if pages.discard(STACK_GUARD_BYTES, STACK_RESERVE_BYTES + usable.saturating_sub(WARM_BYTES)).is_ok() {
             let mut idle = self.idle();
             // Stacks that keep everything are at the beginning, and others may have been taken meanwhile.
             idle.push(pages);
@@ -87,7 +86,7 @@ impl Stack {
     pub(super) fn usable(&self) -> Range<usize> {
         let pages = self.pages();
         let start = pages.start().as_ptr() as usize;
-        start + STACK_GUARD_BYTES + self.pool.reserve..start + pages.len()
+        start + STACK_GUARD_BYTES + STACK_RESERVE_BYTES..start + pages.len()
     }
 
     /// Where a fault is an overflow.
@@ -115,7 +114,7 @@ mod tests {
 
     #[test]
     fn stacks_are_used_again() {
-        let pool = StackPool::new(100_000, 0, 64);
+        let pool = StackPool::new(100_000, 64);
         let first = pool.take().expect("memory");
         let second = pool.take().expect("memory");
         assert_ne!(first.usable(), second.usable());
@@ -123,8 +122,8 @@ mod tests {
         let range = first.usable();
         drop(first);
         assert_eq!(pool.take().expect("memory").usable(), range);
-        assert!(StackPool::new(usize::MAX, 0, 64).take().is_err());
-        let reserved = StackPool::new(100_000, 8192, 64).take().expect("memory");
-        assert_eq!((reserved.usable().len(), reserved.usable().start - reserved.guard().end), (25 * 4096, 8192));
+        assert!(StackPool::new(usize::MAX, 64).take().is_err());
+        let stack = pool.take().expect("memory");
+        assert_eq!(stack.usable().start - stack.guard().end, STACK_RESERVE_BYTES);
     }
 }

@@ -14,7 +14,7 @@ use super::shared::SharedMemory;
 use super::stack::Stack;
 use super::table::Table;
 use super::trap::TrapRecord;
-use crate::types::FuncType;
+use crate::types::{FuncType, GlobalType, RefType};
 use std::any::{Any, TypeId};
 use std::ptr::{NonNull, null, null_mut};
 use std::sync::Arc;
@@ -57,6 +57,15 @@ impl TagId {
     pub(super) const NONE: TagId = TagId(u32::MAX);
 }
 
+/// Where the type of a table or global is written. Handles of the layers above have no types in them: they are copied, and a
+/// type may count its references.
+pub(super) enum Declared<T> {
+    /// Made by the host.
+    Here(T),
+    /// In the module of an instance, at this place in the index space.
+    In(InstanceId, u32),
+}
+
 /// Everything of a store that wasm code can reach. Handles must come from the same store (the layer above checks
 /// that); one that is out of range panics.
 ///
@@ -68,6 +77,9 @@ pub(crate) struct StoreState {
     pub(super) tables: Vec<Pinned<Table>>,
     /// In contexts, or in `host_globals`.
     pub(super) globals: Vec<NonNull<Value>>,
+    global_types: Vec<Declared<GlobalType>>,
+    /// Of the elements of `tables`.
+    element_types: Vec<Declared<RefType>>,
     host_globals: Vec<Pinned<Value>>,
     tags: Vec<FuncType>,
     pub(super) header: Pinned<StoreHeader>,
@@ -115,6 +127,8 @@ impl StoreState {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            global_types: Vec::new(),
+            element_types: Vec::new(),
             host_globals: Vec::new(),
             tags: Vec::new(),
             header: Pinned::new(header),
@@ -144,23 +158,30 @@ impl StoreState {
         }
     }
 
-    pub(crate) fn add_table(&mut self, table: Table) -> TableId {
+    /// A table that belongs to no instance.
+    pub(crate) fn add_table(&mut self, table: Table, element: RefType) -> TableId {
+        self.add_table_of(table, Declared::Here(element))
+    }
+
+    pub(super) fn add_table_of(&mut self, table: Table, element: Declared<RefType>) -> TableId {
         let id = TableId::next(&self.tables);
         self.tables.push(Pinned::new(table));
+        self.element_types.push(element);
         id
     }
 
     /// A global that belongs to no instance.
-    pub(crate) fn add_global(&mut self, value: Value) -> GlobalId {
+    pub(crate) fn add_global(&mut self, value: Value, ty: GlobalType) -> GlobalId {
         let global = Pinned::new(value);
-        let id = self.add_global_at(global.address());
+        let id = self.add_global_at(global.address(), Declared::Here(ty));
         self.host_globals.push(global);
         id
     }
 
-    pub(super) fn add_global_at(&mut self, place: NonNull<Value>) -> GlobalId {
+    pub(super) fn add_global_at(&mut self, place: NonNull<Value>, ty: Declared<GlobalType>) -> GlobalId {
         let id = GlobalId::next(&self.globals);
         self.globals.push(place);
+        self.global_types.push(ty);
         id
     }
 
@@ -185,14 +206,14 @@ impl StoreState {
 
     /// A function of the host. `call` finds its arguments in `HostCall::parts` and leaves its results there;
     /// it may return an error and may panic: both go to whoever entered wasm. Panics unless this is the state of an `S`.
-    pub(crate) fn add_host_function<S, F>(&mut self, signature: &Signature, call: F) -> FuncRef
+    pub(crate) fn add_host_function<S, F>(&mut self, signature: Arc<Signature>, call: F) -> FuncRef
     where
         S: Hosted,
         F: Fn(&mut HostCall<'_, S>) -> Result<(), HostStop> + Send + Sync + 'static,
     {
         assert!(self.belongs_to::<S>(), "a host function is made for the kind of store it runs in");
-        let function = Box::new(HostFunction::new(call, signature.values, self.header.address()));
-        let record = Pinned::new(function.record(signature));
+        let function = Box::new(HostFunction::new(call, signature, self.header.address()));
+        let record = Pinned::new(function.record());
         let func = FuncRef(record.address());
         self.host_functions.push(HostItem { _record: record, _function: function });
         func
@@ -214,6 +235,7 @@ impl StoreState {
         let instance = InstanceData::allocate(self, id, &module, imports, limits).inspect_err(|_| {
             self.memories.truncate(known.0);
             self.tables.truncate(known.1);
+            self.element_types.truncate(known.1);
         })?;
         self.instances.push(instance);
         Ok(id)
@@ -245,6 +267,21 @@ impl StoreState {
         &mut self.tables[table.0 as usize]
     }
 
+    /// The type of a table's elements.
+    pub(crate) fn element_type(&self, table: TableId) -> &RefType {
+        match &self.element_types[table.0 as usize] {
+            Declared::Here(ty) => ty,
+            Declared::In(instance, index) => &self.instance(*instance).module().info().tables[*index as usize].element,
+        }
+    }
+
+    pub(crate) fn global_type(&self, global: GlobalId) -> &GlobalType {
+        match &self.global_types[global.0 as usize] {
+            Declared::Here(ty) => ty,
+            Declared::In(instance, index) => &self.instance(*instance).module().info().globals[*index as usize],
+        }
+    }
+
     pub(crate) fn global(&self, global: GlobalId) -> Value {
         // SAFETY: in a context or a pinned value, both of which live as long as `self`; compiled code does not run now.
         unsafe { self.globals[global.0 as usize].read() }
@@ -255,9 +292,13 @@ impl StoreState {
         unsafe { self.globals[global.0 as usize].write(value) }
     }
 
-    /// The engine-wide number of a function's type.
-    pub(crate) fn signature_of(&self, func: FuncRef) -> u32 {
-        self.record(func).signature
+    /// The signature of a function. Nothing that another thread writes to is read for it.
+    #[inline]
+    pub(crate) fn signature(&self, func: FuncRef) -> &Signature {
+        let signature = self.record(func).ty as *const Signature;
+        // SAFETY: `Records::new` and `HostFunction::record` put the address of a signature there that the module or the host
+        // function owns, which this store keeps as long as the record.
+        unsafe { &*signature }
     }
 
     fn record(&self, func: FuncRef) -> &FuncRecord {

@@ -118,6 +118,10 @@ fn judge(fault: &Fault<'_>, code: &PublishedCode, offset: u32) -> Verdict {
         None => None,
     };
     match site {
+        // A signal's frame did not fit, whatever the interrupted instruction does.
+        Some(_) if fault.cause() == Cause::NoAddress && is_stack_exhaustion(fault) => {
+            Verdict::Trap(TrapCode::StackExhausted)
+        }
         Some(kind) => judge_site(fault, kind, &code.bytes()[offset as usize..]),
         None if is_stack_exhaustion(fault) => Verdict::Trap(TrapCode::StackExhausted),
         None => Verdict::Foreign,

@@ -122,7 +122,7 @@ impl Unwound {
                     _ => Step::End,
                 }
             }
-            Contents::Lazy(_) | Contents::Builtins => Step::End,
+            Contents::Lazy(_) | Contents::HostStub { .. } | Contents::Builtins => Step::End,
         }
     }
 
