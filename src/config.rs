@@ -4,7 +4,7 @@ use crate::abi::Cpu;
 use crate::allocation::InstanceAllocationStrategy;
 use crate::compile::Threads;
 use crate::decode::{self, WasmFeature};
-use crate::vm::stack::StackPool;
+use crate::vm::owned::stack::StackPool;
 use std::sync::Arc;
 use wasmparser::WasmFeatures;
 

@@ -5,8 +5,8 @@ use crate::reference::ExnRef;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, ThrownException};
 use crate::types::{FuncType, TagType};
 use crate::value::Val;
-use crate::vm::context::Value;
-use crate::vm::store::TagId;
+use crate::vm::visible::context::Value;
+use crate::vm::visible::handle::TagId;
 
 /// What an exception is caught by: each tag of a store is its own, whatever its type.
 ///

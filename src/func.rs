@@ -8,8 +8,8 @@ use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::typed::{TypedFunc, WasmParams, WasmResults};
 use crate::types::FuncType;
 use crate::value::Val;
-use crate::vm::context::Value;
-use crate::vm::enter::enter;
+use crate::vm::run::enter::enter;
+use crate::vm::visible::context::Value;
 
 impl Func {
     /// A function of the host from a closure with static types: see [`IntoFunc`].

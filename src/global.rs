@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
 use crate::types::GlobalType;
 use crate::value::Val;
-use crate::vm::store::GlobalId;
+use crate::vm::visible::handle::GlobalId;
 
 /// A global variable in a store.
 ///

@@ -8,10 +8,11 @@ use crate::store::{StoreId, StoreInner, StoreOpaque, ThrownException};
 use crate::typed::{StoreTo, for_each_tuple};
 use crate::types::FuncType;
 use crate::value::{Val, WasmTy};
-use crate::vm::code::Signature;
-use crate::vm::context::{FuncRef, Value};
-use crate::vm::host::{HostCall, HostStop};
-use crate::vm::store::{InstanceId, StoreState};
+use crate::vm::code::published::Signature;
+use crate::vm::run::host::{HostCall, HostStop};
+use crate::vm::run::store::StoreState;
+use crate::vm::visible::context::{FuncRef, Value};
+use crate::vm::visible::handle::InstanceId;
 use std::sync::{Arc, OnceLock};
 
 /// A function of the host that can be put into stores.

@@ -14,7 +14,7 @@ use crate::store::{AsContext, AsContextMut, StoreContext, StoreId, StoreOpaque};
 use crate::table::Table;
 use crate::typed::{TypedFunc, WasmParams, WasmResults};
 use crate::types::FuncIndex;
-use crate::vm::store::InstanceId;
+use crate::vm::visible::handle::InstanceId;
 
 /// An instantiated module in a store.
 ///

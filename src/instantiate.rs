@@ -10,10 +10,10 @@ use crate::memory::refused;
 use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
 use crate::types::{FuncIndex, GlobalIndex, IndexType, MemoryIndex, TableIndex, TableType, TagType};
-use crate::vm::context::Value;
-use crate::vm::enter::enter_start;
-use crate::vm::instance::{Imports, InstanceModule};
-use crate::vm::store::InstanceId;
+use crate::vm::run::enter::enter_start;
+use crate::vm::run::instance::{Imports, InstanceModule};
+use crate::vm::visible::context::Value;
+use crate::vm::visible::handle::InstanceId;
 use std::sync::Arc;
 
 /// An instance of `module` in the store.
@@ -229,7 +229,7 @@ impl New<'_> {
         self.data().func(func).bits()
     }
 
-    fn data(&self) -> &crate::vm::instance::InstanceData {
+    fn data(&self) -> &crate::vm::run::instance::InstanceData {
         self.store.state.instance(self.instance)
     }
 

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
 use crate::types::{FuncType, HeapType, RefType};
-use crate::vm::context::FuncRef;
+use crate::vm::visible::context::FuncRef;
 use std::any::Any;
 
 /// A function in a store: one of wasm code, or of the host.
@@ -115,7 +115,7 @@ impl ExternRef {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ExnRef {
     pub(crate) store: StoreId,
-    /// What wasm code holds; of an exception that is [held](crate::vm::exception::Exceptions::hold).
+    /// What wasm code holds; of an exception that is [held](crate::vm::exit::exception::Exceptions::hold).
     pub(crate) reference: u64,
 }
 

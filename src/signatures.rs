@@ -9,7 +9,8 @@ use crate::compile;
 use crate::decode::ModuleInfo;
 use crate::error::Error;
 use crate::types::{ConcreteFuncType, FuncType, TOO_MANY_TYPES};
-use crate::vm::code::{Code, CodeBuffer, Contents, Signature, SignatureSpan, Signatures};
+use crate::vm::code::buffer::{Code, CodeBuffer};
+use crate::vm::code::published::{Contents, Signature, SignatureSpan, Signatures};
 use std::borrow::Cow;
 use std::ops::Range;
 

@@ -5,8 +5,8 @@ use crate::memory::{error_of, refused};
 use crate::reference::Ref;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
 use crate::types::TableType;
-use crate::vm::store::TableId;
-use crate::vm::table::Table as Elements;
+use crate::vm::owned::table::Table as Elements;
+use crate::vm::visible::handle::TableId;
 
 /// A table in a store.
 ///

@@ -5,9 +5,9 @@ use crate::reference::Func;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreInner, wrong_store};
 use crate::types::{FuncType, ValType};
 use crate::value::WasmTy;
-use crate::vm::code::EntryPoint;
-use crate::vm::context::Value;
-use crate::vm::enter::enter;
+use crate::vm::code::published::EntryPoint;
+use crate::vm::run::enter::enter;
+use crate::vm::visible::context::Value;
 use std::marker::PhantomData;
 
 /// A [`Func`] with static types. `Params` and `Results` are [`WasmTy`]s or tuples of them.

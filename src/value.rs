@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::reference::{ExnRef, ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
 use crate::store::{StoreId, StoreOpaque};
 use crate::types::{RefType, ValType};
-use crate::vm::context::{FuncRef, Value};
+use crate::vm::visible::context::{FuncRef, Value};
 
 /// A WebAssembly value. Floats are kept as bits, so that every NaN stays what it is.
 ///

@@ -249,7 +249,7 @@ impl ModuleInfo {
     }
 
     /// Can wasm code put references to exceptions elsewhere than on its stack: into a global, a table, or another exception? What it
-    /// passes to the host is the host's business to [hold](crate::vm::exception::Exceptions::hold).
+    /// passes to the host is the host's business to [hold](crate::vm::exit::exception::Exceptions::hold).
     pub(crate) fn holds_exceptions(&self) -> bool {
         let is_exception = |ty: &RefType| matches!(ty.heap, HeapType::Exn | HeapType::NoExn);
         let holds = |ty: &ValType| matches!(ty, ValType::Ref(ty) if is_exception(ty));

@@ -4,19 +4,24 @@
 
 mod code;
 
-use super::backtrace::{Frame, MAX_FRAMES};
-use super::bounds::{Bounds, Limits, Refused};
-use super::code::{Code, CodeAddress, Contents, EntryPoint, Signature, SignatureSpan, Signatures};
-use super::context::{FuncRef, Pending, Value};
-use super::enter::{Exit, enter};
-use super::host::{HostCall, HostError, HostStop, Payload};
-use super::images::MemoryImages;
-use super::instance::{Entries, Imports, InstanceModule, Records};
-use super::pool::{MemoryPool, PoolLimits};
-use super::stack::StackPool;
-use super::store::{Hosted, InstanceId, StoreState};
-use super::trap::install_handlers;
-use super::{builtins, unwind};
+use super::code::buffer::Code;
+use super::code::published::{CodeAddress, Contents, EntryPoint, Signature, SignatureSpan, Signatures};
+use super::exit::backtrace::{Frame, MAX_FRAMES};
+use super::exit::header::Pending;
+use super::exit::record::{HostError, Payload};
+use super::owned::bounds::{Bounds, Limits, Refused};
+use super::owned::images::MemoryImages;
+use super::owned::pool::{MemoryPool, PoolLimits};
+use super::owned::stack::StackPool;
+use super::run::enter::{Exit, enter};
+use super::run::host::{HostCall, HostStop};
+use super::run::instance::{Imports, InstanceModule};
+use super::run::records::{Entries, Records};
+use super::run::store::{Hosted, StoreState};
+use super::run::trap::install_handlers;
+use super::run::{builtins, unwind};
+use super::visible::context::{FuncRef, Value};
+use super::visible::handle::InstanceId;
 use crate::abi::positions::{FunctionCode, Positions, Site, SiteWriter};
 use crate::abi::{Builtin, TrapCode};
 use crate::decode::{ExportItem, ModuleInfo};
