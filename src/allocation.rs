@@ -1,6 +1,6 @@
 //! [`InstanceAllocationStrategy`]: what an engine keeps of dropped instances for the next ones.
 
-use crate::vm::pool::PoolLimits;
+use crate::vm::owned::pool::PoolLimits;
 
 /// Where the memories of instances and the stacks of stores come from: see
 /// [`Config::allocation_strategy`](crate::Config::allocation_strategy).

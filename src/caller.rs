@@ -6,7 +6,7 @@ use crate::instance::Instance;
 #[cfg(feature = "wasi")]
 use crate::memory::Memory;
 use crate::store::{AsContext, AsContextMut, StoreContext, StoreContextMut, StoreInner};
-use crate::vm::store::InstanceId;
+use crate::vm::visible::handle::InstanceId;
 
 /// The store in which a host function runs, and the instance that called it. First argument of closures that want it.
 ///

@@ -4,7 +4,7 @@ use crate::abi::Cpu;
 use crate::allocation::InstanceAllocationStrategy;
 use crate::compile::Threads;
 use crate::decode::{self, WasmFeature};
-use crate::vm::stack::StackPool;
+use crate::vm::owned::stack::StackPool;
 use std::sync::Arc;
 use wasmparser::WasmFeatures;
 
@@ -256,7 +256,8 @@ impl Config {
 
     /// Bytes of machine code that one module may have (1 GiB, which is also the most). Less is granted to short modules: 4 MiB, and 64
     /// bytes for each byte of the code section; real modules have less than two. One that would have more is refused, with the offset of
-    /// the function that does not fit; with [`Config::lazy_compilation`] the call of that function is an error.
+    /// the function that does not fit; with [`Config::lazy_compilation`] the call of that function is an error. The stubs through which
+    /// others call a module's functions, some hundred bytes for each of their types, count here, too.
     ///
     /// ```
     /// use planish::{Config, Engine, Module};

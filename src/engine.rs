@@ -1,18 +1,16 @@
 //! [`Engine`]: what modules and stores share.
 
-use crate::abi::{STUB_STACK_BYTES, TrapCode};
 use crate::compile::{self, Handlers, Options, RegisterFile, Threads};
 use crate::config::Config;
 use crate::error::Error;
-use crate::signatures::{Signatures, Stubs};
 use crate::sys::{cpu, float};
-use crate::types::FuncType;
-use crate::vm::bounds::{Bounds, Limits};
-use crate::vm::builtins;
-use crate::vm::code::{Code, CodeAddress, Contents, Signature};
-use crate::vm::pool::MemoryPool;
-use crate::vm::stack::StackPool;
-use crate::vm::trap;
+use crate::vm::code::buffer::Code;
+use crate::vm::code::published::{CodeAddress, Contents};
+use crate::vm::owned::bounds::{Bounds, Limits};
+use crate::vm::owned::pool::MemoryPool;
+use crate::vm::owned::stack::StackPool;
+use crate::vm::run::builtins;
+use crate::vm::run::trap;
 use std::sync::Arc;
 use wasmparser::WasmFeatures;
 
@@ -36,13 +34,10 @@ struct Shared {
     options: Options,
     stacks: Arc<StackPool>,
     memories: Arc<MemoryPool>,
-    signatures: Signatures,
     /// Addresses into `builtin_code`.
     builtins: Arc<[u64]>,
     /// See [`BuiltinStubs::importer_offset`](compile::BuiltinStubs::importer_offset).
     importer_entry: CodeAddress,
-    /// An instruction that ends the process: what types that need no stubs have for them.
-    never: CodeAddress,
     /// Kept alive: compiled code calls it.
     _builtin_code: Code,
 }
@@ -68,10 +63,7 @@ impl Engine {
         }
         let stubs =
             compile::builtin_stubs(&builtins::addresses(), builtins::search_address(), builtins::compile_address());
-        let mut bytes = stubs.code;
-        let never = bytes.len() as u32;
-        bytes.extend([0x0f, 0x0b, TrapCode::Unreachable as u8]);
-        let code = Code::publish(&bytes, Contents::Builtins)?;
+        let code = Code::publish(&stubs.code, Contents::Builtins)?;
         let memories = MemoryPool::new(config.allocation.pool_limits());
         let builtins = stubs.offsets.iter().map(|&offset| code.address(offset).bits()).collect();
         Ok(Engine {
@@ -87,16 +79,10 @@ impl Engine {
                     max_compile_memory: config.max_compile_memory,
                     max_code_size: config.max_code_size,
                 },
-                stacks: StackPool::new(
-                    config.max_wasm_stack,
-                    if config.signals { 0 } else { STUB_STACK_BYTES },
-                    config.allocation.pool_limits().slots,
-                ),
+                stacks: StackPool::new(config.max_wasm_stack, config.allocation.pool_limits().slots),
                 memories,
-                signatures: Signatures::default(),
                 builtins,
                 importer_entry: code.address(stubs.importer_offset),
-                never: code.address(never),
                 _builtin_code: code,
             }),
         })
@@ -158,21 +144,6 @@ impl Engine {
             memory_bytes: self.shared.config.max_memory_size,
             table_elements: self.shared.config.max_table_elements,
         }
-    }
-
-    /// The signatures of a module's types, with stubs where `wanted`.
-    pub(crate) fn module_signatures(&self, types: &[FuncType], wanted: &[bool]) -> Result<Vec<Signature>, Error> {
-        self.shared.signatures.of(types, Stubs::Only(wanted), self.shared.never)
-    }
-
-    /// The signature of a host function's type.
-    pub(crate) fn signature(&self, ty: &FuncType) -> Result<Signature, Error> {
-        Ok(self.shared.signatures.of(std::slice::from_ref(ty), Stubs::All, self.shared.never)?[0])
-    }
-
-    /// The type and signature of a function that exists.
-    pub(crate) fn signature_numbered(&self, number: u32) -> (FuncType, Signature) {
-        self.shared.signatures.get(number)
     }
 }
 

@@ -5,8 +5,8 @@ use crate::reference::ExnRef;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, ThrownException};
 use crate::types::{FuncType, TagType};
 use crate::value::Val;
-use crate::vm::context::Value;
-use crate::vm::store::TagId;
+use crate::vm::visible::context::Value;
+use crate::vm::visible::handle::TagId;
 
 /// What an exception is caught by: each tag of a store is its own, whatever its type.
 ///
@@ -87,7 +87,7 @@ impl ExnRef {
         store.expect(self.store, "an exception");
         let exception = store.state.exceptions().get(self.reference);
         let types = store.state.tag(exception.tag).params();
-        types.iter().zip(&exception.values).map(|(ty, value)| Val::from_value(*value, *ty, store)).collect()
+        types.iter().zip(&exception.values).map(|(ty, value)| Val::from_value(*value, ty, store)).collect()
     }
 }
 
@@ -135,15 +135,15 @@ impl ThrownException {
 
     /// What it carries.
     pub fn fields(&self) -> Vec<Val> {
-        self.ty.params().iter().zip(&self.values).map(|(ty, value)| Val::of_held(*value, *ty, self.store)).collect()
+        self.ty.params().iter().zip(&self.values).map(|(ty, value)| Val::of_held(*value, ty, self.store)).collect()
     }
 }
 
 fn values(store: &StoreOpaque, tag: Tag, fields: &[Val]) -> Result<(FuncType, Box<[Value]>), Error> {
     store.check(tag.store, "a tag")?;
     let ty = store.state.tag(tag.id);
-    let fit = fields.len() == ty.params().len()
-        && fields.iter().zip(ty.params()).all(|(field, ty)| field.matches(*ty, store));
+    let fit =
+        fields.len() == ty.params().len() && fields.iter().zip(ty.params()).all(|(field, ty)| field.matches(ty, store));
     if !fit {
         return Err(Error::msg(format!("the values are not those of a tag of type {ty}")));
     }

@@ -96,10 +96,8 @@ impl Extern {
 
     pub(crate) fn type_in(&self, store: &StoreOpaque) -> ExternType {
         match self {
-            Extern::Func(func) => {
-                ExternType::Func(store.engine.signature_numbered(store.state.signature_of(func.func)).0)
-            }
-            Extern::Global(global) => ExternType::Global(global.ty),
+            Extern::Func(func) => ExternType::Func(store.state.signature(func.func).ty.func_type().clone()),
+            Extern::Global(global) => ExternType::Global(store.state.global_type(global.id).clone()),
             Extern::Table(table) => ExternType::Table(table.type_in(store)),
             Extern::Memory(memory) => ExternType::Memory(memory.type_in(store)),
             Extern::Tag(tag) => ExternType::Tag(tag.type_in(store)),

@@ -8,8 +8,8 @@ use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::typed::{TypedFunc, WasmParams, WasmResults};
 use crate::types::FuncType;
 use crate::value::Val;
-use crate::vm::context::Value;
-use crate::vm::enter::enter;
+use crate::vm::run::enter::enter;
+use crate::vm::visible::context::Value;
 
 impl Func {
     /// A function of the host from a closure with static types: see [`IntoFunc`].
@@ -89,15 +89,18 @@ impl Func {
     pub fn call(&self, mut store: impl AsContextMut, params: &[Val], results: &mut [Val]) -> Result<(), Error> {
         let store = store.as_context_mut().0;
         store.opaque.check(self.store, "a function")?;
-        let (ty, signature) = store.opaque.engine.signature_numbered(store.opaque.state.signature_of(self.func));
-        check_call(&ty, params, results.len(), &store.opaque)?;
-        let mut values = vec![Value::default(); signature.values as usize];
+        let signature = store.opaque.state.signature(self.func);
+        check_call(&signature.ty, params, results.len(), &store.opaque)?;
+        let point = signature.entry_point();
+        let mut values = vec![Value::default(); point.values as usize];
         for (value, param) in values.iter_mut().zip(params) {
             *value = param.into_value(self.store)?;
         }
-        enter(store, self.func, &signature, &mut values).map_err(|exit| store.opaque.error_of(exit))?;
-        for ((result, ty), value) in results.iter_mut().zip(ty.results()).zip(values) {
-            *result = Val::from_value(value, *ty, &store.opaque);
+        enter(store, self.func, &point, &mut values).map_err(|exit| store.opaque.error_of(exit))?;
+        // Looked up again: to keep the type would count a reference, which other threads do, too.
+        let types = store.opaque.state.signature(self.func).ty.results();
+        for ((result, ty), value) in results.iter_mut().zip(types).zip(values) {
+            *result = Val::from_value(value, ty, &store.opaque);
         }
         Ok(())
     }
@@ -133,7 +136,7 @@ fn check_call(ty: &FuncType, params: &[Val], results: usize, store: &StoreOpaque
             "wrong number of arguments or results: {given} and {given_results} instead of {expected} and {expected_results}"
         )));
     }
-    match params.iter().zip(ty.params()).enumerate().find(|(_, (param, ty))| !param.matches(**ty, store)) {
+    match params.iter().zip(ty.params()).enumerate().find(|(_, (param, ty))| !param.matches(ty, store)) {
         None => Ok(()),
         Some((at, (param, ty))) => {
             Err(Error::msg(format!("type mismatch: argument {at} is {} instead of {ty}", param.ty())))

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
 use crate::types::GlobalType;
 use crate::value::Val;
-use crate::vm::store::GlobalId;
+use crate::vm::visible::handle::GlobalId;
 
 /// A global variable in a store.
 ///
@@ -23,7 +23,6 @@ use crate::vm::store::GlobalId;
 pub struct Global {
     pub(crate) store: StoreId,
     pub(crate) id: GlobalId,
-    pub(crate) ty: GlobalType,
 }
 
 impl Global {
@@ -41,9 +40,9 @@ impl Global {
     /// ```
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global, Error> {
         let store = &mut store.as_context_mut().0.opaque;
-        check_type(value, ty, store)?;
+        check_type(value, &ty, store)?;
         let value = value.into_value(store.id)?;
-        Ok(Global { store: store.id, id: store.state.add_global(value), ty })
+        Ok(Global { store: store.id, id: store.state.add_global(value, ty) })
     }
 
     /// Its type.
@@ -52,12 +51,13 @@ impl Global {
     /// # use planish::{Engine, Global, GlobalType, Mutability, Store, Val, ValType};
     /// # let mut store = Store::new(&Engine::default(), ());
     /// let ty = GlobalType::new(ValType::F64, Mutability::Const);
-    /// assert_eq!(Global::new(&mut store, ty, Val::from(1.5))?.ty(&store), ty);
+    /// assert_eq!(Global::new(&mut store, ty.clone(), Val::from(1.5))?.ty(&store), ty);
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn ty(&self, store: impl AsContext) -> GlobalType {
-        store.as_context().0.opaque.expect(self.store, "a global");
-        self.ty
+        let store = &store.as_context().0.opaque;
+        store.expect(self.store, "a global");
+        store.state.global_type(self.id).clone()
     }
 
     /// Its value.
@@ -72,7 +72,7 @@ impl Global {
     pub fn get(&self, store: impl AsContext) -> Val {
         let store = &store.as_context().0.opaque;
         store.expect(self.store, "a global");
-        Val::from_value(store.state.global(self.id), self.ty.content, store)
+        Val::from_value(store.state.global(self.id), &store.state.global_type(self.id).content, store)
     }
 
     /// Sets its value.
@@ -91,18 +91,19 @@ impl Global {
     pub fn set(&self, mut store: impl AsContextMut, value: Val) -> Result<(), Error> {
         let store = &mut store.as_context_mut().0.opaque;
         store.check(self.store, "a global")?;
-        if !self.ty.mutable {
+        let ty = store.state.global_type(self.id);
+        if !ty.mutable {
             return Err(Error::msg("an immutable global cannot be set"));
         }
-        check_type(value, self.ty, store)?;
+        check_type(value, ty, store)?;
         let value = value.into_value(store.id)?;
         store.state.set_global(self.id, value);
         Ok(())
     }
 }
 
-fn check_type(value: Val, ty: GlobalType, store: &StoreOpaque) -> Result<(), Error> {
-    if value.matches(ty.content, store) {
+fn check_type(value: Val, ty: &GlobalType, store: &StoreOpaque) -> Result<(), Error> {
+    if value.matches(&ty.content, store) {
         return Ok(());
     }
     Err(Error::msg(format!("type mismatch: expected {}, found {}", ty.content, value.ty())))

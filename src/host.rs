@@ -3,23 +3,27 @@
 use crate::caller::Caller;
 use crate::error::{Error, Trap};
 use crate::reference::Func;
+use crate::signatures::host_signature;
 use crate::store::{StoreId, StoreInner, StoreOpaque, ThrownException};
 use crate::typed::{StoreTo, for_each_tuple};
 use crate::types::FuncType;
 use crate::value::{Val, WasmTy};
-use crate::vm::code::Signature;
-use crate::vm::context::{FuncRef, Value};
-use crate::vm::host::{HostCall, HostStop};
-use crate::vm::store::{InstanceId, StoreState};
-use std::sync::Arc;
+use crate::vm::code::published::Signature;
+use crate::vm::run::host::{HostCall, HostStop};
+use crate::vm::run::store::StoreState;
+use crate::vm::visible::context::{FuncRef, Value};
+use crate::vm::visible::handle::InstanceId;
+use std::sync::{Arc, OnceLock};
 
 /// A function of the host that can be put into stores.
 pub struct HostFunc {
     ty: FuncType,
+    /// Made for the first store. All of them share it, so that they share no counters with other functions of the type.
+    signature: OnceLock<Arc<Signature>>,
     add: Box<AddToStore>,
 }
 
-type AddToStore = dyn Fn(&mut StoreState, &Signature) -> FuncRef + Send + Sync;
+type AddToStore = dyn Fn(&mut StoreState, Arc<Signature>) -> FuncRef + Send + Sync;
 
 impl HostFunc {
     fn new<T: 'static>(
@@ -27,11 +31,11 @@ impl HostFunc {
         call: impl Fn(&mut HostCall<'_, StoreInner<T>>) -> Result<(), HostStop> + Send + Sync + 'static,
     ) -> HostFunc {
         let call = Arc::new(call);
-        let add = move |state: &mut StoreState, signature: &Signature| {
+        let add = move |state: &mut StoreState, signature: Arc<Signature>| {
             let call = call.clone();
             state.add_host_function(signature, move |host_call: &mut HostCall<'_, StoreInner<T>>| call(host_call))
         };
-        HostFunc { ty, add: Box::new(add) }
+        HostFunc { ty, signature: OnceLock::new(), add: Box::new(add) }
     }
 
     /// One that gets its arguments and leaves its results as [`Val`]s.
@@ -49,8 +53,14 @@ impl HostFunc {
 
     /// The function in a store of `engine`.
     pub(crate) fn add_to(&self, store: &mut StoreOpaque) -> Result<Func, Error> {
-        let signature = store.engine.signature(&self.ty)?;
-        Ok(Func { store: store.id, func: (self.add)(&mut store.state, &signature) })
+        let signature = match self.signature.get() {
+            Some(signature) => signature,
+            None => {
+                let made = Arc::new(host_signature(&self.ty)?);
+                self.signature.get_or_init(|| made)
+            }
+        };
+        Ok(Func { store: store.id, func: (self.add)(&mut store.state, signature.clone()) })
     }
 
     pub(crate) fn ty(&self) -> &FuncType {
@@ -80,14 +90,14 @@ fn call_dynamic<T: 'static>(
     };
     let (params, results) = list.split_at_mut(ty.params().len());
     for ((param, ty), value) in params.iter_mut().zip(ty.params()).zip(&*values) {
-        *param = Val::from_value(*value, *ty, &store.opaque);
+        *param = Val::from_value(*value, ty, &store.opaque);
     }
     for (result, ty) in results.iter_mut().zip(ty.results()) {
-        *result = Val::default_for_ty(*ty).unwrap_or(Val::I32(0));
+        *result = Val::default_for_ty(ty).unwrap_or(Val::I32(0));
     }
     func(Caller::new(store, caller), params, results)?;
     for ((ty, result), value) in ty.results().iter().zip(results).zip(values) {
-        if !result.matches(*ty, &store.opaque) {
+        if !result.matches(ty, &store.opaque) {
             return Err(Error::msg(format!("a host function returned {} instead of {ty}", result.ty())));
         }
         *value = result.into_value(id)?;

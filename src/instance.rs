@@ -14,7 +14,7 @@ use crate::store::{AsContext, AsContextMut, StoreContext, StoreId, StoreOpaque};
 use crate::table::Table;
 use crate::typed::{TypedFunc, WasmParams, WasmResults};
 use crate::types::FuncIndex;
-use crate::vm::store::InstanceId;
+use crate::vm::visible::handle::InstanceId;
 
 /// An instantiated module in a store.
 ///
@@ -253,20 +253,14 @@ impl Instance {
 
 fn item(store: &StoreOpaque, instance: InstanceId, item: ExportItem) -> Extern {
     let data = store.state.instance(instance);
-    let info = data.module().info();
     match item {
         ExportItem::Func(func) => Extern::Func(Func { store: store.id, func: data.func(func) }),
         ExportItem::Memory(memory) => match store.state.memory(data.memory(memory)).shared() {
             Some(shared) => Extern::SharedMemory(SharedMemory { engine: store.engine.clone(), memory: shared.clone() }),
             None => Extern::Memory(Memory { store: store.id, id: data.memory(memory) }),
         },
-        ExportItem::Table(table) => {
-            let element = info.tables[table.index()].element;
-            Extern::Table(Table { store: store.id, id: data.table(table), element })
-        }
+        ExportItem::Table(table) => Extern::Table(Table { store: store.id, id: data.table(table) }),
         ExportItem::Tag(tag) => Extern::Tag(Tag { store: store.id, id: data.tag(tag) }),
-        ExportItem::Global(global) => {
-            Extern::Global(Global { store: store.id, id: data.global(global), ty: info.globals[global.index()] })
-        }
+        ExportItem::Global(global) => Extern::Global(Global { store: store.id, id: data.global(global) }),
     }
 }

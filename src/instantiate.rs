@@ -10,10 +10,10 @@ use crate::memory::refused;
 use crate::module::ModuleInner;
 use crate::store::{StoreInner, StoreOpaque};
 use crate::types::{FuncIndex, GlobalIndex, IndexType, MemoryIndex, TableIndex, TableType, TagType};
-use crate::vm::context::Value;
-use crate::vm::enter::enter_start;
-use crate::vm::instance::{Imports, InstanceModule};
-use crate::vm::store::InstanceId;
+use crate::vm::run::enter::enter_start;
+use crate::vm::run::instance::{Imports, InstanceModule};
+use crate::vm::visible::context::Value;
+use crate::vm::visible::handle::InstanceId;
 use std::sync::Arc;
 
 /// An instance of `module` in the store.
@@ -54,9 +54,8 @@ fn match_imports(store: &mut StoreOpaque, module: &ModuleInner, items: &[Extern]
             store.check(owner, "an import")?;
         }
         let name = || format!("`{}::{}`", import.module, import.name);
-        let found = item.type_in(store);
-        if !fits(&found, import.item, info) {
-            let expected = expected(import.item, info);
+        if !fits(item, &import.item, info, store) {
+            let (expected, found) = (expected(&import.item, info), item.type_in(store));
             return Err(Error::msg(format!(
                 "incompatible import type for {}: expected {}, found {}",
                 name(),
@@ -81,12 +80,14 @@ fn match_imports(store: &mut StoreOpaque, module: &ModuleInner, items: &[Extern]
 }
 
 /// Import matching (specification 3.4.3).
-fn fits(found: &ExternType, import: ImportItem, info: &ModuleInfo) -> bool {
-    match (found, import) {
-        (ExternType::Func(found), ImportItem::Func(ty)) => *found == info.types[ty.index()],
-        (ExternType::Tag(found), ImportItem::Tag(ty)) => *found.ty() == info.types[ty.index()],
+fn fits(item: &Extern, import: &ImportItem, info: &ModuleInfo, store: &StoreOpaque) -> bool {
+    if let (Extern::Func(func), ImportItem::Func(ty)) = (item, import) {
+        return store.state.signature(func.func).ty == info.types[ty.index()];
+    }
+    match (&item.type_in(store), import) {
+        (ExternType::Tag(found), ImportItem::Tag(ty)) => *found.ty() == *info.types[ty.index()],
         (ExternType::Global(found), ImportItem::Global(ty)) => {
-            *found == ty || !found.mutable && !ty.mutable && found.content.matches(ty.content)
+            found == ty || !found.mutable && !ty.mutable && found.content.matches(&ty.content)
         }
         (ExternType::Table(found), ImportItem::Table(ty)) => {
             found.element == ty.element
@@ -110,13 +111,13 @@ fn limits_fit(found: (u64, Option<u64>), asked: (u64, Option<u64>)) -> bool {
     found.0 >= asked.0 && below
 }
 
-fn expected(import: ImportItem, info: &ModuleInfo) -> ExternType {
+fn expected(import: &ImportItem, info: &ModuleInfo) -> ExternType {
     match import {
-        ImportItem::Func(ty) => ExternType::Func(info.types[ty.index()].clone()),
-        ImportItem::Tag(ty) => ExternType::Tag(TagType::new(info.types[ty.index()].clone())),
-        ImportItem::Table(ty) => ExternType::Table(ty),
-        ImportItem::Memory(ty) => ExternType::Memory(ty),
-        ImportItem::Global(ty) => ExternType::Global(ty),
+        ImportItem::Func(ty) => ExternType::Func(info.types[ty.index()].func_type().clone()),
+        ImportItem::Tag(ty) => ExternType::Tag(TagType::new(info.types[ty.index()].func_type().clone())),
+        ImportItem::Table(ty) => ExternType::Table(ty.clone()),
+        ImportItem::Memory(ty) => ExternType::Memory(*ty),
+        ImportItem::Global(ty) => ExternType::Global(ty.clone()),
     }
 }
 
@@ -228,7 +229,7 @@ impl New<'_> {
         self.data().func(func).bits()
     }
 
-    fn data(&self) -> &crate::vm::instance::InstanceData {
+    fn data(&self) -> &crate::vm::run::instance::InstanceData {
         self.store.state.instance(self.instance)
     }
 
@@ -274,6 +275,6 @@ const ONE_VALUE: &str = "validated: a constant expression leaves one value";
 
 fn call_start<T: 'static>(store: &mut StoreInner<T>, instance: InstanceId, start: FuncIndex) -> Result<(), Error> {
     let func = store.opaque.state.instance(instance).func(start);
-    let (_, signature) = store.opaque.engine.signature_numbered(store.opaque.state.signature_of(func));
-    enter_start(store, instance, func, &signature).map_err(|exit| store.opaque.error_of(exit))
+    let point = store.opaque.state.signature(func).entry_point();
+    enter_start(store, instance, func, &point).map_err(|exit| store.opaque.error_of(exit))
 }

@@ -37,6 +37,7 @@
 compile_error!("planish generates x86-64 code and runs on Linux only");
 
 mod error;
+mod interning;
 mod types;
 mod abi;
 mod sys;

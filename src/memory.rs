@@ -3,8 +3,9 @@
 use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreContext, StoreContextMut, StoreId, StoreOpaque};
 use crate::types::MemoryType;
-use crate::vm::memory::{LinearMemory, Refused};
-use crate::vm::store::MemoryId;
+use crate::vm::owned::bounds::Refused;
+use crate::vm::owned::memory::LinearMemory;
+use crate::vm::visible::handle::MemoryId;
 use std::fmt;
 
 /// A linear memory in a store.

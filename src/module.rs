@@ -6,13 +6,16 @@ use crate::decode::{self, Bodies, ExportIndex, ExportItem, ImportItem, ModuleInf
 use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
 use crate::extern_type::{ExportType, ExternType, ImportType};
-use crate::types::{FuncIndex, TagType};
-use crate::vm::bounds::Refused;
-use crate::vm::code::{Code, CodeAddress, CodeBuffer, Contents, PublishedCode, Signature};
-use crate::vm::host::HostError;
-use crate::vm::images::MemoryImages;
-use crate::vm::instance::{Entries, InstanceModule, Records};
-use crate::vm::lazy::LazyCode;
+use crate::signatures::ModuleStubs;
+use crate::types::{ConcreteFuncType, FuncIndex, TagType};
+use crate::vm::code::buffer::{Code, CodeBuffer};
+use crate::vm::code::lazy::LazyCode;
+use crate::vm::code::published::{CodeAddress, Contents, PublishedCode, Signatures};
+use crate::vm::exit::record::HostError;
+use crate::vm::owned::bounds::Refused;
+use crate::vm::owned::images::MemoryImages;
+use crate::vm::run::instance::InstanceModule;
+use crate::vm::run::records::{Entries, Records};
 use std::borrow::Cow;
 use std::io;
 use std::path::Path;
@@ -39,15 +42,16 @@ pub(crate) struct ModuleInner {
     code: ModuleCode,
     exports: ExportIndex,
     images: MemoryImages,
-    signatures: Box<[Signature]>,
+    /// The records have their addresses.
+    signatures: Signatures,
     records: OnceLock<Records>,
 }
 
 enum ModuleCode {
     /// All functions.
     Whole(Code),
-    /// Those that have been called.
-    Lazy(LazyCode, Box<LazyModule>),
+    /// Those that have been called; the stubs, which are only kept.
+    Lazy(LazyCode, Box<LazyModule>, #[expect(dead_code, reason = "kept alive")] Option<Code>),
 }
 
 impl Module {
@@ -95,10 +99,8 @@ impl Module {
 
     fn compile(engine: &Engine, bytes: &[u8], clock: &mut Clock) -> Result<Module, Error> {
         let (info, bodies) = decode::decode(bytes, engine.features())?;
-        let signatures = engine.module_signatures(&info.types, &types_called_from_elsewhere(&info))?;
-        let numbers: Vec<u32> = signatures.iter().map(|signature| signature.number).collect();
         clock.lap(Stage::Decode);
-        let code = ModuleCode::new(engine, &info, &bodies, numbers, clock)?;
+        let (code, signatures) = ModuleCode::new(engine, &info, &bodies, clock)?;
         let exports = ExportIndex::of(&info.exports);
         clock.lap(Stage::Link);
         Ok(Module {
@@ -108,7 +110,7 @@ impl Module {
                 code,
                 exports,
                 images: MemoryImages::new(engine.memories()),
-                signatures: signatures.into(),
+                signatures,
                 records: OnceLock::new(),
             }),
         })
@@ -214,12 +216,12 @@ impl Module {
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> + '_ {
         let info = &self.inner.info;
         info.imports.iter().map(|import| {
-            let ty = match import.item {
-                ImportItem::Func(ty) => ExternType::Func(info.types[ty.index()].clone()),
-                ImportItem::Tag(ty) => ExternType::Tag(TagType::new(info.types[ty.index()].clone())),
-                ImportItem::Table(ty) => ExternType::Table(ty),
-                ImportItem::Memory(ty) => ExternType::Memory(ty),
-                ImportItem::Global(ty) => ExternType::Global(ty),
+            let ty = match &import.item {
+                ImportItem::Func(ty) => ExternType::Func(info.types[ty.index()].func_type().clone()),
+                ImportItem::Tag(ty) => ExternType::Tag(TagType::new(info.types[ty.index()].func_type().clone())),
+                ImportItem::Table(ty) => ExternType::Table(ty.clone()),
+                ImportItem::Memory(ty) => ExternType::Memory(*ty),
+                ImportItem::Global(ty) => ExternType::Global(ty.clone()),
             };
             ImportType::new(&import.module, &import.name, ty)
         })
@@ -275,7 +277,7 @@ impl Module {
     pub fn compiled_functions(&self) -> impl ExactSizeIterator<Item = CompiledFunction<'_>> + '_ {
         let pieces: Vec<&PublishedCode> = match &self.inner.code {
             ModuleCode::Whole(code) => vec![code.published()],
-            ModuleCode::Lazy(code, _) => code.pieces().collect(),
+            ModuleCode::Lazy(code, ..) => code.pieces().collect(),
         };
         let functions = pieces.into_iter().flat_map(|code| {
             let functions = code.positions().map_or(0, |positions| positions.functions.len());
@@ -314,18 +316,24 @@ impl ModuleCode {
         engine: &Engine,
         info: &ModuleInfo,
         bodies: &Bodies<'_>,
-        signatures: Vec<u32>,
         clock: &mut Clock,
-    ) -> Result<ModuleCode, Error> {
+    ) -> Result<(ModuleCode, Signatures), Error> {
         let (options, threads) = (engine.options(), engine.compilation_threads());
+        let numbers: Vec<u32> = info.types.iter().map(ConcreteFuncType::number).collect();
         if engine.compiles_lazily() {
-            let module = LazyModule::new(info, bodies, signatures, options, threads, clock)?;
+            let mut module = LazyModule::new(info, bodies, numbers, options, threads, clock)?;
+            let mut stubs = CodeBuffer::with_capacity(0)?;
+            let written = ModuleStubs::write(&mut stubs, info, options.max_code_bytes())?;
+            module.reserve_code(info, stubs.bytes().len());
+            let (stubs, signatures) = written.publish(stubs)?;
             let code = LazyCode::new(module.functions(), &compile::lazy_stubs(module.functions())?)?;
-            return Ok(ModuleCode::Lazy(code, Box::new(module)));
+            return Ok((ModuleCode::Lazy(code, Box::new(module), stubs), signatures));
         }
-        let compiled = compile::compile_module::<CodeBuffer>(info, bodies, &signatures, options, threads, clock)?;
-        let (code, positions) = compiled.finish(threads)?;
-        Ok(ModuleCode::Whole(code.publish(Contents::Module(positions))?))
+        let compiled = compile::compile_module::<CodeBuffer>(info, bodies, &numbers, options, threads, clock)?;
+        let (mut code, positions) = compiled.finish(threads)?;
+        let stubs = ModuleStubs::write(&mut code, info, options.max_code_bytes())?;
+        let (code, signatures) = stubs.publish_after(code, Contents::Module(positions))?;
+        Ok((ModuleCode::Whole(code), signatures))
     }
 
     /// Where one of the module's own functions is entered; by importers at `importer` if it has no such entry of its own.
@@ -334,7 +342,7 @@ impl ModuleCode {
             ModuleCode::Whole(code) => {
                 Entries { code: code.function(own), importer: code.importer_entry(own).unwrap_or(importer) }
             }
-            ModuleCode::Lazy(code, _) => Entries { code: code.stub(own as u32), importer },
+            ModuleCode::Lazy(code, ..) => Entries { code: code.stub(own as u32), importer },
         }
     }
 }
@@ -350,11 +358,11 @@ impl ModuleInner {
             ExportItem::Func(func) => ExternType::Func(info.func_type(func).clone()),
             ExportItem::Tag(tag) => {
                 let ty = info.tags[tag.index()];
-                ExternType::Tag(TagType::new(info.types[ty.index()].clone()))
+                ExternType::Tag(TagType::new(info.types[ty.index()].func_type().clone()))
             }
-            ExportItem::Table(table) => ExternType::Table(info.tables[table.index()]),
+            ExportItem::Table(table) => ExternType::Table(info.tables[table.index()].clone()),
             ExportItem::Memory(memory) => ExternType::Memory(info.memories[memory.index()]),
-            ExportItem::Global(global) => ExternType::Global(info.globals[global.index()]),
+            ExportItem::Global(global) => ExternType::Global(info.globals[global.index()].clone()),
         }
     }
 
@@ -362,7 +370,7 @@ impl ModuleInner {
     pub(crate) fn start(&self) -> Option<CodeAddress> {
         match &self.code {
             ModuleCode::Whole(code) => (!code.bytes().is_empty()).then(|| code.address(0)),
-            ModuleCode::Lazy(code, _) => Some(code.start()),
+            ModuleCode::Lazy(code, ..) => Some(code.start()),
         }
     }
 
@@ -402,7 +410,7 @@ impl InstanceModule for ModuleInner {
     }
 
     fn compile(&self, own: u32) -> Result<CodeAddress, HostError> {
-        let ModuleCode::Lazy(code, module) = &self.code else { unreachable!("all functions are compiled") };
+        let ModuleCode::Lazy(code, module, _) = &self.code else { unreachable!("all functions are compiled") };
         if let Some(address) = code.compiled(own) {
             return Ok(address);
         }
@@ -463,16 +471,6 @@ impl<'a> CompiledFunction<'a> {
     fn positions(&self) -> &'a crate::abi::positions::Positions {
         self.code.positions().expect("a module's code has positions")
     }
-}
-
-/// By type index: is there a function of that type that may be called through a record, or by the host?
-fn types_called_from_elsewhere(info: &ModuleInfo) -> Vec<bool> {
-    let mut wanted = vec![false; info.types.len()];
-    let imported = (0..info.imported_functions).map(FuncIndex);
-    for func in imported.chain(info.referable.iter().copied()) {
-        wanted[info.functions[func.index()].index()] = true;
-    }
-    wanted
 }
 
 /// Text begins, after blanks, with a list or a comment; everything else is left to the decoder to refuse. An error in text names

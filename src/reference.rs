@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
-use crate::types::{FuncType, HeapType, RefType, ValType};
-use crate::vm::context::{FuncRef, Value};
+use crate::types::{FuncType, HeapType, RefType};
+use crate::vm::visible::context::FuncRef;
 use std::any::Any;
 
 /// A function in a store: one of wasm code, or of the host.
@@ -41,7 +41,7 @@ impl Func {
     pub fn ty(&self, store: impl AsContext) -> FuncType {
         let store = &store.as_context().0.opaque;
         store.expect(self.store, "a function");
-        store.engine.signature_numbered(store.state.signature_of(self.func)).0
+        store.state.signature(self.func).ty.func_type().clone()
     }
 }
 
@@ -115,7 +115,7 @@ impl ExternRef {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ExnRef {
     pub(crate) store: StoreId,
-    /// What wasm code holds; of an exception that is [held](crate::vm::exception::Exceptions::hold).
+    /// What wasm code holds; of an exception that is [held](crate::vm::exit::exception::Exceptions::hold).
     pub(crate) reference: u64,
 }
 
@@ -124,7 +124,7 @@ pub struct ExnRef {
 /// ```
 /// use planish::{Ref, RefType};
 ///
-/// assert!(Ref::null(RefType::FUNCREF).is_null());
+/// assert!(Ref::null(&RefType::FUNCREF).is_null());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -139,7 +139,7 @@ pub enum Ref {
 
 impl Ref {
     /// The null of a type.
-    pub fn null(ty: RefType) -> Ref {
+    pub fn null(ty: &RefType) -> Ref {
         match ty.heap {
             HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(None),
             HeapType::Extern => Ref::Extern(None),
@@ -177,12 +177,11 @@ impl Ref {
     }
 
     /// Does the reference fit where one of this type goes? One of another store fits, too: its [bits](Ref::bits) are refused.
-    pub(crate) fn matches(&self, ty: RefType, store: &StoreOpaque) -> bool {
-        match (self, ty.heap) {
+    pub(crate) fn matches(&self, ty: &RefType, store: &StoreOpaque) -> bool {
+        match (self, &ty.heap) {
             _ if self.is_null() && !ty.nullable => false,
             (Ref::Func(Some(func)), HeapType::ConcreteFunc(ty)) if func.store == store.id => {
-                let signature = store.state.signature_of(func.func);
-                store.engine.signature_numbered(signature).0 == *ty.func_type()
+                store.state.signature(func.func).ty == *ty
             }
             (Ref::Func(_), HeapType::Func | HeapType::ConcreteFunc(_)) => true,
             (Ref::Extern(_), HeapType::Extern) | (Ref::Exn(_), HeapType::Exn) => true,
@@ -203,7 +202,7 @@ impl Ref {
     }
 
     /// As a table element of this type.
-    pub(crate) fn into_element(self, ty: RefType, store: &StoreOpaque) -> Result<u64, Error> {
+    pub(crate) fn into_element(self, ty: &RefType, store: &StoreOpaque) -> Result<u64, Error> {
         match self.matches(ty, store) {
             true => self.bits(store.id),
             false => Err(Error::msg("a reference of another type than the table's")),
@@ -211,13 +210,13 @@ impl Ref {
     }
 
     /// A table element of this type.
-    pub(crate) fn from_element(bits: u64, ty: RefType, store: &StoreOpaque) -> Ref {
-        store.hold(Value::from_u64(bits), ValType::Ref(ty));
+    pub(crate) fn from_element(bits: u64, ty: &RefType, store: &StoreOpaque) -> Ref {
+        store.hold_ref(bits, ty);
         Ref::of_held(bits, ty, store.id)
     }
 
     /// The same of a reference that the store [holds](StoreOpaque::hold) already.
-    pub(crate) fn of_held(bits: u64, ty: RefType, store: StoreId) -> Ref {
+    pub(crate) fn of_held(bits: u64, ty: &RefType, store: StoreId) -> Ref {
         match ty.heap {
             HeapType::Func | HeapType::ConcreteFunc(_) => Ref::Func(func_of(FuncRef::from_bits(bits), store)),
             HeapType::Extern => Ref::Extern(extern_of(bits, store)),

@@ -1,136 +1,119 @@
-//! The function types of an engine: a number for each, and the machine code through which functions of that type
-//! are called from elsewhere.
+//! Stubs, the machine code through which functions are called from elsewhere: who makes and owns them.
 //!
-//! Types are never forgotten while the engine lives: their numbers are in code, and their stubs are shared.
+//! A module owns the stubs of its own functions. They are made after the module was found valid, lie in its code and go with it.
+//! All host functions of one type share a stub. It belongs to the type: it goes with the last module, host function or handle that
+//! refers to the type. No lock is held while stubs are made.
 
+use crate::abi::code_memory::CodeMemory;
 use crate::compile;
+use crate::decode::ModuleInfo;
 use crate::error::Error;
-use crate::types::FuncType;
-use crate::vm::code::{Code, CodeAddress, Contents, Signature, SignatureSpan};
-use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use crate::types::{ConcreteFuncType, FuncType, TOO_MANY_TYPES};
+use crate::vm::code::buffer::{Code, CodeBuffer};
+use crate::vm::code::published::{Contents, Signature, SignatureSpan, Signatures};
+use std::borrow::Cow;
+use std::ops::Range;
 
-/// All types seen by an engine.
-#[derive(Default)]
-pub(crate) struct Signatures {
-    known: RwLock<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    numbers: HashMap<FuncType, u32>,
-    /// By number - 1.
-    types: Vec<Entry>,
-    /// Keeps the stubs alive.
-    code: Vec<Code>,
-}
-
-struct Entry {
-    ty: FuncType,
-    /// Once a function of this type can be called from elsewhere.
-    stubs: Option<Signature>,
-}
-
-/// Which of a list of types need stubs.
-pub(crate) enum Stubs<'a> {
-    All,
-    /// In the order of the list.
-    Only(&'a [bool]),
-}
-
-/// One call makes at most this much code: types with a thousand parameters each are cheap to write.
-const MAX_STUB_BYTES: usize = 256 << 20;
 const STUB_ALIGN: usize = 16;
-
-impl Signatures {
-    /// The signatures of `types`. Those that get no stubs have the address `none` in their place.
-    pub(crate) fn of(&self, types: &[FuncType], stubs: Stubs<'_>, none: CodeAddress) -> Result<Vec<Signature>, Error> {
-        let wanted = |at: usize| match stubs {
-            Stubs::All => true,
-            Stubs::Only(wanted) => wanted[at],
-        };
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let numbers: Vec<u32> = types.iter().map(|ty| known.number(ty)).collect::<Result<_, Error>>()?;
-        let mut missing: Vec<u32> = numbers
-            .iter()
-            .enumerate()
-            .filter(|&(at, &number)| wanted(at) && known.entry(number).stubs.is_none())
-            .map(|(_, &number)| number)
-            .collect();
-        missing.sort_unstable();
-        missing.dedup();
-        known.make_stubs(&missing)?;
-        let plain = |number, values| Signature { number, values, entry: none, foreign: none, host: none };
-        Ok(numbers
-            .into_iter()
-            .map(|number| {
-                let entry = known.entry(number);
-                entry.stubs.unwrap_or_else(|| plain(number, value_count(&entry.ty)))
-            })
-            .collect())
-    }
-
-    /// The type with this number, and its stubs. A function of the type must exist.
-    pub(crate) fn get(&self, number: u32) -> (FuncType, Signature) {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = known.entry(number);
-        (entry.ty.clone(), entry.stubs.expect("a function that can be referred to has stubs"))
-    }
-}
-
-impl Known {
-    fn entry(&self, number: u32) -> &Entry {
-        &self.types[number as usize - 1]
-    }
-
-    fn number(&mut self, ty: &FuncType) -> Result<u32, Error> {
-        if let Some(&number) = self.numbers.get(ty) {
-            return Ok(number);
-        }
-        self.types.push(Entry { ty: ty.clone(), stubs: None });
-        let number =
-            u32::try_from(self.types.len()).map_err(|_| Error::msg("too many function types in one engine"))?;
-        self.numbers.insert(ty.clone(), number);
-        Ok(number)
-    }
-
-    /// Stubs for all of these, in one piece of code.
-    fn make_stubs(&mut self, numbers: &[u32]) -> Result<(), Error> {
-        if numbers.is_empty() {
-            return Ok(());
-        }
-        let mut bytes = Vec::new();
-        let mut spans = Vec::with_capacity(numbers.len());
-        for &number in numbers {
-            bytes.resize(bytes.len().next_multiple_of(STUB_ALIGN), INT3);
-            let start = bytes.len() as u32;
-            let stubs = compile::signature_stubs(&self.entry(number).ty);
-            spans.push(SignatureSpan {
-                entry_offset: start + stubs.entry_offset,
-                foreign_offset: start + stubs.foreign_offset,
-                foreign_return_offset: start + stubs.foreign_return_offset,
-                foreign_frame_bytes: stubs.foreign_frame_bytes,
-                arg_bytes: stubs.arg_bytes,
-                host_offset: start + stubs.host_offset,
-            });
-            bytes.extend_from_slice(&stubs.code);
-            if bytes.len() > MAX_STUB_BYTES {
-                return Err(Error::msg("the module's function types are too large"));
-            }
-        }
-        let code = Code::publish(&bytes, Contents::Signatures(spans.clone().into()))?;
-        for (&number, span) in numbers.iter().zip(&spans) {
-            let values = value_count(&self.entry(number).ty);
-            self.types[number as usize - 1].stubs = Some(code.signature(span, number, values));
-        }
-        self.code.push(code);
-        Ok(())
-    }
-}
-
 /// Fills the space between stubs: `int3` (SDM Vol. 2, INT3).
 const INT3: u8 = 0xcc;
 
-fn value_count(ty: &FuncType) -> u32 {
-    ty.params().len().max(ty.results().len()) as u32
+/// The stubs of a module, at the end of code that has not been published yet.
+pub(crate) struct ModuleStubs {
+    /// The bytes between the code before the stubs and the stubs.
+    gap: Range<usize>,
+    /// The types that have stubs: sorted by number, each once.
+    types: Vec<ConcreteFuncType>,
+    /// Where the stubs of each type lie, counted from the end of the gap.
+    spans: Vec<SignatureSpan>,
+}
+
+impl ModuleStubs {
+    /// Writes the stubs of those of a module's own functions that can be called through a record, or by the host. There may be
+    /// `max_bytes` of code with them.
+    pub(crate) fn write(code: &mut CodeBuffer, info: &ModuleInfo, max_bytes: usize) -> Result<ModuleStubs, Error> {
+        let (types, before) = (types_called_from_elsewhere(info), code.bytes().len());
+        if types.is_empty() {
+            return Ok(ModuleStubs { gap: before..before, types, spans: Vec::new() });
+        }
+        align(code)?;
+        let (gap, mut spans) = (before..code.bytes().len(), Vec::with_capacity(types.len()));
+        for ty in &types {
+            align(code)?;
+            let (start, one) = ((code.bytes().len() - gap.end) as u32, compile::signature_stubs(ty));
+            append(code, &one.code)?;
+            if code.bytes().len() > max_bytes {
+                let what = "the module is too large to compile: with the stubs of its functions' types";
+                return Err(Error::msg(format!("{what} it would have more than {max_bytes} bytes of code")));
+            }
+            spans.push(SignatureSpan {
+                entry_offset: start + one.entry_offset,
+                foreign_offset: start + one.foreign_offset,
+                foreign_return_offset: start + one.foreign_return_offset,
+                foreign_frame_bytes: one.foreign_frame_bytes,
+                arg_bytes: one.arg_bytes,
+            });
+        }
+        Ok(ModuleStubs { gap, types, spans })
+    }
+
+    /// Publishes code that consists of a module's functions and these.
+    pub(crate) fn publish_after(self, code: CodeBuffer, functions: Contents) -> Result<(Code, Signatures), Error> {
+        let code = code.publish_with_stubs(self.gap, functions, self.spans.clone().into())?;
+        let signatures = code.stubs().map(|stubs| Signatures::new(&self.types, &self.spans, stubs));
+        Ok((code, signatures.unwrap_or_default()))
+    }
+
+    /// Publishes code that consists of these, if there are any.
+    pub(crate) fn publish(self, code: CodeBuffer) -> Result<(Option<Code>, Signatures), Error> {
+        if self.types.is_empty() {
+            return Ok((None, Signatures::default()));
+        }
+        let code = code.publish(Contents::Signatures(self.spans.clone().into()))?;
+        let signatures = Signatures::new(&self.types, &self.spans, code.published());
+        Ok((Some(code), signatures))
+    }
+}
+
+fn align(code: &mut CodeBuffer) -> Result<(), Error> {
+    let len = code.bytes().len();
+    append(code, &[INT3; STUB_ALIGN][..len.next_multiple_of(STUB_ALIGN) - len])
+}
+
+fn append(code: &mut CodeBuffer, bytes: &[u8]) -> Result<(), Error> {
+    code.room(bytes.len())?[..bytes.len()].copy_from_slice(bytes);
+    code.commit(bytes.len());
+    Ok(())
+}
+
+/// The types of a module's own functions that can be called from elsewhere: sorted by number, each once.
+fn types_called_from_elsewhere(info: &ModuleInfo) -> Vec<ConcreteFuncType> {
+    let mut wanted = vec![false; info.types.len()];
+    for func in &info.referable {
+        wanted[info.functions[func.index()].index()] = true;
+    }
+    let wanted = info.types.iter().zip(wanted).filter(|(_, wanted)| *wanted);
+    let mut types: Vec<&ConcreteFuncType> = wanted.map(|(ty, _)| ty).collect();
+    types.sort_unstable_by_key(|ty| ty.number());
+    types.dedup();
+    types.into_iter().cloned().collect()
+}
+
+/// The signature of host functions of a type.
+pub(crate) fn host_signature(ty: &FuncType) -> Result<Signature, Error> {
+    let ty = &ConcreteFuncType::of(Cow::Borrowed(ty)).ok_or_else(|| Error::msg(TOO_MANY_TYPES))?;
+    let stub: &HostStub = ty.interned().companion(|_| HostStub::of(ty))?;
+    Ok(Signature::of_host(ty, stub.code.address(0)))
+}
+
+/// The stub of all host functions of a type, a companion of the type.
+struct HostStub {
+    code: Code,
+}
+
+impl HostStub {
+    fn of(ty: &ConcreteFuncType) -> Result<HostStub, Error> {
+        let stub = compile::host_stub(ty);
+        Ok(HostStub { code: Code::publish(&stub.code, Contents::HostStub { arg_bytes: stub.arg_bytes })? })
+    }
 }

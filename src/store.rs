@@ -5,10 +5,11 @@ use crate::engine::Engine;
 use crate::error::{Error, Trap, WasmBacktrace};
 use crate::module::ModuleInner;
 use crate::types::{FuncType, HeapType, RefType, ValType};
-use crate::vm::backtrace::Frame;
-use crate::vm::context::Value;
-use crate::vm::enter::Exit;
-use crate::vm::store::{Hosted, StoreState, TagId};
+use crate::vm::exit::backtrace::Frame;
+use crate::vm::run::enter::Exit;
+use crate::vm::run::store::{Hosted, StoreState};
+use crate::vm::visible::context::Value;
+use crate::vm::visible::handle::TagId;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::num::NonZeroU64;
@@ -93,11 +94,16 @@ impl StoreOpaque {
     }
 
     /// The host is given a value: if it is a reference to an exception, that lives as long as the store from now on.
-    pub(crate) fn hold(&self, value: Value, ty: ValType) {
-        if let ValType::Ref(RefType { heap: HeapType::Exn | HeapType::NoExn, .. }) = ty
-            && value.u64() != 0
-        {
-            self.state.exceptions().hold(value.u64());
+    pub(crate) fn hold(&self, value: Value, ty: &ValType) {
+        if let ValType::Ref(ty) = ty {
+            self.hold_ref(value.u64(), ty);
+        }
+    }
+
+    /// The same of a reference.
+    pub(crate) fn hold_ref(&self, bits: u64, ty: &RefType) {
+        if matches!(ty.heap, HeapType::Exn | HeapType::NoExn) && bits != 0 {
+            self.state.exceptions().hold(bits);
         }
     }
 
@@ -109,7 +115,7 @@ impl StoreOpaque {
             Exit::Error { error, frames } => (Error::from(error), frames),
             Exit::Exception { tag, values, frames } => {
                 let ty = self.state.tag(tag).clone();
-                ty.params().iter().zip(&values).for_each(|(ty, value)| self.hold(*value, *ty));
+                ty.params().iter().zip(&values).for_each(|(ty, value)| self.hold(*value, ty));
                 (Error::new(ThrownException { store: self.id, tag, ty, values }), frames)
             }
         };

@@ -4,9 +4,9 @@ use crate::error::{Error, Trap};
 use crate::memory::{error_of, refused};
 use crate::reference::Ref;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
-use crate::types::{RefType, TableType};
-use crate::vm::store::TableId;
-use crate::vm::table::Table as Elements;
+use crate::types::TableType;
+use crate::vm::owned::table::Table as Elements;
+use crate::vm::visible::handle::TableId;
 
 /// A table in a store.
 ///
@@ -27,7 +27,6 @@ use crate::vm::table::Table as Elements;
 pub struct Table {
     pub(crate) store: StoreId,
     pub(crate) id: TableId,
-    pub(crate) element: RefType,
 }
 
 impl Table {
@@ -43,7 +42,7 @@ impl Table {
     ///
     /// let mut store = Store::new(&Engine::default(), ());
     /// let ty = TableType::new(RefType::EXTERNREF, 2, None);
-    /// assert!(Table::new(&mut store, ty, Ref::Extern(None)).is_ok());
+    /// assert!(Table::new(&mut store, ty.clone(), Ref::Extern(None)).is_ok());
     /// assert!(Table::new(&mut store, ty, Ref::Func(None)).is_err());
     /// ```
     pub fn new(mut store: impl AsContextMut, ty: TableType, init: Ref) -> Result<Table, Error> {
@@ -51,10 +50,10 @@ impl Table {
         if !ty.is_possible() {
             return Err(Error::msg("a table type with impossible limits"));
         }
-        let init = init.into_element(ty.element, store)?;
+        let init = init.into_element(&ty.element, store)?;
         let limit = store.engine.limits().table_elements;
         let elements = Elements::new(&ty, limit, init).map_err(refused)?;
-        Ok(Table { store: store.id, id: store.state.add_table(elements), element: ty.element })
+        Ok(Table { store: store.id, id: store.state.add_table(elements, ty.element) })
     }
 
     /// Its type; the minimum is the present size.
@@ -63,7 +62,7 @@ impl Table {
     /// # use planish::{Engine, Ref, RefType, Store, Table, TableType};
     /// # let mut store = Store::new(&Engine::default(), ());
     /// let ty = TableType::new(RefType::FUNCREF, 2, Some(3));
-    /// assert_eq!(Table::new(&mut store, ty, Ref::Func(None))?.ty(&store), ty);
+    /// assert_eq!(Table::new(&mut store, ty.clone(), Ref::Func(None))?.ty(&store), ty);
     /// # Ok::<(), planish::Error>(())
     /// ```
     pub fn ty(&self, store: impl AsContext) -> TableType {
@@ -73,7 +72,7 @@ impl Table {
     pub(crate) fn type_in(&self, store: &StoreOpaque) -> TableType {
         let elements = self.of(store);
         TableType {
-            element: self.element,
+            element: store.state.element_type(self.id).clone(),
             minimum: elements.len(),
             maximum: elements.maximum(),
             index: elements.index(),
@@ -93,7 +92,7 @@ impl Table {
     pub fn get(&self, store: impl AsContext, index: u64) -> Option<Ref> {
         let store = &store.as_context().0.opaque;
         let element = self.of(store).elements().get(usize::try_from(index).ok()?)?;
-        Some(Ref::from_element(*element, self.element, store))
+        Some(Ref::from_element(*element, store.state.element_type(self.id), store))
     }
 
     /// Sets the element at `index`.
@@ -145,7 +144,7 @@ impl Table {
     pub fn grow(&self, mut store: impl AsContextMut, delta: u64, init: Ref) -> Result<u64, Error> {
         let store = &mut store.as_context_mut().0.opaque;
         store.check(self.store, "a table")?;
-        let init = init.into_element(self.element, store)?;
+        let init = init.into_element(store.state.element_type(self.id), store)?;
         let elements = store.state.table_mut(self.id);
         elements.grow(delta, init).map_err(|refused| error_of(refused, "the table cannot grow that far"))
     }
@@ -169,7 +168,7 @@ impl Table {
     pub fn fill(&self, mut store: impl AsContextMut, start: u64, value: Ref, count: u64) -> Result<(), Error> {
         let store = &mut store.as_context_mut().0.opaque;
         store.check(self.store, "a table")?;
-        let value = value.into_element(self.element, store)?;
+        let value = value.into_element(store.state.element_type(self.id), store)?;
         let elements = store.state.table_mut(self.id);
         elements.fill(start, value, count).map_err(|_| Error::from(Trap::TableOutOfBounds))
     }

@@ -5,9 +5,9 @@ use crate::reference::Func;
 use crate::store::{AsContext, AsContextMut, StoreId, StoreInner, wrong_store};
 use crate::types::{FuncType, ValType};
 use crate::value::WasmTy;
-use crate::vm::code::Signature;
-use crate::vm::context::Value;
-use crate::vm::enter::enter;
+use crate::vm::code::published::EntryPoint;
+use crate::vm::run::enter::enter;
+use crate::vm::visible::context::Value;
 use std::marker::PhantomData;
 
 /// A [`Func`] with static types. `Params` and `Results` are [`WasmTy`]s or tuples of them.
@@ -26,7 +26,7 @@ use std::marker::PhantomData;
 /// ```
 pub struct TypedFunc<Params, Results> {
     func: Func,
-    signature: Signature,
+    point: EntryPoint,
     /// It takes parameters and gives results. No two types that may stand here are subtypes of each other: they have no lifetimes.
     types: PhantomData<fn(Params) -> Results>,
 }
@@ -44,12 +44,14 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
     pub(crate) fn of(func: Func, store: impl AsContext) -> Result<TypedFunc<Params, Results>, Error> {
         let store = &store.as_context().0.opaque;
         store.check(func.store, "a function")?;
-        let (ty, signature) = store.engine.signature_numbered(store.state.signature_of(func.func));
-        let asked = FuncType::new(Params::valtypes(), Results::valtypes());
-        if ty != asked {
+        let signature = store.state.signature(func.func);
+        let ty = signature.ty.func_type();
+        if !Params::valtypes().eq(ty.params().iter().cloned()) || !Results::valtypes().eq(ty.results().iter().cloned())
+        {
+            let asked = FuncType::new(Params::valtypes(), Results::valtypes());
             return Err(Error::msg(format!("type mismatch: the function has type {ty}, not {asked}")));
         }
-        Ok(TypedFunc { func, signature, types: PhantomData })
+        Ok(TypedFunc { func, point: signature.entry_point(), types: PhantomData })
     }
 
     /// The function without static types.
@@ -106,7 +108,7 @@ impl<Params: WasmParams, Results: WasmResults> TypedFunc<Params, Results> {
         let mut values = [Value::default(); N];
         let values = &mut values[..Params::COUNT.max(Results::COUNT)];
         params.store_to(values, id)?;
-        match enter(store, self.func.func, &self.signature, values) {
+        match enter(store, self.func.func, &self.point, values) {
             Ok(()) => Ok(Results::load_from(values, id)),
             Err(exit) => Err(store.opaque.error_of(exit)),
         }

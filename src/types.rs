@@ -1,11 +1,13 @@
 //! The types of WebAssembly values and module fields (specification, section 2.3).
 
 use crate::error::Error;
-use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use crate::interning::{Intern, Interned, Table};
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::LazyLock;
 
 /// The type of a value on the operand stack, in a local, a parameter or a result.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ValType {
     /// A 32-bit integer.
     I32,
@@ -37,9 +39,9 @@ impl ValType {
     /// use planish::{HeapType, RefType, ValType};
     ///
     /// let non_null = ValType::Ref(RefType { nullable: false, heap: HeapType::Func });
-    /// assert!(non_null.matches(ValType::FUNCREF) && !ValType::FUNCREF.matches(non_null));
+    /// assert!(non_null.matches(&ValType::FUNCREF) && !ValType::FUNCREF.matches(&non_null));
     /// ```
-    pub fn matches(self, other: ValType) -> bool {
+    pub fn matches(&self, other: &ValType) -> bool {
         match (self, other) {
             (ValType::Ref(this), ValType::Ref(other)) => this.matches(other),
             _ => self == other,
@@ -67,7 +69,7 @@ impl std::fmt::Display for ValType {
 }
 
 /// The type of a reference.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct RefType {
     /// May the reference be null?
     pub nullable: bool,
@@ -91,16 +93,16 @@ impl RefType {
     /// use planish::{FuncType, HeapType, RefType};
     ///
     /// let heap = HeapType::ConcreteFunc(FuncType::new([], []).into());
-    /// assert!(RefType { nullable: true, heap }.matches(RefType::FUNCREF));
-    /// assert!(!RefType::EXTERNREF.matches(RefType::FUNCREF));
+    /// assert!(RefType { nullable: true, heap }.matches(&RefType::FUNCREF));
+    /// assert!(!RefType::EXTERNREF.matches(&RefType::FUNCREF));
     /// ```
-    pub fn matches(self, other: RefType) -> bool {
-        (other.nullable || !self.nullable) && self.heap.matches(other.heap)
+    pub fn matches(&self, other: &RefType) -> bool {
+        (other.nullable || !self.nullable) && self.heap.matches(&other.heap)
     }
 }
 
 /// What a reference refers to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum HeapType {
     /// A function of any type.
     Func,
@@ -120,9 +122,9 @@ impl HeapType {
     /// ```
     /// use planish::HeapType;
     ///
-    /// assert!(HeapType::NoExn.matches(HeapType::Exn) && !HeapType::Exn.matches(HeapType::NoExn));
+    /// assert!(HeapType::NoExn.matches(&HeapType::Exn) && !HeapType::Exn.matches(&HeapType::NoExn));
     /// ```
-    pub fn matches(self, other: HeapType) -> bool {
+    pub fn matches(&self, other: &HeapType) -> bool {
         self == other
             || matches!((self, other), (HeapType::ConcreteFunc(_), HeapType::Func) | (HeapType::NoExn, HeapType::Exn))
     }
@@ -132,7 +134,7 @@ impl std::fmt::Display for HeapType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             HeapType::Func => "func",
-            HeapType::ConcreteFunc(ty) => return write!(f, "func #{}", ty.0),
+            HeapType::ConcreteFunc(ty) => return write!(f, "func #{}", ty.number()),
             HeapType::Extern => "extern",
             HeapType::Exn => "exn",
             HeapType::NoExn => "noexn",
@@ -140,65 +142,63 @@ impl std::fmt::Display for HeapType {
     }
 }
 
-/// A function type that reference types name; equal exactly if the function types are. Made by `From<FuncType>`.
+/// A counted reference to a function type, which reference types name. Two are equal exactly if the function types are. Made by
+/// `From<FuncType>`; the process knows the type as long as a module, a store or one of these refers to it.
 ///
 /// ```
 /// use planish::{ConcreteFuncType, FuncType, ValType};
 ///
 /// let ty = ConcreteFuncType::from(FuncType::new([ValType::I32], []));
-/// assert_eq!(ty.func_type().params(), [ValType::I32]);
+/// assert_eq!(ty.params(), [ValType::I32]);
 /// assert_eq!(ty, FuncType::new([ValType::I32], []).into());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct ConcreteFuncType(u32);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ConcreteFuncType(Interned<FuncType>);
 
-/// The function types that references name, of all engines. They are never forgotten: so a reference type is a number,
-/// and what one names may be part of another function type. Modules without such references add nothing.
-static CONCRETE: LazyLock<RwLock<Concrete>> = LazyLock::new(RwLock::default);
-
-#[derive(Default)]
-struct Concrete {
-    numbers: HashMap<&'static FuncType, u32>,
-    types: Vec<&'static FuncType>,
-}
-
-/// No process may have more: they are never forgotten.
-const MAX_CONCRETE: usize = 1 << 22;
+/// The message where a type gets no number.
+pub(crate) const TOO_MANY_TYPES: &str = "too many function types in one process";
 
 impl ConcreteFuncType {
-    /// The type's number; none if there are too many.
-    pub(crate) fn of(ty: &FuncType) -> Option<ConcreteFuncType> {
-        if let Some(&number) = CONCRETE.read().unwrap_or_else(PoisonError::into_inner).numbers.get(ty) {
-            return Some(ConcreteFuncType(number));
-        }
-        let mut known = CONCRETE.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&number) = known.numbers.get(ty) {
-            return Some(ConcreteFuncType(number));
-        }
-        if known.types.len() >= MAX_CONCRETE {
-            return None;
-        }
-        let (ty, number): (&'static FuncType, _) = (Box::leak(Box::new(ty.clone())), known.types.len() as u32);
-        known.types.push(ty);
-        known.numbers.insert(ty, number);
-        Some(ConcreteFuncType(number))
+    /// The reference to this type; none if the process has as many types as there are numbers.
+    pub(crate) fn of(ty: Cow<'_, FuncType>) -> Option<ConcreteFuncType> {
+        Interned::new(ty).map(ConcreteFuncType)
     }
 
-    /// Below 2^22.
-    pub(crate) const fn number(self) -> u32 {
-        self.0
+    /// The number of the type in this process, from 1 to [`MAX_NUMBER`](crate::interning::MAX_NUMBER). **Escape:** compiled code
+    /// compares it where it calls: whatever has the number in its code or in a function's record keeps the reference.
+    pub(crate) fn number(&self) -> u32 {
+        self.0.number()
+    }
+
+    pub(crate) fn interned(&self) -> &Interned<FuncType> {
+        &self.0
     }
 
     /// The function type.
-    pub fn func_type(self) -> &'static FuncType {
-        CONCRETE.read().unwrap_or_else(PoisonError::into_inner).types[self.0 as usize]
+    pub fn func_type(&self) -> &FuncType {
+        self.0.value()
+    }
+}
+
+impl Deref for ConcreteFuncType {
+    type Target = FuncType;
+
+    fn deref(&self) -> &FuncType {
+        self.func_type()
     }
 }
 
 impl From<FuncType> for ConcreteFuncType {
-    /// Panics if the process has named four million types already.
+    /// Panics if the process has more than 200 million types.
     fn from(ty: FuncType) -> ConcreteFuncType {
-        ConcreteFuncType::of(&ty).expect("room for another function type")
+        ConcreteFuncType::of(Cow::Owned(ty)).expect(TOO_MANY_TYPES)
+    }
+}
+
+impl std::fmt::Debug for ConcreteFuncType {
+    /// Only a number: what the type refers to may refer to further types, and so on.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ConcreteFuncType").field(&self.number()).finish()
     }
 }
 
@@ -210,15 +210,47 @@ pub struct FuncType {
 }
 
 impl FuncType {
+    /// As many parameters as a function can have, and as many results (JavaScript interface of WebAssembly, "Limits").
+    const MAX_VALUES: usize = 1000;
+
     /// A function type from its parameters and results.
+    ///
+    /// # Panics
+    ///
+    /// Where [`FuncType::try_new`] gives an error.
     pub fn new(params: impl IntoIterator<Item = ValType>, results: impl IntoIterator<Item = ValType>) -> FuncType {
-        let (params, results) = (params.into_iter(), results.into_iter());
+        FuncType::try_new(params, results).expect("at most 1,000 parameters and 1,000 results")
+    }
+
+    /// A function type from its parameters and results.
+    ///
+    /// # Errors
+    ///
+    /// If there are more than 1,000 parameters or more than 1,000 results: a module could not have the type either.
+    ///
+    /// ```
+    /// use planish::{FuncType, ValType};
+    ///
+    /// assert!(FuncType::try_new(vec![ValType::I32; 1000], []).is_ok());
+    /// assert!(FuncType::try_new(vec![ValType::I32; 1001], []).is_err());
+    /// assert!(FuncType::try_new([], std::iter::repeat(ValType::I32)).is_err());
+    /// ```
+    pub fn try_new(
+        params: impl IntoIterator<Item = ValType>,
+        results: impl IntoIterator<Item = ValType>,
+    ) -> Result<FuncType, Error> {
+        // Longer lists, endless ones among them, are not read to their end.
+        let (params, results) =
+            (params.into_iter().take(FuncType::MAX_VALUES + 1), results.into_iter().take(FuncType::MAX_VALUES + 1));
         // As a rule the iterators know, and the box is not a copy.
         let mut values = Vec::with_capacity(params.size_hint().0 + results.size_hint().0);
         values.extend(params);
         let params = values.len();
         values.extend(results);
-        FuncType { values: values.into(), params }
+        if params > FuncType::MAX_VALUES || values.len() - params > FuncType::MAX_VALUES {
+            return Err(Error::msg("a function type with more than 1,000 parameters or results"));
+        }
+        Ok(FuncType { values: values.into(), params })
     }
 
     /// The types of the parameters, in order.
@@ -229,6 +261,25 @@ impl FuncType {
     /// The types of the results, in order.
     pub fn results(&self) -> &[ValType] {
         &self.values[self.params..]
+    }
+}
+
+/// The function types of the process.
+static FUNC_TYPES: LazyLock<Table<FuncType>> = LazyLock::new(Table::default);
+
+impl Intern for FuncType {
+    fn table() -> &'static Table<FuncType> {
+        &FUNC_TYPES
+    }
+
+    fn take_parts(&mut self, parts: &mut Vec<Interned<FuncType>>) {
+        for value in &mut self.values {
+            if let ValType::Ref(RefType { heap: heap @ HeapType::ConcreteFunc(_), .. }) = value
+                && let HeapType::ConcreteFunc(ty) = std::mem::replace(heap, HeapType::Func)
+            {
+                parts.push(ty.0);
+            }
+        }
     }
 }
 
@@ -250,7 +301,7 @@ pub enum Mutability {
 }
 
 /// The type of a global variable.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct GlobalType {
     /// The type of its value.
     pub content: ValType,
@@ -294,7 +345,7 @@ impl IndexType {
 }
 
 /// The type of a table; sizes in elements.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TableType {
     /// The type of its elements.
     pub element: RefType,

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::reference::{ExnRef, ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
 use crate::store::{StoreId, StoreOpaque};
 use crate::types::{RefType, ValType};
-use crate::vm::context::{FuncRef, Value};
+use crate::vm::visible::context::{FuncRef, Value};
 
 /// A WebAssembly value. Floats are kept as bits, so that every NaN stays what it is.
 ///
@@ -130,9 +130,9 @@ impl Val {
     /// ```
     /// use planish::{Val, ValType};
     ///
-    /// assert_eq!(Val::default_for_ty(ValType::I32).unwrap().i32(), Some(0));
+    /// assert_eq!(Val::default_for_ty(&ValType::I32).unwrap().i32(), Some(0));
     /// ```
-    pub fn default_for_ty(ty: ValType) -> Option<Val> {
+    pub fn default_for_ty(ty: &ValType) -> Option<Val> {
         Some(match ty {
             ValType::I32 => Val::I32(0),
             ValType::I64 => Val::I64(0),
@@ -146,12 +146,12 @@ impl Val {
 
     /// Does the value fit where a value of this type goes? One of another store fits, too: it is refused when it
     /// [crosses the door](Val::into_value).
-    pub(crate) fn matches(&self, ty: ValType, store: &StoreOpaque) -> bool {
+    pub(crate) fn matches(&self, ty: &ValType, store: &StoreOpaque) -> bool {
         match (*self, ty) {
             (Val::FuncRef(func), ValType::Ref(ty)) => Ref::Func(func).matches(ty, store),
             (Val::ExternRef(object), ValType::Ref(ty)) => Ref::Extern(object).matches(ty, store),
             (Val::ExnRef(exception), ValType::Ref(ty)) => Ref::Exn(exception).matches(ty, store),
-            _ => self.ty() == ty,
+            _ => self.ty() == *ty,
         }
     }
 
@@ -170,13 +170,13 @@ impl Val {
     }
 
     /// A value of type `ty` that has crossed the door out of `store`.
-    pub(crate) fn from_value(value: Value, ty: ValType, store: &StoreOpaque) -> Val {
+    pub(crate) fn from_value(value: Value, ty: &ValType, store: &StoreOpaque) -> Val {
         store.hold(value, ty);
         Val::of_held(value, ty, store.id)
     }
 
     /// The same of a value that the store [holds](StoreOpaque::hold) already.
-    pub(crate) fn of_held(value: Value, ty: ValType, store: StoreId) -> Val {
+    pub(crate) fn of_held(value: Value, ty: &ValType, store: StoreId) -> Val {
         match ty {
             ValType::I32 => Val::I32(value.u32() as i32),
             ValType::I64 => Val::I64(value.u64() as i64),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Top-level modules of `src` by layer: a file imports from its own layer and lower ones.
 const LAYERS: &[(u32, &[&str])] = &[
-    (0, &["types", "error"]),
+    (0, &["interning", "types", "error"]),
     (1, &["decode"]),
     (2, &["abi", "sys"]),
     (3, &["compile", "vm"]),
@@ -19,6 +19,9 @@ const FACE: u32 = 4;
 /// Pairs that know nothing of each other, though their layers would let them.
 const STRANGERS: &[(&str, &str)] = &[("compile", "vm"), ("vm", "compile")];
 
+/// Storeys of `vm`: a file imports from its own and from those before it.
+const STOREYS: &[&[&str]] = &[&["visible"], &["owned", "code"], &["exit"], &["run"]];
+
 /// About 600 lines are as much as one reads at a time.
 const MAX_LINES: usize = 660;
 /// Longer ones. The list only shrinks.
@@ -26,21 +29,30 @@ const LONG: &[&str] = &[];
 /// Written by the generator, checked by its own test.
 const GENERATED: &[&str] = &["asm/src/forms/", "asm/src/mnemonics/", "asm/src/metadata/data.rs", "asm/gen/src/oracle/"];
 
+/// The folders of crates' roots.
+const CRATES: &[&str] = &["src", "asm/src", "asm/gen/src", "fuzz/oracles/src"];
+
 /// Files that import each other, directly or around some corners. The list only shrinks.
-const TANGLES: &[&[&str]] = &[
-    &[
-        "backtrace.rs",
-        "context.rs",
-        "exception.rs",
-        "host.rs",
-        "instance.rs",
-        "memory.rs",
-        "store.rs",
-        "table.rs",
-        "trap.rs",
-    ],
-    &["code.rs", "registry.rs"],
-];
+const TANGLES: &[&[&str]] = &[&[
+    "batches.rs",
+    "budget.rs",
+    "callees.rs",
+    "check.rs",
+    "control.rs",
+    "coverage.rs",
+    "dump.rs",
+    "exceptions.rs",
+    "frozen.rs",
+    "lazy.rs",
+    "locals.rs",
+    "memory.rs",
+    "mod.rs",
+    "operators.rs",
+    "quick.rs",
+    "stack.rs",
+    "stubs.rs",
+    "variables.rs",
+]];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -62,6 +74,11 @@ fn sources(folder: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     collect(&root().join(folder), &mut found);
     found
+}
+
+/// The files of a crate but for its binaries, which are crates of their own.
+fn own_sources(root: &str) -> BTreeMap<String, String> {
+    sources(root).into_iter().filter(|(name, _)| !name.starts_with(&format!("{root}/bin/"))).collect()
 }
 
 fn is_generated(name: &str) -> bool {
@@ -112,7 +129,7 @@ fn unsafe_code_is_where_it_belongs() {
 
 #[test]
 fn files_import_lower_layers_only() {
-    let graph = Imports::of(&sources("src"));
+    let graph = Imports::of("src", &sources("src"));
     let mut wrong = Vec::new();
     for (from, targets) in &graph.0 {
         for to in targets {
@@ -126,9 +143,32 @@ fn files_import_lower_layers_only() {
 }
 
 #[test]
+fn storeys_import_those_before_them() {
+    let storey = |file: &str| {
+        let name = file.strip_prefix("src/vm/")?.split_once('/')?.0;
+        STOREYS.iter().position(|names| names.contains(&name))
+    };
+    let graph = Imports::of("src", &sources("src"));
+    let mut wrong = Vec::new();
+    for (from, targets) in &graph.0 {
+        for to in targets {
+            if let (Some(above), Some(below)) = (storey(from), storey(to))
+                && below > above
+            {
+                wrong.push(format!("{from} imports {to}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports of a higher storey: {wrong:#?}");
+    let files = graph.0.keys().filter(|file| file.starts_with("src/vm/") && !file.starts_with("src/vm/tests"));
+    let without: Vec<_> = files.filter(|file| storey(file).is_none() && *file != "src/vm/mod.rs").collect();
+    assert!(without.is_empty(), "files of no storey: {without:?}");
+}
+
+#[test]
 fn no_files_import_each_other() {
-    let graph = Imports::of(&sources("src"));
-    let cycles = graph.cycles();
+    let graphs = CRATES.iter().map(|root| Imports::of(root, &own_sources(root))).collect::<Vec<_>>();
+    let cycles: Vec<_> = graphs.iter().flat_map(Imports::cycles).collect();
     let is_known = |group: &Vec<&str>, tangle: &&[&str]| {
         group.iter().all(|file| tangle.iter().any(|name| file.ends_with(&format!("/{name}"))))
     };
@@ -157,13 +197,15 @@ fn code(line: &str) -> &str {
 struct Imports(BTreeMap<String, BTreeSet<String>>);
 
 impl Imports {
-    fn of(sources: &BTreeMap<String, String>) -> Imports {
+    /// Of all files of a crate, whose root is in the folder `root`.
+    fn of(root: &str, sources: &BTreeMap<String, String>) -> Imports {
         let import = |(name, text): (&String, &String)| {
-            let code: String = text.lines().map(|line| format!("{}\n", code(line))).collect();
+            // Who may see something is no import.
+            let code = bare(text).replace("(in crate::", "(in ");
             // Tests may look at anything.
             let code = code.split("#[cfg(test)]\nmod ").next().unwrap_or(&code);
-            let mut targets: BTreeSet<String> =
-                paths(name, code).iter().filter_map(|path| resolve(path, sources)).collect();
+            let paths = paths(module_path(root, name), code);
+            let mut targets: BTreeSet<String> = paths.iter().filter_map(|path| resolve(root, path, sources)).collect();
             targets.remove(name);
             (name.clone(), targets)
         };
@@ -198,27 +240,100 @@ impl Imports {
     }
 }
 
-/// All paths of a file that begin with `crate` or `super`, from the crate's root, without these.
-fn paths(file: &str, code: &str) -> Vec<Vec<String>> {
+/// The module that a file is, from the crate's root.
+fn module_path(root: &str, file: &str) -> Vec<String> {
+    let name = file.strip_prefix(root).expect("a file of the crate").trim_start_matches('/').trim_end_matches(".rs");
+    let mut path: Vec<String> = name.split('/').map(str::to_owned).collect();
+    if path.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
+        path.pop();
+    }
+    path
+}
+
+/// The text without comments and without what strings contain.
+fn bare(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\'', '/']) {
+        let (before, from) = rest.split_at(at);
+        kept.push_str(before);
+        let skipped = match from.as_bytes() {
+            [b'/', b'/', ..] => from.find('\n').unwrap_or(from.len()),
+            [b'\'', b'\\', ..] => 3,
+            [b'\'', _, b'\'', ..] => 3,
+            [b'"', ..] => string_length(from, before),
+            _ => 1,
+        };
+        rest = &from[skipped..];
+    }
+    kept + rest
+}
+
+/// The length of the string that a text begins with, quotes included. It is raw if `r` and any number of `#` come before it.
+fn string_length(text: &str, before: &str) -> usize {
+    let start = before.trim_end_matches('#');
+    if start.ends_with('r') {
+        let end = format!("\"{}", "#".repeat(before.len() - start.len()));
+        return text[1..].find(&end).map_or(text.len(), |at| 1 + at + end.len());
+    }
+    let mut escaped = false;
+    let end = text[1..].find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    end.map_or(text.len(), |at| at + 2)
+}
+
+/// All paths of a file that begin with `crate`, `super`, `self` or a module that it declares, from the crate's root.
+fn paths(scope: Vec<String>, code: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    let mut scope: Vec<String> = file.trim_end_matches(".rs").split('/').skip(1).map(str::to_owned).collect();
-    if scope.last().is_some_and(|last| last == "mod" || last == "lib") {
-        scope.pop();
-    }
-    if file.starts_with("src/bin/") {
-        return found;
-    }
-    for (start, _) in code.match_indices("crate::") {
+    let begins = |start: usize| !code[..start].ends_with(|c: char| c.is_alphanumeric() || "_:$".contains(c));
+    let children = declared(code);
+    let own = |child: &str| [scope.as_slice(), &[child.to_owned()]].concat();
+    for (start, _) in code.match_indices("crate::").filter(|(start, _)| begins(*start)) {
         expand(&code[start + 7..], Vec::new(), &mut found);
     }
-    for (start, _) in code.match_indices("super::") {
-        if !code[..start].ends_with("super::") {
-            let levels = code[start..].split("::").take_while(|segment| *segment == "super").count();
-            let parent = scope[..scope.len().saturating_sub(levels)].to_vec();
+    for (start, _) in code.match_indices("self::").filter(|(start, _)| begins(*start)) {
+        expand(&code[start + 6..], scope.clone(), &mut found);
+    }
+    for child in &children {
+        let name = format!("{child}::");
+        for (start, _) in code.match_indices(&name).filter(|(start, _)| begins(*start)) {
+            expand(&code[start + name.len()..], own(child), &mut found);
+        }
+    }
+    for (start, _) in code.match_indices("super::").filter(|(start, _)| begins(*start)) {
+        let levels = code[start..].split("::").take_while(|segment| *segment == "super").count();
+        let up = levels.saturating_sub(inline_depth(&code[..start]));
+        let parent = scope[..scope.len().saturating_sub(up)].to_vec();
+        if up > 0 {
             expand(&code[start + 7 * levels..], parent, &mut found);
         }
     }
     found
+}
+
+/// The modules that a file declares and has no text of.
+fn declared(code: &str) -> Vec<&str> {
+    code.lines().filter_map(|line| line.trim_start().split_once("mod ")?.1.strip_suffix(';')).collect()
+}
+
+/// In how many modules the end of some code is that the same file contains.
+fn inline_depth(code: &str) -> usize {
+    let mut open = Vec::new();
+    for line in code.lines() {
+        let is_module =
+            line.trim_end().ends_with('{') && line.trim_start().trim_start_matches("pub ").starts_with("mod ");
+        for c in line.chars() {
+            match c {
+                '{' => open.push(is_module),
+                '}' => _ = open.pop(),
+                _ => {}
+            }
+        }
+    }
+    open.into_iter().filter(|is_module| *is_module).count()
 }
 
 /// Adds the paths of a use tree to `found`; returns what follows it.
@@ -250,27 +365,32 @@ fn expand<'a>(tree: &'a str, mut path: Vec<String>, found: &mut Vec<Vec<String>>
 }
 
 /// The file that a path leads to: that of its longest beginning that is a module.
-fn resolve(path: &[String], sources: &BTreeMap<String, String>) -> Option<String> {
+fn resolve(root: &str, path: &[String], sources: &BTreeMap<String, String>) -> Option<String> {
     for len in (1..=path.len()).rev() {
         let module = path[..len].join("/");
-        for file in [format!("src/{module}.rs"), format!("src/{module}/mod.rs")] {
+        for file in [format!("{root}/{module}.rs"), format!("{root}/{module}/mod.rs")] {
             if sources.contains_key(&file) {
                 return Some(file);
             }
         }
     }
     // An item of the crate's root.
-    path.first().filter(|first| !first.is_empty()).map(|_| "src/lib.rs".to_owned())
+    path.first().filter(|first| !first.is_empty()).map(|_| format!("{root}/lib.rs"))
 }
 
 #[test]
-fn use_trees_are_understood() {
-    let read = |file, code| paths(file, code).iter().map(|path| path.join("/")).collect::<Vec<_>>();
+fn paths_are_understood() {
+    let read = |file, code| paths(module_path("src", file), code).iter().map(|path| path.join("/")).collect::<Vec<_>>();
     let code = "use crate::vm::{code::{Code, Contents as C}, memory};\nfn f(x: crate::abi::Place) {}";
     assert_eq!(read("src/a.rs", code), ["vm/code/Code", "vm/code/Contents", "vm/memory", "abi/Place"]);
     assert_eq!(read("src/vm/code.rs", "use super::stack::Stack;"), ["vm/stack/Stack"]);
     assert_eq!(read("src/vm/mod.rs", "use super::abi::X;"), ["abi/X"]);
     assert_eq!(read("src/vm/deep/leaf.rs", "use super::super::{x, y::Z,};"), ["vm/x", "vm/y/Z"]);
+    assert_eq!(read("src/vm/mod.rs", "mod code;\npub(crate) mod memory;\nuse code::Code;"), ["vm/code/Code"]);
+    assert_eq!(read("src/vm.rs", "mod code;\nfn f() { self::code::g(); }"), ["vm/code/g"]);
+    assert_eq!(read("src/a.rs", "mod inner {\n    use super::*;\n}\nuse super::b;"), ["b"]);
+    let strings = "f(\"\\\"use crate::x\", r#\"crate::x\"#, '\"'); // crate::x\ncrate::y();";
+    assert_eq!(bare(strings), "f(, r#, ); \ncrate::y();");
 }
 
 #[test]
@@ -282,5 +402,5 @@ fn cycles_are_found() {
         file("src/c.rs", "use crate::a::A;"),
         file("src/d.rs", "use crate::a::A;"),
     ]);
-    assert_eq!(Imports::of(&sources).cycles(), [["src/a.rs", "src/b.rs", "src/c.rs"]]);
+    assert_eq!(Imports::of("src", &sources).cycles(), [["src/a.rs", "src/b.rs", "src/c.rs"]]);
 }

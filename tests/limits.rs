@@ -267,7 +267,7 @@ fn every_error_says_how_much_was_asked_for() {
 
         let large = Engine::new(Config::new().max_wasm_stack(64 << 20)).expect("an engine");
         let error = with_room_for(LITTLE, || Store::try_new(&large, ()).map(drop).expect_err("64 MiB"));
-        says(&error, &["68157440 bytes of address space for a wasm stack and its guard", "`Config::max_wasm_stack`"]);
+        says(&error, &["68321280 bytes of address space for a wasm stack and its guard", "`Config::max_wasm_stack`"]);
 
         let memory = MemoryType::new(1000, None);
         let error = with_room_for(LITTLE, || Memory::new(&mut store, memory).expect_err("64 MB"));

@@ -83,9 +83,12 @@ fn references_of_another_store() {
     for (ty, value, reference) in
         [(RefType::FUNCREF, Val::from(f), Ref::from(f)), (RefType::EXTERNREF, Val::from(object), Ref::from(object))]
     {
-        refused(Global::new(&mut other, GlobalType::new(ValType::Ref(ty), Mutability::Var), value), ANOTHER_STORE);
-        refused(Table::new(&mut other, TableType::new(ty, 1, None), reference), ANOTHER_STORE);
-        let table = Table::new(&mut other, TableType::new(ty, 1, None), Ref::null(ty)).unwrap();
+        refused(
+            Global::new(&mut other, GlobalType::new(ValType::Ref(ty.clone()), Mutability::Var), value),
+            ANOTHER_STORE,
+        );
+        refused(Table::new(&mut other, TableType::new(ty.clone(), 1, None), reference), ANOTHER_STORE);
+        let table = Table::new(&mut other, TableType::new(ty.clone(), 1, None), Ref::null(&ty)).unwrap();
         refused(table.set(&mut other, 0, reference), ANOTHER_STORE);
     }
     // As arguments, and as results of host functions.
@@ -153,14 +156,14 @@ fn wrong_types_and_numbers_of_values() {
 fn wrong_types_of_items() {
     let (_, mut store, _) = stores();
     let constant = GlobalType::new(ValType::I32, Mutability::Const);
-    refused(Global::new(&mut store, constant, Val::I64(0)), "type mismatch");
+    refused(Global::new(&mut store, constant.clone(), Val::I64(0)), "type mismatch");
     let global = Global::new(&mut store, constant, Val::I32(0)).unwrap();
     refused(global.set(&mut store, Val::I32(1)), "immutable");
     let global = Global::new(&mut store, GlobalType::new(ValType::I32, Mutability::Var), Val::I32(0)).unwrap();
     refused(global.set(&mut store, Val::F32(1)), "type mismatch");
     let ty = TableType::new(RefType::FUNCREF, 1, Some(2));
-    refused(Table::new(&mut store, ty, Ref::Extern(None)), "another type");
-    let table = Table::new(&mut store, ty, Ref::Func(None)).unwrap();
+    refused(Table::new(&mut store, ty.clone(), Ref::Extern(None)), "another type");
+    let table = Table::new(&mut store, ty.clone(), Ref::Func(None)).unwrap();
     refused(table.set(&mut store, 0, Ref::Extern(None)), "another type");
     refused(table.grow(&mut store, 1, Ref::Extern(None)), "another type");
     refused(table.grow(&mut store, 2, Ref::Func(None)), "cannot grow");

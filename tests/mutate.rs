@@ -245,13 +245,16 @@ fn stand_in(store: &mut Store<WasiCtx>, import: &ImportType<'_>) -> Result<Exter
         }
         ExternType::Memory(ty) if ty.is_shared() => Extern::SharedMemory(SharedMemory::new(store.engine(), ty)?),
         ExternType::Memory(ty) => Extern::Memory(Memory::new(store, ty)?),
-        ExternType::Global(ty) => Extern::Global(Global::new(store, ty, defaults(&[ty.content]).remove(0))?),
+        ExternType::Global(ty) => {
+            let value = defaults(std::slice::from_ref(&ty.content)).remove(0);
+            Extern::Global(Global::new(store, ty, value)?)
+        }
         other => return Err(Error::msg(format!("imports {other:?}"))),
     })
 }
 
 fn defaults(types: &[ValType]) -> Vec<Val> {
-    types.iter().map(|ty| Val::default_for_ty(*ty).expect("every type has one")).collect()
+    types.iter().map(|ty| Val::default_for_ty(ty).expect("every type has one")).collect()
 }
 
 fn call_exports(store: &mut Store<WasiCtx>, instance: &Instance) -> End {

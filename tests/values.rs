@@ -1,7 +1,7 @@
 //! Values that are read in more than one width or place.
 #![allow(missing_docs)]
 
-use planish::{Config, CpuLevel, Engine, Instance, Module, Result, Store, Trap, Val};
+use planish::{Config, CpuLevel, Engine, Func, FuncType, Instance, Module, Result, Store, Trap, Val, ValType};
 use std::fmt::Write;
 
 /// Each parameter's low half, then its high half: too many parameters for all to have registers.
@@ -210,6 +210,56 @@ fn comparisons_yield_what_they_say_wherever_they_are() -> Result<()> {
                     }
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Through each kind of stub: into wasm, from one instance to another, and to the host, and back. Many values go in a loop.
+#[test]
+fn values_of_any_number_and_type_pass_all_stubs() -> Result<()> {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random >> 24
+    };
+    let lengths = (0..40).chain([63, 64, 65, 127, 129, 999, 1000]);
+    for length in lengths {
+        // One type throughout, or all of them.
+        let only = next() % 12;
+        let values: Vec<Val> = (0..length)
+            .map(|_| {
+                let bits = next();
+                match if only < 5 { only } else { next() % 5 } {
+                    0 => Val::I32(bits as i32),
+                    1 => Val::I64(bits as i64),
+                    2 => Val::F32(bits as u32),
+                    3 => Val::F64(bits),
+                    _ => Val::V128((u128::from(bits) << 70 | u128::from(next())).into()),
+                }
+            })
+            .collect();
+        let types: Vec<ValType> = values.iter().map(Val::ty).collect();
+        let list = types.iter().map(ValType::to_string).collect::<Vec<_>>().join(" ");
+        let gets: String = (0..length).map(|local| format!("(local.get {local}) ")).collect();
+        let text = format!(
+            r#"(module (type $t (func (param {list}) (result {list}))) (import "" "" (func $next (type $t)))
+                (func (export "f") (type $t) {gets} (call $next)))"#
+        );
+        for lazy in [false, true] {
+            let engine = Engine::new(Config::new().lazy_compilation(lazy))?;
+            let (mut store, module) = (Store::new(&engine, ()), Module::new(&engine, &text)?);
+            let same = |_: planish::Caller<'_, ()>, params: &[Val], results: &mut [Val]| {
+                results.copy_from_slice(params);
+                Ok(())
+            };
+            let mut f = Func::new(&mut store, FuncType::new(types.clone(), types.clone()), same);
+            for _ in 0..2 {
+                f = Instance::new(&mut store, &module, &[f.into()])?.get_func(&mut store, "f").unwrap();
+            }
+            let mut results = vec![Val::I32(0); length];
+            f.call(&mut store, &values, &mut results)?;
+            assert_eq!(format!("{results:?}"), format!("{values:?}"), "{length} values");
         }
     }
     Ok(())

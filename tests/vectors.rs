@@ -449,7 +449,7 @@ fn accesses_are_as_wide_as_they_say_and_never_wrap() {
 /// Ten vectors among numbers, eight of them in registers: to the host and back, from instance to instance, and as results.
 #[test]
 fn vectors_cross_the_door_in_registers_and_on_the_stack() {
-    let types = [[ValType::I64, ValType::V128, ValType::F32]; 10].concat();
+    let types = vec![[ValType::I64, ValType::V128, ValType::F32]; 10].concat();
     let value = |index: usize| match types[index] {
         ValType::I64 => Val::I64(-(index as i64)),
         ValType::F32 => Val::from(index as f32),

@@ -1,8 +1,8 @@
 //! WASI through the engine: what a guest's calls do to a store's context.
 #![allow(unsafe_code, reason = "forks")]
 
-use planish::wasi::{I32Exit, MemoryOutputPipe, WasiCtx, WasiCtxBuilder, add_to_linker};
-use planish::{Engine, Error, Linker, Module, Store};
+use planish::wasi::{DirPerms, FilePerms, I32Exit, MemoryOutputPipe, WasiCtx, WasiCtxBuilder, add_to_linker};
+use planish::{Caller, Engine, Error, Linker, Module, Store, Trap};
 use std::io::{Read, Write};
 
 /// Runs `_start` of a module; gives back how it ended and what it wrote to its standard output.
@@ -141,4 +141,51 @@ fn forked_processes_have_random_bytes_of_their_own() -> Result<(), Error> {
         assert!(!drawn[..index].contains(bytes), "{drawn:?}");
     }
     Ok(())
+}
+
+/// Reads a directory, which takes more of the native stack than other functions, in so many entries within each other.
+const NESTED: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_readdir" (func $readdir (param i32 i32 i32 i64 i32) (result i32)))
+    (import "host" "nest" (func $nest (param i32)))
+    (memory (export "memory") 1)
+    (func (export "run") (param i32)
+        (if (local.get 0)
+            (then (call $nest (local.get 0)))
+            (else (if (call $readdir (i32.const 3) (i32.const 0) (i32.const 1000) (i64.const 0) (i32.const 5000))
+                (then unreachable))))))"#;
+
+/// However small the thread, a call works or is an error.
+#[test]
+fn small_threads_run_wasi_or_refuse() {
+    let engine = Engine::default();
+    let module = Module::new(&engine, NESTED).expect("a valid module");
+    let mut linker: Linker<WasiCtx> = Linker::new(&engine);
+    add_to_linker(&mut linker, |context| context).expect("nothing is defined twice");
+    let nest = |mut caller: Caller<'_, WasiCtx>, n: i32| -> Result<(), Error> {
+        let run =
+            caller.get_export("run").and_then(|item| item.into_func()).expect("an export").typed::<i32, ()>(&caller)?;
+        run.call(&mut caller, n - 1)
+    };
+    linker.func_wrap("host", "nest", nest).expect("a new name");
+    let mut worked = Vec::new();
+    for kib in [64, 96, 128, 160, 192, 256, 384, 512] {
+        let mut context = WasiCtxBuilder::new();
+        context.preopened_dir(env!("CARGO_MANIFEST_DIR"), "/", DirPerms::READ, FilePerms::READ).expect("a directory");
+        let mut store = Store::new(&engine, context.build());
+        let instance = linker.instantiate(&mut store, &module).expect("memory");
+        let run = instance.get_typed_func::<i32, ()>(&mut store, "run").expect("an export");
+        let thread = std::thread::Builder::new().stack_size(kib << 10);
+        let deepest = thread.spawn(move || {
+            (0..1000).find(|&n| match run.call(&mut store, n) {
+                Ok(()) => false,
+                Err(error) => {
+                    assert_eq!(error.trap(), Some(Trap::StackOverflow));
+                    true
+                }
+            })
+        });
+        worked.push(deepest.expect("a thread").join().expect("no panic"));
+    }
+    println!("the first number of entries within each other that is refused: {worked:?}");
+    assert_ne!(worked.last(), Some(&Some(0)), "half a megabyte is enough");
 }

@@ -2,34 +2,7 @@
 
 use crate::buffer::{Asm, MAX_POS};
 use crate::error::AsmError;
-use crate::record::What;
-
-/// What padding is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rule {
-    /// `offset` bytes behind the padding lies a multiple of `1 << log2`.
-    Aligned { log2: u8, offset: u8 },
-    /// The `len` bytes behind the padding lie in one block of `1 << log2` bytes.
-    Within { log2: u8, len: u8 },
-}
-
-impl Rule {
-    /// How many bytes of padding the rule asks for at `pos`. No rule lets a later position end before an earlier one.
-    #[inline]
-    pub(crate) const fn padding(self, pos: u32) -> u32 {
-        let (log2, behind) = match self {
-            Rule::Aligned { log2, offset } => (log2, offset as u32),
-            Rule::Within { log2, len } => {
-                let in_block = pos & ((1 << log2) - 1);
-                if in_block + len as u32 <= 1 << log2 {
-                    return 0;
-                }
-                (log2, 0)
-            }
-        };
-        pos.wrapping_add(behind).wrapping_neg() & ((1 << log2) - 1)
-    }
-}
+use crate::record::{Rule, What};
 
 /// Padding.
 impl Asm<'_> {

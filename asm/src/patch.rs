@@ -1,10 +1,10 @@
 //! [`PatchSite`]: bytes of the code that are replaced later, in one store, while other threads may run them.
 
-use crate::align::Rule;
 use crate::buffer::Asm;
 use crate::encode::{Map, Op};
 use crate::error::AsmError;
 use crate::label::Label;
+use crate::record::Rule;
 use crate::reg::R64;
 
 use core::ops::Range;

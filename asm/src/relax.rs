@@ -4,16 +4,16 @@
 //! [`Asm::late`] and is recorded; branches are emitted with 32 bits. A label's slot holds its position and the number of
 //! records before it. [`Asm::relax`] then takes all branches to be short, lays the code out, makes those long that do not
 //! reach, and does so again until all reach. What was long stays long, so this ends. No layout lets a place
-//! move up (branches only shrink, and no [`Rule`](crate::align::Rule) lets a later position end before an
+//! move up (branches only shrink, and no [`Rule`](crate::record::Rule) lets a later position end before an
 //! earlier one), so the code is moved in place, once, from its start to its end.
 
 use core::mem;
 
-use crate::align::{Rule, fill_with_nops};
+use crate::align::fill_with_nops;
 use crate::buffer::Asm;
 use crate::error::AsmError;
 use crate::label::{Label, LabelSlot, NONE};
-use crate::record::{Record, What};
+use crate::record::{Record, Rule, What};
 
 /// Layouts after which branches that only just reach are made long too, ever more of them, so that a chain of branches
 /// in which each pushes the one before it out of reach does not take a layout each.

@@ -56,7 +56,7 @@ pub(crate) const RECORD_KIND: i32 = 28;
 pub(crate) const RECORD_KIND_HOST: i32 = 2;
 /// Function record: the same for a caller that restores r14 and r15 by itself.
 pub(crate) const RECORD_IMPORTER: i32 = 32;
-pub(crate) const RECORD_BYTES: i32 = 40;
+pub(crate) const RECORD_BYTES: i32 = 48;
 
 /// A function that has an entry of its own for importers has it directly before its first byte, so many bytes long. It loads
 /// r14 and r15 from the record in rax, and runs into the function.

@@ -51,13 +51,23 @@ pub(crate) const PUSHED_CONTEXT: usize = CALLEE_SAVED.len();
 
 /// The region below a wasm stack that faults, in bytes.
 pub(crate) const STACK_GUARD_BYTES: usize = 1 << 20;
-/// A function whose frame is larger compares with [`layout::STORE_STACK_LIMIT`] before it touches it.
-pub(crate) const UNCHECKED_FRAME_BYTES: u32 = 64 << 10;
-/// Without signals every function that calls compares with that limit, and so much below it is left to what does not:
-/// functions that call nothing, with small frames, and stubs, which copy 1,000 arguments and 1,000 results at most.
-pub(crate) const STUB_STACK_BYTES: usize = 64 << 10;
+/// Between the guard and what frames may use: room for code that does not look for the stack's end, and below that for the frame
+/// of a signal and a handler that runs on the stack which it interrupts.
+pub(crate) const STACK_RESERVE_BYTES: usize = UNPROBED_STACK_BYTES + SIGNAL_STACK_BYTES;
+/// What code may use that does not look for the stack's end: functions that call nothing, with small frames, and stubs, which copy
+/// 1,000 arguments and 1,000 results at most.
+pub(crate) const UNPROBED_STACK_BYTES: usize = 64 << 10;
+/// 64 KiB for a handler, the rest for what the kernel saves of the interrupted code: 11 KiB with AVX-512 and AMX.
+pub(crate) const SIGNAL_STACK_BYTES: usize = 96 << 10;
+/// A function that calls or has a large frame reads this far below its frame before it makes it: in the guard if the frame would reach
+/// into the reserve. Half a page less than the reserve, since a processor that compares the low twelve bits of addresses takes a read
+/// whole pages below the return address for one of it.
+pub(crate) const STACK_PROBE_BYTES: u32 = STACK_RESERVE_BYTES as u32 - 2048;
 /// What is a small frame for that.
 pub(crate) const SMALL_FRAME_BYTES: u32 = 4 << 10;
+/// A function whose frame is larger compares with [`layout::STORE_STACK_LIMIT`], since its probe might miss the guard.
+pub(crate) const PROBED_FRAME_BYTES: u32 = 64 << 10;
+const _: () = assert!(STACK_PROBE_BYTES as usize + 2 * PROBED_FRAME_BYTES as usize <= STACK_GUARD_BYTES);
 /// The address space of a guarded memory: 32-bit index + 32-bit offset + the widest access, rounded up.
 pub(crate) const GUARDED_MEMORY_BYTES: usize = (8 << 30) + (64 << 10);
 /// Bytes of one value in the array by which values cross the door.

@@ -19,6 +19,13 @@ const CODE_PER_BYTE: usize = 64;
 /// Displacements in a module have 32 bits, with room to spare.
 const MOST_CODE: usize = 1 << 30;
 
+impl Options {
+    /// Code of any module, its functions and its stubs.
+    pub(crate) fn max_code_bytes(&self) -> usize {
+        self.max_code_size.min(MOST_CODE)
+    }
+}
+
 /// What compiling one module may take and make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Limits {
@@ -32,7 +39,7 @@ impl Limits {
         let in_proportion = |least: usize, per_byte: usize| wasm_bytes.saturating_mul(per_byte).saturating_add(least);
         Limits {
             memory_bytes: in_proportion(LEAST_MEMORY, MEMORY_PER_BYTE).min(options.max_compile_memory),
-            code_bytes: in_proportion(LEAST_CODE, CODE_PER_BYTE).min(options.max_code_size).min(MOST_CODE),
+            code_bytes: in_proportion(LEAST_CODE, CODE_PER_BYTE).min(options.max_code_bytes()),
         }
     }
 }

@@ -68,7 +68,7 @@ fn scan_all(
     options: &Options,
     mut visit: impl FnMut(&Compiler<'_, HeapCode>, u32, &Origins),
 ) -> Result<(), Error> {
-    let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+    let layouts: Vec<CallLayout> = info.types.iter().map(|ty| CallLayout::of(ty.func_type())).collect();
     let (signatures, params) = (vec![0; layouts.len()], Signatures::of(info, &layouts));
     let module = ModuleContext::new(info, &layouts, &params, &signatures, options);
     let budget = Budget::new(module.limits);

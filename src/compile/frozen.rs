@@ -97,7 +97,7 @@ const SIGNATURE: u32 = 7;
 
 /// Returns whether all of the bodies are valid; of others nothing is added.
 fn add_tapes(digest: &mut Digest, info: &ModuleInfo, bodies: &Bodies<'_>) -> bool {
-    let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+    let layouts: Vec<CallLayout> = info.types.iter().map(|ty| CallLayout::of(ty.func_type())).collect();
     let (signatures, params) = (vec![SIGNATURE; layouts.len()], Signatures::of(info, &layouts));
     let context = ModuleContext::new(info, &layouts, &params, &signatures, &GUARDED);
     let budget = Budget::new(context.limits);

@@ -53,7 +53,7 @@ impl LazyModule {
         threads: &Threads,
         clock: &mut Clock,
     ) -> Result<LazyModule, Error> {
-        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+        let layouts: Vec<CallLayout> = info.types.iter().map(|ty| CallLayout::of(ty.func_type())).collect();
         let mut module = LazyModule {
             params: Signatures::of(info, &layouts),
             layouts,
@@ -74,6 +74,13 @@ impl LazyModule {
 
     fn context<'a>(&'a self, info: &'a ModuleInfo) -> ModuleContext<'a> {
         ModuleContext::new(info, &self.layouts, &self.params, &self.signatures, &self.options)
+    }
+
+    /// Takes bytes for the module's stubs from the code that it may have, before any function is compiled.
+    pub(crate) fn reserve_code(&mut self, info: &ModuleInfo, bytes: usize) {
+        let mut limits = Limits::of(&self.options, info.code_bytes);
+        limits.code_bytes = limits.code_bytes.min(self.options.max_code_bytes().saturating_sub(bytes));
+        self.budget = Budget::new(limits);
     }
 
     fn copy(&mut self, bodies: &Bodies<'_>) -> Result<(), Error> {

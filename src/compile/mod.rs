@@ -29,7 +29,7 @@ pub(crate) use emit::coverage;
 pub(crate) use frozen::Digests;
 pub(crate) use lazy::LazyModule;
 pub(crate) use link::CompiledModule;
-pub(crate) use stubs::{builtin_stubs, lazy_stubs, signature_stubs};
+pub(crate) use stubs::{builtin_stubs, host_stub, lazy_stubs, signature_stubs};
 pub(crate) use threads::Threads;
 pub(crate) use timings::Clock;
 pub use timings::{Stage, Timings};
@@ -50,7 +50,7 @@ pub(crate) use scan::Handlers;
 use scan::{Refusal, Scan, Signatures, Unwatched, Watch, Watched};
 use std::io;
 use std::ops::Range;
-use tape::Origins;
+use tape::{Origins, verify};
 
 /// How to compile, apart from the module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,11 +85,16 @@ pub(crate) struct SignatureStubs {
     pub(crate) foreign_frame_bytes: u32,
     /// Stack arguments that functions of the type pop.
     pub(crate) arg_bytes: u32,
-    /// [`RECORD_FOREIGN`](crate::abi::layout::RECORD_FOREIGN) of a host function: stores the arguments to an array on the wasm stack, sets the store's exit
-    /// and wasm rsp, switches to the native stack (16-aligned) and calls
-    /// `extern "sysv64" fn(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32` whose address is at `RECORD_CODE`;
-    /// 0 = go on with the results in the array, else jump to the store's trap exit.
-    pub(crate) host_offset: u32,
+}
+
+/// [`RECORD_FOREIGN`](crate::abi::layout::RECORD_FOREIGN) of a host function: stores the arguments to an array on the wasm stack,
+/// sets the store's exit and wasm rsp, switches to the native stack (16-aligned) and calls
+/// `extern "sysv64" fn(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32` whose address is at `RECORD_CODE`;
+/// 0 = go on with the results in the array, else jump to the store's trap exit. Position-independent.
+pub(crate) struct HostStub {
+    pub(crate) code: Vec<u8>,
+    /// Stack arguments that it pops.
+    pub(crate) arg_bytes: u32,
 }
 
 /// Entries of all builtins, in one piece of position-independent code.
@@ -154,7 +159,7 @@ pub(crate) fn compile_module<M: CodeMemory>(
     threads: &Threads,
     clock: &mut Clock,
 ) -> Result<CompiledModule<M>, Error> {
-    let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+    let layouts: Vec<CallLayout> = info.types.iter().map(|ty| CallLayout::of(ty.func_type())).collect();
     let params = Signatures::of(info, &layouts);
     let module = ModuleContext::new(info, &layouts, &params, signatures, options).with_importer_entries();
     let compiled = batches::compile(&module, bodies, threads, clock)?;
@@ -306,6 +311,24 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         }
     }
 
+    /// The same; the tape is verified, and what [`Recount`](emit::Recount) says of the function is prepared.
+    ///
+    /// # Panics
+    ///
+    /// If the tape breaks a rule.
+    fn read_and_verify(&mut self, own: u32, module: &[u8], range: Range<u32>) -> Result<(), Refusal> {
+        let mut origins = std::mem::take(&mut self.buffers.recount.origins);
+        origins.clear();
+        let watched = &mut Watched { handlers: self.module.handlers, origins: &mut origins };
+        self.read(own, module, range, watched)?;
+        let function = self.module.info.imported_functions + own;
+        if let Err(broken) = verify(&self.scan.tape, &origins) {
+            panic!("the tape of function {function}: {broken}");
+        }
+        (self.buffers.recount.function, self.buffers.recount.origins) = (function, origins);
+        Ok(())
+    }
+
     /// The same; each operator is watched.
     fn read(&mut self, own: u32, module: &[u8], range: Range<u32>, watch: &mut impl Watch) -> Result<(), Refusal> {
         let length = range.len();
@@ -357,7 +380,6 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
                 plan: &self.plan,
                 layout,
                 ty: &self.module.info.types[ty.index()],
-                body_offset,
                 sites: &mut self.sites,
                 calls: &mut self.calls,
                 relocations: &mut self.relocations,

@@ -133,7 +133,7 @@ fn both_validators_accept_the_same_bodies() {
     for module in modules() {
         let features = some_features(&mut random);
         let Ok((info, bodies)) = decode(&module, features).or_else(|_| decode(&module, SUPPORTED)) else { continue };
-        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+        let layouts: Vec<CallLayout> = info.types.iter().map(|ty| CallLayout::of(ty.func_type())).collect();
         let signatures = vec![0; layouts.len()];
         let params = Signatures::of(&info, &layouts);
         let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
@@ -176,7 +176,7 @@ fn threads_change_nothing() {
     let mut functions = 0;
     for module in modules() {
         let Ok((info, bodies)) = decode(&module, SUPPORTED) else { continue };
-        let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+        let layouts: Vec<CallLayout> = info.types.iter().map(|ty| CallLayout::of(ty.func_type())).collect();
         let signatures = vec![7; layouts.len()];
         let params = Signatures::of(&info, &layouts);
         let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());

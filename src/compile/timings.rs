@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 #[doc(hidden)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
-    /// Sections are checked and read, bodies located; stubs are made for signatures that the engine did not know.
+    /// Sections are checked and read, bodies located.
     Decode,
     /// Bodies are validated and become tapes.
     Scan,
@@ -14,7 +14,7 @@ pub enum Stage {
     Assign,
     /// Tapes become code.
     Emit,
-    /// Code finds its place, and becomes executable.
+    /// Code finds its place, stubs follow it, and it becomes executable.
     Link,
 }
 

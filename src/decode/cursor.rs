@@ -9,11 +9,22 @@ use wasmparser::WasmFeatures;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Invalid;
 
+/// The references to an abstract heap type, nullable and not.
+static FUNC: [ValType; 2] = references_to(HeapType::Func, HeapType::Func);
+static EXTERN: [ValType; 2] = references_to(HeapType::Extern, HeapType::Extern);
+static EXN: [ValType; 2] = references_to(HeapType::Exn, HeapType::Exn);
+static NO_EXN: [ValType; 2] = references_to(HeapType::NoExn, HeapType::NoExn);
+
+/// The types of references, nullable and not, to a heap type, given twice.
+pub(super) const fn references_to(heap: HeapType, same: HeapType) -> [ValType; 2] {
+    [ValType::Ref(RefType { nullable: true, heap }), ValType::Ref(RefType { nullable: false, heap: same })]
+}
+
 /// What a block takes and leaves (specification 2.4.8).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum BlockType {
+pub(crate) enum BlockType<'m> {
     Empty,
-    Result(ValType),
+    Result(&'m ValType),
     Function(TypeIndex),
 }
 
@@ -266,60 +277,57 @@ impl<'a> Cursor<'a> {
     // Types.
 
     /// A value type (specification 5.3.4).
-    pub(crate) fn val_type(&mut self, info: &ModuleInfo) -> Result<ValType, Invalid> {
+    pub(crate) fn val_type<'m>(&mut self, info: &'m ModuleInfo) -> Result<&'m ValType, Invalid> {
         let on = |feature: WasmFeatures| if info.features.contains(feature) { Ok(()) } else { Err(Invalid) };
-        let ty = match self.byte()? {
-            0x7F => return Ok(ValType::I32),
-            0x7E => return Ok(ValType::I64),
-            0x7D => return Ok(ValType::F32),
-            0x7C => return Ok(ValType::F64),
-            0x7B => return Ok(ValType::V128),
+        let [nullable, _] = match self.byte()? {
+            0x7F => return Ok(&ValType::I32),
+            0x7E => return Ok(&ValType::I64),
+            0x7D => return Ok(&ValType::F32),
+            0x7C => return Ok(&ValType::F64),
+            0x7B => return Ok(&ValType::V128),
             // The long form of a reference, nullable and not.
-            0x63 => return self.heap_type(info).map(|heap| ValType::Ref(RefType { nullable: true, heap })),
+            0x63 => return self.references(info).map(|[nullable, _]| nullable),
             0x64 => {
-                let heap = self.heap_type(info)?;
-                if matches!(heap, HeapType::Func | HeapType::Extern) {
+                let [nullable, non_null] = self.references(info)?;
+                if [ValType::FUNCREF, ValType::EXTERNREF].contains(nullable) {
                     on(WasmFeatures::FUNCTION_REFERENCES)?;
                 }
-                return Ok(ValType::Ref(RefType { nullable: false, heap }));
+                return Ok(non_null);
             }
             _ => {
                 self.at -= 1;
-                self.heap_type(info)?
+                self.references(info)?
             }
         };
         // The short form of a nullable reference.
-        match ty {
-            HeapType::ConcreteFunc(_) => Err(Invalid),
-            heap => Ok(ValType::Ref(RefType { nullable: true, heap })),
+        match nullable {
+            ValType::Ref(RefType { heap: HeapType::ConcreteFunc(_), .. }) => Err(Invalid),
+            nullable => Ok(nullable),
         }
     }
 
-    /// What a reference refers to (specification 5.3.3).
-    pub(crate) fn heap_type(&mut self, info: &ModuleInfo) -> Result<HeapType, Invalid> {
+    /// The references, nullable and not, to a heap type (specification 5.3.3).
+    pub(crate) fn references<'m>(&mut self, info: &'m ModuleInfo) -> Result<&'m [ValType; 2], Invalid> {
         let on = |feature: WasmFeatures| if info.features.contains(feature) { Ok(()) } else { Err(Invalid) };
-        let heap = match self.bytes.get(self.place()) {
-            Some(0x70) => HeapType::Func,
-            Some(0x6F) => HeapType::Extern,
-            Some(0x69) => HeapType::Exn,
-            Some(0x74) => HeapType::NoExn,
+        let (types, feature) = match self.bytes.get(self.place()) {
+            Some(0x70) => (&FUNC, WasmFeatures::REFERENCE_TYPES),
+            Some(0x6F) => (&EXTERN, WasmFeatures::REFERENCE_TYPES),
+            Some(0x69) => (&EXN, WasmFeatures::EXCEPTIONS.union(WasmFeatures::REFERENCE_TYPES)),
+            Some(0x74) => (&NO_EXN, WasmFeatures::EXCEPTIONS.union(WasmFeatures::REFERENCE_TYPES)),
             _ => {
                 let index = u32::try_from(self.s33()?).map_err(|_| Invalid)?;
                 on(WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::REFERENCE_TYPES))?;
-                return info.concrete(TypeIndex(index)).map(HeapType::ConcreteFunc).ok_or(Invalid);
+                return info.references.get(index as usize).ok_or(Invalid);
             }
         };
         self.at += 1;
-        on(WasmFeatures::REFERENCE_TYPES)?;
-        if matches!(heap, HeapType::Exn | HeapType::NoExn) {
-            on(WasmFeatures::EXCEPTIONS)?;
-        }
-        Ok(heap)
+        on(feature)?;
+        Ok(types)
     }
 
     /// A block type (specification 5.4.1), behind the opcode.
     #[inline(always)]
-    pub(crate) fn block_type(&mut self, info: &ModuleInfo) -> Result<BlockType, Invalid> {
+    pub(crate) fn block_type<'m>(&mut self, info: &'m ModuleInfo) -> Result<BlockType<'m>, Invalid> {
         if self.window.byte() == 0x40 {
             self.at += 1;
             return Ok(BlockType::Empty);
@@ -330,7 +338,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(never)]
-    fn block_type_with_values(mut self, info: &ModuleInfo) -> Result<(BlockType, Cursor<'a>), Invalid> {
+    fn block_type_with_values<'m>(mut self, info: &'m ModuleInfo) -> Result<(BlockType<'m>, Cursor<'a>), Invalid> {
         let ty = match self.bytes.get(self.place()) {
             Some(0x41..0x80) => BlockType::Result(self.val_type(info)?),
             _ => {

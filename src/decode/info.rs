@@ -16,9 +16,10 @@ use wasmparser::{
 pub(crate) struct ModuleInfo {
     /// What bodies may use.
     pub(crate) features: WasmFeatures,
-    pub(crate) types: Vec<FuncType>,
-    /// By type, once a reference type names it.
-    pub(crate) concrete: Vec<OnceLock<ConcreteFuncType>>,
+    /// The module keeps the references, and with them the numbers that are in its code.
+    pub(crate) types: Vec<ConcreteFuncType>,
+    /// By type, the references to it, nullable and not: what names them borrows them and need not count.
+    pub(crate) references: Vec<[ValType; 2]>,
     pub(crate) imports: Vec<Import>,
     pub(crate) functions: Vec<TypeIndex>,
     pub(crate) tables: Vec<TableType>,
@@ -103,7 +104,7 @@ pub(crate) struct Import {
 }
 
 /// What is imported; the payload indexes the type's own index space.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum ImportItem {
     Func(TypeIndex),
     Table(TableType),
@@ -247,17 +248,8 @@ impl ModuleInfo {
         &self.types[self.functions[func.index()].index()]
     }
 
-    /// A type as references name it. None: it does not exist, or the process has too many of them.
-    pub(crate) fn concrete(&self, ty: TypeIndex) -> Option<ConcreteFuncType> {
-        let (known, func_type) = (self.concrete.get(ty.index())?, self.types.get(ty.index())?);
-        match known.get() {
-            Some(&concrete) => Some(concrete),
-            None => ConcreteFuncType::of(func_type).map(|concrete| *known.get_or_init(|| concrete)),
-        }
-    }
-
     /// Can wasm code put references to exceptions elsewhere than on its stack: into a global, a table, or another exception? What it
-    /// passes to the host is the host's business to [hold](crate::vm::exception::Exceptions::hold).
+    /// passes to the host is the host's business to [hold](crate::vm::exit::exception::Exceptions::hold).
     pub(crate) fn holds_exceptions(&self) -> bool {
         let is_exception = |ty: &RefType| matches!(ty.heap, HeapType::Exn | HeapType::NoExn);
         let holds = |ty: &ValType| matches!(ty, ValType::Ref(ty) if is_exception(ty));

@@ -1,15 +1,16 @@
 //! One section of a validated module into [`ModuleInfo`].
 
+use super::cursor::references_to;
 use super::info::{
     Body, ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, Export, ExportItem, FunctionNames, Import,
     ImportItem, ModuleInfo, SegmentMode,
 };
 use crate::error::Error;
 use crate::types::{
-    FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, IndexType, MemoryIndex, MemoryType, RefType, TableIndex,
-    TableType, TagIndex, TypeIndex, ValType,
+    ConcreteFuncType, FuncIndex, FuncType, GlobalIndex, GlobalType, HeapType, IndexType, MemoryIndex, MemoryType,
+    RefType, TOO_MANY_TYPES, TableIndex, TableType, TagIndex, TypeIndex, ValType,
 };
-use std::sync::OnceLock;
+use std::borrow::Cow;
 use wasmparser::{
     AbstractHeapType, BinaryReader, CustomSectionReader, KnownCustom, Name, Operator, Payload, UnpackedIndex,
 };
@@ -95,8 +96,9 @@ fn add_type(info: &mut ModuleInfo, ty: &wasmparser::FuncType) -> Result<(), Erro
     let values =
         |types: &[wasmparser::ValType]| types.iter().map(|ty| val_type(info, *ty)).collect::<Result<Vec<_>, _>>();
     let ty = FuncType::new(values(ty.params())?, values(ty.results())?);
+    let ty = ConcreteFuncType::of(Cow::Owned(ty)).ok_or_else(|| Error::msg(TOO_MANY_TYPES))?;
+    info.references.push(references_to(HeapType::ConcreteFunc(ty.clone()), HeapType::ConcreteFunc(ty.clone())));
     info.types.push(ty);
-    info.concrete.push(OnceLock::new());
     Ok(())
 }
 
@@ -109,7 +111,7 @@ fn add_import(info: &mut ModuleInfo, import: wasmparser::Import<'_>) -> Result<(
         }
         wasmparser::TypeRef::Table(ty) => {
             let ty = table_type(info, ty)?;
-            info.tables.push(ty);
+            info.tables.push(ty.clone());
             info.imported_tables += 1;
             ImportItem::Table(ty)
         }
@@ -121,7 +123,7 @@ fn add_import(info: &mut ModuleInfo, import: wasmparser::Import<'_>) -> Result<(
         }
         wasmparser::TypeRef::Global(ty) => {
             let ty = global_type(info, ty)?;
-            info.globals.push(ty);
+            info.globals.push(ty.clone());
             info.imported_globals += 1;
             ImportItem::Global(ty)
         }
@@ -385,10 +387,7 @@ fn ref_type(info: &ModuleInfo, ty: wasmparser::RefType) -> Result<RefType, Error
         Abstract { ty: AbstractHeapType::Extern, .. } => HeapType::Extern,
         Abstract { ty: AbstractHeapType::Exn, .. } => HeapType::Exn,
         Abstract { ty: AbstractHeapType::NoExn, .. } => HeapType::NoExn,
-        Concrete(UnpackedIndex::Module(index)) => {
-            let concrete = info.concrete(TypeIndex(index));
-            HeapType::ConcreteFunc(concrete.ok_or_else(|| Error::msg("too many function types that references name"))?)
-        }
+        Concrete(UnpackedIndex::Module(index)) => HeapType::ConcreteFunc(info.types[index as usize].clone()),
         other => unreachable!("validated: a reference to {other:?}"),
     };
     Ok(RefType { nullable: ty.is_nullable(), heap })

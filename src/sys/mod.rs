@@ -13,6 +13,7 @@
 //! | `getauxval(AT_MINSIGSTKSZ)` | 5.14 | 64 KiB are enough for a signal frame: what needs more, AMX, came later |
 
 pub(crate) mod address_space;
+pub(crate) mod after_fork;
 pub(crate) mod cpu;
 pub(crate) mod float;
 #[cfg(feature = "wasi")]

@@ -4,23 +4,28 @@
 
 mod code;
 
-use super::backtrace::{Frame, MAX_FRAMES};
-use super::bounds::{Bounds, Limits, Refused};
-use super::code::{Code, CodeAddress, Contents, Signature, SignatureSpan};
-use super::context::{FuncRef, Pending, Value};
-use super::enter::{Exit, enter};
-use super::host::{HostCall, HostError, HostStop, Payload};
-use super::images::MemoryImages;
-use super::instance::{Entries, Imports, InstanceModule, Records};
-use super::pool::{MemoryPool, PoolLimits};
-use super::stack::StackPool;
-use super::store::{Hosted, InstanceId, StoreState};
-use super::trap::install_handlers;
-use super::{builtins, unwind};
+use super::code::buffer::Code;
+use super::code::published::{CodeAddress, Contents, EntryPoint, Signature, SignatureSpan, Signatures};
+use super::exit::backtrace::{Frame, MAX_FRAMES};
+use super::exit::header::Pending;
+use super::exit::record::{HostError, Payload};
+use super::owned::bounds::{Bounds, Limits, Refused};
+use super::owned::images::MemoryImages;
+use super::owned::pool::{MemoryPool, PoolLimits};
+use super::owned::stack::StackPool;
+use super::run::enter::{Exit, enter};
+use super::run::host::{HostCall, HostStop};
+use super::run::instance::{Imports, InstanceModule};
+use super::run::records::{Entries, Records};
+use super::run::store::{Hosted, StoreState};
+use super::run::trap::install_handlers;
+use super::run::{builtins, unwind};
+use super::visible::context::{FuncRef, Value};
+use super::visible::handle::InstanceId;
 use crate::abi::positions::{FunctionCode, Positions, Site, SiteWriter};
 use crate::abi::{Builtin, TrapCode};
 use crate::decode::{ExportItem, ModuleInfo};
-use crate::types::{FuncIndex, FuncType, MemoryIndex, MemoryType, TypeIndex, ValType};
+use crate::types::{ConcreteFuncType, FuncIndex, FuncType, MemoryIndex, MemoryType, TypeIndex, ValType};
 use code::*;
 use std::mem::transmute;
 use std::process::Command;
@@ -61,7 +66,10 @@ struct TestStore {
     state: StoreState,
     calls: u32,
     pool: Arc<StackPool>,
-    signature: Signature,
+    ty: ConcreteFuncType,
+    /// Of the type alone.
+    signatures: Signatures,
+    host_stub: CodeAddress,
     _stubs: Code,
 }
 
@@ -81,21 +89,31 @@ impl TestStore {
             foreign_return_offset: foreign + 13,
             foreign_frame_bytes: 16,
             arg_bytes: 0,
-            host_offset: host,
         };
         let stubs =
             Code::publish(&[ENTRY, FOREIGN, HOST].concat(), Contents::Signatures([span].into())).expect("memory");
-        let signature = stubs.signature(&span, 7, 1);
-        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 0, 64);
+        let ty = ConcreteFuncType::from(FuncType::new([ValType::I64], [ValType::I64]));
+        let signatures = Signatures::new(std::slice::from_ref(&ty), &[span], stubs.published());
+        let host_stub = stubs.address(host);
+        let pool = StackPool::new(StackPool::DEFAULT_BYTES, 64);
         let state = StoreState::new::<TestStore>(pool.take().expect("memory"), Arc::from([]));
-        TestStore { state, calls: 0, pool, signature, _stubs: stubs }
+        TestStore { state, calls: 0, pool, ty, signatures, host_stub, _stubs: stubs }
+    }
+
+    /// How functions of the type are entered.
+    fn point(&self) -> EntryPoint {
+        self.signatures.of(&self.ty).entry_point()
+    }
+
+    fn host_signature(&self) -> Arc<Signature> {
+        Arc::new(Signature::of_host(&self.ty, self.host_stub))
     }
 
     /// An instance of a module with these functions (all referable), a memory, and maybe one imported function.
     fn instance(&mut self, import: Option<FuncRef>, functions: &[Function]) -> InstanceId {
         let imported = import.is_some() as u32;
         let info = ModuleInfo {
-            types: vec![FuncType::new([ValType::I64], [ValType::I64])],
+            types: vec![self.ty.clone()],
             functions: vec![TypeIndex(0); functions.len() + imported as usize],
             imported_functions: imported,
             memories: vec![MemoryType::new(1, None)],
@@ -131,7 +149,7 @@ impl TestStore {
         let records = Records::new(
             &info,
             |own| Entries { code: code.function(own), importer: code.function(own) },
-            &[self.signature],
+            &self.signatures,
             true,
         )
         .expect("memory");
@@ -156,8 +174,8 @@ impl TestStore {
 
     fn call(&mut self, func: FuncRef, argument: u64) -> Result<u64, Exit> {
         let mut values = [Value::from_u64(argument)];
-        let signature = self.signature;
-        enter(self, func, &signature, &mut values).map(|()| values[0].u64())
+        let point = self.point();
+        enter(self, func, &point, &mut values).map(|()| values[0].u64())
     }
 
     fn trap(&mut self, func: FuncRef, argument: u64) -> (TrapCode, Vec<Frame>) {
@@ -186,14 +204,14 @@ fn a_call_goes_in_and_comes_back() {
 fn the_door_is_short() {
     let mut store = TestStore::new();
     let double = store.function(DOUBLE);
-    let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |_: &mut HostCall<'_, TestStore>| Ok(()));
-    let caller = store.caller_of(host);
+    let signature = store.host_signature();
+    let host = store.state.add_host_function(signature, |_: &mut HostCall<'_, TestStore>| Ok(()));
+    let (caller, point) = (store.caller_of(host), store.point());
     for (name, func) in [("host to wasm", double), ("host to wasm to host", caller)] {
         let best = (0..20).map(|_| {
             let (start, mut values) = (Instant::now(), [Value::from_u64(1)]);
             for _ in 0..100_000 {
-                enter(&mut store, func, &signature, &mut values).expect("no trap");
+                enter(&mut store, func, &point, &mut values).expect("no trap");
             }
             start.elapsed()
         });
@@ -265,8 +283,8 @@ fn the_wasm_stack_ends_in_a_trap_with_a_backtrace() {
 #[test]
 fn host_functions_answer_fail_and_panic() {
     let mut store = TestStore::new();
-    let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |call: &mut HostCall<'_, TestStore>| {
+    let signature = store.host_signature();
+    let host = store.state.add_host_function(signature, |call: &mut HostCall<'_, TestStore>| {
         let caller = call.caller();
         let backtrace = call.backtrace();
         let (store, values) = call.parts();
@@ -303,8 +321,8 @@ fn host_functions_answer_fail_and_panic() {
 fn traps_inside_host_calls_inside_wasm_keep_all_frames() {
     let mut store = TestStore::new();
     let inner = store.function(UNREACHABLE);
-    let signature = store.signature;
-    let host = store.state.add_host_function(&signature, move |call: &mut HostCall<'_, TestStore>| {
+    let signature = store.host_signature();
+    let host = store.state.add_host_function(signature, move |call: &mut HostCall<'_, TestStore>| {
         let store = call.parts().0;
         let (code, frames) = store.trap(inner, 0);
         assert_eq!(code, TrapCode::Unreachable);
@@ -326,8 +344,8 @@ fn traps_inside_host_calls_inside_wasm_keep_all_frames() {
 /// Wasm calls the host calls wasm, until the native stack or the wasm stack is used up.
 fn recurse_through_the_host() -> u32 {
     let mut store = TestStore::new();
-    let signature = store.signature;
-    let host = store.state.add_host_function(&signature, |call: &mut HostCall<'_, TestStore>| {
+    let signature = store.host_signature();
+    let host = store.state.add_host_function(signature, |call: &mut HostCall<'_, TestStore>| {
         let (store, values) = call.parts();
         store.calls += 1;
         let func = FuncRef::from_bits(values[0].u64()).expect("not null");
@@ -361,13 +379,13 @@ fn recursion_through_the_host_ends_in_a_trap() {
 fn the_embedders_float_control_does_not_matter() {
     let mut store = TestStore::new();
     let add = store.function(ADD_FLOATS);
-    let signature = store.signature;
+    let point = store.point();
     let denormal = 5;
     let embedder: u32 = 0x1f80 | 0x8040;
     // SAFETY: flush to zero and denormals are zero, without reserved bits; reset below.
     unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const embedder) };
     let mut values = [Value::from_u64(denormal)];
-    let result = enter(&mut store, add, &signature, &mut values);
+    let result = enter(&mut store, add, &point, &mut values);
     let mut after = 0u32;
     // SAFETY: writes four bytes to `after`.
     unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut after) };
@@ -383,14 +401,14 @@ fn the_embedders_float_control_does_not_matter() {
 fn exceptions_unmasked_by_the_embedder_do_not_reach_wasm() {
     let mut store = TestStore::new();
     let add = store.function(ADD_FLOATS);
-    let signature = store.signature;
+    let point = store.point();
     let (invalid_unmasked, default) = (0x1f00u32, 0x1f80u32);
     for argument in [f64::MAX, f64::from_bits(0x7ff4_0000_0000_0000)] {
         let mut values = [Value::from_u64(argument.to_bits())];
         let control = if argument.is_nan() { invalid_unmasked } else { 0x1b80 };
         // SAFETY: no reserved bits; reset below.
         unsafe { std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const control) };
-        let result = enter(&mut store, add, &signature, &mut values);
+        let result = enter(&mut store, add, &point, &mut values);
         let mut after = 0u32;
         // SAFETY: writes four bytes to `after`.
         unsafe { std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut after) };

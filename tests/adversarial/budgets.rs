@@ -104,18 +104,39 @@ fn code_is_in_proportion() {
 #[test]
 fn limits_are_the_same_on_any_threads() {
     let bytes = functions(400, 8, &times(&[(100, &[GET, 0, CONST, 3, 0x6c, 0x21, 1])]));
-    let module = Module::from_binary(&Engine::default(), &bytes).expect("small");
-    let code_bytes = module.text().len();
-    for (limit, fits) in [(code_bytes, true), (code_bytes - 1, false), (code_bytes / 2, false), (0, false)] {
+    let outcome = |config: &mut Config, limit: usize| {
+        Module::from_binary(&Engine::new(config.max_code_size(limit)).expect("an engine"), &bytes)
+    };
+    let code_bytes = outcome(&mut Config::new(), 1 << 30).expect("small").text().len();
+    // With the stubs of the functions' types.
+    let enough = least(|limit| outcome(&mut Config::new(), limit).is_ok());
+    assert!((code_bytes..code_bytes + 1000).contains(&enough), "{enough} for {code_bytes} bytes");
+    for (limit, fits) in
+        [(enough, true), (enough - 1, false), (code_bytes - 1, false), (code_bytes / 2, false), (0, false)]
+    {
         let outcomes = [Config::new(), on_eight_threads()].map(|mut config| {
-            config.max_code_size(limit);
-            Module::from_binary(&Engine::new(&config).expect("an engine"), &bytes)
-                .map(|module| module.text().len())
-                .map_err(|error| (is_refused(&error, &format!("more than {limit} bytes of code")), error.to_string()).1)
+            outcome(&mut config, limit).map(|module| module.text().len()).map_err(|error| {
+                let text = error.to_string();
+                assert!(
+                    text.contains("too large to compile") && text.contains(&format!("more than {limit} bytes of code"))
+                );
+                assert_eq!(error.offset().is_some(), limit < code_bytes, "the stubs have no offset: {text}");
+                text
+            })
         });
         assert_eq!(outcomes[0], outcomes[1]);
         assert_eq!(outcomes[0].is_ok(), fits, "{limit}");
     }
+}
+
+/// The lowest limit, up to a megabyte, that is enough.
+fn least(is_enough: impl Fn(usize) -> bool) -> usize {
+    let (mut too_little, mut enough) = (0usize, 1 << 20);
+    while enough - too_little > 1 {
+        let limit = too_little.midpoint(enough);
+        if is_enough(limit) { enough = limit } else { too_little = limit }
+    }
+    enough
 }
 
 /// A limit of code that holds for what is called.
@@ -125,17 +146,18 @@ fn called_functions_share_the_code() {
         (func (export \"f\")) (func (export \"g\") (drop (i32.load8_u (i32.const 9)))) (memory 1))";
     let mut config = Config::new();
     config.lazy_compilation(true);
-    let module = |config: &Config| Module::new(&Engine::new(config).expect("an engine"), text).expect("valid");
+    let mut module = |limit| Module::new(&Engine::new(config.max_code_size(limit)).expect("an engine"), text);
     let call = |module: &Module, name: &str| {
         let mut store = Store::new(module.engine(), ());
         let instance = Instance::new(&mut store, module, &[]).expect("instantiated");
         instance.get_typed_func::<(), ()>(&mut store, name).expect("exported").call(&mut store, ())
     };
+    let stubs = (1..).find(|limit| module(*limit).is_ok()).expect("a limit");
     // One of them has 32 bytes.
-    let module = module(config.max_code_size(32));
+    let module = module(stubs + 32).expect("valid");
     for _ in 0..3 {
         call(&module, "f").expect("it fits");
-        is_refused(&call(&module, "g").expect_err("it does not"), "more than 32 bytes of code");
+        is_refused(&call(&module, "g").expect_err("it does not"), "bytes of code");
     }
 }
 

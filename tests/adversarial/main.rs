@@ -426,7 +426,7 @@ fn a_thousand_values_cross_the_border() {
             (func (export "f") (type $wide) {gets} call $reverse))"#
     );
     let module = Module::new(&engine, text).unwrap();
-    let ty = FuncType::new([ValType::I64; WIDE], [ValType::I64; WIDE]);
+    let ty = FuncType::new(vec![ValType::I64; WIDE], vec![ValType::I64; WIDE]);
     let mut linker = Linker::new(&engine);
     linker
         .func_new("h", "reverse", ty, |_, params, results| {

@@ -142,6 +142,7 @@
 ;;     ret
 
 ;; function 15 $wait:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x18
 ;;     mov eax, 4
 ;;     add rax, rdi
@@ -155,6 +156,7 @@
 ;;     ret
 
 ;; function 16 $notify:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 8
 ;;     mov eax, 0
 ;;     add rax, rdi

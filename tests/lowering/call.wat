@@ -33,6 +33,7 @@
 )
 
 ;; function 1 $direct:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x10
 ;;     xchg rsi, rdi
 ;;     call function 2
@@ -45,6 +46,7 @@
 ;;     ret
 
 ;; function 3 $kept_over_a_call:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x10
 ;;     mov [rsp], rdi
 ;;     mov edi, [rsp]
@@ -55,6 +57,7 @@
 ;;     ret
 
 ;; function 4 $fibonacci:
+;;     mov eax, [rsp-0x27800]
 ;;     push rbx
 ;;     push rbp
 ;;     sub rsp, 0x10
@@ -79,6 +82,7 @@
 ;;     ret
 
 ;; function 5 $imported:
+;;     mov eax, [rsp-0x27800]
 ;;     push r14
 ;;     mov edi, 5
 ;;     mov rax, [r14+0x30]
@@ -88,6 +92,7 @@
 ;;     ret
 
 ;; function 6 $indirect:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x18
 ;;     mov rax, r8
 ;;     cmp rax, [r14+0x48]
@@ -119,6 +124,7 @@
 ;;     ret 0x18
 
 ;; function 8 $many_arguments:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x18
 ;;     mov qword ptr [rsp], 7
 ;;     mov qword ptr [rsp+8], 8
@@ -145,6 +151,7 @@
 ;;     ret
 
 ;; function 10 $takes_results:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x38
 ;;     vmovsd xmm0, [rip+.2]
 ;;     call function 9

@@ -19,6 +19,7 @@
     (throw_ref)))
 
 ;; function 0 $throw:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x28
 ;;     mov [rsp], rdi
 ;;     vmovsd xmm15, [rip+.1]
@@ -37,6 +38,7 @@
 ;;     ret
 
 ;; function 2 $catch:
+;;     mov eax, [rsp-0x27800]
 ;;     push rbx
 ;;     push rbp
 ;;     sub rsp, 8
@@ -66,6 +68,7 @@
 ;;     jmp short .3
 
 ;; function 3 $again:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x10
 ;;     call function 1
 ;;     add rsp, 0x10

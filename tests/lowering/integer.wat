@@ -109,6 +109,7 @@
 ;;     ret
 
 ;; function 13 $sums_across_calls:
+;;     mov eax, [rsp-0x27800]
 ;;     push rbx
 ;;     push rbp
 ;;     push r11

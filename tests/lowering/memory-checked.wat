@@ -235,6 +235,7 @@
 ;;     ud2 1
 
 ;; function 14 $size_and_grow:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x18
 ;;     mov rax, [r14+0x38]
 ;;     shr rax, 0x10
@@ -250,6 +251,7 @@
 ;;     ret
 
 ;; function 15 $fill:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x18
 ;;     mov r9, r8
 ;;     mov r8, rsi

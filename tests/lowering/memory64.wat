@@ -49,6 +49,7 @@
 ;;     ud2 1
 
 ;; function 3 $size_and_grow:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 0x18
 ;;     mov rax, [r14+0x38]
 ;;     shr rax, 0x10

@@ -97,6 +97,7 @@
 ;;     00 00 00 00 00 00 00 00
 
 ;; function 5 $call_ref:
+;;     mov eax, [rsp-0x27800]
 ;;     sub rsp, 8
 ;;     mov rax, rdi
 ;;     mov edi, 5

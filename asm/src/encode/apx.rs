@@ -1,13 +1,12 @@
 //! APX: legacy and VEX instructions behind an EVEX prefix whose spare bits hold the fifth bits of general registers, and
 //! the two-byte prefix REX2. `flags`: the prefix's last byte but for `b` and V': NF (4), or the condition of `ccmp`.
 
-use super::evex::{B3, EvexOp, X3, modrm_scaled, reg_bits, vvvv_bits};
-use super::{Op, high, modrm_rr};
+use super::evex::{B3, X3, reg_bits, vvvv_bits};
+use super::modrm::{high, modrm_rr, modrm_scaled};
+use super::op::{EvexOp, Op};
+use super::special::EXTENDED;
 use crate::buffer::Asm;
 use crate::mem::{Addr, Mode};
-
-/// Tells the core's rare addresses that registers from 16 up are encoded.
-pub(super) const EXTENDED: u32 = 1 << 16;
 
 /// Where the fifth bits of ModRM.rm or the base (stored as it is) and of the index (inverted) are.
 const B4: u32 = 11;

@@ -1,17 +1,9 @@
 //! EVEX: the four-byte prefix, its masks, broadcasts and rounding, and the scaled 8-bit displacement.
 
-use super::{Modrm, NO_INDEX, high, modrm_rr};
+use super::modrm::{high, modrm_rr, modrm_scaled};
+use super::op::EvexOp;
 use crate::buffer::Asm;
 use crate::mem::{Addr, Mode, VAddr};
-
-/// An EVEX opcode and what else of the prefix its row fixes.
-#[derive(Clone, Copy)]
-pub(crate) struct EvexOp {
-    /// Prefix and opcode, five bytes, with the register bits as for register 0.
-    pub(super) head: u64,
-    /// The scale of an 8-bit displacement as an exponent.
-    shift: u32,
-}
 
 /// Where the register bits are, counted in [`EvexOp::head`] (SDM Vol. 2, 2.7.1).
 const R3: u32 = 15;
@@ -20,50 +12,6 @@ pub(super) const B3: u32 = 13;
 const R4: u32 = 12;
 const VVVV: u32 = 19;
 const V4: u32 = 27;
-
-impl EvexOp {
-    /// `pp`: one of `0 0x66 0xF3 0xF2`; `map`: 1 (`0F`), 2 (`0F38`), 3 (`0F3A`), 4 to 7; W; L'L: 1 for 256 bits, 2 for 512;
-    /// `b`: broadcast, rounding or suppressed exceptions; displacements of 8 bits count in units of `1 << shift` bytes.
-    ///
-    /// All in one call: thousands of forms make it, and calls are most of what compiling them costs.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "each is a field of the prefix")]
-    pub(crate) const fn new(pp: u8, map: u8, opcode: u8, w: u8, l: u8, b: u8, shift: u32) -> EvexOp {
-        let pp = match pp {
-            0x66 => 1,
-            0xF3 => 2,
-            0xF2 => 3,
-            _ => 0,
-        };
-        // R X B R' vvvv V' are stored inverted.
-        let (w, l, b) = (w as u64, l as u64, b as u64);
-        let prefix = 0x62 | (0xF0 | map as u64) << 8 | (w << 7 | 0x7C | pp) << 16 | (l << 5 | b << 4 | 0x08) << 24;
-        EvexOp { head: prefix | (opcode as u64) << 32, shift }
-    }
-
-    /// The rounding mode in the place of L'L, which is 0.
-    #[inline(always)]
-    pub(crate) const fn rounding(mut self, mode: u8) -> EvexOp {
-        self.head |= (mode as u64) << 29;
-        self
-    }
-}
-
-/// [`modrm`](super::modrm) with a displacement of 8 bits in units of `1 << shift`; and what to store as displacement.
-#[inline(always)]
-pub(super) const fn modrm_scaled(reg: u8, a: Addr, always_sib: bool, shift: u32) -> (Modrm, u32) {
-    let base = a.base_num() as u32 & 7;
-    let sib = always_sib | (a.index_num() != NO_INDEX) | (base == 4);
-    let scaled = a.disp >> shift;
-    let short = (scaled as i8 as i32 == scaled) & (scaled << shift == a.disp);
-    let any = ((a.disp != 0) | (base == 5)) as u32;
-    let long = !short as u32;
-    let rm = if sib { 4 } else { base };
-    let modrm = (any + long) << 6 | (reg as u32 & 7) << 3 | rm;
-    let sib_byte = (a.scale_log2() as u32 & 3) << 6 | (a.index_num() as u32 & 7) << 3 | base;
-    let disp = if short { scaled } else { a.disp };
-    (Modrm { bytes: (modrm | sib_byte << 8) as u64, len: 1 + sib as u32, disp_len: any + 3 * long }, disp as u32)
-}
 
 /// The bits of a register number in `vvvv` and V'.
 #[inline(always)]

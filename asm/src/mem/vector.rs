@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 use core::ops::{Add, Mul};
 
-use super::{Addr, Mode, Scale, Scaled};
+use super::addr::{Addr, Mode, Scale, Scaled};
 use crate::reg::{Gp64, R64, Rsp, Xmm, XmmX, Ymm, YmmX, ZmmX};
 
 /// A vector-indexed address (VSIB): `[base + index * scale + disp]` for every element of the vector register `index`.

@@ -1,6 +1,6 @@
 //! The general-purpose registers of APX: 32 of each width. What takes them is the forms of the table `apx`.
 
-use super::{Gp8, Gp16, Gp32, Gp64, R8, R16, R32, R64, Rsp};
+use super::classes::{Gp8, Gp16, Gp32, Gp64, R8, R16, R32, R64, Rsp};
 
 /// One class: its type, the classes it contains, the suffix of its names.
 macro_rules! extended {

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unusual_byte_groupings, clippy::mistyped_literal_suffixes, reason = "prefix, map and opcode")]
 
-use super::operation::Width;
+use super::operation::{Prec, Width};
 use crate::buffer::Asm;
 use crate::encode::{EvexOp, Map, Op, VexOp};
 use crate::mem::Addr;
@@ -238,7 +238,7 @@ impl Asm<'_> {
 
     /// The low 32 or 64 bits of `dst` become those of `src`, the rest stays (`movss`, `movsd`).
     #[inline]
-    pub const fn movlow_rr(&mut self, prec: super::Prec, dst: Xmm, src: Xmm) -> &mut Self {
+    pub const fn movlow_rr(&mut self, prec: Prec, dst: Xmm, src: Xmm) -> &mut Self {
         self.rr(super::operation::scalar(prec, 0x10), dst.num(), src.num())
     }
 }
@@ -355,20 +355,20 @@ impl Asm<'_> {
 
     /// `dst = a` with the low 32 or 64 bits of `b`.
     #[inline]
-    pub const fn v_movlow_rrr(&mut self, prec: super::Prec, dst: Xmm, a: Xmm, b: Xmm) -> &mut Self {
+    pub const fn v_movlow_rrr(&mut self, prec: Prec, dst: Xmm, a: Xmm, b: Xmm) -> &mut Self {
         self.vex_rr(super::operation::v_scalar(prec, 0x10), dst.num(), a.num(), b.num())
     }
 
     /// `dst = dst + a * b`, rounded once (FMA).
     #[inline]
-    pub const fn v_fmadd_rrr(&mut self, prec: super::Prec, dst: Xmm, a: Xmm, b: Xmm) -> &mut Self {
-        self.vex_rr(VexOp::new(0x66, 2, 0xB8).w1_if(matches!(prec, super::Prec::D)), dst.num(), a.num(), b.num())
+    pub const fn v_fmadd_rrr(&mut self, prec: Prec, dst: Xmm, a: Xmm, b: Xmm) -> &mut Self {
+        self.vex_rr(VexOp::new(0x66, 2, 0xB8).w1_if(matches!(prec, Prec::D)), dst.num(), a.num(), b.num())
     }
 
     /// `dst = dst - a * b`, rounded once (FMA).
     #[inline]
-    pub const fn v_fnmadd_rrr(&mut self, prec: super::Prec, dst: Xmm, a: Xmm, b: Xmm) -> &mut Self {
-        self.vex_rr(VexOp::new(0x66, 2, 0xBC).w1_if(matches!(prec, super::Prec::D)), dst.num(), a.num(), b.num())
+    pub const fn v_fnmadd_rrr(&mut self, prec: Prec, dst: Xmm, a: Xmm, b: Xmm) -> &mut Self {
+        self.vex_rr(VexOp::new(0x66, 2, 0xBC).w1_if(matches!(prec, Prec::D)), dst.num(), a.num(), b.num())
     }
 }
 

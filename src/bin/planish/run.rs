@@ -77,7 +77,7 @@ fn invoke(store: &mut Store<WasiCtx>, func: Func, args: &[String]) -> Result<(),
     if ty.params().len() != args.len() {
         return Err(Error::msg(format!("wrong number of arguments: {} instead of {}", args.len(), ty.params().len())));
     }
-    let args = ty.params().iter().zip(args).map(|(ty, arg)| parse(*ty, arg)).collect::<Result<Vec<Val>, Error>>()?;
+    let args = ty.params().iter().zip(args).map(|(ty, arg)| parse(ty, arg)).collect::<Result<Vec<Val>, Error>>()?;
     let mut results = vec![Val::I32(0); ty.results().len()];
     func.call(store, &args, &mut results)?;
     for result in &results {
@@ -94,7 +94,7 @@ fn invoke(store: &mut Store<WasiCtx>, func: Func, args: &[String]) -> Result<(),
 }
 
 /// Integers are read as signed or unsigned, and in hexadecimal after `0x`.
-fn parse(ty: ValType, text: &str) -> Result<Val, Error> {
+fn parse(ty: &ValType, text: &str) -> Result<Val, Error> {
     let bad = || Error::msg(format!("`{text}` is not a value of type {ty}"));
     let integer = || match text.strip_prefix("0x") {
         Some(digits) => i128::from_str_radix(digits, 16).map_err(|_| bad()),

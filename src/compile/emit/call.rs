@@ -31,8 +31,8 @@ struct Passed {
 
 /// How wide a value is that lives in an integer register.
 #[inline]
-fn width_of(ty: ValType) -> Width {
-    if ty == ValType::I32 { Width::W32 } else { Width::W64 }
+fn width_of(ty: &ValType) -> Width {
+    if *ty == ValType::I32 { Width::W32 } else { Width::W64 }
 }
 
 impl Emit<'_> {
@@ -74,7 +74,7 @@ impl Emit<'_> {
         for (index, &item) in values.iter().enumerate() {
             if let Place::Stack(at) = places[index] {
                 let value = self.item(item);
-                self.store_value(value, class_of(types[index]), frame(above + at as i32));
+                self.store_value(value, class_of(&types[index]), frame(above + at as i32));
             }
         }
     }
@@ -147,7 +147,7 @@ impl Emit<'_> {
         if passed.sources & passed.targets != 0 {
             return self.load_crossed(values, types, places, None);
         }
-        for ((&item, &ty), &place) in values.iter().zip(types).zip(places) {
+        for ((&item, ty), &place) in values.iter().zip(types).zip(places) {
             let value = self.item(item);
             match place {
                 Place::Gpr(to) => match self.register_of(value) {
@@ -175,7 +175,7 @@ impl Emit<'_> {
             let place = self.place(self.item(item));
             let in_register = place & IN_MEMORY == 0;
             match places[index] {
-                Place::Gpr(to) if in_register => moves.add_as(width_of(types[index]), to.num(), place & 15),
+                Place::Gpr(to) if in_register => moves.add_as(width_of(&types[index]), to.num(), place & 15),
                 Place::Xmm(to) if in_register => floats.add(to.num(), place & 15),
                 Place::Stack(_) => {}
                 _ => {
@@ -191,13 +191,13 @@ impl Emit<'_> {
         // What comes from memory or is constant overwrites no source any more.
         for &index in &late[..late_count] {
             let index = index as usize;
-            self.load_late(self.item(values[index]), types[index], places[index]);
+            self.load_late(self.item(values[index]), &types[index], places[index]);
         }
     }
 
     /// Brings a value to a register that nobody reads any more.
     #[inline(never)]
-    fn load_late(&mut self, value: Value, ty: ValType, place: Place) {
+    fn load_late(&mut self, value: Value, ty: &ValType, place: Place) {
         match place {
             Place::Gpr(to) if self.constant_of(value) == Some(0) => {
                 self.alu_rr(Alu::Xor, Width::W32, to.any(), to.any());
@@ -362,7 +362,7 @@ impl Emit<'_> {
         let list = self.tape.list(e.a.to_item());
         let live = self.before_call(e, list);
         let places = INT_ARGS.map(Place::Gpr);
-        self.load_list(list, &[ValType::I64; INT_ARGS.len()], &places);
+        self.load_list(list, &[const { ValType::I64 }; INT_ARGS.len()], &places);
         self.mov_rm(Width::W64, CALLEE.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_BUILTINS));
         self.call_m(Addr::base_disp(CALLEE.any(), 8 * e.imm as i32));
         self.site(SiteKind::Call, wasm_offset);
@@ -502,7 +502,7 @@ impl Emit<'_> {
             for (index, &item) in list.iter().enumerate() {
                 let place = layout.results[index];
                 if matches!(place, Place::Stack(_)) == stack {
-                    self.receive(self.item(item), class_of(results[index]), place);
+                    self.receive(self.item(item), class_of(&results[index]), place);
                 }
             }
         }

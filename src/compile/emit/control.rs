@@ -7,7 +7,9 @@ use super::registers::{INTS, bit, gpr};
 use super::{Emit, Source, frame, width};
 use crate::abi::layout::{CONTEXT_BUILTINS, CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
-use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, SMALL_FRAME_BYTES, TrapCode, UNCHECKED_FRAME_BYTES};
+use crate::abi::{
+    Builtin, CALLEE, CONTEXT, INT_ARGS, PROBED_FRAME_BYTES, Place, SMALL_FRAME_BYTES, STACK_PROBE_BYTES, TrapCode,
+};
 use crate::compile::assign::Home;
 use crate::compile::tape::{Class, Entry, FAR, FloatCond, Ref, Test};
 use planish_asm::regs::{rax, rsp, xmm15};
@@ -23,8 +25,8 @@ impl Emit<'_> {
 
     pub(super) fn prologue(&mut self) {
         let bytes = self.plan.return_address_at() as u32;
-        if !self.module.signals && (self.tape.calls || bytes > SMALL_FRAME_BYTES) {
-            self.reserve_stack(bytes);
+        if self.tape.calls || bytes > SMALL_FRAME_BYTES {
+            self.look_for_the_stacks_end(bytes);
         }
         for &register in &self.plan.saved {
             self.asm.push_r(register.any());
@@ -32,9 +34,6 @@ impl Emit<'_> {
         let frame_bytes = self.plan.frame_bytes;
         if frame_bytes > 0 {
             self.alu_ri(Alu::Sub, Width::W64, rsp.any(), frame_bytes);
-        }
-        if self.module.signals && bytes > UNCHECKED_FRAME_BYTES {
-            self.check_stack();
         }
         self.place_params();
         for &(value, register) in &self.plan.constants {
@@ -48,17 +47,19 @@ impl Emit<'_> {
         }
     }
 
-    /// **Escape:** a large frame could reach over the guard, so it is compared with the limit before it is touched.
-    fn check_stack(&mut self) {
-        let label = self.trap(TrapCode::StackExhausted, self.body_offset);
-        self.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));
-        self.alu_rm(Alu::Cmp, Width::W64, rsp.any(), Addr::base_disp(rax.any(), STORE_STACK_LIMIT));
-        self.jcc(Cond::Below, label);
+    /// **Escape:** nothing is written below what frames may use. Not for the guard's sake alone: the kernel writes signal frames
+    /// below rsp, and a signal whose frame does not fit is lost.
+    fn look_for_the_stacks_end(&mut self, bytes: u32) {
+        if !self.module.signals || bytes > PROBED_FRAME_BYTES {
+            return self.compare_with_stack_limit(bytes);
+        }
+        // There is room for a small frame below what frames may use.
+        let below = STACK_PROBE_BYTES + if bytes > SMALL_FRAME_BYTES { bytes } else { 0 };
+        self.mov_rm(Width::W32, rax.any(), Addr::base_disp(rsp.any(), -(below as i32)));
     }
 
-    /// **Escape:** where no fault tells that the stack has ended, the frame's end is compared with the limit before the
-    /// frame is made. An address and a frame's size (1 GiB at most) do not wrap.
-    fn reserve_stack(&mut self, bytes: u32) {
+    /// Where no fault tells that the stack has ended. An address and a frame's size (1 GiB at most) do not wrap.
+    fn compare_with_stack_limit(&mut self, bytes: u32) {
         let label = self.asm.label();
         self.cold.push(Cold::Overflow { label });
         self.mov_rm(Width::W64, rax.any(), Addr::base_disp(CONTEXT.any(), CONTEXT_STORE));

@@ -92,7 +92,7 @@ impl Emit<'_> {
         if let Some(tag) = info.tag {
             let types = self.module.info.types[self.module.info.tags[tag.index()].index()].params();
             let tape = self.tape;
-            for (index, (&var, &ty)) in tape.list(info.values).iter().zip(types).enumerate() {
+            for (index, (&var, ty)) in tape.list(info.values).iter().zip(types).enumerate() {
                 self.catch_value(var, class_of(ty), Addr::base_disp(rax.any(), (index as u32 * VALUE_BYTES) as i32));
             }
         }

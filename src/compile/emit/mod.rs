@@ -49,7 +49,7 @@ use cold::Cold;
 use memory::{Fused, HeapAddress};
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Labels, Prec, Width};
-pub(super) use recount::Recount;
+pub(super) use recount::state::Recount;
 use registers::{Bank, Cell, FLOAT_PLACE, IN_MEMORY, bit};
 
 /// Buffers that outlive a function.
@@ -138,8 +138,6 @@ pub(super) struct Emit<'a> {
     relocations: &'a mut Vec<Relocation>,
     /// Of the function's first byte.
     base: u32,
-    /// The body's first byte in the module file.
-    body_offset: u32,
     /// Of the entries to come that can trap.
     offsets: std::slice::Iter<'a, u32>,
     /// The entry being emitted.
@@ -162,8 +160,6 @@ pub(super) struct Job<'a> {
     pub(super) plan: &'a Plan,
     pub(super) layout: &'a CallLayout,
     pub(super) ty: &'a FuncType,
-    /// The body's first byte in the module file.
-    pub(super) body_offset: u32,
     pub(super) sites: &'a mut SiteWriter,
     pub(super) calls: &'a mut Calls,
     pub(super) relocations: &'a mut Vec<Relocation>,
@@ -282,7 +278,6 @@ fn attempt(
         handler: NO_HANDLER,
         relocations: job.relocations,
         base,
-        body_offset: job.body_offset,
         offsets: job.tape.offsets.iter(),
         at: 0,
         fused: Fused::NOTHING,

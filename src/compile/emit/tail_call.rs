@@ -98,9 +98,9 @@ impl Emit<'_> {
     /// was written and will be read.
     fn move_arguments(&mut self, ty: TypeIndex, to: i32) {
         let (types, layout) = (self.module.info.types[ty.index()].params(), &self.module.layouts[ty.index()]);
-        for (&ty, place) in types.iter().zip(&layout.params).rev() {
+        for (ty, place) in types.iter().zip(&layout.params).rev() {
             if let Place::Stack(at) = *place {
-                let class = if ty == ValType::V128 { Class::V128 } else { Class::F64 };
+                let class = if *ty == ValType::V128 { Class::V128 } else { Class::F64 };
                 self.load_float(class, Self::FLOAT_TEMP, frame(at as i32));
                 self.store_float(class, frame(to + at as i32), Self::FLOAT_TEMP);
             }

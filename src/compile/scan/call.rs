@@ -43,7 +43,7 @@ impl Scan<'_> {
         self.note_call();
         let results = signature.results();
         if let [result] = results {
-            let ty = Ty::of(*result);
+            let ty = Ty::of(result);
             self.tape.vectors |= ty == Ty::V128;
             let dst = self.new_temp();
             self.push_call(op, ty.class(), dst, args, Ref::NOTHING.to_item(), imm);
@@ -53,7 +53,7 @@ impl Scan<'_> {
         self.tape.spills |= results.len() > MAX_UNSPILLED_RESULTS;
         self.tape.vectors |= results.contains(&ValType::V128);
         let list = self.start_list(results.len());
-        for &result in results {
+        for result in results {
             let temp = self.new_temp();
             self.tape.lists.push(temp.to_item());
             self.push_typed(Ty::of(result), temp);

@@ -42,13 +42,13 @@ impl Signatures {
         for (ty, layout) in info.types.iter().zip(layouts) {
             let first = signatures.params.len() as u32;
             let params = ty.params().iter().zip(&layout.params);
-            signatures.params.extend(params.map(|(&ty, place)| Param { ty: Ty::of(ty), hint: hint(place) }));
+            signatures.params.extend(params.map(|(ty, place)| Param { ty: Ty::of(ty), hint: hint(place) }));
             signatures.callees.push(Callee {
                 first,
                 end: signatures.params.len() as u32,
                 results: match ty.results() {
                     [] => Results::None,
-                    &[result] => Results::One(Ty::of(result)),
+                    [result] => Results::One(Ty::of(result)),
                     _ => Results::Several,
                 },
                 outgoing_bytes: layout.arg_bytes + layout.result_bytes,

@@ -9,6 +9,7 @@
 use super::{Class, Item, Scan};
 use crate::compile::tape::Ref;
 use crate::decode::{BlockType, Cursor, Invalid, ModuleInfo};
+use crate::interning::MAX_NUMBER;
 use crate::types::{FuncIndex, HeapType, IndexType, RefType, TypeIndex, ValType};
 use wasmparser::WasmFeatures;
 
@@ -21,6 +22,13 @@ const REFERENCE: u32 = 1 << 31;
 const CONCRETE: u32 = 1 << 30;
 const NULLABLE: u32 = 1;
 
+const FUNC: u32 = 0;
+const EXTERN: u32 = 1 << 1;
+const EXN: u32 = 2 << 1;
+const NO_EXN: u32 = 3 << 1;
+
+const _: () = assert!(MAX_NUMBER << 1 < CONCRETE);
+
 impl Ty {
     pub(super) const I32: Ty = Ty(0);
     pub(super) const I64: Ty = Ty(1);
@@ -29,12 +37,12 @@ impl Ty {
     pub(super) const BOTTOM: Ty = Ty(6);
     pub(super) const V128: Ty = Ty(7);
     /// A reference of any type, where code cannot be reached.
-    const REF_BOTTOM: Ty = Ty(REFERENCE | 8 << 1);
-    pub(super) const FUNCREF: Ty = Ty::reference(RefType::FUNCREF);
-    pub(super) const EXNREF: Ty = Ty::reference(RefType::EXNREF);
+    const REF_BOTTOM: Ty = Ty(REFERENCE | 4 << 1);
+    pub(super) const FUNCREF: Ty = Ty(REFERENCE | FUNC | NULLABLE);
+    pub(super) const EXNREF: Ty = Ty(REFERENCE | EXN | NULLABLE);
 
     #[inline]
-    pub(super) fn of(ty: ValType) -> Ty {
+    pub(super) fn of(ty: &ValType) -> Ty {
         match ty {
             ValType::I32 => Ty::I32,
             ValType::I64 => Ty::I64,
@@ -45,12 +53,12 @@ impl Ty {
         }
     }
 
-    pub(super) const fn reference(ty: RefType) -> Ty {
-        let heap = match ty.heap {
-            HeapType::Func => 0,
-            HeapType::Extern => 1 << 1,
-            HeapType::Exn => 2 << 1,
-            HeapType::NoExn => 3 << 1,
+    pub(super) fn reference(ty: &RefType) -> Ty {
+        let heap = match &ty.heap {
+            HeapType::Func => FUNC,
+            HeapType::Extern => EXTERN,
+            HeapType::Exn => EXN,
+            HeapType::NoExn => NO_EXN,
             HeapType::ConcreteFunc(ty) => CONCRETE | ty.number() << 1,
         };
         Ty(REFERENCE | heap | ty.nullable as u32)
@@ -117,21 +125,19 @@ impl Ty {
             || (self == this || expected != expected_heap)
                 && (this == expected_heap
                     || this.0 & CONCRETE != 0 && expected_heap == Ty::FUNCREF.non_null()
-                    || this == Ty::reference(NOEXN) && expected_heap == Ty::EXNREF.non_null())
+                    || this == Ty(REFERENCE | NO_EXN) && expected_heap == Ty::EXNREF.non_null())
     }
 }
 
-const NOEXN: RefType = RefType { nullable: false, heap: HeapType::NoExn };
-
-impl BlockType {
-    pub(super) fn params(self, info: &ModuleInfo) -> &[ValType] {
+impl<'m> BlockType<'m> {
+    pub(super) fn params(self, info: &'m ModuleInfo) -> &'m [ValType] {
         match self {
             BlockType::Function(ty) => info.types[ty.index()].params(),
             _ => &[],
         }
     }
 
-    pub(super) fn results<'a>(&'a self, info: &'a ModuleInfo) -> &'a [ValType] {
+    pub(super) fn results(self, info: &'m ModuleInfo) -> &'m [ValType] {
         match self {
             BlockType::Empty => &[],
             BlockType::Result(ty) => std::slice::from_ref(ty),
@@ -223,7 +229,7 @@ impl<'m> Scan<'m> {
     #[inline(never)]
     fn takes_some_values(&mut self, types: &[ValType]) -> Result<bool, Invalid> {
         if self.dead {
-            for &ty in types.iter().rev() {
+            for ty in types.iter().rev() {
                 ensure(self.pop_dead()?.matches(Ty::of(ty)))?;
             }
             return Ok(false);
@@ -242,7 +248,7 @@ impl<'m> Scan<'m> {
     #[inline(never)]
     fn become_some_types(&mut self, types: &[ValType], above: usize) -> Result<(), Invalid> {
         let from = self.operands_from(types.len() + above)?;
-        for (item, &ty) in self.stack[from..].iter_mut().zip(types) {
+        for (item, ty) in self.stack[from..].iter_mut().zip(types) {
             let expected = Ty::of(ty);
             if item.ty != expected {
                 ensure(item.ty.matches(expected))?;
@@ -275,7 +281,7 @@ impl<'m> Scan<'m> {
     }
 
     pub(super) fn push_dead_values(&mut self, types: &[ValType]) {
-        types.iter().for_each(|&ty| self.push_dead(Ty::of(ty)));
+        types.iter().for_each(|ty| self.push_dead(Ty::of(ty)));
     }
 
     /// `drop`: an operand of any type.
@@ -357,7 +363,7 @@ impl<'m> Scan<'m> {
     /// `br_on_non_null`: the branch takes a reference on top, which is dropped if it is null.
     pub(super) fn takes_branch_on_non_null(&mut self, depth: u32) -> Result<bool, Invalid> {
         let (info, frame) = (self.info, self.frame_at(depth)?);
-        let Some((&ValType::Ref(top), types)) = frame.label_types(info).split_last() else { return Err(Invalid) };
+        let Some((ValType::Ref(top), types)) = frame.label_types(info).split_last() else { return Err(Invalid) };
         let top = Ty::reference(top).nullable();
         if self.dead {
             ensure(self.pop_dead()?.matches(top))?;
@@ -373,7 +379,7 @@ impl<'m> Scan<'m> {
     // Blocks.
 
     /// The parameters of a block that is about to be opened.
-    pub(super) fn takes_params(&mut self, ty: BlockType) -> Result<bool, Invalid> {
+    pub(super) fn takes_params(&mut self, ty: BlockType<'m>) -> Result<bool, Invalid> {
         let info = self.info;
         match ty {
             BlockType::Function(ty) => ensure(ty.index() < info.types.len())?,
@@ -384,11 +390,11 @@ impl<'m> Scan<'m> {
     }
 
     /// The parameters of a block in code that cannot be reached.
-    pub(super) fn push_dead_params(&mut self, ty: BlockType) {
+    pub(super) fn push_dead_params(&mut self, ty: BlockType<'m>) {
         self.push_dead_values(ty.params(self.info));
     }
 
-    pub(super) fn push_dead_results(&mut self, ty: BlockType) {
+    pub(super) fn push_dead_results(&mut self, ty: BlockType<'m>) {
         self.push_dead_values(ty.results(self.info));
     }
 
@@ -459,7 +465,7 @@ impl<'m> Scan<'m> {
     fn matches_below(&self, types: &[ValType], above: usize) -> bool {
         let Some(frame) = self.frames.last() else { return false };
         let mut operands = self.stack[frame.height..].iter().rev().skip(above);
-        types.iter().rev().all(|&ty| match operands.next() {
+        types.iter().rev().all(|ty| match operands.next() {
             Some(item) => item.ty.matches(Ty::of(ty)),
             None => frame.unreachable,
         })
@@ -506,8 +512,8 @@ impl<'m> Scan<'m> {
 
     /// Those of one by reference, which is on top of them.
     pub(super) fn takes_call_ref(&mut self, ty: u32) -> Result<bool, Invalid> {
-        let heap = HeapType::ConcreteFunc(self.info.concrete(TypeIndex(ty)).ok_or(Invalid)?);
-        let callee = Ty::reference(RefType { nullable: true, heap });
+        let [callee, _] = self.info.references.get(ty as usize).ok_or(Invalid)?;
+        let callee = Ty::of(callee);
         if self.dead {
             self.in_dead_code(&[callee], &[])?;
             return self.takes_call(TypeIndex(ty));
@@ -523,7 +529,7 @@ impl<'m> Scan<'m> {
         let (info, ty) = (self.info, self.info.types.get(ty.index()).ok_or(Invalid)?);
         let own = self.frames.first().ok_or(Invalid)?.ty;
         let (callee, own) = (ty.results(), own.results(info));
-        ensure(callee.len() == own.len() && callee.iter().zip(own).all(|(&callee, &own)| callee.matches(own)))
+        ensure(callee.len() == own.len() && callee.iter().zip(own).all(|(callee, own)| callee.matches(own)))
     }
 
     pub(super) fn function_type(&self, function: u32) -> Result<TypeIndex, Invalid> {
@@ -533,8 +539,8 @@ impl<'m> Scan<'m> {
     /// The type of a `ref.func`, if it may name this function.
     pub(super) fn declared(&self, function: u32) -> Result<Ty, Invalid> {
         self.info.declared.binary_search(&FuncIndex(function)).map_err(|_| Invalid)?;
-        let concrete = self.info.concrete(self.function_type(function)?).ok_or(Invalid)?;
-        Ok(Ty::reference(RefType { nullable: false, heap: HeapType::ConcreteFunc(concrete) }))
+        let [_, non_null] = self.info.references.get(self.function_type(function)?.index()).ok_or(Invalid)?;
+        Ok(Ty::of(non_null))
     }
 
     /// What an operator of a proposal with a switch needs.
@@ -543,8 +549,8 @@ impl<'m> Scan<'m> {
     }
 
     /// Is a value type that a body names one of the features that are on?
-    pub(super) fn knows(&self, ty: ValType) -> Result<(), Invalid> {
-        if ty == ValType::V128 { self.needs(WasmFeatures::SIMD) } else { Ok(()) }
+    pub(super) fn knows(&self, ty: &ValType) -> Result<(), Invalid> {
+        if *ty == ValType::V128 { self.needs(WasmFeatures::SIMD) } else { Ok(()) }
     }
 
     // Globals, memories, tables, segments.
@@ -552,7 +558,7 @@ impl<'m> Scan<'m> {
     /// The type of a global, and whether it can be written.
     pub(super) fn global_type(&self, index: u32) -> Result<(Ty, bool), Invalid> {
         let global = self.info.globals.get(index as usize).ok_or(Invalid)?;
-        Ok((Ty::of(global.content), global.mutable))
+        Ok((Ty::of(&global.content), global.mutable))
     }
 
     /// The index type of a memory.
@@ -568,13 +574,13 @@ impl<'m> Scan<'m> {
     /// The element type of a table.
     pub(super) fn table_type(&self, index: u32) -> Result<Ty, Invalid> {
         let table = self.info.tables.get(index as usize).ok_or(Invalid)?;
-        Ok(Ty::of(ValType::Ref(table.element)))
+        Ok(Ty::reference(&table.element))
     }
 
     /// The element type of an element segment.
     pub(super) fn segment_type(&self, index: u32) -> Result<Ty, Invalid> {
         let segment = self.info.elements.get(index as usize).ok_or(Invalid)?;
-        Ok(Ty::of(ValType::Ref(segment.ty)))
+        Ok(Ty::reference(&segment.ty))
     }
 
     /// Is there a data segment of this index? The count must stand before the code (specification 5.5.16).

@@ -26,9 +26,9 @@ pub(super) enum Opener {
 
 /// An open block.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
+pub(super) struct Frame<'m> {
     pub(super) opener: Opener,
-    pub(super) ty: BlockType,
+    pub(super) ty: BlockType<'m>,
     /// Was it opened where code cannot be reached? Then nothing is recorded of it.
     pub(super) dead: bool,
     /// Can the code behind its last operator not be reached? Then it has operands of any type.
@@ -54,10 +54,10 @@ pub(super) struct Frame {
     pub(super) outer_handler: u32,
 }
 
-impl Frame {
+impl<'m> Frame<'m> {
     /// A block at the bottom of an empty stack, without values for branches.
     #[inline(always)]
-    pub(super) fn new(opener: Opener, ty: BlockType) -> Frame {
+    pub(super) fn new(opener: Opener, ty: BlockType<'m>) -> Frame<'m> {
         Frame {
             opener,
             ty,
@@ -77,7 +77,7 @@ impl Frame {
     }
 
     /// What a branch to the block takes.
-    pub(super) fn label_types<'a>(&'a self, info: &'a ModuleInfo) -> &'a [ValType] {
+    pub(super) fn label_types(&self, info: &'m ModuleInfo) -> &'m [ValType] {
         match self.opener {
             Opener::Loop => self.ty.params(info),
             _ => self.ty.results(info),
@@ -94,7 +94,7 @@ impl<'m> Scan<'m> {
     }
 
     /// The block that a branch goes to.
-    pub(super) fn frame_at(&self, depth: u32) -> Result<Frame, Invalid> {
+    pub(super) fn frame_at(&self, depth: u32) -> Result<Frame<'m>, Invalid> {
         let place = self.frames.len().checked_sub(depth as usize + 1).ok_or(Invalid)?;
         Ok(self.frames[place])
     }
@@ -120,7 +120,7 @@ impl<'m> Scan<'m> {
 
     /// Opens a block where code cannot be reached.
     #[inline(never)]
-    pub(super) fn open_dead(&mut self, opener: Opener, ty: BlockType) {
+    pub(super) fn open_dead(&mut self, opener: Opener, ty: BlockType<'m>) {
         let (height, written) = (self.stack.len(), self.written.len() as u32);
         self.frames.push(Frame { dead: true, height, written, ..Frame::new(opener, ty) });
         self.push_dead_params(ty);
@@ -128,7 +128,7 @@ impl<'m> Scan<'m> {
 
     /// Opens a block whose parameters are on the stack, in their merge variables if `merged`.
     #[inline(always)]
-    pub(super) fn open(&mut self, opener: Opener, ty: BlockType, merged: bool) {
+    pub(super) fn open(&mut self, opener: Opener, ty: BlockType<'m>, merged: bool) {
         self.flush();
         let (height, arity) = match ty {
             BlockType::Empty => (self.stack.len(), 0),
@@ -146,7 +146,7 @@ impl<'m> Scan<'m> {
     /// What there is to do for the values of a block that is about to be opened. Returns the items below its parameters, and
     /// the values of a branch to it.
     #[inline(never)]
-    fn open_values(&mut self, opener: Opener, ty: BlockType, merged: bool) -> (usize, u32) {
+    fn open_values(&mut self, opener: Opener, ty: BlockType<'m>, merged: bool) -> (usize, u32) {
         let info = self.info;
         let (params, results) = (ty.params(info), ty.results(info));
         let height = self.stack.len() - params.len();
@@ -159,7 +159,7 @@ impl<'m> Scan<'m> {
             return (height, params.len() as u32);
         }
         // The results' merge variables are written on every path to the block's end: their life begins here.
-        for (index, &result) in results.iter().enumerate() {
+        for (index, result) in results.iter().enumerate() {
             let var = self.merge(height + index, class_of(result));
             self.touch(self.tape.entries.len(), var, true, 0);
         }
@@ -167,7 +167,7 @@ impl<'m> Scan<'m> {
     }
 
     #[inline(never)]
-    pub(super) fn block(&mut self, ty: BlockType) -> Result<(), Invalid> {
+    pub(super) fn block(&mut self, ty: BlockType<'m>) -> Result<(), Invalid> {
         match self.takes_params(ty)? {
             true => self.open(Opener::Block, ty, false),
             false => self.open_dead(Opener::Block, ty),
@@ -176,7 +176,7 @@ impl<'m> Scan<'m> {
     }
 
     #[inline(never)]
-    pub(super) fn begin_loop(&mut self, ty: BlockType) -> Result<(), Invalid> {
+    pub(super) fn begin_loop(&mut self, ty: BlockType<'m>) -> Result<(), Invalid> {
         if !self.takes_params(ty)? {
             self.open_dead(Opener::Loop, ty);
             return Ok(());
@@ -186,7 +186,7 @@ impl<'m> Scan<'m> {
     }
 
     #[inline(never)]
-    pub(super) fn open_loop(&mut self, ty: BlockType) {
+    pub(super) fn open_loop(&mut self, ty: BlockType<'m>) {
         self.open(Opener::Loop, ty, true);
         let frame = *self.frames.last().expect("just opened");
         let number = self.loops.len() as u32;
@@ -202,7 +202,7 @@ impl<'m> Scan<'m> {
     }
 
     #[inline(never)]
-    pub(super) fn begin_if(&mut self, ty: BlockType) -> Result<(), Invalid> {
+    pub(super) fn begin_if(&mut self, ty: BlockType<'m>) -> Result<(), Invalid> {
         let Some(condition) = self.take(Ty::I32) else {
             self.in_dead_code(&[Ty::I32], &[])?;
             self.takes_params(ty)?;
@@ -216,7 +216,7 @@ impl<'m> Scan<'m> {
     }
 
     #[inline(always)]
-    pub(super) fn open_if(&mut self, ty: BlockType, condition: Condition) {
+    pub(super) fn open_if(&mut self, ty: BlockType<'m>, condition: Condition) {
         self.open(Opener::If, ty, true);
         let else_label = self.add_label();
         self.frames.last_mut().expect("just opened").else_label = else_label;
@@ -313,9 +313,9 @@ impl<'m> Scan<'m> {
         self.leave_handler(frame);
     }
 
-    fn params_are_results(&self, ty: BlockType) -> bool {
+    fn params_are_results(&self, ty: BlockType<'m>) -> bool {
         let (params, results) = (ty.params(self.info), ty.results(self.info));
-        params.len() == results.len() && params.iter().zip(results).all(|(&param, &result)| param.matches(result))
+        params.len() == results.len() && params.iter().zip(results).all(|(param, result)| param.matches(result))
     }
 
     /// The end of a block whose beginning can be reached.
@@ -412,14 +412,14 @@ impl<'m> Scan<'m> {
     }
 
     fn push_results(&mut self, frame: &Frame) {
-        for &ty in frame.ty.results(self.info) {
+        for ty in frame.ty.results(self.info) {
             self.push_merge(Ty::of(ty));
         }
         self.all_flushed();
     }
 
     fn push_params(&mut self, frame: &Frame) {
-        for &ty in frame.ty.params(self.info) {
+        for ty in frame.ty.params(self.info) {
             self.push_merge(Ty::of(ty));
         }
         self.all_flushed();

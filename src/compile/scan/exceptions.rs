@@ -28,10 +28,10 @@ pub(super) struct LegacyTry {
 /// What a caught exception leaves if a reference to it is asked for.
 const EXCEPTION: ValType = ValType::Ref(RefType { nullable: false, heap: HeapType::Exn });
 
-impl Scan<'_> {
+impl<'m> Scan<'m> {
     fn tag_type(&self, tag: u32) -> Result<&FuncType, Invalid> {
         let info = self.info;
-        info.tags.get(tag as usize).map(|ty| &info.types[ty.index()]).ok_or(Invalid)
+        info.tags.get(tag as usize).map(|ty| info.types[ty.index()].func_type()).ok_or(Invalid)
     }
 
     pub(super) fn throw(&mut self, tag: u32) -> Result<(), Invalid> {
@@ -145,10 +145,10 @@ impl Scan<'_> {
         let (count, mut types) = (values.len(), frame.label_types(info));
         if with_reference {
             let (last, rest) = types.split_last().ok_or(Invalid)?;
-            ensure(EXCEPTION.matches(*last))?;
+            ensure(EXCEPTION.matches(last))?;
             types = rest;
         }
-        ensure(types.len() == count && values.iter().zip(types).all(|(value, ty)| value.matches(*ty)))?;
+        ensure(types.len() == count && values.iter().zip(types).all(|(value, ty)| value.matches(ty)))?;
         if handler == NO_HANDLER {
             return Ok(());
         }
@@ -164,11 +164,11 @@ impl Scan<'_> {
 
     /// The list of a frame's merge variables for the values of an exception.
     fn catch_values(&mut self, frame: &Frame, types: &[ValType]) -> u32 {
-        for (index, &ty) in types.iter().enumerate() {
+        for (index, ty) in types.iter().enumerate() {
             self.catch_value(frame.height + index, class_of(ty));
         }
         let list = self.start_list(types.len());
-        for (index, &ty) in types.iter().enumerate() {
+        for (index, ty) in types.iter().enumerate() {
             let var = self.merge(frame.height + index, class_of(ty));
             self.tape.lists.push(var);
         }
@@ -193,7 +193,7 @@ impl Scan<'_> {
 
     // Before WebAssembly 3.0: the handlers' bodies are in the block.
 
-    pub(super) fn begin_try(&mut self, ty: BlockType) -> Result<(), Invalid> {
+    pub(super) fn begin_try(&mut self, ty: BlockType<'m>) -> Result<(), Invalid> {
         if !self.takes_params(ty)? {
             self.open_dead(Opener::Try, ty);
             return Ok(());
@@ -234,7 +234,7 @@ impl Scan<'_> {
         let label = self.add_label();
         self.bind_label(label);
         self.dead = false;
-        types.iter().for_each(|&ty| self.push_merge(Ty::of(ty)));
+        types.iter().for_each(|ty| self.push_merge(Ty::of(ty)));
         self.all_flushed();
         let handler = self.legacy_tries.last().expect("the try is open").handler;
         let tag = tag.map(TagIndex);

@@ -23,7 +23,7 @@ pub(super) struct Locals {
     first: Box<[Item; INDEXED + CONSTANTS]>,
     count: u32,
     /// `(end index, type)` of each run of declarations.
-    runs: Vec<(u32, ValType)>,
+    runs: Vec<(u32, Ty)>,
     /// `(generation, variable)` by index, of those that are not among the first.
     late: Vec<(u32, Ref)>,
     generation: u32,
@@ -47,14 +47,15 @@ impl Locals {
     }
 
     /// Declares locals (specification 5.4.16).
-    pub(super) fn declare(&mut self, count: u32, ty: ValType) -> Result<(), Invalid> {
+    pub(super) fn declare(&mut self, count: u32, ty: &ValType) -> Result<(), Invalid> {
         // Parameters are at most 1,000, and were there before.
         if count > MAX_LOCALS - self.count {
             return Err(Invalid);
         }
         let (from, to) = (self.count as usize, (self.count + count) as usize);
         self.count += count;
-        let local = Item { ty: Ty::of(ty), value: Ref::NOTHING };
+        let ty = Ty::of(ty);
+        let local = Item { ty, value: Ref::NOTHING };
         self.first[from.min(INDEXED)..to.min(INDEXED)].fill(local);
         self.runs.push((self.count, ty));
         Ok(())
@@ -91,7 +92,7 @@ impl Locals {
             Some(&(generation, value)) if generation == self.generation => value,
             _ => Ref::NOTHING,
         };
-        Ok(Item { ty: Ty::of(ty), value })
+        Ok(Item { ty, value })
     }
 
     /// Gives a local its variable, or takes it away.

@@ -126,7 +126,7 @@ pub(super) struct Scan<'m> {
     flushed: usize,
     /// Not below any of these two, and below none that may be [taken quickly](quick).
     guard: usize,
-    frames: Vec<Frame>,
+    frames: Vec<Frame<'m>>,
     /// By frame number: the entries when it was closed; [`NEVER`] while it is open.
     frame_ends: Vec<u32>,
     /// The innermost frame's number.
@@ -162,7 +162,7 @@ pub(super) struct Scan<'m> {
 }
 
 /// The class of a value type that this compiler knows.
-pub(super) fn class_of(ty: ValType) -> Class {
+pub(super) fn class_of(ty: &ValType) -> Class {
     Ty::of(ty).class()
 }
 
@@ -217,7 +217,7 @@ impl<'m> Scan<'m> {
         self.clear();
         self.tape.params = params.len() as u32;
         self.push_function_frame(ty);
-        for (index, &ty) in params.iter().enumerate() {
+        for (index, ty) in params.iter().enumerate() {
             self.locals.declare(1, ty).expect("validated: at most 1,000 parameters");
             let var = self.first_use(index as u32, class_of(ty));
             let life = &mut self.lives[var as usize];

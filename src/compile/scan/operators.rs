@@ -8,7 +8,7 @@ use super::{Item, Scan};
 use crate::abi::Builtin;
 use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref, Way};
 use crate::decode::{BlockType, Cursor, Invalid};
-use crate::types::{RefType, TypeIndex};
+use crate::types::TypeIndex;
 use wasmparser::WasmFeatures;
 
 use Class::{F32, F64, I32, I64};
@@ -286,8 +286,8 @@ impl Scan<'_> {
             Rare::F32Const => self.push_const(F32, i64::from(u32::from_le_bytes(cursor.array()?))),
             Rare::F64Const => self.push_const(F64, i64::from_le_bytes(cursor.array()?)),
             Rare::RefNull => {
-                let heap = cursor.heap_type(self.info)?;
-                self.ref_null(Ty::reference(RefType { nullable: true, heap }));
+                let [nullable, _] = cursor.references(self.info)?;
+                self.ref_null(Ty::of(nullable));
             }
             Rare::RefIsNull => {
                 if self.takes_ref()? {

@@ -70,7 +70,7 @@ impl Scan<'_> {
         frame.dead = true;
         self.frames.push(frame);
         self.set_floor();
-        for (index, &param) in self.info.types[ty.index()].params().iter().enumerate() {
+        for (index, param) in self.info.types[ty.index()].params().iter().enumerate() {
             self.locals.declare(1, param).expect("validated: at most 1,000 parameters");
             self.locals.set(index as u32, WRITTEN);
         }

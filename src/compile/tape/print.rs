@@ -1,4 +1,4 @@
-//! A tape as text: what it is when somebody wants to know why code is as it is.
+//! A tape as text, for messages and for `planish objdump --tape`.
 
 use super::entry::{Class, Entry, LabelInfo, ListItem, NO_HANDLER, Op, Ref, Tape, Variable};
 use super::operands::{Number, Operand, class_name};

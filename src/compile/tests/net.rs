@@ -13,7 +13,7 @@ const MODULE: &str = "(module (memory 1) (global (mut i32) (i32.const 0)) (func 
 fn with_scanned<T>(action: impl FnOnce(&mut Compiler<'_, HeapCode>) -> T) -> T {
     let bytes = wat::parse_str(MODULE).expect("a module");
     let (info, bodies) = decode(&bytes, SUPPORTED).expect("a valid module");
-    let layouts: Vec<CallLayout> = info.types.iter().map(CallLayout::of).collect();
+    let layouts: Vec<CallLayout> = info.types.iter().map(|ty| CallLayout::of(ty.func_type())).collect();
     let (signatures, params) = (vec![0; layouts.len()], Signatures::of(&info, &layouts));
     let context = ModuleContext::new(&info, &layouts, &params, &signatures, &options());
     let budget = Budget::new(context.limits);

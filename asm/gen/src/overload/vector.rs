@@ -5,7 +5,7 @@
 //! an `xmm` destination in VEX and a `k` in EVEX) types decide, and the EVEX lists are repeated for every class that may
 //! be written in place of theirs.
 
-use super::{Candidate, Guard, own_uses};
+use super::candidate::{Candidate, Guard, own_uses};
 use crate::form::{Arg, Form};
 use crate::row::{Row, Space};
 

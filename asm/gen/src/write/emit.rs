@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{File, MARK};
+use super::file::{File, MARK};
 use crate::form::{Arg, Form};
 use crate::overload::Mnemonic;
 

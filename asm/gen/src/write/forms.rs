@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 
 use super::code::call;
-use super::{File, MARK};
+use super::file::{File, MARK};
 use crate::form::Form;
 use crate::naming::NAMING;
 use crate::row::Row;

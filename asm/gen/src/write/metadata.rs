@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::hash::Hash;
 
-use super::{File, MARK};
+use super::file::{File, MARK};
 use crate::form::{Arg, Form, Prefix};
 use crate::row::{Kind, Operand, Row};
 
@@ -51,8 +51,8 @@ pub(super) fn file(rows: &[Row], forms: &[Form]) -> File {
     let args: Vec<String> = args.items.iter().map(|arg| argument(arg, &mut texts)).collect();
 
     let mut out = format!("//! The tables as numbers and one text: what [`super::FORMS`] is made of.\n\n{MARK}\n");
-    out += "use super::{ArgInfo, FlagEffects, RowInfo};\nuse super::operand::OperandKind as K;\n";
-    out += "use super::operand::Decoration as D;\nuse crate::features::Features;\n\n";
+    out += "use super::flags::FlagEffects;\nuse super::kinds::{ArgInfo, Decoration as D, OperandKind as K, RowInfo};\n";
+    out += "use crate::features::Features;\n\n";
     let count = form_words.len();
     writeln!(out, "pub(super) const COUNT: usize = {count};\n").expect("a string");
     out += "#[allow(clippy::large_const_arrays, reason = \"used at compile time only\")]\n";

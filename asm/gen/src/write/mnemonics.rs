@@ -6,10 +6,10 @@
 use std::fmt::Write;
 
 use super::code::{Call, call};
+use super::file::{File, MARK};
 use super::forms::{CLASSES, DECORATORS, memory_types, words};
 use super::operand::OPERAND;
 use super::shape::{Constants, Inline, Shape, Source};
-use super::{File, MARK};
 use crate::form::{Arg, Form};
 use crate::naming::RULE;
 use crate::overload::{Candidate, Guard, Mnemonic, Overload};

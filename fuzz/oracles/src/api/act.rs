@@ -73,13 +73,14 @@ impl<'a> Actor<'a> {
     // Values and types.
 
     fn some_type(&self) -> ValType {
-        let references = [RefType::FUNCREF, RefType::EXTERNREF, RefType::EXNREF];
         match self.below(8) {
             0 => ValType::I64,
             1 => ValType::F64,
             2 => ValType::V128,
             3 => ValType::F32,
-            kind @ 4..7 => ValType::Ref(references[kind - 4]),
+            4 => ValType::FUNCREF,
+            5 => ValType::EXTERNREF,
+            6 => ValType::EXNREF,
             _ => ValType::I32,
         }
     }
@@ -103,8 +104,8 @@ impl<'a> Actor<'a> {
     }
 
     /// A value of a type, and whose it is; seldom of another type.
-    fn value(&self, ty: ValType) -> Owned {
-        let ty = if self.below(64) == 1 { self.some_type() } else { ty };
+    fn value(&self, ty: &ValType) -> Owned {
+        let ty = if self.below(64) == 1 { &self.some_type() } else { ty };
         let number = self.below(1 << 16);
         let val = match ty {
             ValType::I32 => Val::I32(number as i32 >> (number % 16)),
@@ -117,7 +118,7 @@ impl<'a> Actor<'a> {
         (None, val)
     }
 
-    fn reference(&self, ty: RefType) -> Owned {
+    fn reference(&self, ty: &RefType) -> Owned {
         let found = match ty.heap {
             HeapType::Extern => self.some(|handle| match handle {
                 Handle::Object(object, _) => Some(Val::ExternRef(Some(*object))),
@@ -134,8 +135,8 @@ impl<'a> Actor<'a> {
     }
 
     /// Of these types; seldom too few.
-    fn values(&self, types: impl IntoIterator<Item = ValType>) -> (Vec<Owner>, Vec<Val>) {
-        let mut values: Vec<Owned> = types.into_iter().map(|ty| self.value(ty)).collect();
+    fn values(&self, types: &[ValType]) -> (Vec<Owner>, Vec<Val>) {
+        let mut values: Vec<Owned> = types.iter().map(|ty| self.value(ty)).collect();
         if self.below(64) == 1 {
             values.pop();
         }
@@ -186,8 +187,8 @@ impl<'a> Actor<'a> {
                 expect("make a memory", Whose::Own, || Memory::new(&mut self.store, ty)).map(Extern::from)
             }
             1 => {
-                let element = [RefType::FUNCREF, RefType::EXTERNREF, RefType::EXNREF][self.below(3)];
-                let ty = TableType::new(element, self.below(8) as u32, [None, Some(20)][self.below(2)]);
+                let element = &[RefType::FUNCREF, RefType::EXTERNREF, RefType::EXNREF][self.below(3)];
+                let ty = TableType::new(element.clone(), self.below(8) as u32, [None, Some(20)][self.below(2)]);
                 let (owner, init) = self.reference(element);
                 let init = as_ref(init);
                 let whose = self.whose([owner]);
@@ -196,7 +197,7 @@ impl<'a> Actor<'a> {
             2 => {
                 let content = self.some_type();
                 let mutability = [Mutability::Var, Mutability::Const][self.below(2)];
-                let (owner, value) = self.value(content);
+                let (owner, value) = self.value(&content);
                 let (whose, ty) = (self.whose([owner]), GlobalType::new(content, mutability));
                 expect("make a global", whose, || Global::new(&mut self.store, ty, value)).map(Extern::from)
             }
@@ -270,7 +271,7 @@ impl<'a> Actor<'a> {
     fn call(&mut self) {
         let Some((owner, func)) = self.some(item_func) else { return };
         let Some(ty) = expect("a function's type", self.whose([owner]), || Ok(func.ty(&self.store))) else { return };
-        let (mut owners, params) = self.values(ty.params().iter().copied());
+        let (mut owners, params) = self.values(ty.params());
         owners.push(owner);
         let mut results = vec![Val::I32(0); ty.results().len()];
         let whose = self.whose(owners);
@@ -322,7 +323,7 @@ impl<'a> Actor<'a> {
         };
         let whose = self.whose([owner]);
         let Some(ty) = expect("a table's type", whose, || Ok(table.ty(&self.store))) else { return };
-        let (value_owner, value) = self.value(ValType::Ref(ty.element));
+        let (value_owner, value) = self.value(&ValType::Ref(ty.element));
         let (both, index, value) = (self.whose([owner, value_owner]), self.below(20) as u64, as_ref(value));
         match self.below(4) {
             0 => {
@@ -345,7 +346,7 @@ impl<'a> Actor<'a> {
         let whose = self.whose([owner]);
         let Some(value) = expect("get a global", whose, || Ok(global.get(&self.store))) else { return };
         self.take(&[value]);
-        let (value_owner, value) = self.value(value.ty());
+        let (value_owner, value) = self.value(&value.ty());
         let both = self.whose([owner, value_owner]);
         expect("set a global", both, || global.set(&mut self.store, value));
     }
@@ -385,7 +386,7 @@ impl<'a> Actor<'a> {
     fn make_exception(&mut self) {
         let Some((owner, tag)) = self.tag() else { return };
         let Some(ty) = expect("a tag's type", self.whose([owner]), || Ok(tag.ty(&self.store))) else { return };
-        let (mut owners, fields) = self.values(ty.ty().params().iter().copied());
+        let (mut owners, fields) = self.values(ty.ty().params());
         owners.push(owner);
         let whose = self.whose(owners);
         let made = expect("make an exception", whose, || ExnRef::new(&mut self.store, tag, &fields));
@@ -568,7 +569,7 @@ fn as_ref(value: Val) -> Ref {
 fn called(mut caller: Caller<'_, Data>, ty: &FuncType, params: &[Val], results: &mut [Val]) -> Result<(), Error> {
     let actor = Actor::new(caller.as_context_mut());
     actor.take(params);
-    let given: Vec<Val> = ty.results().iter().map(|ty| actor.value(*ty).1).collect();
+    let given: Vec<Val> = ty.results().iter().map(|ty| actor.value(ty).1).collect();
     back(caller)?;
     results.copy_from_slice(&given);
     Ok(())

@@ -1,5 +1,5 @@
-//! Modules that do with imports and references what modules can, and come to an end: loops are short, and a function calls at most
-//! one that it does not know.
+//! Modules that do with imports and references what modules can, and come to an end: loops are short, a function calls at most one
+//! that it does not know, and one that could be a tail call of itself is made a hundred times at most.
 
 use super::world::ENGINES;
 use planish::{Engine, Module};
@@ -81,7 +81,7 @@ const TEXTS: [&str; 7] = [
         (type $f (func (param i32) (result i32)))
         (import "m" "object" (func $object (param externref) (result externref)))
         (global $o (export "held") (mut externref) (ref.null extern))
-        (global $g (export "function") (mut funcref) (ref.null func))
+        (global $g (export "function") (mut funcref) (ref.null func)) (global $tail_calls (mut i32) (i32.const 100))
         (table $t (export "table") 4 30 funcref) (table $o (export "objects") 2 20 externref)
         (elem declare func $add)
         (func $add (export "add") (param i32) (result i32) (i32.xor (local.get 0) (i32.const 5)))
@@ -91,6 +91,8 @@ const TEXTS: [&str; 7] = [
         (func (export "call") (param i32) (result i32)
             (call_indirect $t (type $f) (local.get 0) (i32.and (local.get 0) (i32.const 3))))
         (func (export "tail") (param i32) (result i32)
+            (if (i32.eqz (global.get $tail_calls)) (then (return (local.get 0))))
+            (global.set $tail_calls (i32.sub (global.get $tail_calls) (i32.const 1)))
             (return_call_indirect $t (type $f) (local.get 0) (i32.and (local.get 0) (i32.const 3)))))"#,
     // A start function that may fail, and calls what it is given.
     r#"(module
@@ -126,3 +128,39 @@ const TEXTS: [&str; 7] = [
             (local.set $kept) (local.set 0)
             (f64.const 1) (local.get $kept) (local.get 0) (local.get 1) (local.get 2) (local.get 3)))"#,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use planish::{Error, Func, FuncType, Instance, Ref, Store, ValType};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    /// Calls a function whose tail call leads to itself.
+    fn call_in_a_circle(engine: &Engine, module: &Module) -> Result<i32, Error> {
+        let mut store = Store::new(engine, ());
+        let ty = FuncType::new([ValType::EXTERNREF], [ValType::EXTERNREF]);
+        let object = Func::new(&mut store, ty, |_, params, results| {
+            results.copy_from_slice(params);
+            Ok(())
+        });
+        let instance = Instance::new(&mut store, module, &[object.into()])?;
+        let tail = instance.get_func(&mut store, "tail");
+        let table = instance.get_table(&mut store, "table").expect("exported");
+        table.set(&mut store, 0, Ref::Func(tail))?;
+        instance.get_typed_func::<i32, i32>(&mut store, "tail")?.call(&mut store, 0)
+    }
+
+    #[test]
+    fn tail_calls_in_a_circle_come_to_an_end() {
+        let (send, ended) = channel();
+        std::thread::spawn(move || {
+            for (engine, modules) in ENGINES.iter().zip(&*MODULES) {
+                send.send(call_in_a_circle(engine, &modules[3]).expect("a result")).expect("somebody waits");
+            }
+        });
+        for _ in &*ENGINES {
+            assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(0), "a circle of tail calls goes on for ever");
+        }
+    }
+}

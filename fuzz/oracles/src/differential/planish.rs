@@ -105,11 +105,11 @@ fn val_of(context: impl AsContextMut<Data = Host>, value: Value, ty: Type, func:
 }
 
 fn null(ty: &TableType) -> Ref {
-    Ref::null(ty.element)
+    Ref::null(&ty.element)
 }
 
 fn new_global(context: impl AsContextMut<Data = Host>, ty: &GlobalType, value: Val) -> Option<Global> {
-    Global::new(context, *ty, value).ok()
+    Global::new(context, ty.clone(), value).ok()
 }
 
 fn bytes_of(store: &Store<Host>, memory: Extern) -> Vec<u8> {

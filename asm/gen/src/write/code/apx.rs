@@ -1,6 +1,6 @@
 //! The core calls of the table `apx`.
 
-use super::{Call, DIGIT, Parts, address, opcode};
+use super::parts::{Call, DIGIT, Parts, address, opcode};
 use crate::form::{Arg, Form};
 use crate::row::{Row, Space};
 

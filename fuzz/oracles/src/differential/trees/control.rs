@@ -2,7 +2,7 @@
 
 use super::super::binary::{leb, signed};
 use super::function::{Function, MAX_LOOPS, seen};
-use super::{Exceptions, TAGS};
+use super::plan::{Exceptions, TAGS};
 
 impl Function<'_, '_> {
     /// A statement with a block or a call.

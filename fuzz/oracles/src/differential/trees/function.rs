@@ -1,8 +1,8 @@
 //! A function's body: values, and statements that have no blocks.
 
 use super::super::binary::{leb, signed};
+use super::plan::{Exceptions, FUNCTIONS, Plan, val_type};
 use super::rows::{OPERATORS, Row};
-use super::{Exceptions, FUNCTIONS, Plan, val_type};
 use crate::bytes::Choices;
 
 const INTEGERS: [i64; 16] =

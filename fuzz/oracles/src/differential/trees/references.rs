@@ -2,7 +2,7 @@
 
 use super::super::binary::signed;
 use super::function::Function;
-use super::{heap_type, val_type};
+use super::plan::{heap_type, val_type};
 
 impl Function<'_, '_> {
     /// A reference of a type.
