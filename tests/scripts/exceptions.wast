@@ -89,3 +89,19 @@
 (assert_invalid (module (func (try_table (catch_all 1)))) "unknown label")
 (assert_invalid (module (func (throw 0))) "unknown tag")
 (assert_invalid (module (tag (result i32))) "non-empty tag result type")
+
+;; An operand of a `try_table` is written to the variable that its catch writes, too, before the block begins.
+(module
+  (tag $number (param i64))
+  (func $seven (result i64) (i64.const 7))
+  (func (export "operand") (result i64)
+    (call $seven)
+    (try_table (param i64) (result i64) (catch $number 0)
+      (call $seven)
+      (i64.sub)))
+  (func (export "caught") (result i64)
+    (call $seven)
+    (try_table (param i64) (result i64) (catch $number 0)
+      (throw $number))))
+(assert_return (invoke "operand") (i64.const 0))
+(assert_return (invoke "caught") (i64.const 7))

@@ -109,6 +109,10 @@ impl<'m> Scan<'m> {
         let count = cursor.u32()?;
         ensure(count <= MAX_CATCHES)?;
         let handler = if reached { self.new_handler() } else { NO_HANDLER };
+        if reached {
+            // An operand may be written to a variable that a catch writes, too: before that one's life begins there.
+            self.flush();
+        }
         for _ in 0..count {
             let kind = cursor.byte()?;
             let tag = match kind {
