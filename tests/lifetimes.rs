@@ -213,6 +213,31 @@ fn stubs_and_mappings_go_with_their_modules() {
     }
 }
 
+/// Seen from a host function: while code runs, and code is compiled that has not run before.
+#[test]
+fn no_page_is_writable_and_executable() {
+    let _alone = alone();
+    let count = || {
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("a list of mappings");
+        let access: Vec<&str> = maps.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+        assert!(!access.iter().any(|access| access.contains('w') && access.contains('x')), "{maps}");
+        access.iter().filter(|access| access.contains('x')).count()
+    };
+    let before = count();
+    for engine in engines() {
+        let functions: String = (0..200).map(|n| format!("(func (export \"{n}\") (call $look))")).collect();
+        let text = format!("(module (import \"\" \"\" (func $look)) {functions})");
+        let mut store = Store::new(&engine, ());
+        let look = Func::wrap(&mut store, move || assert!(count() > before, "the code is seen"));
+        let module = Module::new(&engine, text).expect("a module");
+        let instance = Instance::new(&mut store, &module, &[look.into()]).expect("an instance");
+        for n in 0..200 {
+            let function = instance.get_typed_func::<(), ()>(&mut store, &n.to_string()).expect("a function");
+            function.call(&mut store, ()).expect("it returns");
+        }
+    }
+}
+
 /// A host function's stub goes with the store.
 #[test]
 fn stubs_of_host_functions_go_with_their_types() {
