@@ -114,9 +114,9 @@ pub fn coverage() -> Vec<(String, bool)> {
 #[cfg(feature = "net")]
 #[doc(hidden)]
 pub fn output_digests<'m>(modules: impl IntoIterator<Item = &'m [u8]>) -> Vec<(&'static str, u64)> {
-    let mut digests = compile::Digests::new();
+    let mut digests = compile::frozen::Digests::new();
     modules.into_iter().for_each(|module| _ = digests.add(module));
-    compile::Digests::columns().zip(digests.values()).collect()
+    compile::frozen::Digests::columns().zip(digests.values()).collect()
 }
 
 /// What threads may share and pass on: engines and modules are shared, stores move.

@@ -1,10 +1,11 @@
 //! How threads deal a module's functions out among themselves.
 
 use super::budget::Budget;
+use super::compiler::Compiler;
+use super::context::ModuleContext;
 use super::link::{CompiledModule, Part};
 use super::threads::{self, Threads};
 use super::timings::Clock;
-use super::{Compiler, ModuleContext};
 use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::decode::{Bodies, Body};
 use crate::error::Error;

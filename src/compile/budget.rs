@@ -1,7 +1,7 @@
 //! How much memory compiling a module may take and how much code it may have: in proportion to its bytes, for all threads
 //! together, and never more than the configuration allows.
 
-use super::Options;
+use super::options::Options;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Every module gets this much memory, however short it is,

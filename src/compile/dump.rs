@@ -1,10 +1,13 @@
 //! The tapes of a module's functions as text, and whether both ways to scan a function give the same one.
 
 use super::budget::Budget;
-use super::scan::{Handlers, Signatures, Watched};
+use super::compiler::{Compiler, refused};
+use super::context::ModuleContext;
+use super::options::Handlers;
+use super::options::Options;
+use super::scan::{Signatures, Watched};
 use super::tape::{Line, Origin, Origins};
 use super::timings::Clock;
-use super::{Compiler, ModuleContext, Options, refused};
 use crate::abi::CallLayout;
 use crate::abi::code_memory::HeapCode;
 use crate::decode::{Bodies, ModuleInfo};

@@ -3,8 +3,12 @@
 //! A module's tapes have one digest, since they do not depend on the processor. Its code has one for each [`MODES`]: the bytes
 //! that would be published, which hold no address, and the position table. Whatever machine computes them, they are the same.
 
+use super::compiler::Compiler;
+use super::context::ModuleContext;
+use super::options::Handlers;
+use super::scan::Signatures;
 use super::tape::Tape;
-use super::{Clock, Compiler, Handlers, ModuleContext, Options, RegisterFile, Signatures, Threads, compile_module};
+use super::{Clock, Options, RegisterFile, Threads, compile_module};
 use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::abi::positions::Positions;
 use crate::abi::{CallLayout, Cpu};

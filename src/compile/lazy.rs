@@ -3,11 +3,14 @@
 
 use super::batches::{self, WORTH_BYTES};
 use super::budget::{Budget, Limits};
+use super::compiler::{Compiler, refused, too_large};
+use super::context::ModuleContext;
 use super::link::CompiledFunction;
+use super::options::Options;
 use super::scan::{Refusal, Scan, Signatures};
 use super::threads::Threads;
 use super::timings::Clock;
-use super::{Compiler, ModuleContext, Options, Stage, refused, too_large};
+use super::timings::Stage;
 use crate::abi::CallLayout;
 use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::decode::{Bodies, Body, Cursor, ModuleInfo};

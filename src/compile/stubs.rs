@@ -1,7 +1,6 @@
 //! Code between compiled functions and everybody else: one set of stubs per signature, one stub per builtin.
 
 use super::emit::FUNCTION_ALIGNMENT;
-use super::{BuiltinStubs, HostStub, SignatureStubs};
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_HEAP, CONTEXT_STORE, IMPORTER_ENTRY_BYTES, RECORD_CODE, RECORD_INSTANCE,
     RESTORES_CONTEXT, RESUME_CONTEXT, RESUME_EXCEPTION, RESUME_PC, RESUME_SP, RESUME_VALUES, STORE_EXIT_SP,
@@ -13,6 +12,44 @@ use crate::types::{FuncType, ValType};
 use planish_asm::regs::{r8, r9, r10, r11, rax, rbx, rcx, rdi, rdx, rsi, rsp, xmm15};
 use planish_asm::{Addr, Alu, Asm, AsmError, Cond, Gp64, Label, LabelSlot, Prec, Scale, Width, Xmm};
 use std::io;
+
+/// The stubs of one signature, in one piece of position-independent code.
+pub(crate) struct SignatureStubs {
+    pub(crate) code: Vec<u8>,
+    /// Called by the door: `r14` = context, `rbx` = values (16 bytes each, arguments; results overwrite them),
+    /// `rax` = code address of the function. Sets r15, calls, stores the results, returns. May change anything but rsp,
+    /// r14 and rbx.
+    pub(crate) entry_offset: u32,
+    /// [`RECORD_FOREIGN`](crate::abi::layout::RECORD_FOREIGN) of a wasm function.
+    pub(crate) foreign_offset: u32,
+    /// The return address of the call in the foreign entry, and the bytes from rsp there to its own return
+    /// address: a backtrace passes through. Below it lies the caller's context.
+    pub(crate) foreign_return_offset: u32,
+    pub(crate) foreign_frame_bytes: u32,
+    /// Stack arguments that functions of the type pop.
+    pub(crate) arg_bytes: u32,
+}
+
+/// [`RECORD_FOREIGN`](crate::abi::layout::RECORD_FOREIGN) of a host function: stores the arguments to an array on the wasm stack,
+/// sets the store's exit and wasm rsp, switches to the native stack (16-aligned) and calls
+/// `extern "sysv64" fn(record: *mut FuncRecord, caller: *mut Context, values: *mut Value) -> u32` whose address is at `RECORD_CODE`;
+/// 0 = go on with the results in the array, else jump to the store's trap exit. Position-independent.
+pub(crate) struct HostStub {
+    pub(crate) code: Vec<u8>,
+    /// Stack arguments that it pops.
+    pub(crate) arg_bytes: u32,
+}
+
+/// Entries of all builtins, in one piece of position-independent code.
+pub(crate) struct BuiltinStubs {
+    pub(crate) code: Vec<u8>,
+    /// By [`Builtin`](crate::abi::Builtin), then [`Builtin::LEAVE`](crate::abi::Builtin::LEAVE) and
+    /// [`Builtin::COMPILE`](crate::abi::Builtin::COMPILE). Each builtin keeps the callee-saved registers of [`crate::abi`], sets the store's exit and wasm rsp, switches to the native stack and calls
+    /// the function's address, read from a table of addresses: see [`builtin_stubs`].
+    pub(crate) offsets: Vec<u32>,
+    /// [`RECORD_IMPORTER`](crate::abi::layout::RECORD_IMPORTER) of a wasm function that has no such entry of its own.
+    pub(crate) importer_offset: u32,
+}
 
 /// The stubs of wasm functions of a type.
 pub(crate) fn signature_stubs(ty: &FuncType) -> SignatureStubs {

@@ -9,9 +9,13 @@ mod net;
 #[path = "../../tests/random/mod.rs"]
 mod random;
 
+use super::budget::Budget;
+use super::compiler::Compiler;
 use super::*;
 use crate::abi::code_memory::HeapCode;
+use crate::abi::code_memory::Relocation;
 use crate::abi::layout::IMPORTER_ENTRY_BYTES;
+use crate::abi::positions::FunctionCode;
 use crate::abi::positions::Site;
 use crate::decode::{Body, SUPPORTED, WasmFeature, decode};
 use random::Random;

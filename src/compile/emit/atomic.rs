@@ -1,11 +1,13 @@
 //! Atomic memory accesses: `lock` and `xchg`. A plain load is one that all threads see in order, as all stores are `xchg`
 //! (SDM Vol. 3A, 10.2.3).
 
-use super::memory::{HeapAddress, access_bytes};
+use super::address::HeapAddress;
+use super::memory::access_bytes;
 use super::operand::{Step, Value};
-use super::{Emit, Source, width};
+use super::state::{Emit, Source, width};
 use crate::abi::TrapCode;
-use crate::compile::tape::{Access, Class, Entry, Rmw};
+use crate::compile::op::{Access, Class, Rmw};
+use crate::compile::tape::Entry;
 use planish_asm::regs::{rax, rsp};
 use planish_asm::{Addr, Alu, Cond, Gp64, Unary, Width};
 

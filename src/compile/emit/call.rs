@@ -3,8 +3,8 @@
 use super::cold::Cold;
 use super::moves::{Moves, Step};
 use super::operand::Value;
-use super::registers::{FLOAT_PLACE, IN_MEMORY, gpr, xmm};
-use super::{Emit, Source, frame};
+use super::registers::{gpr, xmm};
+use super::state::{Emit, Source, frame};
 use crate::abi::code_memory::Relocation;
 use crate::abi::layout::{
     CONTEXT_BUILTINS, CONTEXT_ZERO, RECORD_CODE, RECORD_FOREIGN, RECORD_IMPORTER, RECORD_INSTANCE, RECORD_SIGNATURE,
@@ -13,8 +13,10 @@ use crate::abi::layout::{
 use crate::abi::positions::SiteKind;
 use crate::abi::{CALLEE, CONTEXT, CallLayout, INT_ARGS, Place, TrapCode};
 use crate::compile::assign::Home;
+use crate::compile::assign::{FLOAT_PLACE, IN_MEMORY};
+use crate::compile::op::{Class, Op};
 use crate::compile::scan::class_of;
-use crate::compile::tape::{Class, Entry, ListItem, NO_HANDLER, Op, Ref};
+use crate::compile::tape::{Entry, ListItem, NO_HANDLER, Ref};
 use crate::types::{FuncIndex, TableIndex, TypeIndex, ValType};
 use planish_asm::{Addr, Alu, Cond, Gp64, Shift, Width};
 

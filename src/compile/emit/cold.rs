@@ -1,7 +1,7 @@
 //! What the emitter defers: code that runs rarely and lies behind the function, and how a comparison stands in the flags.
 
 use crate::abi::TrapCode;
-use crate::compile::tape::Class;
+use crate::compile::op::Class;
 use planish_asm::{Cond, Gp64, Label, Prec, Xmm};
 
 /// Code that runs rarely, behind the function.

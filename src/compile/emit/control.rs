@@ -4,14 +4,15 @@ use super::cold::{Cold, Flags};
 use super::moves::Moves;
 use super::operand::{Step, Value};
 use super::registers::{INTS, bit, gpr};
-use super::{Emit, Source, frame, width};
+use super::state::{Emit, Source, frame, width};
 use crate::abi::layout::{CONTEXT_BUILTINS, CONTEXT_STORE, STORE_STACK_LIMIT};
 use crate::abi::positions::SiteKind;
 use crate::abi::{
     Builtin, CALLEE, CONTEXT, INT_ARGS, PROBED_FRAME_BYTES, Place, SMALL_FRAME_BYTES, STACK_PROBE_BYTES, TrapCode,
 };
 use crate::compile::assign::Home;
-use crate::compile::tape::{Class, Entry, FAR, FloatCond, Ref, Test};
+use crate::compile::op::{Class, FAR, FloatCond, Test};
+use crate::compile::tape::{Entry, Ref};
 use planish_asm::regs::{rax, rsp, xmm15};
 use planish_asm::{Addr, Alu, Cond, Gp64, Scale, Width, Xmm};
 

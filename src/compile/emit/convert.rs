@@ -2,9 +2,10 @@
 
 use super::cold::{Cold, TruncFix};
 use super::operand::Step;
-use super::{Emit, prec, width};
+use super::state::{Emit, prec, width};
 use crate::abi::TrapCode;
-use crate::compile::tape::{Class, Convert, Entry};
+use crate::compile::op::{Class, Convert};
+use crate::compile::tape::Entry;
 use planish_asm::{Alu, BitTest, Cond, FpOp, Gp64, Label, Prec, Shift, Width, Xmm};
 
 impl Emit<'_> {

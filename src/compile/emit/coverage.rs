@@ -3,9 +3,10 @@
 //! Before each entry's code stands `mov [cell], rax`, which changes neither registers nor flags: a cell that no longer
 //! holds what no program computes has been passed.
 
-use super::Emit;
 use super::cold::{Cold, TruncFix};
-use crate::compile::tape::{Entry, Op, Ref};
+use super::state::Emit;
+use crate::compile::op::Op;
+use crate::compile::tape::{Entry, Ref};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};

@@ -3,10 +3,11 @@
 use super::cold::Cold;
 use super::operand::{Step, Value};
 use super::registers::bit;
-use super::{Emit, width};
+use super::state::{Emit, width};
 use crate::abi::TrapCode;
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Entry, Int};
+use crate::compile::op::{Class, Int};
+use crate::compile::tape::Entry;
 use planish_asm::regs::{rax, rdx};
 use planish_asm::{Alu, Cond, Gp64, Label, Shift, Unary, Width};
 

@@ -1,12 +1,13 @@
 //! Exceptions: what throws, and the code by which they arrive at a label.
 
-use super::{Emit, frame};
+use super::state::{Emit, frame};
 use crate::abi::layout::CONTEXT_BUILTINS;
 use crate::abi::positions::{Catch, NO_CATCH, SiteKind};
 use crate::abi::{Builtin, CALLEE, CONTEXT, INT_ARGS, Place, TrapCode, VALUE_BYTES};
 use crate::compile::assign::Home;
+use crate::compile::op::Class;
 use crate::compile::scan::class_of;
-use crate::compile::tape::{CatchInfo, Class, Entry, ListItem, NO_HANDLER};
+use crate::compile::tape::{CatchInfo, Entry, ListItem, NO_HANDLER};
 use crate::types::{TagIndex, ValType};
 use planish_asm::regs::{rax, rcx, rdx, rsp};
 use planish_asm::{Addr, Width};

@@ -2,11 +2,13 @@
 
 use super::cold::{Cold, Flags};
 use super::operand::{Step, Value};
-use super::registers::{Cell, FLOAT_PLACE, FLOATS, Held, IN_MEMORY, float_place, pinned_float, xmm};
-use super::{Emit, frame, prec};
+use super::registers::{Cell, FLOATS, Held, float_place, pinned_float, xmm};
+use super::state::{Emit, frame, prec};
 use crate::abi::positions::SiteKind;
 use crate::compile::assign::Home;
-use crate::compile::tape::{Class, Entry, Float, FloatCond, FloatUnary};
+use crate::compile::assign::{FLOAT_PLACE, IN_MEMORY};
+use crate::compile::op::{Class, Float, FloatCond, FloatUnary};
+use crate::compile::tape::Entry;
 use planish_asm::{Addr, Alu, Cond, FpOp, Label, Logic, Prec, Rounding, Width, Xmm, XmmX};
 
 /// The second operand of a float instruction.

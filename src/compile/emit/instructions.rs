@@ -3,9 +3,9 @@
 //! Inlined into every arm that uses them the encoders would be larger than the instruction cache. It is 20 KB less code and
 //! compiles as fast.
 
-use super::memory::PlainAddress;
-use super::{Emit, frame, width};
-use crate::compile::tape::Class;
+use super::address::PlainAddress;
+use super::state::{Emit, frame, width};
+use crate::compile::op::Class;
 use planish_asm::regs::rbp;
 use planish_asm::{Addr, Alu, Cond, Gp64, Label, R64, Scale, Shift, Width};
 

@@ -3,9 +3,10 @@
 use super::instructions::sum;
 use super::operand::{Step, Value};
 use super::registers::bit;
-use super::{Emit, Source, frame, width};
+use super::state::{Emit, Source, frame, width};
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Entry, Int, IntUnary};
+use crate::compile::op::{Class, Int, IntUnary};
+use crate::compile::tape::Entry;
 use planish_asm::regs::rcx;
 use planish_asm::{Addr, Alu, Bits, Cond, Gp64, Scale, Shift, ShiftX, Unary, Width};
 

@@ -1,10 +1,11 @@
 //! Single lanes: splats, extraction, replacement, and loads and stores of a part of a vector.
 
 use super::Emit;
-use super::memory::HeapAddress;
+use super::address::HeapAddress;
 use super::operand::Step;
 use super::vector::{extension, is_float, lane_width};
-use crate::compile::tape::{Access, Class, Entry};
+use crate::compile::op::{Access, Class};
+use crate::compile::tape::Entry;
 use crate::compile::vector::Lanes::{F32x4, F64x2, I8x16, I16x8, I32x4, I64x2};
 use crate::compile::vector::{Lanes, VectorLoad};
 use planish_asm::Packed::*;

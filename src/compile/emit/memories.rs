@@ -1,13 +1,13 @@
 //! Accesses that an [`Op::Memarg`](crate::compile::tape::Op::Memarg) describes: to memories other than memory 0, or with
 //! 64-bit indexes.
 
-use super::memory::{HeapAddress, MAX_DISPLACEMENT};
+use super::address::{HeapAddress, MAX_DISPLACEMENT};
 use super::operand::Value;
 use super::registers::gpr_place;
-use super::{Definition, Emit};
+use super::state::{Definition, Emit};
 use crate::abi::layout::{MEMORY_BASE, MEMORY_LEN, Slot};
 use crate::abi::{CONTEXT, HEAP, TrapCode};
-use crate::compile::tape::{Class, Memarg};
+use crate::compile::op::{Class, Memarg};
 use crate::types::{IndexType, MemoryIndex};
 use planish_asm::{Addr, Alu, Cond, Gp64, Label, Width};
 

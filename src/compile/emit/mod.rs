@@ -7,6 +7,8 @@
 //!
 #![doc = include_str!("processors.md")]
 
+mod state;
+mod address;
 mod operand;
 mod values;
 mod registers;
@@ -38,19 +40,19 @@ mod coverage;
 pub(crate) use coverage::coverage;
 
 use super::assign::Plan;
-use super::tape::{CODE_BYTES_PER_ENTRY, Class, Entry, Memarg, NO_HANDLER, Op, Tape};
-use super::{Failure, MAX_FUNCTION_BYTES, ModuleContext, net};
+use super::context::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
+use super::net;
+use super::tape::{CODE_BYTES_PER_ENTRY, Entry, NO_HANDLER, Op, Tape};
+use crate::abi::CallLayout;
 use crate::abi::code_memory::{CodeMemory, Relocation};
-use crate::abi::layout::Slot;
-use crate::abi::positions::{Calls, Site, SiteKind, SiteWriter};
-use crate::abi::{CONTEXT, CallLayout, TrapCode};
-use crate::types::{FuncType, GlobalIndex};
+use crate::abi::positions::{Calls, SiteWriter};
+use crate::types::FuncType;
+use address::Fused;
 use cold::Cold;
-use memory::{Fused, HeapAddress};
-use planish_asm::regs::rsp;
-use planish_asm::{Addr, Asm, Gp64, Label, LabelSlot, Labels, Prec, Width};
+use planish_asm::{Asm, Label, LabelSlot};
 pub(super) use recount::state::Recount;
-use registers::{Bank, Cell, FLOAT_PLACE, IN_MEMORY, bit};
+use registers::{Bank, FLOAT_PLACE, IN_MEMORY};
+use state::Emit;
 
 /// Buffers that outlive a function.
 pub(super) struct Buffers {
@@ -75,82 +77,12 @@ impl Buffers {
     }
 }
 
-/// An integer operand as an instruction takes it.
-#[derive(Clone, Copy)]
-enum Source {
-    Reg(Gp64),
-    Imm(i32),
-    /// Bytes from rsp.
-    Slot(i32),
-    /// A guarded access: the instruction is a site, of this wasm offset.
-    Heap(HeapAddress, u32),
-}
-
-impl Source {
-    /// The registers it is made of.
-    fn registers(self) -> u16 {
-        match self {
-            Source::Reg(register) => bit(register),
-            Source::Heap(address, _) => address.registers(),
-            Source::Imm(_) | Source::Slot(_) => 0,
-        }
-    }
-}
-
 /// What a finished function is, beside its bytes.
 pub(super) struct Emitted {
     pub(super) prologue_bytes: u32,
     /// The code with the padding that ends it.
     pub(super) code_bytes: usize,
     pub(super) padding_bytes: usize,
-}
-
-/// One function being emitted.
-pub(super) struct Emit<'a> {
-    module: &'a ModuleContext<'a>,
-    tape: &'a Tape,
-    plan: &'a Plan,
-    layout: &'a CallLayout,
-    ty: &'a FuncType,
-    entries: &'a [Entry],
-    /// By variable that is not pinned: where it lies, in bytes from rsp.
-    slots: &'a [i32],
-    asm: Asm<'a>,
-    /// By the tape's numbers.
-    labels: Labels,
-    bank: Bank,
-    /// By variable and temp in turn, then base of a memory, then one for everything else: in which register it is, or [`IN_MEMORY`]. What a pinned
-    /// variable has never changes.
-    places: &'a mut [u8],
-    /// The first base of a memory.
-    memory_cells: Cell,
-    /// The one for everything else.
-    no_cell: Cell,
-    cold: &'a mut Vec<Cold>,
-    tables: &'a mut Vec<(Label, u32)>,
-    constants: &'a mut Vec<(u128, Label)>,
-    sites: &'a mut SiteWriter,
-    calls: &'a mut Calls,
-    /// The place of the tape's first catch in `calls`.
-    first_catch: u32,
-    /// The innermost handler around the entry being emitted, or [`NO_HANDLER`].
-    handler: u32,
-    relocations: &'a mut Vec<Relocation>,
-    /// Of the function's first byte.
-    base: u32,
-    /// Of the entries to come that can trap.
-    offsets: std::slice::Iter<'a, u32>,
-    /// The entry being emitted.
-    at: usize,
-    fused: Fused,
-    /// Where the access goes that comes next, if that is not memory 0 with a 32-bit index.
-    memarg: Option<Memarg>,
-    /// If not, and if that needs no check.
-    plain: bool,
-    allow_short: bool,
-    /// Has any temp been stored?
-    spilled: bool,
-    recount: &'a mut Recount,
 }
 
 /// What the driver hands over for each function.
@@ -379,102 +311,5 @@ impl Emit<'_> {
             Op::ThrowRef => self.throw_ref(e),
             Op::Handler => self.handler = e.imm,
         }
-    }
-
-    /// A label of the tape.
-    #[inline]
-    fn label_of(&self, number: u32) -> Label {
-        self.labels.get(number).expect("made for all of them")
-    }
-
-    // Sites and traps.
-
-    /// The wasm offset of the entry being emitted; each that can trap takes one.
-    #[inline]
-    fn take_offset(&mut self) -> u32 {
-        *self.offsets.next().expect("one for each entry that takes one")
-    }
-
-    /// The next instruction can trap.
-    #[inline]
-    fn site(&mut self, kind: SiteKind, wasm_offset: u32) {
-        self.sites.push(Site { code_offset: self.base + self.asm.pos() as u32, wasm_offset, kind });
-    }
-
-    /// A call was just emitted; the callee pops so many bytes.
-    #[inline]
-    fn call_site(&mut self, popped: u32, handler: u32, wasm_offset: u32) {
-        self.site(SiteKind::Call, wasm_offset);
-        if popped > 0 || handler != NO_HANDLER {
-            self.note_call(popped, handler);
-        }
-    }
-
-    #[inline(never)]
-    fn note_call(&mut self, popped: u32, handler: u32) {
-        if popped > 0 {
-            self.calls.popped.push((self.base + self.asm.pos() as u32, popped));
-        }
-        if handler != NO_HANDLER {
-            self.note_catch(handler);
-        }
-    }
-
-    /// A label behind the function that traps.
-    fn trap(&mut self, code: TrapCode, wasm_offset: u32) -> Label {
-        let label = self.asm.label();
-        self.cold.push(Cold::Trap { label, code, wasm_offset });
-        label
-    }
-
-    /// Where a global's value lies.
-    fn global(&mut self, index: u32) -> Addr {
-        self.definition(self.module.context.global(GlobalIndex(index))).at(0)
-    }
-
-    /// A definition that lies in the context or behind a pointer there, which is loaded.
-    fn definition(&mut self, slot: Slot) -> Definition {
-        match slot {
-            Slot::Own(start) => Definition { base: CONTEXT, start },
-            Slot::Imported(at) => {
-                let pointer = self.scratch(0, 0);
-                self.mov_rm(Width::W64, pointer.any(), Addr::base_disp(CONTEXT.any(), at));
-                Definition { base: pointer, start: 0 }
-            }
-        }
-    }
-}
-
-/// Where the definition of a memory, table or global starts.
-#[derive(Clone, Copy)]
-struct Definition {
-    base: Gp64,
-    start: i32,
-}
-
-impl Definition {
-    fn at(self, bytes: i32) -> Addr {
-        Addr::base_disp(self.base.any(), self.start + bytes)
-    }
-}
-
-#[inline]
-fn frame(at: i32) -> Addr {
-    Addr::base_disp(rsp.any(), at)
-}
-
-#[inline]
-fn width(class: Class) -> Width {
-    match class {
-        Class::I32 => Width::W32,
-        _ => Width::W64,
-    }
-}
-
-#[inline]
-fn prec(class: Class) -> Prec {
-    match class {
-        Class::F32 => Prec::S,
-        _ => Prec::D,
     }
 }

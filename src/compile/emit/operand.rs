@@ -1,7 +1,8 @@
 //! Operands looked up: a tape entry as the lowerings see it.
 
 use super::registers::{Cell, pinned_float, pinned_gpr};
-use crate::compile::tape::{Class, Ref};
+use crate::compile::op::Class;
+use crate::compile::tape::Ref;
 use planish_asm::{Gp64, Xmm};
 
 /// An operand and its place in the table of places.

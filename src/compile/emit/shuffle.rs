@@ -2,7 +2,7 @@
 
 use super::Emit;
 use super::operand::{Step, Value};
-use crate::compile::tape::Class;
+use crate::compile::op::Class;
 use crate::compile::vector::Lanes;
 use planish_asm::Packed::*;
 use planish_asm::{Broadcast, Packed, PackedImm, PackedUnaryImm, Xmm};

@@ -4,14 +4,15 @@
 //! another instance must leave the first caller its context: see [`Emit::jump_foreign`].
 
 use super::cold::Cold;
-use super::{Emit, frame};
+use super::state::{Emit, frame};
 use crate::abi::code_memory::Relocation;
 use crate::abi::layout::{
     CONTEXT_HEAP, RECORD_CODE, RECORD_FOREIGN, RECORD_INSTANCE, RECORD_KIND, RECORD_KIND_HOST, RECORD_SIGNATURE,
     RESTORES_CONTEXT,
 };
 use crate::abi::{CALLEE, CONTEXT, HEAP, Place};
-use crate::compile::tape::{Class, Entry};
+use crate::compile::op::Class;
+use crate::compile::tape::Entry;
 use crate::types::{FuncIndex, TypeIndex, ValType};
 use planish_asm::regs::rsp;
 use planish_asm::{Addr, Alu, Cond, Width};

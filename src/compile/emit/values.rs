@@ -1,11 +1,13 @@
 //! Where values are, and how an entry gets its operands and leaves its result: integers.
 
 use super::operand::{Step, Value};
-use super::registers::{Cell, Choice, Held, IN_MEMORY, INTS, bit, gpr, gpr_place, pinned_gpr};
-use super::{Emit, Source, width};
+use super::registers::{Cell, Choice, Held, INTS, bit, gpr, gpr_place, pinned_gpr};
+use super::state::{Emit, Source, width};
 use crate::abi::positions::SiteKind;
+use crate::compile::assign::IN_MEMORY;
 use crate::compile::net;
-use crate::compile::tape::{Class, Entry, Ref};
+use crate::compile::op::Class;
+use crate::compile::tape::{Entry, Ref};
 use planish_asm::{Alu, Gp64, Width};
 
 impl Emit<'_> {

@@ -5,9 +5,10 @@
 
 use super::float::FloatSource;
 use super::operand::{Step, Value};
-use super::{Emit, width};
+use super::state::{Emit, width};
 use crate::abi::positions::SiteKind;
-use crate::compile::tape::{Class, Entry, Ref};
+use crate::compile::op::Class;
+use crate::compile::tape::{Entry, Ref};
 use crate::compile::vector::Lanes::{F32x4, F64x2, I8x16, I16x8, I32x4, I64x2};
 use crate::compile::vector::{Lanes, Vector};
 use planish_asm::Packed::*;

@@ -3,7 +3,7 @@
 use super::Emit;
 use super::operand::{Step, Value};
 use super::vector::{extension, is_float, lane_width, maximum, minimum};
-use crate::compile::tape::Class;
+use crate::compile::op::Class;
 use crate::compile::vector::Lanes::{F32x4, I8x16, I16x8, I32x4, I64x2};
 use crate::compile::vector::{Lanes, Vector};
 use planish_asm::Packed::*;

@@ -1,8 +1,9 @@
 //! 128-bit arithmetic: two entries, of the low half and of the high half, become one sequence.
 
 use super::operand::Step;
-use super::{Emit, width};
-use crate::compile::tape::{Class, Entry, Wide};
+use super::state::{Emit, width};
+use crate::compile::op::{Class, Wide};
+use crate::compile::tape::Entry;
 use planish_asm::regs::{rax, rdx};
 use planish_asm::{Alu, Unary, Width};
 
@@ -29,7 +30,7 @@ impl Emit<'_> {
             self.bank.lock(register.num());
         }
         // What the carried operation reads must survive the other one.
-        let kept = high_right.registers() | high_left.map_or(0, super::bit);
+        let kept = high_right.registers() | high_left.map_or(0, super::registers::bit);
         let low_target = self.target_over(low, low.a, low_left, low_right.registers() | kept);
         self.load_into_unless(low_target, low.a, low_left, Class::I64);
         self.alu(op, Width::W64, low_target, low_right);

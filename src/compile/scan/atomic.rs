@@ -1,9 +1,10 @@
 //! Operators behind the prefix 0xFE: atomic memory accesses, waiting and waking.
 
 use super::Scan;
-use super::check::Ty;
+use super::ty::Ty;
 use crate::abi::Builtin;
-use crate::compile::tape::{Access, Class, Memarg, Op, Ref, Rmw};
+use crate::compile::op::{Access, Class, Memarg, Op, Rmw};
+use crate::compile::tape::Ref;
 use crate::decode::{Cursor, Invalid};
 use wasmparser::WasmFeatures;
 

@@ -1,12 +1,14 @@
 //! Branches and returns.
 
-use super::check::Ty;
-use super::control::{Frame, Opener};
-use super::operators::Refusal;
+use super::frame::{Frame, Opener};
+use super::item::{Condition, Item, Node};
+use super::refusal::Refusal;
 use super::stack::RELEASE_SEARCH;
-use super::{Class, Condition, Item, Node, Scan};
+use super::state::Scan;
+use super::ty::Ty;
 use crate::abi::Place;
-use crate::compile::tape::{Op, Ref, Test};
+use crate::compile::op::{Class, Op, Test};
+use crate::compile::tape::Ref;
 use crate::decode::{BlockType, Invalid};
 use planish_asm::Cond;
 use std::collections::HashMap;

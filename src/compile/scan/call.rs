@@ -1,9 +1,11 @@
 //! Calls, tail calls, builtins.
 
-use super::check::Ty;
-use super::{Class, Item, Scan};
+use super::item::Item;
+use super::state::Scan;
+use super::ty::Ty;
 use crate::abi::Builtin;
-use crate::compile::tape::{Op, Ref};
+use crate::compile::op::{Class, Op};
+use crate::compile::tape::Ref;
 use crate::decode::Invalid;
 use crate::types::{FuncIndex, TypeIndex, ValType};
 

@@ -1,8 +1,7 @@
 //! What calls pass and leave, by function type.
 
-use super::check::Ty;
-use super::stack::hint;
-use crate::abi::CallLayout;
+use super::ty::Ty;
+use crate::abi::{CallLayout, Place};
 use crate::decode::ModuleInfo;
 use crate::types::TypeIndex;
 
@@ -66,5 +65,14 @@ impl Signatures {
     #[inline(always)]
     pub(super) fn params(&self, callee: Callee) -> &[Param] {
         &self.params[callee.first as usize..callee.end as usize]
+    }
+}
+
+/// [`Entry::hint`](crate::compile::tape::Entry::hint) for a place.
+pub(super) fn hint(place: &Place) -> u8 {
+    match place {
+        Place::Gpr(register) => register.num() + 1,
+        Place::Xmm(register) => register.num() + 1,
+        Place::Stack(_) => 0,
     }
 }

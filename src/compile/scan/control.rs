@@ -1,89 +1,17 @@
 //! Blocks.
 
-use super::check::Ty;
-use super::variables::Loop;
-use super::{Condition, NEVER, Scan, class_of};
-use crate::compile::tape::{NO_HANDLER, Op, Ref};
-use crate::decode::{BlockType, Invalid, ModuleInfo};
-use crate::types::{TypeIndex, ValType};
+use super::frame::{Frame, Opener};
+use super::item::Condition;
+use super::life::{Loop, NEVER};
+use super::state::{Scan, class_of};
+use super::ty::Ty;
+use crate::compile::op::Op;
+use crate::compile::tape::Ref;
+use crate::decode::{BlockType, Invalid};
+use crate::types::TypeIndex;
 
 /// Weights grow by eight per loop, up to this depth.
 const MAX_WEIGHT_DEPTH: u32 = 6;
-
-/// What opened a block.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Opener {
-    Function,
-    Block,
-    Loop,
-    If,
-    Else,
-    /// Before WebAssembly 3.0.
-    Try,
-    Catch,
-    CatchAll,
-}
-
-/// An open block.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Frame<'m> {
-    pub(super) opener: Opener,
-    pub(super) ty: BlockType<'m>,
-    /// Was it opened where code cannot be reached? Then nothing is recorded of it.
-    pub(super) dead: bool,
-    /// Can the code behind its last operator not be reached? Then it has operands of any type.
-    pub(super) unreachable: bool,
-    /// Where a branch to the block goes.
-    pub(super) label: u32,
-    /// For an `if`: its else part.
-    else_label: u32,
-    /// Items below its parameters.
-    pub(super) height: usize,
-    /// Its number among the function's frames.
-    pub(super) number: u32,
-    /// Does any branch go to `label`?
-    pub(super) used: bool,
-    /// How many values a branch to it takes.
-    pub(super) arity: u32,
-    outer_weight: u32,
-    /// For a loop: the calls before it.
-    calls_before: u32,
-    /// The length of [`Scan::written`] where it began.
-    pub(super) written: u32,
-    /// The handler of the code around it.
-    pub(super) outer_handler: u32,
-}
-
-impl<'m> Frame<'m> {
-    /// A block at the bottom of an empty stack, without values for branches.
-    #[inline(always)]
-    pub(super) fn new(opener: Opener, ty: BlockType<'m>) -> Frame<'m> {
-        Frame {
-            opener,
-            ty,
-            dead: false,
-            unreachable: false,
-            label: NEVER,
-            else_label: NEVER,
-            height: 0,
-            number: 0,
-            used: false,
-            arity: 0,
-            outer_weight: 1,
-            calls_before: 0,
-            written: 0,
-            outer_handler: NO_HANDLER,
-        }
-    }
-
-    /// What a branch to the block takes.
-    pub(super) fn label_types(&self, info: &'m ModuleInfo) -> &'m [ValType] {
-        match self.opener {
-            Opener::Loop => self.ty.params(info),
-            _ => self.ty.results(info),
-        }
-    }
-}
 
 impl<'m> Scan<'m> {
     pub(super) fn push_function_frame(&mut self, ty: TypeIndex) {

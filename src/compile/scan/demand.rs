@@ -1,8 +1,9 @@
 //! How much memory a body takes to compile: asked of the module's budget as the tape grows.
 
-use super::operators::Refusal;
-use super::variables::Life;
-use super::{Item, Node, Scan};
+use super::item::{Item, Node};
+use super::life::Life;
+use super::refusal::Refusal;
+use super::state::Scan;
 use crate::compile::tape::{CODE_BYTES_PER_ENTRY, Entry, ListItem, Tape, Variable};
 
 /// More entries than this in one function are refused, whatever the budget.

@@ -3,27 +3,18 @@
 //! Such a way leads behind the function's code and from there to the label, whose merge variables it writes. What lives
 //! at the label and at the call is in its home or, where calls destroy that, in the slot to which the call saved it.
 
-use super::check::{Ty, ensure};
-use super::control::{Frame, Opener};
-use super::operators::Refusal;
-use super::{Class, NEVER, Scan, class_of};
-use crate::compile::tape::{CatchInfo, Handler, NO_HANDLER, Op, Ref};
+use super::frame::{Frame, LegacyTry, Opener};
+use super::life::NEVER;
+use super::refusal::Refusal;
+use super::state::{Scan, class_of};
+use super::ty::{Ty, ensure};
+use crate::compile::op::{Class, Op};
+use crate::compile::tape::{CatchInfo, Handler, NO_HANDLER, Ref};
 use crate::decode::{BlockType, Cursor, Invalid};
 use crate::types::{FuncType, HeapType, RefType, TagIndex, ValType};
 
 /// As in the parser.
 const MAX_CATCHES: u32 = 10_000;
-
-/// A `try` of before WebAssembly 3.0 that is open.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LegacyTry {
-    /// Its place among the open blocks.
-    frame: usize,
-    handler: u32,
-    /// The catch whose body is open, and the variable that may hold its exception.
-    catch: u32,
-    exception: u32,
-}
 
 /// What a caught exception leaves if a reference to it is asked for.
 const EXCEPTION: ValType = ValType::Ref(RefType { nullable: false, heap: HeapType::Exn });

@@ -1,8 +1,9 @@
 //! Locals by index: their types, and the variables that they become when first used. 50,000 declared locals cost nothing.
 
-use super::check::Ty;
+use super::item::Item;
 use super::table::{I32_CONST, LOCAL_GET};
-use super::{Item, Ref, Scan};
+use super::ty::Ty;
+use crate::compile::tape::Ref;
 use crate::decode::Invalid;
 use crate::types::ValType;
 
@@ -20,13 +21,13 @@ const CONSTANTS: usize = 128;
 pub(super) struct Locals {
     /// Those, and behind them constants. A local is its variable; [nothing](Ref::NOTHING) if it has none yet, or if there is
     /// no such local.
-    first: Box<[Item; INDEXED + CONSTANTS]>,
-    count: u32,
+    pub(super) first: Box<[Item; INDEXED + CONSTANTS]>,
+    pub(super) count: u32,
     /// `(end index, type)` of each run of declarations.
-    runs: Vec<(u32, Ty)>,
+    pub(super) runs: Vec<(u32, Ty)>,
     /// `(generation, variable)` by index, of those that are not among the first.
-    late: Vec<(u32, Ref)>,
-    generation: u32,
+    pub(super) late: Vec<(u32, Ref)>,
+    pub(super) generation: u32,
 }
 
 impl Locals {
@@ -85,7 +86,7 @@ impl Locals {
     }
 
     #[inline(never)]
-    fn late(&self, index: u32) -> Result<Item, Invalid> {
+    pub(super) fn late(&self, index: u32) -> Result<Item, Invalid> {
         let run = self.runs.partition_point(|run| run.0 <= index);
         let &(_, ty) = self.runs.get(run).ok_or(Invalid)?;
         let value = match self.late.get(index as usize) {
@@ -106,40 +107,5 @@ impl Locals {
             self.late.resize(index + 1, (0, Ref::NOTHING));
         }
         self.late[index] = (self.generation, value);
-    }
-}
-
-impl Scan<'_> {
-    /// The variable of a local that is written.
-    #[inline]
-    pub(super) fn variable(&mut self, index: u32, local: Item) -> u32 {
-        match local.value.as_var() {
-            Some(var) => var,
-            None => self.first_write(index, local.ty),
-        }
-    }
-
-    /// A local without a default value is unknown again behind the block that wrote it: the next block to write it gets
-    /// another variable (specification 3.2.15, 3.4.3).
-    #[inline(never)]
-    fn first_write(&mut self, index: u32, ty: Ty) -> u32 {
-        if ty.has_no_default() {
-            self.written.push(index);
-        }
-        self.first_use(index, ty.class())
-    }
-
-    #[inline(never)]
-    pub(super) fn first_read(&mut self, index: u32, ty: Ty) -> Result<u32, Invalid> {
-        if ty.has_no_default() { Err(Invalid) } else { Ok(self.first_use(index, ty.class())) }
-    }
-
-    /// Behind a block: what it wrote of locals without a default value, those that come after so many, is unknown.
-    #[inline]
-    pub(super) fn forget_written(&mut self, kept: u32) {
-        while self.written.len() > kept as usize {
-            let index = self.written.pop().expect("there are more");
-            self.locals.set(index, Ref::NOTHING);
-        }
     }
 }

@@ -1,9 +1,11 @@
 //! What an operator records: a node on the operand stack, or an entry.
 
-use super::check::{Ty, ensure};
+use super::item::{Item, Node};
 use super::stack::WRAP;
-use super::{Item, Node, Scan};
-use crate::compile::tape::{Class, Convert, FloatCond, Int, IntUnary, Op, Ref, Test, Wide};
+use super::state::Scan;
+use super::ty::{Ty, ensure};
+use crate::compile::op::{Class, Convert, FloatCond, Int, IntUnary, Op, Test, Wide};
+use crate::compile::tape::Ref;
 use crate::decode::Invalid;
 use planish_asm::Cond;
 

@@ -1,9 +1,10 @@
 //! Operators behind the prefix 0xFC, and accesses to any memory: of 32 or 64 bits, memory 0 or another.
 
 use super::Scan;
-use super::check::Ty;
+use super::ty::Ty;
 use crate::abi::Builtin;
-use crate::compile::tape::{Access, Class, Memarg, Op, Ref, Wide};
+use crate::compile::op::{Access, Class, Memarg, Op, Wide};
+use crate::compile::tape::Ref;
 use crate::decode::{Cursor, Invalid};
 use crate::types::MemoryIndex;
 use wasmparser::WasmFeatures;

@@ -8,6 +8,12 @@
 //! * A local is not written while an item reads it: those items are copied first ([`Scan::release`]). Flushed items read
 //!   none.
 
+mod ty;
+mod item;
+mod life;
+mod frame;
+mod refusal;
+mod state;
 mod stack;
 mod variables;
 mod table;
@@ -24,193 +30,22 @@ mod branches;
 mod call;
 mod exceptions;
 mod locals;
+mod local;
 mod validate;
 mod demand;
 mod watch;
 
-use super::budget::Budget;
-use super::tape::{Class, Int, Kind, NO_HANDLER, Op, Ref, Tape, Test, Variable};
-use crate::abi::CallLayout;
-use crate::decode::{Cursor, Invalid, ModuleInfo};
-use crate::types::{TypeIndex, ValType};
+use super::tape::{NO_HANDLER, Variable};
+use crate::decode::{Cursor, Invalid};
+use crate::types::TypeIndex;
 pub(super) use callees::Signatures;
-use check::Ty;
-use control::Frame;
-use exceptions::LegacyTry;
-use locals::Locals;
-pub(super) use operators::Refusal;
+use life::NEVER;
+pub(super) use refusal::Refusal;
+pub(super) use state::{Scan, class_of};
 use std::hint::select_unpredictable;
-use variables::{Life, Loop};
-pub(crate) use watch::Handlers;
 pub(super) use watch::{Unwatched, Watch, Watched};
 
-/// A value on the operand stack: if its reference is [lazy](Ref::lazy), a [`Node`] that is not computed yet.
-#[derive(Clone, Copy, Debug)]
-struct Item {
-    value: Ref,
-    ty: Ty,
-}
-
-impl Item {
-    #[inline]
-    fn class(self) -> Class {
-        self.ty.class()
-    }
-}
-
-/// A computation that waits for its user: a test, a sum, or the low bits of an i64. The entry that does it has these parts.
-#[derive(Clone, Copy, Debug)]
-struct Node {
-    op: Op,
-    kind: Kind,
-    /// That of the operands.
-    class: Class,
-    a: Ref,
-    b: Ref,
-    imm: u32,
-}
-
-impl Node {
-    #[inline(always)]
-    fn new(op: Op, class: Class, a: Ref, b: Ref, imm: u32) -> Node {
-        Node { op, kind: op.kind(), class, a, b, imm }
-    }
-
-    /// `a test b`, as i32.
-    #[inline(always)]
-    fn test(test: Test, class: Class, a: Ref, b: Ref) -> Node {
-        Node::new(Op::Set(test), class, a, b, 0)
-    }
-
-    /// `a + b`
-    #[inline(always)]
-    fn sum(class: Class, a: Ref, b: Ref) -> Node {
-        Node::new(Op::Int(Int::Add), class, a, b, 0)
-    }
-}
-
-/// A condition that has not been computed.
-#[derive(Clone, Copy)]
-struct Condition {
-    test: Test,
-    class: Class,
-    a: Ref,
-    b: Ref,
-}
-
-impl Condition {
-    fn inverted(self) -> Condition {
-        Condition { test: self.test.invert(), ..self }
-    }
-}
-
-const NEVER: u32 = u32::MAX;
-
-/// The scanner's state; reused from function to function.
-pub(super) struct Scan<'m> {
-    info: &'m ModuleInfo,
-    layouts: &'m [CallLayout],
-    signatures: &'m Signatures,
-    budget: &'m Budget,
-    /// So much memory this thread has been granted.
-    granted_bytes: usize,
-    /// Is there a memory 0, and has it 32-bit indexes?
-    plain_memory: bool,
-    pub(super) tape: Tape,
-    stack: Vec<Item>,
-    /// What is not computed yet, by place on the stack; others are of no account.
-    nodes: Vec<Node>,
-    /// Operators may take items from here on: the innermost block's; none in code that cannot be reached.
-    floor: usize,
-    /// Items below are constants or their own merge variables.
-    flushed: usize,
-    /// Not below any of these two, and below none that may be [taken quickly](quick).
-    guard: usize,
-    frames: Vec<Frame<'m>>,
-    /// By frame number: the entries when it was closed; [`NEVER`] while it is open.
-    frame_ends: Vec<u32>,
-    /// The innermost frame's number.
-    frame_number: u32,
-    /// `(start, number)`
-    open_loops: Vec<(u32, u32)>,
-    /// Behind the start of the innermost open loop; 0 if there is none.
-    loop_start: u32,
-    loops: Vec<Loop>,
-    lives: Vec<Life>,
-    locals: Locals,
-    /// The locals without a default value that have been written, in order.
-    written: Vec<u32>,
-    /// Merge variables by height and class.
-    merges: Vec<[u32; 5]>,
-    /// By temp: the entry that writes it; of one that is free, the next one that is.
-    temps: Vec<u32>,
-    /// The first temp that is free, or [`NEVER`].
-    free_temp: u32,
-    live_temps: u32,
-    /// Code that cannot be reached: nothing is recorded.
-    dead: bool,
-    /// The handler of the code that comes, or [`NO_HANDLER`].
-    handler: u32,
-    legacy_tries: Vec<LegacyTry>,
-    /// The targets of the last `br_table`, the default last.
-    targets: Vec<u32>,
-    loop_weight: u32,
-    call_weight: u32,
-    last_call: (u32, u32),
-    offset: u32,
-    call_count: u32,
-}
-
-/// The class of a value type that this compiler knows.
-pub(super) fn class_of(ty: &ValType) -> Class {
-    Ty::of(ty).class()
-}
-
 impl<'m> Scan<'m> {
-    pub(super) fn new(
-        info: &'m ModuleInfo,
-        layouts: &'m [CallLayout],
-        signatures: &'m Signatures,
-        budget: &'m Budget,
-    ) -> Scan<'m> {
-        Scan {
-            info,
-            layouts,
-            signatures,
-            budget,
-            granted_bytes: 0,
-            plain_memory: info.memories.first().is_some_and(|memory| !memory.is_64()),
-            tape: Tape::default(),
-            stack: Vec::new(),
-            nodes: Vec::new(),
-            floor: 0,
-            flushed: 0,
-            guard: 0,
-            frames: Vec::new(),
-            frame_ends: Vec::new(),
-            frame_number: 0,
-            open_loops: Vec::new(),
-            loop_start: 0,
-            loops: Vec::new(),
-            lives: Vec::new(),
-            locals: Locals::new(),
-            written: Vec::new(),
-            merges: Vec::new(),
-            temps: Vec::new(),
-            free_temp: NEVER,
-            live_temps: 0,
-            dead: false,
-            handler: NO_HANDLER,
-            legacy_tries: Vec::new(),
-            targets: Vec::new(),
-            loop_weight: 1,
-            call_weight: 0,
-            last_call: (NEVER, 0),
-            offset: 0,
-            call_count: 0,
-        }
-    }
-
     /// Starts a function of a type; then [`Scan::declare_all`] its locals and read its [body](Scan::body).
     pub(super) fn start(&mut self, ty: TypeIndex) {
         let params = self.info.types[ty.index()].params();

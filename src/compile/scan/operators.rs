@@ -1,13 +1,16 @@
 //! Reading a body: each operator is read, checked and recorded in one step. In code that cannot be reached nothing is recorded.
 
-use super::check::Ty;
+use super::item::Item;
 use super::quick::{NOT_DONE, QUICK};
+use super::refusal::Refusal;
+use super::state::Scan;
 use super::table::{LEAVES, OPERATORS, Operator, Rare, SATURATING};
+use super::ty::Ty;
 use super::watch::Watch;
-use super::{Item, Scan};
 use crate::abi::Builtin;
-use crate::compile::tape::{Class, Convert, MAX_PLACES, Op, Ref, Way};
-use crate::decode::{BlockType, Cursor, Invalid};
+use crate::compile::op::{Class, Convert, Op};
+use crate::compile::tape::{MAX_PLACES, Ref, Way};
+use crate::decode::{BlockType, Cursor};
 use crate::types::TypeIndex;
 use wasmparser::WasmFeatures;
 
@@ -16,24 +19,6 @@ use Operator::*;
 
 /// More than the parser accepts; the numbers of constants fit into a [`Ref`](crate::compile::tape::Ref).
 pub(super) const MAX_BODY_BYTES: usize = MAX_PLACES / 4;
-
-/// Why a body is refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::compile) enum Refusal {
-    Invalid,
-    /// Its tape or its code would be too long.
-    TooLarge,
-    /// Compiling it would take more memory than is left to its module.
-    Memory,
-    /// It would have more code than is left to its module.
-    Code,
-}
-
-impl From<Invalid> for Refusal {
-    fn from(_: Invalid) -> Refusal {
-        Refusal::Invalid
-    }
-}
 
 impl Scan<'_> {
     /// Reads a body from its first operator on.

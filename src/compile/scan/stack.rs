@@ -1,9 +1,12 @@
 //! The operand stack: values, most of them already where they are, some not computed yet.
 
-use super::check::Ty;
-use super::{Class, Item, Node, Ref, Scan};
+use super::callees::hint;
+use super::item::{Item, Node};
+use super::state::Scan;
+use super::ty::Ty;
 use crate::abi::Place;
-use crate::compile::tape::{IntUnary, Op};
+use crate::compile::op::{Class, IntUnary, Op};
+use crate::compile::tape::Ref;
 
 /// How many items are searched for reads of a variable that is about to be written; of more, all are copied.
 pub(super) const RELEASE_SEARCH: usize = 64;
@@ -346,14 +349,5 @@ impl Scan<'_> {
                 self.materialise(index);
             }
         }
-    }
-}
-
-/// [`Entry::hint`](crate::compile::tape::Entry::hint) for a place.
-pub(super) fn hint(place: &Place) -> u8 {
-    match place {
-        Place::Gpr(register) => register.num() + 1,
-        Place::Xmm(register) => register.num() + 1,
-        Place::Stack(_) => 0,
     }
 }

@@ -1,6 +1,6 @@
 //! The table of operators: what each takes, leaves and records (specification 5.4).
 
-use crate::compile::tape::{Access, Class, Float, FloatCond, FloatUnary, Int, IntUnary};
+use crate::compile::op::{Access, Class, Float, FloatCond, FloatUnary, Int, IntUnary};
 use planish_asm::Cond;
 use wasmparser::WasmFeatures;
 

@@ -4,11 +4,13 @@
 //! What is common is done here; the rest goes to the scanner's own operators, which know such code. So both accept the
 //! same bodies, and there is nothing to keep in step but the types of arithmetic, which come from the one table.
 
-use super::check::{Ty, ensure};
-use super::control::{Frame, Opener};
-use super::operators::{MAX_BODY_BYTES, Refusal};
+use super::frame::{Frame, Opener};
+use super::operators::MAX_BODY_BYTES;
+use super::refusal::Refusal;
+use super::state::Scan;
 use super::table::{LEAVES, LOCAL_GET, OPERATORS, Operator, Rare};
-use super::{Class, Scan};
+use super::ty::{Ty, ensure};
+use crate::compile::op::Class;
 use crate::compile::tape::Ref;
 use crate::decode::{BlockType, Cursor, Invalid};
 use crate::types::TypeIndex;

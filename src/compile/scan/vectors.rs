@@ -1,8 +1,10 @@
 //! Vector operators: behind the prefix 0xFD (specification 5.4.9), what each takes, leaves and records.
 
-use super::check::Ty;
-use super::{Class, Node, Scan};
-use crate::compile::tape::{Access, Entry, Memarg, Op, Ref, Test};
+use super::item::Node;
+use super::state::Scan;
+use super::ty::Ty;
+use crate::compile::op::{Access, Class, Memarg, Op, Test};
+use crate::compile::tape::{Entry, Ref};
 use crate::compile::vector::{Lanes, Vector as V, VectorLoad};
 use crate::decode::{Cursor, Invalid};
 use wasmparser::WasmFeatures;

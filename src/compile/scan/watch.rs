@@ -1,5 +1,6 @@
 //! Who watches a function being scanned, and which handlers its operators may take.
 
+use crate::compile::options::Handlers;
 use crate::compile::tape::{Origins, Tape, Way};
 
 /// Something that watches. Where nothing does, none of this is compiled into the scanner.
@@ -38,13 +39,4 @@ impl Watch for Watched<'_> {
     fn scanned(&mut self, tape: &Tape, wasm_offset: u32, way: Way) {
         self.origins.push(tape, wasm_offset, way);
     }
-}
-
-/// Which handlers of operators a scan takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Handlers {
-    /// The quick ones where they will do.
-    Quick,
-    /// Always those that handle any operator: for tests, which find the same tape either way.
-    General,
 }

@@ -3,10 +3,7 @@
 //! `scan` writes it, `assign` gives its variables homes, `emit` turns entry by entry into machine code.
 //! At a [label](Op::Label) no temp is alive: what crosses a label is a variable.
 
-pub(in crate::compile) use crate::compile::op::{
-    Access, Class, Convert, FAR, Float, FloatCond, FloatUnary, Int, IntUnary, Kind, Memarg, Op, Rmw, TAKES_A, TAKES_B,
-    Test, UNLESS_CONST, Wide,
-};
+pub(in crate::compile) use crate::compile::op::{Class, Convert, Int, Kind, Memarg, Op, Test};
 use crate::types::TagIndex;
 
 /// An operand. Variables and temps have the top bit clear and the lowest bit tells them apart, so that their numbers are

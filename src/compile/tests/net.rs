@@ -1,5 +1,6 @@
 //! The checks of the compiler itself find what they are for: each of three planted faults, at its entry.
 
+use crate::types::TypeIndex;
 use super::*;
 use crate::compile::tape::{Op, Origins, Tape, verify};
 use std::panic::{AssertUnwindSafe, catch_unwind};

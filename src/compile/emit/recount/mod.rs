@@ -12,8 +12,8 @@
 
 pub(super) mod state;
 
-use super::Emit;
 use super::registers::{Cell, IN_MEMORY, NO_CELL, PINNED};
+use super::state::Emit;
 use crate::compile::tape::{Op, Ref, broken};
 use state::{REGISTERS, Recount};
 
