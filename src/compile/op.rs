@@ -300,9 +300,9 @@ pub(super) enum Op {
     Jump,
     /// Goes to label `imm` if `a test b`.
     Branch(Test),
-    /// Goes to the label of the list at `b` that `a` chooses, to the last if there is none.
+    /// Goes to the label of the list at `imm` that `a` chooses, to the last if there is none.
     BranchTable,
-    /// Returns the list at `a`.
+    /// Returns the list at `imm`.
     Return,
     Unreachable,
     /// Throws an exception of tag `imm` with the list at `a`.
