@@ -2,13 +2,13 @@
 
 use super::assign::{Pins, Plan};
 use super::budget::{Budget, Limits};
+use super::builtin_stubs;
 use super::context::{Failure, MAX_FUNCTION_BYTES, ModuleContext};
 use super::emit::{self, Buffers, Job};
 use super::link::{Mark, Part};
 use super::net;
 use super::options::Handlers;
 use super::scan::{Refusal, Scan, Unwatched, Watch, Watched};
-use super::stubs;
 use super::tape::{Origins, verify};
 use super::timings::{Clock, Stage};
 use crate::abi::code_memory::{CodeMemory, Relocation};
@@ -166,7 +166,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         if !self.module.has_importer_entry(own) {
             return Ok(());
         }
-        let padded = stubs::importer_entry();
+        let padded = builtin_stubs::importer_entry();
         if padding_bytes < IMPORTER_ENTRY_BYTES as usize {
             self.budget.take_code(padded.len()).ok_or(Refusal::Code)?;
             self.code.room(padded.len()).map_err(|_| Refusal::TooLarge)?[..padded.len()].copy_from_slice(&padded);

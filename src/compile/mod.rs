@@ -18,12 +18,14 @@ mod batches;
 mod lazy;
 mod timings;
 mod stubs;
+mod builtin_stubs;
 #[cfg(any(test, feature = "net"))]
 pub(crate) mod frozen;
 mod net;
 mod dump;
 
 pub(crate) use assign::RegisterFile;
+pub(crate) use builtin_stubs::{builtin_stubs, lazy_stubs};
 pub use dump::{FunctionTape, TapeLine};
 pub(crate) use dump::{difference, tapes};
 #[cfg(feature = "coverage")]
@@ -31,7 +33,7 @@ pub(crate) use emit::coverage;
 pub(crate) use lazy::LazyModule;
 pub(crate) use link::CompiledModule;
 pub(crate) use options::{Handlers, Options};
-pub(crate) use stubs::{builtin_stubs, host_stub, lazy_stubs, signature_stubs};
+pub(crate) use stubs::{host_stub, signature_stubs};
 pub(crate) use threads::Threads;
 pub(crate) use timings::Clock;
 pub use timings::{Stage, Timings};

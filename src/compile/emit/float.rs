@@ -3,22 +3,13 @@
 use super::cold::{Cold, Flags};
 use super::operand::{Step, Value};
 use super::registers::{Cell, FLOATS, Held, float_place, pinned_float, xmm};
-use super::state::{Emit, frame, prec};
+use super::state::{Emit, FloatSource, frame, prec};
 use crate::abi::positions::SiteKind;
 use crate::compile::assign::Home;
 use crate::compile::assign::{FLOAT_PLACE, IN_MEMORY};
 use crate::compile::op::{Class, Float, FloatCond, FloatUnary};
 use crate::compile::tape::Entry;
 use planish_asm::{Addr, Alu, Cond, FpOp, Label, Logic, Prec, Rounding, Width, Xmm, XmmX};
-
-/// The second operand of a float instruction.
-#[derive(Clone, Copy)]
-pub(super) enum FloatSource {
-    Reg(Xmm),
-    Mem(Addr),
-    /// A guarded access: the instruction is a site, of this wasm offset.
-    Heap(Addr, u32),
-}
 
 impl Emit<'_> {
     // Moves.

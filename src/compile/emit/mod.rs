@@ -27,6 +27,7 @@ mod memories;
 mod atomic;
 mod cold;
 mod control;
+mod ending;
 mod call;
 mod tail_call;
 mod exceptions;

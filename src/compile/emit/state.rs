@@ -14,7 +14,7 @@ use crate::compile::op::{Class, Memarg};
 use crate::compile::tape::{Entry, NO_HANDLER, Tape};
 use crate::types::{FuncType, GlobalIndex};
 use planish_asm::regs::rsp;
-use planish_asm::{Addr, Asm, Gp64, Label, Labels, Prec, Width};
+use planish_asm::{Addr, Asm, Gp64, Label, Labels, Prec, Width, Xmm};
 
 /// One function being emitted.
 pub(super) struct Emit<'a> {
@@ -84,6 +84,15 @@ impl Source {
             Source::Imm(_) | Source::Slot(_) => 0,
         }
     }
+}
+
+/// The second operand of a float instruction.
+#[derive(Clone, Copy)]
+pub(super) enum FloatSource {
+    Reg(Xmm),
+    Mem(Addr),
+    /// A guarded access: the instruction is a site, of this wasm offset.
+    Heap(Addr, u32),
 }
 
 impl Emit<'_> {

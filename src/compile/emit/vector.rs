@@ -3,9 +3,8 @@
 //! SSE's memory operands must be aligned, so only constants are folded there. A memory operand that is folded is sixteen bytes
 //! wide, as the load that it replaces.
 
-use super::float::FloatSource;
 use super::operand::{Step, Value};
-use super::state::{Emit, width};
+use super::state::{Emit, FloatSource, width};
 use crate::abi::positions::SiteKind;
 use crate::compile::op::Class;
 use crate::compile::tape::{Entry, Ref};

@@ -17,6 +17,7 @@ mod state;
 mod stack;
 mod variables;
 mod table;
+mod handler;
 mod quick;
 mod operators;
 mod vectors;

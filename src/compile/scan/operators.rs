@@ -1,7 +1,8 @@
 //! Reading a body: each operator is read, checked and recorded in one step. In code that cannot be reached nothing is recorded.
 
+use super::handler::NOT_DONE;
 use super::item::Item;
-use super::quick::{NOT_DONE, QUICK};
+use super::quick::QUICK;
 use super::refusal::Refusal;
 use super::state::Scan;
 use super::table::{LEAVES, OPERATORS, Operator, Rare, SATURATING};

@@ -1,8 +1,8 @@
 //! The checks of the compiler itself find what they are for: each of three planted faults, at its entry.
 
-use crate::types::TypeIndex;
 use super::*;
 use crate::compile::tape::{Op, Origins, Tape, verify};
+use crate::types::TypeIndex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// `0: t = v0 + 1, 1: t = load [t], 2: u = load.u8 [v0 + 4], 3: u = t * u, 4: global 0 = u, 5: return`

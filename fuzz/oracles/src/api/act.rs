@@ -1,15 +1,12 @@
 //! One thing done with a store, by the embedder or by one of its functions.
 
 use super::modules::MODULES;
-use super::world::{Data, ENGINES, HOST_PANIC, Handle, Owned, Owner, Whose, World, expect, item_func};
+use super::world::{Data, ENGINES, HOST_PANIC, Handle, MAX_DEPTH, Owned, Owner, Whose, World, expect, item_func};
 use planish::{
     AsContext, AsContextMut, Caller, Engine, Error, ExnRef, Extern, ExternRef, ExternType, Func, FuncType, Global,
     GlobalType, HeapType, Instance, Memory, MemoryType, Module, Mutability, Ref, RefType, SharedMemory,
     StoreContextMut, Table, TableType, Tag, TagType, ThrownException, V128, Val, ValType,
 };
-
-/// Host functions call back at most this deep.
-const MAX_DEPTH: u32 = 4;
 
 /// Does things with a store.
 pub(super) struct Actor<'a> {

@@ -171,6 +171,9 @@ pub(super) fn item_func(handle: &Handle) -> Option<Func> {
 /// A value, and whether some store has it for itself.
 pub(super) type Owned = (Owner, Val);
 
+/// Host functions call back at most this deep.
+pub(super) const MAX_DEPTH: u32 = 4;
+
 /// What a host function panics with.
 pub(super) const HOST_PANIC: &str = "the host panics";
 /// What the documentation says of items of other stores.
