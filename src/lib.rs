@@ -44,63 +44,41 @@ mod sys;
 mod decode;
 mod compile;
 mod vm;
-mod allocation;
-mod config;
-mod signatures;
-mod engine;
-mod extern_type;
-mod module;
-mod store;
-mod reference;
-mod value;
-mod exception;
-mod memory;
-mod shared_memory;
-mod table;
-mod global;
-mod extern_item;
-mod typed;
-mod instantiate;
-mod instance;
-mod caller;
-mod host;
-mod func;
-mod linker;
-mod variance;
+mod api;
 #[cfg(feature = "wasi")]
 pub mod wasi;
 
-pub use allocation::{InstanceAllocationStrategy, PoolingAllocationConfig};
-pub use caller::Caller;
+pub use api::allocation::{InstanceAllocationStrategy, PoolingAllocationConfig};
+pub use api::caller::Caller;
+pub use api::config::{Config, CpuLevel};
+pub use api::engine::Engine;
+pub use api::exception::Tag;
+pub use api::extern_item::{Export, Extern};
+pub use api::extern_type::{ExportType, ExternType, ImportType};
+pub use api::global::Global;
+pub use api::host::{IntoFunc, WasmRet};
+pub use api::instance::Instance;
+pub use api::linker::Linker;
+pub use api::memory::{Memory, MemoryAccessError};
+#[doc(hidden)]
+pub use api::module::CompiledFunction;
+pub use api::module::Module;
+pub use api::reference::{ExnRef, ExternRef, Func, Ref};
+pub use api::shared_memory::{SharedMemory, WaitResult};
+pub use api::store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut, ThrownException};
+pub use api::table::Table;
+pub use api::typed::{TypedFunc, WasmParams, WasmResults};
+pub use api::value::{V128, Val, WasmTy};
 #[doc(hidden)]
 pub use compile::{FunctionTape, TapeLine};
 #[doc(hidden)]
 pub use compile::{Stage, Timings};
-pub use config::{Config, CpuLevel};
 pub use decode::WasmFeature;
-pub use engine::Engine;
 pub use error::{Error, FrameInfo, Result, Trap, WasmBacktrace};
-pub use exception::Tag;
-pub use extern_item::{Export, Extern};
-pub use extern_type::{ExportType, ExternType, ImportType};
-pub use global::Global;
-pub use host::{IntoFunc, WasmRet};
-pub use instance::Instance;
-pub use linker::Linker;
-pub use memory::{Memory, MemoryAccessError};
-#[doc(hidden)]
-pub use module::CompiledFunction;
-pub use module::Module;
-pub use reference::{ExnRef, ExternRef, Func, Ref};
-pub use shared_memory::{SharedMemory, WaitResult};
-pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut, ThrownException};
-pub use table::Table;
-pub use typed::{TypedFunc, WasmParams, WasmResults};
 pub use types::{
     ConcreteFuncType, FuncType, GlobalType, HeapType, MemoryType, MemoryTypeBuilder, Mutability, RefType, TableType,
     TagType, ValType,
 };
-pub use value::{V128, Val, WasmTy};
 
 /// The kinds of tape entries that were compiled in this process, and whether code of that kind was run.
 #[cfg(feature = "coverage")]

@@ -3,7 +3,7 @@
 use super::abi::Errno;
 use super::context::WasiCtx;
 use super::process::I32Exit;
-use crate::linker::OneModule;
+use crate::api::linker::OneModule;
 use crate::{Caller, Error, Linker, Memory};
 
 const MODULE: &str = "wasi_snapshot_preview1";

@@ -1,13 +1,13 @@
 //! Closures as host functions: [`IntoFunc`] and [`WasmRet`].
 
-use crate::caller::Caller;
+use crate::api::caller::Caller;
+use crate::api::reference::Func;
+use crate::api::signatures::host_signature;
+use crate::api::store::{StoreId, StoreInner, StoreOpaque, ThrownException};
+use crate::api::typed::{StoreTo, for_each_tuple};
+use crate::api::value::{Val, WasmTy};
 use crate::error::{Error, Trap};
-use crate::reference::Func;
-use crate::signatures::host_signature;
-use crate::store::{StoreId, StoreInner, StoreOpaque, ThrownException};
-use crate::typed::{StoreTo, for_each_tuple};
 use crate::types::FuncType;
-use crate::value::{Val, WasmTy};
 use crate::vm::code::published::Signature;
 use crate::vm::run::host::{HostCall, HostStop};
 use crate::vm::run::store::StoreState;

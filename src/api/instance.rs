@@ -1,18 +1,18 @@
 //! [`Instance`]: an instantiated module, and its exports.
 
+use crate::api::exception::Tag;
+use crate::api::extern_item::{Export, Extern};
+use crate::api::global::Global;
+use crate::api::instantiate;
+use crate::api::memory::Memory;
+use crate::api::module::Module;
+use crate::api::reference::Func;
+use crate::api::shared_memory::SharedMemory;
+use crate::api::store::{AsContext, AsContextMut, StoreContext, StoreId, StoreOpaque};
+use crate::api::table::Table;
+use crate::api::typed::{TypedFunc, WasmParams, WasmResults};
 use crate::decode::ExportItem;
 use crate::error::Error;
-use crate::exception::Tag;
-use crate::extern_item::{Export, Extern};
-use crate::global::Global;
-use crate::instantiate;
-use crate::memory::Memory;
-use crate::module::Module;
-use crate::reference::Func;
-use crate::shared_memory::SharedMemory;
-use crate::store::{AsContext, AsContextMut, StoreContext, StoreId, StoreOpaque};
-use crate::table::Table;
-use crate::typed::{TypedFunc, WasmParams, WasmResults};
 use crate::types::FuncIndex;
 use crate::vm::visible::handle::InstanceId;
 

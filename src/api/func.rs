@@ -1,13 +1,13 @@
 //! How functions are made and called by the host.
 
-use crate::caller::Caller;
+use crate::api::caller::Caller;
+use crate::api::host::{HostFunc, IntoFunc};
+use crate::api::reference::Func;
+use crate::api::store::{AsContext, AsContextMut, StoreOpaque};
+use crate::api::typed::{TypedFunc, WasmParams, WasmResults};
+use crate::api::value::Val;
 use crate::error::Error;
-use crate::host::{HostFunc, IntoFunc};
-use crate::reference::Func;
-use crate::store::{AsContext, AsContextMut, StoreOpaque};
-use crate::typed::{TypedFunc, WasmParams, WasmResults};
 use crate::types::FuncType;
-use crate::value::Val;
 use crate::vm::run::enter::enter;
 use crate::vm::visible::context::Value;
 

@@ -1,10 +1,10 @@
 //! [`Tag`]s, and what exceptions carry.
 
+use crate::api::reference::ExnRef;
+use crate::api::store::{AsContext, AsContextMut, StoreId, StoreOpaque, ThrownException};
+use crate::api::value::Val;
 use crate::error::{Error, Trap};
-use crate::reference::ExnRef;
-use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, ThrownException};
 use crate::types::{FuncType, TagType};
-use crate::value::Val;
 use crate::vm::visible::context::Value;
 use crate::vm::visible::handle::TagId;
 

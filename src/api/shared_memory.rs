@@ -1,9 +1,9 @@
 //! [`SharedMemory`]: a linear memory that several stores have at once.
 
-use crate::engine::Engine;
+use crate::api::engine::Engine;
+use crate::api::memory::{error_of, refused};
+use crate::api::store::trap_of;
 use crate::error::{Error, Trap};
-use crate::memory::{error_of, refused};
-use crate::store::trap_of;
 use crate::types::MemoryType;
 use crate::vm::owned::shared::SharedMemory as Shared;
 use crate::vm::owned::waiters::Waited;

@@ -1,16 +1,16 @@
 //! [`Linker`]: imports by name.
 
-use crate::caller::Caller;
-use crate::engine::Engine;
+use crate::api::caller::Caller;
+use crate::api::engine::Engine;
+use crate::api::extern_item::Extern;
+use crate::api::extern_type::ImportType;
+use crate::api::host::{HostFunc, IntoFunc};
+use crate::api::instance::Instance;
+use crate::api::module::Module;
+use crate::api::store::{AsContext, AsContextMut, StoreOpaque};
+use crate::api::value::Val;
 use crate::error::Error;
-use crate::extern_item::Extern;
-use crate::extern_type::ImportType;
-use crate::host::{HostFunc, IntoFunc};
-use crate::instance::Instance;
-use crate::module::Module;
-use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::types::FuncType;
-use crate::value::Val;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::marker::PhantomData;
@@ -204,7 +204,7 @@ impl<T: 'static> Linker<T> {
     ) -> Result<&mut Linker<T>, Error> {
         let store = store.as_context_mut();
         store.0.opaque.check(instance.store, "an instance")?;
-        let context = crate::store::StoreContext(&*store.0);
+        let context = crate::api::store::StoreContext(&*store.0);
         for export in instance.exports(context) {
             self.insert(module, export.name(), Definition::Item(export.into_extern()))?;
         }

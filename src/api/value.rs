@@ -1,8 +1,8 @@
 //! [`Val`]: a value of any type.
 
+use crate::api::reference::{ExnRef, ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
+use crate::api::store::{StoreId, StoreOpaque};
 use crate::error::Error;
-use crate::reference::{ExnRef, ExternRef, Func, Ref, extern_bits, extern_of, func_bits, func_of};
-use crate::store::{StoreId, StoreOpaque};
 use crate::types::{RefType, ValType};
 use crate::vm::visible::context::{FuncRef, Value};
 

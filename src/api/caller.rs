@@ -1,11 +1,11 @@
 //! [`Caller`]: what a host function knows of who called it.
 
-use crate::engine::Engine;
-use crate::extern_item::Extern;
-use crate::instance::Instance;
+use crate::api::engine::Engine;
+use crate::api::extern_item::Extern;
+use crate::api::instance::Instance;
 #[cfg(feature = "wasi")]
-use crate::memory::Memory;
-use crate::store::{AsContext, AsContextMut, StoreContext, StoreContextMut, StoreInner};
+use crate::api::memory::Memory;
+use crate::api::store::{AsContext, AsContextMut, StoreContext, StoreContextMut, StoreInner};
 use crate::vm::visible::handle::InstanceId;
 
 /// The store in which a host function runs, and the instance that called it. First argument of closures that want it.

@@ -1,7 +1,7 @@
 //! [`Config`]: how an engine compiles and what it grants to the modules it runs.
 
 use crate::abi::Cpu;
-use crate::allocation::InstanceAllocationStrategy;
+use crate::api::allocation::InstanceAllocationStrategy;
 use crate::compile::Threads;
 use crate::decode::{self, WasmFeature};
 use crate::vm::owned::stack::StackPool;

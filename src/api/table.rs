@@ -1,9 +1,9 @@
 //! [`Table`]: a table as the embedder sees it.
 
+use crate::api::memory::{error_of, refused};
+use crate::api::reference::Ref;
+use crate::api::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
 use crate::error::{Error, Trap};
-use crate::memory::{error_of, refused};
-use crate::reference::Ref;
-use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
 use crate::types::TableType;
 use crate::vm::owned::table::Table as Elements;
 use crate::vm::visible::handle::TableId;

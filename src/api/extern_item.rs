@@ -1,13 +1,13 @@
 //! [`Extern`]: what instances export and import.
 
-use crate::exception::Tag;
-use crate::extern_type::ExternType;
-use crate::global::Global;
-use crate::memory::Memory;
-use crate::reference::Func;
-use crate::shared_memory::SharedMemory;
-use crate::store::{AsContext, StoreId, StoreOpaque};
-use crate::table::Table;
+use crate::api::exception::Tag;
+use crate::api::extern_type::ExternType;
+use crate::api::global::Global;
+use crate::api::memory::Memory;
+use crate::api::reference::Func;
+use crate::api::shared_memory::SharedMemory;
+use crate::api::store::{AsContext, StoreId, StoreOpaque};
+use crate::api::table::Table;
 
 /// Something that an instance exports, or that a module can import.
 ///

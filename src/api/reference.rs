@@ -1,7 +1,7 @@
 //! [`Func`], [`ExternRef`], [`ExnRef`] and [`Ref`]: what a reference can be.
 
+use crate::api::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
 use crate::error::Error;
-use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque, wrong_store};
 use crate::types::{FuncType, HeapType, RefType};
 use crate::vm::visible::context::FuncRef;
 use std::any::Any;
@@ -91,7 +91,7 @@ impl ExternRef {
     /// ```
     pub fn data<'a, T: 'static>(
         &self,
-        store: impl Into<crate::store::StoreContext<'a, T>>,
+        store: impl Into<crate::api::store::StoreContext<'a, T>>,
     ) -> Result<&'a (dyn Any + Send + Sync), Error> {
         let store = &store.into().0.opaque;
         store.check(self.store, "an external reference")?;

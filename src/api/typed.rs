@@ -1,10 +1,10 @@
 //! [`TypedFunc`]: a function whose type was checked once, called without any allocation.
 
+use crate::api::reference::Func;
+use crate::api::store::{AsContext, AsContextMut, StoreId, StoreInner, wrong_store};
+use crate::api::value::WasmTy;
 use crate::error::Error;
-use crate::reference::Func;
-use crate::store::{AsContext, AsContextMut, StoreId, StoreInner, wrong_store};
 use crate::types::{FuncType, ValType};
-use crate::value::WasmTy;
 use crate::vm::code::published::EntryPoint;
 use crate::vm::run::enter::enter;
 use crate::vm::visible::context::Value;

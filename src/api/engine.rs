@@ -1,7 +1,7 @@
 //! [`Engine`]: what modules and stores share.
 
+use crate::api::config::Config;
 use crate::compile::{self, Handlers, Options, RegisterFile, Threads};
-use crate::config::Config;
 use crate::error::Error;
 use crate::sys::{cpu, float};
 use crate::vm::code::buffer::Code;

@@ -1,9 +1,9 @@
 //! [`Store`]: what running instances own, and the contexts through which everything reaches it.
 
 use crate::abi::TrapCode;
-use crate::engine::Engine;
+use crate::api::engine::Engine;
+use crate::api::module::ModuleInner;
 use crate::error::{Error, Trap, WasmBacktrace};
-use crate::module::ModuleInner;
 use crate::types::{FuncType, HeapType, RefType, ValType};
 use crate::vm::exit::backtrace::Frame;
 use crate::vm::run::enter::Exit;

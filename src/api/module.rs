@@ -1,12 +1,12 @@
 //! [`Module`]: compiled WebAssembly, ready to be instantiated.
 
 use crate::abi::code_memory::CodeMemory;
+use crate::api::engine::Engine;
+use crate::api::extern_type::{ExportType, ExternType, ImportType};
+use crate::api::signatures::ModuleStubs;
 use crate::compile::{self, Clock, FunctionTape, LazyModule, Stage, Timings};
 use crate::decode::{self, Bodies, ExportIndex, ExportItem, ImportItem, ModuleInfo, WasmFeature};
-use crate::engine::Engine;
 use crate::error::{Error, FrameInfo};
-use crate::extern_type::{ExportType, ExternType, ImportType};
-use crate::signatures::ModuleStubs;
 use crate::types::{ConcreteFuncType, FuncIndex, TagType};
 use crate::vm::code::buffer::{Code, CodeBuffer};
 use crate::vm::code::lazy::LazyCode;

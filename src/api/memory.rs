@@ -1,7 +1,7 @@
 //! [`Memory`]: a linear memory as the embedder sees it.
 
+use crate::api::store::{AsContext, AsContextMut, StoreContext, StoreContextMut, StoreId, StoreOpaque};
 use crate::error::Error;
-use crate::store::{AsContext, AsContextMut, StoreContext, StoreContextMut, StoreId, StoreOpaque};
 use crate::types::MemoryType;
 use crate::vm::owned::bounds::Refused;
 use crate::vm::owned::memory::LinearMemory;

@@ -1,9 +1,9 @@
 //! [`Global`]: a global variable as the embedder sees it.
 
+use crate::api::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
+use crate::api::value::Val;
 use crate::error::Error;
-use crate::store::{AsContext, AsContextMut, StoreId, StoreOpaque};
 use crate::types::GlobalType;
-use crate::value::Val;
 use crate::vm::visible::handle::GlobalId;
 
 /// A global variable in a store.

@@ -1,14 +1,14 @@
 //! Instantiation (specification 4.5.4): imports are matched, items made and initialised, segments copied, the start
 //! function called.
 
+use crate::api::engine::Engine;
+use crate::api::extern_item::Extern;
+use crate::api::extern_type::ExternType;
+use crate::api::memory::refused;
+use crate::api::module::ModuleInner;
+use crate::api::store::{StoreInner, StoreOpaque};
 use crate::decode::{ConstExpr, ConstOp, ElementItems, ElementSegment, ImportItem, ModuleInfo, SegmentMode};
-use crate::engine::Engine;
 use crate::error::{Error, Trap};
-use crate::extern_item::Extern;
-use crate::extern_type::ExternType;
-use crate::memory::refused;
-use crate::module::ModuleInner;
-use crate::store::{StoreInner, StoreOpaque};
 use crate::types::{FuncIndex, GlobalIndex, IndexType, MemoryIndex, TableIndex, TableType, TagType};
 use crate::vm::run::enter::enter_start;
 use crate::vm::run::instance::{Imports, InstanceModule};
