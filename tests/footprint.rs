@@ -73,6 +73,9 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// What the compiler takes more where it checks itself: it notes which operator recorded what.
+const CHECKED: f64 = if cfg!(any(debug_assertions, feature = "net")) { 1.3 } else { 1.0 };
+
 #[test]
 fn memory_is_a_small_multiple_of_the_module() {
     for threads in [1, 2] {
@@ -97,7 +100,7 @@ fn memory_is_a_small_multiple_of_the_module() {
             let per_byte = |most: usize| (most - before + code) as f64 / bytes.len() as f64;
             let measured = (per_byte(PEAK.load(Relaxed)), per_byte(NOW.load(Relaxed)));
             println!("{name:10} {threads} threads: peak {:5.2}, kept {:5.2} per byte", measured.0, measured.1);
-            assert!(measured.0 < peak && measured.1 < kept, "{name}: {measured:?}");
+            assert!(measured.0 < peak * CHECKED && measured.1 < kept, "{name}: {measured:?}");
         }
     }
 }

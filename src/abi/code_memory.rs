@@ -1,7 +1,7 @@
 //! The memory that the compiler writes code to: pages that the runtime makes executable in the end, so that code of one
 //! thread need not be copied.
 
-use crate::sys::shortage::{Purpose, explain};
+use crate::sys::linux::shortage::{Purpose, explain};
 use std::io;
 
 /// Code being written; not executable yet.

@@ -3,7 +3,7 @@
 use crate::api::config::Config;
 use crate::compile::{self, Handlers, Options, RegisterFile, Threads};
 use crate::error::Error;
-use crate::sys::{cpu, float};
+use crate::sys::x64::{cpu, float};
 use crate::vm::code::buffer::Code;
 use crate::vm::code::published::{CodeAddress, Contents};
 use crate::vm::owned::bounds::{Bounds, Limits};

@@ -15,7 +15,7 @@ use crate::abi::CallLayout;
 use crate::abi::code_memory::{CodeMemory, HeapCode};
 use crate::decode::{Bodies, Body, Cursor, ModuleInfo};
 use crate::error::Error;
-use crate::sys::shortage::{Purpose, explain};
+use crate::sys::linux::shortage::{Purpose, explain};
 use crate::types::TypeIndex;
 use std::io;
 use std::ops::Range;

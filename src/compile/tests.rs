@@ -120,7 +120,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
 
 fn options() -> Options {
     Options {
-        cpu: crate::sys::cpu::detect().expect("a CPU that runs this").cpu,
+        cpu: crate::sys::x64::cpu::detect().expect("a CPU that runs this").cpu,
         guarded: true,
         deterministic: false,
         signals: true,

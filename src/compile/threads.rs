@@ -1,6 +1,6 @@
 //! The threads that compile a module: who supplies them, and how they share work.
 
-use crate::sys::address_space;
+use crate::sys::linux::address_space;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Calls its argument any number of times, on any threads, and returns when all calls have.

@@ -4,8 +4,8 @@
 
 use crate::abi::code_memory::CodeMemory;
 use crate::abi::layout::{IMPORTER_ENTRY_BYTES, READABLE_AFTER_CODE};
-use crate::sys::pages::{Access, HUGE_BYTES, Pages};
-use crate::sys::shortage::{Purpose, explain};
+use crate::sys::linux::pages::{Access, HUGE_BYTES, Pages};
+use crate::sys::linux::shortage::{Purpose, explain};
 use crate::vm::code::published::{CodeAddress, Contents, PublishedCode, SignatureSpan};
 use crate::vm::code::registry;
 use std::io;

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "lock-free reading in a signal handler")]
 
-use crate::sys::shortage::{Purpose, explain};
+use crate::sys::linux::shortage::{Purpose, explain};
 use std::io;
 use std::marker::PhantomData;
 use std::ptr::null_mut;

@@ -15,7 +15,7 @@
 
 #![allow(unsafe_code, reason = "lock-free reading in a signal handler")]
 
-use crate::sys::after_fork;
+use crate::sys::linux::after_fork;
 use crate::vm::code::published::PublishedCode;
 use std::cell::UnsafeCell;
 use std::io;

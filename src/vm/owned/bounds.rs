@@ -1,8 +1,8 @@
 //! What a store grants to memories and tables, how memories are bounded, and why one cannot be made.
 
 use crate::abi::GUARDED_MEMORY_BYTES;
-use crate::sys::address_space;
-use crate::sys::shortage::{Purpose, Shortage};
+use crate::sys::linux::address_space;
+use crate::sys::linux::shortage::{Purpose, Shortage};
 use crate::types::MemoryType;
 use crate::vm::owned::pool::MemoryPool;
 use std::sync::Arc;

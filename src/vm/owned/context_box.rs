@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "owns what compiled code reads and writes by address")]
 
 use crate::abi::layout;
-use crate::sys::shortage::Purpose;
+use crate::sys::linux::shortage::Purpose;
 use crate::vm::owned::bounds::Refused;
 use crate::vm::visible::context::Context;
 use std::alloc::{Layout, alloc_zeroed, dealloc};

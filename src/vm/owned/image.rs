@@ -1,8 +1,8 @@
 //! What a memory contains before anything runs.
 
 use crate::decode::{ConstExpr, ConstOp, DataSegment, ModuleInfo, SegmentMode};
-use crate::sys::image::ImageFile;
-use crate::sys::pages::{page_bytes, round_to_pages};
+use crate::sys::linux::image::ImageFile;
+use crate::sys::linux::pages::{page_bytes, round_to_pages};
 use crate::types::MemoryIndex;
 
 /// The contents of whole pages of a memory that has just been instantiated. All others are zero.

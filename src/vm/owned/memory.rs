@@ -3,9 +3,9 @@
 #![allow(unsafe_code, reason = "gives out the bytes of mappings, writes definitions that compiled code reads")]
 
 use crate::abi::{GUARDED_MEMORY_BYTES, TrapCode, WASM_PAGE_BYTES};
-use crate::sys::pages::Pages;
-use crate::sys::racing;
-use crate::sys::shortage::Purpose;
+use crate::sys::linux::pages::Pages;
+use crate::sys::linux::shortage::Purpose;
+use crate::sys::x64::racing;
 use crate::types::MemoryType;
 use crate::vm::owned::bounds::{Bounds, Limits, Refused, limit_pages};
 use crate::vm::owned::image::Image;

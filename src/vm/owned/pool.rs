@@ -4,15 +4,15 @@
 //! engine's pool: what was written is made what it was, by writing if there is little of it. An instance of the same module
 //! then finds everything in place.
 //!
-//! The kernel tells what was written ([`crate::sys::pagemap`] has what that costs). Looking costs less than throwing the memory away
+//! The kernel tells what was written ([`crate::sys::linux::pagemap`] has what that costs). Looking costs less than throwing the memory away
 //! and getting it again (1.5 us a page), and more than throwing away what is not there (0.5 us).
 
 #![allow(unsafe_code, reason = "restores the bytes of memories")]
 
 use crate::abi::GUARDED_MEMORY_BYTES;
-use crate::sys::pagemap::{Backing, Content, Scan, Way};
-use crate::sys::pages::{Access, Pages, page_bytes};
-use crate::sys::shortage::{Purpose, Shortage};
+use crate::sys::linux::pagemap::{Backing, Content, Scan, Way};
+use crate::sys::linux::pages::{Access, Pages, page_bytes};
+use crate::sys::linux::shortage::{Purpose, Shortage};
 use crate::vm::owned::image::Image;
 use std::io;
 use std::ops::Range;

@@ -3,10 +3,10 @@
 #![allow(unsafe_code, reason = "reads and writes mappings that other threads use")]
 
 use crate::abi::{GUARDED_MEMORY_BYTES, TrapCode};
-use crate::sys::address_space;
-use crate::sys::pages::{Access, Pages, round_to_pages};
-use crate::sys::racing;
-use crate::sys::shortage::Purpose;
+use crate::sys::linux::address_space;
+use crate::sys::linux::pages::{Access, Pages, round_to_pages};
+use crate::sys::linux::shortage::Purpose;
+use crate::sys::x64::racing;
 use crate::types::MemoryType;
 use crate::vm::owned::bounds::{Bounds, Refused, limit_pages};
 use crate::vm::owned::waiters::{Waited, Waiters};

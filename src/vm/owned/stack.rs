@@ -1,8 +1,8 @@
 //! Wasm stacks: mapped, with a guard below, kept in a pool.
 
 use crate::abi::{STACK_GUARD_BYTES, STACK_RESERVE_BYTES};
-use crate::sys::pages::{Access, Pages, round_to_pages};
-use crate::sys::shortage::{Purpose, explain};
+use crate::sys::linux::pages::{Access, Pages, round_to_pages};
+use crate::sys::linux::shortage::{Purpose, explain};
 use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "owns elements that compiled code writes, writes definitions that it reads")]
 
-use crate::sys::shortage::Purpose;
+use crate::sys::linux::shortage::Purpose;
 use crate::types::{IndexType, TableType};
 use crate::vm::owned::bounds::Refused;
 use crate::vm::visible::context::TableDefinition;

@@ -5,7 +5,7 @@
 #![allow(unsafe_code, reason = "calls compiled code")]
 
 use crate::abi::{TrapCode, layout};
-use crate::sys::float::{WasmControl, is_wasm_arithmetic, restore_control};
+use crate::sys::x64::float::{WasmControl, is_wasm_arithmetic, restore_control};
 use crate::vm::code::published::EntryPoint;
 use crate::vm::exit::backtrace;
 use crate::vm::exit::backtrace::Frame;

@@ -6,7 +6,6 @@ pub(crate) mod enter;
 pub(crate) mod host;
 pub(crate) mod instance;
 pub(crate) mod records;
-pub(crate) mod signals;
 pub(crate) mod store;
 pub(crate) mod thread;
 pub(crate) mod trap;

@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "writes records to contexts")]
 
 use crate::decode::ModuleInfo;
-use crate::sys::shortage::Purpose;
+use crate::sys::linux::shortage::Purpose;
 use crate::types::FuncIndex;
 use crate::vm::code::published::{CodeAddress, Signatures};
 use crate::vm::owned::bounds::Refused;

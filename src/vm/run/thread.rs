@@ -1,9 +1,10 @@
 //! What a thread needs before it may enter wasm: a known end of its native stack, and where traps are signals, an alternate signal
 //! stack and a mask that lets those signals through.
 
-use crate::sys::signals::{AlternateStack, unblock};
-use crate::sys::thread::{has_shadow_stack, stack_bounds, stack_pointer};
-use crate::vm::run::signals::SIGNALS;
+use crate::sys::linux::fault::SIGNALS;
+use crate::sys::linux::signals::{AlternateStack, unblock};
+use crate::sys::linux::thread::stack_bounds;
+use crate::sys::x64::registers::{has_shadow_stack, stack_pointer};
 use std::cell::{Cell, OnceCell};
 use std::io;
 

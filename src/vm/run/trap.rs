@@ -9,13 +9,13 @@
 
 use crate::abi::TrapCode;
 use crate::abi::positions::{Positions, SiteKind};
+use crate::sys::linux::fault;
+use crate::sys::linux::fault::{Cause, Fault};
 use crate::vm::code::published::PublishedCode;
 use crate::vm::code::registry;
 use crate::vm::exit::header::{Pending, StoreHeader, header_of};
 use crate::vm::exit::record::{Place, TrapRecord};
 use crate::vm::run::instance::instance_of;
-use crate::vm::run::signals;
-use crate::vm::run::signals::{Cause, Fault};
 use crate::vm::visible::context::Context;
 use std::io;
 use std::ops::Range;
@@ -25,7 +25,7 @@ use std::sync::OnceLock;
 /// whose configuration allows signals.
 pub(crate) fn install_handlers() -> io::Result<()> {
     static INSTALLED: OnceLock<Result<(), i32>> = OnceLock::new();
-    let installed = INSTALLED.get_or_init(|| signals::install(trap).map_err(|error| error.raw_os_error().unwrap_or(0)));
+    let installed = INSTALLED.get_or_init(|| fault::install(trap).map_err(|error| error.raw_os_error().unwrap_or(0)));
     installed.map_err(io::Error::from_raw_os_error)
 }
 
@@ -49,7 +49,9 @@ fn trap(fault: &mut Fault<'_>) -> bool {
     let verdict = registry::with_code(fault.pc(), |code, offset| judge(fault, code, offset));
     match verdict.unwrap_or(Verdict::Foreign) {
         Verdict::Foreign => false,
-        Verdict::Escaped => crate::sys::signals::abort("planish: compiled code has left its sandbox, aborting\n"),
+        Verdict::Escaped => {
+            crate::sys::linux::signals::abort("planish: compiled code has left its sandbox, aborting\n")
+        }
         Verdict::FloatException => {
             let control = fault.mask_float_exceptions();
             // SAFETY: the running store's header; the thread that owns it is the interrupted one.

@@ -2,8 +2,8 @@
 
 #![allow(unsafe_code, reason = "reads and changes what the kernel saved of the interrupted code")]
 
-use crate::sys::float::EXCEPTION_MASKS;
-use crate::sys::signals::{action, handle, raise, set_default};
+use crate::sys::linux::signals::{action, handle, raise, set_default};
+use crate::sys::x64::float::EXCEPTION_MASKS;
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The signals by which the CPU's faults arrive.
-pub(in crate::vm) const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+pub(crate) const SIGNALS: [c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
 // What the C library's headers say of `si_code` (sigaction(2)).
 const SI_KERNEL: c_int = 0x80;
@@ -26,7 +26,7 @@ const FPE_FLTSUB: c_int = 8;
 const BUS_ADRERR: c_int = 2;
 
 /// A fault of the interrupted code.
-pub(in crate::vm) struct Fault<'a> {
+pub(crate) struct Fault<'a> {
     signal: c_int,
     info: &'a libc::siginfo_t,
     context: &'a mut libc::ucontext_t,
@@ -34,7 +34,7 @@ pub(in crate::vm) struct Fault<'a> {
 
 /// What the CPU complains about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::vm) enum Cause {
+pub(crate) enum Cause {
     /// An access to memory that is not there, or not for that.
     BadAddress(usize),
     /// A segmentation fault without an address.
@@ -48,11 +48,11 @@ pub(in crate::vm) enum Cause {
 
 impl Fault<'_> {
     /// Not sent by `kill` and the like.
-    pub(in crate::vm) fn is_from_the_cpu(&self) -> bool {
+    pub(crate) fn is_from_the_cpu(&self) -> bool {
         self.info.si_code > 0
     }
 
-    pub(in crate::vm) fn cause(&self) -> Cause {
+    pub(crate) fn cause(&self) -> Cause {
         match (self.signal, self.info.si_code) {
             (libc::SIGSEGV, SEGV_MAPERR | SEGV_ACCERR) | (libc::SIGBUS, BUS_ADRERR) => {
                 Cause::BadAddress(self.address())
@@ -70,16 +70,16 @@ impl Fault<'_> {
         unsafe { self.info.si_addr() as usize }
     }
 
-    pub(in crate::vm) fn pc(&self) -> usize {
+    pub(crate) fn pc(&self) -> usize {
         self.context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
     }
 
-    pub(in crate::vm) fn sp(&self) -> usize {
+    pub(crate) fn sp(&self) -> usize {
         self.register(4) as usize
     }
 
     /// A general-purpose register by its number in instructions.
-    pub(in crate::vm) fn register(&self, number: u8) -> u64 {
+    pub(crate) fn register(&self, number: u8) -> u64 {
         #[rustfmt::skip]
         const REGISTERS: [c_int; 16] = [
             libc::REG_RAX, libc::REG_RCX, libc::REG_RDX, libc::REG_RBX, libc::REG_RSP, libc::REG_RBP, libc::REG_RSI, libc::REG_RDI,
@@ -89,7 +89,7 @@ impl Fault<'_> {
     }
 
     /// Lets the interrupted code go on with all floating-point exceptions masked; returns its control register as it was.
-    pub(in crate::vm) fn mask_float_exceptions(&mut self) -> u32 {
+    pub(crate) fn mask_float_exceptions(&mut self) -> u32 {
         // SAFETY: on amd64 the kernel always saves the floating-point state, and points to it.
         let saved = unsafe { &mut *self.context.uc_mcontext.fpregs };
         let control = saved.mxcsr;
@@ -98,7 +98,7 @@ impl Fault<'_> {
     }
 
     /// Lets the interrupted code go on elsewhere.
-    pub(in crate::vm) fn resume_at(&mut self, pc: usize) {
+    pub(crate) fn resume_at(&mut self, pc: usize) {
         self.context.uc_mcontext.gregs[libc::REG_RIP as usize] = pc as i64;
     }
 }
@@ -109,7 +109,7 @@ type Judge = fn(&mut Fault<'_>) -> bool;
 static JUDGE: OnceLock<Judge> = OnceLock::new();
 
 /// Lets `judge` see all faults of the process first. Called once.
-pub(in crate::vm) fn install(judge: Judge) -> io::Result<()> {
+pub(crate) fn install(judge: Judge) -> io::Result<()> {
     let _ = JUDGE.set(judge);
     for (previous, signal) in PREVIOUS.iter().zip(SIGNALS) {
         previous.remember(action(signal)?);

@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn pages_of_a_file_are_found_when_they_are_written() -> io::Result<()> {
-        let file = crate::sys::image::ImageFile::new(&vec![0; 10 * page_bytes()])?;
+        let file = crate::sys::linux::image::ImageFile::new(&vec![0; 10 * page_bytes()])?;
         for way in WAYS {
             let mut pages = Pages::zeroed(30 * page_bytes())?;
             pages.map_file(10 * page_bytes(), file.len(), file.file())?;

@@ -1,7 +1,7 @@
 //! The file `/proc/self/pagemap`: one entry a page. A process opens it once and keeps it open.
 
-use crate::sys::pages::page_bytes;
-use crate::sys::process_local::{ProcessLocal, ValidWhenZero};
+use crate::sys::linux::pages::page_bytes;
+use crate::sys::linux::process_local::{ProcessLocal, ValidWhenZero};
 use rustix::fs::{Mode, OFlags};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};

@@ -3,29 +3,12 @@
 #![allow(unsafe_code, reason = "asks the C library")]
 
 use super::pages::page_bytes;
+use crate::sys::x64::registers::stack_pointer;
 use rustix::process::{Resource, getrlimit};
-use std::arch::asm;
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
-
-/// The current stack pointer, or a little above.
-#[inline(always)]
-pub(crate) fn stack_pointer() -> usize {
-    let sp: usize;
-    // SAFETY: copies a register.
-    unsafe { asm!("mov {}, rsp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
-    sp
-}
-
-/// Does the CPU keep a second copy of this thread's return addresses (SDM Vol. 1, 17.2)?
-pub(crate) fn has_shadow_stack() -> bool {
-    let mut pointer = 0usize;
-    // SAFETY: reads a register; where there is no shadow stack it does nothing (SDM Vol. 2, RDSSPD/RDSSPQ).
-    unsafe { asm!("rdsspq {}", inout(reg) pointer, options(nomem, nostack, preserves_flags)) };
-    pointer != 0
-}
 
 /// Where the current thread's stack is: for the main thread as far as it may grow.
 pub(crate) fn stack_bounds() -> Option<Range<usize>> {
@@ -68,6 +51,7 @@ fn thread_stack_bounds() -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::x64::registers::has_shadow_stack;
 
     #[test]
     fn a_thread_runs_inside_its_bounds() {
