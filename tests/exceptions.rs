@@ -367,6 +367,15 @@ const HANDS_OUT: &str = r#"(module
             drop
             (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
 
+/// A function that keeps its argument.
+fn take(store: &mut Store<Vec<ExnRef>>) -> Func {
+    let ty = FuncType::new([ValType::EXNREF], []);
+    Func::new(store, ty, |mut caller: Caller<'_, Vec<ExnRef>>, params, _| {
+        caller.data_mut().extend(params[0].unwrap_exn_ref());
+        Ok(())
+    })
+}
+
 /// However the host gets at an exception, it keeps it.
 #[test]
 fn what_the_host_holds_stays_what_it_is() -> Result<()> {
@@ -374,14 +383,7 @@ fn what_the_host_holds_stays_what_it_is() -> Result<()> {
         let mut store = Store::new(&engine, Vec::new());
         let instance = Instance::new(&mut store, &Module::new(&engine, HANDS_OUT)?, &[])?;
         let kept = instance.get_tag(&mut store, "kept").expect("a tag");
-        let take = Func::new(
-            &mut store,
-            FuncType::new([ValType::EXNREF], []),
-            |mut caller: Caller<'_, Vec<ExnRef>>, params, _| {
-                caller.data_mut().extend(params[0].unwrap_exn_ref());
-                Ok(())
-            },
-        );
+        let take = take(&mut store);
         instance.get_table(&mut store, "table").expect("a table").set(&mut store, 0, take.into())?;
         let churn = instance.get_typed_func::<i32, ()>(&mut store, "churn")?;
         let [result, argument, again] =
@@ -404,6 +406,30 @@ fn what_the_host_holds_stays_what_it_is() -> Result<()> {
         }
         // They do not keep the others: these come to more than a store may have.
         churn.call(&mut store, 1_500_000)?;
+    }
+    Ok(())
+}
+
+/// Not even the types of what a module exports say that the host gets at its exceptions: it is called through a table.
+#[test]
+fn what_an_indirect_call_hands_out_stays_what_it_is() -> Result<()> {
+    let text: String =
+        HANDS_OUT.lines().filter(|line| !["\"result\"", "\"again\""].iter().any(|name| line.contains(name))).collect();
+    for engine in engines() {
+        let mut store = Store::new(&engine, Vec::new());
+        let instance = Instance::new(&mut store, &Module::new(&engine, &text)?, &[])?;
+        let kept = instance.get_tag(&mut store, "kept").expect("a tag");
+        let take = take(&mut store);
+        instance.get_table(&mut store, "table").expect("a table").set(&mut store, 0, take.into())?;
+        let churn = instance.get_typed_func::<i32, ()>(&mut store, "churn")?;
+        let argument = instance.get_typed_func::<i64, ()>(&mut store, "argument")?;
+        for number in 0..20 {
+            argument.call(&mut store, number)?;
+            churn.call(&mut store, 300 + 170 * number as i32)?;
+        }
+        for (number, exception) in (0..).zip(store.data().clone()) {
+            assert_eq!((exception.tag(&store), exception.fields(&store)[0].i64()), (kept, Some(number)));
+        }
     }
     Ok(())
 }
