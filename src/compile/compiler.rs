@@ -28,17 +28,17 @@ const SMALL_ENTRIES: usize = 64;
 /// One thread's state, reused from function to function. Offsets count from its own first byte of code.
 pub(super) struct Compiler<'a, M> {
     pub(super) module: &'a ModuleContext<'a>,
-    pub(super) budget: &'a Budget,
+    budget: &'a Budget,
     pub(super) scan: Scan<'a>,
     pub(super) plan: Plan,
     pub(super) buffers: Buffers,
     pub(super) code: M,
     pub(super) functions: Vec<FunctionCode>,
-    pub(super) sites: SiteWriter,
-    pub(super) calls: Calls,
+    sites: SiteWriter,
+    calls: Calls,
     pub(super) relocations: Vec<Relocation>,
-    pub(super) batches: Vec<Mark>,
-    pub(super) clock: Clock,
+    batches: Vec<Mark>,
+    clock: Clock,
 }
 
 impl<'a, M: CodeMemory> Compiler<'a, M> {
@@ -76,7 +76,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
     }
 
     /// Where the next function begins in everything.
-    pub(super) fn mark(&self, function: u32) -> Mark {
+    fn mark(&self, function: u32) -> Mark {
         Mark {
             function,
             code: self.code.bytes().len(),
@@ -100,7 +100,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
         }
     }
 
-    pub(super) fn function(&mut self, own: u32, bodies: &Bodies<'_>) -> Result<(), Error> {
+    fn function(&mut self, own: u32, bodies: &Bodies<'_>) -> Result<(), Error> {
         let (ty, range) = (self.module.type_of(own), bodies.range(own));
         self.read_body(own, bodies.module, range.clone())
             // The first function's is its own, that of each other one ends the code before it: so the code does not depend on batches.
@@ -126,7 +126,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
     /// # Panics
     ///
     /// If the tape breaks a rule.
-    pub(super) fn read_and_verify(&mut self, own: u32, module: &[u8], range: Range<u32>) -> Result<(), Refusal> {
+    fn read_and_verify(&mut self, own: u32, module: &[u8], range: Range<u32>) -> Result<(), Refusal> {
         let mut origins = std::mem::take(&mut self.buffers.recount.origins);
         origins.clear();
         let watched = &mut Watched { handlers: self.module.handlers, origins: &mut origins };
@@ -162,7 +162,7 @@ impl<'a, M: CodeMemory> Compiler<'a, M> {
 
     /// Writes the entry for importers that precedes a function, if it gets one: over the end of so many bytes of padding, which end
     /// the code, or else after padding of its own.
-    pub(super) fn importer_entry(&mut self, own: u32, padding_bytes: usize) -> Result<(), Refusal> {
+    fn importer_entry(&mut self, own: u32, padding_bytes: usize) -> Result<(), Refusal> {
         if !self.module.has_importer_entry(own) {
             return Ok(());
         }

@@ -2,8 +2,7 @@
 
 use super::assign::RegisterFile;
 use super::budget::Limits;
-use super::options::Handlers;
-use super::options::Options;
+use super::options::{Handlers, Options};
 use super::scan::Signatures;
 use crate::abi::layout::ContextLayout;
 use crate::abi::{CallLayout, Cpu};

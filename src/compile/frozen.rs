@@ -34,7 +34,7 @@ pub(super) const V3: Cpu = Cpu { lzcnt: true, bmi1: true, bmi2: true, avx: true,
 pub(super) const AVX512: Cpu = Cpu { avx512: true, ..V3 };
 pub(super) const NEWEST: Cpu = Cpu { bitalg: true, quick_division: true, ..AVX512 };
 
-const GUARDED: Options = Options {
+pub(super) const GUARDED: Options = Options {
     cpu: V3,
     guarded: true,
     deterministic: false,

@@ -12,11 +12,9 @@ mod random;
 use super::budget::Budget;
 use super::compiler::Compiler;
 use super::*;
-use crate::abi::code_memory::HeapCode;
-use crate::abi::code_memory::Relocation;
+use crate::abi::code_memory::{HeapCode, Relocation};
 use crate::abi::layout::IMPORTER_ENTRY_BYTES;
-use crate::abi::positions::FunctionCode;
-use crate::abi::positions::Site;
+use crate::abi::positions::{FunctionCode, Site};
 use crate::decode::{Body, SUPPORTED, WasmFeature, decode};
 use random::Random;
 use std::sync::Arc;
@@ -119,16 +117,7 @@ fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
 }
 
 fn options() -> Options {
-    Options {
-        cpu: crate::sys::x64::cpu::detect().expect("a CPU that runs this").cpu,
-        guarded: true,
-        deterministic: false,
-        signals: true,
-        registers: RegisterFile::ALL,
-        handlers: Handlers::Quick,
-        max_compile_memory: usize::MAX,
-        max_code_size: usize::MAX,
-    }
+    Options { cpu: crate::sys::x64::cpu::detect().expect("a CPU that runs this").cpu, ..super::frozen::GUARDED }
 }
 
 #[test]
